@@ -1,0 +1,119 @@
+# Builds, installs and tests customer_identity; `make help` lists what can be typed.
+# PG_CONFIG selects the server: make PG_CONFIG=/path/to/pg_config
+
+PG_CONFIG ?= pg_config
+export PG_CONFIG
+
+EXTENSION = customer_identity
+MODULE_big = customer_identity
+EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
+
+# The install script is these files, joined in this order.
+SQL = \
+	sql/prologue.sql \
+	sql/phones.sql \
+	sql/book.sql \
+	sql/identity.sql \
+	sql/triggers.sql \
+	sql/attachments.sql \
+	sql/totals.sql \
+	sql/attach.sql \
+	sql/backfill.sql \
+	sql/setup.sql
+
+INSTALL_SCRIPT_SQL = $(EXTENSION)--$(EXTENSION_VERSION).sql
+DATA = $(wildcard sql/updates/*.sql)
+DATA_built = $(INSTALL_SCRIPT_SQL)
+
+OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard $(addsuffix /*.cpp, \
+	src/pg src/identity src/totals src/phone))))
+BITCODE = $(OBJS:.o=.bc)
+
+# clang, which compiles the bitcode, rejects the `register` of PostgreSQL 15's headers.
+EXTENSION_CXXFLAGS = -std=c++20 -Wall -Wextra -Werror -Wno-register \
+	-fvisibility=hidden -fvisibility-inlines-hidden
+PG_CPPFLAGS = -Isrc
+PG_CXXFLAGS = $(EXTENSION_CXXFLAGS) -MMD -MP
+SHLIB_LINK = -lphonenumber -lprotobuf -lstdc++ -Wl,--version-script=build/exports.map
+NO_INSTALLCHECK = 1
+EXTRA_CLEAN = build $(OBJS:.o=.d) $(EXTENSION)--*.sql
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+# Before `make setup` there may be no server to build for.
+PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+ifneq ($(PGXS),)
+include $(PGXS)
+
+# PostgreSQL's headers are not ours to warn about.
+override CPPFLAGS := $(subst -I$(includedir_server),-isystem $(includedir_server),$(CPPFLAGS))
+# PGXS passes PG_CXXFLAGS to objects, but not to bitcode.
+BITCODE_CXXFLAGS += $(EXTENSION_CXXFLAGS)
+
+# Another server or other flags: everything is compiled anew.
+compilation = $(VERSION) $(CXX) $(CPPFLAGS) $(CXXFLAGS) $(BITCODE_CXXFLAGS)
+build/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(compilation)' | cmp -s - $@ || echo '$(compilation)' > $@
+FORCE:
+$(OBJS): build/flags
+
+# Hidden visibility does not reach the templates of the C++ library: nothing mangled is exported.
+build/exports.map: Makefile
+	@mkdir -p $(@D)
+	@echo '{ local: _Z*; };' > $@
+$(shlib): build/exports.map
+
+# Bitcode depends on the headers that its object depends on.
+$(BITCODE): %.bc: %.o
+-include $(OBJS:.o=.d)
+
+$(INSTALL_SCRIPT_SQL): $(SQL) $(EXTENSION).control Makefile
+	cat $(SQL) > $@
+else
+all install clean:
+	@echo "$(PG_CONFIG) knows no server to build for. 'make setup' installs what is missing." >&2
+	@exit 1
+endif
+
+.PHONY: FORCE help setup test demo lint format
+
+help:
+	@echo 'make            build the extension'
+	@echo 'make install    put it where the server finds it'
+	@echo 'make setup      install the packages that are missing (Debian)'
+	@echo 'make demo       play a shop on a throw-away server (KEEP=1 leaves the server running)'
+	@echo 'make test       every test; needs nothing prepared'
+	@echo 'make test-NAME  one suite: $(sort $(shell test/run --list))'
+	@echo 'make lint       clang-tidy, cppcheck, formatting, include rule, exported symbols'
+	@echo 'make format     format the C++ sources'
+	@echo 'make clean      remove what was built'
+	@echo
+	@echo 'PG_CONFIG selects the server: make PG_CONFIG=/path/to/pg_config'
+
+setup:
+	@scripts/setup.sh
+
+demo:
+	@scripts/setup.sh build
+	@echo 'building the extension'
+	@$(MAKE) -s --no-print-directory install
+	@KEEP=$(KEEP) demo/run
+
+test: setup
+	@$(MAKE) -s --no-print-directory install
+	@test/run
+
+test-%: setup
+	@$(MAKE) -s --no-print-directory install
+	@test/run $*
+
+lint:
+	@scripts/setup.sh lint
+	@$(MAKE) --no-print-directory all
+	@scripts/lint.sh
+
+format:
+	@scripts/setup.sh lint
+	@scripts/format.sh

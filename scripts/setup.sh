@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing:
+#   scripts/setup.sh [build] [test] [lint]        (build and test, when nothing is named)
+# PG_CONFIG names the server they are for; a server outside Debian's folders brings its own files.
+set -euo pipefail
+shopt -s inherit_errexit
+
+debian_servers=/usr/lib/postgresql
+pg_config=${PG_CONFIG:-pg_config}
+
+# The server's major version, or nothing when Debian's packages have no part in it.
+server_major() {
+  local bindir version
+  if bindir=$("$pg_config" --bindir 2>/dev/null) && [[ $bindir != "$debian_servers"/* ]]; then
+    return
+  fi
+  if version=$("$pg_config" --version 2>/dev/null) && [[ $version =~ ([0-9]+) ]]; then
+    echo "${BASH_REMATCH[1]}"
+  elif [[ $pg_config =~ ^$debian_servers/([0-9]+)/ ]]; then
+    echo "${BASH_REMATCH[1]}"
+  else
+    echo 15
+  fi
+}
+
+want() {
+  case $1 in
+    build)
+      wanted+=(g++ libphonenumber-dev)
+      [ -z "$major" ] || wanted+=("postgresql-$major" "postgresql-server-dev-$major")
+      ;;
+    test)
+      wanted+=(cmake libgtest-dev libtap-parser-sourcehandler-pgtap-perl python3-psycopg2)
+      [ -z "$major" ] || wanted+=("postgresql-$major-pgtap")
+      command -v node >/dev/null || wanted+=(ca-certificates nodejs)
+      command -v npm >/dev/null || wanted+=(npm)
+      ;;
+    lint) wanted+=(clang-format clang-tidy cppcheck shellcheck) ;;
+    *)
+      echo "usage: scripts/setup.sh [build] [test] [lint]" >&2
+      exit 2
+      ;;
+  esac
+}
+
+[ $# -gt 0 ] || set -- build test
+major=$(server_major)
+wanted=()
+for group; do want "$group"; done
+
+if ! command -v apt-get >/dev/null; then
+  echo "Packages are installed on Debian only. By their names there, these are needed: ${wanted[*]}"
+  exit
+fi
+
+missing=()
+for package in "${wanted[@]}"; do
+  status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || true
+  [ "$status" = installed ] || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+  echo "These packages are missing, and only root can install them:" >&2
+  echo "  apt-get install ${missing[*]}" >&2
+  exit 1
+fi
+
+echo "installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! { apt-get update && apt-get install -y --no-install-recommends "${missing[@]}"; } \
+  >"$log" 2>&1 </dev/null; then
+  tail -n 40 "$log" >&2
+  echo "The packages could not be installed." >&2
+  exit 1
+fi

@@ -1,0 +1,490 @@
+CREATE FUNCTION require_column(relation regclass, column_name text, parameter text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'table % has no column %', relation, quote_ident(column_name)
+            USING ERRCODE = 'undefined_column',
+                HINT = format('Name the column in %s => ''...''; camelCase names are written as they are.', parameter);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION require_column(regclass, text, text) IS
+    'Raises 42703 for a column that a call names and the table lacks';
+
+-- A column that only the parameter's default names may be missing.
+CREATE FUNCTION optional_column(relation regclass, column_name text, parameter text, default_name text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
+    IF NOT FOUND AND column_name = default_name THEN
+        RETURN NULL;
+    END IF;
+    IF column_name IS NOT NULL THEN
+        PERFORM customer_identity.require_column(relation, column_name, parameter);
+    END IF;
+    RETURN column_name;
+END
+$$;
+COMMENT ON FUNCTION optional_column(regclass, text, text, text) IS
+    'The column, or NULL when only a default names it and the table lacks it';
+
+CREATE FUNCTION key_column(relation regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN COALESCE(
+    (
+        SELECT a.attname::text
+        FROM pg_index AS i
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid = relation AND i.indisprimary AND i.indnkeyatts = 1
+    ),
+    (
+        SELECT a.attname::text
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attname = 'id' AND NOT a.attisdropped
+    )
+);
+COMMENT ON FUNCTION key_column(regclass) IS
+    'The column that tells the rows of a table apart: its primary key, else id';
+
+CREATE FUNCTION require_attachable(relation regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    class pg_class;
+BEGIN
+    SELECT c.* INTO class FROM pg_class AS c WHERE c.oid = relation;
+    IF class.relkind NOT IN ('r', 'p') THEN
+        RAISE EXCEPTION '% is not a table', COALESCE(relation::text, 'NULL')
+            USING ERRCODE = 'wrong_object_type', HINT = 'Name an ordinary or a partitioned table.';
+    END IF;
+    IF class.relispartition THEN
+        RAISE EXCEPTION '% is a partition', relation
+            USING ERRCODE = 'wrong_object_type',
+                HINT = format('Attach %s: its partitions come along.', pg_partition_root(relation));
+    END IF;
+    IF class.relpersistence = 't' THEN
+        RAISE EXCEPTION '% is a temporary table', relation
+            USING ERRCODE = 'wrong_object_type', HINT = 'Name a table that stays.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION require_attachable(regclass) IS
+    'Raises 42809 for what triggers cannot be attached to';
+
+CREATE FUNCTION has_index_on(relation regclass, column_name text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN EXISTS (
+    SELECT
+    FROM pg_index AS i
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+    WHERE i.indrelid = relation AND a.attname = column_name AND i.indisvalid AND i.indpred IS NULL
+);
+COMMENT ON FUNCTION has_index_on(regclass, text) IS
+    'Whether an index of the whole table begins with a column';
+
+CREATE FUNCTION has_reference(relation regclass, column_name text, referenced regclass)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN EXISTS (
+    SELECT
+    FROM pg_constraint AS k
+    JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+    WHERE k.contype = 'f' AND k.conrelid = relation AND k.confrelid = referenced
+        AND cardinality(k.conkey) = 1 AND a.attname = column_name
+);
+COMMENT ON FUNCTION has_reference(regclass, text, regclass) IS
+    'Whether a column is a foreign key to a table';
+
+-- Adds the column that holds the customer, its foreign key and its index where they are missing.
+CREATE FUNCTION ensure_customer_column(relation regclass, column_name text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_column pg_attribute;
+BEGIN
+    SELECT a.* INTO found_column
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
+    IF NOT FOUND THEN
+        EXECUTE format('ALTER TABLE %s ADD COLUMN %I uuid', relation, column_name);
+    ELSIF found_column.atttypid <> 'uuid'::regtype THEN
+        RAISE EXCEPTION 'column % of % is not of type uuid', quote_ident(column_name), relation
+            USING ERRCODE = 'datatype_mismatch', HINT = 'Name another column with customer_column => ''...''.';
+    ELSIF found_column.attnotnull THEN
+        RAISE WARNING 'column % of % is NOT NULL: rows without a readable phone will be refused', quote_ident(column_name), relation
+            USING HINT = format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', relation, column_name);
+    END IF;
+    IF NOT customer_identity.has_reference(relation, column_name, customers) THEN
+        EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (%I) REFERENCES %s (id) ON DELETE SET NULL', relation, column_name, customers);
+    END IF;
+    IF NOT customer_identity.has_index_on(relation, column_name) THEN
+        EXECUTE format('CREATE INDEX ON %s (%I)', relation, column_name);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION ensure_customer_column(regclass, text, regclass) IS
+    'Adds a nullable column for the customer, its foreign key and its index where they are missing';
+REVOKE EXECUTE ON FUNCTION ensure_customer_column(regclass, text, regclass) FROM PUBLIC;
+
+-- Trigger arguments from keys and values; a NULL value leaves its key out.
+CREATE FUNCTION written_arguments(keys text[], argument_values text[])
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+RETURN (
+    SELECT string_agg(quote_literal(a.key || '=' || a.value), ', ' ORDER BY a.position)
+    FROM ROWS FROM (unnest(keys), unnest(argument_values)) WITH ORDINALITY AS a (key, value, position)
+    WHERE a.value IS NOT NULL
+);
+COMMENT ON FUNCTION written_arguments(text[], text[]) IS
+    'key=value arguments as CREATE TRIGGER takes them';
+
+CREATE FUNCTION repeated(key text, argument_values text[])
+    RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+RETURN array_fill(key, ARRAY[COALESCE(cardinality(argument_values), 0)]);
+COMMENT ON FUNCTION repeated(text, text[]) IS
+    'A key as often as there are values';
+
+CREATE FUNCTION qualified_name(relation regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN (
+    SELECT format('%I.%I', n.nspname, c.relname)
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.oid = relation
+);
+COMMENT ON FUNCTION qualified_name(regclass) IS
+    'The quoted name of a table with its schema, whatever the search_path';
+
+CREATE FUNCTION attach_users_to(
+    users regclass,
+    phone_columns text[],
+    verified_column text,
+    name_column text,
+    region_column text,
+    customer_column text,
+    customers regclass
+)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    named_column text;
+    key text;
+    arguments text;
+BEGIN
+    PERFORM customer_identity.require_attachable(users);
+    PERFORM customer_identity.check_customers(customers);
+    IF COALESCE(cardinality(phone_columns), 0) = 0 THEN
+        RAISE EXCEPTION 'no phone column is named'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Name at least one: phone_columns => ''{phone}''.';
+    END IF;
+    FOREACH named_column IN ARRAY phone_columns LOOP
+        PERFORM customer_identity.require_column(users, named_column, 'phone_columns');
+    END LOOP;
+    IF verified_column IS NOT NULL THEN
+        PERFORM customer_identity.require_column(users, verified_column, 'verified_column');
+        PERFORM FROM pg_attribute AS a
+        WHERE a.attrelid = users AND a.attname = verified_column AND a.atttypid = 'boolean'::regtype;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'column % of % is not boolean', quote_ident(verified_column), users
+                USING ERRCODE = 'datatype_mismatch', HINT = 'verified_column names the flag that belongs to the first phone column.';
+        END IF;
+    END IF;
+    IF name_column IS NOT NULL THEN
+        PERFORM customer_identity.require_column(users, name_column, 'name_column');
+    END IF;
+    IF region_column IS NOT NULL THEN
+        PERFORM customer_identity.require_column(users, region_column, 'region_column');
+    END IF;
+    key := customer_identity.key_column(users);
+    IF key IS NULL THEN
+        RAISE EXCEPTION 'table % has neither a primary key of one column nor a column id', users
+            USING ERRCODE = 'invalid_table_definition', HINT = format('ALTER TABLE %s ADD PRIMARY KEY (...);', users);
+    END IF;
+
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', users);
+    PERFORM customer_identity.ensure_customer_column(users, customer_column, customers);
+    arguments := customer_identity.written_arguments(
+        ARRAY['customers', 'key'] || customer_identity.repeated('phone', phone_columns) || '{verified,name,region,customer}'::text[],
+        ARRAY[customer_identity.qualified_name(customers), key] || phone_columns
+            || ARRAY[verified_column, name_column, region_column, customer_column]);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER customer_identity_link BEFORE INSERT OR UPDATE ON %s'
+        ' FOR EACH ROW EXECUTE FUNCTION customer_identity.link_user(%s)', users, arguments);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER customer_identity_linked AFTER INSERT OR UPDATE ON %s'
+        ' FOR EACH ROW EXECUTE FUNCTION customer_identity.link_user(%s)', users, arguments);
+END
+$$;
+COMMENT ON FUNCTION attach_users_to(regclass, text[], text, text, text, text, regclass) IS
+    'attach_users for a book that is named';
+REVOKE EXECUTE ON FUNCTION attach_users_to(regclass, text[], text, text, text, text, regclass) FROM PUBLIC;
+
+CREATE FUNCTION attach_users(
+    users regclass,
+    phone_columns text[] DEFAULT '{phone}',
+    verified_column text DEFAULT NULL,
+    name_column text DEFAULT NULL,
+    region_column text DEFAULT NULL,
+    customer_column text DEFAULT 'customer_id',
+    customers regclass DEFAULT NULL
+)
+    RETURNS void
+    LANGUAGE sql VOLATILE
+RETURN attach_users_to(users, phone_columns, verified_column, name_column, region_column, customer_column, book(customers));
+COMMENT ON FUNCTION attach_users(regclass, text[], text, text, text, text, regclass) IS
+    'Links the logins of a users table to their customers from now on. Calling it again replaces the set-up';
+REVOKE EXECUTE ON FUNCTION attach_users(regclass, text[], text, text, text, text, regclass) FROM PUBLIC;
+
+-- The users table of an orders table: the one its foreign key names, else the only one of the book.
+CREATE FUNCTION users_of(orders regclass, user_column text, customers regclass)
+    RETURNS regclass
+    LANGUAGE sql STABLE
+RETURN COALESCE(
+    (
+        SELECT k.confrelid::regclass
+        FROM pg_constraint AS k
+        JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+        WHERE k.contype = 'f' AND k.conrelid = orders AND cardinality(k.conkey) = 1
+            AND a.attname = user_column AND k.conparentid = 0
+        ORDER BY k.conname
+        LIMIT 1
+    ),
+    (
+        SELECT min(a.attached::oid)::regclass
+        FROM attachments_of(customers) AS a
+        WHERE a.kind = 'users'
+        HAVING count(*) = 1
+    )
+);
+COMMENT ON FUNCTION users_of(regclass, text, regclass) IS
+    'The users table that the orders'' user column refers to, as far as it can be told';
+
+CREATE FUNCTION require_pair(given boolean, other boolean, parameter text, other_parameter text, example text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF given <> other THEN
+        RAISE EXCEPTION '% and % belong together', parameter, other_parameter
+            USING ERRCODE = 'invalid_parameter_value', HINT = format('For instance: %s.', example);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION require_pair(boolean, boolean, text, text, text) IS
+    'Raises 22023 when one of two parameters is given without the other';
+
+CREATE FUNCTION create_totals_triggers(orders regclass, arguments text)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER customer_identity_totals_insert AFTER INSERT ON %s'
+        ' REFERENCING NEW TABLE AS customer_identity_new'
+        ' FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.maintain_totals(%s)', orders, arguments);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER customer_identity_totals_update AFTER UPDATE ON %s'
+        ' REFERENCING OLD TABLE AS customer_identity_old NEW TABLE AS customer_identity_new'
+        ' FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.maintain_totals(%s)', orders, arguments);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER customer_identity_totals_delete AFTER DELETE ON %s'
+        ' REFERENCING OLD TABLE AS customer_identity_old'
+        ' FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.maintain_totals(%s)', orders, arguments);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER customer_identity_totals_truncate BEFORE TRUNCATE ON %s'
+        ' FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.maintain_totals(%s)', orders, arguments);
+END
+$$;
+COMMENT ON FUNCTION create_totals_triggers(regclass, text) IS
+    'Puts maintain_totals on one table, for every kind of statement';
+REVOKE EXECUTE ON FUNCTION create_totals_triggers(regclass, text) FROM PUBLIC;
+
+CREATE FUNCTION attach_orders_to(
+    orders regclass,
+    users regclass,
+    user_column text,
+    phone_column text,
+    amount_column text,
+    status_column text,
+    counted_statuses text[],
+    points_per_unit numeric,
+    payment_column text,
+    cod_values text[],
+    region_column text,
+    timing text,
+    customer_column text,
+    customers regclass
+)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    users_given boolean := users IS NOT NULL;
+    users_setup customer_identity.attachments;
+    name_of_customers text := customer_identity.qualified_name(customers);
+    arguments text;
+    relation regclass;
+BEGIN
+    IF timing IS DISTINCT FROM 'statement' THEN
+        RAISE EXCEPTION 'timing % is not supported', quote_nullable(timing)
+            USING ERRCODE = 'feature_not_supported', HINT = 'Totals are kept at the end of each statement: timing => ''statement''.';
+    END IF;
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'attach_orders needs a READ COMMITTED transaction'
+            USING ERRCODE = 'invalid_transaction_state',
+                DETAIL = 'Rows committed after the snapshot of this transaction would be missing from the totals.',
+                HINT = 'Run the migration at the default isolation level.';
+    END IF;
+    PERFORM customer_identity.require_attachable(orders);
+    PERFORM customer_identity.check_customers(customers);
+    PERFORM customer_identity.require_pair(status_column IS NOT NULL, counted_statuses IS NOT NULL,
+        'status_column', 'counted_statuses', 'status_column => ''status'', counted_statuses => ''{paid,shipped}''');
+    PERFORM customer_identity.require_pair(payment_column IS NOT NULL, cod_values IS NOT NULL,
+        'payment_column', 'cod_values', 'payment_column => ''payment_method'', cod_values => ''{cash}''');
+    IF points_per_unit IS NULL OR points_per_unit IN ('NaN', 'Infinity', '-Infinity') THEN
+        RAISE EXCEPTION 'points_per_unit has to be a number'
+            USING ERRCODE = 'invalid_parameter_value', HINT = '0 means that orders earn no points.';
+    END IF;
+
+    PERFORM customer_identity.require_column(orders, amount_column, 'amount_column');
+    user_column := customer_identity.optional_column(orders, user_column, 'user_column', 'user_id');
+    phone_column := customer_identity.optional_column(orders, phone_column, 'phone_column', 'phone');
+    IF status_column IS NOT NULL THEN
+        PERFORM customer_identity.require_column(orders, status_column, 'status_column');
+    END IF;
+    IF payment_column IS NOT NULL THEN
+        PERFORM customer_identity.require_column(orders, payment_column, 'payment_column');
+    END IF;
+    IF region_column IS NOT NULL THEN
+        PERFORM customer_identity.require_column(orders, region_column, 'region_column');
+    END IF;
+    IF user_column IS NULL AND phone_column IS NULL THEN
+        RAISE EXCEPTION 'table % has neither a user nor a phone to attach orders by', orders
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Name one with user_column => ''...'' or phone_column => ''...''.';
+    END IF;
+    PERFORM FROM pg_attribute AS a
+    JOIN pg_type AS t ON t.oid = a.atttypid
+    WHERE a.attrelid = orders AND a.attname = amount_column
+        AND COALESCE(NULLIF(t.typbasetype, 0), t.oid)
+            = ANY ('{numeric,smallint,integer,bigint,real,double precision}'::regtype[]);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'column % of % is not a number', quote_ident(amount_column), orders
+            USING ERRCODE = 'datatype_mismatch', HINT = 'Amounts are best kept as numeric.';
+    END IF;
+
+    IF user_column IS NULL THEN
+        users := NULL;
+    ELSIF users IS NULL THEN
+        users := customer_identity.users_of(orders, user_column, customers);
+    END IF;
+    SELECT a.* INTO users_setup
+    FROM customer_identity.attachments_of(customers) AS a
+    WHERE a.kind = 'users' AND a.attached = users;
+    IF users IS NOT NULL AND users_setup.attached IS NULL THEN
+        IF users_given THEN
+            RAISE EXCEPTION 'users table % is not attached to %', users, customers
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = format('SELECT customer_identity.attach_users(%L, ...) first.', users::text);
+        END IF;
+        RAISE NOTICE 'users table % is not attached: orders are attached by their phone only', users
+            USING HINT = format('Call attach_users(%L, ...), then attach_orders again.', users::text);
+        users := NULL;
+    END IF;
+
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', orders);
+    PERFORM customer_identity.ensure_customer_column(orders, customer_column, customers);
+    arguments := customer_identity.written_arguments(
+        '{customers,users,users_key,users_customer,user,phone,region,payment}'::text[]
+            || customer_identity.repeated('cod', cod_values) || '{customer}'::text[],
+        ARRAY[name_of_customers, customer_identity.qualified_name(users), users_setup.key_column,
+            users_setup.customer_column, user_column, phone_column, region_column, payment_column]
+            || COALESCE(cod_values, '{}') || ARRAY[customer_column]);
+    EXECUTE format(
+        'CREATE OR REPLACE TRIGGER customer_identity_attach BEFORE INSERT OR UPDATE ON %s'
+        ' FOR EACH ROW EXECUTE FUNCTION customer_identity.attach_order(%s)', orders, arguments);
+    arguments := customer_identity.written_arguments(
+        '{customers,customer,amount,status,points_per_unit}'::text[]
+            || customer_identity.repeated('counted', counted_statuses),
+        ARRAY[name_of_customers, customer_column, amount_column, status_column, points_per_unit::text]
+            || COALESCE(counted_statuses, '{}'));
+    FOR relation IN SELECT p.* FROM customer_identity.partitions_of(orders) AS p LOOP
+        PERFORM customer_identity.create_totals_triggers(relation, arguments);
+    END LOOP;
+    PERFORM customer_identity.rebuild_book(customers);
+END
+$$;
+COMMENT ON FUNCTION attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) IS
+    'attach_orders for a book that is named';
+REVOKE EXECUTE ON FUNCTION attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) FROM PUBLIC;
+
+CREATE FUNCTION attach_orders(
+    orders regclass,
+    users regclass DEFAULT NULL,
+    user_column text DEFAULT 'user_id',
+    phone_column text DEFAULT 'phone',
+    amount_column text DEFAULT 'total',
+    status_column text DEFAULT NULL,
+    counted_statuses text[] DEFAULT NULL,
+    points_per_unit numeric DEFAULT 1,
+    payment_column text DEFAULT NULL,
+    cod_values text[] DEFAULT NULL,
+    region_column text DEFAULT NULL,
+    timing text DEFAULT 'statement',
+    customer_column text DEFAULT 'customer_id',
+    customers regclass DEFAULT NULL
+)
+    RETURNS void
+    LANGUAGE sql VOLATILE
+RETURN attach_orders_to(orders, users, user_column, phone_column, amount_column, status_column,
+    counted_statuses, points_per_unit, payment_column, cod_values, region_column, timing,
+    customer_column, book(customers));
+COMMENT ON FUNCTION attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) IS
+    'Attaches the orders of a table to their customers and keeps totals from now on. Calling it again replaces the set-up';
+REVOKE EXECUTE ON FUNCTION attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) FROM PUBLIC;
+
+CREATE FUNCTION detach(attached regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    trigger record;
+BEGIN
+    FOR trigger IN
+        SELECT t.attached AS relation, t.name
+        FROM customer_identity.attached_triggers AS t
+        WHERE t.attached IN (SELECT p.* FROM customer_identity.partitions_of(detach.attached) AS p)
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', trigger.name, trigger.relation);
+    END LOOP;
+    IF NOT FOUND THEN
+        RAISE NOTICE 'table % is not attached', attached;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION detach(regclass) IS
+    'Removes our triggers from a table; columns and data stay';
+REVOKE EXECUTE ON FUNCTION detach(regclass) FROM PUBLIC;

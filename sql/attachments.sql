@@ -1,0 +1,143 @@
+CREATE FUNCTION trigger_arguments(arguments bytea)
+    RETURNS text[]
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'trigger_arguments';
+COMMENT ON FUNCTION trigger_arguments(bytea) IS
+    'pg_trigger.tgargs as an array';
+
+CREATE FUNCTION table_of_argument(name text)
+    RETURNS regclass
+    LANGUAGE c STABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'table_of_argument';
+COMMENT ON FUNCTION table_of_argument(text) IS
+    'The table that a trigger argument names; NULL, never an error, when there is none';
+
+CREATE FUNCTION argument_values(arguments text[], key text)
+    RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    SELECT array_agg(substr(a.argument, length(key) + 2) ORDER BY a.position)
+    FROM unnest(arguments) WITH ORDINALITY AS a (argument, position)
+    WHERE starts_with(a.argument, key || '=')
+);
+COMMENT ON FUNCTION argument_values(text[], text) IS
+    'Every value of a key among key=value arguments, in order';
+
+CREATE FUNCTION argument_value(arguments text[], key text)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (argument_values(arguments, key))[1];
+COMMENT ON FUNCTION argument_value(text[], text) IS
+    'First value of a key among key=value arguments';
+
+CREATE FUNCTION attach_call(attached regclass)
+    RETURNS text
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'attach_call';
+COMMENT ON FUNCTION attach_call(regclass) IS
+    'The attach_users or attach_orders call that the triggers of a table stand for';
+
+-- Triggers of ours that were put on a table itself, not copied to a partition.
+CREATE VIEW attached_triggers AS
+    SELECT
+        t.oid AS trigger_id,
+        t.tgrelid::regclass AS attached,
+        t.tgname AS name,
+        p.proname AS function,
+        t.tgtype AS type,
+        t.tgenabled AS enabled,
+        trigger_arguments(t.tgargs) AS arguments,
+        table_of_argument(argument_value(trigger_arguments(t.tgargs), 'customers')) AS customers,
+        c.relowner AS owner
+    FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    JOIN pg_class AS c ON c.oid = t.tgrelid
+    WHERE t.tgfoid IN ('link_user'::regproc, 'attach_order'::regproc, 'maintain_totals'::regproc)
+        AND t.tgparentid = 0;
+COMMENT ON VIEW attached_triggers IS
+    'The triggers that attach tables, with their arguments';
+GRANT SELECT ON attached_triggers TO PUBLIC;
+
+CREATE VIEW attachments AS
+    SELECT
+        link.attached,
+        'users' AS kind,
+        link.customers,
+        COALESCE(argument_value(link.arguments, 'customer'), 'customer_id') AS customer_column,
+        argument_value(link.arguments, 'key') AS key_column,
+        argument_values(link.arguments, 'phone') AS phone_columns,
+        argument_value(link.arguments, 'verified') AS verified_column,
+        argument_value(link.arguments, 'name') AS name_column,
+        argument_value(link.arguments, 'region') AS region_column,
+        NULL::regclass AS users,
+        NULL::text AS user_column,
+        NULL::text AS amount_column,
+        NULL::text AS status_column,
+        NULL::text[] AS counted_statuses,
+        NULL::numeric AS points_per_unit,
+        NULL::text AS payment_column,
+        NULL::text[] AS cod_values,
+        NULL::text AS timing
+    FROM attached_triggers AS link
+    WHERE link.function = 'link_user' AND link.type & 2 = 2
+    UNION ALL
+    SELECT
+        attach.attached,
+        'orders',
+        attach.customers,
+        COALESCE(argument_value(attach.arguments, 'customer'), 'customer_id'),
+        NULL,
+        argument_values(attach.arguments, 'phone'),
+        NULL,
+        NULL,
+        argument_value(attach.arguments, 'region'),
+        table_of_argument(argument_value(attach.arguments, 'users')),
+        argument_value(attach.arguments, 'user'),
+        COALESCE(argument_value(totals.arguments, 'amount'), 'total'),
+        argument_value(totals.arguments, 'status'),
+        argument_values(totals.arguments, 'counted'),
+        COALESCE(argument_value(totals.arguments, 'points_per_unit'), '1')::numeric,
+        argument_value(attach.arguments, 'payment'),
+        argument_values(attach.arguments, 'cod'),
+        'statement'
+    FROM attached_triggers AS attach
+    LEFT JOIN LATERAL (
+        SELECT t.arguments
+        FROM attached_triggers AS t
+        WHERE t.attached = attach.attached AND t.function = 'maintain_totals'
+        ORDER BY t.name
+        LIMIT 1
+    ) AS totals ON true
+    WHERE attach.function = 'attach_order' AND attach.type & 2 = 2;
+COMMENT ON VIEW attachments IS
+    'What is attached to which book, with every setting; read from the triggers'' arguments';
+GRANT SELECT ON attachments TO PUBLIC;
+
+-- Anybody can put our triggers on a table of his own and name this book in them. Only tables whose
+-- owner may write to the book are part of it.
+CREATE FUNCTION attachments_of(customers regclass)
+    RETURNS SETOF attachments
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT a.*
+    FROM attachments AS a
+    JOIN pg_class AS c ON c.oid = a.attached
+    WHERE a.customers = attachments_of.customers
+        AND has_table_privilege(c.relowner, a.customers, 'UPDATE');
+END;
+COMMENT ON FUNCTION attachments_of(regclass) IS
+    'The tables that feed a book';
+
+CREATE FUNCTION partitions_of(relation regclass)
+    RETURNS SETOF regclass
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT relation
+    UNION
+    SELECT t.relid
+    FROM pg_partition_tree(relation) AS t
+    JOIN pg_class AS c ON c.oid = t.relid
+    WHERE c.relkind IN ('r', 'p');
+END;
+COMMENT ON FUNCTION partitions_of(regclass) IS
+    'A table and all its partitions that are ordinary tables';

@@ -1,0 +1,209 @@
+CREATE FUNCTION book(customers regclass DEFAULT NULL)
+    RETURNS regclass
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'book';
+COMMENT ON FUNCTION book(regclass) IS
+    'The customers table that is meant: the one given, else the one on the search_path (CI003 when there is none)';
+
+-- The columns of customers, how they have to be typed, and how a missing one is added.
+CREATE FUNCTION customers_columns()
+    RETURNS TABLE (name text, types regtype[], definition text)
+    LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT *
+    FROM (VALUES
+        ('id', '{uuid}'::regtype[], 'uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid()'),
+        ('phone', '{text,varchar}', 'varchar(20) UNIQUE CHECK (phone ~ ''^\+[1-9][0-9]{1,18}$'')'),
+        ('preferred_name', '{text,varchar}', 'varchar(100)'),
+        ('is_phone_verified', '{boolean}', 'boolean NOT NULL DEFAULT false'),
+        ('total_orders', '{integer,bigint}', 'integer NOT NULL DEFAULT 0'),
+        ('total_spent', '{numeric}', 'numeric NOT NULL DEFAULT 0'),
+        ('loyalty_points', '{integer,bigint}', 'bigint NOT NULL DEFAULT 0'),
+        ('notes', '{text,varchar}', 'text'),
+        ('created_at', '{timestamp,timestamptz}', 'timestamptz NOT NULL DEFAULT pg_catalog.now()'),
+        ('updated_at', '{timestamp,timestamptz}', 'timestamptz NOT NULL DEFAULT pg_catalog.now()')
+    ) AS columns (name, types, definition);
+END;
+COMMENT ON FUNCTION customers_columns() IS
+    'The columns that a customers table has to have';
+
+-- A column alone carries a unique index that any row is in.
+CREATE FUNCTION has_unique_index(relation regclass, column_name text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN EXISTS (
+    SELECT
+    FROM pg_index AS i
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+    WHERE i.indrelid = relation
+        AND a.attname = column_name
+        AND i.indisunique AND i.indimmediate AND i.indisvalid
+        AND i.indnkeyatts = 1 AND i.indpred IS NULL
+);
+COMMENT ON FUNCTION has_unique_index(regclass, text) IS
+    'Whether a column alone is unique';
+
+-- Raises CI003 for the first thing that a customers table lacks.
+CREATE FUNCTION check_customers(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted record;
+    found_type regtype;
+BEGIN
+    FOR wanted IN SELECT * FROM customer_identity.customers_columns() LOOP
+        SELECT a.atttypid::regtype INTO found_type
+        FROM pg_attribute AS a
+        WHERE a.attrelid = customers AND a.attname = wanted.name AND NOT a.attisdropped;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'no usable customers table'
+                USING ERRCODE = 'CI003',
+                    DETAIL = format('Table %s has no column %I.', customers, wanted.name),
+                    HINT = format('ALTER TABLE %s ADD COLUMN %I %s; then call customer_identity.create_tables() again.',
+                        customers, wanted.name, wanted.definition);
+        END IF;
+        IF found_type <> ALL (wanted.types) THEN
+            RAISE EXCEPTION 'no usable customers table'
+                USING ERRCODE = 'CI003',
+                    DETAIL = format('Column %I of %s is of type %s.', wanted.name, customers, found_type),
+                    HINT = format('ALTER TABLE %s ALTER COLUMN %I TYPE %s; then call customer_identity.create_tables() again.',
+                        customers, wanted.name, wanted.types[array_upper(wanted.types, 1)]);
+        END IF;
+    END LOOP;
+    IF NOT customer_identity.has_unique_index(customers, 'id') THEN
+        RAISE EXCEPTION 'no usable customers table'
+            USING ERRCODE = 'CI003',
+                DETAIL = format('Column id of %s is not unique.', customers),
+                HINT = format('ALTER TABLE %s ADD PRIMARY KEY (id); then call customer_identity.create_tables() again.', customers);
+    END IF;
+    IF NOT customer_identity.has_unique_index(customers, 'phone') THEN
+        RAISE EXCEPTION 'no usable customers table'
+            USING ERRCODE = 'CI003',
+                DETAIL = format('Column phone of %s is not unique.', customers),
+                HINT = format('ALTER TABLE %s ADD UNIQUE (phone); then call customer_identity.create_tables() again.', customers);
+    END IF;
+    PERFORM FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attname = 'id' AND a.atthasdef;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'no usable customers table'
+            USING ERRCODE = 'CI003',
+                DETAIL = format('Column id of %s has no default.', customers),
+                HINT = format('ALTER TABLE %s ALTER COLUMN id SET DEFAULT gen_random_uuid(); then call customer_identity.create_tables() again.',
+                    customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION check_customers(regclass) IS
+    'Raises CI003 when a customers table lacks something, saying what and how to add it';
+
+CREATE FUNCTION make_customers(schema_name text)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    columns text;
+BEGIN
+    SELECT string_agg(format('%I %s', c.name, c.definition), ', ') INTO columns
+    FROM customer_identity.customers_columns() AS c;
+    -- Room on the page keeps the updates of totals off the indexes.
+    EXECUTE format('CREATE TABLE %I.customers (%s) WITH (fillfactor = 90)', schema_name, columns);
+    EXECUTE format('COMMENT ON TABLE %I.customers IS %L', schema_name, 'One row per real person, identified by phone');
+    EXECUTE format('COMMENT ON COLUMN %I.customers.phone IS %L', schema_name, 'E.164; NULL: the number was retired');
+END
+$$;
+COMMENT ON FUNCTION make_customers(text) IS
+    'Makes the table customers in a schema';
+REVOKE EXECUTE ON FUNCTION make_customers(text) FROM PUBLIC;
+
+CREATE FUNCTION make_companions(schema_name text)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owner regrole;
+BEGIN
+    SELECT c.relowner::regrole INTO owner
+    FROM pg_class AS c
+    WHERE c.oid = format('%I.customers', schema_name)::regclass;
+
+    IF to_regclass(format('%I.phone_proofs', schema_name)) IS NULL THEN
+        EXECUTE format($sql$
+            CREATE TABLE %1$I.phone_proofs (
+                id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+                phone varchar(20) NOT NULL,
+                customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
+                user_id text,
+                method text NOT NULL,
+                proved_at timestamptz NOT NULL DEFAULT now(),
+                ended_at timestamptz,
+                ended_reason text
+            )$sql$, schema_name);
+        EXECUTE format('COMMENT ON TABLE %I.phone_proofs IS %L', schema_name,
+            'Who showed that they hold a phone; live until ended_at is set');
+        EXECUTE format('CREATE UNIQUE INDEX phone_proofs_live_key ON %I.phone_proofs (phone, user_id) NULLS NOT DISTINCT WHERE ended_at IS NULL', schema_name);
+        EXECUTE format('CREATE INDEX phone_proofs_customer_id_idx ON %I.phone_proofs (customer_id)', schema_name);
+        EXECUTE format('CREATE INDEX phone_proofs_user_id_idx ON %I.phone_proofs (user_id) WHERE ended_at IS NULL', schema_name);
+        EXECUTE format('ALTER TABLE %I.phone_proofs OWNER TO %s', schema_name, owner);
+    END IF;
+
+    IF to_regclass(format('%I.loyalty_entries', schema_name)) IS NULL THEN
+        EXECUTE format($sql$
+            CREATE TABLE %1$I.loyalty_entries (
+                id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+                customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
+                points bigint NOT NULL,
+                reason text NOT NULL,
+                idempotency_key text UNIQUE,
+                actor text,
+                created_at timestamptz NOT NULL DEFAULT now()
+            )$sql$, schema_name);
+        EXECUTE format('COMMENT ON TABLE %I.loyalty_entries IS %L', schema_name,
+            'Every change of points that is not an order''s; rows are only ever added');
+        EXECUTE format('CREATE INDEX loyalty_entries_customer_id_idx ON %I.loyalty_entries (customer_id)', schema_name);
+        EXECUTE format('ALTER TABLE %I.loyalty_entries OWNER TO %s', schema_name, owner);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION make_companions(text) IS
+    'Makes the tables phone_proofs and loyalty_entries beside customers where they are missing';
+REVOKE EXECUTE ON FUNCTION make_companions(text) FROM PUBLIC;
+
+CREATE FUNCTION make_book(schema_name text)
+    RETURNS regclass
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customers regclass;
+BEGIN
+    IF schema_name IS NULL OR to_regnamespace(quote_ident(schema_name)) IS NULL THEN
+        RAISE EXCEPTION 'there is no schema for the customers'
+            USING ERRCODE = 'invalid_schema_name',
+                DETAIL = format('Schema: %s.', COALESCE(quote_ident(schema_name), 'none on the search_path')),
+                HINT = 'CREATE SCHEMA first, or name another one: create_tables(''public'').';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.create_tables ' || schema_name, 0));
+    IF to_regclass(format('%I.customers', schema_name)) IS NULL THEN
+        PERFORM customer_identity.make_customers(schema_name);
+    END IF;
+    customers := format('%I.customers', schema_name)::regclass;
+    PERFORM customer_identity.check_customers(customers);
+    PERFORM customer_identity.make_companions(schema_name);
+    RETURN customers;
+END
+$$;
+COMMENT ON FUNCTION make_book(text) IS
+    'create_tables for a schema that is named';
+REVOKE EXECUTE ON FUNCTION make_book(text) FROM PUBLIC;
+
+CREATE FUNCTION create_tables(schema_name text DEFAULT NULL)
+    RETURNS regclass
+    LANGUAGE sql VOLATILE
+RETURN make_book(COALESCE(schema_name, current_schema()::text));
+COMMENT ON FUNCTION create_tables(text) IS
+    'Makes customers, phone_proofs and loyalty_entries in a schema (by default the current one) and returns customers. A customers table that is there already is checked and kept';
+REVOKE EXECUTE ON FUNCTION create_tables(text) FROM PUBLIC;

@@ -1,0 +1,330 @@
+CREATE TYPE setup_finding AS (
+    severity text,
+    object text,
+    finding text,
+    what_to_do text
+);
+COMMENT ON TYPE setup_finding IS
+    'What check_setup() found: severity (error, warning, info), object, finding and what to do about it';
+
+CREATE FUNCTION check_session(customers regclass)
+    RETURNS SETOF setup_finding
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT 'error', 'session', 'session_replication_role is replica: no trigger of ours fires',
+        'SET session_replication_role = origin;'
+    WHERE current_setting('session_replication_role') = 'replica'
+    UNION ALL
+    SELECT 'info', 'event trigger customer_identity_follow_renames',
+        'it is missing or disabled: a renamed column makes the next statement fail with CI007',
+        'As a superuser: ALTER EVENT TRIGGER customer_identity_follow_renames ENABLE;'
+    WHERE NOT EXISTS (
+        SELECT FROM pg_event_trigger AS e
+        WHERE e.evtname = 'customer_identity_follow_renames' AND e.evtenabled IN ('O', 'A')
+    );
+END;
+COMMENT ON FUNCTION check_session(regclass) IS
+    'Findings of check_setup() about the session and the database';
+
+CREATE FUNCTION check_book(customers regclass)
+    RETURNS SETOF setup_finding
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    detail text;
+    hint text;
+    companion text;
+    schema_name text;
+    unusable bigint;
+BEGIN
+    BEGIN
+        PERFORM customer_identity.check_customers(customers);
+    EXCEPTION WHEN SQLSTATE 'CI003' THEN
+        GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+        RETURN NEXT ('error', customers::text, detail, hint);
+        RETURN;
+    END;
+    SELECT n.nspname INTO schema_name
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.oid = customers;
+    FOREACH companion IN ARRAY '{phone_proofs,loyalty_entries}'::text[] LOOP
+        IF to_regclass(format('%I.%I', schema_name, companion)) IS NULL THEN
+            RETURN NEXT ('error', format('%I.%I', schema_name, companion), 'the table is missing',
+                format('SELECT customer_identity.create_tables(%L);', schema_name));
+        END IF;
+    END LOOP;
+    RETURN QUERY
+    SELECT 'warning', customers::text,
+        format('column total_spent is %s: a larger total would refuse the order', format_type(a.atttypid, a.atttypmod)),
+        format('ALTER TABLE %s ALTER COLUMN total_spent TYPE numeric;', customers)
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attname = 'total_spent' AND a.atttypmod >= 0;
+    RETURN QUERY
+    SELECT 'error', customers::text,
+        format('column %I is NOT NULL without a default: no customer can be made', a.attname),
+        format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', customers, a.attname)
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped
+        AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attname <> 'phone';
+    EXECUTE format($sql$SELECT count(*) FROM (SELECT FROM %s WHERE phone !~ '^\+[1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
+        INTO unusable;
+    IF unusable > 0 THEN
+        RETURN NEXT ('error', customers::text, format('%s phones are not E.164: nobody is found by them', unusable),
+            format('UPDATE %s SET phone = customer_identity.normalize_phone(phone, region) ...; merge the duplicates it reports.', customers));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION check_book(regclass) IS
+    'Findings of check_setup() about customers and its companions';
+
+-- Every column that the triggers of a table name, and what they are for.
+CREATE FUNCTION named_columns(attached attachments)
+    RETURNS TABLE (relation regclass, column_name text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT attached.attached, c.name
+    FROM unnest(attached.phone_columns || ARRAY[
+        attached.customer_column, attached.key_column, attached.verified_column, attached.name_column,
+        attached.region_column, attached.user_column, attached.amount_column, attached.status_column,
+        attached.payment_column]) AS c (name)
+    WHERE c.name IS NOT NULL;
+END;
+COMMENT ON FUNCTION named_columns(attachments) IS
+    'The columns that the triggers of a table name';
+
+CREATE FUNCTION expected_triggers(kind text)
+    RETURNS SETOF text
+    LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT t.name
+    FROM (VALUES
+        ('users', 'customer_identity_link'),
+        ('users', 'customer_identity_linked'),
+        ('orders', 'customer_identity_attach'),
+        ('orders', 'customer_identity_totals_insert'),
+        ('orders', 'customer_identity_totals_update'),
+        ('orders', 'customer_identity_totals_delete'),
+        ('orders', 'customer_identity_totals_truncate')
+    ) AS t (kind, name)
+    WHERE t.kind = expected_triggers.kind;
+END;
+COMMENT ON FUNCTION expected_triggers(text) IS
+    'The triggers that attach a table of a kind';
+
+-- Tables that carry any trigger of ours for this book, even where others were dropped.
+CREATE FUNCTION check_triggers(customers regclass)
+    RETURNS SETOF setup_finding
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH roots AS (
+        SELECT DISTINCT COALESCE(pg_partition_root(t.attached), t.attached) AS root,
+            CASE WHEN t.function = 'link_user' THEN 'users' ELSE 'orders' END AS kind
+        FROM attached_triggers AS t
+        WHERE t.customers = check_triggers.customers
+            AND has_table_privilege(t.owner, t.customers, 'UPDATE')
+    ),
+    expected AS (
+        SELECT r.root, r.kind, p.p AS relation, e.name
+        FROM roots AS r
+        CROSS JOIN LATERAL partitions_of(r.root) AS p
+        CROSS JOIN LATERAL expected_triggers(r.kind) AS e (name)
+    )
+    SELECT 'error', e.relation::text,
+        CASE
+            WHEN t.tgname IS NOT NULL THEN format('trigger %I is disabled', e.name)
+            WHEN e.relation <> e.root THEN format('the partition has no trigger %I', e.name)
+            ELSE format('trigger %I is missing', e.name)
+        END,
+        CASE
+            WHEN t.tgname IS NOT NULL THEN format('ALTER TABLE %s ENABLE TRIGGER %I;', e.relation, e.name)
+            ELSE format('SELECT %s;', attach_call(e.root))
+        END
+    FROM expected AS e
+    LEFT JOIN pg_trigger AS t ON t.tgrelid = e.relation AND t.tgname = e.name
+    WHERE t.tgname IS NULL OR t.tgenabled IN ('D', 'R')
+    ORDER BY e.relation::text, e.name;
+END;
+COMMENT ON FUNCTION check_triggers(regclass) IS
+    'Findings of check_setup() about missing and disabled triggers';
+
+CREATE FUNCTION check_columns(customers regclass)
+    RETURNS SETOF setup_finding
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT 'error', a.attached::text,
+        format('column %I, which the triggers name, was renamed or dropped', n.column_name),
+        format('Put the present name into: SELECT %s;', attach_call(a.attached))
+    FROM attachments_of(customers) AS a
+    CROSS JOIN LATERAL named_columns(a) AS n
+    WHERE NOT EXISTS (
+        SELECT FROM pg_attribute AS c
+        WHERE c.attrelid = n.relation AND c.attname = n.column_name AND NOT c.attisdropped
+    )
+    UNION ALL
+    SELECT 'warning', a.attached::text,
+        format('column %I is NOT NULL: a row without a readable phone is refused', a.customer_column),
+        format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', a.attached, a.customer_column)
+    FROM attachments_of(customers) AS a
+    JOIN pg_attribute AS c ON c.attrelid = a.attached AND c.attname = a.customer_column
+    WHERE c.attnotnull
+    UNION ALL
+    SELECT 'warning', a.attached::text,
+        format('column %I has no foreign key to %s', a.customer_column, a.customers),
+        format('ALTER TABLE %s ADD FOREIGN KEY (%I) REFERENCES %s (id) ON DELETE SET NULL;',
+            a.attached, a.customer_column, a.customers)
+    FROM attachments_of(customers) AS a
+    WHERE NOT has_reference(a.attached, a.customer_column, a.customers)
+    UNION ALL
+    SELECT 'warning', a.attached::text,
+        format('column %I has no index', i.name),
+        format('CREATE INDEX CONCURRENTLY ON %s (%I);', a.attached, i.name)
+    FROM attachments_of(customers) AS a
+    JOIN pg_class AS c ON c.oid = a.attached
+    CROSS JOIN LATERAL (VALUES (a.customer_column, 0), (a.user_column, 10000)) AS i (name, rows_to_matter)
+    WHERE i.name IS NOT NULL AND NOT has_index_on(a.attached, i.name) AND c.reltuples >= i.rows_to_matter - 1;
+END;
+COMMENT ON FUNCTION check_columns(regclass) IS
+    'Findings of check_setup() about columns, foreign keys and indexes';
+
+CREATE FUNCTION check_users_of_orders(customers regclass)
+    RETURNS SETOF setup_finding
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT 'warning', k.conrelid::regclass::text,
+        format('foreign key %I keeps a user with orders from being deleted', k.conname),
+        format('ALTER TABLE %s DROP CONSTRAINT %I, ADD FOREIGN KEY (%I) REFERENCES %s ON DELETE SET NULL;',
+            k.conrelid::regclass, k.conname, a.user_column, k.confrelid::regclass)
+    FROM attachments_of(customers) AS a
+    JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.contype = 'f' AND k.conparentid = 0
+    JOIN pg_attribute AS c ON c.attrelid = k.conrelid AND c.attnum = k.conkey[1]
+    WHERE a.kind = 'orders' AND c.attname = a.user_column
+        AND (k.confdeltype IN ('a', 'r') OR (k.confdeltype = 'n' AND c.attnotnull))
+    UNION ALL
+    SELECT 'warning', a.attached::text,
+        format('its users table is not known: an order is attached by its own phone only'),
+        format('SELECT %s; with users => ''...'' added', attach_call(a.attached))
+    FROM attachments_of(customers) AS a
+    WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL
+        AND EXISTS (SELECT FROM attachments_of(customers) AS u WHERE u.kind = 'users');
+END;
+COMMENT ON FUNCTION check_users_of_orders(regclass) IS
+    'Findings of check_setup() about what joins orders to users';
+
+CREATE FUNCTION user_has_customer(attached attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN COALESCE(
+    (
+        SELECT format('EXISTS (SELECT FROM %s AS u WHERE %s AND u.%I IS NOT NULL)',
+            u.attached, user_condition(user_has_customer.attached), u.customer_column)
+        FROM attachments AS u
+        WHERE u.attached = attached.users AND u.kind = 'users' AND attached.user_column IS NOT NULL
+    ),
+    'false'
+);
+COMMENT ON FUNCTION user_has_customer(attachments) IS
+    'The condition that the user of an order r has a customer';
+
+-- Counts at most ten thousand rows of a table: one may hold millions.
+CREATE FUNCTION check_rows(customers regclass)
+    RETURNS SETOF setup_finding
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    attached customer_identity.attachments;
+    readable bigint;
+    unreadable bigint;
+BEGIN
+    FOR attached IN SELECT a.* FROM customer_identity.attachments_of(customers) AS a LOOP
+        CONTINUE WHEN EXISTS (
+            SELECT FROM customer_identity.named_columns(attached) AS n
+            WHERE NOT EXISTS (
+                SELECT FROM pg_attribute AS c
+                WHERE c.attrelid = n.relation AND c.attname = n.column_name AND NOT c.attisdropped
+            )
+        );
+        EXECUTE format($sql$
+            SELECT count(*) FILTER (WHERE r.readable), count(*) FILTER (WHERE NOT r.readable)
+            FROM (
+                SELECT %5$s OR (
+                    SELECT bool_or(customer_identity.claimed_phone(c.raw, %3$s) IS NOT NULL)
+                    FROM (%2$s) AS c (n, raw)
+                    WHERE c.raw IS NOT NULL
+                ) AS readable
+                FROM %1$s AS r
+                WHERE r.%4$I IS NULL
+                LIMIT 10000
+            ) AS r
+            $sql$,
+            attached.attached, customer_identity.claims_query(attached),
+            customer_identity.region_expression(attached), attached.customer_column,
+            customer_identity.user_has_customer(attached))
+            INTO readable, unreadable;
+        IF readable > 0 THEN
+            RETURN NEXT ('warning', attached.attached::text,
+                format('%s rows could have a customer and have none', readable),
+                format('CALL customer_identity.backfill(%L);', attached.attached::text));
+        END IF;
+        IF unreadable > 0 THEN
+            RETURN NEXT ('info', attached.attached::text,
+                format('%s rows have a phone that cannot be read and no customer', unreadable),
+                format('SELECT * FROM customer_identity.phone_problems(%L);', attached.attached::text));
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION check_rows(regclass) IS
+    'Findings of check_setup() about rows without a customer';
+
+CREATE FUNCTION findings_of(customers regclass)
+    RETURNS SETOF setup_finding
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT * FROM check_session(customers)
+    UNION ALL
+    SELECT * FROM check_book(customers)
+    UNION ALL
+    SELECT * FROM check_triggers(customers)
+    UNION ALL
+    SELECT * FROM check_columns(customers)
+    UNION ALL
+    SELECT * FROM check_users_of_orders(customers)
+    UNION ALL
+    SELECT * FROM check_rows(customers);
+END;
+COMMENT ON FUNCTION findings_of(regclass) IS
+    'check_setup for a book that is named';
+
+CREATE FUNCTION check_setup(customers regclass DEFAULT NULL)
+    RETURNS TABLE (severity text, object text, finding text, what_to_do text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT * FROM findings_of(book(customers));
+END;
+COMMENT ON FUNCTION check_setup(regclass) IS
+    'What is wrong with a book and the tables attached to it, and what to do about it; no row means all is well';
+
+CREATE FUNCTION follow_renames()
+    RETURNS event_trigger
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'follow_renames';
+COMMENT ON FUNCTION follow_renames() IS
+    'Event trigger: rewrites the arguments of our triggers when a column, table or schema they name is renamed';
+REVOKE EXECUTE ON FUNCTION follow_renames() FROM PUBLIC;
+
+-- Only a superuser may make an event trigger; a trusted installation runs as one.
+DO $$
+BEGIN
+    CREATE EVENT TRIGGER customer_identity_follow_renames ON ddl_command_end
+        WHEN TAG IN ('ALTER TABLE', 'ALTER SCHEMA')
+        EXECUTE FUNCTION customer_identity.follow_renames();
+    COMMENT ON EVENT TRIGGER customer_identity_follow_renames IS
+        'Keeps the arguments of customer_identity''s triggers in step with renamed columns and tables';
+EXCEPTION
+    WHEN insufficient_privilege THEN
+        RAISE NOTICE 'renamed columns will not be followed: only a superuser can create the event trigger';
+END
+$$;

@@ -1,0 +1,171 @@
+CREATE FUNCTION order_amount(amount numeric)
+    RETURNS numeric
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'order_amount';
+COMMENT ON FUNCTION order_amount(numeric) IS
+    'What an order adds to total_spent: its amount, or 0 for NULL, NaN and infinity';
+
+CREATE FUNCTION order_points(amount numeric, points_per_unit numeric)
+    RETURNS bigint
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'order_points';
+COMMENT ON FUNCTION order_points(numeric, numeric) IS
+    'What an order adds to loyalty_points: floor(amount * points_per_unit), or 0 beyond a thousand million million';
+
+-- One query per orders table: what its counted orders come to per customer.
+CREATE FUNCTION totals_query(attached attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    condition text := '';
+BEGIN
+    IF attached.status_column IS NOT NULL THEN
+        condition := format(' AND o.%I::text = ANY (%L::text[])', attached.status_column, attached.counted_statuses);
+    END IF;
+    RETURN format(
+        'SELECT o.%1$I AS customer_id, count(*) AS orders,'
+        ' sum(customer_identity.order_amount(o.%2$I::numeric)) AS spent,'
+        ' sum(customer_identity.order_points(o.%2$I::numeric, %3$L::numeric)) AS points'
+        ' FROM %4$s AS o WHERE o.%1$I IS NOT NULL%5$s GROUP BY o.%1$I',
+        attached.customer_column, attached.amount_column, attached.points_per_unit, attached.attached, condition);
+END
+$$;
+COMMENT ON FUNCTION totals_query(attachments) IS
+    'The query that sums an attached orders table per customer';
+
+-- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
+CREATE FUNCTION totals_differences(customers regclass)
+    RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    companions text;
+    sources text;
+    spent_scale integer;
+BEGIN
+    SELECT string_agg(customer_identity.totals_query(a), ' UNION ALL ') INTO sources
+    FROM customer_identity.attachments_of(customers) AS a
+    WHERE a.kind = 'orders';
+    IF sources IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT format('%I', n.nspname) INTO companions
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.oid = customers;
+    -- A column decimal(10,2) cannot hold more digits than that.
+    SELECT CASE WHEN a.atttypmod >= 0 THEN (a.atttypmod - 4) & 65535 ELSE 16383 END INTO spent_scale
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attname = 'total_spent';
+
+    RETURN QUERY EXECUTE format($sql$
+        WITH sums AS (
+            %1$s
+            UNION ALL
+            SELECT e.customer_id, 0, 0, sum(e.points) FROM %2$s.loyalty_entries AS e GROUP BY e.customer_id
+        ),
+        actual AS (
+            SELECT s.customer_id, sum(s.orders) AS orders, sum(s.spent) AS spent, sum(s.points) AS points
+            FROM sums AS s
+            GROUP BY s.customer_id
+        )
+        SELECT c.id, d.field, d.stored, d.actual
+        FROM %3$s AS c
+        LEFT JOIN actual AS a ON a.customer_id = c.id
+        CROSS JOIN LATERAL (VALUES
+            ('total_orders', COALESCE(c.total_orders, 0)::numeric, COALESCE(a.orders, 0)::numeric),
+            ('total_spent', COALESCE(c.total_spent, 0), round(COALESCE(a.spent, 0), LEAST(%4$s, scale(a.spent)))),
+            ('loyalty_points', COALESCE(c.loyalty_points, 0)::numeric, COALESCE(a.points, 0))
+        ) AS d (field, stored, actual)
+        WHERE d.stored <> d.actual
+        $sql$, sources, companions, customers, spent_scale);
+END
+$$;
+COMMENT ON FUNCTION totals_differences(regclass) IS
+    'verify_totals for a book that is named';
+
+CREATE FUNCTION verify_totals(customers regclass DEFAULT NULL)
+    RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    SELECT * FROM totals_differences(book(customers));
+END;
+COMMENT ON FUNCTION verify_totals(regclass) IS
+    'Every total that differs from what the attached orders and loyalty_entries come to, in one snapshot; no row means exact';
+
+-- A difference is the same for everybody who keeps exact totals meanwhile, so it is added, and
+-- nobody has to wait but another rebuild.
+CREATE FUNCTION rebuild_book(customers regclass)
+    RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wrong record;
+    corrected bigint := 0;
+BEGIN
+    EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', customers);
+    FOR wrong IN
+        SELECT
+            d.customer_id,
+            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_orders'), 0) AS orders,
+            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_spent'), 0) AS spent,
+            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'loyalty_points'), 0) AS points
+        FROM customer_identity.totals_differences(customers) AS d
+        GROUP BY d.customer_id
+        ORDER BY d.customer_id
+    LOOP
+        EXECUTE format(
+            'UPDATE %s SET total_orders = COALESCE(total_orders, 0) + $2,'
+            ' total_spent = COALESCE(total_spent, 0) + $3,'
+            ' loyalty_points = COALESCE(loyalty_points, 0) + $4 WHERE id = $1', customers)
+            USING wrong.customer_id, wrong.orders, wrong.spent, wrong.points;
+        corrected := corrected + 1;
+    END LOOP;
+    RETURN corrected;
+END
+$$;
+COMMENT ON FUNCTION rebuild_book(regclass) IS
+    'rebuild_totals for a book that is named';
+REVOKE EXECUTE ON FUNCTION rebuild_book(regclass) FROM PUBLIC;
+
+CREATE FUNCTION rebuild_totals(customers regclass DEFAULT NULL)
+    RETURNS bigint
+    LANGUAGE sql VOLATILE
+RETURN rebuild_book(book(customers));
+COMMENT ON FUNCTION rebuild_totals(regclass) IS
+    'Corrects every total that verify_totals() reports and returns how many customers it corrected';
+REVOKE EXECUTE ON FUNCTION rebuild_totals(regclass) FROM PUBLIC;
+
+CREATE FUNCTION adjust_points(
+    customer_id uuid,
+    points bigint,
+    reason text,
+    idempotency_key text DEFAULT NULL,
+    actor text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS bigint
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'adjust_points';
+COMMENT ON FUNCTION adjust_points(uuid, bigint, text, text, text, regclass) IS
+    'Adds points to a customer, or takes some away, with an entry in loyalty_entries. Returns the new balance';
+REVOKE EXECUTE ON FUNCTION adjust_points(uuid, bigint, text, text, text, regclass) FROM PUBLIC;
+
+CREATE FUNCTION redeem_points(
+    customer_id uuid,
+    points bigint,
+    reason text,
+    idempotency_key text DEFAULT NULL,
+    user_id text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS bigint
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'redeem_points';
+COMMENT ON FUNCTION redeem_points(uuid, bigint, text, text, text, regclass) IS
+    'Takes points off a customer''s balance and returns what is left. CI005 when it is short; the same key redeems once';
+REVOKE EXECUTE ON FUNCTION redeem_points(uuid, bigint, text, text, text, regclass) FROM PUBLIC;

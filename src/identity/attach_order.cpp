@@ -1,0 +1,240 @@
+// attach_order: gives every order, of a user or of a guest, its customer, and lets cash on delivery
+// pass only for a proved phone where the shop switched that on.
+#include "identity/customers.hpp"
+#include "identity/proofs.hpp"
+#include "pg/book.hpp"
+#include "pg/errors.hpp"
+#include "pg/owner.hpp"
+#include "pg/phone_reader.hpp"
+#include "pg/plans.hpp"
+#include "pg/postgres.hpp"
+#include "pg/trigger_setup.hpp"
+#include "pg/user_id.hpp"
+
+namespace customer_identity {
+namespace {
+
+struct AttachOrder : Setup {
+  Column user;
+  Column phone;
+  Column region;
+  Column payment;
+  Column customer;
+  List *cod_values;  // payment values that mean cash on delivery
+  char *users_key;
+  char *users_customer;
+  Oid users_key_type;
+};
+
+char *copy_of(const char *text) {
+  return text == nullptr ? nullptr : pstrdup(text);
+}
+
+AttrNumber required_attribute(const TriggerData *call, Oid users, const char *column) {
+  const AttrNumber number = column == nullptr ? InvalidAttrNumber : get_attnum(users, column);
+  if (number <= 0)
+    setup_outdated(call->tg_relation,
+                   psprintf("Table %s has no column %s any more.", relation_name(users),
+                            column == nullptr ? "for the key" : quote_identifier(column)));
+  return number;
+}
+
+void read_users(AttachOrder *setup, const TriggerData *call) {
+  const Arguments arguments = arguments_of(call->tg_trigger);
+  const char *users = value_of(arguments, "users");
+  if (users == nullptr || setup->user.number == 0) return;
+  setup->users = table_named(users);
+  setup->users_key = copy_of(value_of(arguments, "users_key"));
+  setup->users_customer = copy_of(value_of(arguments, "users_customer"));
+  const AttrNumber key = required_attribute(call, setup->users, setup->users_key);
+  required_attribute(call, setup->users, setup->users_customer);
+  setup->users_key_type = getBaseType(get_atttype(setup->users, key));
+}
+
+void read_setup(AttachOrder *setup, const TriggerData *call) {
+  const Relation orders = call->tg_relation;
+  const Arguments arguments = arguments_of(call->tg_trigger);
+  setup->user = column_named(orders, value_of(arguments, "user"));
+  setup->phone = column_named(orders, value_of(arguments, "phone"));
+  setup->region = column_named(orders, value_of(arguments, "region"));
+  setup->payment = column_named(orders, value_of(arguments, "payment"));
+  setup->customer = customer_column(orders, arguments);
+  setup->cod_values = values_of(arguments, "cod");
+  read_users(setup, call);
+}
+
+// The customer of an order; `found` false: none.
+struct Attachment {
+  bool found;
+  pg_uuid_t customer;
+};
+
+Attachment attachment_in(const AttachOrder &setup, HeapTuple order, Relation orders) {
+  Attachment attachment = {};
+  bool is_null;
+  const Datum value = value_in(setup.customer, order, orders, &is_null);
+  attachment.found = !is_null;
+  if (!is_null) attachment.customer = *DatumGetUUIDP(value);
+  return attachment;
+}
+
+Attachment first_attachment() {
+  Attachment attachment = {};
+  bool is_null;
+  const Datum value = first_value(&is_null);
+  attachment.found = !is_null;
+  if (!is_null) attachment.customer = *DatumGetUUIDP(value);
+  return attachment;
+}
+
+SPIPlanPtr user_plan(const AttachOrder &setup, Purpose purpose, const char *lock) {
+  const PlanKey key = {setup.users, setup.trigger, purpose, 1};
+  return saved_plan(key, {TEXTOID}, [&] {
+    return psprintf("SELECT %s FROM %s WHERE %s%s", quote_identifier(setup.users_customer),
+                    relation_name(setup.users),
+                    equals_user_id(setup.users_key, setup.users_key_type, setup.user.type, "$1"),
+                    lock);
+  });
+}
+
+// The user's customer. A user that has none yet may be getting one in another transaction, which
+// would not see this order: waiting for the user's row lets one of the two see the other.
+Attachment attachment_of_user(const AttachOrder &setup, const char *user_id) {
+  const Datum values[] = {CStringGetTextDatum(user_id)};
+  if (run(user_plan(setup, Purpose::kUserCustomer, ""), values) == 0) return {};
+  const Attachment attachment = first_attachment();
+  if (attachment.found) return attachment;
+  if (pg_class_aclcheck(setup.users, GetUserId(), ACL_UPDATE) != ACLCHECK_OK) return {};
+  if (run(user_plan(setup, Purpose::kLockUserCustomer, " FOR SHARE"), values) == 0) return {};
+  return first_attachment();
+}
+
+Attachment attachment_of_phone(const AttachOrder &setup, HeapTuple order, Relation orders) {
+  const char *raw = text_in(setup.phone, order, orders);
+  if (raw == nullptr) return {};
+  const Region region = region_of(text_in(setup.region, order, orders));
+  if (!region.known) return {};
+  const phone::Details details = read_phone(raw, region);
+  if (details.reason != phone::Reason::kOk) return {};
+  return {true, customer_of(setup.customers, Acting::kOwner, details.e164, nullptr)};
+}
+
+Attachment derived_attachment(const AttachOrder &setup, HeapTuple order, Relation orders) {
+  if (OidIsValid(setup.users)) {
+    const char *user_id = text_in(setup.user, order, orders);
+    if (user_id != nullptr) {
+      const Attachment attachment = attachment_of_user(setup, user_id);
+      if (attachment.found) return attachment;
+    }
+  }
+  return attachment_of_phone(setup, order, orders);
+}
+
+bool is_blank(const char *text) {
+  return text == nullptr || text[strspn(text, " \t\r\n")] == '\0';
+}
+
+// Whether an update changed who placed the order. A login that was deleted, or a phone that was
+// erased, says nothing new.
+bool placed_by_changed(const AttachOrder &setup, const TriggerData *call) {
+  const Relation orders = call->tg_relation;
+  const bool user_changed = differs(setup.user, call->tg_trigtuple, call->tg_newtuple, orders) &&
+                            text_in(setup.user, call->tg_newtuple, orders) != nullptr;
+  const bool phone_changed =
+      (differs(setup.phone, call->tg_trigtuple, call->tg_newtuple, orders) ||
+       differs(setup.region, call->tg_trigtuple, call->tg_newtuple, orders)) &&
+      !is_blank(text_in(setup.phone, call->tg_newtuple, orders));
+  return user_changed || phone_changed;
+}
+
+bool is_cash_on_delivery(const AttachOrder &setup, HeapTuple order, Relation orders) {
+  const char *payment = text_in(setup.payment, order, orders);
+  if (payment == nullptr) return false;
+  ListCell *cell;
+  foreach (cell, setup.cod_values)
+    if (strcmp(payment, static_cast<char *>(lfirst(cell))) == 0) return true;
+  return false;
+}
+
+// An order that was let through stays: its status may change after the proof has ended, and the
+// customer may be deleted.
+bool needs_proof(const AttachOrder &setup, const TriggerData *call, HeapTuple order,
+                 const Attachment &attachment) {
+  const Relation orders = call->tg_relation;
+  if (!is_cash_on_delivery(setup, order, orders)) return false;
+  if (TRIGGER_FIRED_BY_INSERT(call->tg_event)) return true;
+  if (!is_cash_on_delivery(setup, call->tg_trigtuple, orders)) return true;
+  const Attachment old = attachment_in(setup, call->tg_trigtuple, orders);
+  if (!attachment.found) return false;
+  return !old.found || memcmp(&old.customer, &attachment.customer, sizeof(pg_uuid_t)) != 0;
+}
+
+void require_proof(const AttachOrder &setup, const Attachment &attachment) {
+  const bool proved =
+      attachment.found && has_live_proof(setup.customers, Acting::kOwner, attachment.customer);
+  if (proved) return;
+  ereport(ERROR, errcode(kProofRequired), errmsg("cash on delivery needs a verified phone"),
+          attachment.found ? errdetail("Nobody has proved the phone of the order's customer.")
+                           : errdetail("The order has no readable phone."),
+          errhint("Verify the phone and call customer_identity.record_proof(), or choose another "
+                  "payment."));
+}
+
+HeapTuple with_customer(const AttachOrder &setup, HeapTuple order, Relation orders,
+                        const Attachment &attachment) {
+  int number = setup.customer.number;
+  Datum value = UUIDPGetDatum(&attachment.customer);
+  bool is_null = !attachment.found;
+  return heap_modify_tuple_by_cols(order, RelationGetDescr(orders), 1, &number, &value, &is_null);
+}
+
+// What the row says already: on INSERT a customer that the application gave, on UPDATE one that the
+// statement set or that nothing gives a reason to change.
+bool stays(const AttachOrder &setup, const TriggerData *call, HeapTuple order) {
+  if (TRIGGER_FIRED_BY_INSERT(call->tg_event))
+    return attachment_in(setup, order, call->tg_relation).found;
+  return differs(setup.customer, call->tg_trigtuple, order, call->tg_relation) ||
+         !placed_by_changed(setup, call);
+}
+
+// Attaches the order as the owner of its table. SPI must be connected.
+Attachment attach(const AttachOrder &setup, const TriggerData *call, HeapTuple order,
+                  bool *changed) {
+  const bool keep = stays(setup, call, order);
+  const Attachment given = attachment_in(setup, order, call->tg_relation);
+  const Attachment attachment =
+      keep ? given : derived_attachment(setup, order, call->tg_relation);
+  *changed = !keep;
+  if (needs_proof(setup, call, order, attachment)) require_proof(setup, attachment);
+  return attachment;
+}
+
+// Nothing that matters here changed: most updates of an order.
+bool is_untouched(const AttachOrder &setup, const TriggerData *call) {
+  if (TRIGGER_FIRED_BY_INSERT(call->tg_event)) return false;
+  const Column watched[] = {setup.user, setup.phone, setup.region, setup.payment, setup.customer};
+  for (const Column &column : watched)
+    if (differs(column, call->tg_trigtuple, call->tg_newtuple, call->tg_relation)) return false;
+  return true;
+}
+
+}  // namespace
+
+CUSTOMER_IDENTITY_FUNCTION(attach_order) {
+  const TriggerData *call = trigger_call(fcinfo, true);
+  const AttachOrder &setup = *setup_of<AttachOrder>(call, read_setup);
+  const bool is_insert = TRIGGER_FIRED_BY_INSERT(call->tg_event);
+  HeapTuple order = is_insert ? call->tg_trigtuple : call->tg_newtuple;
+  if (is_untouched(setup, call)) PG_RETURN_POINTER(order);
+
+  const Actor before = act_as(call->tg_relation->rd_rel->relowner);
+  SPI_connect();
+  bool changed;
+  const Attachment attachment = attach(setup, call, order, &changed);
+  SPI_finish();
+  act_again_as(before);
+  if (!changed) PG_RETURN_POINTER(order);
+  PG_RETURN_POINTER(with_customer(setup, order, call->tg_relation, attachment));
+}
+
+}  // namespace customer_identity

@@ -1,0 +1,22 @@
+// Finds the customer of a phone, or makes one.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace customer_identity {
+
+/// Who runs our statements: the caller of an SQL function, or the owner of a trigger's table.
+enum class Acting : std::uint32_t { kCaller, kOwner };
+
+/// The customer of an E.164 phone. False: there is none. SPI must be connected.
+bool find_customer_of(Oid customers, Acting acting, const char *e164, pg_uuid_t *customer);
+
+/// The customer of an E.164 phone, made if need be. Any number of sessions may ask for the same new
+/// phone at once: one row comes of it. An existing customer costs no write, and its name stays.
+/// `preferred_name` may be NULL.
+pg_uuid_t customer_of(Oid customers, Acting acting, const char *e164, const char *preferred_name);
+
+/// The E.164 phone of a customer, or NULL.
+char *phone_of(Oid customers, Acting acting, const pg_uuid_t &customer);
+
+}  // namespace customer_identity

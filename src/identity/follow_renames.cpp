@@ -1,0 +1,153 @@
+// follow_renames: an event trigger that rewrites the arguments of our triggers when a column, table
+// or schema they name is renamed, in the transaction that renames it.
+#include "pg/postgres.hpp"
+#include "pg/trigger_setup.hpp"
+
+namespace customer_identity {
+namespace {
+
+constexpr const char *kFunctions[] = {"link_user", "attach_order", "maintain_totals"};
+constexpr const char *kColumnKeys[] = {"key",    "phone",   "verified", "name",   "region",
+                                       "user",   "payment", "customer", "amount", "status"};
+constexpr const char *kUsersColumnKeys[] = {"users_key", "users_customer"};
+constexpr const char *kTableKeys[] = {"customers", "users"};
+
+template <std::size_t Count>
+bool is_one_of(const char *key, std::size_t length, const char *const (&keys)[Count]) {
+  for (const char *candidate : keys)
+    if (strlen(candidate) == length && strncmp(candidate, key, length) == 0) return true;
+  return false;
+}
+
+// What was renamed. `from` and `to` are bare names.
+struct Rename {
+  enum class Kind { kNothing, kColumn, kTable, kSchema } kind;
+  const char *from;
+  const char *to;
+  Oid relation;   // of the column, or the table itself
+  List *heirs;    // the relation and all that inherit its columns
+};
+
+// The relation the command that has just ended worked on.
+Oid commanded_object() {
+  Oid object = InvalidOid;
+  SPI_connect();
+  SPI_execute("SELECT objid FROM pg_catalog.pg_event_trigger_ddl_commands() LIMIT 1", true, 1);
+  bool is_null;
+  if (SPI_processed > 0)
+    object = DatumGetObjectId(
+        SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+  SPI_finish();
+  return object;
+}
+
+Rename rename_of(const Node *command) {
+  if (IsA(command, AlterObjectSchemaStmt)) {
+    const auto *move = castNode(AlterObjectSchemaStmt, command);
+    if (move->objectType != OBJECT_TABLE) return {};
+    const char *name = move->relation->relname;
+    return {Rename::Kind::kTable, name, name, commanded_object(), NIL};
+  }
+  if (!IsA(command, RenameStmt)) return {};
+  const auto *rename = castNode(RenameStmt, command);
+  if (rename->renameType == OBJECT_COLUMN)
+    return {Rename::Kind::kColumn, rename->subname, rename->newname, commanded_object(), NIL};
+  if (rename->renameType == OBJECT_TABLE)
+    return {Rename::Kind::kTable, rename->relation->relname, rename->newname, commanded_object(),
+            NIL};
+  if (rename->renameType == OBJECT_SCHEMA)
+    return {Rename::Kind::kSchema, rename->subname, rename->newname, InvalidOid, NIL};
+  return {};
+}
+
+// The new qualified name of a table that an argument names, or NULL when it is not concerned: a
+// table that is still there under its name is not the one that was renamed.
+const char *followed_table(const Rename &rename, const char *name) {
+  if (rename.kind == Rename::Kind::kColumn || OidIsValid(find_table(name))) return nullptr;
+  const RangeVar *range = qualified_name(name);
+  if (range == nullptr) return nullptr;
+  if (rename.kind == Rename::Kind::kSchema) {
+    const bool concerned = strcmp(range->schemaname, rename.from) == 0;
+    return concerned ? quote_qualified_identifier(rename.to, range->relname) : nullptr;
+  }
+  if (strcmp(range->relname, rename.from) != 0) return nullptr;
+  const char *schema = get_namespace_name(get_rel_namespace(rename.relation));
+  const char *now = get_rel_name(rename.relation);
+  return schema == nullptr || now == nullptr ? nullptr : quote_qualified_identifier(schema, now);
+}
+
+const char *followed_value(const Rename &rename, const char *key, std::size_t length,
+                           const char *value, Oid table, Oid users) {
+  if (is_one_of(key, length, kTableKeys)) return followed_table(rename, value);
+  if (rename.kind != Rename::Kind::kColumn || strcmp(value, rename.from) != 0) return nullptr;
+  if (is_one_of(key, length, kColumnKeys))
+    return list_member_oid(rename.heirs, table) ? rename.to : nullptr;
+  if (is_one_of(key, length, kUsersColumnKeys)) return users == rename.relation ? rename.to : nullptr;
+  return nullptr;
+}
+
+// Rewrites the arguments in place; false: none is concerned.
+bool follow(const Rename &rename, Arguments *arguments, Oid table) {
+  const Oid users = find_table(value_of(*arguments, "users"));
+  bool changed = false;
+  for (int i = 0; i < arguments->count; ++i) {
+    const char *argument = arguments->values[i];
+    const char *equals = strchr(argument, '=');
+    if (equals == nullptr) continue;
+    const std::size_t length = equals - argument;
+    const char *value = followed_value(rename, argument, length, equals + 1, table, users);
+    if (value == nullptr) continue;
+    arguments->values[i] = psprintf("%.*s=%s", static_cast<int>(length), argument, value);
+    changed = true;
+  }
+  return changed;
+}
+
+void rewrite(Relation catalog, HeapTuple row, const Arguments &arguments) {
+  Datum values[Natts_pg_trigger] = {};
+  bool nulls[Natts_pg_trigger] = {};
+  bool replaces[Natts_pg_trigger] = {};
+  values[Anum_pg_trigger_tgargs - 1] = stored(arguments);
+  replaces[Anum_pg_trigger_tgargs - 1] = true;
+  HeapTuple changed = heap_modify_tuple(row, RelationGetDescr(catalog), values, nulls, replaces);
+  CatalogTupleUpdate(catalog, &changed->t_self, changed);
+  CacheInvalidateRelcacheByRelid(reinterpret_cast<Form_pg_trigger>(GETSTRUCT(row))->tgrelid);
+}
+
+void follow_in_all_triggers(const Rename &rename) {
+  Oid functions[lengthof(kFunctions)];
+  for (std::size_t i = 0; i < lengthof(kFunctions); ++i) functions[i] = trigger_function(kFunctions[i]);
+
+  Relation catalog = table_open(TriggerRelationId, RowExclusiveLock);
+  SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, nullptr, 0, nullptr);
+  while (HeapTuple row = systable_getnext(scan)) {
+    const auto *trigger = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(row));
+    bool ours = false;
+    for (const Oid function : functions) ours = ours || trigger->tgfoid == function;
+    if (!ours) continue;
+    Arguments arguments = stored_arguments(row, catalog);
+    if (follow(rename, &arguments, trigger->tgrelid)) rewrite(catalog, row, arguments);
+  }
+  systable_endscan(scan);
+  table_close(catalog, RowExclusiveLock);
+  CommandCounterIncrement();
+}
+
+}  // namespace
+
+CUSTOMER_IDENTITY_FUNCTION(follow_renames) {
+  if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+    ereport(ERROR, errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+            errmsg("function \"follow_renames\" works as an event trigger only"));
+  const auto *call = reinterpret_cast<EventTriggerData *>(fcinfo->context);
+  Rename rename = rename_of(call->parsetree);
+  if (rename.kind == Rename::Kind::kNothing) PG_RETURN_NULL();
+  if (rename.kind == Rename::Kind::kColumn) {
+    if (!OidIsValid(rename.relation)) PG_RETURN_NULL();
+    rename.heirs = find_all_inheritors(rename.relation, NoLock, nullptr);
+  }
+  follow_in_all_triggers(rename);
+  PG_RETURN_NULL();
+}
+
+}  // namespace customer_identity

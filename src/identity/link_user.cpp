@@ -1,0 +1,233 @@
+// link_user: keeps every login linked to its customer. BEFORE the row is written it sets the
+// customer; AFTER it, when the row is sure to exist, it keeps proofs and attaches earlier orders.
+#include "identity/customers.hpp"
+#include "identity/proofs.hpp"
+#include "pg/book.hpp"
+#include "pg/owner.hpp"
+#include "pg/phone_reader.hpp"
+#include "pg/plans.hpp"
+#include "pg/postgres.hpp"
+#include "pg/trigger_setup.hpp"
+#include "pg/user_id.hpp"
+
+namespace customer_identity {
+namespace {
+
+struct LinkUser : Setup {
+  Column key;
+  Column *phones;  // in order of trust
+  int phone_count;
+  Column verified;  // belongs to the first phone
+  Column name;
+  Column region;
+  Column customer;
+};
+
+void read_setup(LinkUser *setup, const TriggerData *call) {
+  const Relation users = call->tg_relation;
+  const Arguments arguments = arguments_of(call->tg_trigger);
+  const List *phones = values_of(arguments, "phone");
+  setup->phone_count = list_length(phones);
+  setup->phones = static_cast<Column *>(palloc(sizeof(Column) * (setup->phone_count + 1)));
+  for (int i = 0; i < setup->phone_count; ++i)
+    setup->phones[i] = column_named(users, static_cast<char *>(list_nth(phones, i)));
+  setup->key = column_named(users, value_of(arguments, "key"));
+  setup->verified = column_named(users, value_of(arguments, "verified"));
+  setup->name = column_named(users, value_of(arguments, "name"));
+  setup->region = column_named(users, value_of(arguments, "region"));
+  setup->customer = customer_column(users, arguments);
+}
+
+// A phone that a row claims; `column` counts in order of trust. Empty e164: none is readable.
+struct Claim {
+  char e164[sizeof(phone::Details::e164)];
+  int column;
+};
+
+Claim claim_of(const LinkUser &setup, HeapTuple user, Relation users) {
+  Claim claim = {};
+  const Region region = region_of(text_in(setup.region, user, users));
+  if (!region.known) return claim;
+  for (; claim.column < setup.phone_count; ++claim.column) {
+    const char *raw = text_in(setup.phones[claim.column], user, users);
+    if (raw == nullptr) continue;
+    const phone::Details &details = read_phone(raw, region);
+    if (details.reason != phone::Reason::kOk) continue;
+    strlcpy(claim.e164, details.e164, sizeof(claim.e164));
+    break;
+  }
+  return claim;
+}
+
+bool is_readable(const Claim &claim) {
+  return claim.e164[0] != '\0';
+}
+
+bool claim_differs(const LinkUser &setup, HeapTuple before, HeapTuple after, Relation users) {
+  for (int i = 0; i < setup.phone_count; ++i)
+    if (differs(setup.phones[i], before, after, users)) return true;
+  return differs(setup.region, before, after, users);
+}
+
+bool customer_in(const LinkUser &setup, HeapTuple user, Relation users, pg_uuid_t *customer) {
+  bool is_null;
+  const Datum value = value_in(setup.customer, user, users, &is_null);
+  if (!is_null) *customer = *DatumGetUUIDP(value);
+  return !is_null;
+}
+
+HeapTuple with_customer(const LinkUser &setup, HeapTuple user, Relation users, Datum customer,
+                        bool is_null) {
+  int number = setup.customer.number;
+  return heap_modify_tuple_by_cols(user, RelationGetDescr(users), 1, &number, &customer, &is_null);
+}
+
+HeapTuple linked_to_claim(const LinkUser &setup, HeapTuple user, Relation users,
+                          const Claim &claim) {
+  const char *name = text_in(setup.name, user, users);
+  const Actor before = act_as(users->rd_rel->relowner);
+  SPI_connect();
+  const pg_uuid_t customer = customer_of(setup.customers, Acting::kOwner, claim.e164, name);
+  SPI_finish();
+  act_again_as(before);
+  return with_customer(setup, user, users, UUIDPGetDatum(&customer), false);
+}
+
+// A link that the application gives to a user without a readable phone is kept.
+HeapTuple before_insert(const LinkUser &setup, const TriggerData *call) {
+  const Claim claim = claim_of(setup, call->tg_trigtuple, call->tg_relation);
+  if (!is_readable(claim)) return call->tg_trigtuple;
+  return linked_to_claim(setup, call->tg_trigtuple, call->tg_relation, claim);
+}
+
+HeapTuple before_update(const LinkUser &setup, const TriggerData *call) {
+  const Relation users = call->tg_relation;
+  HeapTuple user = call->tg_newtuple;
+  if (!claim_differs(setup, call->tg_trigtuple, user, users)) return user;
+
+  const Claim claim = claim_of(setup, user, users);
+  if (!is_readable(claim)) return with_customer(setup, user, users, Datum(0), true);
+  pg_uuid_t customer;
+  const Claim old_claim = claim_of(setup, call->tg_trigtuple, users);
+  const bool respelled = strcmp(claim.e164, old_claim.e164) == 0;
+  if (respelled && customer_in(setup, user, users, &customer)) return user;
+  return linked_to_claim(setup, user, users, claim);
+}
+
+bool is_set(const Column &column, const TriggerData *call) {
+  return bms_is_member(column.number - FirstLowInvalidHeapAttributeNumber, call->tg_updatedcols);
+}
+
+// Verified and phone arriving in one statement. A flag that flips alone proves nothing: whoever
+// typed a stranger's number would be blessed by the stranger's code.
+bool brings_proof(const LinkUser &setup, const TriggerData *call, HeapTuple user,
+                  const Claim &claim) {
+  if (setup.verified.number == 0 || setup.key.number == 0) return false;
+  if (!is_readable(claim) || claim.column != 0) return false;
+  const char *verified = text_in(setup.verified, user, call->tg_relation);
+  if (verified == nullptr || strcmp(verified, "t") != 0) return false;
+  if (TRIGGER_FIRED_BY_INSERT(call->tg_event)) return true;
+  return is_set(setup.phones[0], call) && is_set(setup.verified, call);
+}
+
+void keep_proof_of(const LinkUser &setup, const TriggerData *call, HeapTuple user,
+                   const Claim &claim) {
+  const char *user_id = text_in(setup.key, user, call->tg_relation);
+  const pg_uuid_t customer =
+      customer_of(setup.customers, Acting::kOwner, claim.e164, nullptr);
+  keep_proof(setup.customers, Acting::kOwner, claim.e164, customer, user_id, "auth");
+}
+
+void attach_orders_of(const Attached &orders, const LinkUser &setup, const char *user_id,
+                      const pg_uuid_t &customer) {
+  const char *user_column = value_of(orders.arguments, "user");
+  const char *customer_column = value_of(orders.arguments, "customer");
+  if (user_column == nullptr || customer_column == nullptr) return;
+  const AttrNumber user_number = get_attnum(orders.relation, user_column);
+  if (user_number <= 0 || get_attnum(orders.relation, customer_column) <= 0) return;
+
+  const Actor before = act_as(orders.owner);
+  const PlanKey key = {orders.relation, setup.trigger, Purpose::kAttachEarlierOrders, 1};
+  SPIPlanPtr plan = saved_plan(key, {UUIDOID, TEXTOID}, [&] {
+    const Oid user_type = getBaseType(get_atttype(orders.relation, user_number));
+    return psprintf("UPDATE %s SET %s = $1 WHERE %s AND %s IS NULL",
+                    relation_name(orders.relation), quote_identifier(customer_column),
+                    equals_user_id(user_column, user_type, setup.key.type, "$2"),
+                    quote_identifier(customer_column));
+  });
+  const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(user_id)};
+  run(plan, values);
+  act_again_as(before);
+}
+
+// The user's orders that were placed before the user had a customer.
+void attach_earlier_orders(const LinkUser &setup, const TriggerData *call, HeapTuple user) {
+  pg_uuid_t customer;
+  if (customer_in(setup, call->tg_trigtuple, call->tg_relation, &customer)) return;
+  if (!customer_in(setup, user, call->tg_relation, &customer)) return;
+  const char *user_id = text_in(setup.key, user, call->tg_relation);
+  if (user_id == nullptr) return;
+
+  const Oid users = root_of(call->tg_relation);
+  ListCell *cell;
+  foreach (cell, attached_tables("attach_order", setup.customers)) {
+    const auto *orders = static_cast<Attached *>(lfirst(cell));
+    if (find_table(value_of(orders->arguments, "users")) == users)
+      attach_orders_of(*orders, setup, user_id, customer);
+  }
+}
+
+void after_insert(const LinkUser &setup, const TriggerData *call) {
+  const Claim claim = claim_of(setup, call->tg_trigtuple, call->tg_relation);
+  if (brings_proof(setup, call, call->tg_trigtuple, claim))
+    keep_proof_of(setup, call, call->tg_trigtuple, claim);
+}
+
+void after_update(const LinkUser &setup, const TriggerData *call) {
+  const Relation users = call->tg_relation;
+  HeapTuple user = call->tg_newtuple;
+  const Claim claim = claim_of(setup, user, users);
+  if (setup.key.number != 0 && claim_differs(setup, call->tg_trigtuple, user, users)) {
+    const Claim old_claim = claim_of(setup, call->tg_trigtuple, users);
+    if (strcmp(claim.e164, old_claim.e164) != 0)
+      end_proofs_of_user(setup.customers, Acting::kOwner, text_in(setup.key, user, users),
+                         is_readable(claim) ? claim.e164 : nullptr, "phone changed");
+  }
+  if (brings_proof(setup, call, user, claim)) keep_proof_of(setup, call, user, claim);
+  attach_earlier_orders(setup, call, user);
+}
+
+bool needs_after(const LinkUser &setup, const TriggerData *call) {
+  if (TRIGGER_FIRED_BY_INSERT(call->tg_event)) return setup.verified.number != 0;
+  const Relation users = call->tg_relation;
+  return claim_differs(setup, call->tg_trigtuple, call->tg_newtuple, users) ||
+         differs(setup.customer, call->tg_trigtuple, call->tg_newtuple, users) ||
+         (setup.verified.number != 0 && is_set(setup.verified, call));
+}
+
+void after(const LinkUser &setup, const TriggerData *call) {
+  if (!needs_after(setup, call)) return;
+  const Actor before = act_as(call->tg_relation->rd_rel->relowner);
+  SPI_connect();
+  if (TRIGGER_FIRED_BY_INSERT(call->tg_event))
+    after_insert(setup, call);
+  else
+    after_update(setup, call);
+  SPI_finish();
+  act_again_as(before);
+}
+
+}  // namespace
+
+CUSTOMER_IDENTITY_FUNCTION(link_user) {
+  const TriggerData *call = trigger_call(fcinfo, true);
+  const LinkUser &setup = *setup_of<LinkUser>(call, read_setup);
+  if (TRIGGER_FIRED_AFTER(call->tg_event)) {
+    after(setup, call);
+    PG_RETURN_POINTER(nullptr);
+  }
+  const bool is_insert = TRIGGER_FIRED_BY_INSERT(call->tg_event);
+  PG_RETURN_POINTER(is_insert ? before_insert(setup, call) : before_update(setup, call));
+}
+
+}  // namespace customer_identity

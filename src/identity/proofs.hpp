@@ -1,0 +1,22 @@
+// Proofs: who showed that they hold a phone. Only a proof opens another record's history.
+#pragma once
+
+#include "identity/customers.hpp"
+#include "pg/postgres.hpp"
+
+namespace customer_identity {
+
+/// From now on `user_id` (NULL: a guest) has a live proof of the phone and its customer is verified.
+/// One that is there already stays as it is. SPI must be connected.
+void keep_proof(Oid customers, Acting acting, const char *e164, const pg_uuid_t &customer,
+                const char *user_id, const char *method);
+
+/// Ends the user's live proofs of every phone but `kept` (NULL: of every phone). Customers that no
+/// live proof is left for are no longer verified.
+void end_proofs_of_user(Oid customers, Acting acting, const char *user_id, const char *kept,
+                        const char *reason);
+
+/// Whether anybody has a live proof of the customer's phone.
+bool has_live_proof(Oid customers, Acting acting, const pg_uuid_t &customer);
+
+}  // namespace customer_identity

@@ -1,0 +1,105 @@
+// Turns trigger arguments back into the call that wrote them, for hints and for check_setup().
+#include "pg/attach_call.hpp"
+
+#include "pg/book.hpp"
+#include "pg/trigger_setup.hpp"
+
+namespace customer_identity {
+namespace {
+
+// How an argument of a trigger is called in attach_users or attach_orders.
+struct Parameter {
+  const char *function;  // the trigger function that carries the argument
+  const char *key;
+  const char *name;
+  bool is_array;
+  bool has_default;  // leaving it out would name a column: NULL has to be said
+};
+
+constexpr Parameter kUsersParameters[] = {
+    {"link_user", "phone", "phone_columns", true, true},
+    {"link_user", "verified", "verified_column", false, false},
+    {"link_user", "name", "name_column", false, false},
+    {"link_user", "region", "region_column", false, false},
+    {"link_user", "customer", "customer_column", false, false},
+    {"link_user", "customers", "customers", false, false},
+};
+
+constexpr Parameter kOrdersParameters[] = {
+    {"attach_order", "users", "users", false, false},
+    {"attach_order", "user", "user_column", false, true},
+    {"attach_order", "phone", "phone_column", false, true},
+    {"maintain_totals", "amount", "amount_column", false, false},
+    {"maintain_totals", "status", "status_column", false, false},
+    {"maintain_totals", "counted", "counted_statuses", true, false},
+    {"maintain_totals", "points_per_unit", "points_per_unit", false, false},
+    {"attach_order", "payment", "payment_column", false, false},
+    {"attach_order", "cod", "cod_values", true, false},
+    {"attach_order", "region", "region_column", false, false},
+    {"attach_order", "customer", "customer_column", false, false},
+    {"attach_order", "customers", "customers", false, false},
+};
+
+bool is_ours(const Trigger &trigger, const char *function) {
+  const char *name = get_func_name(trigger.tgfoid);
+  const char *schema = get_namespace_name(get_func_namespace(trigger.tgfoid));
+  return name != nullptr && schema != nullptr && strcmp(schema, "customer_identity") == 0 &&
+         strcmp(name, function) == 0;
+}
+
+const Trigger *trigger_on(Relation relation, const char *function) {
+  const TriggerDesc *triggers = relation->trigdesc;
+  for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i)
+    if (is_ours(triggers->triggers[i], function)) return &triggers->triggers[i];
+  return nullptr;
+}
+
+void append_array(StringInfo call, const List *values) {
+  appendStringInfoString(call, "ARRAY[");
+  ListCell *cell;
+  foreach (cell, values)
+    appendStringInfo(call, "%s%s", cell == list_head(values) ? "" : ", ",
+                     quote_literal_cstr(static_cast<char *>(lfirst(cell))));
+  appendStringInfoChar(call, ']');
+}
+
+void append_parameter(StringInfo call, const Parameter &parameter, const Trigger *trigger) {
+  if (trigger == nullptr) return;
+  const List *values = values_of(arguments_of(trigger), parameter.key);
+  if (values == NIL && !parameter.has_default) return;
+  appendStringInfo(call, ", %s => ", parameter.name);
+  if (values == NIL)
+    appendStringInfoString(call, "NULL");
+  else if (parameter.is_array)
+    append_array(call, values);
+  else
+    appendStringInfoString(call, quote_literal_cstr(static_cast<char *>(linitial(values))));
+}
+
+}  // namespace
+
+const char *attach_call(Relation relation) {
+  const bool is_users = trigger_on(relation, "link_user") != nullptr;
+  StringInfoData call;
+  initStringInfo(&call);
+  appendStringInfo(&call, "customer_identity.%s(%s", is_users ? "attach_users" : "attach_orders",
+                   quote_literal_cstr(relation_name(RelationGetRelid(relation))));
+  if (is_users)
+    for (const Parameter &parameter : kUsersParameters)
+      append_parameter(&call, parameter, trigger_on(relation, parameter.function));
+  else
+    for (const Parameter &parameter : kOrdersParameters)
+      append_parameter(&call, parameter, trigger_on(relation, parameter.function));
+  appendStringInfoChar(&call, ')');
+  return call.data;
+}
+
+// The call as an SQL function, for check_setup() and for people.
+CUSTOMER_IDENTITY_FUNCTION(attach_call) {
+  Relation relation = relation_open(PG_GETARG_OID(0), AccessShareLock);
+  const char *call = attach_call(relation);
+  relation_close(relation, AccessShareLock);
+  PG_RETURN_TEXT_P(cstring_to_text(call));
+}
+
+}  // namespace customer_identity

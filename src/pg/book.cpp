@@ -1,0 +1,90 @@
+// Finds a book and tells which part of it is missing, if one is.
+#include "pg/book.hpp"
+
+#include "pg/errors.hpp"
+
+namespace customer_identity {
+namespace {
+
+constexpr const char *kColumns[] = {"id",          "phone",          "preferred_name",
+                                    "is_phone_verified", "total_orders", "total_spent",
+                                    "loyalty_points",    "updated_at"};
+
+[[noreturn]] void no_book(const char *detail) {
+  ereport(ERROR, errcode(kNoBook), errmsg("no usable customers table"),
+          errdetail_internal("%s", detail),
+          errhint("SELECT customer_identity.create_tables() makes the tables and tells what an "
+                  "existing customers table lacks. Name one in another schema with customers => "
+                  "'schema.customers'."));
+  pg_unreachable();
+}
+
+bool is_table(Oid relation) {
+  const char kind = get_rel_relkind(relation);
+  return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
+}
+
+const char *companion_name(Oid customers, const char *companion) {
+  const Oid schema = get_rel_namespace(customers);
+  const Oid relation = get_relname_relid(companion, schema);
+  const char *schema_name = get_namespace_name(schema);
+  if (!OidIsValid(relation) || !is_table(relation))
+    no_book(psprintf("Table %s is missing.", quote_qualified_identifier(schema_name, companion)));
+  if (owner_of(relation) != owner_of(customers))
+    no_book(psprintf("Tables customers and %s in schema %s have different owners.", companion,
+                     quote_identifier(schema_name)));
+  return quote_qualified_identifier(schema_name, companion);
+}
+
+}  // namespace
+
+Oid book_argument(FunctionCallInfo fcinfo, int index) {
+  const Oid customers = PG_ARGISNULL(index) ? RelnameGetRelid("customers") : PG_GETARG_OID(index);
+  if (!OidIsValid(customers)) no_book("There is no table customers on the search path.");
+  if (!is_table(customers)) no_book("customers is not a table.");
+  return customers;
+}
+
+const char *relation_name(Oid relation) {
+  const char *name = get_rel_name(relation);
+  if (name == nullptr) no_book("The table was dropped.");
+  return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), name);
+}
+
+const char *customers_name(Oid customers) {
+  const char *name = relation_name(customers);
+  for (const char *column : kColumns)
+    if (get_attnum(customers, column) == InvalidAttrNumber)
+      no_book(psprintf("Table %s has no column %s.", name, column));
+  return name;
+}
+
+const char *proofs_name(Oid customers) {
+  return companion_name(customers, "phone_proofs");
+}
+
+const char *entries_name(Oid customers) {
+  return companion_name(customers, "loyalty_entries");
+}
+
+Oid owner_of(Oid relation) {
+  HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+  if (!HeapTupleIsValid(tuple)) no_book("The table was dropped.");
+  const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+  ReleaseSysCache(tuple);
+  return owner;
+}
+
+const char *column_type(Oid relation, const char *column) {
+  Oid type;
+  int32 modifier;
+  Oid collation;
+  get_atttypetypmodcoll(relation, get_attnum(relation, column), &type, &modifier, &collation);
+  return format_type_extended(type, modifier, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+}
+
+CUSTOMER_IDENTITY_FUNCTION(book) {
+  PG_RETURN_OID(book_argument(fcinfo, 0));
+}
+
+}  // namespace customer_identity

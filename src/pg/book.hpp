@@ -1,0 +1,26 @@
+// The book: a `customers` table and its companions in the same schema, found and checked.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace customer_identity {
+
+/// The book that argument `index` (regclass) names; NULL means `customers` on the search path.
+/// Raises CI003 when there is none.
+Oid book_argument(FunctionCallInfo fcinfo, int index);
+
+/// Quoted and qualified names for our statements. Each raises CI003 when the table lacks a column
+/// that we need, or is not there.
+const char *customers_name(Oid customers);
+const char *proofs_name(Oid customers);
+const char *entries_name(Oid customers);
+
+/// Quoted and qualified name of any relation; raises CI003 for one that is gone.
+const char *relation_name(Oid relation);
+
+Oid owner_of(Oid relation);
+
+/// Type of `column` of `relation` as SQL writes it, with its modifier.
+const char *column_type(Oid relation, const char *column);
+
+}  // namespace customer_identity

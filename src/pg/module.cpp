@@ -1,0 +1,17 @@
+// What the server runs when it loads the library. Nothing of libphonenumber is touched here.
+#include "pg/plans.hpp"
+#include "pg/postgres.hpp"
+#include "pg/settings.hpp"
+#include "pg/trigger_setup.hpp"
+
+extern "C" {
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+}
+
+void _PG_init(void) {
+  customer_identity::settings::define();
+  customer_identity::watch_plans();
+  customer_identity::watch_setups();
+}

@@ -1,0 +1,98 @@
+// Keeps plans in a hash table that the relation cache's invalidations empty. A plan that became
+// stale may still be running further up the stack, so it is freed in a later transaction only.
+#include "pg/plans.hpp"
+
+#include "pg/retirement.hpp"
+
+namespace customer_identity {
+namespace {
+
+struct Entry {
+  PlanKey key;
+  SPIPlanPtr plan;
+  bool stale;
+};
+
+HTAB *plans = nullptr;
+
+void create_table() {
+  HASHCTL shape = {};
+  shape.keysize = sizeof(PlanKey);
+  shape.entrysize = sizeof(Entry);
+  plans = hash_create("customer_identity plans", 64, &shape, HASH_ELEM | HASH_BLOBS);
+}
+
+// InvalidOid: every relation.
+void forget(Oid relation) {
+  if (plans == nullptr) return;
+  HASH_SEQ_STATUS scan;
+  hash_seq_init(&scan, plans);
+  while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan)))
+    if (!OidIsValid(relation) || entry->key.relation == relation) entry->stale = true;
+}
+
+void relation_changed(Datum, Oid relation) {
+  forget(relation);
+}
+
+// A renamed schema sends nothing for the relations in it, but our statements name it.
+void schema_changed(Datum, int, uint32) {
+  forget(InvalidOid);
+}
+
+}  // namespace
+
+SPIPlanPtr find_plan(const PlanKey &key) {
+  if (plans == nullptr) create_table();
+  auto *entry = static_cast<Entry *>(hash_search(plans, &key, HASH_FIND, nullptr));
+  if (entry == nullptr || entry->plan == nullptr) return nullptr;
+  if (!entry->stale) return entry->plan;
+  retire(entry->plan);
+  entry->plan = nullptr;
+  return nullptr;
+}
+
+SPIPlanPtr keep_plan(const PlanKey &key, const char *text, std::initializer_list<Oid> types) {
+  free_retired();
+  SPIPlanPtr plan = SPI_prepare_cursor(text, static_cast<int>(types.size()),
+                                       const_cast<Oid *>(types.begin()), CURSOR_OPT_GENERIC_PLAN);
+  if (plan == nullptr)
+    elog(ERROR, "cannot prepare \"%s\": %s", text, SPI_result_code_string(SPI_result));
+  SPI_keepplan(plan);
+
+  auto *entry = static_cast<Entry *>(hash_search(plans, &key, HASH_ENTER, nullptr));
+  entry->plan = plan;
+  entry->stale = false;
+  return plan;
+}
+
+std::uint64_t run(SPIPlanPtr plan, const Datum *values, const char *nulls) {
+  const int result = SPI_execute_plan(plan, const_cast<Datum *>(values), nulls, false, 0);
+  if (result < 0) elog(ERROR, "cannot run a saved plan: %s", SPI_result_code_string(result));
+  return SPI_processed;
+}
+
+std::uint64_t look_up(SPIPlanPtr plan, const Datum *values, const char *nulls) {
+  const int result = SPI_execute_plan(plan, const_cast<Datum *>(values), nulls, true, 0);
+  if (result < 0) elog(ERROR, "cannot run a saved plan: %s", SPI_result_code_string(result));
+  return SPI_processed;
+}
+
+Datum first_value(bool *is_null) {
+  return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, is_null);
+}
+
+void forget_plans_of(Oid trigger) {
+  if (plans == nullptr) return;
+  HASH_SEQ_STATUS scan;
+  hash_seq_init(&scan, plans);
+  while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan)))
+    if (entry->key.trigger == trigger) entry->stale = true;
+}
+
+void watch_plans() {
+  CacheRegisterRelcacheCallback(relation_changed, Datum(0));
+  CacheRegisterSyscacheCallback(NAMESPACEOID, schema_changed, Datum(0));
+}
+
+}  // namespace customer_identity

@@ -1,0 +1,81 @@
+// The one include of PostgreSQL's headers: as C, without the warnings that are theirs, and with the
+// export marker that hidden visibility needs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wextra"
+#pragma GCC diagnostic ignored "-Wpedantic"
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+#pragma GCC diagnostic ignored "-Wregister"
+
+extern "C" {
+#include <postgres.h>
+
+#include <access/genam.h>
+#include <access/heapam.h>
+#include <access/htup_details.h>
+#include <access/relation.h>
+#include <access/sysattr.h>
+#include <access/table.h>
+#include <access/tableam.h>
+#include <access/xact.h>
+#include <catalog/indexing.h>
+#include <catalog/namespace.h>
+#include <catalog/partition.h>
+#include <catalog/pg_collation.h>
+#include <catalog/pg_inherits.h>
+#include <catalog/pg_trigger.h>
+#include <catalog/pg_type.h>
+#include <commands/event_trigger.h>
+#include <commands/trigger.h>
+#include <executor/spi.h>
+#include <executor/tuptable.h>
+#include <fmgr.h>
+#include <funcapi.h>
+#include <mb/pg_wchar.h>
+#include <miscadmin.h>
+#include <nodes/makefuncs.h>
+#include <nodes/parsenodes.h>
+#include <parser/parse_func.h>
+#include <storage/proc.h>
+#include <utils/acl.h>
+#include <utils/builtins.h>
+#include <utils/datum.h>
+#include <utils/fmgroids.h>
+#include <utils/guc.h>
+#include <utils/hsearch.h>
+#include <utils/inval.h>
+#include <utils/lsyscache.h>
+#include <utils/memutils.h>
+#include <utils/numeric.h>
+#include <utils/rel.h>
+#include <utils/rls.h>
+#include <utils/snapmgr.h>
+#include <utils/syscache.h>
+#include <utils/tuplestore.h>
+#include <utils/typcache.h>
+#include <utils/uuid.h>
+#include <utils/varlena.h>
+#if PG_VERSION_NUM >= 160000
+#include <varatt.h>
+#endif
+}
+
+#pragma GCC diagnostic pop
+
+// PostgreSQL 15 leaves the marker empty outside Windows.
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+
+// Opens the definition of a function that SQL calls by this name.
+#define CUSTOMER_IDENTITY_FUNCTION(name)                 \
+  extern "C" {                                           \
+  PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);              \
+  PG_FUNCTION_INFO_V1(name);                             \
+  }                                                      \
+  Datum name(PG_FUNCTION_ARGS)

@@ -1,0 +1,66 @@
+// Defines the settings customer_identity.* when the library loads.
+#include "pg/settings.hpp"
+
+#include "pg/postgres.hpp"
+
+namespace customer_identity::settings {
+namespace {
+
+char *default_region_setting = nullptr;
+int phone_validation_setting = static_cast<int>(phone::Acceptance::kValid);
+bool trust_claims_setting = false;
+
+const config_enum_entry kValidations[] = {
+    {"valid", static_cast<int>(phone::Acceptance::kValid), false},
+    {"possible", static_cast<int>(phone::Acceptance::kPossible), false},
+    {nullptr, 0, false},
+};
+
+// Upper-cases the region. Whether the library knows it is asked when it is used: loading a setting
+// must not load the phone metadata.
+bool check_default_region(char **value, void **, GucSource) {
+  const std::size_t length = strlen(*value);
+  if (length == 0) return true;
+  bool letters = length == 2;
+  for (char *c = *value; letters && *c != '\0'; ++c) {
+    *c = static_cast<char>(pg_ascii_toupper(static_cast<unsigned char>(*c)));
+    letters = *c >= 'A' && *c <= 'Z';
+  }
+  if (letters) return true;
+  GUC_check_errdetail("The region is an ISO 3166 code of two letters, such as GB, or empty.");
+  return false;
+}
+
+}  // namespace
+
+void define() {
+  DefineCustomStringVariable(
+      "customer_identity.default_region",
+      "Region in which phone numbers without a country code are read.",
+      "An ISO 3166 code of two letters. Empty: only international spellings are readable.",
+      &default_region_setting, "", PGC_USERSET, 0, check_default_region, nullptr, nullptr);
+  DefineCustomEnumVariable(
+      "customer_identity.phone_validation", "What makes a phone number acceptable.",
+      "\"valid\": the numbering plan has it in use. \"possible\": its length is right.",
+      &phone_validation_setting, static_cast<int>(phone::Acceptance::kValid), kValidations,
+      PGC_USERSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable(
+      "customer_identity.trust_claims", "Lets a user see a customer without a proof of the phone.",
+      "Only superusers may change it: row-security policies rely on it.", &trust_claims_setting,
+      false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  MarkGUCPrefixReserved("customer_identity");
+}
+
+const char *default_region() {
+  return default_region_setting == nullptr ? "" : default_region_setting;
+}
+
+phone::Acceptance phone_validation() {
+  return static_cast<phone::Acceptance>(phone_validation_setting);
+}
+
+bool trust_claims() {
+  return trust_claims_setting;
+}
+
+}  // namespace customer_identity::settings

@@ -1,0 +1,268 @@
+// Resolves trigger arguments and keeps what they mean, one set-up a trigger.
+#include "pg/trigger_setup.hpp"
+
+#include "pg/attach_call.hpp"
+#include "pg/book.hpp"
+#include "pg/errors.hpp"
+#include "pg/plans.hpp"
+#include "pg/retirement.hpp"
+
+namespace customer_identity {
+namespace {
+
+struct Entry {
+  Oid trigger;
+  Setup *setup;
+};
+
+HTAB *setups = nullptr;
+
+void create_table() {
+  HASHCTL shape = {};
+  shape.keysize = sizeof(Oid);
+  shape.entrysize = sizeof(Entry);
+  setups = hash_create("customer_identity set-ups", 32, &shape, HASH_ELEM | HASH_BLOBS);
+}
+
+// InvalidOid: every relation.
+void relation_changed(Datum, Oid relation) {
+  if (setups == nullptr) return;
+  HASH_SEQ_STATUS scan;
+  hash_seq_init(&scan, setups);
+  while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan))) {
+    Setup *setup = entry->setup;
+    if (setup == nullptr) continue;
+    if (!OidIsValid(relation) || setup->relation == relation || setup->customers == relation ||
+        setup->users == relation)
+      setup->stale = true;
+  }
+}
+
+// A renamed schema sends nothing for the relations in it, but arguments name it.
+void schema_changed(Datum, int, uint32) {
+  relation_changed(Datum(0), InvalidOid);
+}
+
+const char *value_after(const char *argument, const char *key) {
+  const std::size_t length = strlen(key);
+  const bool matches = strncmp(argument, key, length) == 0 && argument[length] == '=';
+  return matches ? argument + length + 1 : nullptr;
+}
+
+// The right comes first: what a stranger wrote into his trigger is not even read.
+bool feeds(const Arguments &arguments, Oid owner, Oid customers) {
+  if (pg_class_aclcheck(customers, owner, ACL_UPDATE) != ACLCHECK_OK) return false;
+  return find_table(value_of(arguments, "customers")) == customers;
+}
+
+}  // namespace
+
+Arguments stored_arguments(HeapTuple row, Relation catalog) {
+  bool is_null;
+  const Datum bytes = heap_getattr(row, Anum_pg_trigger_tgargs, RelationGetDescr(catalog), &is_null);
+  const int count = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(row))->tgnargs;
+  Arguments result = {static_cast<char **>(palloc(sizeof(char *) * (count + 1))), count};
+  char *next = is_null ? nullptr : VARDATA(DatumGetByteaPCopy(bytes));
+  for (int i = 0; i < count; ++i, next += strlen(next) + 1) result.values[i] = next;
+  return result;
+}
+
+Datum stored(const Arguments &arguments) {
+  StringInfoData bytes;
+  initStringInfo(&bytes);
+  for (int i = 0; i < arguments.count; ++i)
+    appendBinaryStringInfo(&bytes, arguments.values[i],
+                           static_cast<int>(strlen(arguments.values[i])) + 1);
+  return PointerGetDatum(cstring_to_text_with_len(bytes.data, bytes.len));
+}
+
+Oid trigger_function(const char *name) {
+  List *names = list_make2(makeString(pstrdup("customer_identity")), makeString(pstrdup(name)));
+  return LookupFuncName(names, 0, nullptr, true);
+}
+
+const char *value_of(const Arguments &arguments, const char *key) {
+  for (int i = 0; i < arguments.count; ++i)
+    if (const char *value = value_after(arguments.values[i], key)) return value;
+  return nullptr;
+}
+
+List *values_of(const Arguments &arguments, const char *key) {
+  List *values = NIL;
+  for (int i = 0; i < arguments.count; ++i)
+    if (const char *value = value_after(arguments.values[i], key))
+      values = lappend(values, pstrdup(value));
+  return values;
+}
+
+Setup *find_setup(Oid trigger) {
+  if (setups == nullptr) create_table();
+  auto *entry = static_cast<Entry *>(hash_search(setups, &trigger, HASH_FIND, nullptr));
+  if (entry == nullptr || entry->setup == nullptr) return nullptr;
+  if (!entry->setup->stale) return entry->setup;
+  retire(entry->setup->memory);
+  entry->setup = nullptr;
+  return nullptr;
+}
+
+Setup *new_setup(std::size_t size, const TriggerData *call) {
+  // Ends with the caller's memory if reading the arguments fails.
+  MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "customer_identity set-up",
+                                               ALLOCSET_SMALL_SIZES);
+  auto *setup = static_cast<Setup *>(MemoryContextAllocZero(memory, size));
+  setup->memory = memory;
+  setup->trigger = call->tg_trigger->tgoid;
+  setup->relation = RelationGetRelid(call->tg_relation);
+  return setup;
+}
+
+void keep_setup(Setup *setup) {
+  free_retired();
+  forget_plans_of(setup->trigger);
+  auto *entry = static_cast<Entry *>(hash_search(setups, &setup->trigger, HASH_ENTER, nullptr));
+  MemoryContextSetParent(setup->memory, CacheMemoryContext);
+  entry->setup = setup;
+}
+
+void watch_setups() {
+  CacheRegisterRelcacheCallback(relation_changed, Datum(0));
+  CacheRegisterSyscacheCallback(NAMESPACEOID, schema_changed, Datum(0));
+}
+
+Column column_named(Relation relation, const char *name) {
+  if (name == nullptr) return {};
+  const AttrNumber number = get_attnum(RelationGetRelid(relation), name);
+  if (number <= 0)
+    setup_outdated(relation, psprintf("Column %s is named by a trigger and is not there.",
+                                      quote_identifier(name)));
+  Column column = {number, getBaseType(get_atttype(RelationGetRelid(relation), number)), InvalidOid};
+  bool is_varlena;
+  getTypeOutputInfo(column.type, &column.output, &is_varlena);
+  return column;
+}
+
+Column customer_column(Relation relation, const Arguments &arguments) {
+  const char *name = value_of(arguments, "customer");
+  const Column column = column_named(relation, name == nullptr ? "customer_id" : name);
+  if (column.type != UUIDOID)
+    setup_outdated(relation, "The column that holds the customer is not of type uuid.");
+  return column;
+}
+
+const RangeVar *qualified_name(const char *name) {
+  List *parts;
+  if (name == nullptr || !SplitIdentifierString(pstrdup(name), '.', &parts)) return nullptr;
+  if (list_length(parts) != 2) return nullptr;
+  auto *schema = static_cast<char *>(linitial(parts));
+  return makeRangeVar(schema, static_cast<char *>(lsecond(parts)), -1);
+}
+
+Oid find_table(const char *name) {
+  const RangeVar *table = qualified_name(name);
+  return table == nullptr ? InvalidOid : RangeVarGetRelid(table, NoLock, true);
+}
+
+Oid table_named(const char *name) {
+  const Oid table = find_table(name);
+  if (OidIsValid(table)) return table;
+  ereport(ERROR, errcode(kNoBook),
+          errmsg("a table that a trigger of customer_identity names is not there"),
+          errdetail("Table %s was dropped or renamed.", name == nullptr ? "customers" : name),
+          errhint("Attach the table again, or remove its triggers with "
+                  "customer_identity.detach()."));
+  pg_unreachable();
+}
+
+Oid root_of(Relation table) {
+  const Oid relation = RelationGetRelid(table);
+  return table->rd_rel->relispartition ? llast_oid(get_partition_ancestors(relation)) : relation;
+}
+
+void setup_outdated(Relation relation, const char *detail) {
+  ereport(ERROR, errcode(kSetupOutdated),
+          errmsg("the triggers of customer_identity on table \"%s\" no longer fit it",
+                 RelationGetRelationName(relation)),
+          errdetail_internal("%s", detail),
+          errhint("Put the present column's name into this call: SELECT %s;", attach_call(relation)));
+  pg_unreachable();
+}
+
+TriggerData *trigger_call(FunctionCallInfo fcinfo, bool for_each_row) {
+  if (!CALLED_AS_TRIGGER(fcinfo))
+    ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+            errmsg("function \"%s\" works as a trigger only", get_func_name(fcinfo->flinfo->fn_oid)),
+            errhint("customer_identity.attach_users() and attach_orders() make the triggers."));
+  auto *call = reinterpret_cast<TriggerData *>(fcinfo->context);
+  if ((TRIGGER_FIRED_FOR_ROW(call->tg_event) != 0) != for_each_row)
+    ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+            errmsg("trigger \"%s\" has to be FOR EACH %s", call->tg_trigger->tgname,
+                   for_each_row ? "ROW" : "STATEMENT"),
+            errhint("customer_identity.attach_users() and attach_orders() make the triggers."));
+  return call;
+}
+
+char *text_of(const Column &column, Datum value) {
+  if (column.type == TEXTOID || column.type == VARCHAROID) return TextDatumGetCString(value);
+  char *text = OidOutputFunctionCall(column.output, value);
+  if (column.type == BPCHAROID) text[bpchartruelen(text, static_cast<int>(strlen(text)))] = '\0';
+  return text;
+}
+
+char *text_in(const Column &column, HeapTuple row, Relation relation) {
+  if (column.number == 0) return nullptr;
+  bool is_null;
+  const Datum value = value_in(column, row, relation, &is_null);
+  return is_null ? nullptr : text_of(column, value);
+}
+
+bool differs(const Column &column, HeapTuple before, HeapTuple after, Relation relation) {
+  if (column.number == 0) return false;
+  bool was_null;
+  bool is_null;
+  const Datum was = value_in(column, before, relation, &was_null);
+  const Datum is = value_in(column, after, relation, &is_null);
+  if (was_null || is_null) return was_null != is_null;
+  const FormData_pg_attribute *attribute =
+      TupleDescAttr(RelationGetDescr(relation), column.number - 1);
+  return !datum_image_eq(was, is, attribute->attbyval, attribute->attlen);
+}
+
+List *attached_tables(const char *function, Oid customers) {
+  const Oid wanted = trigger_function(function);
+  List *tables = NIL;
+  Relation catalog = table_open(TriggerRelationId, AccessShareLock);
+  SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, nullptr, 0, nullptr);
+  while (HeapTuple row = systable_getnext(scan)) {
+    const auto *trigger = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(row));
+    if (trigger->tgfoid != wanted || OidIsValid(trigger->tgparentid) ||
+        (trigger->tgtype & TRIGGER_TYPE_BEFORE) == 0)
+      continue;
+    const Arguments arguments = stored_arguments(row, catalog);
+    const Oid owner = owner_of(trigger->tgrelid);
+    if (!feeds(arguments, owner, customers)) continue;
+    auto *attached = static_cast<Attached *>(palloc(sizeof(Attached)));
+    *attached = {trigger->tgrelid, owner, arguments};
+    tables = lappend(tables, attached);
+  }
+  systable_endscan(scan);
+  table_close(catalog, AccessShareLock);
+  return tables;
+}
+
+CUSTOMER_IDENTITY_FUNCTION(trigger_arguments) {
+  const char *next = VARDATA_ANY(PG_GETARG_BYTEA_PP(0));
+  const char *end = next + VARSIZE_ANY_EXHDR(PG_GETARG_BYTEA_PP(0));
+  ArrayBuildState *values = initArrayResult(TEXTOID, CurrentMemoryContext, false);
+  for (; next < end; next += strlen(next) + 1)
+    accumArrayResult(values, CStringGetTextDatum(next), false, TEXTOID, CurrentMemoryContext);
+  PG_RETURN_DATUM(makeArrayResult(values, CurrentMemoryContext));
+}
+
+CUSTOMER_IDENTITY_FUNCTION(table_of_argument) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  const Oid table = find_table(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+  if (!OidIsValid(table)) PG_RETURN_NULL();
+  PG_RETURN_OID(table);
+}
+
+}  // namespace customer_identity

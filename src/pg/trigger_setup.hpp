@@ -1,0 +1,109 @@
+// What a trigger's key=value arguments say, resolved against its table and kept until a table it
+// names changes.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace customer_identity {
+
+/// A trigger's arguments, as written.
+struct Arguments {
+  char **values;
+  int count;
+};
+
+inline Arguments arguments_of(const Trigger *trigger) {
+  return {trigger->tgargs, trigger->tgnargs};
+}
+/// The arguments of a row of pg_trigger.
+Arguments stored_arguments(HeapTuple row, Relation catalog);
+/// The bytea that pg_trigger keeps: every argument followed by NUL.
+Datum stored(const Arguments &arguments);
+/// The OID of one of our trigger functions.
+Oid trigger_function(const char *name);
+
+/// First value of `key`, or NULL.
+const char *value_of(const Arguments &arguments, const char *key);
+/// Values of a repeated key, in order, as a list of C strings.
+List *values_of(const Arguments &arguments, const char *key);
+
+/// A column of the table a trigger is on. `number` 0: the arguments name none.
+struct Column {
+  AttrNumber number;
+  Oid type;    // domains looked through
+  Oid output;  // the type's output function
+};
+
+/// What every set-up holds; the triggers' own ones derive from it.
+struct Setup {
+  MemoryContext memory;  // the set-up and all it points to
+  Oid trigger;
+  Oid relation;
+  Oid customers;
+  Oid users;  // InvalidOid: none
+  bool stale;
+};
+
+/// The kept set-up of this trigger, or NULL.
+Setup *find_setup(Oid trigger);
+/// An empty set-up in a memory context of its own.
+Setup *new_setup(std::size_t size, const TriggerData *call);
+void keep_setup(Setup *setup);
+/// Called once, when the library loads.
+void watch_setups();
+
+/// Resolves a column by name; `name` NULL gives the empty Column. Raises CI007 when it is gone.
+Column column_named(Relation relation, const char *name);
+/// Resolves the uuid column that holds the customer.
+Column customer_column(Relation relation, const Arguments &arguments);
+/// The parts of a quoted, qualified table name; NULL when it is malformed, or NULL itself.
+const RangeVar *qualified_name(const char *name);
+/// Resolves a quoted, qualified table name; InvalidOid when it is gone, or `name` NULL.
+Oid find_table(const char *name);
+/// As find_table(); raises CI003 when the table is gone.
+Oid table_named(const char *name);
+/// The table itself, or the partitioned table it is a partition of.
+Oid root_of(Relation table);
+
+/// The set-up of the trigger that is being called; `read` fills it from the arguments.
+template <typename Kind>
+Kind *setup_of(const TriggerData *call, void (*read)(Kind *, const TriggerData *)) {
+  if (Setup *known = find_setup(call->tg_trigger->tgoid)) return static_cast<Kind *>(known);
+  auto *setup = static_cast<Kind *>(new_setup(sizeof(Kind), call));
+  MemoryContext caller = MemoryContextSwitchTo(setup->memory);
+  setup->customers = table_named(value_of(arguments_of(call->tg_trigger), "customers"));
+  read(setup, call);
+  MemoryContextSwitchTo(caller);
+  keep_setup(setup);
+  return setup;
+}
+
+/// Raises CI007 with the call that sets the table up again.
+[[noreturn]] void setup_outdated(Relation relation, const char *detail);
+/// Raises unless called by a trigger for each row, or for each statement.
+TriggerData *trigger_call(FunctionCallInfo fcinfo, bool for_each_row);
+
+/// Value of a column that is named, in a row of the trigger's table.
+inline Datum value_in(const Column &column, HeapTuple row, Relation relation, bool *is_null) {
+  return heap_getattr(row, column.number, RelationGetDescr(relation), is_null);
+}
+/// A value as its type prints it, character(n) without its padding.
+char *text_of(const Column &column, Datum value);
+/// The row's value as text, or NULL when it is NULL or the column is not named.
+char *text_in(const Column &column, HeapTuple row, Relation relation);
+/// Whether two versions of a row differ in the column; false when it is not named.
+bool differs(const Column &column, HeapTuple before, HeapTuple after, Relation relation);
+
+/// A table with one of our triggers.
+struct Attached {
+  Oid relation;
+  Oid owner;
+  Arguments arguments;
+};
+
+/// The tables whose trigger of our function `function` feeds `customers`. A partition's copy of its
+/// parent's trigger does not count, nor a table whose owner may not write to the book: anybody can
+/// put our trigger on a table of his own.
+List *attached_tables(const char *function, Oid customers);
+
+}  // namespace customer_identity

@@ -1,0 +1,17 @@
+// User ids are text, uuid or integers, and an orders table may keep them in another type than the
+// users table does. They travel as text and are compared so that an index can serve.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace customer_identity {
+
+/// A condition "column = parameter" for a text parameter that holds a value printed by `source`.
+/// Types that do not fit each other are compared as text: slower, but it never raises.
+const char *equals_user_id(const char *column, Oid column_type, Oid source, const char *parameter);
+
+/// The type that `text` can be read as to be compared with a column of `column_type`: that type, or
+/// text if it does not look like one.
+Oid type_of_user_id(const char *text, Oid column_type);
+
+}  // namespace customer_identity

@@ -1,0 +1,88 @@
+// Reads phone numbers as people type them: the product's one door to libphonenumber.
+// Plain C++20, no PostgreSQL header; every result is trivially destructible.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+
+namespace customer_identity::phone {
+
+/// Longer input is refused unread: the library's time grows with the square of the length.
+/// Counted in characters (Unicode code points), as its own limit for other languages is
+/// (PhoneNumberUtil::kMaxInputStringLength of the Java original).
+inline constexpr std::size_t kMaxCharacters = 250;
+
+/// What counts as a usable phone: in use by the numbering plan, or merely of a possible length.
+enum class Acceptance : std::uint8_t { kValid, kPossible };
+
+/// Why a text is not a usable phone. `kOk`: it is one.
+enum class Reason : std::uint8_t {
+  kOk,
+  kEmpty,
+  kNotANumber,
+  kUnknownCountryCode,
+  kTooShort,
+  kTooLong,
+  kInvalidLength,
+  kNoRegion,
+  kNotInUse,
+};
+
+/// PhoneNumberUtil::PhoneNumberType, in its order.
+enum class Type : std::uint8_t {
+  kFixedLine,
+  kMobile,
+  kFixedLineOrMobile,
+  kTollFree,
+  kPremiumRate,
+  kSharedCost,
+  kVoip,
+  kPersonalNumber,
+  kPager,
+  kUan,
+  kVoicemail,
+  kUnknown,
+};
+
+enum class Style : std::uint8_t { kE164, kInternational, kNational, kRfc3966 };
+
+/// Everything known about one text. Strings end with NUL; an empty one means "none".
+struct Details {
+  char e164[24];             // "+442079460123"; empty when the text could not be parsed
+  char national_number[24];  // national significant number, leading zeros kept
+  char extension[48];        // digits only
+  char region[4];  // ISO 3166-1 alpha-2, "001" for non-geographical codes, empty if unknown
+  std::int32_t country_code;  // 0 when the text could not be parsed
+  Type type;
+  Reason reason;  // under the acceptance that parse() was given
+  bool is_possible;
+  bool is_valid;
+};
+static_assert(std::is_trivially_destructible_v<Details>);
+
+/// A formatted number, NUL-terminated UTF-8.
+struct Formatted {
+  char text[128];
+};
+
+/// True when the library knows this upper-case ISO 3166-1 alpha-2 region.
+bool is_region(std::string_view region);
+
+/// Reads `text` (UTF-8) as dialled in `region` (known to is_region(), or empty: only international
+/// spellings are readable then). Never throws for what the text holds; std::bad_alloc may pass.
+Details parse(std::string_view text, std::string_view region, Acceptance acceptance);
+
+/// Writes the number in `style` (an extension is kept, except in E.164). False when `text` is not
+/// acceptable.
+bool format(std::string_view text, std::string_view region, Acceptance acceptance, Style style,
+            Formatted &formatted);
+
+/// The names the SQL interface uses: "not_a_number", "toll_free", "rfc3966".
+const char *name(Reason reason);
+const char *name(Type type);
+std::optional<Style> style_named(std::string_view name);
+
+}  // namespace customer_identity::phone
