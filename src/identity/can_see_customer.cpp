@@ -2,6 +2,7 @@
 // so that a policy can ask for roles that may read none of them.
 #include "identity/can_see_customer.hpp"
 
+#include "pg/attached_tables.hpp"
 #include "pg/book.hpp"
 #include "pg/owner.hpp"
 #include "pg/phone_reader.hpp"
@@ -39,7 +40,7 @@ bool is_linked_in(const Attached &users, const char *user_id, const pg_uuid_t &c
 
 bool is_linked(Oid customers, const char *user_id, const pg_uuid_t &customer) {
   ListCell *cell;
-  foreach (cell, attached_tables("link_user", customers))
+  foreach (cell, attached_tables(TableKind::kUsers, customers))
     if (is_linked_in(*static_cast<Attached *>(lfirst(cell)), user_id, customer)) return true;
   return false;
 }

@@ -2,6 +2,7 @@
 // customer; AFTER it, when the row is sure to exist, it keeps proofs and attaches earlier orders.
 #include "identity/customers.hpp"
 #include "identity/proofs.hpp"
+#include "pg/attached_tables.hpp"
 #include "pg/book.hpp"
 #include "pg/owner.hpp"
 #include "pg/phone_reader.hpp"
@@ -170,7 +171,7 @@ void attach_earlier_orders(const LinkUser &setup, const TriggerData *call, HeapT
 
   const Oid users = root_of(call->tg_relation);
   ListCell *cell;
-  foreach (cell, attached_tables("attach_order", setup.customers)) {
+  foreach (cell, attached_tables(TableKind::kOrders, setup.customers)) {
     const auto *orders = static_cast<Attached *>(lfirst(cell));
     if (find_table(value_of(orders->arguments, "users")) == users)
       attach_orders_of(*orders, setup, user_id, customer);

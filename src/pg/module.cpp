@@ -1,4 +1,5 @@
 // What the server runs when it loads the library. Nothing of libphonenumber is touched here.
+#include "pg/attached_tables.hpp"
 #include "pg/plans.hpp"
 #include "pg/postgres.hpp"
 #include "pg/settings.hpp"
@@ -14,4 +15,5 @@ void _PG_init(void) {
   customer_identity::settings::define();
   customer_identity::watch_plans();
   customer_identity::watch_setups();
+  customer_identity::watch_attached_tables();
 }

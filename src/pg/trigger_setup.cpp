@@ -49,12 +49,6 @@ const char *value_after(const char *argument, const char *key) {
   return matches ? argument + length + 1 : nullptr;
 }
 
-// The right comes first: what a stranger wrote into his trigger is not even read.
-bool feeds(const Arguments &arguments, Oid owner, Oid customers) {
-  if (pg_class_aclcheck(customers, owner, ACL_UPDATE) != ACLCHECK_OK) return false;
-  return find_table(value_of(arguments, "customers")) == customers;
-}
-
 }  // namespace
 
 Arguments stored_arguments(HeapTuple row, Relation catalog) {
@@ -225,28 +219,6 @@ bool differs(const Column &column, HeapTuple before, HeapTuple after, Relation r
   const FormData_pg_attribute *attribute =
       TupleDescAttr(RelationGetDescr(relation), column.number - 1);
   return !datum_image_eq(was, is, attribute->attbyval, attribute->attlen);
-}
-
-List *attached_tables(const char *function, Oid customers) {
-  const Oid wanted = trigger_function(function);
-  List *tables = NIL;
-  Relation catalog = table_open(TriggerRelationId, AccessShareLock);
-  SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, nullptr, 0, nullptr);
-  while (HeapTuple row = systable_getnext(scan)) {
-    const auto *trigger = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(row));
-    if (trigger->tgfoid != wanted || OidIsValid(trigger->tgparentid) ||
-        (trigger->tgtype & TRIGGER_TYPE_BEFORE) == 0)
-      continue;
-    const Arguments arguments = stored_arguments(row, catalog);
-    const Oid owner = owner_of(trigger->tgrelid);
-    if (!feeds(arguments, owner, customers)) continue;
-    auto *attached = static_cast<Attached *>(palloc(sizeof(Attached)));
-    *attached = {trigger->tgrelid, owner, arguments};
-    tables = lappend(tables, attached);
-  }
-  systable_endscan(scan);
-  table_close(catalog, AccessShareLock);
-  return tables;
 }
 
 CUSTOMER_IDENTITY_FUNCTION(trigger_arguments) {

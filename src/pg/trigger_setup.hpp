@@ -94,16 +94,4 @@ char *text_in(const Column &column, HeapTuple row, Relation relation);
 /// Whether two versions of a row differ in the column; false when it is not named.
 bool differs(const Column &column, HeapTuple before, HeapTuple after, Relation relation);
 
-/// A table with one of our triggers.
-struct Attached {
-  Oid relation;
-  Oid owner;
-  Arguments arguments;
-};
-
-/// The tables whose trigger of our function `function` feeds `customers`. A partition's copy of its
-/// parent's trigger does not count, nor a table whose owner may not write to the book: anybody can
-/// put our trigger on a table of his own.
-List *attached_tables(const char *function, Oid customers);
-
 }  // namespace customer_identity

@@ -1,0 +1,27 @@
+// Which tables carry our triggers and feed a book, as pg_trigger says, remembered until it may say
+// something else.
+#pragma once
+
+#include "pg/postgres.hpp"
+#include "pg/trigger_setup.hpp"
+
+namespace customer_identity {
+
+/// A table with one of our triggers.
+struct Attached {
+  Oid relation;
+  Oid owner;
+  Arguments arguments;
+};
+
+enum class TableKind : std::uint32_t { kUsers, kOrders };
+
+/// The tables of a kind that feed `customers`, as a list of Attached. A partition's copy of its
+/// parent's trigger does not count, nor a table whose owner may not write to the book: anybody can
+/// put our trigger on a table of his own.
+const List *attached_tables(TableKind kind, Oid customers);
+
+/// Called once, when the library loads.
+void watch_attached_tables();
+
+}  // namespace customer_identity
