@@ -83,6 +83,41 @@ $$;
 COMMENT ON FUNCTION require_attachable(regclass) IS
     'Raises 42809 for what triggers cannot be attached to';
 
+-- The triggers act as the owner of their table, so it is the owner who needs the rights.
+CREATE FUNCTION require_rights(relation regclass, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owner regrole;
+    schema_id oid;
+    needed regclass;
+BEGIN
+    SELECT c.relowner::regrole INTO owner FROM pg_class AS c WHERE c.oid = relation;
+    SELECT c.relnamespace INTO schema_id FROM pg_class AS c WHERE c.oid = customers;
+    FOR needed IN
+        SELECT c.oid::regclass
+        FROM pg_class AS c
+        WHERE c.oid = customers
+            OR (c.relnamespace = schema_id AND c.relname = 'phone_proofs')
+    LOOP
+        IF NOT (has_schema_privilege(owner, schema_id, 'USAGE')
+            AND has_table_privilege(owner, needed, 'SELECT')
+            AND has_table_privilege(owner, needed, 'INSERT')
+            AND has_table_privilege(owner, needed, 'UPDATE')) THEN
+            RAISE EXCEPTION 'the owner of % may not write to %', relation, needed
+                USING ERRCODE = 'insufficient_privilege',
+                    DETAIL = format('The triggers act as role %s.', owner),
+                    HINT = format('GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT, INSERT, UPDATE ON %s TO %s;',
+                        schema_id::regnamespace, owner, needed, owner);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION require_rights(regclass, regclass) IS
+    'Raises 42501 when the owner of a table may not write to the book, as its triggers would have to';
+
 CREATE FUNCTION has_index_on(relation regclass, column_name text)
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -192,6 +227,7 @@ DECLARE
 BEGIN
     PERFORM customer_identity.require_attachable(users);
     PERFORM customer_identity.check_customers(customers);
+    PERFORM customer_identity.require_rights(users, customers);
     IF COALESCE(cardinality(phone_columns), 0) = 0 THEN
         RAISE EXCEPTION 'no phone column is named'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Name at least one: phone_columns => ''{phone}''.';
@@ -362,6 +398,7 @@ BEGIN
     END IF;
     PERFORM customer_identity.require_attachable(orders);
     PERFORM customer_identity.check_customers(customers);
+    PERFORM customer_identity.require_rights(orders, customers);
     PERFORM customer_identity.require_pair(status_column IS NOT NULL, counted_statuses IS NOT NULL,
         'status_column', 'counted_statuses', 'status_column => ''status'', counted_statuses => ''{paid,shipped}''');
     PERFORM customer_identity.require_pair(payment_column IS NOT NULL, cod_values IS NOT NULL,

@@ -43,13 +43,13 @@ Oid commanded_object() {
 
 Rename rename_of(const Node *command) {
   if (IsA(command, AlterObjectSchemaStmt)) {
-    const auto *move = castNode(AlterObjectSchemaStmt, command);
+    const auto *move = reinterpret_cast<const AlterObjectSchemaStmt *>(command);
     if (move->objectType != OBJECT_TABLE) return {};
     const char *name = move->relation->relname;
     return {Rename::Kind::kTable, name, name, commanded_object(), NIL};
   }
   if (!IsA(command, RenameStmt)) return {};
-  const auto *rename = castNode(RenameStmt, command);
+  const auto *rename = reinterpret_cast<const RenameStmt *>(command);
   if (rename->renameType == OBJECT_COLUMN)
     return {Rename::Kind::kColumn, rename->subname, rename->newname, commanded_object(), NIL};
   if (rename->renameType == OBJECT_TABLE)
