@@ -56,7 +56,7 @@ RETURN COALESCE(
 COMMENT ON FUNCTION key_column(regclass) IS
     'The column that tells the rows of a table apart: its primary key, else id';
 
-CREATE FUNCTION require_attachable(relation regclass)
+CREATE FUNCTION require_attachable(relation regclass, customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -74,13 +74,17 @@ BEGIN
             USING ERRCODE = 'wrong_object_type',
                 HINT = format('Attach %s: its partitions come along.', pg_partition_root(relation));
     END IF;
+    IF relation = customers THEN
+        RAISE EXCEPTION '% is the customers table itself', relation
+            USING ERRCODE = 'wrong_object_type', HINT = 'Name the table of users or of orders.';
+    END IF;
     IF class.relpersistence = 't' THEN
         RAISE EXCEPTION '% is a temporary table', relation
             USING ERRCODE = 'wrong_object_type', HINT = 'Name a table that stays.';
     END IF;
 END
 $$;
-COMMENT ON FUNCTION require_attachable(regclass) IS
+COMMENT ON FUNCTION require_attachable(regclass, regclass) IS
     'Raises 42809 for what triggers cannot be attached to';
 
 -- The triggers act as the owner of their table, so it is the owner who needs the rights.
@@ -225,7 +229,7 @@ DECLARE
     key text;
     arguments text;
 BEGIN
-    PERFORM customer_identity.require_attachable(users);
+    PERFORM customer_identity.require_attachable(users, customers);
     PERFORM customer_identity.check_customers(customers);
     PERFORM customer_identity.require_rights(users, customers);
     IF COALESCE(cardinality(phone_columns), 0) = 0 THEN
@@ -396,7 +400,7 @@ BEGIN
                 DETAIL = 'Rows committed after the snapshot of this transaction would be missing from the totals.',
                 HINT = 'Run the migration at the default isolation level.';
     END IF;
-    PERFORM customer_identity.require_attachable(orders);
+    PERFORM customer_identity.require_attachable(orders, customers);
     PERFORM customer_identity.check_customers(customers);
     PERFORM customer_identity.require_rights(orders, customers);
     PERFORM customer_identity.require_pair(status_column IS NOT NULL, counted_statuses IS NOT NULL,

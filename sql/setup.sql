@@ -42,7 +42,7 @@ BEGIN
         PERFORM customer_identity.check_customers(customers);
     EXCEPTION WHEN SQLSTATE 'CI003' THEN
         GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-        RETURN NEXT ('error', customers::text, detail, hint);
+        RETURN NEXT ROW('error', customers::text, detail, hint)::customer_identity.setup_finding;
         RETURN;
     END;
     SELECT n.nspname INTO schema_name
@@ -51,8 +51,8 @@ BEGIN
     WHERE c.oid = customers;
     FOREACH companion IN ARRAY '{phone_proofs,loyalty_entries}'::text[] LOOP
         IF to_regclass(format('%I.%I', schema_name, companion)) IS NULL THEN
-            RETURN NEXT ('error', format('%I.%I', schema_name, companion), 'the table is missing',
-                format('SELECT customer_identity.create_tables(%L);', schema_name));
+            RETURN NEXT ROW('error', format('%I.%I', schema_name, companion), 'the table is missing',
+                format('SELECT customer_identity.create_tables(%L);', schema_name))::customer_identity.setup_finding;
         END IF;
     END LOOP;
     RETURN QUERY
@@ -71,8 +71,8 @@ BEGIN
     EXECUTE format($sql$SELECT count(*) FROM (SELECT FROM %s WHERE phone !~ '^\+[1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
         INTO unusable;
     IF unusable > 0 THEN
-        RETURN NEXT ('error', customers::text, format('%s phones are not E.164: nobody is found by them', unusable),
-            format('UPDATE %s SET phone = customer_identity.normalize_phone(phone, region) ...; merge the duplicates it reports.', customers));
+        RETURN NEXT ROW('error', customers::text, format('%s phones are not E.164: nobody is found by them', unusable),
+            format('UPDATE %s SET phone = customer_identity.normalize_phone(phone, region) ...; merge the duplicates it reports.', customers))::customer_identity.setup_finding;
     END IF;
 END
 $$;
@@ -264,14 +264,14 @@ BEGIN
             customer_identity.user_has_customer(attached))
             INTO readable, unreadable;
         IF readable > 0 THEN
-            RETURN NEXT ('warning', attached.attached::text,
+            RETURN NEXT ROW('warning', attached.attached::text,
                 format('%s rows could have a customer and have none', readable),
-                format('CALL customer_identity.backfill(%L);', attached.attached::text));
+                format('CALL customer_identity.backfill(%L);', attached.attached::text))::customer_identity.setup_finding;
         END IF;
         IF unreadable > 0 THEN
-            RETURN NEXT ('info', attached.attached::text,
+            RETURN NEXT ROW('info', attached.attached::text,
                 format('%s rows have a phone that cannot be read and no customer', unreadable),
-                format('SELECT * FROM customer_identity.phone_problems(%L);', attached.attached::text));
+                format('SELECT * FROM customer_identity.phone_problems(%L);', attached.attached::text))::customer_identity.setup_finding;
         END IF;
     END LOOP;
 END
@@ -328,3 +328,7 @@ EXCEPTION
         RAISE NOTICE 'renamed columns will not be followed: only a superuser can create the event trigger';
 END
 $$;
+
+-- A trusted installation leaves the functions to the bootstrap superuser: who installs may use them all
+-- and pass the right on.
+GRANT EXECUTE ON ALL ROUTINES IN SCHEMA customer_identity TO @extowner@ WITH GRANT OPTION;

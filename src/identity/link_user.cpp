@@ -126,7 +126,7 @@ bool brings_proof(const LinkUser &setup, const TriggerData *call, HeapTuple user
   if (setup.verified.number == 0 || setup.key.number == 0) return false;
   if (!is_readable(claim) || claim.column != 0) return false;
   const char *verified = text_in(setup.verified, user, call->tg_relation);
-  if (verified == nullptr || strcmp(verified, "t") != 0) return false;
+  if (verified == nullptr || strcmp(verified, "true") != 0) return false;
   if (TRIGGER_FIRED_BY_INSERT(call->tg_event)) return true;
   return is_set(setup.phones[0], call) && is_set(setup.verified, call);
 }

@@ -84,7 +84,9 @@ const char *column_type(Oid relation, const char *column) {
 }
 
 CUSTOMER_IDENTITY_FUNCTION(book) {
-  PG_RETURN_OID(book_argument(fcinfo, 0));
+  const Oid customers = book_argument(fcinfo, 0);
+  customers_name(customers);
+  PG_RETURN_OID(customers);
 }
 
 }  // namespace customer_identity

@@ -197,6 +197,7 @@ TriggerData *trigger_call(FunctionCallInfo fcinfo, bool for_each_row) {
 
 char *text_of(const Column &column, Datum value) {
   if (column.type == TEXTOID || column.type == VARCHAROID) return TextDatumGetCString(value);
+  if (column.type == BOOLOID) return pstrdup(DatumGetBool(value) ? "true" : "false");
   char *text = OidOutputFunctionCall(column.output, value);
   if (column.type == BPCHAROID) text[bpchartruelen(text, static_cast<int>(strlen(text)))] = '\0';
   return text;

@@ -87,7 +87,7 @@ TriggerData *trigger_call(FunctionCallInfo fcinfo, bool for_each_row);
 inline Datum value_in(const Column &column, HeapTuple row, Relation relation, bool *is_null) {
   return heap_getattr(row, column.number, RelationGetDescr(relation), is_null);
 }
-/// A value as its type prints it, character(n) without its padding.
+/// A value as a cast to text writes it: boolean in words, character(n) without its padding.
 char *text_of(const Column &column, Datum value);
 /// The row's value as text, or NULL when it is NULL or the column is not named.
 char *text_in(const Column &column, HeapTuple row, Relation relation);
