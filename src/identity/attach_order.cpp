@@ -26,9 +26,7 @@ struct AttachOrder : Setup {
   Oid users_key_type;
 };
 
-char *copy_of(const char *text) {
-  return text == nullptr ? nullptr : pstrdup(text);
-}
+char *copy_of(const char *text) { return text == nullptr ? nullptr : pstrdup(text); }
 
 AttrNumber required_attribute(const TriggerData *call, Oid users, const char *column) {
   const AttrNumber number = column == nullptr ? InvalidAttrNumber : get_attnum(users, column);
@@ -130,9 +128,7 @@ Attachment derived_attachment(const AttachOrder &setup, HeapTuple order, Relatio
   return attachment_of_phone(setup, order, orders);
 }
 
-bool is_blank(const char *text) {
-  return text == nullptr || text[strspn(text, " \t\r\n")] == '\0';
-}
+bool is_blank(const char *text) { return text == nullptr || text[strspn(text, " \t\r\n")] == '\0'; }
 
 // Whether an update changed who placed the order. A login that was deleted, or a phone that was
 // erased, says nothing new.
@@ -202,8 +198,7 @@ Attachment attach(const AttachOrder &setup, const TriggerData *call, HeapTuple o
                   bool *changed) {
   const bool keep = stays(setup, call, order);
   const Attachment given = attachment_in(setup, order, call->tg_relation);
-  const Attachment attachment =
-      keep ? given : derived_attachment(setup, order, call->tg_relation);
+  const Attachment attachment = keep ? given : derived_attachment(setup, order, call->tg_relation);
   *changed = !keep;
   if (needs_proof(setup, call, order, attachment)) require_proof(setup, attachment);
   return attachment;

@@ -1,5 +1,5 @@
-// can_see_customer: whether a login may see a person's history. Every table is read as its own owner,
-// so that a policy can ask for roles that may read none of them.
+// can_see_customer: whether a login may see a person's history. Every table is read as its own
+// owner, so that a policy can ask for roles that may read none of them.
 #include "identity/can_see_customer.hpp"
 
 #include "pg/attached_tables.hpp"
@@ -49,11 +49,12 @@ bool has_proved(Oid customers, const char *user_id, const pg_uuid_t &customer) {
   const Actor before = act_as(owner_of(customers));
   const PlanKey key = {customers, InvalidOid, Purpose::kVisibleProof, 1};
   SPIPlanPtr plan = saved_plan(key, {UUIDOID, TEXTOID}, [&] {
-    return psprintf("SELECT true FROM %s AS c JOIN %s AS p"
-                    " ON p.phone OPERATOR(pg_catalog.=) c.phone"
-                    " WHERE c.id OPERATOR(pg_catalog.=) $1"
-                    " AND p.user_id OPERATOR(pg_catalog.=) $2 AND p.ended_at IS NULL",
-                    customers_name(customers), proofs_name(customers));
+    return psprintf(
+        "SELECT true FROM %s AS c JOIN %s AS p"
+        " ON p.phone OPERATOR(pg_catalog.=) c.phone"
+        " WHERE c.id OPERATOR(pg_catalog.=) $1"
+        " AND p.user_id OPERATOR(pg_catalog.=) $2 AND p.ended_at IS NULL",
+        customers_name(customers), proofs_name(customers));
   });
   const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(user_id)};
   const bool proved = look_up(plan, values) > 0;

@@ -1,5 +1,6 @@
-// get_or_create_customer and find_customer. Looks first, then INSERT ... ON CONFLICT DO NOTHING, then
-// looks again: DO UPDATE would deadlock with orders and write each time, MERGE raises duplicate keys.
+// get_or_create_customer and find_customer. Looks first, then INSERT ... ON CONFLICT DO NOTHING,
+// then looks again: DO UPDATE would deadlock with orders and write each time, MERGE raises
+// duplicate keys.
 #include "identity/customers.hpp"
 
 #include "pg/book.hpp"
@@ -24,9 +25,10 @@ SPIPlanPtr find_plan_of(Oid customers, Acting acting) {
 // A name that is too long for its column is cut, not refused.
 SPIPlanPtr create_plan_of(Oid customers, Acting acting) {
   return saved_plan(key_of(customers, acting, Purpose::kCreateCustomer), {TEXTOID, TEXTOID}, [&] {
-    return psprintf("INSERT INTO %s (phone, preferred_name) VALUES ($1, CAST($2 AS %s))"
-                    " ON CONFLICT (phone) DO NOTHING RETURNING id",
-                    customers_name(customers), column_type(customers, "preferred_name"));
+    return psprintf(
+        "INSERT INTO %s (phone, preferred_name) VALUES ($1, CAST($2 AS %s))"
+        " ON CONFLICT (phone) DO NOTHING RETURNING id",
+        customers_name(customers), column_type(customers, "preferred_name"));
   });
 }
 
@@ -37,7 +39,8 @@ pg_uuid_t first_uuid() {
 
 bool create_customer(Oid customers, Acting acting, const char *e164, const char *preferred_name,
                      pg_uuid_t *customer) {
-  const bool named = preferred_name != nullptr && preferred_name[strspn(preferred_name, " ")] != '\0';
+  const bool named =
+      preferred_name != nullptr && preferred_name[strspn(preferred_name, " ")] != '\0';
   const Datum values[] = {CStringGetTextDatum(e164),
                           named ? CStringGetTextDatum(preferred_name) : Datum(0)};
   if (run(create_plan_of(customers, acting), values, named ? "  " : " n") == 0) return false;
@@ -61,7 +64,8 @@ pg_uuid_t customer_of(Oid customers, Acting acting, const char *e164, const char
     if (find_customer_of(customers, acting, e164, &customer)) return customer;
     if (create_customer(customers, acting, e164, preferred_name, &customer)) return customer;
   }
-  ereport(ERROR, errcode(kConflict), errmsg("the customer of a phone can be neither found nor made"),
+  ereport(ERROR, errcode(kConflict),
+          errmsg("the customer of a phone can be neither found nor made"),
           errdetail("Row security or a trigger on %s hides or suppresses its row.",
                     relation_name(customers)),
           errhint("Let role %s see every row of it.", GetUserNameFromId(GetUserId(), false)));
@@ -69,11 +73,10 @@ pg_uuid_t customer_of(Oid customers, Acting acting, const char *e164, const char
 }
 
 char *phone_of(Oid customers, Acting acting, const pg_uuid_t &customer) {
-  SPIPlanPtr plan =
-      saved_plan(key_of(customers, acting, Purpose::kCustomerPhone), {UUIDOID}, [&] {
-        return psprintf("SELECT phone FROM %s WHERE id OPERATOR(pg_catalog.=) $1",
-                        customers_name(customers));
-      });
+  SPIPlanPtr plan = saved_plan(key_of(customers, acting, Purpose::kCustomerPhone), {UUIDOID}, [&] {
+    return psprintf("SELECT phone FROM %s WHERE id OPERATOR(pg_catalog.=) $1",
+                    customers_name(customers));
+  });
   const Datum values[] = {UUIDPGetDatum(&customer)};
   if (run(plan, values) == 0) return nullptr;
   return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);

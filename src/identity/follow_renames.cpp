@@ -7,8 +7,8 @@ namespace customer_identity {
 namespace {
 
 constexpr const char *kFunctions[] = {"link_user", "attach_order", "maintain_totals"};
-constexpr const char *kColumnKeys[] = {"key",    "phone",   "verified", "name",   "region",
-                                       "user",   "payment", "customer", "amount", "status"};
+constexpr const char *kColumnKeys[] = {"key",  "phone",   "verified", "name",   "region",
+                                       "user", "payment", "customer", "amount", "status"};
 constexpr const char *kUsersColumnKeys[] = {"users_key", "users_customer"};
 constexpr const char *kTableKeys[] = {"customers", "users"};
 
@@ -24,8 +24,8 @@ struct Rename {
   enum class Kind { kNothing, kColumn, kTable, kSchema } kind;
   const char *from;
   const char *to;
-  Oid relation;   // of the column, or the table itself
-  List *heirs;    // the relation and all that inherit its columns
+  Oid relation;  // of the column, or the table itself
+  List *heirs;   // the relation and all that inherit its columns
 };
 
 // The relation the command that has just ended worked on.
@@ -35,8 +35,8 @@ Oid commanded_object() {
   SPI_execute("SELECT objid FROM pg_catalog.pg_event_trigger_ddl_commands() LIMIT 1", true, 1);
   bool is_null;
   if (SPI_processed > 0)
-    object = DatumGetObjectId(
-        SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+    object =
+        DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
   SPI_finish();
   return object;
 }
@@ -82,7 +82,8 @@ const char *followed_value(const Rename &rename, const char *key, std::size_t le
   if (rename.kind != Rename::Kind::kColumn || strcmp(value, rename.from) != 0) return nullptr;
   if (is_one_of(key, length, kColumnKeys))
     return list_member_oid(rename.heirs, table) ? rename.to : nullptr;
-  if (is_one_of(key, length, kUsersColumnKeys)) return users == rename.relation ? rename.to : nullptr;
+  if (is_one_of(key, length, kUsersColumnKeys))
+    return users == rename.relation ? rename.to : nullptr;
   return nullptr;
 }
 
@@ -116,7 +117,8 @@ void rewrite(Relation catalog, HeapTuple row, const Arguments &arguments) {
 
 void follow_in_all_triggers(const Rename &rename) {
   Oid functions[lengthof(kFunctions)];
-  for (std::size_t i = 0; i < lengthof(kFunctions); ++i) functions[i] = trigger_function(kFunctions[i]);
+  for (std::size_t i = 0; i < lengthof(kFunctions); ++i)
+    functions[i] = trigger_function(kFunctions[i]);
 
   Relation catalog = table_open(TriggerRelationId, RowExclusiveLock);
   SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, nullptr, 0, nullptr);

@@ -60,9 +60,7 @@ Claim claim_of(const LinkUser &setup, HeapTuple user, Relation users) {
   return claim;
 }
 
-bool is_readable(const Claim &claim) {
-  return claim.e164[0] != '\0';
-}
+bool is_readable(const Claim &claim) { return claim.e164[0] != '\0'; }
 
 bool claim_differs(const LinkUser &setup, HeapTuple before, HeapTuple after, Relation users) {
   for (int i = 0; i < setup.phone_count; ++i)
@@ -134,8 +132,7 @@ bool brings_proof(const LinkUser &setup, const TriggerData *call, HeapTuple user
 void keep_proof_of(const LinkUser &setup, const TriggerData *call, HeapTuple user,
                    const Claim &claim) {
   const char *user_id = text_in(setup.key, user, call->tg_relation);
-  const pg_uuid_t customer =
-      customer_of(setup.customers, Acting::kOwner, claim.e164, nullptr);
+  const pg_uuid_t customer = customer_of(setup.customers, Acting::kOwner, claim.e164, nullptr);
   keep_proof(setup.customers, Acting::kOwner, claim.e164, customer, user_id, "auth");
 }
 
@@ -151,13 +148,13 @@ void attach_orders_of(const Attached &orders, const LinkUser &setup, const char 
   const PlanKey key = {orders.relation, setup.trigger, Purpose::kAttachEarlierOrders, 1};
   SPIPlanPtr plan = saved_plan(key, {UUIDOID, TEXTOID}, [&] {
     const Oid user_type = getBaseType(get_atttype(orders.relation, user_number));
-    return psprintf("UPDATE %s SET %s = $1 WHERE %s AND %s IS NULL",
-                    relation_name(orders.relation), quote_identifier(customer_column),
+    return psprintf("UPDATE %s SET %s = $1 WHERE %s AND %s IS NULL", relation_name(orders.relation),
+                    quote_identifier(customer_column),
                     equals_user_id(user_column, user_type, setup.key.type, "$2"),
                     quote_identifier(customer_column));
   });
   const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(user_id)};
-  run(plan, values);
+  run_on_latest(plan, values);
   act_again_as(before);
 }
 

@@ -1,5 +1,6 @@
-// record_proof, revoke_proof, and what the triggers do to proofs. Whoever makes or ends a proof locks
-// the customer's row first, so that is_phone_verified always tells whether a live proof exists.
+// record_proof, revoke_proof, and what the triggers do to proofs. Whoever makes or ends a proof
+// locks the customer's row first, so that is_phone_verified always tells whether a live proof
+// exists.
 #include "identity/proofs.hpp"
 
 #include "pg/book.hpp"
@@ -28,8 +29,10 @@ Datum text_or_null(const char *text) {
 
 bool is_proved(const Proofs &book, const char *e164, const char *user_id) {
   SPIPlanPtr plan = saved_plan(book.key(Purpose::kLiveProof), {TEXTOID, TEXTOID}, [&] {
-    return psprintf("SELECT c.is_phone_verified FROM %s AS p JOIN %s AS c ON c.phone " E " p.phone"
-                    " WHERE p.phone " E " $1 AND p.ended_at IS NULL"
+    return psprintf("SELECT c.is_phone_verified FROM %s AS p JOIN %s AS c ON c.phone " E
+                    " p.phone"
+                    " WHERE p.phone " E
+                    " $1 AND p.ended_at IS NULL"
                     " AND (p.user_id " E " $2 OR (p.user_id IS NULL AND $2 IS NULL))",
                     proofs_name(book.customers), customers_name(book.customers));
   });
@@ -50,11 +53,12 @@ void lock_customer(const Proofs &book, const char *e164) {
 
 void insert_proof(const Proofs &book, const char *e164, const pg_uuid_t &customer,
                   const char *user_id, const char *method) {
-  SPIPlanPtr plan = saved_plan(
-      book.key(Purpose::kInsertProof), {TEXTOID, UUIDOID, TEXTOID, TEXTOID}, [&] {
-        return psprintf("INSERT INTO %s (phone, customer_id, user_id, method)"
-                        " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-                        proofs_name(book.customers));
+  SPIPlanPtr plan =
+      saved_plan(book.key(Purpose::kInsertProof), {TEXTOID, UUIDOID, TEXTOID, TEXTOID}, [&] {
+        return psprintf(
+            "INSERT INTO %s (phone, customer_id, user_id, method)"
+            " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            proofs_name(book.customers));
       });
   const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer),
                           text_or_null(user_id), CStringGetTextDatum(method)};
@@ -63,9 +67,10 @@ void insert_proof(const Proofs &book, const char *e164, const pg_uuid_t &custome
 
 void mark_verified(const Proofs &book, const pg_uuid_t &customer) {
   SPIPlanPtr plan = saved_plan(book.key(Purpose::kMarkVerified), {UUIDOID}, [&] {
-    return psprintf("UPDATE %s SET is_phone_verified = true, updated_at = pg_catalog.now()"
-                    " WHERE id " E " $1 AND is_phone_verified IS NOT TRUE",
-                    customers_name(book.customers));
+    return psprintf(
+        "UPDATE %s SET is_phone_verified = true, updated_at = pg_catalog.now()"
+        " WHERE id " E " $1 AND is_phone_verified IS NOT TRUE",
+        customers_name(book.customers));
   });
   const Datum values[] = {UUIDPGetDatum(&customer)};
   run(plan, values);
@@ -74,11 +79,14 @@ void mark_verified(const Proofs &book, const pg_uuid_t &customer) {
 // Takes the phones whose proofs have just ended as a text array.
 void unmark_unproved(const Proofs &book, Datum phones) {
   SPIPlanPtr plan = saved_plan(book.key(Purpose::kUnmarkVerified), {TEXTARRAYOID}, [&] {
-    return psprintf("UPDATE %s AS c SET is_phone_verified = false, updated_at = pg_catalog.now()"
-                    " WHERE c.phone " E " ANY ($1) AND c.is_phone_verified IS NOT FALSE"
-                    " AND NOT EXISTS (SELECT FROM %s AS p WHERE p.phone " E " c.phone"
-                    " AND p.ended_at IS NULL)",
-                    customers_name(book.customers), proofs_name(book.customers));
+    return psprintf(
+        "UPDATE %s AS c SET is_phone_verified = false, updated_at = pg_catalog.now()"
+        " WHERE c.phone " E
+        " ANY ($1) AND c.is_phone_verified IS NOT FALSE"
+        " AND NOT EXISTS (SELECT FROM %s AS p WHERE p.phone " E
+        " c.phone"
+        " AND p.ended_at IS NULL)",
+        customers_name(book.customers), proofs_name(book.customers));
   });
   run(plan, &phones);
 }
@@ -86,10 +94,12 @@ void unmark_unproved(const Proofs &book, Datum phones) {
 // The phones the user has live proofs of, but `kept`; NULL when there are none.
 Datum phones_to_end(const Proofs &book, const char *user_id, const char *kept, bool *none) {
   SPIPlanPtr plan = saved_plan(book.key(Purpose::kPhonesOfUser), {TEXTOID, TEXTOID}, [&] {
-    return psprintf("SELECT pg_catalog.array_agg(CAST(phone AS pg_catalog.text)) FROM %s"
-                    " WHERE user_id " E " $1 AND ended_at IS NULL"
-                    " AND ($2 IS NULL OR phone OPERATOR(pg_catalog.<>) $2)",
-                    proofs_name(book.customers));
+    return psprintf(
+        "SELECT pg_catalog.array_agg(CAST(phone AS pg_catalog.text)) FROM %s"
+        " WHERE user_id " E
+        " $1 AND ended_at IS NULL"
+        " AND ($2 IS NULL OR phone OPERATOR(pg_catalog.<>) $2)",
+        proofs_name(book.customers));
   });
   const Datum values[] = {CStringGetTextDatum(user_id), text_or_null(kept)};
   run(plan, values, kept == nullptr ? " n" : "  ");
@@ -109,10 +119,12 @@ std::uint64_t end_proofs_of_phone(const Proofs &book, const char *e164, const ch
                                   const char *reason) {
   SPIPlanPtr plan =
       saved_plan(book.key(Purpose::kEndProofsOfPhone), {TEXTOID, TEXTOID, TEXTOID}, [&] {
-        return psprintf("UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = $3"
-                        " WHERE phone " E " $1 AND ended_at IS NULL"
-                        " AND ($2 IS NULL OR user_id " E " $2)",
-                        proofs_name(book.customers));
+        return psprintf(
+            "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = $3"
+            " WHERE phone " E
+            " $1 AND ended_at IS NULL"
+            " AND ($2 IS NULL OR user_id " E " $2)",
+            proofs_name(book.customers));
       });
   const Datum values[] = {CStringGetTextDatum(e164), text_or_null(user_id), text_or_null(reason)};
   const char nulls[] = {' ', user_id == nullptr ? 'n' : ' ', reason == nullptr ? 'n' : ' ', '\0'};
@@ -145,9 +157,10 @@ void end_proofs_of_user(Oid customers, Acting acting, const char *user_id, const
 
   SPIPlanPtr plan =
       saved_plan(book.key(Purpose::kEndProofsOfUser), {TEXTOID, TEXTARRAYOID, TEXTOID}, [&] {
-        return psprintf("UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = $3"
-                        " WHERE user_id " E " $1 AND phone " E " ANY ($2) AND ended_at IS NULL",
-                        proofs_name(customers));
+        return psprintf(
+            "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = $3"
+            " WHERE user_id " E " $1 AND phone " E " ANY ($2) AND ended_at IS NULL",
+            proofs_name(customers));
       });
   const Datum values[] = {CStringGetTextDatum(user_id), phones, CStringGetTextDatum(reason)};
   run(plan, values);
@@ -157,7 +170,8 @@ void end_proofs_of_user(Oid customers, Acting acting, const char *user_id, const
 bool has_live_proof(Oid customers, Acting acting, const pg_uuid_t &customer) {
   const Proofs book = {customers, acting};
   SPIPlanPtr plan = saved_plan(book.key(Purpose::kAnyLiveProof), {UUIDOID}, [&] {
-    return psprintf("SELECT true FROM %s AS c JOIN %s AS p ON p.phone " E " c.phone"
+    return psprintf("SELECT true FROM %s AS c JOIN %s AS p ON p.phone " E
+                    " c.phone"
                     " WHERE c.id " E " $1 AND p.ended_at IS NULL LIMIT 1",
                     customers_name(customers), proofs_name(customers));
   });

@@ -38,13 +38,9 @@ void forget_all() {
   stale = false;
 }
 
-void relation_changed(Datum, Oid) {
-  stale = true;
-}
+void relation_changed(Datum, Oid) { stale = true; }
 
-void catalog_changed(Datum, int, uint32) {
-  stale = true;
-}
+void catalog_changed(Datum, int, uint32) { stale = true; }
 
 // The right comes first: what a stranger wrote into his trigger is not even read.
 bool feeds(const Arguments &arguments, Oid owner, Oid customers) {

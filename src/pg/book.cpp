@@ -6,9 +6,9 @@
 namespace customer_identity {
 namespace {
 
-constexpr const char *kColumns[] = {"id",          "phone",          "preferred_name",
-                                    "is_phone_verified", "total_orders", "total_spent",
-                                    "loyalty_points",    "updated_at"};
+constexpr const char *kColumns[] = {
+    "id",           "phone",       "preferred_name", "is_phone_verified",
+    "total_orders", "total_spent", "loyalty_points", "updated_at"};
 
 [[noreturn]] void no_book(const char *detail) {
   ereport(ERROR, errcode(kNoBook), errmsg("no usable customers table"),
@@ -59,13 +59,9 @@ const char *customers_name(Oid customers) {
   return name;
 }
 
-const char *proofs_name(Oid customers) {
-  return companion_name(customers, "phone_proofs");
-}
+const char *proofs_name(Oid customers) { return companion_name(customers, "phone_proofs"); }
 
-const char *entries_name(Oid customers) {
-  return companion_name(customers, "loyalty_entries");
-}
+const char *entries_name(Oid customers) { return companion_name(customers, "loyalty_entries"); }
 
 Oid owner_of(Oid relation) {
   HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
@@ -80,7 +76,8 @@ const char *column_type(Oid relation, const char *column) {
   int32 modifier;
   Oid collation;
   get_atttypetypmodcoll(relation, get_attnum(relation, column), &type, &modifier, &collation);
-  return format_type_extended(type, modifier, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+  return format_type_extended(type, modifier,
+                              FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
 }
 
 CUSTOMER_IDENTITY_FUNCTION(book) {

@@ -15,8 +15,8 @@ struct Actor {
 inline Actor act_as(Oid owner) {
   Actor before;
   GetUserIdAndSecContext(&before.user, &before.security_context);
-  SetUserIdAndSecContext(owner, before.security_context | SECURITY_LOCAL_USERID_CHANGE |
-                                    SECURITY_NOFORCE_RLS);
+  SetUserIdAndSecContext(
+      owner, before.security_context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
   return before;
 }
 

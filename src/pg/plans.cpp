@@ -31,14 +31,10 @@ void forget(Oid relation) {
     if (!OidIsValid(relation) || entry->key.relation == relation) entry->stale = true;
 }
 
-void relation_changed(Datum, Oid relation) {
-  forget(relation);
-}
+void relation_changed(Datum, Oid relation) { forget(relation); }
 
 // A renamed schema sends nothing for the relations in it, but our statements name it.
-void schema_changed(Datum, int, uint32) {
-  forget(InvalidOid);
-}
+void schema_changed(Datum, int, uint32) { forget(InvalidOid); }
 
 }  // namespace
 
@@ -68,6 +64,16 @@ SPIPlanPtr keep_plan(const PlanKey &key, const char *text, std::initializer_list
 
 std::uint64_t run(SPIPlanPtr plan, const Datum *values, const char *nulls) {
   const int result = SPI_execute_plan(plan, const_cast<Datum *>(values), nulls, false, 0);
+  if (result < 0) elog(ERROR, "cannot run a saved plan: %s", SPI_result_code_string(result));
+  return SPI_processed;
+}
+
+std::uint64_t run_on_latest(SPIPlanPtr plan, const Datum *values, const char *nulls) {
+  if (!IsolationUsesXactSnapshot()) return run(plan, values, nulls);
+  CommandCounterIncrement();
+  const int result =
+      SPI_execute_snapshot(plan, const_cast<Datum *>(values), nulls, GetLatestSnapshot(),
+                           GetTransactionSnapshot(), false, true, 0);
   if (result < 0) elog(ERROR, "cannot run a saved plan: %s", SPI_result_code_string(result));
   return SPI_processed;
 }

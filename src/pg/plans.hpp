@@ -38,8 +38,8 @@ enum class Purpose : std::uint32_t {
 };
 
 struct PlanKey {
-  Oid relation;     // dropped when this relation changes
-  Oid trigger;      // for statements that depend on one trigger's arguments, else InvalidOid
+  Oid relation;  // dropped when this relation changes
+  Oid trigger;   // for statements that depend on one trigger's arguments, else InvalidOid
   Purpose purpose;
   std::uint32_t acting;  // 1: run as the owner of a table, where FORCE ROW LEVEL SECURITY is void
 };
@@ -62,6 +62,11 @@ std::uint64_t run(SPIPlanPtr plan, const Datum *values, const char *nulls = null
 
 /// As run(), on the caller's snapshot: for functions marked STABLE.
 std::uint64_t look_up(SPIPlanPtr plan, const Datum *values, const char *nulls = nullptr);
+
+/// As run(), but at REPEATABLE READ and SERIALIZABLE too it sees what others have committed since
+/// the transaction began; changing such a row raises a serialization failure (40001), as foreign
+/// keys do.
+std::uint64_t run_on_latest(SPIPlanPtr plan, const Datum *values, const char *nulls = nullptr);
 
 /// First column of the first row of the last statement.
 Datum first_value(bool *is_null);

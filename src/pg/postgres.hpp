@@ -73,9 +73,9 @@ extern "C" {
 #define PGDLLEXPORT __attribute__((visibility("default")))
 
 // Opens the definition of a function that SQL calls by this name.
-#define CUSTOMER_IDENTITY_FUNCTION(name)                 \
-  extern "C" {                                           \
-  PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);              \
-  PG_FUNCTION_INFO_V1(name);                             \
-  }                                                      \
+#define CUSTOMER_IDENTITY_FUNCTION(name)    \
+  extern "C" {                              \
+  PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
+  PG_FUNCTION_INFO_V1(name);                \
+  }                                         \
   Datum name(PG_FUNCTION_ARGS)

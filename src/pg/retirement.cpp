@@ -25,13 +25,9 @@ void append(List **list, void *retired) {
 
 }  // namespace
 
-void retire(SPIPlanPtr plan) {
-  append(&plans, plan);
-}
+void retire(SPIPlanPtr plan) { append(&plans, plan); }
 
-void retire(MemoryContext memory) {
-  append(&memories, memory);
-}
+void retire(MemoryContext memory) { append(&memories, memory); }
 
 void free_retired() {
   if ((plans == NIL && memories == NIL) || retired_in == current_transaction()) return;

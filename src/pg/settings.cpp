@@ -44,10 +44,10 @@ void define() {
       "\"valid\": the numbering plan has it in use. \"possible\": its length is right.",
       &phone_validation_setting, static_cast<int>(phone::Acceptance::kValid), kValidations,
       PGC_USERSET, 0, nullptr, nullptr, nullptr);
-  DefineCustomBoolVariable(
-      "customer_identity.trust_claims", "Lets a user see a customer without a proof of the phone.",
-      "Only superusers may change it: row-security policies rely on it.", &trust_claims_setting,
-      false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable("customer_identity.trust_claims",
+                           "Lets a user see a customer without a proof of the phone.",
+                           "Only superusers may change it: row-security policies rely on it.",
+                           &trust_claims_setting, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
   MarkGUCPrefixReserved("customer_identity");
 }
 
@@ -59,8 +59,6 @@ phone::Acceptance phone_validation() {
   return static_cast<phone::Acceptance>(phone_validation_setting);
 }
 
-bool trust_claims() {
-  return trust_claims_setting;
-}
+bool trust_claims() { return trust_claims_setting; }
 
 }  // namespace customer_identity::settings

@@ -39,9 +39,7 @@ void relation_changed(Datum, Oid relation) {
 }
 
 // A renamed schema sends nothing for the relations in it, but arguments name it.
-void schema_changed(Datum, int, uint32) {
-  relation_changed(Datum(0), InvalidOid);
-}
+void schema_changed(Datum, int, uint32) { relation_changed(Datum(0), InvalidOid); }
 
 const char *value_after(const char *argument, const char *key) {
   const std::size_t length = strlen(key);
@@ -53,7 +51,8 @@ const char *value_after(const char *argument, const char *key) {
 
 Arguments stored_arguments(HeapTuple row, Relation catalog) {
   bool is_null;
-  const Datum bytes = heap_getattr(row, Anum_pg_trigger_tgargs, RelationGetDescr(catalog), &is_null);
+  const Datum bytes =
+      heap_getattr(row, Anum_pg_trigger_tgargs, RelationGetDescr(catalog), &is_null);
   const int count = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(row))->tgnargs;
   Arguments result = {static_cast<char **>(palloc(sizeof(char *) * (count + 1))), count};
   char *next = is_null ? nullptr : VARDATA(DatumGetByteaPCopy(bytes));
@@ -101,8 +100,8 @@ Setup *find_setup(Oid trigger) {
 
 Setup *new_setup(std::size_t size, const TriggerData *call) {
   // Ends with the caller's memory if reading the arguments fails.
-  MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "customer_identity set-up",
-                                               ALLOCSET_SMALL_SIZES);
+  MemoryContext memory =
+      AllocSetContextCreate(CurrentMemoryContext, "customer_identity set-up", ALLOCSET_SMALL_SIZES);
   auto *setup = static_cast<Setup *>(MemoryContextAllocZero(memory, size));
   setup->memory = memory;
   setup->trigger = call->tg_trigger->tgoid;
@@ -129,7 +128,8 @@ Column column_named(Relation relation, const char *name) {
   if (number <= 0)
     setup_outdated(relation, psprintf("Column %s is named by a trigger and is not there.",
                                       quote_identifier(name)));
-  Column column = {number, getBaseType(get_atttype(RelationGetRelid(relation), number)), InvalidOid};
+  Column column = {number, getBaseType(get_atttype(RelationGetRelid(relation), number)),
+                   InvalidOid};
   bool is_varlena;
   getTypeOutputInfo(column.type, &column.output, &is_varlena);
   return column;
@@ -173,19 +173,21 @@ Oid root_of(Relation table) {
 }
 
 void setup_outdated(Relation relation, const char *detail) {
-  ereport(ERROR, errcode(kSetupOutdated),
-          errmsg("the triggers of customer_identity on table \"%s\" no longer fit it",
-                 RelationGetRelationName(relation)),
-          errdetail_internal("%s", detail),
-          errhint("Put the present column's name into this call: SELECT %s;", attach_call(relation)));
+  ereport(
+      ERROR, errcode(kSetupOutdated),
+      errmsg("the triggers of customer_identity on table \"%s\" no longer fit it",
+             RelationGetRelationName(relation)),
+      errdetail_internal("%s", detail),
+      errhint("Put the present column's name into this call: SELECT %s;", attach_call(relation)));
   pg_unreachable();
 }
 
 TriggerData *trigger_call(FunctionCallInfo fcinfo, bool for_each_row) {
   if (!CALLED_AS_TRIGGER(fcinfo))
-    ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-            errmsg("function \"%s\" works as a trigger only", get_func_name(fcinfo->flinfo->fn_oid)),
-            errhint("customer_identity.attach_users() and attach_orders() make the triggers."));
+    ereport(
+        ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+        errmsg("function \"%s\" works as a trigger only", get_func_name(fcinfo->flinfo->fn_oid)),
+        errhint("customer_identity.attach_users() and attach_orders() make the triggers."));
   auto *call = reinterpret_cast<TriggerData *>(fcinfo->context);
   if ((TRIGGER_FIRED_FOR_ROW(call->tg_event) != 0) != for_each_row)
     ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),

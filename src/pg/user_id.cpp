@@ -4,13 +4,9 @@
 namespace customer_identity {
 namespace {
 
-bool is_text(Oid type) {
-  return type == TEXTOID || type == VARCHAROID || type == BPCHAROID;
-}
+bool is_text(Oid type) { return type == TEXTOID || type == VARCHAROID || type == BPCHAROID; }
 
-bool is_integer(Oid type) {
-  return type == INT2OID || type == INT4OID || type == INT8OID;
-}
+bool is_integer(Oid type) { return type == INT2OID || type == INT4OID || type == INT8OID; }
 
 bool looks_like_uuid(const char *text) {
   if (strlen(text) != 36) return false;

@@ -1,5 +1,5 @@
-// Sums deltas in the server's hash table and writes them: one customer by one UPDATE, many by a lock
-// in id order and one UPDATE, so that one statement never deadlocks with another.
+// Sums deltas in the server's hash table and writes them: one customer by one UPDATE, many by a
+// lock in id order and one UPDATE, so that one statement never deadlocks with another.
 #include "totals/deltas.hpp"
 
 #include "pg/book.hpp"
@@ -29,8 +29,8 @@ int by_customer(const void *left, const void *right) {
 
 Changes changes_of(const Deltas &deltas) {
   const long most = hash_get_num_entries(deltas.by_customer);
-  Changes changes = {static_cast<Delta *>(palloc_extended(sizeof(Delta) * (most + 1), MCXT_ALLOC_HUGE)),
-                     0};
+  Changes changes = {
+      static_cast<Delta *>(palloc_extended(sizeof(Delta) * (most + 1), MCXT_ALLOC_HUGE)), 0};
   HASH_SEQ_STATUS scan;
   hash_seq_init(&scan, deltas.by_customer);
   while (auto *delta = static_cast<Delta *>(hash_seq_search(&scan)))
@@ -62,9 +62,10 @@ std::uint64_t add_to_one(const Delta &delta, Oid customers) {
 void lock_many(Datum ids, Oid customers) {
   const PlanKey key = {customers, InvalidOid, Purpose::kLockMany, 1};
   SPIPlanPtr plan = saved_plan(key, {UUIDARRAYOID}, [&] {
-    return psprintf("SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) ANY ($1)"
-                    " ORDER BY id FOR NO KEY UPDATE",
-                    customers_name(customers));
+    return psprintf(
+        "SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) ANY ($1)"
+        " ORDER BY id FOR NO KEY UPDATE",
+        customers_name(customers));
   });
   run(plan, &ids);
 }
@@ -108,12 +109,12 @@ std::uint64_t add_to_many(const Changes &changes, Oid customers) {
   const PlanKey key = {customers, InvalidOid, Purpose::kAddToMany, 1};
   SPIPlanPtr plan =
       saved_plan(key, {UUIDARRAYOID, INT8ARRAYOID, NUMERICARRAYOID, INT8ARRAYOID}, [&] {
-        return psprintf("UPDATE %s AS c SET %s FROM ROWS FROM (pg_catalog.unnest($1),"
-                        " pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4))"
-                        " AS d (id, orders, spent, points)"
-                        " WHERE c.id OPERATOR(pg_catalog.=) d.id",
-                        customers_name(customers),
-                        psprintf(kAddition, "d.orders", "d.spent", "d.points"));
+        return psprintf(
+            "UPDATE %s AS c SET %s FROM ROWS FROM (pg_catalog.unnest($1),"
+            " pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4))"
+            " AS d (id, orders, spent, points)"
+            " WHERE c.id OPERATOR(pg_catalog.=) d.id",
+            customers_name(customers), psprintf(kAddition, "d.orders", "d.spent", "d.points"));
       });
   return run(plan, values);
 }
@@ -129,8 +130,8 @@ bool is_there(Relation customers, Oid index, AttrNumber id, const pg_uuid_t &cus
   return there;
 }
 
-// Fewer rows were written than asked for. A customer that was deleted has no totals to keep; one that
-// row security or a trigger of the application hides would silently miss orders.
+// Fewer rows were written than asked for. A customer that was deleted has no totals to keep; one
+// that row security or a trigger of the application hides would silently miss orders.
 void explain_missing(const Changes &changes, std::uint64_t written, Oid customers) {
   if (get_rel_relkind(customers) != RELKIND_RELATION) return;
   Relation relation = table_open(customers, AccessShareLock);
@@ -162,8 +163,8 @@ Deltas new_deltas() {
   shape.keysize = sizeof(pg_uuid_t);
   shape.entrysize = sizeof(Delta);
   shape.hcxt = deltas.memory;
-  deltas.by_customer = hash_create("customer_identity deltas", 64, &shape,
-                                   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+  deltas.by_customer =
+      hash_create("customer_identity deltas", 64, &shape, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
   return deltas;
 }
 

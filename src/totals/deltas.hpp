@@ -26,8 +26,8 @@ void add_order(Deltas &deltas, const pg_uuid_t &customer, Numeric amount, std::i
                int sign);
 
 /// Adds the deltas to the customers' totals, rows locked in the order of their ids, and frees them.
-/// SPI must be connected, and the owner of the orders table acting. Raises 42501 when a row is there
-/// but hidden from that role: a total never silently misses an order.
+/// SPI must be connected, and the owner of the orders table acting. Raises 42501 when a row is
+/// there but hidden from that role: a total never silently misses an order.
 void apply(const Deltas &deltas, Oid customers);
 
 }  // namespace customer_identity

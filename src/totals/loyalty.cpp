@@ -28,9 +28,10 @@ char *uuid_text(const pg_uuid_t &id) {
 
 std::int64_t lock_balance(const Entry &entry) {
   SPIPlanPtr plan = saved_plan(key_of(entry, Purpose::kLockBalance), {UUIDOID}, [&] {
-    return psprintf("SELECT CAST(COALESCE(loyalty_points, 0) AS pg_catalog.int8) FROM %s"
-                    " WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-                    customers_name(entry.customers));
+    return psprintf(
+        "SELECT CAST(COALESCE(loyalty_points, 0) AS pg_catalog.int8) FROM %s"
+        " WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
+        customers_name(entry.customers));
   });
   const Datum values[] = {UUIDPGetDatum(&entry.customer)};
   if (run(plan, values) == 0)
@@ -46,10 +47,11 @@ bool was_entered(const Entry &entry) {
   if (entry.idempotency_key == nullptr) return false;
   SPIPlanPtr plan =
       saved_plan(key_of(entry, Purpose::kFindEntry), {TEXTOID, UUIDOID, INT8OID}, [&] {
-        return psprintf("SELECT customer_id OPERATOR(pg_catalog.=) $2"
-                        " AND points OPERATOR(pg_catalog.=) $3 FROM %s"
-                        " WHERE idempotency_key OPERATOR(pg_catalog.=) $1",
-                        entries_name(entry.customers));
+        return psprintf(
+            "SELECT customer_id OPERATOR(pg_catalog.=) $2"
+            " AND points OPERATOR(pg_catalog.=) $3 FROM %s"
+            " WHERE idempotency_key OPERATOR(pg_catalog.=) $1",
+            entries_name(entry.customers));
       });
   const Datum values[] = {CStringGetTextDatum(entry.idempotency_key),
                           UUIDPGetDatum(&entry.customer), Int64GetDatum(entry.points)};
@@ -66,9 +68,10 @@ bool was_entered(const Entry &entry) {
 void insert_entry(const Entry &entry) {
   SPIPlanPtr plan = saved_plan(
       key_of(entry, Purpose::kInsertEntry), {UUIDOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}, [&] {
-        return psprintf("INSERT INTO %s (customer_id, points, reason, idempotency_key, actor)"
-                        " VALUES ($1, $2, $3, $4, $5)",
-                        entries_name(entry.customers));
+        return psprintf(
+            "INSERT INTO %s (customer_id, points, reason, idempotency_key, actor)"
+            " VALUES ($1, $2, $3, $4, $5)",
+            entries_name(entry.customers));
       });
   const bool keyed = entry.idempotency_key != nullptr;
   const bool signed_off = entry.actor != nullptr;
@@ -82,11 +85,12 @@ void insert_entry(const Entry &entry) {
 
 std::int64_t change_balance(const Entry &entry) {
   SPIPlanPtr plan = saved_plan(key_of(entry, Purpose::kChangePoints), {UUIDOID, INT8OID}, [&] {
-    return psprintf("UPDATE %s SET loyalty_points ="
-                    " COALESCE(loyalty_points, 0) OPERATOR(pg_catalog.+) $2"
-                    " WHERE id OPERATOR(pg_catalog.=) $1"
-                    " RETURNING CAST(loyalty_points AS pg_catalog.int8)",
-                    customers_name(entry.customers));
+    return psprintf(
+        "UPDATE %s SET loyalty_points ="
+        " COALESCE(loyalty_points, 0) OPERATOR(pg_catalog.+) $2"
+        " WHERE id OPERATOR(pg_catalog.=) $1"
+        " RETURNING CAST(loyalty_points AS pg_catalog.int8)",
+        customers_name(entry.customers));
   });
   const Datum values[] = {UUIDPGetDatum(&entry.customer), Int64GetDatum(entry.points)};
   if (run(plan, values) == 0)
@@ -122,10 +126,11 @@ Entry entry_of(FunctionCallInfo fcinfo) {
 
 void require_sight(const Entry &entry) {
   if (entry.actor == nullptr || can_see(entry.customers, entry.actor, entry.customer)) return;
-  ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-          errmsg("the user may not redeem the customer's points"),
-          errdetail("The user is not linked to the customer or has not proved its phone."),
-          errhint("Verify the phone and call customer_identity.record_proof() with the user's id."));
+  ereport(
+      ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+      errmsg("the user may not redeem the customer's points"),
+      errdetail("The user is not linked to the customer or has not proved its phone."),
+      errhint("Verify the phone and call customer_identity.record_proof() with the user's id."));
 }
 
 }  // namespace

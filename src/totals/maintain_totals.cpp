@@ -130,9 +130,9 @@ CUSTOMER_IDENTITY_FUNCTION(maintain_totals) {
 
   const Actor before = act_as(call->tg_relation->rd_rel->relowner);
   SPI_connect();
-  Summing summing = {setup, new_deltas(),
-                     AllocSetContextCreate(CurrentMemoryContext, "customer_identity order",
-                                           ALLOCSET_SMALL_SIZES)};
+  Summing summing = {
+      setup, new_deltas(),
+      AllocSetContextCreate(CurrentMemoryContext, "customer_identity order", ALLOCSET_SMALL_SIZES)};
   sum_statement(summing, call);
   apply(summing.deltas, setup.customers);
   SPI_finish();

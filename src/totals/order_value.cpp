@@ -4,9 +4,7 @@
 namespace customer_identity {
 namespace {
 
-Numeric numeric_of(Datum value) {
-  return DatumGetNumeric(value);
-}
+Numeric numeric_of(Datum value) { return DatumGetNumeric(value); }
 
 bool is_beyond(Numeric points, std::int64_t most) {
   const Datum size = DirectFunctionCall1(numeric_abs, NumericGetDatum(points));
@@ -16,14 +14,12 @@ bool is_beyond(Numeric points, std::int64_t most) {
 
 }  // namespace
 
-bool is_countable(Numeric amount) {
-  return !numeric_is_nan(amount) && !numeric_is_inf(amount);
-}
+bool is_countable(Numeric amount) { return !numeric_is_nan(amount) && !numeric_is_inf(amount); }
 
 std::int64_t points_of(Numeric amount, Numeric points_per_unit) {
   if (!is_countable(amount)) return 0;
-  const Datum product = DirectFunctionCall2(numeric_mul, NumericGetDatum(amount),
-                                            NumericGetDatum(points_per_unit));
+  const Datum product =
+      DirectFunctionCall2(numeric_mul, NumericGetDatum(amount), NumericGetDatum(points_per_unit));
   const Datum points = DirectFunctionCall1(numeric_floor, product);
   if (is_beyond(numeric_of(points), kMostPointsPerOrder)) return 0;
   return DatumGetInt64(DirectFunctionCall1(numeric_int8, points));
@@ -31,12 +27,18 @@ std::int64_t points_of(Numeric amount, Numeric points_per_unit) {
 
 Numeric to_numeric(Datum amount, Oid type) {
   switch (type) {
-    case INT2OID: return int64_to_numeric(DatumGetInt16(amount));
-    case INT4OID: return int64_to_numeric(DatumGetInt32(amount));
-    case INT8OID: return int64_to_numeric(DatumGetInt64(amount));
-    case FLOAT4OID: return numeric_of(DirectFunctionCall1(float4_numeric, amount));
-    case FLOAT8OID: return numeric_of(DirectFunctionCall1(float8_numeric, amount));
-    default: return numeric_of(amount);
+    case INT2OID:
+      return int64_to_numeric(DatumGetInt16(amount));
+    case INT4OID:
+      return int64_to_numeric(DatumGetInt32(amount));
+    case INT8OID:
+      return int64_to_numeric(DatumGetInt64(amount));
+    case FLOAT4OID:
+      return numeric_of(DirectFunctionCall1(float4_numeric, amount));
+    case FLOAT8OID:
+      return numeric_of(DirectFunctionCall1(float8_numeric, amount));
+    default:
+      return numeric_of(amount);
   }
 }
 
