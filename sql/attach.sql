@@ -163,7 +163,9 @@ BEGIN
         EXECUTE format('ALTER TABLE %s ADD COLUMN %I uuid', relation, column_name);
     ELSIF found_column.atttypid <> 'uuid'::regtype THEN
         RAISE EXCEPTION 'column % of % is not of type uuid', quote_ident(column_name), relation
-            USING ERRCODE = 'datatype_mismatch', HINT = 'Name another column with customer_column => ''...''.';
+            USING ERRCODE = 'datatype_mismatch',
+                HINT = format('ALTER TABLE %s ALTER COLUMN %I TYPE uuid USING %I::uuid; or name another column with customer_column => ''...''.',
+                    relation, column_name, column_name);
     ELSIF found_column.attnotnull THEN
         RAISE WARNING 'column % of % is NOT NULL: rows without a readable phone will be refused', quote_ident(column_name), relation
             USING HINT = format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', relation, column_name);

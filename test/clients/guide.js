@@ -1,0 +1,36 @@
+// The guide's own SQL and schema.ts, so that the tests run what a reader copies.
+import assert from "node:assert/strict";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+
+const docs = new URL("../../docs/", import.meta.url);
+const build = new URL("build/", import.meta.url);
+const guide = readFileSync(new URL("better-auth-drizzle.md", docs), "utf8");
+
+/** The first SQL block under the guide's heading. */
+export function guideSql(heading) {
+  const start = guide.search(new RegExp(`^#+ ${heading}$`, "m"));
+  assert.notEqual(start, -1, `the guide has no heading "${heading}"`);
+  const block = guide.slice(start).match(/^```sql\n([^]*?)^```$/m);
+  assert.ok(block, `no SQL under "${heading}"`);
+  return block[1];
+}
+
+/** Copies schema.ts as a reader does, for uuid ids with the two lines that it names exchanged. */
+export async function schemaFile(ids) {
+  let text = await readFile(new URL("better-auth-drizzle/schema.ts", docs), "utf8");
+  if (ids === "uuid") {
+    for (const name of ["id", "userId"]) {
+      const [, replacement] = text.match(new RegExp(`^//   (const ${name} = .*)$`, "m"));
+      text = text.replace(new RegExp(`^const ${name} = .*$`, "m"), () => replacement);
+    }
+  }
+  await mkdir(new URL(`${ids}/`, build), { recursive: true });
+  const file = new URL(`${ids}/schema.ts`, build);
+  await writeFile(file, text);
+  return file;
+}
+
+export async function schemaFor(ids) {
+  return { ...(await import((await schemaFile(ids)).href)) };
+}
