@@ -22,6 +22,7 @@ bool is_one_of(const char *key, std::size_t length, const char *const (&keys)[Co
 // What was renamed. `from` and `to` are bare names.
 struct Rename {
   enum class Kind { kNothing, kColumn, kTable, kSchema } kind;
+  const char *from_schema;  // of a table; NULL: one on the search path
   const char *from;
   const char *to;
   Oid relation;  // of the column, or the table itself
@@ -41,23 +42,34 @@ Oid commanded_object() {
   return object;
 }
 
+Rename move_of(const AlterObjectSchemaStmt &move) {
+  if (move.objectType != OBJECT_TABLE) return {};
+  const char *name = move.relation->relname;
+  return {Rename::Kind::kTable, move.relation->schemaname, name, name, commanded_object(), NIL};
+}
+
 Rename rename_of(const Node *command) {
-  if (IsA(command, AlterObjectSchemaStmt)) {
-    const auto *move = reinterpret_cast<const AlterObjectSchemaStmt *>(command);
-    if (move->objectType != OBJECT_TABLE) return {};
-    const char *name = move->relation->relname;
-    return {Rename::Kind::kTable, name, name, commanded_object(), NIL};
-  }
+  if (IsA(command, AlterObjectSchemaStmt))
+    return move_of(*reinterpret_cast<const AlterObjectSchemaStmt *>(command));
   if (!IsA(command, RenameStmt)) return {};
   const auto *rename = reinterpret_cast<const RenameStmt *>(command);
-  if (rename->renameType == OBJECT_COLUMN)
-    return {Rename::Kind::kColumn, rename->subname, rename->newname, commanded_object(), NIL};
-  if (rename->renameType == OBJECT_TABLE)
-    return {Rename::Kind::kTable, rename->relation->relname, rename->newname, commanded_object(),
-            NIL};
   if (rename->renameType == OBJECT_SCHEMA)
-    return {Rename::Kind::kSchema, rename->subname, rename->newname, InvalidOid, NIL};
-  return {};
+    return {Rename::Kind::kSchema, nullptr, rename->subname, rename->newname, InvalidOid, NIL};
+  if (rename->renameType != OBJECT_COLUMN && rename->renameType != OBJECT_TABLE) return {};
+
+  const Oid relation = commanded_object();
+  if (rename->renameType == OBJECT_COLUMN)
+    return {Rename::Kind::kColumn, nullptr, rename->subname, rename->newname, relation, NIL};
+  const char *schema = get_namespace_name(get_rel_namespace(relation));
+  return {Rename::Kind::kTable, schema, rename->relation->relname, rename->newname, relation, NIL};
+}
+
+bool is_on_search_path(const char *schema) {
+  const Oid wanted = get_namespace_oid(schema, true);
+  List *path = fetch_search_path(true);
+  const bool found = list_member_oid(path, wanted);
+  list_free(path);
+  return found;
 }
 
 // The new qualified name of a table that an argument names, or NULL when it is not concerned: a
@@ -71,6 +83,10 @@ const char *followed_table(const Rename &rename, const char *name) {
     return concerned ? quote_qualified_identifier(rename.to, range->relname) : nullptr;
   }
   if (strcmp(range->relname, rename.from) != 0) return nullptr;
+  const bool same_schema = rename.from_schema == nullptr
+                               ? is_on_search_path(range->schemaname)
+                               : strcmp(range->schemaname, rename.from_schema) == 0;
+  if (!same_schema) return nullptr;
   const char *schema = get_namespace_name(get_rel_namespace(rename.relation));
   const char *now = get_rel_name(rename.relation);
   return schema == nullptr || now == nullptr ? nullptr : quote_qualified_identifier(schema, now);

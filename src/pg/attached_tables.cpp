@@ -33,7 +33,7 @@ void forget_all() {
   hash_seq_init(&scan, answers);
   while (auto *answer = static_cast<Answer *>(hash_seq_search(&scan))) {
     if (answer->memory != nullptr) retire(answer->memory);
-    answer->memory = nullptr;
+    hash_search(answers, &answer->key, HASH_REMOVE, nullptr);
   }
   stale = false;
 }

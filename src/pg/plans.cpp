@@ -14,6 +14,7 @@ struct Entry {
 };
 
 HTAB *plans = nullptr;
+bool any_stale = false;
 
 void create_table() {
   HASHCTL shape = {};
@@ -22,30 +23,48 @@ void create_table() {
   plans = hash_create("customer_identity plans", 64, &shape, HASH_ELEM | HASH_BLOBS);
 }
 
-// InvalidOid: every relation.
-void forget(Oid relation) {
+// Also what nobody will ask for again, such as a dropped table's plans.
+void retire_stale() {
+  if (!any_stale) return;
+  any_stale = false;
+  HASH_SEQ_STATUS scan;
+  hash_seq_init(&scan, plans);
+  while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan))) {
+    if (!entry->stale) continue;
+    retire(entry->plan);
+    hash_search(plans, &entry->key, HASH_REMOVE, nullptr);
+  }
+}
+
+template <typename Condition>
+void forget(Condition &&concerns) {
   if (plans == nullptr) return;
   HASH_SEQ_STATUS scan;
   hash_seq_init(&scan, plans);
-  while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan)))
-    if (!OidIsValid(relation) || entry->key.relation == relation) entry->stale = true;
+  while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan))) {
+    if (!concerns(entry->key)) continue;
+    entry->stale = true;
+    any_stale = true;
+  }
 }
 
-void relation_changed(Datum, Oid relation) { forget(relation); }
+// InvalidOid: every relation.
+void relation_changed(Datum, Oid relation) {
+  forget(
+      [relation](const PlanKey &key) { return !OidIsValid(relation) || key.relation == relation; });
+}
 
 // A renamed schema sends nothing for the relations in it, but our statements name it.
-void schema_changed(Datum, int, uint32) { forget(InvalidOid); }
+void schema_changed(Datum, int, uint32) {
+  forget([](const PlanKey &) { return true; });
+}
 
 }  // namespace
 
 SPIPlanPtr find_plan(const PlanKey &key) {
   if (plans == nullptr) create_table();
   auto *entry = static_cast<Entry *>(hash_search(plans, &key, HASH_FIND, nullptr));
-  if (entry == nullptr || entry->plan == nullptr) return nullptr;
-  if (!entry->stale) return entry->plan;
-  retire(entry->plan);
-  entry->plan = nullptr;
-  return nullptr;
+  return entry == nullptr || entry->stale ? nullptr : entry->plan;
 }
 
 SPIPlanPtr keep_plan(const PlanKey &key, const char *text, std::initializer_list<Oid> types) {
@@ -55,6 +74,7 @@ SPIPlanPtr keep_plan(const PlanKey &key, const char *text, std::initializer_list
   if (plan == nullptr)
     elog(ERROR, "cannot prepare \"%s\": %s", text, SPI_result_code_string(SPI_result));
   SPI_keepplan(plan);
+  retire_stale();
 
   auto *entry = static_cast<Entry *>(hash_search(plans, &key, HASH_ENTER, nullptr));
   entry->plan = plan;
@@ -89,11 +109,7 @@ Datum first_value(bool *is_null) {
 }
 
 void forget_plans_of(Oid trigger) {
-  if (plans == nullptr) return;
-  HASH_SEQ_STATUS scan;
-  hash_seq_init(&scan, plans);
-  while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan)))
-    if (entry->key.trigger == trigger) entry->stale = true;
+  forget([trigger](const PlanKey &key) { return key.trigger == trigger; });
 }
 
 void watch_plans() {

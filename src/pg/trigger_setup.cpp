@@ -16,6 +16,7 @@ struct Entry {
 };
 
 HTAB *setups = nullptr;
+bool any_stale = false;
 
 void create_table() {
   HASHCTL shape = {};
@@ -31,10 +32,24 @@ void relation_changed(Datum, Oid relation) {
   hash_seq_init(&scan, setups);
   while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan))) {
     Setup *setup = entry->setup;
-    if (setup == nullptr) continue;
-    if (!OidIsValid(relation) || setup->relation == relation || setup->customers == relation ||
-        setup->users == relation)
-      setup->stale = true;
+    if (OidIsValid(relation) && setup->relation != relation && setup->customers != relation &&
+        setup->users != relation)
+      continue;
+    setup->stale = true;
+    any_stale = true;
+  }
+}
+
+// Also what nobody will ask for again, such as a dropped table's set-up.
+void retire_stale() {
+  if (!any_stale) return;
+  any_stale = false;
+  HASH_SEQ_STATUS scan;
+  hash_seq_init(&scan, setups);
+  while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan))) {
+    if (!entry->setup->stale) continue;
+    retire(entry->setup->memory);
+    hash_search(setups, &entry->trigger, HASH_REMOVE, nullptr);
   }
 }
 
@@ -91,11 +106,7 @@ List *values_of(const Arguments &arguments, const char *key) {
 Setup *find_setup(Oid trigger) {
   if (setups == nullptr) create_table();
   auto *entry = static_cast<Entry *>(hash_search(setups, &trigger, HASH_FIND, nullptr));
-  if (entry == nullptr || entry->setup == nullptr) return nullptr;
-  if (!entry->setup->stale) return entry->setup;
-  retire(entry->setup->memory);
-  entry->setup = nullptr;
-  return nullptr;
+  return entry == nullptr || entry->setup->stale ? nullptr : entry->setup;
 }
 
 Setup *new_setup(std::size_t size, const TriggerData *call) {
@@ -111,6 +122,7 @@ Setup *new_setup(std::size_t size, const TriggerData *call) {
 
 void keep_setup(Setup *setup) {
   free_retired();
+  retire_stale();
   forget_plans_of(setup->trigger);
   auto *entry = static_cast<Entry *>(hash_search(setups, &setup->trigger, HASH_ENTER, nullptr));
   MemoryContextSetParent(setup->memory, CacheMemoryContext);
