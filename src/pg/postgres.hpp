@@ -28,6 +28,7 @@ extern "C" {
 #include <catalog/namespace.h>
 #include <catalog/partition.h>
 #include <catalog/pg_collation.h>
+#include <catalog/pg_index.h>
 #include <catalog/pg_inherits.h>
 #include <catalog/pg_trigger.h>
 #include <catalog/pg_type.h>
