@@ -16,6 +16,27 @@ $$;
 COMMENT ON FUNCTION require_column(regclass, text, text) IS
     'Raises 42703 for a column that a call names and the table lacks';
 
+-- The server computes generated columns after the BEFORE triggers, which would read NULL.
+CREATE FUNCTION require_written_column(relation regclass, column_name text, parameter text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM customer_identity.require_column(relation, column_name, parameter);
+    PERFORM FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name AND a.attgenerated <> '';
+    IF FOUND THEN
+        RAISE EXCEPTION 'column % of % is generated', quote_ident(column_name), relation
+            USING ERRCODE = 'wrong_object_type',
+                DETAIL = 'A trigger before the row is written does not see its value.',
+                HINT = format('Name the column it is generated from in %s => ''...''.', parameter);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION require_written_column(regclass, text, text) IS
+    'Raises for a column that a call names and the table lacks or generates';
+
 -- A column that only the parameter's default names may be missing.
 CREATE FUNCTION optional_column(relation regclass, column_name text, parameter text, default_name text)
     RETURNS text
@@ -77,6 +98,13 @@ BEGIN
     IF relation = customers THEN
         RAISE EXCEPTION '% is the customers table itself', relation
             USING ERRCODE = 'wrong_object_type', HINT = 'Name the table of users or of orders.';
+    END IF;
+    PERFORM FROM pg_inherits AS i WHERE i.inhparent = relation AND class.relkind = 'r';
+    IF FOUND THEN
+        RAISE EXCEPTION '% has tables that inherit from it', relation
+            USING ERRCODE = 'wrong_object_type',
+                DETAIL = 'Rows written to them would not be seen by the triggers.',
+                HINT = 'Use a partitioned table, or attach each table that holds rows.';
     END IF;
     IF class.relpersistence = 't' THEN
         RAISE EXCEPTION '% is a temporary table', relation
@@ -239,7 +267,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Name at least one: phone_columns => ''{phone}''.';
     END IF;
     FOREACH named_column IN ARRAY phone_columns LOOP
-        PERFORM customer_identity.require_column(users, named_column, 'phone_columns');
+        PERFORM customer_identity.require_written_column(users, named_column, 'phone_columns');
     END LOOP;
     IF verified_column IS NOT NULL THEN
         PERFORM customer_identity.require_column(users, verified_column, 'verified_column');
@@ -417,6 +445,9 @@ BEGIN
     PERFORM customer_identity.require_column(orders, amount_column, 'amount_column');
     user_column := customer_identity.optional_column(orders, user_column, 'user_column', 'user_id');
     phone_column := customer_identity.optional_column(orders, phone_column, 'phone_column', 'phone');
+    IF phone_column IS NOT NULL THEN
+        PERFORM customer_identity.require_written_column(orders, phone_column, 'phone_column');
+    END IF;
     IF status_column IS NOT NULL THEN
         PERFORM customer_identity.require_column(orders, status_column, 'status_column');
     END IF;

@@ -15,6 +15,12 @@ BEGIN ATOMIC
         'SET session_replication_role = origin;'
     WHERE current_setting('session_replication_role') = 'replica'
     UNION ALL
+    SELECT 'error', 'setting customer_identity.default_region',
+        format('%L is not a region: phones without a region of their own are not read',
+            current_setting('customer_identity.default_region')),
+        'Set an ISO 3166 code of two letters, such as GB (not UK), or nothing.'
+    WHERE claim_problem('0', NULL) = 'unknown_region'
+    UNION ALL
     SELECT 'info', 'event trigger customer_identity_follow_renames',
         'it is missing or disabled: a renamed column makes the next statement fail with CI007',
         'As a superuser: ALTER EVENT TRIGGER customer_identity_follow_renames ENABLE;'
@@ -71,7 +77,7 @@ BEGIN
     EXECUTE format($sql$SELECT count(*) FROM (SELECT FROM %s WHERE phone !~ '^\+[1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
         INTO unusable;
     IF unusable > 0 THEN
-        RETURN NEXT ROW('error', customers::text, format('%s phones are not E.164: nobody is found by them', unusable),
+        RETURN NEXT ROW('error', customers::text, format('phones that are not E.164, by which nobody is found: %s', unusable),
             format('UPDATE %s SET phone = customer_identity.normalize_phone(phone, region) ...; merge the duplicates it reports.', customers))::customer_identity.setup_finding;
     END IF;
 END
@@ -117,6 +123,7 @@ COMMENT ON FUNCTION expected_triggers(text) IS
 CREATE FUNCTION check_triggers(customers regclass)
     RETURNS SETOF setup_finding
     LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     WITH roots AS (
         SELECT DISTINCT COALESCE(pg_partition_root(t.attached), t.attached) AS root,
@@ -139,6 +146,9 @@ BEGIN ATOMIC
         END,
         CASE
             WHEN t.tgname IS NOT NULL THEN format('ALTER TABLE %s ENABLE TRIGGER %I;', e.relation, e.name)
+            WHEN e.name = 'customer_identity_attach' THEN
+                format('SELECT %s; or, where it shall no longer count, SELECT customer_identity.detach(%L);',
+                    attach_call(e.root), e.root::text)
             ELSE format('SELECT %s;', attach_call(e.root))
         END
     FROM expected AS e
@@ -152,6 +162,7 @@ COMMENT ON FUNCTION check_triggers(regclass) IS
 CREATE FUNCTION check_columns(customers regclass)
     RETURNS SETOF setup_finding
     LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT 'error', a.attached::text,
         format('column %I, which the triggers name, was renamed or dropped', n.column_name),
@@ -191,6 +202,7 @@ COMMENT ON FUNCTION check_columns(regclass) IS
 CREATE FUNCTION check_users_of_orders(customers regclass)
     RETURNS SETOF setup_finding
     LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT 'warning', k.conrelid::regclass::text,
         format('foreign key %I keeps a user with orders from being deleted', k.conname),
@@ -227,7 +239,7 @@ RETURN COALESCE(
 COMMENT ON FUNCTION user_has_customer(attachments) IS
     'The condition that the user of an order r has a customer';
 
--- Counts at most ten thousand rows of a table: one may hold millions.
+-- Looks at ten thousand rows of a table at the most: one may hold millions.
 CREATE FUNCTION check_rows(customers regclass)
     RETURNS SETOF setup_finding
     LANGUAGE plpgsql STABLE
@@ -265,12 +277,12 @@ BEGIN
             INTO readable, unreadable;
         IF readable > 0 THEN
             RETURN NEXT ROW('warning', attached.attached::text,
-                format('%s rows could have a customer and have none', readable),
+                format('rows that could have a customer and have none: %s', readable),
                 format('CALL customer_identity.backfill(%L);', attached.attached::text))::customer_identity.setup_finding;
         END IF;
         IF unreadable > 0 THEN
             RETURN NEXT ROW('info', attached.attached::text,
-                format('%s rows have a phone that cannot be read and no customer', unreadable),
+                format('rows with a phone that cannot be read and no customer: %s', unreadable),
                 format('SELECT * FROM customer_identity.phone_problems(%L);', attached.attached::text))::customer_identity.setup_finding;
         END IF;
     END LOOP;

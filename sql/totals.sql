@@ -12,33 +12,59 @@ CREATE FUNCTION order_points(amount numeric, points_per_unit numeric)
 COMMENT ON FUNCTION order_points(numeric, numeric) IS
     'What an order adds to loyalty_points: floor(amount * points_per_unit), or 0 beyond a thousand million million';
 
--- One query per orders table: what its counted orders come to per customer.
-CREATE FUNCTION totals_query(attached attachments)
+-- A table that its totals triggers alone still feed into the book, such as a partition that was detached,
+-- counts; a partition whose parent counts it does not.
+CREATE FUNCTION totals_sources(customers regclass)
+    RETURNS TABLE (source regclass, arguments text[])
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT DISTINCT ON (t.attached) t.attached, t.arguments
+    FROM attached_triggers AS t
+    WHERE t.function = 'maintain_totals'
+        AND t.customers = totals_sources.customers
+        AND has_table_privilege(t.owner, t.customers, 'UPDATE')
+        AND NOT EXISTS (
+            SELECT
+            FROM pg_partition_ancestors(t.attached) AS ancestor
+            JOIN attached_triggers AS p ON p.attached = ancestor.relid AND p.function = 'maintain_totals'
+            WHERE ancestor.relid <> t.attached
+        )
+    ORDER BY t.attached, t.name;
+END;
+COMMENT ON FUNCTION totals_sources(regclass) IS
+    'The tables whose orders make up the totals of a book, with the arguments of their totals triggers';
+
+CREATE FUNCTION totals_query(source regclass, arguments text[])
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    status_column text := customer_identity.argument_value(arguments, 'status');
     condition text := '';
 BEGIN
-    IF attached.status_column IS NOT NULL THEN
-        condition := format(' AND o.%I::text = ANY (%L::text[])', attached.status_column, attached.counted_statuses);
+    IF status_column IS NOT NULL THEN
+        condition := format(' AND o.%I::text = ANY (%L::text[])',
+            status_column, customer_identity.argument_values(arguments, 'counted'));
     END IF;
     RETURN format(
         'SELECT o.%1$I AS customer_id, count(*) AS orders,'
         ' sum(customer_identity.order_amount(o.%2$I::numeric)) AS spent,'
         ' sum(customer_identity.order_points(o.%2$I::numeric, %3$L::numeric)) AS points'
         ' FROM %4$s AS o WHERE o.%1$I IS NOT NULL%5$s GROUP BY o.%1$I',
-        attached.customer_column, attached.amount_column, attached.points_per_unit, attached.attached, condition);
+        COALESCE(customer_identity.argument_value(arguments, 'customer'), 'customer_id'),
+        COALESCE(customer_identity.argument_value(arguments, 'amount'), 'total'),
+        COALESCE(customer_identity.argument_value(arguments, 'points_per_unit'), '1'),
+        source, condition);
 END
 $$;
-COMMENT ON FUNCTION totals_query(attachments) IS
-    'The query that sums an attached orders table per customer';
+COMMENT ON FUNCTION totals_query(regclass, text[]) IS
+    'The query that sums a table of orders per customer';
 
 -- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
 CREATE FUNCTION totals_differences(customers regclass)
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
-    LANGUAGE plpgsql VOLATILE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -46,9 +72,8 @@ DECLARE
     sources text;
     spent_scale integer;
 BEGIN
-    SELECT string_agg(customer_identity.totals_query(a), ' UNION ALL ') INTO sources
-    FROM customer_identity.attachments_of(customers) AS a
-    WHERE a.kind = 'orders';
+    SELECT string_agg(customer_identity.totals_query(t.source, t.arguments), ' UNION ALL ') INTO sources
+    FROM customer_identity.totals_sources(customers) AS t;
     IF sources IS NULL THEN
         RETURN;
     END IF;
@@ -77,7 +102,7 @@ BEGIN
         LEFT JOIN actual AS a ON a.customer_id = c.id
         CROSS JOIN LATERAL (VALUES
             ('total_orders', COALESCE(c.total_orders, 0)::numeric, COALESCE(a.orders, 0)::numeric),
-            ('total_spent', COALESCE(c.total_spent, 0), round(COALESCE(a.spent, 0), LEAST(%4$s, scale(a.spent)))),
+            ('total_spent', COALESCE(c.total_spent, 0), round(COALESCE(a.spent, 0), LEAST(%4$s, scale(COALESCE(a.spent, 0))))),
             ('loyalty_points', COALESCE(c.loyalty_points, 0)::numeric, COALESCE(a.points, 0))
         ) AS d (field, stored, actual)
         WHERE d.stored <> d.actual
@@ -89,7 +114,7 @@ COMMENT ON FUNCTION totals_differences(regclass) IS
 
 CREATE FUNCTION verify_totals(customers regclass DEFAULT NULL)
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
-    LANGUAGE sql VOLATILE
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT * FROM totals_differences(book(customers));
 END;

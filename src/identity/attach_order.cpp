@@ -31,7 +31,7 @@ char *copy_of(const char *text) { return text == nullptr ? nullptr : pstrdup(tex
 AttrNumber required_attribute(const TriggerData *call, Oid users, const char *column) {
   const AttrNumber number = column == nullptr ? InvalidAttrNumber : get_attnum(users, column);
   if (number <= 0)
-    setup_outdated(call->tg_relation,
+    users_outdated(call->tg_relation, users,
                    psprintf("Table %s has no column %s any more.", relation_name(users),
                             column == nullptr ? "for the key" : quote_identifier(column)));
   return number;

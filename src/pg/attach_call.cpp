@@ -54,6 +54,13 @@ const Trigger *trigger_on(Relation relation, const char *function) {
   return nullptr;
 }
 
+// A table that lost its attach_order trigger still has its book in the others.
+const Trigger *orders_trigger(Relation relation, const Parameter &parameter) {
+  const Trigger *trigger = trigger_on(relation, parameter.function);
+  return trigger == nullptr && !parameter.has_default ? trigger_on(relation, "maintain_totals")
+                                                      : trigger;
+}
+
 void append_array(StringInfo call, const List *values) {
   appendStringInfoString(call, "ARRAY[");
   ListCell *cell;
@@ -89,7 +96,7 @@ const char *attach_call(Relation relation) {
       append_parameter(&call, parameter, trigger_on(relation, parameter.function));
   else
     for (const Parameter &parameter : kOrdersParameters)
-      append_parameter(&call, parameter, trigger_on(relation, parameter.function));
+      append_parameter(&call, parameter, orders_trigger(relation, parameter));
   appendStringInfoChar(&call, ')');
   return call.data;
 }

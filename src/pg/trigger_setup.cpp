@@ -184,6 +184,19 @@ Oid root_of(Relation table) {
   return table->rd_rel->relispartition ? llast_oid(get_partition_ancestors(relation)) : relation;
 }
 
+void users_outdated(Relation orders, Oid users, const char *detail) {
+  Relation relation = relation_open(users, AccessShareLock);
+  const char *users_call = attach_call(relation);
+  relation_close(relation, AccessShareLock);
+  ereport(ERROR, errcode(kSetupOutdated),
+          errmsg("the triggers of customer_identity on table \"%s\" no longer fit its users table",
+                 RelationGetRelationName(orders)),
+          errdetail_internal("%s", detail),
+          errhint("Put the present column's name into the first call: SELECT %s; SELECT %s;",
+                  users_call, attach_call(orders)));
+  pg_unreachable();
+}
+
 void setup_outdated(Relation relation, const char *detail) {
   ereport(
       ERROR, errcode(kSetupOutdated),

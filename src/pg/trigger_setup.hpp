@@ -80,6 +80,8 @@ Kind *setup_of(const TriggerData *call, void (*read)(Kind *, const TriggerData *
 
 /// Raises CI007 with the call that sets the table up again.
 [[noreturn]] void setup_outdated(Relation relation, const char *detail);
+/// Raises CI007 for an orders table whose users table has changed, with the calls for both.
+[[noreturn]] void users_outdated(Relation orders, Oid users, const char *detail);
 /// Raises unless called by a trigger for each row, or for each statement.
 TriggerData *trigger_call(FunctionCallInfo fcinfo, bool for_each_row);
 

@@ -1,0 +1,72 @@
+-- backfill: rows that were there before attaching. It commits, so nothing here runs in a transaction.
+SET client_min_messages = warning;
+CREATE EXTENSION pgtap;
+CREATE EXTENSION customer_identity;
+SET customer_identity.default_region = 'GB';
+SELECT * FROM no_plan();
+
+CREATE TABLE "user" (id text PRIMARY KEY, name text, phone text);
+CREATE TABLE orders (id int PRIMARY KEY, user_id text, phone text, total numeric);
+INSERT INTO "user" SELECT 'u' || n, 'User ' || n, CASE n % 10 WHEN 0 THEN 'call me' WHEN 1 THEN NULL ELSE '07400 1234' || lpad((n % 50)::text, 2, '0') END
+FROM generate_series(1, 500) n;
+INSERT INTO orders SELECT n, CASE WHEN n % 3 > 0 THEN 'u' || n % 500 END,
+  CASE WHEN n % 4 > 0 THEN '07400 1235' || lpad((n % 20)::text, 2, '0') END, n
+FROM generate_series(1, 2000) n;
+SELECT customer_identity.create_tables();
+SELECT customer_identity.attach_users('"user"', name_column => 'name');
+SELECT customer_identity.attach_orders('orders', users => '"user"');
+SELECT is((SELECT count(*) FROM customers), 0::bigint, 'attaching alone links nothing');
+
+CALL customer_identity.backfill('"user"', 70);
+SELECT is((SELECT count(*) FROM "user" WHERE (customer_id IS NULL) <> (phone IS NULL OR phone = 'call me')), 0::bigint,
+  'every user with a usable phone is linked');
+SELECT is((SELECT count(*) FROM customers), 40::bigint, 'one phone, one person');
+SELECT is_empty($$SELECT u.id FROM "user" u JOIN customers c ON c.id = customer_id
+  WHERE c.phone <> customer_identity.normalize_phone(u.phone)$$,
+  'to the right one');
+SELECT isnt((SELECT preferred_name FROM customers WHERE phone = '+447400123402'), NULL, 'with a name');
+CALL customer_identity.backfill('orders', batch_size => 130);
+SELECT is_empty($$
+  SELECT o.id FROM orders o LEFT JOIN "user" u ON u.id = o.user_id LEFT
+    JOIN customers c ON c.phone = customer_identity.normalize_phone(o.phone)
+  WHERE o.customer_id IS DISTINCT FROM coalesce(u.customer_id, c.id)
+$$, 'every order is linked to its user''s customer, else to its phone''s');
+SELECT isnt_empty('SELECT 1 FROM orders WHERE customer_id IS NULL', 'orders of nobody stay unlinked');
+SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'totals are exact');
+SELECT is((SELECT sum(total_spent) FROM customers), (SELECT sum(total) FROM orders WHERE customer_id IS NOT NULL),
+  'by an independent count too');
+SELECT is((SELECT sum(total_orders) FROM customers), (SELECT count(*) FROM orders WHERE customer_id IS NOT NULL),
+  'of the orders as well');
+
+-- Again, and after some more came.
+CREATE TABLE before AS SELECT ctid AS place, id FROM orders;
+CALL customer_identity.backfill('"user"');
+CALL customer_identity.backfill('orders');
+SELECT is_empty('SELECT o.id FROM orders o JOIN before b USING (id) WHERE o.ctid <> b.place AND o.customer_id IS NOT NULL',
+  'a second run writes to no linked row');
+SET session_replication_role = replica;
+INSERT INTO orders VALUES (3001, 'u2', NULL, 1), (3002, NULL, '07400 123599', 1);
+RESET session_replication_role;
+CALL customer_identity.backfill('orders', 1);
+SELECT is((SELECT count(customer_id) FROM orders WHERE id > 3000), 2::bigint, 'rows that were missed are linked by the next run');
+SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'exactly');
+
+-- Other keys, partitions, wrong calls.
+CREATE TABLE sales (shop int, placed date, user_id text, phone text, total numeric, PRIMARY KEY (shop, placed)) PARTITION BY RANGE (placed);
+CREATE TABLE sales_2024 PARTITION OF sales FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+CREATE TABLE sales_2025 PARTITION OF sales FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+INSERT INTO sales SELECT n, date '2024-01-01' + n, NULL, '07400 123601', 1 FROM generate_series(1, 700) n;
+CREATE TABLE keyless (user_id text, phone text, total numeric);
+INSERT INTO keyless SELECT NULL, '07400 123602', 1 FROM generate_series(1, 25);
+SELECT customer_identity.attach_orders('sales');
+SELECT customer_identity.attach_orders('keyless');
+CALL customer_identity.backfill('sales', 100);
+SELECT is((SELECT total_orders FROM customers WHERE phone = '+447400123601'), 700,
+  'a partitioned table with a key of two columns');
+CALL customer_identity.backfill('keyless', 10);
+SELECT is((SELECT total_orders FROM customers WHERE phone = '+447400123602'), 25, 'a table without a key');
+SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'exactly');
+SELECT throws_ok($$CALL customer_identity.backfill('before')$$, NULL, NULL, 'a table that is not attached is an error');
+SELECT throws_ok($$CALL customer_identity.backfill('orders', 0)$$, '22023', NULL, 'a batch has at least one row');
+
+SELECT * FROM finish();

@@ -1,0 +1,91 @@
+-- create_tables: the book it makes, and the customers tables of others that it checks and keeps.
+SET client_min_messages = warning;
+CREATE EXTENSION pgtap;
+CREATE EXTENSION customer_identity;
+SELECT * FROM no_plan();
+
+\ir failure.psql
+
+SELECT throws_ok($$SELECT customer_identity.find_customer('+447400123456')$$, 'CI003', NULL, 'without a book there is an error');
+SELECT matches((failure($$SELECT customer_identity.find_customer('+447400123456')$$)).hint, 'create_tables',
+  'and its hint names create_tables');
+
+-- A new book.
+SELECT is(customer_identity.create_tables()::text, 'customers', 'the book is made in the current schema');
+SELECT columns_are('public', 'customers', ARRAY['id', 'phone', 'preferred_name', 'is_phone_verified', 'total_orders',
+  'total_spent', 'loyalty_points', 'notes', 'created_at', 'updated_at']);
+SELECT col_type_is('customers', 'total_spent', 'numeric', 'no sum overflows');
+SELECT col_type_is('customers', 'loyalty_points', 'bigint', 'no points overflow');
+SELECT col_type_is('customers', 'created_at', 'timestamp with time zone', 'time zones are kept');
+SELECT col_is_null('customers', 'phone', 'a retired number can be NULL');
+SELECT has_table('phone_proofs');
+SELECT has_table('loyalty_entries');
+SELECT throws_ok($$INSERT INTO customers (phone) VALUES ('07400 123456')$$, '23514', NULL, 'phone is E.164 or nothing');
+SELECT throws_ok($$INSERT INTO customers (phone) VALUES ('+0447400123456')$$, '23514', NULL, 'no country code starts with zero');
+SELECT lives_ok($$INSERT INTO customers (phone) VALUES ('+10000000000'), (NULL), (NULL)$$,
+  'no numbering plan is asked, and numbers retire');
+SELECT throws_ok($$INSERT INTO customers (phone) VALUES ('+10000000000')$$, '23505', NULL, 'one phone, one person');
+SELECT is_empty($$
+  SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
+  WHERE conrelid = 'customers'::regclass AND contype = 'c' AND pg_get_constraintdef(oid) ~ 'customer_identity\.'
+$$, 'no check calls the extension: a restore under other metadata would fail');
+SELECT is_empty($$
+  SELECT indexrelid::regclass FROM pg_index i
+  WHERE indrelid = 'customers'::regclass
+    AND (SELECT bool_or(attname IN ('total_orders', 'total_spent', 'loyalty_points', 'updated_at'))
+         FROM pg_attribute WHERE attrelid = indexrelid)
+$$, 'no index on a total: it would end HOT updates');
+
+-- Twice, elsewhere, in part.
+SELECT is(customer_identity.create_tables()::text, 'customers', 'a second call returns the same book');
+SELECT is((SELECT count(*) FROM customers), 3::bigint, 'and keeps its rows');
+DROP TABLE loyalty_entries;
+SELECT is(customer_identity.create_tables('public')::text, 'customers', 'a book that lacks a companion is completed');
+SELECT has_table('loyalty_entries');
+CREATE SCHEMA "Shop two";
+SELECT is(customer_identity.create_tables('Shop two')::text, '"Shop two".customers', 'a book can be made in another schema');
+SELECT has_table('Shop two', 'phone_proofs', 'with its own companions');
+SELECT throws_ok($$SELECT customer_identity.create_tables('nowhere')$$, '3F000', NULL, 'a schema that is not there is not made');
+
+-- The product's first draft.
+CREATE SCHEMA draft;
+CREATE TABLE draft.customers (
+  id UUID PRIMARY KEY DEFAULT gen_random_uuid(), phone VARCHAR(20) UNIQUE NOT NULL, preferred_name VARCHAR(100),
+  is_phone_verified BOOLEAN DEFAULT FALSE, total_orders INT DEFAULT 0, total_spent DECIMAL(10,2) DEFAULT 0,
+  loyalty_points INT DEFAULT 0, notes TEXT, created_at TIMESTAMP DEFAULT NOW(), updated_at TIMESTAMP DEFAULT NOW());
+INSERT INTO draft.customers (phone, preferred_name) VALUES ('+447400123401', 'Ada');
+CREATE TABLE draft.orders (id int PRIMARY KEY, user_id int, phone text, total decimal(10,2));
+SELECT is(customer_identity.create_tables('draft')::text, 'draft.customers', 'the draft''s customers are accepted');
+SELECT is((SELECT preferred_name::text FROM draft.customers), 'Ada', 'and kept');
+SELECT has_table('draft', 'phone_proofs', 'companions are added to the draft');
+SELECT lives_ok($$SELECT customer_identity.attach_orders('draft.orders', customers => 'draft.customers')$$,
+  'orders attach to the draft');
+INSERT INTO draft.orders VALUES (1, NULL, '+44 7400 123401', 19.99), (2, NULL, '+44 7400 123402', 5);
+SELECT results_eq($$SELECT phone::text, total_orders, total_spent, loyalty_points FROM draft.customers ORDER BY phone$$,
+  $$VALUES ('+447400123401', 1, 19.99, 19), ('+447400123402', 1, 5.00, 5)$$, 'and its narrower totals are kept');
+SELECT is_empty($$SELECT * FROM customer_identity.verify_totals('draft.customers')$$, 'exactly');
+UPDATE draft.customers SET total_orders = NULL, total_spent = NULL, loyalty_points = NULL WHERE phone = '+447400123402';
+SELECT is(customer_identity.rebuild_totals('draft.customers')::int, 1, 'a NULL total of the draft is rebuilt');
+
+-- A customers table that does not fit.
+CREATE SCHEMA other;
+CREATE TABLE other.customers (id uuid PRIMARY KEY, phone text UNIQUE, total_orders int);
+SELECT is((failure($$SELECT customer_identity.create_tables('other')$$)).code, 'CI003',
+  'a customers table without our columns is refused');
+SELECT matches((failure($$SELECT customer_identity.create_tables('other')$$)).detail, 'preferred_name',
+  'the detail names the missing column');
+SELECT isnt((failure($$SELECT customer_identity.create_tables('other')$$)).hint, '', 'the hint says what to do');
+SELECT hasnt_table('other', 'phone_proofs', 'nothing is left behind');
+CREATE SCHEMA loose;
+CREATE TABLE loose.customers (LIKE customers INCLUDING DEFAULTS);
+SELECT is((failure($$SELECT customer_identity.create_tables('loose')$$)).code, 'CI003',
+  'a customers table whose phone is not unique is refused');
+
+-- The application owns the data.
+SELECT is_empty($$
+  SELECT c.relname FROM pg_depend d JOIN pg_class c ON c.oid = d.objid
+  WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+    AND c.relname IN ('customers', 'phone_proofs', 'loyalty_entries')
+$$, 'no table of a book belongs to the extension');
+
+SELECT * FROM finish();

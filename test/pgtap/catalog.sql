@@ -1,0 +1,95 @@
+-- Catalog lint: what is true of every object of the extension.
+\ir shop.psql
+SELECT * FROM no_plan();
+
+CREATE VIEW members AS
+SELECT d.classid, d.objid, pg_describe_object(d.classid, d.objid, 0) AS described
+FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'pg_extension'::regclass
+WHERE d.deptype = 'e' AND e.extname = 'customer_identity';
+CREATE VIEW functions AS
+SELECT p.*, p.oid::regprocedure AS signature FROM pg_proc p JOIN members m ON m.objid = p.oid AND m.classid = 'pg_proc'::regclass;
+
+SELECT ok(count(*) > 20, 'the extension has members') FROM members;
+SELECT is_empty($$
+  SELECT described FROM members
+  WHERE obj_description(objid, classid::regclass::text) IS NULL
+    AND NOT (classid = 'pg_type'::regclass AND (SELECT typelem <> 0 OR typrelid <> 0 AND (SELECT relkind <> 'c'
+      FROM pg_class c WHERE c.oid = typrelid) FROM pg_type t WHERE t.oid = objid))
+    AND NOT (classid = 'pg_class'::regclass AND (SELECT relkind IN ('c', 'i', 'S', 't') FROM pg_class c WHERE c.oid = objid))
+    AND classid <> 'pg_language'::regclass
+$$, 'every object has a comment');
+SELECT is_empty($$
+  SELECT described FROM members WHERE classid = 'pg_class'::regclass
+    AND objid IN (SELECT oid FROM pg_class WHERE relname IN ('customers', 'phone_proofs', 'loyalty_entries'))
+$$, 'no table of a book is a member: dropping the extension must not drop it');
+SELECT is_empty($$
+  SELECT described FROM members, pg_class c WHERE classid = 'pg_class'::regclass AND c.oid = objid AND relkind IN ('r',
+    'p') AND relpersistence = 'p'
+    AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND attname ~ 'phone|customer')
+$$, 'nor is any table with customers'' data');
+SELECT is_empty($$SELECT described FROM members WHERE described NOT LIKE '%customer_identity%' AND classid NOT IN
+  ('pg_language'::regclass, 'pg_namespace'::regclass)$$,
+  'everything lives in the extension''s schema or bears its name');
+
+-- A pinned path, a body that was parsed when it was made, or qualified names throughout.
+SELECT is_empty($$
+  SELECT signature FROM functions
+  WHERE prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
+    AND prosqlbody IS NULL
+    AND NOT coalesce(array_to_string(proconfig, ' ') ~ 'search_path=("")?pg_catalog, ?pg_temp', false)
+    AND proname <> ALL (ARRAY[
+      'backfill'  -- a procedure that commits cannot have a SET clause; its names are qualified
+    ])
+$$, 'every function pins its search path or qualifies every name');
+SELECT is_empty($$SELECT signature FROM functions WHERE prosecdef$$, 'no function is SECURITY DEFINER');
+SELECT is_empty($$
+  SELECT signature FROM functions
+  WHERE prolang = (SELECT oid FROM pg_language WHERE lanname = 'c') AND proconfig IS NOT NULL
+$$, 'no hot function pays for a SET clause');
+
+-- Privileges.
+SELECT is_empty($$
+  SELECT signature FROM functions, aclexplode(coalesce(proacl, acldefault('f', proowner))) a
+  WHERE provolatile = 'v' AND a.grantee = 0
+    AND proname <> ALL (ARRAY[
+      'verify_totals', 'totals_differences',  -- read, but want a snapshot of their own
+      'backfill_progress'                     -- reads the clock
+    ])
+$$, 'nobody may execute what writes, until granted');
+SELECT set_has($$
+  SELECT proname::text FROM functions, aclexplode(coalesce(proacl, acldefault('f', proowner))) a WHERE a.grantee = 0
+$$, $$VALUES ('normalize_phone'), ('parse_phone'), ('format_phone'), ('can_see_customer')$$, 'everybody may read a phone');
+SELECT ok(has_schema_privilege('public', 'customer_identity', 'USAGE'), 'everybody may look into the schema');
+SELECT ok(NOT has_schema_privilege('public', 'customer_identity', 'CREATE'), 'but make nothing there');
+SELECT is_empty($$
+  SELECT c.oid::regclass, a.privilege_type FROM pg_class c, aclexplode(coalesce(relacl, acldefault('r', relowner))) a
+  WHERE c.oid IN ('customers'::regclass, 'phone_proofs'::regclass, 'loyalty_entries'::regclass) AND a.grantee = 0
+$$, 'a book is nobody''s but its owner''s');
+
+-- The interface.
+SELECT set_has('SELECT proname::text FROM functions', $$SELECT unnest('{
+  normalize_phone,parse_phone,format_phone,
+  create_tables,attach_users,attach_orders,detach,backfill,check_setup,phone_problems,
+  get_or_create_customer,find_customer,record_proof,revoke_proof,can_see_customer,
+  verify_totals,rebuild_totals,adjust_points,redeem_points,
+  link_user,attach_order,maintain_totals}'::text[])$$, 'the functions of the interface are there');
+SELECT is_empty($$
+  SELECT signature FROM functions
+  WHERE prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype) AND pronargs > 0
+    AND (proargnames IS NULL OR '' = ANY (proargnames))
+$$, 'every argument has a name');
+SELECT is_empty($$
+  SELECT signature FROM functions, unnest(proargtypes) t JOIN pg_type ON pg_type.oid = t WHERE typtype = 'p'
+$$, 'no argument is polymorphic');
+SELECT is_empty($$
+  SELECT signature FROM functions
+  WHERE proname = ANY ('{get_or_create_customer,find_customer,record_proof,revoke_proof,can_see_customer,verify_totals,rebuild_totals,
+                         adjust_points,redeem_points,attach_users,attach_orders,check_setup}')
+    AND (proargnames[pronargs] <> 'customers' OR pg_get_function_arg_default(oid, pronargs) IS DISTINCT FROM 'NULL::regclass')
+$$, 'the book comes last and may be left out');
+SELECT is(extnamespace::regnamespace || ' ' || extrelocatable, 'customer_identity false', 'the extension has its own schema')
+FROM pg_extension WHERE extname = 'customer_identity';
+SELECT is((SELECT trusted FROM pg_available_extension_versions WHERE name = 'customer_identity' AND installed), true,
+  'it is trusted');
+
+SELECT * FROM finish();

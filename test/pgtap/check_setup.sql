@@ -1,0 +1,108 @@
+-- check_setup: one finding for each thing that can be wrong, and none for a healthy shop.
+\ir shop.psql
+SELECT * FROM no_plan();
+
+-- Findings about an object, as texts that a pattern can be looked for in.
+CREATE FUNCTION found(about text, pattern text) RETURNS boolean LANGUAGE sql AS $$
+  SELECT EXISTS (SELECT FROM customer_identity.check_setup() AS f(severity, object, finding, remedy)
+                 WHERE object ~ about AND finding ~* pattern AND remedy <> '')
+$$;
+INSERT INTO "user" (id, phone) VALUES ('ada', '07400 123401'), ('none', NULL);
+INSERT INTO orders (user_id, total) VALUES ('ada', 1);
+SELECT is_empty('SELECT * FROM customer_identity.check_setup()', 'a healthy shop has no findings');
+
+-- Triggers.
+ALTER TABLE orders DISABLE TRIGGER customer_identity_totals_update;
+SELECT ok(found('orders', 'disabled'), 'a disabled trigger');
+ALTER TABLE orders ENABLE REPLICA TRIGGER customer_identity_totals_update;
+SELECT ok(found('orders', 'disabled'), 'a trigger that fires in replicas only');
+ALTER TABLE orders ENABLE TRIGGER customer_identity_totals_update;
+BEGIN;
+DROP TRIGGER customer_identity_totals_delete ON orders;
+SELECT ok(found('orders', 'trigger'), 'a missing trigger of an orders table');
+ROLLBACK;
+BEGIN;
+DROP TRIGGER customer_identity_totals_truncate ON orders;
+SELECT ok(found('orders', 'trigger'), 'the one for TRUNCATE as well');
+ROLLBACK;
+BEGIN;
+DROP TRIGGER customer_identity_linked ON "user";
+SELECT ok(found('user', 'trigger'), 'a missing trigger of a users table');
+ROLLBACK;
+BEGIN;
+DROP TRIGGER customer_identity_attach ON orders;
+SELECT ok(found('orders', 'trigger'), 'orders that are counted, but not attached');
+ROLLBACK;
+
+-- Columns.
+BEGIN;
+ALTER TABLE orders DROP COLUMN phone;
+SELECT ok(found('orders', 'phone'), 'a dropped column');
+ROLLBACK;
+SELECT evtname AS follow FROM pg_event_trigger WHERE evtfoid::regproc::text LIKE 'customer_identity.%' \gset
+BEGIN;
+ALTER EVENT TRIGGER :"follow" DISABLE;
+ALTER TABLE orders RENAME COLUMN status TO state;
+SELECT ok(found('orders', 'status'), 'a renamed column that nobody followed');
+ALTER TABLE "user" RENAME COLUMN "phoneNumber" TO "phone_number";
+SELECT ok(found('user', 'phoneNumber'), 'of a users table as well');
+ROLLBACK;
+BEGIN;
+DELETE FROM "user" WHERE id = 'none';
+ALTER TABLE "user" ALTER customer_id SET NOT NULL;
+SELECT ok(found('user', 'not null'), 'users that must have a customer: a sign-up without a phone would fail');
+ROLLBACK;
+
+-- Keys and indexes.
+BEGIN;
+ALTER TABLE orders DROP CONSTRAINT orders_customer_id_fkey;
+SELECT ok(found('orders', 'foreign key'), 'a missing foreign key of orders');
+ROLLBACK;
+BEGIN;
+ALTER TABLE "user" DROP CONSTRAINT user_customer_id_fkey;
+SELECT ok(found('user', 'foreign key'), 'a missing foreign key of users');
+ROLLBACK;
+SELECT indexrelid::regclass AS orders_index FROM pg_index i JOIN pg_attribute a ON a.attrelid = indexrelid
+  AND attname = 'customer_id' WHERE indrelid = 'orders'::regclass \gset
+SELECT indexrelid::regclass AS users_index FROM pg_index i JOIN pg_attribute a ON a.attrelid = indexrelid
+  AND attname = 'customer_id' WHERE indrelid = '"user"'::regclass \gset
+BEGIN;
+DROP INDEX :orders_index;
+SELECT ok(found('orders', 'index'), 'a missing index of orders');
+ROLLBACK;
+BEGIN;
+DROP INDEX :users_index;
+SELECT ok(found('user', 'index'), 'a missing index of users');
+CREATE INDEX ON "user" (customer_id) WHERE customer_id IS NULL;
+SELECT ok(found('user', 'index'), 'a partial index is none');
+ROLLBACK;
+BEGIN;
+ALTER TABLE orders DROP CONSTRAINT orders_user_id_fkey, ADD FOREIGN KEY (user_id) REFERENCES "user";
+SELECT ok(found('orders', 'delet'), 'orders that keep a user from being deleted');
+ROLLBACK;
+
+-- A setting that no row can be read under.
+BEGIN;
+SET LOCAL customer_identity.default_region = 'XX';
+SELECT ok(found('default_region', 'not a region'), 'a default region that is none');
+ROLLBACK;
+
+-- Rows.
+BEGIN;
+SET LOCAL session_replication_role = replica;
+INSERT INTO "user" (id, phone) VALUES ('missed', '07400 123402');
+INSERT INTO orders (phone, total) VALUES ('07400 123402', 1);
+SELECT ok(found('', 'replica'), 'a session in replica role');
+SET LOCAL session_replication_role = origin;
+SELECT ok(found('user', 'customer.* have none'), 'users that were left unlinked');
+SELECT ok(found('orders', 'customer.* have none'), 'orders that were left unlinked');
+ROLLBACK;
+
+-- A book that is not there, and one that nothing is attached to.
+SELECT is_empty('SELECT * FROM customer_identity.check_setup()', 'everything is as it was');
+CREATE SCHEMA empty;
+SELECT customer_identity.create_tables('empty');
+SELECT lives_ok($$SELECT * FROM customer_identity.check_setup('empty.customers')$$, 'a book without tables is no error');
+SELECT throws_ok($$SELECT * FROM customer_identity.check_setup('orders')$$, 'CI003', NULL, 'a table that is no customers is');
+
+SELECT * FROM finish();

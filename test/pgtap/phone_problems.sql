@@ -1,0 +1,43 @@
+-- phone_problems: rows whose phone is there and could not be used.
+\ir shop.psql
+SELECT * FROM no_plan();
+
+INSERT INTO "user" (id, phone, "phoneNumber", country) VALUES
+  ('fine', '07400 123401', NULL, NULL), ('none', NULL, NULL, NULL), ('rescued', '07400 123402', 'n/a', NULL),
+  ('empty', '', NULL, NULL), ('blank', '   ', NULL, NULL), ('junk', 'call me', NULL, NULL), ('short', '+441234', NULL, NULL),
+  ('long', '+16045550123456', NULL, NULL), ('huge', repeat('1', 1000), NULL, NULL), ('unused', '+10000000000', NULL, NULL),
+  ('nowhere', '+999123456789', NULL, NULL), ('narnia', '07400 123401', NULL, 'Narnia');
+SELECT set_eq($$SELECT key, reason FROM customer_identity.phone_problems('"user"') AS p(key, phone, reason)$$,
+  $$VALUES ('empty', 'empty'), ('blank', 'empty'), ('junk', 'not_a_number'), ('short', 'too_short'), ('long', 'too_long'),
+    ('huge', 'too_long'),
+           ('unused', 'not_in_use'), ('nowhere', 'unknown_country_code'), ('narnia', 'unknown_region')$$,
+  'a user without a usable phone is listed with its reason');
+SELECT is((SELECT phone FROM customer_identity.phone_problems('"user"') AS p(key, phone, reason) WHERE key = 'junk'), 'call me',
+  'and with the phone as typed');
+SET customer_identity.default_region = '';
+UPDATE "user" SET phone = '07400 123403' WHERE id = 'junk';
+SELECT is((SELECT reason FROM customer_identity.phone_problems('"user"') AS p(key, phone, reason) WHERE key = 'junk'), 'no_region',
+  'a region is missing');
+SET customer_identity.default_region = 'GB';
+UPDATE "user" SET phone = '+447400123403' WHERE id = 'junk';
+SELECT is_empty($$SELECT * FROM customer_identity.phone_problems('"user"') AS p(key, phone, reason) WHERE key = 'junk'$$,
+  'a corrected phone is listed no more');
+SELECT is((SELECT count(*) FROM customer_identity.phone_problems('"user"', 3)), 3::bigint, 'the list can be cut');
+SELECT is((SELECT count(*) FROM customer_identity.phone_problems('"user"', max_rows => 100)), 8::bigint, 'by name');
+
+INSERT INTO orders (user_id, phone, total, note) VALUES ('fine', 'call me', 1, 'users'), (NULL, 'call me', 1, 'guest'),
+  (NULL, NULL, 1, 'nobody'), ('unused', '', 1,
+  'blank');
+SELECT set_eq($$SELECT o.note, p.reason FROM customer_identity.phone_problems('orders') AS p(key, phone, reason)
+  JOIN orders o ON o.id::text = p.key$$,
+  $$VALUES ('guest', 'not_a_number'), ('blank', 'empty')$$, 'an order is listed when it has no customer and a phone');
+SELECT isnt((failure($$SELECT * FROM customer_identity.phone_problems('customers')$$)).code, NULL,
+  'a table that is not attached is an error');
+SELECT isnt((failure($$SELECT * FROM customer_identity.phone_problems('customers')$$)).hint, '', 'whose hint says what to call');
+CREATE TABLE visits (shop int, number int, user_id text, phone text, total numeric, PRIMARY KEY (shop, number));
+SELECT customer_identity.attach_orders('visits');
+INSERT INTO visits VALUES (1, 2, NULL, 'call me', 1);
+SELECT ok((SELECT key ~ '1' AND key ~ '2' FROM customer_identity.phone_problems('visits') AS p(key, phone, reason)),
+  'a key of two columns is shown whole');
+
+SELECT * FROM finish();

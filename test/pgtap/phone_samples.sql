@@ -1,0 +1,84 @@
+-- Spellings people type, against what libphonenumber 8.12.57 answers (test/data). Another version has
+-- other numbering plans: its answers are not compared. Reads test/data from the checkout's top folder.
+SET client_min_messages = warning;
+CREATE EXTENSION pgtap;
+CREATE EXTENSION customer_identity;
+SET search_path = customer_identity, public;
+
+CREATE TABLE cases (input text, region text, outcome text, e164 text, valid text, possible text,
+                    type text, number_region text, extension text, note text);
+CREATE TABLE corpus (input text, region text, e164 text, valid boolean, possible boolean, type integer);
+\copy cases FROM 'test/data/cases-8.12.57.tsv' (ENCODING 'UTF8')
+\copy corpus FROM 'test/data/corpus.tsv' (ENCODING 'UTF8')
+
+-- Mexico's old mobile prefix is read by this version, and no more by later ones.
+SELECT normalize_phone('+52 1 55 1234 5678') IS NOT NULL AS as_sampled \gset
+\if :as_sampled
+SELECT plan(9);
+\else
+SELECT plan(3);
+\endif
+
+CREATE VIEW types AS
+SELECT ordinality - 1 AS number, name
+FROM unnest('{fixed_line,mobile,fixed_line_or_mobile,toll_free,premium_rate,shared_cost,voip,personal_number,pager,uan,voicemail,unknown}'::text[])
+  WITH ORDINALITY AS t(name, ordinality);
+
+-- As the files tell it: ZZ is no region, and an unknown one reads like none (the functions refuse it).
+CREATE TABLE case_answers AS
+SELECT c.*, p.*
+FROM (SELECT row_number() OVER () AS line, cases.* FROM cases) AS c (line, input, asked, outcome, e164_then,
+       valid_then, possible_then, type_then, region_then, extension_then, note),
+     parse_phone(input, CASE WHEN asked IN ('ZZ', 'UK', '001', '', 'gb') THEN NULL ELSE asked END) p;
+CREATE TABLE corpus_answers AS
+SELECT c.*, p.*
+FROM corpus AS c (input, asked, e164_then, valid_then, possible_then, type_then),
+     parse_phone(input, nullif(asked, 'ZZ')) p;
+
+SELECT ok((SELECT count(*) FROM case_answers) > 130 AND (SELECT count(*) FROM corpus_answers) = 20000,
+          'the samples are there');
+SELECT is_empty($$
+  SELECT input, asked, e164 FROM corpus_answers
+  WHERE normalize_phone(input, nullif(asked, 'ZZ')) IS DISTINCT FROM CASE WHEN is_valid THEN e164 END
+$$, 'normalize_phone gives the E.164 of every valid phone, and nothing else');
+SET customer_identity.phone_validation = 'possible';
+SELECT is_empty($$
+  SELECT input, asked, e164 FROM corpus_answers
+  WHERE normalize_phone(input, nullif(asked, 'ZZ')) IS DISTINCT FROM CASE WHEN is_possible THEN e164 END
+$$, 'with validation by length, the E.164 of every possible phone');
+RESET customer_identity.phone_validation;
+\if :as_sampled
+SELECT is_empty($$
+  SELECT line, input, e164, e164_then FROM case_answers WHERE coalesce(e164, '') <> e164_then
+$$, 'every odd spelling has its E.164');
+SELECT is_empty($$
+  SELECT line, input, is_valid, is_possible, type, type_then FROM case_answers
+  WHERE 'v' || is_valid::int <> valid_then OR 'p' || is_possible::int <> possible_then
+     OR coalesce(type, 'unknown') <> (SELECT name FROM types WHERE 't' || number = type_then)
+     OR is_valid IS NULL OR is_possible IS NULL
+$$, 'every odd spelling is judged as the library judges it');
+SELECT is_empty($$
+  SELECT line, input, region, region_then, extension FROM case_answers
+  WHERE coalesce(region, '') <> CASE region_then WHEN 'ZZ' THEN '' ELSE region_then END
+     OR coalesce(extension, '') <> coalesce(extension_then, '')
+$$, 'region and extension of every odd spelling are found');
+SELECT is_empty($$
+  SELECT line, input, outcome, reason FROM case_answers
+  WHERE outcome <> 'ok'
+    AND reason <> ALL (CASE outcome WHEN 'NOT_A_NUMBER' THEN '{empty,not_a_number}'::text[]
+                                    WHEN 'INVALID_COUNTRY_CODE' THEN '{unknown_country_code,no_region}'
+                                    WHEN 'TOO_LONG_NSN' THEN '{too_long}' END)
+     OR (outcome = 'ok' AND is_valid) <> (reason = 'ok')
+$$, 'the reason tells what the library found');
+SELECT is_empty($$
+  SELECT input, asked, e164, e164_then FROM corpus_answers WHERE coalesce(e164, '') <> coalesce(e164_then, '')
+$$, 'every phone of the corpus has its E.164');
+SELECT is_empty($$
+  SELECT input, asked, is_valid, is_possible, type FROM corpus_answers
+  WHERE is_valid <> valid_then OR is_possible <> possible_then
+     OR coalesce(type, 'unknown') <> (SELECT name FROM types WHERE number = type_then)
+     OR is_valid IS NULL OR is_possible IS NULL
+$$, 'every phone of the corpus is judged as the library judges it');
+\endif
+
+SELECT * FROM finish();

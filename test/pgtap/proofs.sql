@@ -1,0 +1,103 @@
+-- Proofs: who showed that they hold a phone, and whose history that opens.
+\ir shop.psql
+SELECT * FROM no_plan();
+
+CREATE FUNCTION verified(customer_phone text) RETURNS boolean LANGUAGE sql AS 'SELECT is_phone_verified FROM customers WHERE phone = customer_phone';
+CREATE FUNCTION live_proofs(login text) RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM phone_proofs WHERE user_id = login AND ended_at IS NULL';
+CREATE FUNCTION sees(login text, customer_phone text) RETURNS boolean LANGUAGE sql AS
+  'SELECT customer_identity.can_see_customer(login, (SELECT id FROM customers WHERE phone = customer_phone))';
+
+-- record_proof and revoke_proof.
+INSERT INTO "user" (id, phone) VALUES ('ada', '07400 123401'), ('thief', '+447400123401'), ('bob', '07400 123402');
+SELECT is(sees('ada', '+447400123401'), false, 'a link alone opens nothing');
+SELECT is(customer_identity.record_proof('07400 123401', 'ada', 'sms'), (SELECT customer_id FROM "user" WHERE id = 'ada'),
+  'a proof returns its customer');
+SELECT is(verified('+447400123401'), true, 'the phone is verified');
+SELECT is(sees('ada', '+447400123401'), true, 'the proven user sees the customer');
+SELECT is(sees('thief', '+447400123401'), false, 'another login with the same phone does not');
+SELECT is(sees('ada', '+447400123402'), false, 'nor does the proven user see another customer');
+SELECT is(sees('nobody', '+447400123401'), false, 'an unknown user sees nothing');
+SELECT is(customer_identity.can_see_customer(NULL, customer_id), false, 'no user sees nothing') FROM "user" WHERE id = 'ada';
+SELECT is(customer_identity.can_see_customer('ada', NULL), false, 'no customer is seen by nobody');
+SELECT results_eq($$SELECT phone::text, user_id, method, proved_at IS NOT NULL, ended_at FROM phone_proofs$$,
+  $$VALUES ('+447400123401'::text, 'ada'::text, 'sms'::text, true, NULL::timestamptz)$$, 'the proof is on record');
+SELECT customer_identity.record_proof('+447400123401', 'ada', 'sms');
+SELECT is(live_proofs('ada'), 1::bigint, 'proven twice is one live proof');
+SELECT isnt(customer_identity.record_proof('07400 123403'), NULL, 'a guest''s proof makes the customer');
+SELECT is(verified('+447400123403'), true, 'whose phone is verified');
+SELECT customer_identity.record_proof('07400 123403');
+SELECT is((SELECT count(*) FROM phone_proofs WHERE user_id IS NULL), 1::bigint, 'a guest has one live proof as well');
+SELECT throws_ok($$SELECT customer_identity.record_proof('call me', 'ada')$$, 'CI001', NULL,
+  'an unreadable phone cannot be proven');
+SELECT customer_identity.record_proof('07400 123401', 'bob');
+SELECT is(sees('bob', '+447400123401'), false, 'a proof of a phone that is not the user''s opens nothing');
+SELECT is(customer_identity.revoke_proof('07400 123401', 'bob')::int, 1, 'revoking tells how many proofs it ended');
+SELECT is(verified('+447400123401'), true, 'the phone stays verified while another proof lives');
+SELECT is(customer_identity.revoke_proof('07400 123401', 'ada', 'stolen phone')::int, 1, 'one more');
+SELECT is(verified('+447400123401'), false, 'after the last it is not');
+SELECT is((SELECT ended_reason FROM phone_proofs WHERE user_id = 'ada'), 'stolen phone', 'the reason is kept');
+SELECT is(sees('ada', '+447400123401'), false, 'a revoked proof opens nothing');
+SELECT is(customer_identity.revoke_proof('07400 123401', 'ada')::int, 0, 'there is nothing to revoke twice');
+SELECT customer_identity.record_proof('07400 123401', 'ada');
+SELECT is((SELECT count(*) FROM phone_proofs WHERE user_id = 'ada'), 2::bigint, 'a new proof does not revive the old one');
+SELECT customer_identity.record_proof('07400 123401', 'thief'), customer_identity.record_proof('07400 123401');
+SELECT is(customer_identity.revoke_proof('07400 123401')::int, 3, 'without a user everybody''s proofs end');
+SELECT is(verified('+447400123401'), false, 'and the phone is verified no more');
+SELECT customer_identity.record_proof('07400 123401', 'ada');
+
+-- Trusting claims.
+SELECT is(sees('thief', '+447400123401'), false, 'before');
+SET customer_identity.trust_claims = on;
+SELECT is(sees('thief', '+447400123401'), true, 'a shop that trusts claims shows a customer to every linked user');
+SELECT is(sees('bob', '+447400123401'), false, 'but to no other');
+RESET customer_identity.trust_claims;
+SELECT is(current_setting('customer_identity.trust_claims'), 'off', 'which is off by default');
+SELECT is((SELECT context FROM pg_settings WHERE name = 'customer_identity.trust_claims'), 'superuser',
+  'and not for everybody to switch on');
+SELECT is((SELECT provolatile::text FROM pg_proc WHERE oid = 'customer_identity.can_see_customer'::regproc), 's',
+  'can_see_customer is stable, for policies');
+
+-- The verified flag: only together with its phone.
+INSERT INTO "user" (id, "phoneNumber", "phoneNumberVerified") VALUES ('new', '+447400123411', true), ('unproven',
+  '+447400123412', false), ('unknown', '+447400123413', NULL);
+SELECT is(live_proofs('new'), 1::bigint, 'a sign-up with phone and true is a proof');
+SELECT is((SELECT method FROM phone_proofs WHERE user_id = 'new'), 'auth', 'by the auth library');
+SELECT is(sees('new', '+447400123411'), true, 'which opens the history');
+SELECT is(verified('+447400123411'), true, 'and verifies the phone');
+SELECT is(live_proofs('unproven') + live_proofs('unknown'), 0::bigint, 'false or NULL is none');
+INSERT INTO "user" (id, "phoneNumber", "phoneNumberVerified", phone) VALUES ('second', NULL, true, '07400 123414'), ('unread', 'n/a', true,
+  '07400 123415');
+SELECT is(live_proofs('second') + live_proofs('unread'), 0::bigint, 'the flag says nothing about the second phone column');
+UPDATE "user" SET "phoneNumberVerified" = true WHERE id = 'unproven';
+SELECT is(live_proofs('unproven'), 0::bigint, 'a flag that flips alone is no proof');
+UPDATE "user" SET "phoneNumber" = '+447400123416' WHERE id = 'unproven';
+SELECT is(live_proofs('unproven'), 0::bigint, 'a number changed under a true flag is no proof');
+UPDATE "user" SET "phoneNumber" = '+447400123416', "phoneNumberVerified" = true WHERE id = 'unproven';
+SELECT is(live_proofs('unproven'), 1::bigint, 'both in one UPDATE are, though the values stay');
+UPDATE "user" SET "phoneNumber" = '+447400123417', "phoneNumberVerified" = false WHERE id = 'unknown';
+SELECT is(live_proofs('unknown'), 0::bigint, 'both, but false, is none');
+UPDATE "user" SET "phoneNumber" = '+447400123418', "phoneNumberVerified" = true WHERE id = 'unknown';
+SELECT is(live_proofs('unknown'), 1::bigint, 'both, and true, is one');
+
+-- A changed phone.
+UPDATE "user" SET name = 'New' WHERE id = 'new';
+SELECT is(live_proofs('new'), 1::bigint, 'another column ends no proof');
+UPDATE "user" SET "phoneNumber" = '0044 7400 123411' WHERE id = 'new';
+SELECT is(live_proofs('new'), 1::bigint, 'a respelling ends no proof');
+UPDATE "user" SET "phoneNumber" = '+447400123419' WHERE id = 'new';
+SELECT is(live_proofs('new'), 0::bigint, 'a changed phone ends the user''s proofs');
+SELECT is(verified('+447400123411'), false, 'and the old phone is verified no more');
+SELECT is(sees('new', '+447400123411'), false, 'the user sees the old customer no more');
+SELECT is(sees('new', '+447400123419'), false, 'nor the new one yet');
+UPDATE "user" SET "phoneNumber" = '+447400123411', "phoneNumberVerified" = true WHERE id = 'new';
+SELECT is(sees('new', '+447400123411'), true, 'until it is proven');
+UPDATE "user" SET "phoneNumber" = NULL, "phoneNumberVerified" = false WHERE id = 'new';
+SELECT is(live_proofs('new'), 0::bigint, 'a cleared phone ends the proofs too');
+INSERT INTO "user" (id, "phoneNumber", "phoneNumberVerified") SELECT 'many' || n, '+44740012350' || n, true FROM generate_series(1, 9) n;
+SELECT is((SELECT count(*) FROM phone_proofs WHERE user_id LIKE 'many%' AND ended_at IS NULL), 9::bigint,
+  'every row of a statement has its proof');
+SELECT throws_ok($$INSERT INTO phone_proofs (phone, customer_id, user_id, method) SELECT phone, customer_id, user_id,
+  method FROM phone_proofs WHERE user_id = 'many1'$$,
+  '23505', NULL, 'no login can have two live proofs of a phone');
+
+SELECT * FROM finish();
