@@ -77,6 +77,7 @@ void add_table(Summing &summing, Tuplestorestate *rows, Relation orders, int sig
   tuplestore_rescan(rows);
   while (tuplestore_gettupleslot(rows, true, false, order)) {
     add_row(summing, order, sign);
+    ExecClearTuple(order);  // a row that was spilled lies in row_memory
     MemoryContextReset(summing.row_memory);
   }
   MemoryContextSwitchTo(caller);
