@@ -65,12 +65,13 @@ bool was_entered(const Entry &entry) {
   pg_unreachable();
 }
 
-void insert_entry(const Entry &entry) {
+// False: another session has used the key meanwhile, for the same.
+bool insert_entry(const Entry &entry) {
   SPIPlanPtr plan = saved_plan(
       key_of(entry, Purpose::kInsertEntry), {UUIDOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}, [&] {
         return psprintf(
             "INSERT INTO %s (customer_id, points, reason, idempotency_key, actor)"
-            " VALUES ($1, $2, $3, $4, $5)",
+            " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (idempotency_key) DO NOTHING",
             entries_name(entry.customers));
       });
   const bool keyed = entry.idempotency_key != nullptr;
@@ -80,7 +81,9 @@ void insert_entry(const Entry &entry) {
                           keyed ? CStringGetTextDatum(entry.idempotency_key) : Datum(0),
                           signed_off ? CStringGetTextDatum(entry.actor) : Datum(0)};
   const char nulls[] = {' ', ' ', ' ', keyed ? ' ' : 'n', signed_off ? ' ' : 'n', '\0'};
-  run(plan, values, nulls);
+  if (run(plan, values, nulls) > 0) return true;
+  was_entered(entry);
+  return false;
 }
 
 std::int64_t change_balance(const Entry &entry) {
@@ -139,10 +142,7 @@ CUSTOMER_IDENTITY_FUNCTION(adjust_points) {
   const Entry entry = entry_of(fcinfo);
   SPI_connect();
   std::int64_t balance = lock_balance(entry);
-  if (!was_entered(entry)) {
-    insert_entry(entry);
-    balance = change_balance(entry);
-  }
+  if (!was_entered(entry) && insert_entry(entry)) balance = change_balance(entry);
   SPI_finish();
   PG_RETURN_INT64(balance);
 }
@@ -161,8 +161,7 @@ CUSTOMER_IDENTITY_FUNCTION(redeem_points) {
   std::int64_t balance = lock_balance(entry);
   if (!was_entered(entry)) {
     if (balance < wanted) not_enough(balance, wanted);
-    insert_entry(entry);
-    balance = change_balance(entry);
+    if (insert_entry(entry)) balance = change_balance(entry);
   }
   SPI_finish();
   PG_RETURN_INT64(balance);
