@@ -11,6 +11,13 @@ BEGIN
             USING ERRCODE = 'undefined_column',
                 HINT = format('Name the column in %s => ''...''; camelCase names are written as they are.', parameter);
     END IF;
+    -- Transition tables hold no values of it.
+    PERFORM FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name AND a.attgenerated = 'v';
+    IF FOUND THEN
+        RAISE EXCEPTION 'column % of % is a virtual generated column', quote_ident(column_name), relation
+            USING ERRCODE = 'wrong_object_type', HINT = 'Make it STORED, or name the column it is generated from.';
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION require_column(regclass, text, text) IS
@@ -86,7 +93,7 @@ DECLARE
     class pg_class;
 BEGIN
     SELECT c.* INTO class FROM pg_class AS c WHERE c.oid = relation;
-    IF class.relkind NOT IN ('r', 'p') THEN
+    IF class.oid IS NULL OR class.relkind NOT IN ('r', 'p') THEN
         RAISE EXCEPTION '% is not a table', COALESCE(relation::text, 'NULL')
             USING ERRCODE = 'wrong_object_type', HINT = 'Name an ordinary or a partitioned table.';
     END IF;
@@ -270,7 +277,7 @@ BEGIN
         PERFORM customer_identity.require_written_column(users, named_column, 'phone_columns');
     END LOOP;
     IF verified_column IS NOT NULL THEN
-        PERFORM customer_identity.require_column(users, verified_column, 'verified_column');
+        PERFORM customer_identity.require_written_column(users, verified_column, 'verified_column');
         PERFORM FROM pg_attribute AS a
         WHERE a.attrelid = users AND a.attname = verified_column AND a.atttypid = 'boolean'::regtype;
         IF NOT FOUND THEN
@@ -279,15 +286,23 @@ BEGIN
         END IF;
     END IF;
     IF name_column IS NOT NULL THEN
-        PERFORM customer_identity.require_column(users, name_column, 'name_column');
+        PERFORM customer_identity.require_written_column(users, name_column, 'name_column');
     END IF;
     IF region_column IS NOT NULL THEN
-        PERFORM customer_identity.require_column(users, region_column, 'region_column');
+        PERFORM customer_identity.require_written_column(users, region_column, 'region_column');
     END IF;
     key := customer_identity.key_column(users);
     IF key IS NULL THEN
         RAISE EXCEPTION 'table % has neither a primary key of one column nor a column id', users
             USING ERRCODE = 'invalid_table_definition', HINT = format('ALTER TABLE %s ADD PRIMARY KEY (...);', users);
+    END IF;
+
+    PERFORM FROM pg_class AS c WHERE c.oid = users AND c.relkind = 'p' AND verified_column IS NOT NULL;
+    IF FOUND THEN
+        RAISE EXCEPTION 'verified_column is not supported on the partitioned table %', users
+            USING ERRCODE = 'feature_not_supported',
+                DETAIL = 'A row that moves to another partition looks like a new one, whose flag would be taken for a proof.',
+                HINT = 'Call customer_identity.record_proof() when a phone has been verified.';
     END IF;
 
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', users);
@@ -437,8 +452,8 @@ BEGIN
         'status_column', 'counted_statuses', 'status_column => ''status'', counted_statuses => ''{paid,shipped}''');
     PERFORM customer_identity.require_pair(payment_column IS NOT NULL, cod_values IS NOT NULL,
         'payment_column', 'cod_values', 'payment_column => ''payment_method'', cod_values => ''{cash}''');
-    IF points_per_unit IS NULL OR points_per_unit IN ('NaN', 'Infinity', '-Infinity') THEN
-        RAISE EXCEPTION 'points_per_unit has to be a number'
+    IF points_per_unit IS NULL OR points_per_unit = 'NaN' OR abs(points_per_unit) > 1000000000 THEN
+        RAISE EXCEPTION 'points_per_unit has to be a number up to a thousand million'
             USING ERRCODE = 'invalid_parameter_value', HINT = '0 means that orders earn no points.';
     END IF;
 
@@ -448,23 +463,25 @@ BEGIN
     IF phone_column IS NOT NULL THEN
         PERFORM customer_identity.require_written_column(orders, phone_column, 'phone_column');
     END IF;
+    IF user_column IS NOT NULL THEN
+        PERFORM customer_identity.require_written_column(orders, user_column, 'user_column');
+    END IF;
     IF status_column IS NOT NULL THEN
         PERFORM customer_identity.require_column(orders, status_column, 'status_column');
     END IF;
     IF payment_column IS NOT NULL THEN
-        PERFORM customer_identity.require_column(orders, payment_column, 'payment_column');
+        PERFORM customer_identity.require_written_column(orders, payment_column, 'payment_column');
     END IF;
     IF region_column IS NOT NULL THEN
-        PERFORM customer_identity.require_column(orders, region_column, 'region_column');
+        PERFORM customer_identity.require_written_column(orders, region_column, 'region_column');
     END IF;
     IF user_column IS NULL AND phone_column IS NULL THEN
         RAISE EXCEPTION 'table % has neither a user nor a phone to attach orders by', orders
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Name one with user_column => ''...'' or phone_column => ''...''.';
     END IF;
     PERFORM FROM pg_attribute AS a
-    JOIN pg_type AS t ON t.oid = a.atttypid
     WHERE a.attrelid = orders AND a.attname = amount_column
-        AND COALESCE(NULLIF(t.typbasetype, 0), t.oid)
+        AND customer_identity.base_type(a.atttypid)
             = ANY ('{numeric,smallint,integer,bigint,real,double precision}'::regtype[]);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'column % of % is not a number', quote_ident(amount_column), orders

@@ -30,6 +30,20 @@ RETURN (argument_values(arguments, key))[1];
 COMMENT ON FUNCTION argument_value(text[], text) IS
     'First value of a key among key=value arguments';
 
+CREATE FUNCTION base_type(type regtype)
+    RETURNS regtype
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'base_type';
+COMMENT ON FUNCTION base_type(regtype) IS
+    'The type below any domains';
+
+CREATE FUNCTION as_text(value anyelement)
+    RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'as_text';
+COMMENT ON FUNCTION as_text(anyelement) IS
+    'A value of a row as the triggers read it, whatever casts its type has';
+
 CREATE FUNCTION attach_call(attached regclass)
     RETURNS text
     LANGUAGE c STABLE STRICT
@@ -96,7 +110,10 @@ CREATE VIEW attachments AS
         COALESCE(argument_value(totals.arguments, 'amount'), 'total'),
         argument_value(totals.arguments, 'status'),
         argument_values(totals.arguments, 'counted'),
-        COALESCE(argument_value(totals.arguments, 'points_per_unit'), '1')::numeric,
+        CASE
+            WHEN COALESCE(argument_value(totals.arguments, 'points_per_unit'), '1') ~ '^-?[0-9]+([.][0-9]+)?$'
+                THEN COALESCE(argument_value(totals.arguments, 'points_per_unit'), '1')::numeric
+        END,
         argument_value(attach.arguments, 'payment'),
         argument_values(attach.arguments, 'cod'),
         'statement'

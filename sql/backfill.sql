@@ -3,7 +3,7 @@ CREATE FUNCTION claims_query(attached attachments)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN (
-    SELECT 'VALUES ' || COALESCE(string_agg(format('(%s, r.%I::text)', p.position, p.name), ', ' ORDER BY p.position), '(1, NULL::text)')
+    SELECT 'VALUES ' || COALESCE(string_agg(format('(%s, customer_identity.as_text(r.%I))', p.position, p.name), ', ' ORDER BY p.position), '(1, NULL::text)')
     FROM unnest(attached.phone_columns) WITH ORDINALITY AS p (name, position)
 );
 COMMENT ON FUNCTION claims_query(attachments) IS
@@ -12,7 +12,7 @@ COMMENT ON FUNCTION claims_query(attachments) IS
 CREATE FUNCTION region_expression(attached attachments)
     RETURNS text
     LANGUAGE sql STABLE
-RETURN COALESCE('r.' || quote_ident(attached.region_column) || '::text', 'NULL::text');
+RETURN CASE WHEN attached.region_column IS NULL THEN 'NULL::text' ELSE format('customer_identity.as_text(r.%I)', attached.region_column) END;
 COMMENT ON FUNCTION region_expression(attachments) IS
     'The region of row r';
 
@@ -76,7 +76,7 @@ DECLARE
     attached customer_identity.attachments := customer_identity.attachment_of(relation);
     customer_of_user text := 'NULL::uuid';
     users_join text := '';
-    name_expression text := COALESCE('r.' || quote_ident(attached.name_column) || '::text', 'NULL::text');
+    name_expression text := CASE WHEN attached.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity.as_text(r.%I)', attached.name_column) END;
     linked bigint;
 BEGIN
     IF attached.users IS NOT NULL AND attached.user_column IS NOT NULL THEN

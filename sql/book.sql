@@ -13,7 +13,7 @@ BEGIN ATOMIC
     SELECT *
     FROM (VALUES
         ('id', '{uuid}'::regtype[], 'uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid()'),
-        ('phone', '{text,varchar}', 'varchar(20) UNIQUE CHECK (phone ~ ''^\+[1-9][0-9]{1,18}$'')'),
+        ('phone', '{text,varchar}', 'varchar(20) UNIQUE CHECK (phone ~ ''^[+][1-9][0-9]{1,18}$'')'),
         ('preferred_name', '{text,varchar}', 'varchar(100)'),
         ('is_phone_verified', '{boolean}', 'boolean NOT NULL DEFAULT false'),
         ('total_orders', '{integer,bigint}', 'integer NOT NULL DEFAULT 0'),
@@ -118,6 +118,13 @@ COMMENT ON FUNCTION make_customers(text) IS
     'Makes the table customers in a schema';
 REVOKE EXECUTE ON FUNCTION make_customers(text) FROM PUBLIC;
 
+CREATE FUNCTION companion_of(customers regclass, companion text)
+    RETURNS text
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'companion_of';
+COMMENT ON FUNCTION companion_of(regclass, text) IS
+    'The quoted name of a table beside customers; CI003 unless it is a table of the same owner';
+
 CREATE FUNCTION make_companions(schema_name text)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -168,6 +175,8 @@ BEGIN
         EXECUTE format('CREATE INDEX loyalty_entries_customer_id_idx ON %I.loyalty_entries (customer_id)', schema_name);
         EXECUTE format('ALTER TABLE %I.loyalty_entries OWNER TO %s', schema_name, owner);
     END IF;
+    PERFORM customer_identity.companion_of(format('%I.customers', schema_name)::regclass, c.name)
+    FROM (VALUES ('phone_proofs'), ('loyalty_entries')) AS c (name);
 END
 $$;
 COMMENT ON FUNCTION make_companions(text) IS

@@ -56,10 +56,13 @@ BEGIN
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.oid = customers;
     FOREACH companion IN ARRAY '{phone_proofs,loyalty_entries}'::text[] LOOP
-        IF to_regclass(format('%I.%I', schema_name, companion)) IS NULL THEN
-            RETURN NEXT ROW('error', format('%I.%I', schema_name, companion), 'the table is missing',
+        BEGIN
+            PERFORM customer_identity.companion_of(customers, companion);
+        EXCEPTION WHEN SQLSTATE 'CI003' THEN
+            GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+            RETURN NEXT ROW('error', format('%I.%I', schema_name, companion), detail,
                 format('SELECT customer_identity.create_tables(%L);', schema_name))::customer_identity.setup_finding;
-        END IF;
+        END;
     END LOOP;
     RETURN QUERY
     SELECT 'warning', customers::text,
@@ -74,7 +77,7 @@ BEGIN
     FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped
         AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attname <> 'phone';
-    EXECUTE format($sql$SELECT count(*) FROM (SELECT FROM %s WHERE phone !~ '^\+[1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
+    EXECUTE format($sql$SELECT count(*) FROM (SELECT FROM %s WHERE phone !~ '^[+][1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
         INTO unusable;
     IF unusable > 0 THEN
         RETURN NEXT ROW('error', customers::text, format('phones that are not E.164, by which nobody is found: %s', unusable),
@@ -187,6 +190,13 @@ BEGIN ATOMIC
             a.attached, a.customer_column, a.customers)
     FROM attachments_of(customers) AS a
     WHERE NOT has_reference(a.attached, a.customer_column, a.customers)
+    UNION ALL
+    SELECT 'warning', k.conrelid::regclass::text,
+        format('foreign key %I is deferrable: an order may come before its customer and miss the totals', k.conname),
+        format('ALTER TABLE %s ALTER CONSTRAINT %I NOT DEFERRABLE;', k.conrelid::regclass, k.conname)
+    FROM attachments_of(customers) AS a
+    JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.confrelid = a.customers
+    WHERE k.contype = 'f' AND k.condeferrable AND k.conparentid = 0
     UNION ALL
     SELECT 'warning', a.attached::text,
         format('column %I has no index', i.name),

@@ -43,8 +43,17 @@ DECLARE
     status_column text := customer_identity.argument_value(arguments, 'status');
     condition text := '';
 BEGIN
+    PERFORM FROM pg_attribute AS a
+    WHERE a.attrelid = source
+        AND a.attname = COALESCE(customer_identity.argument_value(arguments, 'amount'), 'total')
+        AND customer_identity.base_type(a.atttypid)
+            <> ALL ('{numeric,smallint,integer,bigint,real,double precision}'::regtype[]);
+    IF FOUND THEN
+        RAISE EXCEPTION 'the column that holds the amount of % is not a number', source
+            USING ERRCODE = 'CI007', HINT = format('Name another one in: SELECT %s;', customer_identity.attach_call(source));
+    END IF;
     IF status_column IS NOT NULL THEN
-        condition := format(' AND o.%I::text = ANY (%L::text[])',
+        condition := format(' AND customer_identity.as_text(o.%I) COLLATE "C" = ANY (%L::text[])',
             status_column, customer_identity.argument_values(arguments, 'counted'));
     END IF;
     RETURN format(
@@ -68,7 +77,7 @@ CREATE FUNCTION totals_differences(customers regclass)
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    companions text;
+    entries text;
     sources text;
     spent_scale integer;
 BEGIN
@@ -77,10 +86,7 @@ BEGIN
     IF sources IS NULL THEN
         RETURN;
     END IF;
-    SELECT format('%I', n.nspname) INTO companions
-    FROM pg_class AS c
-    JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.oid = customers;
+    entries := customer_identity.companion_of(customers, 'loyalty_entries');
     -- A column decimal(10,2) cannot hold more digits than that.
     SELECT CASE WHEN a.atttypmod >= 0 THEN (a.atttypmod - 4) & 65535 ELSE 16383 END INTO spent_scale
     FROM pg_attribute AS a
@@ -90,7 +96,7 @@ BEGIN
         WITH sums AS (
             %1$s
             UNION ALL
-            SELECT e.customer_id, 0, 0, sum(e.points) FROM %2$s.loyalty_entries AS e GROUP BY e.customer_id
+            SELECT e.customer_id, 0, 0, sum(e.points) FROM %2$s AS e GROUP BY e.customer_id
         ),
         actual AS (
             SELECT s.customer_id, sum(s.orders) AS orders, sum(s.spent) AS spent, sum(s.points) AS points
@@ -106,7 +112,7 @@ BEGIN
             ('loyalty_points', COALESCE(c.loyalty_points, 0)::numeric, COALESCE(a.points, 0))
         ) AS d (field, stored, actual)
         WHERE d.stored <> d.actual
-        $sql$, sources, companions, customers, spent_scale);
+        $sql$, sources, entries, customers, spent_scale);
 END
 $$;
 COMMENT ON FUNCTION totals_differences(regclass) IS

@@ -40,7 +40,7 @@ export const customers = pgTable(
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
-  () => [check("customers_phone_check", sql.raw("(phone)::text ~ '^\\+[1-9][0-9]{1,18}$'::text"))],
+  () => [check("customers_phone_check", sql.raw("(phone)::text ~ '^[+][1-9][0-9]{1,18}$'::text"))],
 );
 
 export const user = pgTable(

@@ -78,10 +78,7 @@ Attachment attachment_in(const AttachOrder &setup, HeapTuple order, Relation ord
 
 Attachment first_attachment() {
   Attachment attachment = {};
-  bool is_null;
-  const Datum value = first_value(&is_null);
-  attachment.found = !is_null;
-  if (!is_null) attachment.customer = *DatumGetUUIDP(value);
+  attachment.found = first_uuid(&attachment.customer);
   return attachment;
 }
 

@@ -25,7 +25,7 @@ bool is_linked_in(const Attached &users, const char *user_id, const pg_uuid_t &c
   const Oid id_type = type_of_user_id(user_id, key_type);
 
   const Actor before = act_as(users.owner);
-  const PlanKey key = {users.relation, id_type, Purpose::kUserIsLinked, 1};
+  const PlanKey key = {users.relation, users.trigger, Purpose::kUserIsLinked, id_type};
   SPIPlanPtr plan = saved_plan(key, {TEXTOID, UUIDOID}, [&] {
     return psprintf("SELECT true FROM %s WHERE %s AND %s OPERATOR(pg_catalog.=) $2",
                     relation_name(users.relation),

@@ -32,11 +32,6 @@ SPIPlanPtr create_plan_of(Oid customers, Acting acting) {
   });
 }
 
-pg_uuid_t first_uuid() {
-  bool is_null;
-  return *DatumGetUUIDP(first_value(&is_null));
-}
-
 bool create_customer(Oid customers, Acting acting, const char *e164, const char *preferred_name,
                      pg_uuid_t *customer) {
   const bool named =
@@ -44,8 +39,7 @@ bool create_customer(Oid customers, Acting acting, const char *e164, const char 
   const Datum values[] = {CStringGetTextDatum(e164),
                           named ? CStringGetTextDatum(preferred_name) : Datum(0)};
   if (run(create_plan_of(customers, acting), values, named ? "  " : " n") == 0) return false;
-  *customer = first_uuid();
-  return true;
+  return first_uuid(customer);
 }
 
 }  // namespace
@@ -53,8 +47,7 @@ bool create_customer(Oid customers, Acting acting, const char *e164, const char 
 bool find_customer_of(Oid customers, Acting acting, const char *e164, pg_uuid_t *customer) {
   const Datum values[] = {CStringGetTextDatum(e164)};
   if (run(find_plan_of(customers, acting), values) == 0) return false;
-  *customer = first_uuid();
-  return true;
+  return first_uuid(customer);
 }
 
 pg_uuid_t customer_of(Oid customers, Acting acting, const char *e164, const char *preferred_name) {
@@ -70,16 +63,6 @@ pg_uuid_t customer_of(Oid customers, Acting acting, const char *e164, const char
                     relation_name(customers)),
           errhint("Let role %s see every row of it.", GetUserNameFromId(GetUserId(), false)));
   pg_unreachable();
-}
-
-char *phone_of(Oid customers, Acting acting, const pg_uuid_t &customer) {
-  SPIPlanPtr plan = saved_plan(key_of(customers, acting, Purpose::kCustomerPhone), {UUIDOID}, [&] {
-    return psprintf("SELECT phone FROM %s WHERE id OPERATOR(pg_catalog.=) $1",
-                    customers_name(customers));
-  });
-  const Datum values[] = {UUIDPGetDatum(&customer)};
-  if (run(plan, values) == 0) return nullptr;
-  return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
 CUSTOMER_IDENTITY_FUNCTION(get_or_create_customer) {
@@ -105,8 +88,8 @@ CUSTOMER_IDENTITY_FUNCTION(find_customer) {
 
   SPI_connect();
   const Datum values[] = {CStringGetTextDatum(details.e164)};
-  const bool found = look_up(find_plan_of(customers, Acting::kCaller), values) > 0;
-  if (found) *result = first_uuid();
+  const bool found =
+      look_up(find_plan_of(customers, Acting::kCaller), values) > 0 && first_uuid(result);
   SPI_finish();
   if (!found) PG_RETURN_NULL();
   PG_RETURN_UUID_P(result);

@@ -16,7 +16,4 @@ bool find_customer_of(Oid customers, Acting acting, const char *e164, pg_uuid_t 
 /// `preferred_name` may be NULL.
 pg_uuid_t customer_of(Oid customers, Acting acting, const char *e164, const char *preferred_name);
 
-/// The E.164 phone of a customer, or NULL.
-char *phone_of(Oid customers, Acting acting, const pg_uuid_t &customer);
-
 }  // namespace customer_identity

@@ -132,6 +132,7 @@ bool brings_proof(const LinkUser &setup, const TriggerData *call, HeapTuple user
 void keep_proof_of(const LinkUser &setup, const TriggerData *call, HeapTuple user,
                    const Claim &claim) {
   const char *user_id = text_in(setup.key, user, call->tg_relation);
+  if (user_id == nullptr) return;
   const pg_uuid_t customer = customer_of(setup.customers, Acting::kOwner, claim.e164, nullptr);
   keep_proof(setup.customers, Acting::kOwner, claim.e164, customer, user_id, "auth");
 }
@@ -185,10 +186,11 @@ void after_update(const LinkUser &setup, const TriggerData *call) {
   const Relation users = call->tg_relation;
   HeapTuple user = call->tg_newtuple;
   const Claim claim = claim_of(setup, user, users);
-  if (setup.key.number != 0 && claim_differs(setup, call->tg_trigtuple, user, users)) {
+  const char *user_id = text_in(setup.key, user, users);
+  if (user_id != nullptr && claim_differs(setup, call->tg_trigtuple, user, users)) {
     const Claim old_claim = claim_of(setup, call->tg_trigtuple, users);
     if (strcmp(claim.e164, old_claim.e164) != 0)
-      end_proofs_of_user(setup.customers, Acting::kOwner, text_in(setup.key, user, users),
+      end_proofs_of_user(setup.customers, Acting::kOwner, user_id,
                          is_readable(claim) ? claim.e164 : nullptr, "phone changed");
   }
   if (brings_proof(setup, call, user, claim)) keep_proof_of(setup, call, user, claim);

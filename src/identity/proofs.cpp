@@ -29,12 +29,14 @@ Datum text_or_null(const char *text) {
 
 bool is_proved(const Proofs &book, const char *e164, const char *user_id) {
   SPIPlanPtr plan = saved_plan(book.key(Purpose::kLiveProof), {TEXTOID, TEXTOID}, [&] {
-    return psprintf("SELECT c.is_phone_verified FROM %s AS p JOIN %s AS c ON c.phone " E
-                    " p.phone"
-                    " WHERE p.phone " E
-                    " $1 AND p.ended_at IS NULL"
-                    " AND (p.user_id " E " $2 OR (p.user_id IS NULL AND $2 IS NULL))",
-                    proofs_name(book.customers), customers_name(book.customers));
+    return psprintf(
+        "SELECT CAST(c.is_phone_verified AS pg_catalog.bool) FROM %s AS p JOIN %s AS c ON "
+        "c.phone " E
+        " p.phone"
+        " WHERE p.phone " E
+        " $1 AND p.ended_at IS NULL"
+        " AND (p.user_id " E " $2 OR (p.user_id IS NULL AND $2 IS NULL))",
+        proofs_name(book.customers), customers_name(book.customers));
   });
   const Datum values[] = {CStringGetTextDatum(e164), text_or_null(user_id)};
   if (run(plan, values, user_id == nullptr ? " n" : "  ") == 0) return false;

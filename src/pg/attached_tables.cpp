@@ -58,11 +58,12 @@ List *scanned_tables(TableKind kind, Oid customers) {
     if (trigger->tgfoid != function || OidIsValid(trigger->tgparentid) ||
         (trigger->tgtype & TRIGGER_TYPE_BEFORE) == 0)
       continue;
+    if (get_rel_relkind(trigger->tgrelid) == '\0') continue;  // being dropped
     const Arguments arguments = stored_arguments(row, catalog);
     const Oid owner = owner_of(trigger->tgrelid);
     if (!feeds(arguments, owner, customers)) continue;
     auto *attached = static_cast<Attached *>(palloc(sizeof(Attached)));
-    *attached = {trigger->tgrelid, owner, arguments};
+    *attached = {trigger->tgrelid, trigger->oid, owner, arguments};
     tables = lappend(tables, attached);
   }
   systable_endscan(scan);
@@ -97,6 +98,7 @@ void watch_attached_tables() {
   CacheRegisterRelcacheCallback(relation_changed, Datum(0));
   CacheRegisterSyscacheCallback(NAMESPACEOID, catalog_changed, Datum(0));
   CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, catalog_changed, Datum(0));
+  CacheRegisterSyscacheCallback(AUTHOID, catalog_changed, Datum(0));
 }
 
 }  // namespace customer_identity

@@ -10,6 +10,7 @@ namespace customer_identity {
 /// A table with one of our triggers.
 struct Attached {
   Oid relation;
+  Oid trigger;
   Oid owner;
   Arguments arguments;
 };

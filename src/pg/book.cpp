@@ -19,10 +19,7 @@ constexpr const char *kColumns[] = {
   pg_unreachable();
 }
 
-bool is_table(Oid relation) {
-  const char kind = get_rel_relkind(relation);
-  return kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE;
-}
+bool is_table(Oid relation) { return get_rel_relkind(relation) == RELKIND_RELATION; }
 
 const char *companion_name(Oid customers, const char *companion) {
   const Oid schema = get_rel_namespace(customers);
@@ -56,6 +53,8 @@ const char *customers_name(Oid customers) {
   for (const char *column : kColumns)
     if (get_attnum(customers, column) == InvalidAttrNumber)
       no_book(psprintf("Table %s has no column %s.", name, column));
+  if (getBaseType(get_atttype(customers, get_attnum(customers, "id"))) != UUIDOID)
+    no_book(psprintf("Column id of %s is not of type uuid.", name));
   return name;
 }
 
@@ -78,6 +77,12 @@ const char *column_type(Oid relation, const char *column) {
   get_atttypetypmodcoll(relation, get_attnum(relation, column), &type, &modifier, &collation);
   return format_type_extended(type, modifier,
                               FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+}
+
+// The quoted name of a table beside customers; CI003 when it is not one of the book's owner.
+CUSTOMER_IDENTITY_FUNCTION(companion_of) {
+  const char *companion = text_to_cstring(PG_GETARG_TEXT_PP(1));
+  PG_RETURN_TEXT_P(cstring_to_text(companion_name(PG_GETARG_OID(0), companion)));
 }
 
 CUSTOMER_IDENTITY_FUNCTION(book) {

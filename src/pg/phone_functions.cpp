@@ -8,7 +8,7 @@
 namespace customer_identity {
 namespace {
 
-// Region of an argument or row, with NULL for "not readable here" instead of an error.
+// NULL for an empty string: the core's word for "none".
 Datum text_or_null(const char *value, bool *is_null) {
   *is_null = *value == '\0';
   return *is_null ? Datum(0) : CStringGetTextDatum(value);

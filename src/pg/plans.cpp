@@ -108,6 +108,17 @@ Datum first_value(bool *is_null) {
   return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, is_null);
 }
 
+bool first_uuid(pg_uuid_t *value) {
+  if (SPI_gettypeid(SPI_tuptable->tupdesc, 1) != UUIDOID)
+    ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
+            errmsg("a customer's id is not of type uuid"),
+            errhint("SELECT * FROM customer_identity.check_setup() tells which column is wrong."));
+  bool is_null;
+  const Datum first = first_value(&is_null);
+  if (!is_null) *value = *DatumGetUUIDP(first);
+  return !is_null;
+}
+
 void forget_plans_of(Oid trigger) {
   forget([trigger](const PlanKey &key) { return key.trigger == trigger; });
 }

@@ -12,7 +12,6 @@ namespace customer_identity {
 enum class Purpose : std::uint32_t {
   kFindCustomer,
   kCreateCustomer,
-  kCustomerPhone,
   kLockCustomer,
   kLiveProof,
   kAnyLiveProof,
@@ -41,7 +40,9 @@ struct PlanKey {
   Oid relation;  // dropped when this relation changes
   Oid trigger;   // for statements that depend on one trigger's arguments, else InvalidOid
   Purpose purpose;
-  std::uint32_t acting;  // 1: run as the owner of a table, where FORCE ROW LEVEL SECURITY is void
+  // Whether a table's owner acts (1), for whom FORCE ROW LEVEL SECURITY is void, or the caller (0);
+  // or a type that the text depends on.
+  std::uint32_t variant;
 };
 
 /// The kept plan for `key`, or NULL.
@@ -70,6 +71,8 @@ std::uint64_t run_on_latest(SPIPlanPtr plan, const Datum *values, const char *nu
 
 /// First column of the first row of the last statement.
 Datum first_value(bool *is_null);
+/// The same of a uuid column; false: NULL. Raises when the column is of another type.
+bool first_uuid(pg_uuid_t *value);
 
 /// What was prepared for a trigger is stale: its arguments or its table have changed.
 void forget_plans_of(Oid trigger);

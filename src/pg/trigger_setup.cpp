@@ -165,7 +165,9 @@ const RangeVar *qualified_name(const char *name) {
 
 Oid find_table(const char *name) {
   const RangeVar *table = qualified_name(name);
-  return table == nullptr ? InvalidOid : RangeVarGetRelid(table, NoLock, true);
+  if (table == nullptr) return InvalidOid;
+  const Oid schema = get_namespace_oid(table->schemaname, true);
+  return OidIsValid(schema) ? get_relname_relid(table->relname, schema) : InvalidOid;
 }
 
 Oid table_named(const char *name) {
@@ -219,6 +221,12 @@ TriggerData *trigger_call(FunctionCallInfo fcinfo, bool for_each_row) {
             errmsg("trigger \"%s\" has to be FOR EACH %s", call->tg_trigger->tgname,
                    for_each_row ? "ROW" : "STATEMENT"),
             errhint("customer_identity.attach_users() and attach_orders() make the triggers."));
+  const bool by_row =
+      TRIGGER_FIRED_BY_INSERT(call->tg_event) || TRIGGER_FIRED_BY_UPDATE(call->tg_event);
+  if (for_each_row && !by_row)
+    ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+            errmsg("trigger \"%s\" has to fire on INSERT or UPDATE", call->tg_trigger->tgname),
+            errhint("customer_identity.attach_users() and attach_orders() make the triggers."));
   return call;
 }
 
@@ -253,10 +261,25 @@ CUSTOMER_IDENTITY_FUNCTION(trigger_arguments) {
   const char *next = VARDATA_ANY(PG_GETARG_BYTEA_PP(0));
   const char *end = next + VARSIZE_ANY_EXHDR(PG_GETARG_BYTEA_PP(0));
   ArrayBuildState *values = initArrayResult(TEXTOID, CurrentMemoryContext, false);
-  for (; next < end; next += strlen(next) + 1)
-    accumArrayResult(values, CStringGetTextDatum(next), false, TEXTOID, CurrentMemoryContext);
+  while (next < end) {
+    const int length = static_cast<int>(strnlen(next, end - next));
+    pg_verifymbstr(next, length, false);
+    accumArrayResult(values, PointerGetDatum(cstring_to_text_with_len(next, length)), false,
+                     TEXTOID, CurrentMemoryContext);
+    next += length + 1;
+  }
   PG_RETURN_DATUM(makeArrayResult(values, CurrentMemoryContext));
 }
+
+// A value as the triggers read it, whatever casts its type has.
+CUSTOMER_IDENTITY_FUNCTION(as_text) {
+  Column column = {1, getBaseType(get_fn_expr_argtype(fcinfo->flinfo, 0)), InvalidOid};
+  bool is_varlena;
+  getTypeOutputInfo(column.type, &column.output, &is_varlena);
+  PG_RETURN_TEXT_P(cstring_to_text(text_of(column, PG_GETARG_DATUM(0))));
+}
+
+CUSTOMER_IDENTITY_FUNCTION(base_type) { PG_RETURN_OID(getBaseType(PG_GETARG_OID(0))); }
 
 CUSTOMER_IDENTITY_FUNCTION(table_of_argument) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();

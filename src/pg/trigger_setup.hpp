@@ -58,7 +58,8 @@ Column column_named(Relation relation, const char *name);
 Column customer_column(Relation relation, const Arguments &arguments);
 /// The parts of a quoted, qualified table name; NULL when it is malformed, or NULL itself.
 const RangeVar *qualified_name(const char *name);
-/// Resolves a quoted, qualified table name; InvalidOid when it is gone, or `name` NULL.
+/// Resolves a quoted, qualified table name, whoever asks: an OID opens nothing. InvalidOid when it
+/// is gone, or `name` NULL.
 Oid find_table(const char *name);
 /// As find_table(); raises CI003 when the table is gone.
 Oid table_named(const char *name);

@@ -123,7 +123,7 @@ bool indexes_alone(Oid index, AttrNumber column) {
   HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
   const auto *form = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
   const bool alone = form->indnatts == 1 && form->indkey.values[0] == column && form->indisunique &&
-                     form->indisvalid;
+                     form->indisvalid && heap_attisnull(tuple, Anum_pg_index_indpred, nullptr);
   ReleaseSysCache(tuple);
   return alone;
 }
@@ -202,7 +202,9 @@ void add_order(Deltas &deltas, const pg_uuid_t &customer, Numeric amount, std::i
     delta->points = 0;
   }
   delta->orders += sign;
-  delta->points += sign * points;
+  if (pg_add_s64_overflow(delta->points, sign * points, &delta->points))
+    ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("bigint out of range"),
+            errdetail("The points of one statement's orders do not fit."));
   if (amount == nullptr) return;
 
   MemoryContext caller = MemoryContextSwitchTo(deltas.memory);

@@ -4,6 +4,8 @@
 namespace customer_identity {
 namespace {
 
+constexpr int kMostDigits = 100;
+
 Numeric numeric_of(Datum value) { return DatumGetNumeric(value); }
 
 bool is_beyond(Numeric points, std::int64_t most) {
@@ -14,7 +16,15 @@ bool is_beyond(Numeric points, std::int64_t most) {
 
 }  // namespace
 
-bool is_countable(Numeric amount) { return !numeric_is_nan(amount) && !numeric_is_inf(amount); }
+bool is_countable(Numeric amount) {
+  if (numeric_is_nan(amount) || numeric_is_inf(amount)) return false;
+  // Nearly every amount is below ten to the eighteenth, which one comparison tells.
+  if (!is_beyond(amount, INT64CONST(1000000000000000000))) return true;
+  const Datum most = DirectFunctionCall2(numeric_power, NumericGetDatum(int64_to_numeric(10)),
+                                         NumericGetDatum(int64_to_numeric(kMostDigits)));
+  const Datum size = DirectFunctionCall1(numeric_abs, NumericGetDatum(amount));
+  return DatumGetBool(DirectFunctionCall2(numeric_lt, size, most));
+}
 
 std::int64_t points_of(Numeric amount, Numeric points_per_unit) {
   if (!is_countable(amount)) return 0;

@@ -6,11 +6,12 @@
 
 namespace customer_identity {
 
-/// The points of a single order stay below this, so that no sum of them leaves bigint: an amount
-/// beyond it is a mistyped one and earns none.
+/// An order earns at most so many points: one that would earn more has a mistyped amount and earns
+/// none. Thousands of the largest still fit into bigint.
 inline constexpr std::int64_t kMostPointsPerOrder = INT64CONST(1000000000000000);
 
-/// NULL, NaN and infinity count as nothing: they could never be taken back.
+/// NaN, infinity and amounts of more than a hundred digits count as nothing: the former could never
+/// be taken back, sums of the latter would not fit.
 bool is_countable(Numeric amount);
 
 /// floor(amount * points_per_unit); negative for refunds.

@@ -1,0 +1,24 @@
+-- A schema customer_identity that somebody prepared: refused with anything in it, taken over when it is empty.
+SET client_min_messages = warning;
+CREATE EXTENSION pgtap;
+SELECT plan(5);
+CREATE ROLE squatter;
+GRANT CREATE ON DATABASE :"DBNAME" TO squatter;
+SET ROLE squatter;
+CREATE SCHEMA customer_identity;
+CREATE FUNCTION customer_identity.same(regclass, regclass) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$;
+CREATE OPERATOR customer_identity.= (FUNCTION = customer_identity.same, LEFTARG = regclass, RIGHTARG = regclass);
+RESET ROLE;
+SELECT throws_ok('CREATE EXTENSION customer_identity', '55000', 'schema customer_identity is not empty', 'a schema with something in it');
+SET ROLE squatter;
+DROP OPERATOR customer_identity.= (regclass, regclass);
+DROP FUNCTION customer_identity.same;
+GRANT CREATE ON SCHEMA customer_identity TO PUBLIC;
+RESET ROLE;
+SELECT lives_ok('CREATE EXTENSION customer_identity', 'an empty one serves');
+SELECT schema_owner_is('customer_identity', current_user, 'and belongs to who installs');
+SET ROLE squatter;
+SELECT throws_ok('CREATE TABLE customer_identity.planted ()', '42501', NULL, 'nobody else may add to it');
+SELECT is(customer_identity.normalize_phone('+44 7400 123401'), '+447400123401', 'and everybody may use it');
+RESET ROLE;
+SELECT * FROM finish();
