@@ -62,6 +62,13 @@ const char *value_after(const char *argument, const char *key) {
   return matches ? argument + length + 1 : nullptr;
 }
 
+[[noreturn]] void wrong_trigger(const TriggerData *call, const char *should) {
+  ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+          errmsg("trigger \"%s\" has to %s", call->tg_trigger->tgname, should),
+          errhint("customer_identity.attach_users() and attach_orders() make the triggers."));
+  pg_unreachable();
+}
+
 }  // namespace
 
 Arguments stored_arguments(HeapTuple row, Relation catalog) {
@@ -217,16 +224,10 @@ TriggerData *trigger_call(FunctionCallInfo fcinfo, bool for_each_row) {
         errhint("customer_identity.attach_users() and attach_orders() make the triggers."));
   auto *call = reinterpret_cast<TriggerData *>(fcinfo->context);
   if ((TRIGGER_FIRED_FOR_ROW(call->tg_event) != 0) != for_each_row)
-    ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-            errmsg("trigger \"%s\" has to be FOR EACH %s", call->tg_trigger->tgname,
-                   for_each_row ? "ROW" : "STATEMENT"),
-            errhint("customer_identity.attach_users() and attach_orders() make the triggers."));
-  const bool by_row =
+    wrong_trigger(call, for_each_row ? "be FOR EACH ROW" : "be FOR EACH STATEMENT");
+  const bool has_new_row =
       TRIGGER_FIRED_BY_INSERT(call->tg_event) || TRIGGER_FIRED_BY_UPDATE(call->tg_event);
-  if (for_each_row && !by_row)
-    ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-            errmsg("trigger \"%s\" has to fire on INSERT or UPDATE", call->tg_trigger->tgname),
-            errhint("customer_identity.attach_users() and attach_orders() make the triggers."));
+  if (for_each_row && !has_new_row) wrong_trigger(call, "fire on INSERT or UPDATE");
   return call;
 }
 
