@@ -1,5 +1,6 @@
 // What the server runs when it loads the library. Nothing of libphonenumber is touched here.
 #include "pg/attached_tables.hpp"
+#include "pg/direct_lookup.hpp"
 #include "pg/plans.hpp"
 #include "pg/postgres.hpp"
 #include "pg/settings.hpp"
@@ -16,4 +17,5 @@ void _PG_init(void) {
   customer_identity::watch_plans();
   customer_identity::watch_setups();
   customer_identity::watch_attached_tables();
+  customer_identity::watch_lookups();
 }
