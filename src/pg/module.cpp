@@ -5,6 +5,7 @@
 #include "pg/postgres.hpp"
 #include "pg/settings.hpp"
 #include "pg/trigger_setup.hpp"
+#include "totals/direct_write.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -18,4 +19,5 @@ void _PG_init(void) {
   customer_identity::watch_setups();
   customer_identity::watch_attached_tables();
   customer_identity::watch_lookups();
+  customer_identity::watch_direct_writes();
 }

@@ -30,11 +30,14 @@ extern "C" {
 #include <catalog/pg_am.h>
 #include <catalog/pg_collation.h>
 #include <catalog/pg_index.h>
+#include <catalog/pg_index.h>
 #include <catalog/pg_inherits.h>
 #include <catalog/pg_trigger.h>
 #include <catalog/pg_type.h>
 #include <commands/event_trigger.h>
 #include <commands/trigger.h>
+#include <common/int.h>
+#include <executor/executor.h>
 #include <executor/spi.h>
 #include <executor/tuptable.h>
 #include <fmgr.h>
@@ -43,6 +46,7 @@ extern "C" {
 #include <miscadmin.h>
 #include <nodes/makefuncs.h>
 #include <nodes/parsenodes.h>
+#include <optimizer/optimizer.h>
 #include <parser/parse_func.h>
 #include <storage/proc.h>
 #include <utils/acl.h>
