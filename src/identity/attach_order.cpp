@@ -93,8 +93,8 @@ SPIPlanPtr user_plan(const AttachOrder &setup, Purpose purpose, const char *lock
   });
 }
 
-// A user that has no customer yet may be getting one in another transaction, which would not see this
-// order: waiting for the user's row lets one of the two see the other. SPI must be connected.
+// A user that has no customer yet may be getting one in another transaction, which would not see
+// this order: waiting for the user's row lets one of the two see the other. SPI must be connected.
 Attachment planned_attachment_of_user(const AttachOrder &setup, const char *user_id) {
   const Datum values[] = {CStringGetTextDatum(user_id)};
   if (run(user_plan(setup, Purpose::kUserCustomer, ""), values) == 0) return {};
@@ -109,7 +109,7 @@ Attachment attachment_of_user(const AttachOrder &setup, HeapTuple order, Relatio
   bool is_null;
   const Sought user = {value_in(setup.user, order, orders, &is_null),
                        comparable_type(setup.user.type)};
-  const Wanted customer = {setup.users, setup.users_key, setup.users_customer};
+  const Wanted customer = {setup.users, setup.users_key, setup.users_customer, nullptr};
   Attachment attachment = {};
   const Lookup lookup = OidIsValid(user.type)
                             ? look_up_uuid_now(customer, user, &attachment.customer)

@@ -35,7 +35,8 @@ SPIPlanPtr create_plan_of(Oid customers, Acting acting) {
 
 bool create_customer(Oid customers, Acting acting, const char *e164, const char *preferred_name,
                      pg_uuid_t *customer) {
-  const bool named = preferred_name != nullptr && preferred_name[strspn(preferred_name, " ")] != '\0';
+  const bool named =
+      preferred_name != nullptr && preferred_name[strspn(preferred_name, " ")] != '\0';
   SPI_connect();
   const Datum values[] = {CStringGetTextDatum(e164),
                           named ? CStringGetTextDatum(preferred_name) : Datum(0)};
@@ -50,18 +51,17 @@ bool find_by_plan(Oid customers, Acting acting, const char *e164, decltype(run) 
                   pg_uuid_t *customer) {
   SPI_connect();
   const Datum values[] = {CStringGetTextDatum(e164)};
-  const bool found = execute(find_plan_of(customers, acting), values, nullptr) > 0 && first_uuid(customer);
+  const bool found =
+      execute(find_plan_of(customers, acting), values, nullptr) > 0 && first_uuid(customer);
   SPI_finish();
   return found;
 }
 
-Wanted customer_by_phone(Oid customers) {
-  return {customers, "phone", "id"};
-}
+void check_book(Oid customers) { customers_name(customers); }
 
-Sought as_sought(const char *e164) {
-  return {CStringGetTextDatum(e164), TEXTOID};
-}
+Wanted customer_by_phone(Oid customers) { return {customers, "phone", "id", check_book}; }
+
+Sought as_sought(const char *e164) { return {CStringGetTextDatum(e164), TEXTOID}; }
 
 }  // namespace
 
@@ -106,10 +106,9 @@ CUSTOMER_IDENTITY_FUNCTION(find_customer) {
 
   const Lookup lookup = look_up_uuid(customer_by_phone(customers), as_sought(details.e164),
                                      GetActiveSnapshot(), result);
-  const bool found =
-      lookup == Lookup::kImpossible
-          ? find_by_plan(customers, Acting::kCaller, details.e164, look_up, result)
-          : lookup == Lookup::kFound;
+  const bool found = lookup == Lookup::kImpossible
+                         ? find_by_plan(customers, Acting::kCaller, details.e164, look_up, result)
+                         : lookup == Lookup::kFound;
   if (!found) PG_RETURN_NULL();
   PG_RETURN_UUID_P(result);
 }

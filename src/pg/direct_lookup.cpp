@@ -57,6 +57,7 @@ bool is_uuid(Relation table, AttrNumber column) {
 }
 
 void resolve(Known *known, Relation table, const Wanted &wanted) {
+  if (wanted.check != nullptr) wanted.check(wanted.table);
   namestrcpy(&known->key_column, wanted.key);
   namestrcpy(&known->wanted_column, wanted.column);
   known->index_key = {};
@@ -161,8 +162,6 @@ bool scan_for(IndexScanDesc scan, const IndexKey &key, const Sought &sought, Tup
   return index_getnext_slot(scan, ForwardScanDirection, row);
 }
 
-void watch_lookups() {
-  CacheRegisterRelcacheCallback(relation_changed, Datum(0));
-}
+void watch_lookups() { CacheRegisterRelcacheCallback(relation_changed, Datum(0)); }
 
 }  // namespace customer_identity

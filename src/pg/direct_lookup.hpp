@@ -1,5 +1,5 @@
-// Finds a row by a unique column with one index scan, where that gives what a plan would: on a plain
-// table without row security. A plan costs ten times as much for a single row.
+// Finds a row by a unique column with one index scan, where that gives what a plan would: on a
+// plain table without row security. A plan costs ten times as much for a single row.
 #pragma once
 
 #include "pg/postgres.hpp"
@@ -11,6 +11,7 @@ struct Wanted {
   Oid table;
   const char *key;
   const char *column;
+  void (*check)(Oid table);  // raises for a table that is not fit; NULL: any is
 };
 
 /// A value to look for, of a type that is not a domain.
@@ -33,8 +34,8 @@ Lookup look_up_uuid(const Wanted &wanted, const Sought &sought, Snapshot snapsho
 /// As look_up_uuid(), on a fresh snapshot that sees this transaction's earlier statements.
 Lookup look_up_uuid_now(const Wanted &wanted, const Sought &sought, pg_uuid_t *found);
 
-/// An ordinary heap table whose rows nothing hides and that no other table inherits from. The caller
-/// holds a lock on it.
+/// An ordinary heap table whose rows nothing hides and that no other table inherits from. The
+/// caller holds a lock on it.
 bool is_plain(Relation table);
 
 /// How an index finds the row with a value in its only column.

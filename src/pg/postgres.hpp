@@ -30,7 +30,6 @@ extern "C" {
 #include <catalog/pg_am.h>
 #include <catalog/pg_collation.h>
 #include <catalog/pg_index.h>
-#include <catalog/pg_index.h>
 #include <catalog/pg_inherits.h>
 #include <catalog/pg_trigger.h>
 #include <catalog/pg_type.h>

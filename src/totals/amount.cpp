@@ -57,11 +57,16 @@ bool read_integer(std::int64_t value, Amount *amount) {
 
 bool read_amount(Datum value, Oid type, Amount *amount) {
   switch (type) {
-    case NUMERICOID: return read_numeric(value, amount);
-    case INT2OID: return read_integer(DatumGetInt16(value), amount);
-    case INT4OID: return read_integer(DatumGetInt32(value), amount);
-    case INT8OID: return read_integer(DatumGetInt64(value), amount);
-    default: return false;
+    case NUMERICOID:
+      return read_numeric(value, amount);
+    case INT2OID:
+      return read_integer(DatumGetInt16(value), amount);
+    case INT4OID:
+      return read_integer(DatumGetInt32(value), amount);
+    case INT8OID:
+      return read_integer(DatumGetInt64(value), amount);
+    default:
+      return false;
   }
 }
 

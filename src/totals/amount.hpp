@@ -21,7 +21,8 @@ bool read_amount(Datum value, Oid type, Amount *amount);
 /// floor(amount * rate) as an integer; false: the product does not fit.
 bool multiply(const Amount &amount, const Amount &rate, std::int64_t *product);
 
-/// `units` ten-thousandths, of which all places after `scale` are zero, displayed with `scale` places.
+/// `units` ten-thousandths, of which all places after `scale` are zero, displayed with `scale`
+/// places.
 Numeric numeric_of_units(std::int64_t units, int scale);
 
 }  // namespace customer_identity

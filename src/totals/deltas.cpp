@@ -16,7 +16,8 @@ bool is_of(const Delta &delta, const pg_uuid_t &customer) {
 std::uint32_t place_of(const pg_uuid_t &customer, std::uint32_t mask) {
   std::uint64_t halves[2];
   memcpy(halves, &customer, sizeof(halves));
-  std::uint64_t mixed = (halves[0] ^ (halves[1] << 32 | halves[1] >> 32)) * UINT64CONST(0x9E3779B97F4A7C15);
+  std::uint64_t mixed =
+      (halves[0] ^ (halves[1] << 32 | halves[1] >> 32)) * UINT64CONST(0x9E3779B97F4A7C15);
   mixed ^= mixed >> 32;
   mixed *= UINT64CONST(0xD6E8FEB86659FD93);
   return static_cast<std::uint32_t>(mixed >> 32) & mask;
@@ -25,8 +26,7 @@ std::uint32_t place_of(const pg_uuid_t &customer, std::uint32_t mask) {
 // The place that holds the customer, or the free one where it belongs.
 std::uint32_t *find_place(const Deltas &deltas, const pg_uuid_t &customer) {
   std::uint32_t place = place_of(customer, deltas.mask);
-  while (deltas.places[place] != 0 &&
-         !is_of(deltas.deltas[deltas.places[place] - 1], customer))
+  while (deltas.places[place] != 0 && !is_of(deltas.deltas[deltas.places[place] - 1], customer))
     place = (place + 1) & deltas.mask;
   return &deltas.places[place];
 }
@@ -48,8 +48,7 @@ void make_room(Deltas &deltas) {
             errmsg("one statement changes the orders of too many customers"),
             errhint("Split it into several statements."));
   deltas.room *= 2;
-  deltas.deltas =
-      static_cast<Delta *>(repalloc_huge(deltas.deltas, sizeof(Delta) * deltas.room));
+  deltas.deltas = static_cast<Delta *>(repalloc_huge(deltas.deltas, sizeof(Delta) * deltas.room));
   make_places(deltas);
 }
 

@@ -16,8 +16,8 @@ struct Delta {
   Numeric rest;        // the amounts that are no units; NULL: none
 };
 
-/// The deltas of one statement. Most statements concern one customer, whose delta was the last to be
-/// asked for; many are found by an open hash table.
+/// The deltas of one statement. Most statements concern one customer, whose delta was the last to
+/// be asked for; many are found by an open hash table.
 struct Deltas {
   MemoryContext memory;
   Delta *deltas;

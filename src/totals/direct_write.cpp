@@ -1,7 +1,7 @@
-// What UPDATE does at each isolation level, without the executor: the row that the snapshot shows, its
-// latest version when somebody else has changed it meanwhile, an error when the isolation level does
-// not allow that. Every lock, WAL record and predicate lock comes from the table and index access
-// methods.
+// What UPDATE does at each isolation level, without the executor: the row that the snapshot shows,
+// its latest version when somebody else has changed it meanwhile, an error when the isolation level
+// does not allow that. Every lock, WAL record and predicate lock comes from the table and index
+// access methods.
 #include "totals/direct_write.hpp"
 
 #include "pg/direct_lookup.hpp"
@@ -217,13 +217,11 @@ void make_new_row(Writer &writer, const Delta &delta) {
 
 // Waits for whoever has the row and takes its latest version; false: it is gone.
 bool take_latest_version(Writer &writer, const Delta &delta) {
-  if (IsolationUsesXactSnapshot())
-    cannot_serialize("could not serialize access due to concurrent update");
   TM_FailureData failure;
   ItemPointerData place = writer.old_row->tts_tid;
-  const TM_Result result = table_tuple_lock(
-      writer.table, &place, writer.snapshot, writer.old_row, writer.command,
-      LockTupleNoKeyExclusive, LockWaitBlock, TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
+  const TM_Result result = table_tuple_lock(writer.table, &place, writer.snapshot, writer.old_row,
+                                            writer.command, LockTupleNoKeyExclusive, LockWaitBlock,
+                                            TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
   if (result == TM_Deleted) return false;
   if (result != TM_Ok) elog(ERROR, "cannot lock a customer: %d", result);
   bool is_null;
@@ -243,7 +241,8 @@ void insert_index_entries(Writer &writer, [[maybe_unused]] bool only_summarizing
   ExecInsertIndexTuples(writer.relation, writer.new_row, writer.executor, true, false, nullptr, NIL,
                         only_summarizing);
 #else
-  ExecInsertIndexTuples(writer.relation, writer.new_row, writer.executor, true, false, nullptr, NIL);
+  ExecInsertIndexTuples(writer.relation, writer.new_row, writer.executor, true, false, nullptr,
+                        NIL);
 #endif
   ResetPerTupleExprContext(writer.executor);
 }
@@ -269,17 +268,15 @@ TM_Result replace(Writer &writer, IndexUpdate *update) {
 bool update(Writer &writer, const Delta &delta, IndexUpdate *indexes) {
   for (;;) {
     make_new_row(writer, delta);
-    switch (const TM_Result result = replace(writer, indexes)) {
-      case TM_Ok: return true;
-      case TM_Updated:
-        if (!take_latest_version(writer, delta)) return false;
-        break;
-      case TM_Deleted:
-        if (IsolationUsesXactSnapshot())
-          cannot_serialize("could not serialize access due to concurrent delete");
-        return false;
-      default: elog(ERROR, "cannot update a customer: %d", result);
-    }
+    const TM_Result result = replace(writer, indexes);
+    if (result == TM_Ok) return true;
+    if (result != TM_Updated && result != TM_Deleted)
+      elog(ERROR, "cannot update a customer: %d", result);
+    if (IsolationUsesXactSnapshot())
+      cannot_serialize(result == TM_Deleted
+                           ? "could not serialize access due to concurrent delete"
+                           : "could not serialize access due to concurrent update");
+    if (result == TM_Deleted || !take_latest_version(writer, delta)) return false;
   }
 }
 
@@ -309,17 +306,17 @@ void close_indexes(Writer &writer) {
 std::uint64_t write_all(const Deltas &changes, Relation table, const Target &target) {
   Relation index = index_open(target.index.index, RowExclusiveLock);
   Snapshot snapshot = GetActiveSnapshot();
-  Writer writer = {table,
-                   target,
-                   snapshot,
-                   GetCurrentCommandId(true),
-                   begin_scan(table, index, snapshot),
-                   table_slot_create(table, nullptr),
-                   MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsHeapTuple),
-                   AllocSetContextCreate(CurrentMemoryContext, "customer_identity row",
-                                         ALLOCSET_DEFAULT_SIZES),
-                   nullptr,
-                   nullptr};
+  Writer writer = {
+      table,
+      target,
+      snapshot,
+      GetCurrentCommandId(true),
+      begin_scan(table, index, snapshot),
+      table_slot_create(table, nullptr),
+      MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsHeapTuple),
+      AllocSetContextCreate(CurrentMemoryContext, "customer_identity row", ALLOCSET_DEFAULT_SIZES),
+      nullptr,
+      nullptr};
   std::uint64_t written = 0;
   for (std::uint32_t i = 0; i < changes.count; ++i)
     if (add(writer, changes.deltas[i])) ++written;

@@ -38,8 +38,7 @@ void read_setup(MaintainTotals *setup, const TriggerData *call) {
   setup->status = column_named(orders, value_of(arguments, "status"));
   setup->counted = values_of(arguments, "counted");
   setup->points_per_unit = points_per_unit_of(arguments);
-  setup->rate_fits =
-      read_amount(NumericGetDatum(setup->points_per_unit), NUMERICOID, &setup->rate);
+  setup->rate_fits = read_amount(NumericGetDatum(setup->points_per_unit), NUMERICOID, &setup->rate);
   if (!is_amount_type(setup->amount.type))
     setup_outdated(orders, "The column that holds the amount is not a number.");
 }
@@ -150,8 +149,8 @@ bool is_same(const Column &column, TupleTableSlot *one, TupleTableSlot *other) {
 bool cancel_out(const Summing &summing, TupleTableSlot *taken, TupleTableSlot *added) {
   const MaintainTotals &setup = summing.setup;
   MemoryContext caller = MemoryContextSwitchTo(summing.row_memory);
-  const bool same = is_same(setup.customer, taken, added) &&
-                    is_same(setup.amount, taken, added) && is_same(setup.status, taken, added);
+  const bool same = is_same(setup.customer, taken, added) && is_same(setup.amount, taken, added) &&
+                    is_same(setup.status, taken, added);
   MemoryContextSwitchTo(caller);
   return same;
 }

@@ -1,5 +1,5 @@
-// One customer by one UPDATE, many by a lock in id order and one UPDATE, so that one statement never
-// deadlocks with another.
+// One customer by one UPDATE, many by a lock in id order and one UPDATE, so that one statement
+// never deadlocks with another.
 #include "totals/planned_write.hpp"
 
 #include "pg/book.hpp"
