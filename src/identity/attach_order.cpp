@@ -3,6 +3,7 @@
 #include "identity/customers.hpp"
 #include "identity/proofs.hpp"
 #include "pg/book.hpp"
+#include "pg/direct_lookup.hpp"
 #include "pg/errors.hpp"
 #include "pg/owner.hpp"
 #include "pg/phone_reader.hpp"
@@ -92,9 +93,9 @@ SPIPlanPtr user_plan(const AttachOrder &setup, Purpose purpose, const char *lock
   });
 }
 
-// The user's customer. A user that has none yet may be getting one in another transaction, which
-// would not see this order: waiting for the user's row lets one of the two see the other.
-Attachment attachment_of_user(const AttachOrder &setup, const char *user_id) {
+// A user that has no customer yet may be getting one in another transaction, which would not see
+// this order: waiting for the user's row lets one of the two see the other. SPI must be connected.
+Attachment planned_attachment_of_user(const AttachOrder &setup, const char *user_id) {
   const Datum values[] = {CStringGetTextDatum(user_id)};
   if (run(user_plan(setup, Purpose::kUserCustomer, ""), values) == 0) return {};
   const Attachment attachment = first_attachment();
@@ -102,6 +103,25 @@ Attachment attachment_of_user(const AttachOrder &setup, const char *user_id) {
   if (pg_class_aclcheck(setup.users, GetUserId(), ACL_UPDATE) != ACLCHECK_OK) return {};
   if (run(user_plan(setup, Purpose::kLockUserCustomer, " FOR SHARE"), values) == 0) return {};
   return first_attachment();
+}
+
+Attachment attachment_of_user(const AttachOrder &setup, HeapTuple order, Relation orders) {
+  bool is_null;
+  const Sought user = {value_in(setup.user, order, orders, &is_null),
+                       comparable_type(setup.user.type)};
+  const Wanted customer = {setup.users, setup.users_key, setup.users_customer, nullptr};
+  Attachment attachment = {};
+  const Lookup lookup = OidIsValid(user.type)
+                            ? look_up_uuid_now(customer, user, &attachment.customer)
+                            : Lookup::kImpossible;
+  attachment.found = lookup == Lookup::kFound;
+  if (attachment.found || lookup == Lookup::kNoRow) return attachment;
+
+  const char *user_id = text_in(setup.user, order, orders);
+  SPI_connect();
+  attachment = planned_attachment_of_user(setup, user_id);
+  SPI_finish();
+  return attachment;
 }
 
 Attachment attachment_of_phone(const AttachOrder &setup, HeapTuple order, Relation orders) {
@@ -114,13 +134,17 @@ Attachment attachment_of_phone(const AttachOrder &setup, HeapTuple order, Relati
   return {true, customer_of(setup.customers, Acting::kOwner, details.e164, nullptr)};
 }
 
+bool has_user(const AttachOrder &setup, HeapTuple order, Relation orders) {
+  if (!OidIsValid(setup.users)) return false;
+  bool is_null;
+  value_in(setup.user, order, orders, &is_null);
+  return !is_null;
+}
+
 Attachment derived_attachment(const AttachOrder &setup, HeapTuple order, Relation orders) {
-  if (OidIsValid(setup.users)) {
-    const char *user_id = text_in(setup.user, order, orders);
-    if (user_id != nullptr) {
-      const Attachment attachment = attachment_of_user(setup, user_id);
-      if (attachment.found) return attachment;
-    }
+  if (has_user(setup, order, orders)) {
+    const Attachment attachment = attachment_of_user(setup, order, orders);
+    if (attachment.found) return attachment;
   }
   return attachment_of_phone(setup, order, orders);
 }
@@ -162,10 +186,16 @@ bool needs_proof(const AttachOrder &setup, const TriggerData *call, HeapTuple or
   return !old.found || memcmp(&old.customer, &attachment.customer, sizeof(pg_uuid_t)) != 0;
 }
 
+bool is_proved(const AttachOrder &setup, const Attachment &attachment) {
+  if (!attachment.found) return false;
+  SPI_connect();
+  const bool proved = has_live_proof(setup.customers, Acting::kOwner, attachment.customer);
+  SPI_finish();
+  return proved;
+}
+
 void require_proof(const AttachOrder &setup, const Attachment &attachment) {
-  const bool proved =
-      attachment.found && has_live_proof(setup.customers, Acting::kOwner, attachment.customer);
-  if (proved) return;
+  if (is_proved(setup, attachment)) return;
   ereport(ERROR, errcode(kProofRequired), errmsg("cash on delivery needs a verified phone"),
           attachment.found ? errdetail("Nobody has proved the phone of the order's customer.")
                            : errdetail("The order has no readable phone."),
@@ -190,17 +220,6 @@ bool stays(const AttachOrder &setup, const TriggerData *call, HeapTuple order) {
          !placed_by_changed(setup, call);
 }
 
-// Attaches the order as the owner of its table. SPI must be connected.
-Attachment attach(const AttachOrder &setup, const TriggerData *call, HeapTuple order,
-                  bool *changed) {
-  const bool keep = stays(setup, call, order);
-  const Attachment given = attachment_in(setup, order, call->tg_relation);
-  const Attachment attachment = keep ? given : derived_attachment(setup, order, call->tg_relation);
-  *changed = !keep;
-  if (needs_proof(setup, call, order, attachment)) require_proof(setup, attachment);
-  return attachment;
-}
-
 // Nothing that matters here changed: most updates of an order.
 bool is_untouched(const AttachOrder &setup, const TriggerData *call) {
   if (TRIGGER_FIRED_BY_INSERT(call->tg_event)) return false;
@@ -219,13 +238,15 @@ CUSTOMER_IDENTITY_FUNCTION(attach_order) {
   HeapTuple order = is_insert ? call->tg_trigtuple : call->tg_newtuple;
   if (is_untouched(setup, call)) PG_RETURN_POINTER(order);
 
+  const bool keep = stays(setup, call, order);
+  if (keep && !is_cash_on_delivery(setup, order, call->tg_relation)) PG_RETURN_POINTER(order);
+
   const Actor before = act_as(call->tg_relation->rd_rel->relowner);
-  SPI_connect();
-  bool changed;
-  const Attachment attachment = attach(setup, call, order, &changed);
-  SPI_finish();
+  const Attachment attachment = keep ? attachment_in(setup, order, call->tg_relation)
+                                     : derived_attachment(setup, order, call->tg_relation);
+  if (needs_proof(setup, call, order, attachment)) require_proof(setup, attachment);
   act_again_as(before);
-  if (!changed) PG_RETURN_POINTER(order);
+  if (keep) PG_RETURN_POINTER(order);
   PG_RETURN_POINTER(with_customer(setup, order, call->tg_relation, attachment));
 }
 

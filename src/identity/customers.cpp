@@ -4,6 +4,7 @@
 #include "identity/customers.hpp"
 
 #include "pg/book.hpp"
+#include "pg/direct_lookup.hpp"
 #include "pg/errors.hpp"
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
@@ -36,18 +37,38 @@ bool create_customer(Oid customers, Acting acting, const char *e164, const char 
                      pg_uuid_t *customer) {
   const bool named =
       preferred_name != nullptr && preferred_name[strspn(preferred_name, " ")] != '\0';
+  SPI_connect();
   const Datum values[] = {CStringGetTextDatum(e164),
                           named ? CStringGetTextDatum(preferred_name) : Datum(0)};
-  if (run(create_plan_of(customers, acting), values, named ? "  " : " n") == 0) return false;
-  return first_uuid(customer);
+  const bool made = run(create_plan_of(customers, acting), values, named ? "  " : " n") > 0 &&
+                    first_uuid(customer);
+  SPI_finish();
+  return made;
 }
+
+// `execute` is run() or look_up().
+bool find_by_plan(Oid customers, Acting acting, const char *e164, decltype(run) execute,
+                  pg_uuid_t *customer) {
+  SPI_connect();
+  const Datum values[] = {CStringGetTextDatum(e164)};
+  const bool found =
+      execute(find_plan_of(customers, acting), values, nullptr) > 0 && first_uuid(customer);
+  SPI_finish();
+  return found;
+}
+
+void check_book(Oid customers) { customers_name(customers); }
+
+Wanted customer_by_phone(Oid customers) { return {customers, "phone", "id", check_book}; }
+
+Sought as_sought(const char *e164) { return {CStringGetTextDatum(e164), TEXTOID}; }
 
 }  // namespace
 
 bool find_customer_of(Oid customers, Acting acting, const char *e164, pg_uuid_t *customer) {
-  const Datum values[] = {CStringGetTextDatum(e164)};
-  if (run(find_plan_of(customers, acting), values) == 0) return false;
-  return first_uuid(customer);
+  const Lookup lookup = look_up_uuid_now(customer_by_phone(customers), as_sought(e164), customer);
+  if (lookup != Lookup::kImpossible) return lookup == Lookup::kFound;
+  return find_by_plan(customers, acting, e164, run, customer);
 }
 
 pg_uuid_t customer_of(Oid customers, Acting acting, const char *e164, const char *preferred_name) {
@@ -71,10 +92,7 @@ CUSTOMER_IDENTITY_FUNCTION(get_or_create_customer) {
   const Oid customers = book_argument(fcinfo, 3);
   const char *preferred_name = text_argument(fcinfo, 1);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
-
-  SPI_connect();
   *result = customer_of(customers, Acting::kCaller, details.e164, preferred_name);
-  SPI_finish();
   PG_RETURN_UUID_P(result);
 }
 
@@ -86,11 +104,11 @@ CUSTOMER_IDENTITY_FUNCTION(find_customer) {
   const Oid customers = book_argument(fcinfo, 2);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
 
-  SPI_connect();
-  const Datum values[] = {CStringGetTextDatum(details.e164)};
-  const bool found =
-      look_up(find_plan_of(customers, Acting::kCaller), values) > 0 && first_uuid(result);
-  SPI_finish();
+  const Lookup lookup = look_up_uuid(customer_by_phone(customers), as_sought(details.e164),
+                                     GetActiveSnapshot(), result);
+  const bool found = lookup == Lookup::kImpossible
+                         ? find_by_plan(customers, Acting::kCaller, details.e164, look_up, result)
+                         : lookup == Lookup::kFound;
   if (!found) PG_RETURN_NULL();
   PG_RETURN_UUID_P(result);
 }

@@ -8,7 +8,7 @@ namespace customer_identity {
 /// Who runs our statements: the caller of an SQL function, or the owner of a trigger's table.
 enum class Acting : std::uint32_t { kCaller, kOwner };
 
-/// The customer of an E.164 phone. False: there is none. SPI must be connected.
+/// The customer of an E.164 phone. False: there is none.
 bool find_customer_of(Oid customers, Acting acting, const char *e164, pg_uuid_t *customer);
 
 /// The customer of an E.164 phone, made if need be. Any number of sessions may ask for the same new

@@ -85,9 +85,7 @@ HeapTuple linked_to_claim(const LinkUser &setup, HeapTuple user, Relation users,
                           const Claim &claim) {
   const char *name = text_in(setup.name, user, users);
   const Actor before = act_as(users->rd_rel->relowner);
-  SPI_connect();
   const pg_uuid_t customer = customer_of(setup.customers, Acting::kOwner, claim.e164, name);
-  SPI_finish();
   act_again_as(before);
   return with_customer(setup, user, users, UUIDPGetDatum(&customer), false);
 }

@@ -27,6 +27,7 @@ extern "C" {
 #include <catalog/indexing.h>
 #include <catalog/namespace.h>
 #include <catalog/partition.h>
+#include <catalog/pg_am.h>
 #include <catalog/pg_collation.h>
 #include <catalog/pg_index.h>
 #include <catalog/pg_inherits.h>
@@ -34,6 +35,8 @@ extern "C" {
 #include <catalog/pg_type.h>
 #include <commands/event_trigger.h>
 #include <commands/trigger.h>
+#include <common/int.h>
+#include <executor/executor.h>
 #include <executor/spi.h>
 #include <executor/tuptable.h>
 #include <fmgr.h>
@@ -42,6 +45,7 @@ extern "C" {
 #include <miscadmin.h>
 #include <nodes/makefuncs.h>
 #include <nodes/parsenodes.h>
+#include <optimizer/optimizer.h>
 #include <parser/parse_func.h>
 #include <storage/proc.h>
 #include <utils/acl.h>

@@ -44,4 +44,9 @@ Oid type_of_user_id(const char *text, Oid column_type) {
   return TEXTOID;
 }
 
+Oid comparable_type(Oid type) {
+  if (type == TEXTOID || type == VARCHAROID) return TEXTOID;
+  return is_integer(type) || type == UUIDOID ? type : InvalidOid;
+}
+
 }  // namespace customer_identity

@@ -14,4 +14,8 @@ const char *equals_user_id(const char *column, Oid column_type, Oid source, cons
 /// text if it does not look like one.
 Oid type_of_user_id(const char *text, Oid column_type);
 
+/// The type as which an index compares ids of `type` with its column, the way equals_user_id()
+/// does; InvalidOid for one that is compared as text.
+Oid comparable_type(Oid type);
+
 }  // namespace customer_identity

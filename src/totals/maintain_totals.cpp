@@ -1,11 +1,12 @@
 // maintain_totals: reads a statement's transition tables, sums them per customer and writes each
 // customer once. TRUNCATE has no transition table, so there the table itself is read.
-#include "pg/book.hpp"
 #include "pg/owner.hpp"
 #include "pg/postgres.hpp"
 #include "pg/trigger_setup.hpp"
+#include "totals/amount.hpp"
 #include "totals/deltas.hpp"
 #include "totals/order_value.hpp"
+#include "totals/write_totals.hpp"
 
 namespace customer_identity {
 namespace {
@@ -16,6 +17,8 @@ struct MaintainTotals : Setup {
   Column status;
   List *counted;  // statuses whose orders count
   Numeric points_per_unit;
+  bool rate_fits;
+  Amount rate;  // points_per_unit, if it fits
 };
 
 Numeric points_per_unit_of(const Arguments &arguments) {
@@ -35,6 +38,7 @@ void read_setup(MaintainTotals *setup, const TriggerData *call) {
   setup->status = column_named(orders, value_of(arguments, "status"));
   setup->counted = values_of(arguments, "counted");
   setup->points_per_unit = points_per_unit_of(arguments);
+  setup->rate_fits = read_amount(NumericGetDatum(setup->points_per_unit), NUMERICOID, &setup->rate);
   if (!is_amount_type(setup->amount.type))
     setup_outdated(orders, "The column that holds the amount is not a number.");
 }
@@ -43,45 +47,129 @@ void read_setup(MaintainTotals *setup, const TriggerData *call) {
 struct Summing {
   const MaintainTotals &setup;
   Deltas deltas;
-  MemoryContext row_memory;
+  MemoryContext row_memory;  // for what only some rows need
 };
 
-bool is_counted(const MaintainTotals &setup, TupleTableSlot *order) {
+bool is_text(Oid type) { return type == TEXTOID || type == VARCHAROID; }
+
+bool equals(const varlena *text, const char *other) {
+  const std::size_t length = strlen(other);
+  return VARSIZE_ANY_EXHDR(text) == length && memcmp(VARDATA_ANY(text), other, length) == 0;
+}
+
+bool is_counted_status(const MaintainTotals &setup, Datum value) {
+  const bool compares_bytes = is_text(setup.status.type);
+  const varlena *text = compares_bytes ? PG_DETOAST_DATUM_PACKED(value) : nullptr;
+  const char *status = compares_bytes ? nullptr : text_of(setup.status, value);
+  ListCell *cell;
+  foreach (cell, setup.counted) {
+    const auto *counted = static_cast<char *>(lfirst(cell));
+    if (compares_bytes ? equals(text, counted) : strcmp(status, counted) == 0) return true;
+  }
+  return false;
+}
+
+bool is_counted(const Summing &summing, TupleTableSlot *order) {
+  const MaintainTotals &setup = summing.setup;
   if (setup.status.number == 0) return true;
   bool is_null;
   const Datum value = slot_getattr(order, setup.status.number, &is_null);
   if (is_null) return false;
-  const char *status = text_of(setup.status, value);
-  ListCell *cell;
-  foreach (cell, setup.counted)
-    if (strcmp(status, static_cast<char *>(lfirst(cell))) == 0) return true;
-  return false;
+  MemoryContext caller = MemoryContextSwitchTo(summing.row_memory);
+  const bool counted = is_counted_status(setup, value);
+  MemoryContextSwitchTo(caller);
+  return counted;
+}
+
+void add_exactly(Summing &summing, Delta &delta, Datum stored, int sign) {
+  const MaintainTotals &setup = summing.setup;
+  MemoryContext caller = MemoryContextSwitchTo(summing.row_memory);
+  Numeric amount = to_numeric(stored, setup.amount.type);
+  if (is_countable(amount)) {
+    add_points(delta, sign * points_of(amount, setup.points_per_unit));
+    add_numeric(summing.deltas, delta, amount, sign);
+  }
+  MemoryContextSwitchTo(caller);
 }
 
 void add_row(Summing &summing, TupleTableSlot *order, int sign) {
   const MaintainTotals &setup = summing.setup;
   bool is_null;
   const Datum customer = slot_getattr(order, setup.customer.number, &is_null);
-  if (is_null || !is_counted(setup, order)) return;
+  if (is_null || !is_counted(summing, order)) return;
+  Delta &delta = delta_of(summing.deltas, *DatumGetUUIDP(customer));
+  delta.orders += sign;
 
   const Datum stored = slot_getattr(order, setup.amount.number, &is_null);
-  Numeric amount = is_null ? nullptr : to_numeric(stored, setup.amount.type);
-  if (amount != nullptr && !is_countable(amount)) amount = nullptr;
-  const std::int64_t points = amount == nullptr ? 0 : points_of(amount, setup.points_per_unit);
-  add_order(summing.deltas, *DatumGetUUIDP(customer), amount, points, sign);
+  if (is_null) return;
+  Amount amount;
+  std::int64_t points;
+  if (setup.rate_fits && read_amount(stored, setup.amount.type, &amount) &&
+      multiply(amount, setup.rate, &points)) {
+    add_points(delta, sign * points);
+    add_units(summing.deltas, delta, amount, sign);
+  } else {
+    add_exactly(summing, delta, stored, sign);
+  }
 }
 
-void add_table(Summing &summing, Tuplestorestate *rows, Relation orders, int sign) {
-  TupleTableSlot *order = MakeSingleTupleTableSlot(RelationGetDescr(orders), &TTSOpsMinimalTuple);
+// The rows of a transition table, in the order in which the statement wrote them.
+struct Rows {
+  Tuplestorestate *store;  // NULL: none
+  TupleTableSlot *order;
+};
+
+Rows rows_of(Tuplestorestate *store, Relation orders) {
+  if (store == nullptr) return {};
+  tuplestore_rescan(store);
+  return {store, MakeSingleTupleTableSlot(RelationGetDescr(orders), &TTSOpsMinimalTuple)};
+}
+
+bool next(Rows &rows) {
+  return rows.store != nullptr && tuplestore_gettupleslot(rows.store, true, false, rows.order);
+}
+
+void close(Rows &rows) {
+  if (rows.store != nullptr) ExecDropSingleTupleTableSlot(rows.order);
+}
+
+bool is_same(const Column &column, TupleTableSlot *one, TupleTableSlot *other) {
+  if (column.number == 0) return true;
+  bool is_null;
+  bool is_other_null;
+  const Datum value = slot_getattr(one, column.number, &is_null);
+  const Datum other_value = slot_getattr(other, column.number, &is_other_null);
+  if (is_null || is_other_null) return is_null == is_other_null;
+  const FormData_pg_attribute *attribute =
+      TupleDescAttr(one->tts_tupleDescriptor, column.number - 1);
+  return datum_image_eq(value, other_value, attribute->attbyval, attribute->attlen);
+}
+
+// Whether taking the one away and adding the other changes nothing, be they one order or two.
+bool cancel_out(const Summing &summing, TupleTableSlot *taken, TupleTableSlot *added) {
+  const MaintainTotals &setup = summing.setup;
   MemoryContext caller = MemoryContextSwitchTo(summing.row_memory);
-  tuplestore_rescan(rows);
-  while (tuplestore_gettupleslot(rows, true, false, order)) {
-    add_row(summing, order, sign);
-    ExecClearTuple(order);  // a row that was spilled lies in row_memory
+  const bool same = is_same(setup.customer, taken, added) && is_same(setup.amount, taken, added) &&
+                    is_same(setup.status, taken, added);
+  MemoryContextSwitchTo(caller);
+  return same;
+}
+
+void add_tables(Summing &summing, const TriggerData *call) {
+  Rows old_rows = rows_of(call->tg_oldtable, call->tg_relation);
+  Rows new_rows = rows_of(call->tg_newtable, call->tg_relation);
+  for (;;) {
+    const bool has_old = next(old_rows);
+    const bool has_new = next(new_rows);
+    if (!has_old && !has_new) break;
+    const bool matters =
+        !has_old || !has_new || !cancel_out(summing, old_rows.order, new_rows.order);
+    if (matters && has_old) add_row(summing, old_rows.order, -1);
+    if (matters && has_new) add_row(summing, new_rows.order, 1);
     MemoryContextReset(summing.row_memory);
   }
-  MemoryContextSwitchTo(caller);
-  ExecDropSingleTupleTableSlot(order);
+  close(old_rows);
+  close(new_rows);
 }
 
 // The rows that TRUNCATE is about to remove, seen or not by the transaction's own snapshot. A
@@ -91,12 +179,10 @@ void take_away_all(Summing &summing, Relation orders) {
   Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
   TupleTableSlot *order = table_slot_create(orders, nullptr);
   TableScanDesc scan = table_beginscan(orders, snapshot, 0, nullptr);
-  MemoryContext caller = MemoryContextSwitchTo(summing.row_memory);
   while (table_scan_getnextslot(scan, ForwardScanDirection, order)) {
     add_row(summing, order, -1);
     MemoryContextReset(summing.row_memory);
   }
-  MemoryContextSwitchTo(caller);
   table_endscan(scan);
   ExecDropSingleTupleTableSlot(order);
   UnregisterSnapshot(snapshot);
@@ -119,8 +205,7 @@ void sum_statement(Summing &summing, const TriggerData *call) {
     return;
   }
   require_transition_tables(call);
-  if (call->tg_oldtable != nullptr) add_table(summing, call->tg_oldtable, call->tg_relation, -1);
-  if (call->tg_newtable != nullptr) add_table(summing, call->tg_newtable, call->tg_relation, 1);
+  add_tables(summing, call);
 }
 
 }  // namespace
@@ -130,13 +215,12 @@ CUSTOMER_IDENTITY_FUNCTION(maintain_totals) {
   const MaintainTotals &setup = *setup_of<MaintainTotals>(call, read_setup);
 
   const Actor before = act_as(call->tg_relation->rd_rel->relowner);
-  SPI_connect();
   Summing summing = {
       setup, new_deltas(),
       AllocSetContextCreate(CurrentMemoryContext, "customer_identity order", ALLOCSET_SMALL_SIZES)};
   sum_statement(summing, call);
-  apply(summing.deltas, setup.customers);
-  SPI_finish();
+  write_totals(summing.deltas, setup.customers);
+  MemoryContextDelete(summing.row_memory);
   act_again_as(before);
   PG_RETURN_POINTER(nullptr);
 }

@@ -1,0 +1,167 @@
+// Remembers which index serves a look-up until its table changes.
+#include "pg/direct_lookup.hpp"
+
+namespace customer_identity {
+namespace {
+
+struct Key {
+  Oid table;
+  Oid type;
+};
+
+struct Known {
+  Key key;
+  bool stale;
+  NameData key_column;
+  NameData wanted_column;
+  AttrNumber wanted;
+  IndexKey index_key;
+};
+
+HTAB *lookups = nullptr;
+
+void create_table() {
+  HASHCTL shape = {};
+  shape.keysize = sizeof(Key);
+  shape.entrysize = sizeof(Known);
+  lookups = hash_create("customer_identity look-ups", 16, &shape, HASH_ELEM | HASH_BLOBS);
+}
+
+// InvalidOid: every relation.
+void relation_changed(Datum, Oid relation) {
+  if (lookups == nullptr) return;
+  HASH_SEQ_STATUS scan;
+  hash_seq_init(&scan, lookups);
+  while (auto *known = static_cast<Known *>(hash_seq_search(&scan)))
+    if (!OidIsValid(relation) || known->key.table == relation) known->stale = true;
+}
+
+bool is_usable(Relation index, AttrNumber column) {
+  const FormData_pg_index *form = index->rd_index;
+  return index->rd_rel->relam == BTREE_AM_OID && form->indisunique && form->indimmediate &&
+         form->indisvalid && !form->indcheckxmin && form->indnkeyatts == 1 &&
+         form->indkey.values[0] == column && RelationGetIndexPredicate(index) == NIL;
+}
+
+// Only built-in operators: they are the ones that our statements name.
+Oid equals_in(Relation index, Oid type) {
+  const Oid family = index->rd_opfamily[0];
+  if (family >= FirstNormalObjectId) return InvalidOid;
+  const Oid equals =
+      get_opfamily_member(family, index->rd_opcintype[0], type, BTEqualStrategyNumber);
+  return OidIsValid(equals) ? get_opcode(equals) : InvalidOid;
+}
+
+bool is_uuid(Relation table, AttrNumber column) {
+  return column > 0 && TupleDescAttr(RelationGetDescr(table), column - 1)->atttypid == UUIDOID;
+}
+
+void resolve(Known *known, Relation table, const Wanted &wanted) {
+  if (wanted.check != nullptr) wanted.check(wanted.table);
+  namestrcpy(&known->key_column, wanted.key);
+  namestrcpy(&known->wanted_column, wanted.column);
+  known->index_key = {};
+  known->stale = false;
+  known->wanted = get_attnum(wanted.table, wanted.column);
+  const AttrNumber column = get_attnum(wanted.table, wanted.key);
+  if (!is_plain(table) || !is_uuid(table, known->wanted) || column <= 0) return;
+  known->index_key = unique_index_of(table, column, known->key.type);
+}
+
+const Known &known_lookup(Relation table, const Wanted &wanted, Oid type) {
+  if (lookups == nullptr) create_table();
+  const Key key = {wanted.table, type};
+  bool found;
+  auto *known = static_cast<Known *>(hash_search(lookups, &key, HASH_ENTER, &found));
+  if (!found) known->stale = true;
+  if (known->stale || strcmp(NameStr(known->key_column), wanted.key) != 0 ||
+      strcmp(NameStr(known->wanted_column), wanted.column) != 0) {
+    known->stale = true;  // should resolve() fail
+    resolve(known, table, wanted);
+  }
+  return *known;
+}
+
+Lookup scanned(Relation table, const Known &known, const Sought &sought, Snapshot snapshot,
+               pg_uuid_t *found) {
+  Relation index = index_open(known.index_key.index, AccessShareLock);
+  TupleTableSlot *row = table_slot_create(table, nullptr);
+  IndexScanDesc scan = begin_scan(table, index, snapshot);
+  Lookup result = Lookup::kNoRow;
+  if (scan_for(scan, known.index_key, sought, row)) {
+    bool is_null;
+    const Datum value = slot_getattr(row, known.wanted, &is_null);
+    if (!is_null) *found = *DatumGetUUIDP(value);
+    result = is_null ? Lookup::kNull : Lookup::kFound;
+  }
+  index_endscan(scan);
+  ExecDropSingleTupleTableSlot(row);
+  index_close(index, NoLock);
+  return result;
+}
+
+}  // namespace
+
+Lookup look_up_uuid(const Wanted &wanted, const Sought &sought, Snapshot snapshot,
+                    pg_uuid_t *found) {
+  Relation table = try_table_open(wanted.table, AccessShareLock);
+  if (table == nullptr) return Lookup::kImpossible;
+  const Known &known = known_lookup(table, wanted, sought.type);
+  Lookup result = Lookup::kImpossible;
+  if (OidIsValid(known.index_key.index) &&
+      pg_class_aclcheck(wanted.table, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
+    result = scanned(table, known, sought, snapshot, found);
+  table_close(table, NoLock);
+  return result;
+}
+
+Lookup look_up_uuid_now(const Wanted &wanted, const Sought &sought, pg_uuid_t *found) {
+  CommandCounterIncrement();
+  PushActiveSnapshot(GetTransactionSnapshot());
+  const Lookup result = look_up_uuid(wanted, sought, GetActiveSnapshot(), found);
+  PopActiveSnapshot();
+  return result;
+}
+
+bool is_plain(Relation table) {
+  return table->rd_rel->relkind == RELKIND_RELATION &&
+         table->rd_tableam == GetHeapamTableAmRoutine() && !table->rd_rel->relhassubclass &&
+         !table->rd_rel->relrowsecurity;
+}
+
+IndexKey unique_index_of(Relation table, AttrNumber column, Oid type) {
+  IndexKey key = {};
+  List *indexes = RelationGetIndexList(table);
+  ListCell *cell;
+  foreach (cell, indexes) {
+    Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+    const Oid equals = is_usable(index, column) ? equals_in(index, type) : InvalidOid;
+    const Oid collation = TupleDescAttr(RelationGetDescr(table), column - 1)->attcollation;
+    if (OidIsValid(equals) && index->rd_indcollation[0] == collation)
+      key = {RelationGetRelid(index), equals, collation};
+    index_close(index, AccessShareLock);
+    if (OidIsValid(key.index)) break;
+  }
+  list_free(indexes);
+  return key;
+}
+
+IndexScanDesc begin_scan(Relation table, Relation index, Snapshot snapshot) {
+#if PG_VERSION_NUM >= 180000
+  return index_beginscan(table, index, snapshot, nullptr, 1, 0);
+#else
+  return index_beginscan(table, index, snapshot, 1, 0);
+#endif
+}
+
+bool scan_for(IndexScanDesc scan, const IndexKey &key, const Sought &sought, TupleTableSlot *row) {
+  ScanKeyData condition;
+  ScanKeyEntryInitialize(&condition, 0, 1, BTEqualStrategyNumber, sought.type, key.collation,
+                         key.equals, sought.value);
+  index_rescan(scan, &condition, 1, nullptr, 0);
+  return index_getnext_slot(scan, ForwardScanDirection, row);
+}
+
+void watch_lookups() { CacheRegisterRelcacheCallback(relation_changed, Datum(0)); }
+
+}  // namespace customer_identity
