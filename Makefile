@@ -27,6 +27,15 @@ DATA_built = $(INSTALL_SCRIPT_SQL)
 
 OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard $(addsuffix /*.cpp, \
 	src/pg src/identity src/totals src/phone))))
+
+# CUSTOMER_IDENTITY_FAST_PATH=0 leaves the fast path out, for a libphonenumber that hides its symbols.
+CUSTOMER_IDENTITY_FAST_PATH ?= 1
+ifeq ($(CUSTOMER_IDENTITY_FAST_PATH),0)
+OBJS := $(filter-out $(addprefix src/phone/, automaton.o fast_path.o input.o number_rules.o \
+	numbering_plan.o pattern.o prefix_matcher.o), $(OBJS))
+else
+OBJS := $(filter-out src/phone/no_fast_path.o, $(OBJS))
+endif
 BITCODE = $(OBJS:.o=.bc)
 
 # clang, which compiles the bitcode, rejects the `register` of PostgreSQL 15's headers.
@@ -52,7 +61,7 @@ override CPPFLAGS := $(subst -I$(includedir_server),-isystem $(includedir_server
 BITCODE_CXXFLAGS += $(EXTENSION_CXXFLAGS)
 
 # Another server or other flags: everything is compiled anew.
-compilation = $(VERSION) $(CXX) $(CPPFLAGS) $(CXXFLAGS) $(BITCODE_CXXFLAGS)
+compilation = $(VERSION) $(CUSTOMER_IDENTITY_FAST_PATH) $(CXX) $(CPPFLAGS) $(CXXFLAGS) $(BITCODE_CXXFLAGS)
 build/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(compilation)' | cmp -s - $@ || echo '$(compilation)' > $@
@@ -77,7 +86,7 @@ all install clean:
 	@exit 1
 endif
 
-.PHONY: FORCE help setup test demo lint format
+.PHONY: FORCE help setup test test-phones-nightly demo lint format
 
 help:
 	@echo 'make            build the extension'
@@ -86,6 +95,7 @@ help:
 	@echo 'make demo       play a shop on a throw-away server (KEEP=1 leaves the server running)'
 	@echo 'make test       every test; needs nothing prepared'
 	@echo 'make test-NAME  one suite: $(sort $(shell test/run --list))'
+	@echo 'make test-phones-nightly  a million made-up phones and a long fuzz'
 	@echo 'make lint       clang-tidy, cppcheck, formatting, include rule, exported symbols'
 	@echo 'make format     format the C++ sources'
 	@echo 'make clean      remove what was built'
@@ -108,6 +118,12 @@ test: setup
 test-%: setup
 	@$(MAKE) -s --no-print-directory install
 	@test/run $*
+
+# A million made-up phones, other ones each day, and half an hour of fuzzing.
+test-phones-nightly: setup
+	@cmake -S . -B build/unit >/dev/null && cmake --build build/unit --parallel 2 >/dev/null
+	@PHONES_ROWS=1000000 PHONES_SEED=$$(date +%Y%m%d) build/unit/phone_test --gtest_filter='fast_path.*'
+	@FUZZ_SECONDS=1800 test/fuzz/run
 
 lint:
 	@scripts/setup.sh lint

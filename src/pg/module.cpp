@@ -1,5 +1,7 @@
-// What the server runs when it loads the library. Nothing of libphonenumber is touched here.
+// What the server runs when it loads the library. Nothing of libphonenumber is touched here, except
+// by shared_preload_libraries: its tables are then made once, for every session to come.
 #include "pg/attached_tables.hpp"
+#include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
 #include "pg/postgres.hpp"
 #include "pg/settings.hpp"
@@ -16,4 +18,5 @@ void _PG_init(void) {
   customer_identity::watch_plans();
   customer_identity::watch_setups();
   customer_identity::watch_attached_tables();
+  if (process_shared_preload_libraries_in_progress) customer_identity::prepare_phones();
 }

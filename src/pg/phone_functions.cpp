@@ -48,30 +48,30 @@ phone::Style required_style(const char *name) {
 
 CUSTOMER_IDENTITY_FUNCTION(normalize_phone) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
-  const Region region = required_region(text_argument(fcinfo, 1));
-  const phone::Details &details = read_phone(text_argument(fcinfo, 0), region);
+  const Region region = required_region(text_in_place(fcinfo, 1));
+  const phone::Details details = read_phone(text_in_place(fcinfo, 0), region);
   if (details.reason != phone::Reason::kOk) PG_RETURN_NULL();
   PG_RETURN_TEXT_P(cstring_to_text(details.e164));
 }
 
 CUSTOMER_IDENTITY_FUNCTION(parse_phone) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
-  const Region region = required_region(text_argument(fcinfo, 1));
-  return row_of(read_phone(text_argument(fcinfo, 0), region), fcinfo);
+  const Region region = required_region(text_in_place(fcinfo, 1));
+  return row_of(read_phone(text_in_place(fcinfo, 0), region), fcinfo);
 }
 
 CUSTOMER_IDENTITY_FUNCTION(format_phone) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
   const phone::Style style = required_style(text_argument(fcinfo, 1));
-  const Region region = required_region(text_argument(fcinfo, 2));
-  const char *raw = text_argument(fcinfo, 0);
+  const Region region = required_region(text_in_place(fcinfo, 2));
+  const std::string_view raw = text_in_place(fcinfo, 0);
   if (read_phone(raw, region).reason != phone::Reason::kOk) PG_RETURN_NULL();
 
-  const char *utf8 = to_utf8(raw);
+  const std::string_view utf8 = to_utf8(raw);
   const phone::Acceptance acceptance = settings::phone_validation();
   phone::Formatted formatted = {};
   Failure failure;
-  if (!guarded(failure, [&] { phone::format(utf8, region.code, acceptance, style, formatted); }))
+  if (!guarded(failure, [&] { phone::format(utf8, region.view(), acceptance, style, formatted); }))
     failure.raise();
   const int length = static_cast<int>(strlen(formatted.text));
   PG_RETURN_TEXT_P(cstring_to_text(pg_any_to_server(formatted.text, length, PG_UTF8)));
@@ -81,9 +81,9 @@ CUSTOMER_IDENTITY_FUNCTION(format_phone) {
 // unreadable instead of raising.
 CUSTOMER_IDENTITY_FUNCTION(claimed_phone) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
-  const Region region = region_of(text_argument(fcinfo, 1));
+  const Region region = region_of(text_in_place(fcinfo, 1));
   if (!region.known) PG_RETURN_NULL();
-  const phone::Details &details = read_phone(text_argument(fcinfo, 0), region);
+  const phone::Details details = read_phone(text_in_place(fcinfo, 0), region);
   if (details.reason != phone::Reason::kOk) PG_RETURN_NULL();
   PG_RETURN_TEXT_P(cstring_to_text(details.e164));
 }
@@ -91,8 +91,8 @@ CUSTOMER_IDENTITY_FUNCTION(claimed_phone) {
 // Why claimed_phone reads nothing; "ok" when it does.
 CUSTOMER_IDENTITY_FUNCTION(claim_problem) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
-  const Region region = region_of(text_argument(fcinfo, 1));
-  const phone::Details &details = read_phone(text_argument(fcinfo, 0), region);
+  const Region region = region_of(text_in_place(fcinfo, 1));
+  const phone::Details details = read_phone(text_in_place(fcinfo, 0), region);
   const bool blank = details.reason == phone::Reason::kEmpty;
   const char *reason = region.known || blank ? phone::name(details.reason) : "unknown_region";
   PG_RETURN_TEXT_P(cstring_to_text(reason));

@@ -1,6 +1,8 @@
-// Reads phones that come from SQL, remembering the last few: a trigger asks for the same phone
-// before and after the row is written.
+// Reads phones that come from SQL. What the fast path leaves to the library is remembered for a
+// while: a trigger asks for the same phone before and after the row is written.
 #include "pg/phone_reader.hpp"
+
+#include <algorithm>
 
 #include "pg/errors.hpp"
 #include "pg/guard.hpp"
@@ -10,105 +12,145 @@ namespace customer_identity {
 namespace {
 
 struct Remembered {
-  char text[phone::kMaxCharacters * MAX_CONVERSION_GROWTH + 1];
+  char text[phone::kMaxCharacters * MAX_CONVERSION_GROWTH];
+  std::size_t length;  // 0: not in use
   char region[4];
   phone::Acceptance acceptance;
-  bool filled;
   phone::Details details;
 };
 
 Remembered remembered[4];
 unsigned next_remembered = 0;
 
-const Remembered *recall(const char *text, const char *region, phone::Acceptance acceptance) {
+const Remembered *recall(std::string_view text, const Region &region,
+                         phone::Acceptance acceptance) {
   for (const Remembered &entry : remembered)
-    if (entry.filled && entry.acceptance == acceptance && strcmp(entry.text, text) == 0 &&
-        strcmp(entry.region, region) == 0)
+    if (entry.length == text.size() && entry.length > 0 && entry.acceptance == acceptance &&
+        memcmp(entry.text, text.data(), entry.length) == 0 &&
+        strcmp(entry.region, region.code) == 0)
       return &entry;
   return nullptr;
 }
 
-phone::Details unreadable(phone::Reason reason) {
-  phone::Details details = {};
-  details.type = phone::Type::kUnknown;
-  details.reason = reason;
-  return details;
+void remember(std::string_view text, const Region &region, phone::Acceptance acceptance,
+              const phone::Details &details) {
+  if (text.size() > sizeof(remembered[0].text)) return;
+  Remembered &entry = remembered[next_remembered++ % lengthof(remembered)];
+  entry.length = text.copy(entry.text, sizeof(entry.text));
+  strlcpy(entry.region, region.code, sizeof(entry.region));
+  entry.acceptance = acceptance;
+  entry.details = details;
 }
 
-phone::Details parse_guarded(const char *text, const Region &region, phone::Acceptance acceptance) {
+void parse_guarded(std::string_view text, const Region &region, phone::Acceptance acceptance,
+                   phone::FastPath fast_path, phone::Details &details) {
   Failure failure;
-  phone::Details details;
-  if (!guarded(failure, [&] { details = phone::parse(text, region.code, acceptance); }))
+  if (!guarded(failure,
+               [&] { details = phone::parse(text, region.view(), acceptance, fast_path); }))
     failure.raise();
-  return details;
+}
+
+/// False when the fast path is off or does not understand the text.
+bool parse_fast_guarded(std::string_view text, const Region &region, phone::Acceptance acceptance,
+                        phone::Details &details) {
+  if (settings::fast_path() != phone::FastPath::kOn) return false;
+  Failure failure;
+  bool understood = false;
+  if (!guarded(failure,
+               [&] { understood = phone::parse_fast(text, region.view(), acceptance, details); }))
+    failure.raise();
+  return understood;
+}
+
+void parse_remembering(std::string_view text, const Region &region, phone::Acceptance acceptance,
+                       phone::Details &details) {
+  if (const Remembered *known = recall(text, region, acceptance)) {
+    details = known->details;
+    return;
+  }
+  parse_guarded(text, region, acceptance, phone::FastPath::kOff, details);
+  remember(text, region, acceptance, details);
+}
+
+/// Counting characters is for texts that have more bytes than that only.
+bool is_too_long(std::string_view text) {
+  return text.size() > phone::kMaxCharacters &&
+         pg_mbstrlen_with_len(text.data(), static_cast<int>(text.size())) >
+             static_cast<int>(phone::kMaxCharacters);
+}
+
+char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
+
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return !IS_HIGHBIT_SET(c); });
 }
 
 }  // namespace
 
-Region region_of(const char *name) {
-  if (name == nullptr || *name == '\0') name = settings::default_region();
-  Region region = {"", true};
-  if (*name == '\0') return region;
-  strlcpy(region.code, name, sizeof(region.code));
-  for (char *c = region.code; *c != '\0'; ++c)
-    *c = static_cast<char>(pg_ascii_toupper(static_cast<unsigned char>(*c)));
-  if (strcmp(region.code, "ZZ") == 0) return {"", true};
-
+Region region_of(std::string_view name) {
+  if (name.empty()) name = settings::default_region();
+  if (name.size() != 2) {
+    Region region = {"", name.empty()};
+    for (std::size_t at = 0; at < name.size() && at < sizeof(region.code) - 1; ++at)
+      region.code[at] = upper(name[at]);
+    return region;
+  }
+  const Region region = {{upper(name[0]), upper(name[1])}, true};
+  if (region.view() == "ZZ") return {"", true};
   Failure failure;
-  if (!guarded(failure, [&] { region.known = strlen(name) == 2 && phone::is_region(region.code); }))
-    failure.raise();
-  return region;
+  bool known = false;
+  if (!guarded(failure, [&] { known = phone::is_region(region.view()); })) failure.raise();
+  return {{region.code[0], region.code[1]}, known};
 }
 
-Region required_region(const char *name) {
+Region required_region(std::string_view name) {
   const Region region = region_of(name);
   if (region.known) return region;
-  const bool given = name != nullptr && *name != '\0';
+  if (name.empty()) name = region.code;
   ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-          errmsg("unknown region \"%s\"", given ? name : region.code),
-          given ? errhint("A region is an ISO 3166 code of two letters: GB, not UK.")
-                : errhint("Correct the setting customer_identity.default_region: an ISO 3166 code "
-                          "of two letters, or empty."));
+          errmsg("unknown region \"%.*s\"", static_cast<int>(name.size()), name.data()),
+          name.data() != region.code
+              ? errhint("A region is an ISO 3166 code of two letters: GB, not UK.")
+              : errhint("Correct the setting customer_identity.default_region: an ISO 3166 code "
+                        "of two letters, or empty."));
   pg_unreachable();
 }
 
-const char *to_utf8(const char *text) {
-  const int length = static_cast<int>(strlen(text));
+std::string_view to_utf8(std::string_view text) {
   const int encoding = GetDatabaseEncoding();
-  if (encoding == PG_UTF8) return text;
+  if (encoding == PG_UTF8 || is_ascii(text)) return text;
+  const int length = static_cast<int>(text.size());
   if (encoding == PG_SQL_ASCII)
-    return pg_verify_mbstr(PG_UTF8, text, length, true) ? text : nullptr;
+    return pg_verify_mbstr(PG_UTF8, text.data(), length, true) ? text : std::string_view();
 
   const Oid conversion = FindDefaultConversionProc(encoding, PG_UTF8);
-  if (!OidIsValid(conversion)) return nullptr;
+  if (!OidIsValid(conversion)) return {};
   const int room = length * MAX_CONVERSION_GROWTH + 1;
   auto *converted = static_cast<unsigned char *>(palloc(room));
-  auto *source = reinterpret_cast<unsigned char *>(const_cast<char *>(text));
+  auto *source = reinterpret_cast<unsigned char *>(const_cast<char *>(text.data()));
   const int done = pg_do_encoding_conversion_buf(conversion, encoding, PG_UTF8, source, length,
                                                  converted, room, true);
-  return done == length ? reinterpret_cast<char *>(converted) : nullptr;
+  return done == length ? reinterpret_cast<char *>(converted) : std::string_view();
 }
 
-const phone::Details &read_phone(const char *text, const Region &region) {
-  static phone::Details refused;
-  const int length = static_cast<int>(strlen(text));
-  if (pg_mbstrlen_with_len(text, length) > static_cast<int>(phone::kMaxCharacters))
-    return refused = unreadable(phone::Reason::kTooLong);
-  const char *utf8 = to_utf8(text);
-  if (utf8 == nullptr) return refused = unreadable(phone::Reason::kNotANumber);
-
+phone::Details read_phone(std::string_view text, const Region &region) {
+  phone::Details details;
   const phone::Acceptance acceptance = settings::phone_validation();
-  if (const Remembered *known = recall(utf8, region.code, acceptance)) return known->details;
-  const phone::Details details = parse_guarded(utf8, region, acceptance);
-  Remembered &entry = remembered[next_remembered++ % lengthof(remembered)];
-  entry.filled = strlcpy(entry.text, utf8, sizeof(entry.text)) < sizeof(entry.text);
-  strlcpy(entry.region, region.code, sizeof(entry.region));
-  entry.acceptance = acceptance;
-  return entry.details = details;
+  const bool too_long = is_too_long(text);
+  const std::string_view utf8 = too_long ? text : to_utf8(text);
+  if (too_long)
+    details = phone::unread(phone::Reason::kTooLong);
+  else if (utf8.data() == nullptr)
+    details = phone::unread(phone::Reason::kNotANumber);
+  else if (settings::fast_path() == phone::FastPath::kVerify)
+    parse_guarded(utf8, region, acceptance, phone::FastPath::kVerify, details);
+  else if (!parse_fast_guarded(utf8, region, acceptance, details))
+    parse_remembering(utf8, region, acceptance, details);
+  return details;
 }
 
-const phone::Details &required_phone(const char *text, const Region &region) {
-  const phone::Details &details = read_phone(text, region);
+phone::Details required_phone(std::string_view text, const Region &region) {
+  const phone::Details details = read_phone(text, region);
   if (details.reason == phone::Reason::kOk) return details;
   ereport(ERROR, errcode(kUnreadablePhone), errmsg("the phone cannot be read"),
           errdetail("Reason: %s.", phone::name(details.reason)),
@@ -117,8 +159,19 @@ const phone::Details &required_phone(const char *text, const Region &region) {
   pg_unreachable();
 }
 
+void prepare_phones() {
+  Failure failure;
+  if (!guarded(failure, [] { phone::prepare(); })) failure.raise();
+}
+
 const char *text_argument(FunctionCallInfo fcinfo, int index) {
   return PG_ARGISNULL(index) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(index));
+}
+
+std::string_view text_in_place(FunctionCallInfo fcinfo, int index) {
+  if (PG_ARGISNULL(index)) return {};
+  const text *value = PG_GETARG_TEXT_PP(index);
+  return {VARDATA_ANY(value), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(value))};
 }
 
 }  // namespace customer_identity

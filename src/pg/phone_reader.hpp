@@ -2,34 +2,55 @@
 // whatever the bytes are.
 #pragma once
 
+#include <string_view>
+
 #include "phone/phone.hpp"
 #include "pg/postgres.hpp"
 
 namespace customer_identity {
 
 /// A region ready for the core: upper-case and known, or empty for none.
-struct Region {
+struct alignas(8) Region {
   char code[4];
   bool known;  // false: the library has no such region; `code` then holds what was asked for
+
+  /// For the core, to which an unknown region is none.
+  std::string_view view() const {
+    return {code, known && code[0] != '\0' ? std::size_t{2} : std::size_t{0}};
+  }
 };
 
-/// NULL or empty means the setting customer_identity.default_region; ZZ (CLDR: unknown) means none.
-Region region_of(const char *name);
+/// Empty means the setting customer_identity.default_region; ZZ (CLDR: unknown) means none.
+Region region_of(std::string_view name);
 
 /// Raises 22023 for a region the library does not know.
-Region required_region(const char *name);
+Region required_region(std::string_view name);
 
-/// Reads a phone under the setting customer_identity.phone_validation. Never raises for what `text`
-/// (in the database's encoding) holds.
-const phone::Details &read_phone(const char *text, const Region &region);
+/// As above, with NULL for empty.
+inline Region region_of(const char *name) {
+  return region_of(std::string_view(name == nullptr ? "" : name));
+}
+inline Region required_region(const char *name) {
+  return required_region(std::string_view(name == nullptr ? "" : name));
+}
+
+/// Reads a phone under the settings customer_identity.phone_validation and fast_path. Never raises
+/// for what `text` (in the database's encoding) holds.
+phone::Details read_phone(std::string_view text, const Region &region);
 
 /// Reads a phone that has to be usable: raises CI001 with the reason otherwise.
-const phone::Details &required_phone(const char *text, const Region &region);
+phone::Details required_phone(std::string_view text, const Region &region);
 
-/// `text` in UTF-8, or NULL when it cannot be expressed there.
-const char *to_utf8(const char *text);
+/// Does now what the first phones would have to wait for.
+void prepare_phones();
+
+/// `text` in UTF-8, or without data when it cannot be expressed there.
+std::string_view to_utf8(std::string_view text);
 
 /// The text of argument `index`, or NULL.
 const char *text_argument(FunctionCallInfo fcinfo, int index);
+
+/// The text of argument `index` where it lies; empty for NULL.
+std::string_view text_in_place(FunctionCallInfo fcinfo, int index);
 
 }  // namespace customer_identity

@@ -7,8 +7,16 @@ namespace customer_identity::settings {
 namespace {
 
 char *default_region_setting = nullptr;
+int fast_path_setting = static_cast<int>(phone::FastPath::kOn);
 int phone_validation_setting = static_cast<int>(phone::Acceptance::kValid);
 bool trust_claims_setting = false;
+
+const config_enum_entry kFastPaths[] = {
+    {"on", static_cast<int>(phone::FastPath::kOn), false},
+    {"off", static_cast<int>(phone::FastPath::kOff), false},
+    {"verify", static_cast<int>(phone::FastPath::kVerify), false},
+    {nullptr, 0, false},
+};
 
 const config_enum_entry kValidations[] = {
     {"valid", static_cast<int>(phone::Acceptance::kValid), false},
@@ -39,6 +47,13 @@ void define() {
       "Region in which phone numbers without a country code are read.",
       "An ISO 3166 code of two letters. Empty: only international spellings are readable.",
       &default_region_setting, "", PGC_USERSET, 0, check_default_region, nullptr, nullptr);
+  DefineCustomEnumVariable("customer_identity.fast_path",
+                           "Reads phones with tables instead of regular expressions.",
+                           "The answer is the same. \"off\": libphonenumber alone. \"verify\": "
+                           "both, with an error where "
+                           "they differ.",
+                           &fast_path_setting, static_cast<int>(phone::FastPath::kOn), kFastPaths,
+                           PGC_USERSET, 0, nullptr, nullptr, nullptr);
   DefineCustomEnumVariable(
       "customer_identity.phone_validation", "What makes a phone number acceptable.",
       "\"valid\": the numbering plan has it in use. \"possible\": its length is right.",
@@ -54,6 +69,8 @@ void define() {
 const char *default_region() {
   return default_region_setting == nullptr ? "" : default_region_setting;
 }
+
+phone::FastPath fast_path() { return static_cast<phone::FastPath>(fast_path_setting); }
 
 phone::Acceptance phone_validation() {
   return static_cast<phone::Acceptance>(phone_validation_setting);

@@ -9,6 +9,7 @@ void define();
 
 /// Upper-case ISO 3166-1 alpha-2, or empty: only international spellings are readable.
 const char *default_region();
+phone::FastPath fast_path();
 phone::Acceptance phone_validation();
 /// A link alone lets a user see the customer; for shops whose phones are proved elsewhere.
 bool trust_claims();

@@ -1,0 +1,88 @@
+-- Times normalize_phone row by row: every variant in each round, so that a noisy machine is noisy for
+-- all of them. Variables: folder (of the two libraries), rounds. Standard input: the corpus.
+\set ON_ERROR_STOP on
+\set QUIET on
+SET client_min_messages = warning;
+SET jit = off;
+SET max_parallel_workers_per_gather = 0;
+
+\set do_nothing :folder '/do_nothing'
+\set customer_identity :folder '/customer_identity'
+CREATE FUNCTION do_nothing(phone text, region text) RETURNS text
+    LANGUAGE c STABLE AS :'do_nothing';
+CREATE FUNCTION normalize_phone(phone text, region text) RETURNS text
+    LANGUAGE c STABLE AS :'customer_identity';
+
+CREATE TABLE corpus (id integer GENERATED ALWAYS AS IDENTITY, phone text, region text, e164 text,
+                     valid text, possible text, type text);
+\copy corpus (phone, region, e164, valid, possible, type) FROM PSTDIN
+
+-- The library is so slow that a part of the rows is enough for it.
+CREATE TABLE phones AS
+    SELECT kind, phone, region, copy
+    FROM (SELECT CASE WHEN phone ~ '^\+[0-9]{7,}$' THEN 'E.164'
+                      WHEN phone ~ '^[0-9][-0-9 ().]{6,}$' THEN 'national' END AS shape,
+                 phone, region
+          FROM corpus) AS shaped,
+         generate_series(1, 20) AS copy,
+         LATERAL (VALUES (shape), ('mixed')) AS kinds (kind)
+    WHERE kind IS NOT NULL;
+
+CREATE TABLE timings (kind text, variant text, ns numeric);
+
+CREATE FUNCTION spent(code text, measured regclass) RETURNS numeric
+    LANGUAGE plpgsql AS $$
+DECLARE
+    started timestamptz;
+    finished timestamptz;
+    calls bigint;
+BEGIN
+    started := clock_timestamp();
+    EXECUTE format('SELECT count(*), count(%s(phone, region)) FROM %s', code, measured) INTO calls;
+    finished := clock_timestamp();
+    RETURN extract(epoch FROM finished - started) * 1e9 / calls;
+END
+$$;
+
+CREATE FUNCTION measure(rounds integer) RETURNS void
+    LANGUAGE plpgsql AS $$
+DECLARE
+    shape text;
+BEGIN
+    FOR shape IN SELECT DISTINCT kind FROM phones ORDER BY 1 LOOP
+        CREATE TEMPORARY TABLE many AS SELECT phone, region FROM phones WHERE kind = shape ORDER BY md5(phone || copy);
+        CREATE TEMPORARY TABLE few AS SELECT phone, region FROM many LIMIT 4000;
+        FOR round IN 0 .. rounds LOOP
+            PERFORM set_config('customer_identity.fast_path', 'on', false);
+            INSERT INTO timings SELECT shape, 'do_nothing', spent('do_nothing', 'many');
+            INSERT INTO timings SELECT shape, 'fast path', spent('normalize_phone', 'many');
+            CONTINUE WHEN round % 5 <> 0;
+            PERFORM set_config('customer_identity.fast_path', 'off', false);
+            INSERT INTO timings SELECT shape, 'library', spent('normalize_phone', 'few');
+        END LOOP;
+        DROP TABLE many, few;
+    END LOOP;
+END
+$$;
+
+SELECT measure(:rounds) \g /dev/null
+
+\pset footer off
+WITH medians AS (
+    SELECT kind, variant, percentile_cont(0.5) WITHIN GROUP (ORDER BY ns) AS ns
+    FROM timings
+    GROUP BY kind, variant
+), row AS (
+    SELECT kind,
+           max(ns) FILTER (WHERE variant = 'do_nothing') AS nothing,
+           max(ns) FILTER (WHERE variant = 'fast path') AS fast,
+           max(ns) FILTER (WHERE variant = 'library') AS library
+    FROM medians
+    GROUP BY kind
+)
+SELECT kind AS phones, round(nothing::numeric) AS "do nothing, ns", round(fast::numeric) AS "fast path, ns",
+       round(library::numeric) AS "library, ns", round((fast - nothing)::numeric) AS "fast path over nothing, ns",
+       round((library / fast)::numeric, 1) AS "library / fast path",
+       round(((library - nothing) / (fast - nothing))::numeric) AS "the same over nothing"
+FROM row
+ORDER BY array_position('{E.164,national,mixed}', kind);

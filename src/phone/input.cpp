@@ -1,0 +1,354 @@
+// Three lanes: digits, digits among punctuation (nearly every phone is one of these, perhaps with a
+// plus), and the rest. That folds any text into one symbol a character and decides as
+// ExtractPossibleNumber(), IsViablePhoneNumber(), MaybeStripExtension() and Normalize() of
+// PhoneNumberUtil do; it leaves what is rare to the library.
+#include "input.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "phone/text.hpp"
+
+namespace customer_identity::phone {
+namespace {
+
+/// What a character may be good for; a text's classes are or-ed together.
+enum Class : std::uint16_t {
+  kDigit = 1,
+  kPlus = 2,
+  kPunctuation = 4,
+  kSlash = 8,           // before an x it cuts a second number off
+  kX = 16,              // punctuation, a letter, or the label of an extension
+  kLetter = 32,         // ASCII
+  kLabel = 64,          // may stand before an extension only
+  kForeign = 128,       // never part of a number, never what a trimmed text ends with
+  kWord = 256,          // not of a number either, but may be a letter: known before a number only
+  kUnreadable = 512,    // left to the library
+  kOtherScript = 1024,  // added to kDigit
+  kEnd = 2048           // no character: the text is over
+};
+
+struct Symbol {
+  char folded;  // digits in ASCII, letters small
+  std::uint16_t classes;
+};
+
+constexpr char kNoBreakSpace = '\x01';
+
+constexpr Symbol symbol_of_ascii(char c) {
+  if (c >= '0' && c <= '9') return {c, kDigit};
+  if (c == 'x' || c == 'X') return {'x', kX};
+  if (c >= 'a' && c <= 'z') return {c, kLetter};
+  if (c >= 'A' && c <= 'Z') return {static_cast<char>(c - 'A' + 'a'), kLetter};
+  if (c == '+') return {c, kPlus};
+  if (std::string_view("- ()[].*").find(c) != std::string_view::npos) return {c, kPunctuation};
+  if (c == '/') return {c, kPunctuation | kSlash};
+  if (c == '\\') return {c, kForeign | kSlash};
+  if (std::string_view("#~,;=:\t").find(c) != std::string_view::npos) return {c, kLabel};
+  const bool control = (c < ' ' && c != '\n' && c != '\f' && c != '\r') || c == '\x7F';
+  return {c, control ? kUnreadable : kForeign};
+}
+
+constexpr auto kAscii = [] {
+  std::array<Symbol, 128> symbols{};
+  for (std::size_t c = 0; c < symbols.size(); ++c)
+    symbols[c] = symbol_of_ascii(static_cast<char>(c));
+  return symbols;
+}();
+
+/// The classes of all bytes, for texts that have ASCII digits and punctuation only.
+constexpr auto kPlain = [] {
+  std::array<std::uint16_t, 256> classes{};
+  classes.fill(kUnreadable);
+  for (std::size_t c = 0; c < kAscii.size(); ++c) classes[c] = kAscii[c].classes;
+  return classes;
+}();
+
+constexpr bool between(char32_t code_point, char32_t first, char32_t last) {
+  return code_point >= first && code_point <= last;
+}
+
+/// Arabic, Persian, Devanagari, Bengali and full-width digits. Other scripts are for the library.
+constexpr std::array<char32_t, 5> kZeros = {0x660, 0x6F0, 0x966, 0x9E6, 0xFF10};
+
+/// PhoneNumberUtil::kValidPunctuation beyond ASCII, without U+30FC (a letter) and U+FF0E (a label).
+bool is_punctuation(char32_t code_point) {
+  constexpr std::array<char32_t, 12> kSingle = {0xAD,   0x200B, 0x2053, 0x2060, 0x2212, 0x223C,
+                                                0x3000, 0xFF08, 0xFF09, 0xFF0D, 0xFF3B, 0xFF3D};
+  return between(code_point, 0x2010, 0x2015) || code_point == 0xFF0F ||
+         std::find(kSingle.begin(), kSingle.end(), code_point) != kSingle.end();
+}
+
+/// Ranges that hold no digit and no character that the library refuses altogether: the scripts of
+/// Europe and the Near East, those of East Asia, pictures.
+bool is_word(char32_t code_point) {
+  return between(code_point, 0xA1, 0x5FF) || between(code_point, 0x2070, 0x9FFF) ||
+         between(code_point, 0x1F300, 0x1FAFF);
+}
+
+/// Spaces, joiners and marks of direction: neither letters nor digits.
+bool is_format(char32_t code_point) {
+  return between(code_point, 0x2000, 0x206F) || code_point == 0xFEFF;
+}
+
+Symbol symbol_of(char32_t code_point) {
+  if (code_point < kAscii.size()) return kAscii[code_point];
+  for (const char32_t zero : kZeros)
+    if (between(code_point, zero, zero + 9))
+      return {static_cast<char>('0' + (code_point - zero)), kDigit | kOtherScript};
+  if (code_point == 0xFF0B) return {'+', kPlus};
+  if (code_point == 0xA0) return {kNoBreakSpace, kPunctuation};
+  if (is_punctuation(code_point)) return {'(', kPunctuation};
+  if (is_format(code_point)) return {'!', kForeign};
+  return {'!', static_cast<std::uint16_t>(is_word(code_point) ? kWord : kUnreadable)};
+}
+
+/// A text's symbols from its first digit or plus, the plus itself left out, to the last character
+/// that a number can end with (a letter, a digit or '#').
+struct Body {
+  bool plus = false;
+  std::uint16_t classes = 0;
+  std::size_t size = 0;
+  std::array<char, kLongestInput> symbols;  // NOLINT(*-member-init): filled up to `size`
+
+  std::string_view view() const { return {symbols.data(), size}; }
+};
+
+/// Takes the next symbol of `text`; what is not UTF-8 is kUnreadable.
+Symbol take_symbol(std::string_view &text) {
+  if (text.empty()) return {'\0', kEnd};
+  const char32_t code_point = take_code_point(text);
+  return code_point == kInvalid ? Symbol{'\0', kUnreadable} : symbol_of(code_point);
+}
+
+/// Takes what stands before the number, and the first symbol of the number. A semicolon stops it:
+/// a phone-context may begin there.
+Symbol skip_to_start(std::string_view &text) {
+  Symbol symbol = take_symbol(text);
+  while ((symbol.classes & (kDigit | kPlus | kUnreadable | kEnd)) == 0 && symbol.folded != ';')
+    symbol = take_symbol(text);
+  return symbol;
+}
+
+/// kDialled when `body` holds what may be a number.
+Reading fold(std::string_view text, Body &body) {
+  Symbol symbol = skip_to_start(text);
+  if ((symbol.classes & kEnd) != 0) return Reading::kNotANumber;
+  if ((symbol.classes & (kDigit | kPlus)) == 0) return Reading::kNotUnderstood;
+  for (; (symbol.classes & kPlus) != 0; symbol = take_symbol(text)) body.plus = true;
+
+  std::uint16_t classes = 0;
+  for (std::size_t count = 0; (symbol.classes & kEnd) == 0; symbol = take_symbol(text)) {
+    if ((symbol.classes & (kUnreadable | kWord)) != 0) return Reading::kNotUnderstood;
+    classes |= symbol.classes;
+    body.symbols[count++] = symbol.folded;
+    if ((symbol.classes & (kDigit | kLetter | kX)) == 0 && symbol.folded != '#') continue;
+    body.size = count;
+    body.classes = classes;
+  }
+  return Reading::kDialled;
+}
+
+bool is_digit(char symbol) { return symbol >= '0' && symbol <= '9'; }
+bool is_letter(char symbol) { return symbol >= 'a' && symbol <= 'z'; }
+
+std::size_t count_digits(std::string_view symbols) {
+  return static_cast<std::size_t>(std::count_if(symbols.begin(), symbols.end(), is_digit));
+}
+
+bool take(std::string_view &text, std::string_view token) {
+  if (!text.starts_with(token)) return false;
+  text.remove_prefix(token.size());
+  return true;
+}
+
+void skip(std::string_view &text, std::string_view any_of) {
+  text.remove_prefix(std::min(text.find_first_not_of(any_of), text.size()));
+}
+
+/// kPossibleCharsAfterExtLabel.
+bool ends_label(std::string_view label) {
+  if (!label.empty() && (label[0] == ':' || label[0] == '.')) label.remove_prefix(1);
+  skip(label, " \x01\t,-");
+  return label.empty();
+}
+
+/// The explicit labels: e?xt(ensio)?n? and anexo.
+bool is_explicit_label(std::string_view label) {
+  if (take(label, "anexo")) return ends_label(label);
+  take(label, "e");
+  if (!take(label, "xt")) return false;
+  take(label, "ensio");
+  take(label, "n");
+  return ends_label(label);
+}
+
+bool is_ambiguous_label(std::string_view label) {
+  const bool taken = take(label, "x") || take(label, "#") || take(label, "~") || take(label, "int");
+  return taken && ends_label(label);
+}
+
+bool is_dialling_label(std::string_view label) {
+  return (take(label, ",,") || take(label, ";")) && ends_label(label);
+}
+
+bool is_commas(std::string_view label) {
+  if (!label.starts_with(',')) return false;
+  skip(label, ",");
+  return ends_label(label);
+}
+
+/// True when all of `label` announces an extension of so many digits, which a '#' may follow:
+/// CreateExtnPattern().
+bool is_label(std::string_view label, std::size_t digits, bool hash) {
+  std::string_view separated = label;
+  skip(separated, " \x01\t,");
+  std::string_view spaced = label;
+  skip(spaced, " \x01\t");
+  const bool american = hash && label.find_first_not_of("- ") == std::string_view::npos;
+  return (digits <= 20 && (is_explicit_label(separated) || (label == ";ext=" && !hash))) ||
+         (digits <= 15 && is_dialling_label(spaced)) ||
+         (digits <= 9 && (is_ambiguous_label(separated) || is_commas(spaced))) ||
+         (digits <= 6 && american);
+}
+
+/// Where the label of the extension that ends `symbols` begins; their size when there is none.
+std::size_t find_extension(std::string_view symbols) {
+  constexpr std::string_view kDigits = "0123456789";
+  const bool hash = symbols.ends_with('#');
+  const std::string_view body = symbols.substr(0, symbols.size() - (hash ? 1 : 0));
+  const std::size_t last = body.find_last_not_of(kDigits);
+  if (last == std::string_view::npos || last + 1 == body.size()) return symbols.size();
+  const std::size_t before = body.find_last_of(kDigits, last);
+  if (before == std::string_view::npos) return symbols.size();
+  for (std::size_t at = before + 1; at <= last; ++at)
+    if (is_label(body.substr(at, last + 1 - at), body.size() - last - 1, hash)) return at;
+  return symbols.size();
+}
+
+/// Takes over the digits of `symbols`; with three letters or more, letters count as on a
+/// telephone's keys.
+void copy_digits(std::string_view symbols, Input &input) {
+  constexpr std::string_view kKeys = "22233344455566677778889999";
+  const bool letters_dial = std::count_if(symbols.begin(), symbols.end(), is_letter) >= 3;
+  std::size_t count = 0;
+  for (const char symbol : symbols) {
+    if (is_digit(symbol))
+      input.buffer[count++] = symbol;
+    else if (letters_dial && is_letter(symbol))
+      input.buffer[count++] = kKeys[static_cast<std::size_t>(symbol - 'a')];
+  }
+  input.digits = {input.buffer.data(), count};
+}
+
+void copy_extension(std::string_view labelled, Input &input) {
+  std::string_view digits = labelled.substr(labelled.find_first_of("0123456789"));
+  if (digits.ends_with('#')) digits.remove_suffix(1);
+  char *const to = input.buffer.data() + input.digits.size();
+  input.extension = {to, digits.copy(to, digits.size())};
+}
+
+/// A body with letters or signs that an extension's label may hold. Elsewhere those signs make it
+/// no number, except the tilde, which is punctuation as well.
+Reading read_labelled(const Body &body, Input &input) {
+  const std::string_view symbols = body.view();
+  const std::size_t extension = find_extension(symbols);
+  const std::string_view number = symbols.substr(0, extension);
+  if (number.find('~') != std::string_view::npos) return Reading::kNotUnderstood;
+  if (number.find_first_of("#,;=:\t") != std::string_view::npos) return Reading::kNotANumber;
+
+  const std::size_t first_letter = number.find_first_of("abcdefghijklmnopqrstuvwyz");  // no x
+  if (count_digits(number.substr(0, first_letter)) < 3) return Reading::kNotUnderstood;
+  const bool letters = std::any_of(number.begin(), number.end(), is_letter);
+  if (letters && (extension < symbols.size() || (body.classes & kOtherScript) != 0))
+    return Reading::kNotUnderstood;
+
+  copy_digits(number, input);
+  if (extension < symbols.size()) copy_extension(symbols.substr(extension), input);
+  return Reading::kDialled;
+}
+
+/// True when the text is made of digits (three or more), ASCII punctuation, and a plus before them.
+/// Without a branch for each character: where the separators are is not predictable.
+bool read_plain(std::string_view text, Input &input) {
+  while (text.starts_with('(') || text.starts_with(' ')) text.remove_prefix(1);
+  input.plus = text.starts_with('+');
+  if (input.plus) text.remove_prefix(1);
+  std::uint32_t classes = 0;
+  std::size_t count = 0;
+  for (const char c : text) {
+    const std::uint16_t found = kPlain[static_cast<unsigned char>(c)];
+    classes |= found;
+    input.buffer[count] = c;
+    count += found & kDigit;
+  }
+  input.digits = {input.buffer.data(), count};
+  return count >= 3 && (classes & ~std::uint32_t{kDigit | kPunctuation | kSlash}) == 0;
+}
+
+/// "tel:201555-0123;phone-context=+1": the context goes before the number. Other contexts and
+/// parameters, which versions of the library treat differently, are not understood.
+Reading read_context(std::string_view number, std::string_view context, Input &input) {
+  take(number, "tel:");
+  const std::size_t code = context.size();
+  if (code < 2 || context[0] != '+' || code + number.size() > kLongestInput ||
+      context.find_first_not_of("0123456789", 1) != std::string_view::npos ||
+      number.find_first_not_of("0123456789-.() ") != std::string_view::npos)
+    return Reading::kNotUnderstood;
+  std::array<char, kLongestInput> joined;  // NOLINT(*-member-init): filled as far as it is read
+  context.copy(joined.data(), code);
+  number.copy(joined.data() + code, number.size());
+  const bool plain = read_plain({joined.data(), code + number.size()}, input);
+  return plain ? Reading::kDialled : Reading::kNotUnderstood;
+}
+
+Reading read_any(std::string_view text, Input &input) {
+  constexpr std::string_view kContext = ";phone-context=";
+  const std::size_t context = text.find(kContext);
+  if (context != std::string_view::npos)
+    return read_context(text.substr(0, context), text.substr(context + kContext.size()), input);
+
+  Body body;
+  const Reading folded = fold(text, body);
+  if (folded != Reading::kDialled) return folded;
+  input.plus = body.plus;
+  const std::string_view symbols = body.view();
+  const bool second_number = (body.classes & kX) != 0 && (body.classes & kSlash) != 0;
+  if (second_number || symbols.find(";p") != std::string_view::npos ||
+      symbols.find(";i") != std::string_view::npos)
+    return Reading::kNotUnderstood;
+  if ((body.classes & (kForeign | kPlus)) != 0) return Reading::kNotANumber;
+  if ((body.classes & (kX | kLetter | kLabel)) != 0) return read_labelled(body, input);
+
+  copy_digits(symbols, input);
+  const bool two_digits = input.digits.size() == 2 && symbols.size() == 2 && !body.plus;
+  return input.digits.size() >= 3 || two_digits ? Reading::kDialled : Reading::kNotANumber;
+}
+
+/// True when the eight bytes at `text` are ASCII digits.
+bool are_digits(const char *text) {
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, text, sizeof(bytes));
+  bytes ^= 0x3030303030303030;  // digits become 0 to 9
+  return ((bytes | (bytes + 0x0606060606060606)) & 0xF0F0F0F0F0F0F0F0) == 0;
+}
+
+/// True when the text is 8 to 16 digits, perhaps with a plus before them: E.164, or a number
+/// without any punctuation.
+bool read_bare(std::string_view text, Input &input) {
+  input.plus = text.starts_with('+');
+  if (input.plus) text.remove_prefix(1);
+  input.digits = text;
+  return text.size() >= 8 && text.size() <= 16 && are_digits(text.data()) &&
+         are_digits(text.data() + text.size() - 8);
+}
+
+}  // namespace
+
+Reading read_input(std::string_view text, Input &input) {
+  if (text.size() > kLongestInput) return Reading::kNotUnderstood;
+  return read_bare(text, input) || read_plain(text, input) ? Reading::kDialled
+                                                           : read_any(text, input);
+}
+
+}  // namespace customer_identity::phone

@@ -1,0 +1,172 @@
+// Asks libphonenumber about a text and copies its answers into plain values.
+// Texts that could hurt it are refused before it sees them.
+#include "library.hpp"
+
+#include <phonenumbers/logger.h>
+#include <phonenumbers/phonenumber.pb.h>
+#include <phonenumbers/phonenumberutil.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "phone/text.hpp"
+
+namespace customer_identity::phone {
+namespace {
+
+using i18n::phonenumbers::NullLogger;
+using i18n::phonenumbers::PhoneNumber;
+using i18n::phonenumbers::PhoneNumberUtil;
+
+/// True when `text` names its country itself: by a plus before the first digit, or by RFC 3966's
+/// phone-context.
+bool names_country(const std::string &text) {
+  if (text.find(";phone-context=+") != std::string::npos) return true;
+  const std::size_t plus = std::min(text.find('+'), text.find("\uFF0B"));
+  if (plus == std::string::npos) return false;
+  std::string before = text.substr(0, plus);
+  library().NormalizeDigitsOnly(&before);
+  return before.empty();
+}
+
+/// `region` as the library wants it; its own name for "none" when it is not one that it knows.
+std::string known_region(std::string_view region) {
+  return is_region(region) ? std::string(region) : "ZZ";
+}
+
+Reason reason_of(PhoneNumberUtil::ErrorType error, const std::string &text,
+                 const std::string &region) {
+  switch (error) {
+    case PhoneNumberUtil::INVALID_COUNTRY_CODE_ERROR:
+      return region == "ZZ" && !names_country(text) ? Reason::kNoRegion
+                                                    : Reason::kUnknownCountryCode;
+    case PhoneNumberUtil::TOO_SHORT_AFTER_IDD:
+    case PhoneNumberUtil::TOO_SHORT_NSN:
+      return Reason::kTooShort;
+    case PhoneNumberUtil::TOO_LONG_NSN:
+      return Reason::kTooLong;
+    default:
+      return Reason::kNotANumber;
+  }
+}
+
+/// Why a number that is not acceptable is not.
+Reason reason_of(PhoneNumberUtil::ValidationResult result) {
+  switch (result) {
+    case PhoneNumberUtil::IS_POSSIBLE:
+      return Reason::kNotInUse;
+    case PhoneNumberUtil::IS_POSSIBLE_LOCAL_ONLY:
+    case PhoneNumberUtil::TOO_SHORT:
+      return Reason::kTooShort;
+    case PhoneNumberUtil::INVALID_COUNTRY_CODE:
+      return Reason::kUnknownCountryCode;
+    case PhoneNumberUtil::TOO_LONG:
+      return Reason::kTooLong;
+    case PhoneNumberUtil::INVALID_LENGTH:
+      return Reason::kInvalidLength;
+  }
+  return Reason::kInvalidLength;
+}
+
+/// False, and `to` is empty, when `from` does not fit: a cut number would be another number.
+template <std::size_t Size>
+bool copy(const std::string &from, char (&to)[Size]) {
+  to[0] = '\0';
+  if (from.size() >= Size) return false;
+  std::memcpy(to, from.c_str(), from.size() + 1);
+  return true;
+}
+
+Details describe(const PhoneNumber &number, Acceptance acceptance) {
+  const PhoneNumberUtil &util = library();
+  Details details{};
+  std::string e164;
+  std::string national_number;  // must be empty: the library appends to it
+  std::string region;
+
+  util.Format(number, PhoneNumberUtil::E164, &e164);
+  util.GetNationalSignificantNumber(number, &national_number);
+  util.GetRegionCodeForNumber(number, &region);
+  if (region == "ZZ") region.clear();
+  copy(e164, details.e164);
+  copy(national_number, details.national_number);
+  copy(number.extension(), details.extension);
+  copy(region, details.region);
+  details.country_code = number.country_code();
+  details.type = static_cast<Type>(util.GetNumberType(number));
+  details.is_possible = util.IsPossibleNumber(number);
+  details.is_valid = util.IsValidNumber(number);
+
+  const bool acceptable = acceptance == Acceptance::kValid ? details.is_valid : details.is_possible;
+  if (e164.size() > kMaxE164)
+    details.reason = Reason::kTooLong;
+  else if (!acceptable)
+    details.reason = reason_of(util.IsPossibleNumberWithReason(number));
+  return details;
+}
+
+/// parse(), leaving the library's own form in `number` when the text could be parsed.
+Details read(std::string_view text, std::string_view region, Acceptance acceptance,
+             PhoneNumber &number) {
+  const Reason refused = refusal(text);
+  if (refused != Reason::kOk) return unread(refused);
+
+  const std::string input(text);
+  const std::string from = known_region(region);
+  const PhoneNumberUtil::ErrorType error = library().Parse(input, from, &number);
+  if (error != PhoneNumberUtil::NO_PARSING_ERROR) return unread(reason_of(error, input, from));
+
+  // The library keeps an extension as it was typed, in any script's digits.
+  if (number.has_extension()) library().NormalizeDigitsOnly(number.mutable_extension());
+  return describe(number, acceptance);
+}
+
+PhoneNumberUtil::PhoneNumberFormat library_style(Style style) {
+  switch (style) {
+    case Style::kE164:
+      return PhoneNumberUtil::E164;
+    case Style::kInternational:
+      return PhoneNumberUtil::INTERNATIONAL;
+    case Style::kNational:
+      return PhoneNumberUtil::NATIONAL;
+    case Style::kRfc3966:
+      return PhoneNumberUtil::RFC3966;
+  }
+  return PhoneNumberUtil::INTERNATIONAL;
+}
+
+}  // namespace
+
+static_assert(static_cast<int>(Type::kFixedLine) == PhoneNumberUtil::FIXED_LINE &&
+              static_cast<int>(Type::kTollFree) == PhoneNumberUtil::TOLL_FREE &&
+              static_cast<int>(Type::kVoip) == PhoneNumberUtil::VOIP &&
+              static_cast<int>(Type::kUan) == PhoneNumberUtil::UAN &&
+              static_cast<int>(Type::kUnknown) == PhoneNumberUtil::UNKNOWN);
+
+const PhoneNumberUtil &library() {
+  static const PhoneNumberUtil *const instance = [] {
+    PhoneNumberUtil *util = PhoneNumberUtil::GetInstance();
+    util->SetLogger(new NullLogger);  // NOLINT: the library owns it
+    return util;
+  }();
+  return *instance;
+}
+
+Details parse_by_library(std::string_view text, std::string_view region, Acceptance acceptance) {
+  PhoneNumber number;
+  return read(text, region, acceptance, number);
+}
+
+bool format(std::string_view text, std::string_view region, Acceptance acceptance, Style style,
+            Formatted &formatted) {
+  formatted.text[0] = '\0';
+  PhoneNumber number;
+  if (read(text, region, acceptance, number).reason != Reason::kOk) return false;
+
+  std::string written;
+  library().Format(number, library_style(style), &written);
+  return copy(written, formatted.text);
+}
+
+}  // namespace customer_identity::phone

@@ -1,0 +1,139 @@
+// Each function is one step of PhoneNumberUtil and is named in its comment. The library is asked
+// wherever a step meets something that tables cannot answer.
+#include "number_rules.hpp"
+
+#include <algorithm>
+
+namespace customer_identity::phone {
+namespace {
+
+constexpr std::size_t kShortestNational = 2;
+constexpr std::size_t kLongestNational = 17;
+constexpr std::size_t kMostDialled = 36;  // more digits are nobody's number
+
+bool append(std::string_view from, Digits &to, std::size_t &size) {
+  if (size + from.size() > to.size()) return false;
+  std::copy(from.begin(), from.end(), to.begin() + static_cast<std::ptrdiff_t>(size));
+  size += from.size();
+  return true;
+}
+
+/// `digits` with its prefix, matched by `match`, replaced as the plan's transform rule says. False
+/// when that does not fit.
+bool transform(const NumberingPlan &plan, const PrefixMatcher::Match &match,
+               std::string_view digits, Digits &buffer, std::string_view &transformed) {
+  std::size_t size = 0;
+  for (const RulePart &part : plan.transform_rule()) {
+    const std::string_view piece =
+        part.group == 0 ? std::string_view(&part.digit, 1) : match.group(digits, part.group);
+    if (!append(piece, buffer, size)) return false;
+  }
+  if (!append(digits.substr(static_cast<std::size_t>(match.length)), buffer, size)) return false;
+  transformed = std::string_view(buffer.data(), size);
+  return true;
+}
+
+/// MaybeStripNationalPrefixAndCarrierCode(): the rule applies when the prefix's last group (the
+/// second, after a carrier code) has matched something. A number that was right is not made wrong.
+/// False when the library has to do it.
+bool strip_national_prefix(const NumberingPlan &plan, std::string_view &digits, Digits &buffer) {
+  const PrefixMatcher &prefix = plan.national_prefix();
+  if (digits.empty() || !plan.has_national_prefix() || !prefix.may_begin_with(digits[0]))
+    return true;
+  const PrefixMatcher::Match match = prefix.match(digits);
+  if (match.length < 0) return true;
+
+  std::string_view stripped = digits.substr(static_cast<std::size_t>(match.length));
+  const bool captured = prefix.groups() > 0 && !match.group(digits, prefix.groups()).empty();
+  if (captured && !plan.transform_rule().empty() &&
+      !transform(plan, match, digits, buffer, stripped))
+    return false;
+  if (!plan.matches_general(digits) || plan.matches_general(stripped)) digits = stripped;
+  return true;
+}
+
+/// ExtractCountryCode(). False when no calling code begins the number.
+bool take_calling_code(const NumberingPlans &plans, Number &number) {
+  number.code = plans.leading(number.national);
+  if (number.code == nullptr) return false;
+  number.national.remove_prefix(number.code->size);
+  return true;
+}
+
+/// ParsePrefixAsIdd(): takes the prefix for calls abroad off; none if a zero follows it.
+bool take_international_prefix(const NumberingPlan &home, std::string_view &digits) {
+  const PrefixMatcher &prefix = home.international_prefix();
+  if (!prefix.may_begin_with(digits[0])) return false;
+  const int length = prefix.match(digits).length;
+  if (length < 0) return false;
+  const std::string_view rest = digits.substr(static_cast<std::size_t>(length));
+  if (rest.starts_with('0')) return false;
+  digits = rest;
+  return true;
+}
+
+/// MaybeExtractCountryCode() for digits without a plus: a calling code is there after the prefix
+/// for calls abroad, or is the region's own and the number makes more sense without it. Leaves
+/// `number.code` null when there is none.
+Outcome extract_dialled_at(const NumberingPlans &plans, NumberingPlan &home, Number &number) {
+  if (!home.ready()) return Outcome::kNotUnderstood;
+  if (take_international_prefix(home, number.national)) {
+    if (number.national.size() <= kShortestNational) return Outcome::kTooShort;
+    return take_calling_code(plans, number) ? Outcome::kNumber : Outcome::kUnknownCountryCode;
+  }
+  const std::string_view code = home.calling_code().view();
+  if (number.national[0] != code[0] || !number.national.starts_with(code)) return Outcome::kNumber;
+
+  std::string_view rest = number.national.substr(code.size());
+  if (!strip_national_prefix(home, rest, number.stripped_home)) return Outcome::kNotUnderstood;
+  const bool better = !home.matches_general(number.national) && home.matches_general(rest);
+  if (better || home.length_of(number.national.size()) == Length::kTooLong) {
+    number.national = rest;
+    number.code = &home.calling_code();
+  }
+  return Outcome::kNumber;
+}
+
+/// The calling code of the number, or null when it was dialled nationally. A plus that no calling
+/// code follows is tried again as if it was not there.
+Outcome extract_calling_code(const NumberingPlans &plans, bool plus, NumberingPlan *home,
+                             Number &number) {
+  if (!plus && home == nullptr) return Outcome::kUnknownCountryCode;
+  if (!plus) return extract_dialled_at(plans, *home, number);
+  if (number.national.size() <= kShortestNational) return Outcome::kTooShort;
+  if (take_calling_code(plans, number)) return Outcome::kNumber;
+  if (home == nullptr) return Outcome::kUnknownCountryCode;
+  const Outcome outcome = extract_dialled_at(plans, *home, number);
+  if (outcome == Outcome::kNotUnderstood || number.code != nullptr) return outcome;
+  return Outcome::kUnknownCountryCode;
+}
+
+/// What is left may be a short number: a prefix is stripped only when the rest is long enough.
+bool strip_if_long_enough(const NumberingPlan &plan, Number &number) {
+  std::string_view stripped = number.national;
+  if (!strip_national_prefix(plan, stripped, number.stripped)) return false;
+  const Length length = plan.length_of(stripped.size());
+  if (length == Length::kPossible || length == Length::kTooLong) number.national = stripped;
+  return true;
+}
+
+}  // namespace
+
+Outcome apply_rules(const NumberingPlans &plans, const Input &input, NumberingPlan *home,
+                    Number &number) {
+  if (input.digits.size() > kMostDialled) return Outcome::kNotUnderstood;
+  number.code = nullptr;
+  number.national = input.digits;
+  const Outcome extracted = extract_calling_code(plans, input.plus, home, number);
+  if (extracted != Outcome::kNumber) return extracted;
+
+  NumberingPlan &plan = number.code == nullptr ? *home : *number.code->main;
+  if (!plan.ready()) return Outcome::kNotUnderstood;
+  if (number.code == nullptr) number.code = &home->calling_code();
+  if (number.national.size() < kShortestNational) return Outcome::kTooShort;
+  if (!strip_if_long_enough(plan, number)) return Outcome::kNotUnderstood;
+  if (number.national.size() < kShortestNational) return Outcome::kTooShort;
+  return number.national.size() > kLongestNational ? Outcome::kTooLong : Outcome::kNumber;
+}
+
+}  // namespace customer_identity::phone

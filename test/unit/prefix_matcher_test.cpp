@@ -1,0 +1,68 @@
+// Prefixes are matched as by the library's regular expressions: leftmost alternative first, with
+// groups.
+#include "phone/prefix_matcher.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace {
+
+using namespace customer_identity::phone;
+
+PrefixMatcher compiled(const char *pattern) {
+  PrefixMatcher matcher;
+  EXPECT_TRUE(matcher.compile(parse_pattern(pattern).value())) << pattern;
+  return matcher;
+}
+
+int length(const char *pattern, const char *digits) {
+  return compiled(pattern).match(digits).length;
+}
+
+TEST(prefix_matcher, first_alternative_that_matches_wins) {
+  EXPECT_EQ(length("0|00", "001"), 1);
+  EXPECT_EQ(length("00|0", "001"), 2);
+  EXPECT_EQ(length("0?", "01"), 1);
+  EXPECT_EQ(length("0?", "1"), 0);
+  EXPECT_EQ(length("8(?:10)?", "8101"), 3);
+  EXPECT_EQ(length("1\\d{2,4}", "1234567"), 5);
+  EXPECT_EQ(length("011", "012"), -1);
+  EXPECT_EQ(length("011", "01"), -1);
+}
+
+TEST(prefix_matcher, end_is_the_end_of_the_number) {
+  EXPECT_EQ(length("0$|00", "001"), 2);
+  EXPECT_EQ(length("1(\\d{3})$", "1234"), 4);
+  EXPECT_EQ(length("1(\\d{3})$", "12345"), -1);
+}
+
+TEST(prefix_matcher, groups_keep_what_the_match_used) {
+  const std::string digits = "02115123";
+  const PrefixMatcher matcher = compiled("0?(?:(11|2(?:1|2))15)?");
+  const PrefixMatcher::Match match = matcher.match(digits);
+  EXPECT_EQ(match.length, 5);
+  EXPECT_EQ(match.group(digits, 1), "21");
+}
+
+TEST(prefix_matcher, a_group_of_a_way_given_up_is_empty) {
+  const std::string digits = "0119";
+  const PrefixMatcher::Match match = compiled("0(?:(11)2)?").match(digits);
+  EXPECT_EQ(match.length, 1);
+  EXPECT_EQ(match.group(digits, 1), "");
+}
+
+TEST(prefix_matcher, first_digits_are_known) {
+  const PrefixMatcher matcher = compiled("(?:0|9)1|3?");
+  for (char digit = '0'; digit <= '9'; ++digit)
+    EXPECT_EQ(matcher.may_begin_with(digit), std::string("039").find(digit) != std::string::npos);
+  EXPECT_TRUE(matcher.matches_nothing());
+  EXPECT_FALSE(compiled("00").matches_nothing());
+}
+
+TEST(prefix_matcher, three_groups_are_refused) {
+  PrefixMatcher matcher;
+  EXPECT_FALSE(matcher.compile(parse_pattern("(1)(2)(3)").value()));
+}
+
+}  // namespace
