@@ -30,7 +30,7 @@ want() {
       [ -z "$major" ] || wanted+=("postgresql-$major" "postgresql-server-dev-$major")
       ;;
     test)
-      wanted+=(cmake libgtest-dev libtap-parser-sourcehandler-pgtap-perl python3-psycopg2)
+      wanted+=(cmake clang libclang-rt-dev libgtest-dev libtap-parser-sourcehandler-pgtap-perl python3-psycopg2)
       [ -z "$major" ] || wanted+=("postgresql-$major-pgtap")
       command -v node >/dev/null || wanted+=(ca-certificates nodejs)
       command -v npm >/dev/null || wanted+=(npm)

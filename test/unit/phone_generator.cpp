@@ -170,8 +170,10 @@ TypedPhone PhoneGenerator::next() {
     }
     case 3:
       return {noise(), region};
-    case 4:
-      return {spelled((one_in(2) ? "+" : "") + random_digits(20)), region};
+    case 4: {
+      const std::string plus = one_in(2) ? "+" : "";
+      return {spelled(plus + random_digits(20)), region};
+    }
     default: {
       std::string text = spelled(dialled(any(examples_)));
       if (one_in(5)) text += extension();
@@ -192,7 +194,8 @@ std::string PhoneGenerator::misdialled(std::string digits) {
   for (std::size_t at = digits.size() / (1 + below(3)); at < digits.size(); ++at)
     digits[at] = static_cast<char>('0' + below(10));
   if (one_in(8)) digits.erase(below(digits.size()), 1);
-  if (one_in(8)) digits.insert(below(digits.size() + 1), random_digits(2));
+  const std::string more = random_digits(2);
+  if (one_in(8)) digits.insert(below(digits.size() + 1), more);
   return digits;
 }
 
@@ -236,7 +239,8 @@ std::string PhoneGenerator::spelled(const std::string &digits) {
 
 std::string PhoneGenerator::extension() {
   const std::string label = any(kLabels);
-  return label + random_digits(one_in(4) ? 22 : 5) + (one_in(6) ? "#" : "");
+  const std::string digits = random_digits(one_in(4) ? 22 : 5);
+  return label + digits + (one_in(6) ? "#" : "");
 }
 
 std::string PhoneGenerator::mutated(std::string text) {
