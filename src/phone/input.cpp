@@ -49,20 +49,22 @@ constexpr Symbol symbol_of_ascii(char c) {
   return {c, control ? kUnreadable : kForeign};
 }
 
-constexpr auto kAscii = [] {
+constexpr std::array<Symbol, 128> ascii_symbols() {
   std::array<Symbol, 128> symbols{};
   for (std::size_t c = 0; c < symbols.size(); ++c)
     symbols[c] = symbol_of_ascii(static_cast<char>(c));
   return symbols;
-}();
+}
+constexpr std::array<Symbol, 128> kAscii = ascii_symbols();
 
 /// The classes of all bytes, for texts that have ASCII digits and punctuation only.
-constexpr auto kPlain = [] {
+constexpr std::array<std::uint16_t, 256> plain_classes() {
   std::array<std::uint16_t, 256> classes{};
   classes.fill(kUnreadable);
   for (std::size_t c = 0; c < kAscii.size(); ++c) classes[c] = kAscii[c].classes;
   return classes;
-}();
+}
+constexpr std::array<std::uint16_t, 256> kPlain = plain_classes();
 
 constexpr bool between(char32_t code_point, char32_t first, char32_t last) {
   return code_point >= first && code_point <= last;

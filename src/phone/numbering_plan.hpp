@@ -128,10 +128,10 @@ class NumberingPlans {
 
   /// The calling code that three digits or more begin with, or null.
   const CallingCode *leading(std::string_view digits) const {
-    const auto digit = [digits](std::size_t at) {
-      return static_cast<std::size_t>(digits[at] - '0');
-    };
-    return by_digits_[digit(0) * 100 + digit(1) * 10 + digit(2)];
+    std::size_t at = 0;
+    for (const char digit : digits.substr(0, 3))
+      at = at * 10 + static_cast<std::size_t>(digit - '0');
+    return by_digits_[at];  // cppcheck-suppress CastIntegerToAddressAtReturn
   }
 
   /// Compiles every plan now.
