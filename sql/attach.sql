@@ -435,9 +435,10 @@ DECLARE
     arguments text;
     relation regclass;
 BEGIN
-    IF timing IS DISTINCT FROM 'statement' THEN
+    IF timing IS NULL OR timing NOT IN ('statement', 'commit') THEN
         RAISE EXCEPTION 'timing % is not supported', quote_nullable(timing)
-            USING ERRCODE = 'feature_not_supported', HINT = 'Totals are kept at the end of each statement: timing => ''statement''.';
+            USING ERRCODE = 'feature_not_supported',
+                HINT = 'Totals are written at the end of each statement, timing => ''statement'', or of the transaction, timing => ''commit''.';
     END IF;
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'attach_orders needs a READ COMMITTED transaction'
@@ -519,9 +520,10 @@ BEGIN
         'CREATE OR REPLACE TRIGGER customer_identity_attach BEFORE INSERT OR UPDATE ON %s'
         ' FOR EACH ROW EXECUTE FUNCTION customer_identity.attach_order(%s)', orders, arguments);
     arguments := customer_identity.written_arguments(
-        '{customers,customer,amount,status,points_per_unit}'::text[]
+        '{customers,customer,amount,status,points_per_unit,timing}'::text[]
             || customer_identity.repeated('counted', counted_statuses),
-        ARRAY[name_of_customers, customer_column, amount_column, status_column, points_per_unit::text]
+        ARRAY[name_of_customers, customer_column, amount_column, status_column, points_per_unit::text,
+            NULLIF(timing, 'statement')]
             || COALESCE(counted_statuses, '{}'));
     FOR relation IN SELECT p.* FROM customer_identity.partitions_of(orders) AS p LOOP
         PERFORM customer_identity.create_totals_triggers(relation, arguments);

@@ -116,7 +116,7 @@ CREATE VIEW attachments AS
         END,
         argument_value(attach.arguments, 'payment'),
         argument_values(attach.arguments, 'cod'),
-        'statement'
+        COALESCE(argument_value(totals.arguments, 'timing'), 'statement')
     FROM attached_triggers AS attach
     LEFT JOIN LATERAL (
         SELECT t.arguments

@@ -70,6 +70,15 @@ $$;
 COMMENT ON FUNCTION totals_query(regclass, text[]) IS
     'The query that sums a table of orders per customer';
 
+-- Everybody may call it: all it can write is what statements of this very transaction have left to be
+-- written, as the role they were to be written as. The same happens at commit anyway.
+CREATE FUNCTION flush_totals(customers regclass DEFAULT NULL)
+    RETURNS bigint
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'flush_totals';
+COMMENT ON FUNCTION flush_totals(regclass) IS
+    'Writes the totals that this transaction has postponed to its commit, of one book or (NULL) of all, and returns of how many customers';
+
 -- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
 CREATE FUNCTION totals_differences(customers regclass)
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
@@ -120,15 +129,17 @@ COMMENT ON FUNCTION totals_differences(regclass) IS
 
 CREATE FUNCTION verify_totals(customers regclass DEFAULT NULL)
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
-    LANGUAGE sql STABLE
+    LANGUAGE sql VOLATILE
 BEGIN ATOMIC
+    SELECT flush_totals(customers);
     SELECT * FROM totals_differences(book(customers));
 END;
 COMMENT ON FUNCTION verify_totals(regclass) IS
     'Every total that differs from what the attached orders and loyalty_entries come to, in one snapshot; no row means exact';
 
 -- A difference is the same for everybody who keeps exact totals meanwhile, so it is added, and
--- nobody has to wait but another rebuild.
+-- nobody has to wait but another rebuild. What this transaction has postponed is written before, not
+-- added twice.
 CREATE FUNCTION rebuild_book(customers regclass)
     RETURNS bigint
     LANGUAGE plpgsql VOLATILE
@@ -138,6 +149,7 @@ DECLARE
     wrong record;
     corrected bigint := 0;
 BEGIN
+    PERFORM customer_identity.flush_totals(customers);
     EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', customers);
     FOR wrong IN
         SELECT

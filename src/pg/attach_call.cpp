@@ -36,6 +36,7 @@ constexpr Parameter kOrdersParameters[] = {
     {"attach_order", "payment", "payment_column", false, false},
     {"attach_order", "cod", "cod_values", true, false},
     {"attach_order", "region", "region_column", false, false},
+    {"maintain_totals", "timing", "timing", false, false},
     {"attach_order", "customer", "customer_column", false, false},
     {"attach_order", "customers", "customers", false, false},
 };

@@ -8,6 +8,7 @@
 #include "pg/settings.hpp"
 #include "pg/trigger_setup.hpp"
 #include "totals/direct_write.hpp"
+#include "totals/pending_totals.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -22,5 +23,6 @@ void _PG_init(void) {
   customer_identity::watch_attached_tables();
   customer_identity::watch_lookups();
   customer_identity::watch_direct_writes();
+  customer_identity::watch_transactions();
   if (process_shared_preload_libraries_in_progress) customer_identity::prepare_phones();
 }

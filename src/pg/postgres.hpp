@@ -47,6 +47,8 @@ extern "C" {
 #include <nodes/parsenodes.h>
 #include <optimizer/optimizer.h>
 #include <parser/parse_func.h>
+#include <storage/buffile.h>
+#include <storage/lmgr.h>
 #include <storage/proc.h>
 #include <utils/acl.h>
 #include <utils/builtins.h>
@@ -58,10 +60,13 @@ extern "C" {
 #include <utils/lsyscache.h>
 #include <utils/memutils.h>
 #include <utils/numeric.h>
+#include <utils/portal.h>
 #include <utils/rel.h>
+#include <utils/resowner.h>
 #include <utils/rls.h>
 #include <utils/snapmgr.h>
 #include <utils/syscache.h>
+#include <utils/tuplesort.h>
 #include <utils/tuplestore.h>
 #include <utils/typcache.h>
 #include <utils/uuid.h>

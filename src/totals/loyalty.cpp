@@ -5,6 +5,7 @@
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
 #include "pg/postgres.hpp"
+#include "totals/pending_totals.hpp"
 
 namespace customer_identity {
 namespace {
@@ -140,6 +141,7 @@ void require_sight(const Entry &entry) {
 
 CUSTOMER_IDENTITY_FUNCTION(adjust_points) {
   const Entry entry = entry_of(fcinfo);
+  write_pending(entry.customers);
   SPI_connect();
   std::int64_t balance = lock_balance(entry);
   if (!was_entered(entry) && insert_entry(entry)) balance = change_balance(entry);
@@ -155,6 +157,7 @@ CUSTOMER_IDENTITY_FUNCTION(redeem_points) {
             errmsg("points to redeem must be more than zero"),
             errhint("customer_identity.adjust_points() corrects a balance."));
   entry.points = -wanted;
+  write_pending(entry.customers);
 
   SPI_connect();
   require_sight(entry);

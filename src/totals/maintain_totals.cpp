@@ -1,11 +1,13 @@
 // maintain_totals: reads a statement's transition tables, sums them per customer and writes each
-// customer once. TRUNCATE has no transition table, so there the table itself is read.
+// customer once, now or at commit. TRUNCATE has no transition table: there the table itself is
+// read.
 #include "pg/owner.hpp"
 #include "pg/postgres.hpp"
 #include "pg/trigger_setup.hpp"
 #include "totals/amount.hpp"
 #include "totals/deltas.hpp"
 #include "totals/order_value.hpp"
+#include "totals/pending_totals.hpp"
 #include "totals/write_totals.hpp"
 
 namespace customer_identity {
@@ -18,7 +20,8 @@ struct MaintainTotals : Setup {
   List *counted;  // statuses whose orders count
   Numeric points_per_unit;
   bool rate_fits;
-  Amount rate;  // points_per_unit, if it fits
+  Amount rate;     // points_per_unit, if it fits
+  bool at_commit;  // totals are written when the transaction commits
 };
 
 Numeric points_per_unit_of(const Arguments &arguments) {
@@ -27,6 +30,12 @@ Numeric points_per_unit_of(const Arguments &arguments) {
       DirectFunctionCall3(numeric_in, CStringGetDatum(value == nullptr ? "1" : value),
                           ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
   return DatumGetNumeric(number);
+}
+
+bool is_at_commit(Relation orders, const char *timing) {
+  if (timing == nullptr || strcmp(timing, "statement") == 0) return false;
+  if (strcmp(timing, "commit") == 0) return true;
+  setup_outdated(orders, "The timing is neither statement nor commit.");
 }
 
 void read_setup(MaintainTotals *setup, const TriggerData *call) {
@@ -39,6 +48,7 @@ void read_setup(MaintainTotals *setup, const TriggerData *call) {
   setup->counted = values_of(arguments, "counted");
   setup->points_per_unit = points_per_unit_of(arguments);
   setup->rate_fits = read_amount(NumericGetDatum(setup->points_per_unit), NUMERICOID, &setup->rate);
+  setup->at_commit = is_at_commit(orders, value_of(arguments, "timing"));
   if (!is_amount_type(setup->amount.type))
     setup_outdated(orders, "The column that holds the amount is not a number.");
 }
@@ -219,7 +229,8 @@ CUSTOMER_IDENTITY_FUNCTION(maintain_totals) {
       setup, new_deltas(),
       AllocSetContextCreate(CurrentMemoryContext, "customer_identity order", ALLOCSET_SMALL_SIZES)};
   sum_statement(summing, call);
-  write_totals(summing.deltas, setup.customers);
+  if (!setup.at_commit || !postpone(summing.deltas, setup.customers))
+    write_totals(summing.deltas, setup.customers);
   MemoryContextDelete(summing.row_memory);
   act_again_as(before);
   PG_RETURN_POINTER(nullptr);

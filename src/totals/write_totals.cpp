@@ -67,12 +67,13 @@ void explain_missing(const Deltas &changes, std::uint64_t written, Oid customers
 
 }  // namespace
 
-void write_totals(Deltas &deltas, Oid customers) {
+std::uint64_t write_totals(Deltas &deltas, Oid customers) {
   keep_changes(deltas);
-  if (deltas.count == 0) return;
+  if (deltas.count == 0) return 0;
   std::uint64_t written;
   if (!write_directly(deltas, customers, &written)) written = write_by_plan(deltas, customers);
   if (written < deltas.count) explain_missing(deltas, written, customers);
+  return written;
 }
 
 }  // namespace customer_identity

@@ -6,9 +6,9 @@
 
 namespace customer_identity {
 
-/// Adds the deltas to the customers' totals, rows locked in the order of their ids. The owner of
-/// the orders table has to be acting. Raises 42501 when a row is there but hidden from that role: a
-/// total never silently misses an order.
-void write_totals(Deltas &deltas, Oid customers);
+/// Adds the deltas to the customers' totals, rows locked in the order of their ids, and returns how
+/// many customers were written. The owner of the orders table has to be acting. Raises 42501 when a
+/// row is there but hidden from that role: a total never silently misses an order.
+std::uint64_t write_totals(Deltas &deltas, Oid customers);
 
 }  // namespace customer_identity

@@ -110,7 +110,8 @@ SELECT customer_identity.attach_orders(
     amount_column => 'Amount',
     status_column => 'state',
     counted_statuses => ARRAY['done'],
-    points_per_unit => 0.35);
+    points_per_unit => 0.35,
+    timing => 'commit');
 
 SELECT customer_identity.attach_orders(
     'kiosk_orders',

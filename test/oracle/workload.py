@@ -381,6 +381,10 @@ class Workload:
             "changed AS (UPDATE kiosk_orders SET cents = cents + 1 WHERE id % 11 = 3) "
             f"INSERT INTO kiosk_orders (id, phone, cents) VALUES ({first}, '{shop.phone(1)}', 250)")
 
+    def flush(self):
+        """What is pending of market_orders, which are counted at commit."""
+        self.session.run('SELECT customer_identity.flush_totals()')
+
     def truncate(self):
         self.session.run(f'TRUNCATE {self.random.choice(TRUNCATIONS)}')
 
@@ -427,7 +431,7 @@ STATEMENTS = {
     'sign_up': 12, 'change_user': 9, 'delete_user': 5,
     'insert_order': 14, 'insert_many': 7, 'insert_selected': 2, 'copy_orders': 6,
     'upsert_orders': 7, 'merge_orders': 7, 'update_orders': 14, 'shift_orders': 6, 'move_orders': 5,
-    'delete_orders': 7, 'write_twice_in_one_statement': 2, 'truncate': 1,
+    'delete_orders': 7, 'write_twice_in_one_statement': 2, 'truncate': 1, 'flush': 3,
     'delete_customer': 1, 'new_customer': 2, 'change_customer': 1, 'prove': 2, 'revoke': 1,
     'adjust_points': 4, 'redeem_points': 4,
 }

@@ -53,7 +53,8 @@ SELECT is_empty($$
   WHERE provolatile = 'v' AND a.grantee = 0
     AND proname <> ALL (ARRAY[
       'verify_totals', 'totals_differences',  -- read, but want a snapshot of their own
-      'backfill_progress'                     -- reads the clock
+      'backfill_progress',                    -- reads the clock
+      'flush_totals'                          -- writes what the caller's transaction has left to be written
     ])
 $$, 'nobody may execute what writes, until granted');
 SELECT set_has($$
@@ -71,7 +72,7 @@ SELECT set_has('SELECT proname::text FROM functions', $$SELECT unnest('{
   normalize_phone,parse_phone,format_phone,
   create_tables,attach_users,attach_orders,detach,backfill,check_setup,phone_problems,
   get_or_create_customer,find_customer,record_proof,revoke_proof,can_see_customer,
-  verify_totals,rebuild_totals,adjust_points,redeem_points,
+  flush_totals,verify_totals,rebuild_totals,adjust_points,redeem_points,
   link_user,attach_order,maintain_totals}'::text[])$$, 'the functions of the interface are there');
 SELECT is_empty($$
   SELECT signature FROM functions
@@ -84,7 +85,7 @@ SELECT is_empty($$
 $$, 'no argument is polymorphic');
 SELECT is_empty($$
   SELECT signature FROM functions
-  WHERE proname = ANY ('{get_or_create_customer,find_customer,record_proof,revoke_proof,can_see_customer,verify_totals,rebuild_totals,
+  WHERE proname = ANY ('{get_or_create_customer,find_customer,record_proof,revoke_proof,can_see_customer,flush_totals,verify_totals,rebuild_totals,
                          adjust_points,redeem_points,attach_users,attach_orders,check_setup}')
     AND (proargnames[pronargs] <> 'customers' OR pg_get_function_arg_default(oid, pronargs) IS DISTINCT FROM 'NULL::regclass')
 $$, 'the book comes last and may be left out');
