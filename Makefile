@@ -86,7 +86,7 @@ all install clean:
 	@exit 1
 endif
 
-.PHONY: FORCE help setup test test-phones-nightly demo lint format
+.PHONY: FORCE bench help setup test test-phones-nightly demo lint format
 
 help:
 	@echo 'make            build the extension'
@@ -96,6 +96,7 @@ help:
 	@echo 'make test       every test; needs nothing prepared'
 	@echo 'make test-NAME  one suite: $(sort $(shell test/run --list))'
 	@echo 'make test-phones-nightly  a million made-up phones and a long fuzz'
+	@echo 'make bench      measure, and write docs/performance.md (ROWS, ROUNDS, SECONDS, CLIENTS size it)'
 	@echo 'make lint       clang-tidy, cppcheck, formatting, include rule, exported symbols'
 	@echo 'make format     format the C++ sources'
 	@echo 'make clean      remove what was built'
@@ -124,6 +125,13 @@ test-phones-nightly: setup
 	@cmake -S . -B build/unit >/dev/null && cmake --build build/unit --parallel 2 >/dev/null
 	@PHONES_ROWS=1000000 PHONES_SEED=$$(date +%Y%m%d) build/unit/phone_test --gtest_filter='fast_path.*'
 	@FUZZ_SECONDS=1800 test/fuzz/run
+
+bench: setup
+	@$(MAKE) -s --no-print-directory install
+	@mkdir -p build/bench
+	@bench/phones/run | tee build/bench/phones.txt
+	@LINES=build/bench/totals.tsv bench/totals/run
+	@bench/report --phones build/bench/phones.txt build/bench/totals.tsv
 
 lint:
 	@scripts/setup.sh lint

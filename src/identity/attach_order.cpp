@@ -220,6 +220,22 @@ bool stays(const AttachOrder &setup, const TriggerData *call, HeapTuple order) {
          !placed_by_changed(setup, call);
 }
 
+// A user whose id was changed is the same user: ON UPDATE CASCADE brings the new id to the orders,
+// and nothing else.
+bool only_renames_user(const AttachOrder &setup, const TriggerData *call) {
+  const Relation orders = call->tg_relation;
+  if (TRIGGER_FIRED_BY_INSERT(call->tg_event) || !OidIsValid(setup.users)) return false;
+  if (differs(setup.phone, call->tg_trigtuple, call->tg_newtuple, orders)) return false;
+  const char *old_id = text_in(setup.user, call->tg_trigtuple, orders);
+  if (old_id == nullptr || !differs(setup.user, call->tg_trigtuple, call->tg_newtuple, orders))
+    return false;
+  SPI_connect();
+  const Datum values[] = {CStringGetTextDatum(old_id)};
+  const bool is_gone = run(user_plan(setup, Purpose::kUserCustomer, ""), values) == 0;
+  SPI_finish();
+  return is_gone;
+}
+
 // Nothing that matters here changed: most updates of an order.
 bool is_untouched(const AttachOrder &setup, const TriggerData *call) {
   if (TRIGGER_FIRED_BY_INSERT(call->tg_event)) return false;
@@ -238,10 +254,11 @@ CUSTOMER_IDENTITY_FUNCTION(attach_order) {
   HeapTuple order = is_insert ? call->tg_trigtuple : call->tg_newtuple;
   if (is_untouched(setup, call)) PG_RETURN_POINTER(order);
 
-  const bool keep = stays(setup, call, order);
+  bool keep = stays(setup, call, order);
   if (keep && !is_cash_on_delivery(setup, order, call->tg_relation)) PG_RETURN_POINTER(order);
 
   const Actor before = act_as(call->tg_relation->rd_rel->relowner);
+  keep = keep || only_renames_user(setup, call);
   const Attachment attachment = keep ? attachment_in(setup, order, call->tg_relation)
                                      : derived_attachment(setup, order, call->tg_relation);
   if (needs_proof(setup, call, order, attachment)) require_proof(setup, attachment);

