@@ -19,6 +19,8 @@ SQL = \
 	sql/totals.sql \
 	sql/attach.sql \
 	sql/backfill.sql \
+	sql/verification.sql \
+	sql/sms_messages.sql \
 	sql/setup.sql
 
 INSTALL_SCRIPT_SQL = $(EXTENSION)--$(EXTENSION_VERSION).sql
@@ -26,7 +28,7 @@ DATA = $(wildcard sql/updates/*.sql)
 DATA_built = $(INSTALL_SCRIPT_SQL)
 
 OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard $(addsuffix /*.cpp, \
-	src/pg src/identity src/totals src/phone))))
+	src/pg src/identity src/totals src/verification src/phone))))
 
 # CUSTOMER_IDENTITY_FAST_PATH=0 leaves the fast path out, for a libphonenumber that hides its symbols.
 CUSTOMER_IDENTITY_FAST_PATH ?= 1

@@ -35,6 +35,16 @@ const char *companion_name(Oid customers, const char *companion) {
 
 }  // namespace
 
+void require_schema(Oid customers) {
+  const Oid schema = get_rel_namespace(customers);
+#if PG_VERSION_NUM >= 160000
+  const AclResult allowed = object_aclcheck(NamespaceRelationId, schema, GetUserId(), ACL_USAGE);
+#else
+  const AclResult allowed = pg_namespace_aclcheck(schema, GetUserId(), ACL_USAGE);
+#endif
+  if (allowed != ACLCHECK_OK) aclcheck_error(allowed, OBJECT_SCHEMA, get_namespace_name(schema));
+}
+
 Oid book_argument(FunctionCallInfo fcinfo, int index) {
   const Oid customers = PG_ARGISNULL(index) ? RelnameGetRelid("customers") : PG_GETARG_OID(index);
   if (!OidIsValid(customers)) no_book("There is no table customers on the search path.");

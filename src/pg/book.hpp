@@ -9,6 +9,10 @@ namespace customer_identity {
 /// Raises CI003 when there is none.
 Oid book_argument(FunctionCallInfo fcinfo, int index);
 
+/// For functions that act as the owner of the book: who may not look into its schema may not ask
+/// about it. Raises 42501.
+void require_schema(Oid customers);
+
 /// Quoted and qualified names for our statements. Each raises CI003 when the table lacks a column
 /// that we need, or is not there.
 const char *customers_name(Oid customers);

@@ -146,11 +146,11 @@ IndexKey unique_index_of(Relation table, AttrNumber column, Oid type) {
   return key;
 }
 
-IndexScanDesc begin_scan(Relation table, Relation index, Snapshot snapshot) {
+IndexScanDesc begin_scan(Relation table, Relation index, Snapshot snapshot, int conditions) {
 #if PG_VERSION_NUM >= 180000
-  return index_beginscan(table, index, snapshot, nullptr, 1, 0);
+  return index_beginscan(table, index, snapshot, nullptr, conditions, 0);
 #else
-  return index_beginscan(table, index, snapshot, 1, 0);
+  return index_beginscan(table, index, snapshot, conditions, 0);
 #endif
 }
 

@@ -48,7 +48,8 @@ struct IndexKey {
 /// The unique index of `column` that has every row and can be asked for a value of `type`.
 IndexKey unique_index_of(Relation table, AttrNumber column, Oid type);
 
-IndexScanDesc begin_scan(Relation table, Relation index, Snapshot snapshot);
+/// A scan of an index with that many conditions, which index_rescan() takes.
+IndexScanDesc begin_scan(Relation table, Relation index, Snapshot snapshot, int conditions = 1);
 
 /// The only row with `sought` in the index's column. False: no visible one.
 bool scan_for(IndexScanDesc scan, const IndexKey &key, const Sought &sought, TupleTableSlot *row);

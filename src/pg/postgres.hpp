@@ -31,11 +31,16 @@ extern "C" {
 #include <catalog/pg_collation.h>
 #include <catalog/pg_index.h>
 #include <catalog/pg_inherits.h>
+#include <catalog/pg_namespace.h>
+#include <catalog/pg_proc.h>
 #include <catalog/pg_trigger.h>
 #include <catalog/pg_type.h>
 #include <commands/event_trigger.h>
 #include <commands/trigger.h>
+#include <common/cryptohash.h>
+#include <common/hmac.h>
 #include <common/int.h>
+#include <common/sha2.h>
 #include <executor/executor.h>
 #include <executor/spi.h>
 #include <executor/tuptable.h>
@@ -49,6 +54,7 @@ extern "C" {
 #include <parser/parse_func.h>
 #include <storage/buffile.h>
 #include <storage/lmgr.h>
+#include <storage/lock.h>
 #include <storage/proc.h>
 #include <utils/acl.h>
 #include <utils/builtins.h>
@@ -66,6 +72,7 @@ extern "C" {
 #include <utils/rls.h>
 #include <utils/snapmgr.h>
 #include <utils/syscache.h>
+#include <utils/timestamp.h>
 #include <utils/tuplesort.h>
 #include <utils/tuplestore.h>
 #include <utils/typcache.h>
@@ -88,4 +95,4 @@ extern "C" {
   PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
   PG_FUNCTION_INFO_V1(name);                \
   }                                         \
-  Datum name(PG_FUNCTION_ARGS)
+  Datum name([[maybe_unused]] PG_FUNCTION_ARGS)

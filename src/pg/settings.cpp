@@ -10,6 +10,10 @@ char *default_region_setting = nullptr;
 int fast_path_setting = static_cast<int>(phone::FastPath::kOn);
 int phone_validation_setting = static_cast<int>(phone::Acceptance::kValid);
 bool trust_claims_setting = false;
+char *sms_countries_setting = nullptr;
+char *sms_text_setting = nullptr;
+int sms_limit_settings[5];
+int verification_failures_setting;
 
 const config_enum_entry kFastPaths[] = {
     {"on", static_cast<int>(phone::FastPath::kOn), false},
@@ -24,6 +28,10 @@ const config_enum_entry kValidations[] = {
     {nullptr, 0, false},
 };
 
+char upper(char c) { return static_cast<char>(pg_ascii_toupper(static_cast<unsigned char>(c))); }
+
+bool is_letter(char c) { return upper(c) >= 'A' && upper(c) <= 'Z'; }
+
 // Upper-cases the region. Whether the library knows it is asked when it is used: loading a setting
 // must not load the phone metadata.
 bool check_default_region(char **value, void **, GucSource) {
@@ -31,12 +39,80 @@ bool check_default_region(char **value, void **, GucSource) {
   if (length == 0) return true;
   bool letters = length == 2;
   for (char *c = *value; letters && *c != '\0'; ++c) {
-    *c = static_cast<char>(pg_ascii_toupper(static_cast<unsigned char>(*c)));
-    letters = *c >= 'A' && *c <= 'Z';
+    letters = is_letter(*c);
+    *c = upper(*c);
   }
   if (letters) return true;
   GUC_check_errdetail("The region is an ISO 3166 code of two letters, such as GB, or empty.");
   return false;
+}
+
+// Codes of two letters, upper-cased, or a star, with commas between them.
+bool check_countries(char **value, void **, GucSource) {
+  if (**value == '\0') return true;
+  char *c = *value;
+  for (;;) {
+    c += strspn(c, " ");
+    const char *start = c;
+    if (*c == '*') {
+      ++c;
+    } else {
+      for (; is_letter(*c); ++c) *c = upper(*c);
+    }
+    const bool is_country = *start == '*' || c - start == 2;
+    c += strspn(c, " ");
+    if (!is_country || (*c != ',' && *c != '\0')) break;
+    if (*c++ == '\0') return true;
+  }
+  GUC_check_errdetail(
+      "The countries are ISO 3166 codes of two letters with commas between them, or * for all.");
+  return false;
+}
+
+bool check_sms_text(char **value, void **, GucSource) {
+  if (strstr(*value, "{code}") != nullptr) return true;
+  GUC_check_errdetail("The text says {code} where the code goes.");
+  return false;
+}
+
+struct Limit {
+  const char *name;
+  const char *description;
+  int boot;
+};
+
+// OWASP, "Authentication Cheat Sheet" and "Forgot Password Cheat Sheet": limits by account, by
+// address and overall. By prefix: SMS pumping writes to numbers that lie side by side.
+const Limit kSmsLimits[] = {
+    {"customer_identity.sms_limit_per_phone", "Most codes sent to a phone within an hour.", 5},
+    {"customer_identity.sms_limit_per_prefix",
+     "Most codes sent within an hour to phones that differ in their last four digits.", 30},
+    {"customer_identity.sms_limit_per_address",
+     "Most codes sent within an hour for a client address (IPv6: for its /64).", 10},
+    {"customer_identity.sms_limit_per_user", "Most codes sent for a user within an hour.", 10},
+    {"customer_identity.sms_limit_total", "Most codes sent within an hour.", 1000},
+};
+
+void define_sms() {
+  DefineCustomStringVariable(
+      "customer_identity.sms_countries", "Countries whose phones are sent codes.",
+      "ISO 3166 codes with commas between them, * for all. Empty: the country of "
+      "customer_identity.default_region.",
+      &sms_countries_setting, "", PGC_SUSET, 0, check_countries, nullptr, nullptr);
+  DefineCustomStringVariable("customer_identity.sms_text", "Text of the message with a code.",
+                             "{code} stands for the code, {minutes} for how long it is valid.",
+                             &sms_text_setting,
+                             "Your code is {code}. It is valid for {minutes} minutes.", PGC_USERSET,
+                             0, check_sms_text, nullptr, nullptr);
+  int *value = sms_limit_settings;
+  for (const Limit &limit : kSmsLimits)
+    DefineCustomIntVariable(limit.name, limit.description, "0: no limit.", value++, limit.boot, 0,
+                            INT_MAX, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable(
+      "customer_identity.verification_failures_per_phone",
+      "Most wrong codes answered for a phone within an hour, whatever the number of codes sent.",
+      "0: no limit but that of each code, which is five.", &verification_failures_setting, 5, 0,
+      INT_MAX, PGC_SUSET, 0, nullptr, nullptr, nullptr);
 }
 
 }  // namespace
@@ -63,6 +139,7 @@ void define() {
                            "Lets a user see a customer without a proof of the phone.",
                            "Only superusers may change it: row-security policies rely on it.",
                            &trust_claims_setting, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  define_sms();
   MarkGUCPrefixReserved("customer_identity");
 }
 

@@ -23,10 +23,14 @@ SELECT is_empty($$
     AND objid IN (SELECT oid FROM pg_class WHERE relname IN ('customers', 'phone_proofs', 'loyalty_entries'))
 $$, 'no table of a book is a member: dropping the extension must not drop it');
 SELECT is_empty($$
-  SELECT described FROM members, pg_class c WHERE classid = 'pg_class'::regclass AND c.oid = objid AND relkind IN ('r',
-    'p') AND relpersistence = 'p'
-    AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND attname ~ 'phone|customer')
-$$, 'nor is any table with customers'' data');
+  SELECT described FROM members, pg_class c WHERE classid = 'pg_class'::regclass AND c.oid = objid AND relkind IN ('r', 'p')
+    AND relname <> ALL ('{verification_secret,verifications,sms_messages,verification_events}')
+$$, 'nor is any table but those of verifications, which live minutes');
+SELECT is_empty($$
+  SELECT described FROM members, pg_class c WHERE classid = 'pg_class'::regclass AND c.oid = objid AND relkind = 'r'
+    AND (NOT relrowsecurity OR relacl IS NOT NULL OR EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid)
+      OR EXISTS (SELECT FROM pg_extension WHERE c.oid = ANY (extconfig)))
+$$, 'whose rows nobody but their owner sees, and no dump holds');
 SELECT is_empty($$SELECT described FROM members WHERE described NOT LIKE '%customer_identity%' AND classid NOT IN
   ('pg_language'::regclass, 'pg_namespace'::regclass)$$,
   'everything lives in the extension''s schema or bears its name');
@@ -72,6 +76,8 @@ SELECT set_has('SELECT proname::text FROM functions', $$SELECT unnest('{
   normalize_phone,parse_phone,format_phone,
   create_tables,attach_users,attach_orders,detach,backfill,check_setup,phone_problems,
   get_or_create_customer,find_customer,record_proof,revoke_proof,can_see_customer,
+  start_verification,check_verification,cancel_verification,verification_required,purge_verifications,
+  claim_messages,message_sent,message_failed,
   flush_totals,verify_totals,rebuild_totals,adjust_points,redeem_points,
   link_user,attach_order,maintain_totals}'::text[])$$, 'the functions of the interface are there');
 SELECT is_empty($$
@@ -86,7 +92,7 @@ $$, 'no argument is polymorphic');
 SELECT is_empty($$
   SELECT signature FROM functions
   WHERE proname = ANY ('{get_or_create_customer,find_customer,record_proof,revoke_proof,can_see_customer,flush_totals,verify_totals,rebuild_totals,
-                         adjust_points,redeem_points,attach_users,attach_orders,check_setup}')
+                         adjust_points,redeem_points,start_verification,verification_required,attach_users,attach_orders,check_setup}')
     AND (proargnames[pronargs] <> 'customers' OR pg_get_function_arg_default(oid, pronargs) IS DISTINCT FROM 'NULL::regclass')
 $$, 'the book comes last and may be left out');
 SELECT is(extnamespace::regnamespace || ' ' || extrelocatable, 'customer_identity false', 'the extension has its own schema')

@@ -1,0 +1,182 @@
+CREATE FUNCTION claim_messages_as_owner(max_messages integer, lease interval)
+    RETURNS TABLE (message_id bigint, phone text, body text)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    moment constant timestamptz := clock_timestamp();
+BEGIN
+    IF max_messages IS NULL OR max_messages < 1 OR lease IS NULL OR lease <= interval '0' THEN
+        RAISE EXCEPTION 'there is nothing to claim'
+            USING ERRCODE = 'invalid_parameter_value',
+                DETAIL = 'max_messages has to be 1 or more, and lease a time to come.';
+    END IF;
+    -- Whoever claims is given the time of the lease; after that the message is anybody's again.
+    RETURN QUERY
+    WITH due AS (
+        SELECT m.id
+        FROM customer_identity.sms_messages AS m
+        WHERE m.status = 'pending' AND m.next_attempt_at <= moment AND m.expires_at > moment
+        ORDER BY m.next_attempt_at
+        LIMIT max_messages
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE customer_identity.sms_messages AS m
+    SET attempts = m.attempts + 1, next_attempt_at = moment + lease
+    FROM due
+    WHERE m.id = due.id
+    RETURNING m.id, m.phone::text, m.body;
+END
+$$;
+COMMENT ON FUNCTION claim_messages_as_owner(integer, interval) IS
+    'claim_messages as the owner of its tables';
+REVOKE EXECUTE ON FUNCTION claim_messages_as_owner(integer, interval) FROM PUBLIC;
+
+CREATE FUNCTION claim_messages(max_messages integer DEFAULT 10, lease interval DEFAULT '1 minute')
+    RETURNS TABLE (message_id bigint, phone text, body text)
+    LANGUAGE c VOLATILE COST 10000 ROWS 10
+    AS 'MODULE_PATHNAME', 'call_as_owner';
+COMMENT ON FUNCTION claim_messages(integer, interval) IS
+    'Messages that wait to be sent, and are the caller''s for the time of the lease: report each with message_sent or message_failed. One that is not reported comes again';
+REVOKE EXECUTE ON FUNCTION claim_messages(integer, interval) FROM PUBLIC;
+
+CREATE FUNCTION message_sent_as_owner(message_id bigint, provider_id text)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE customer_identity.sms_messages AS m
+    SET status = 'sent', body = NULL, error = NULL, ended_at = clock_timestamp(),
+        provider_id = message_sent_as_owner.provider_id
+    WHERE m.id = message_id AND m.status <> 'sent';
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION message_sent_as_owner(bigint, text) IS
+    'message_sent as the owner of its tables';
+REVOKE EXECUTE ON FUNCTION message_sent_as_owner(bigint, text) FROM PUBLIC;
+
+CREATE FUNCTION message_sent(message_id bigint, provider_id text)
+    RETURNS boolean
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'call_as_owner';
+COMMENT ON FUNCTION message_sent(bigint, text) IS
+    'The provider has taken a message: its text is erased. False: there is none that was not sent yet';
+REVOKE EXECUTE ON FUNCTION message_sent(bigint, text) FROM PUBLIC;
+
+-- Twice the time after each attempt, up to a minute, and not all at the same moment.
+CREATE FUNCTION time_to_next_attempt(attempts integer)
+    RETURNS interval
+    LANGUAGE sql VOLATILE
+RETURN make_interval(secs => LEAST(60, power(2, LEAST(attempts, 6))) * (0.5 + random()));
+COMMENT ON FUNCTION time_to_next_attempt(integer) IS
+    'How long a message waits after so many attempts that failed';
+REVOKE EXECUTE ON FUNCTION time_to_next_attempt(integer) FROM PUBLIC;
+
+CREATE FUNCTION message_failed_as_owner(message_id bigint, error text, permanent boolean)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    moment constant timestamptz := clock_timestamp();
+BEGIN
+    -- What could be tried again only when its code has expired is given up.
+    UPDATE customer_identity.sms_messages AS m
+    SET error = left(message_failed_as_owner.error, 1000),
+        next_attempt_at = n.at,
+        status = CASE WHEN n.is_last THEN 'failed' ELSE 'pending' END,
+        body = CASE WHEN NOT n.is_last THEN m.body END,
+        ended_at = CASE WHEN n.is_last THEN moment END
+    FROM (
+        SELECT t.id, t.at, COALESCE(permanent, false) OR t.at >= t.expires_at AS is_last
+        FROM (
+            SELECT w.id, w.expires_at, moment + customer_identity.time_to_next_attempt(w.attempts) AS at
+            FROM customer_identity.sms_messages AS w
+            WHERE w.id = message_id AND w.status = 'pending'
+            FOR UPDATE
+        ) AS t
+    ) AS n
+    WHERE m.id = n.id;
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION message_failed_as_owner(bigint, text, boolean) IS
+    'message_failed as the owner of its tables';
+REVOKE EXECUTE ON FUNCTION message_failed_as_owner(bigint, text, boolean) FROM PUBLIC;
+
+CREATE FUNCTION message_failed(message_id bigint, error text, permanent boolean)
+    RETURNS boolean
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'call_as_owner';
+COMMENT ON FUNCTION message_failed(bigint, text, boolean) IS
+    'A message could not be sent: it is tried again after a while, or given up when that is permanent. False: none is waiting';
+REVOKE EXECUTE ON FUNCTION message_failed(bigint, text, boolean) FROM PUBLIC;
+
+-- A day is kept for verification_health; limits look back an hour. What a clock that was wrong has put
+-- into the future counts from now.
+CREATE FUNCTION purge_verifications_as_owner()
+    RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    moment constant timestamptz := clock_timestamp();
+    purged bigint;
+BEGIN
+    UPDATE customer_identity.sms_messages AS m
+    SET status = 'failed', error = COALESCE(m.error, 'expired before it was sent'), body = NULL, ended_at = moment
+    WHERE m.status = 'pending' AND m.expires_at <= moment;
+    UPDATE customer_identity.verification_events AS e
+    SET at = moment
+    WHERE e.at > moment + interval '1 minute';
+    DELETE FROM customer_identity.verification_events AS e
+    WHERE e.at < moment - interval '25 hours';
+    DELETE FROM customer_identity.verifications AS v
+    WHERE v.created_at < moment - interval '25 hours' OR v.created_at > moment + interval '1 hour';
+    GET DIAGNOSTICS purged = ROW_COUNT;
+    RETURN purged;
+END
+$$;
+COMMENT ON FUNCTION purge_verifications_as_owner() IS
+    'purge_verifications as the owner of its tables';
+REVOKE EXECUTE ON FUNCTION purge_verifications_as_owner() FROM PUBLIC;
+
+CREATE FUNCTION purge_verifications()
+    RETURNS bigint
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'call_as_owner';
+COMMENT ON FUNCTION purge_verifications() IS
+    'Erases the texts of messages that have expired, deletes verifications older than a day and returns how many. The worker does it by itself';
+REVOKE EXECUTE ON FUNCTION purge_verifications() FROM PUBLIC;
+
+CREATE VIEW verification_health AS
+    SELECT
+        h.hour,
+        count(*) FILTER (WHERE e.what = 'sent') AS sent,
+        count(*) FILTER (WHERE e.what = 'approved') AS approved,
+        count(*) FILTER (WHERE e.what = 'failed') AS failed,
+        count(*) FILTER (WHERE e.what = 'throttled') AS throttled,
+        count(*) FILTER (WHERE e.what = 'pending') AS pending,
+        min(e.at) FILTER (WHERE e.what = 'pending') AS oldest_pending
+    FROM generate_series(0, 23) AS ago
+    CROSS JOIN LATERAL (SELECT date_trunc('hour', now()) - make_interval(hours => ago)) AS h (hour)
+    LEFT JOIN (
+        SELECT m.status, COALESCE(m.ended_at, m.created_at)
+        FROM sms_messages AS m
+        WHERE m.status IN ('sent', 'failed', 'pending')
+        UNION ALL
+        SELECT v.status, v.approved_at
+        FROM verifications AS v
+        WHERE v.status = 'approved'
+        UNION ALL
+        SELECT r.bucket, r.at
+        FROM verification_events AS r
+        WHERE r.bucket = 'throttled'
+    ) AS e (what, at) ON e.at >= h.hour AND e.at < h.hour + interval '1 hour'
+    GROUP BY h.hour
+    ORDER BY h.hour DESC;
+COMMENT ON VIEW verification_health IS
+    'The last 24 hours, the present one first: messages sent, failed and pending, verifications approved and throttled';
+ALTER VIEW verification_health OWNER TO @extowner@;

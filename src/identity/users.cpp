@@ -1,0 +1,56 @@
+// Looks logins up in the users tables of a book.
+#include "identity/users.hpp"
+
+#include "pg/attached_tables.hpp"
+#include "pg/book.hpp"
+#include "pg/owner.hpp"
+#include "pg/plans.hpp"
+#include "pg/trigger_setup.hpp"
+#include "pg/user_id.hpp"
+
+namespace customer_identity {
+namespace {
+
+bool customer_in(const Attached &users, const char *user_id, pg_uuid_t *customer) {
+  const char *key_column = value_of(users.arguments, "key");
+  const char *customer_column = value_of(users.arguments, "customer");
+  if (key_column == nullptr || customer_column == nullptr) return false;
+  const AttrNumber number = get_attnum(users.relation, key_column);
+  if (number <= 0 || get_attnum(users.relation, customer_column) <= 0) return false;
+  const Oid key_type = getBaseType(get_atttype(users.relation, number));
+  const Oid id_type = type_of_user_id(user_id, key_type);
+
+  const Actor before = act_as(users.owner);
+  const PlanKey key = {users.relation, users.trigger, Purpose::kCustomerOfUser, id_type};
+  SPIPlanPtr plan = saved_plan(key, {TEXTOID}, [&] {
+    return psprintf("SELECT %s FROM %s WHERE %s", quote_identifier(customer_column),
+                    relation_name(users.relation),
+                    equals_user_id(key_column, key_type, id_type, "$1"));
+  });
+  const Datum values[] = {CStringGetTextDatum(user_id)};
+  const bool found = look_up(plan, values) > 0 && first_uuid(customer);
+  act_again_as(before);
+  return found;
+}
+
+}  // namespace
+
+bool customer_of_user(Oid customers, const char *user_id, pg_uuid_t *customer) {
+  ListCell *cell;
+  foreach (cell, attached_tables(TableKind::kUsers, customers))
+    if (customer_in(*static_cast<Attached *>(lfirst(cell)), user_id, customer)) return true;
+  return false;
+}
+
+bool is_user_of(Oid customers, const char *user_id, const pg_uuid_t &customer) {
+  ListCell *cell;
+  foreach (cell, attached_tables(TableKind::kUsers, customers)) {
+    pg_uuid_t found;
+    if (customer_in(*static_cast<Attached *>(lfirst(cell)), user_id, &found) &&
+        memcmp(&found, &customer, sizeof(pg_uuid_t)) == 0)
+      return true;
+  }
+  return false;
+}
+
+}  // namespace customer_identity

@@ -1,0 +1,63 @@
+// What start_verification and check_verification do to phones and proofs. Who verifies needs no
+// right on the book: it is written as its owner, as the triggers write it.
+#include "identity/proofs.hpp"
+#include "pg/book.hpp"
+#include "pg/owner.hpp"
+#include "pg/phone_reader.hpp"
+#include "pg/plans.hpp"
+#include "pg/postgres.hpp"
+
+namespace customer_identity {
+namespace {
+
+// The ids of the other users with a live proof of the phone, as a text array or NULL.
+Datum other_users(Oid customers, const char *e164, const char *user_id, bool *none) {
+  const PlanKey key = {customers, InvalidOid, Purpose::kOtherProvers, 1};
+  SPIPlanPtr plan = saved_plan(key, {TEXTOID, TEXTOID}, [&] {
+    return psprintf(
+        "SELECT pg_catalog.array_agg(user_id ORDER BY user_id USING OPERATOR(pg_catalog.<)) FROM %s"
+        " WHERE phone OPERATOR(pg_catalog.=) $1 AND ended_at IS NULL"
+        " AND user_id OPERATOR(pg_catalog.<>) $2",
+        proofs_name(customers));
+  });
+  const Datum values[] = {CStringGetTextDatum(e164), CStringGetTextDatum(user_id)};
+  run(plan, values);
+  const Datum users = first_value(none);
+  return *none ? Datum(0) : SPI_datumTransfer(users, false, -1);
+}
+
+}  // namespace
+
+// The phone in E.164; raises CI001 when it cannot be read.
+CUSTOMER_IDENTITY_FUNCTION(readable_phone) {
+  const std::string_view raw = text_in_place(fcinfo, 0);
+  const phone::Details details = required_phone(raw, required_region(text_in_place(fcinfo, 1)));
+  PG_RETURN_TEXT_P(cstring_to_text(details.e164));
+}
+
+// prove_phone(customers, phone, user_id): the customer of an E.164 phone, who has a live proof by
+// SMS from now on, and the other users who have proved the phone.
+CUSTOMER_IDENTITY_FUNCTION(prove_phone) {
+  const Oid customers = book_argument(fcinfo, 0);
+  const char *e164 = text_argument(fcinfo, 1);
+  const char *user_id = text_argument(fcinfo, 2);
+  const Actor before = act_as(owner_of(customers));
+
+  SPI_connect();
+  const pg_uuid_t customer = customer_of(customers, Acting::kOwner, e164, nullptr);
+  bool none = true;
+  const Datum others = user_id == nullptr ? Datum(0) : other_users(customers, e164, user_id, &none);
+  keep_proof(customers, Acting::kOwner, e164, customer, user_id, "sms");
+  SPI_finish();
+  act_again_as(before);
+
+  const Datum values[] = {UUIDPGetDatum(&customer), others};
+  const bool nulls[] = {false, none};
+  TupleDesc columns;
+  get_call_result_type(fcinfo, nullptr, &columns);
+  HeapTuple row = heap_form_tuple(BlessTupleDesc(columns), const_cast<Datum *>(values),
+                                  const_cast<bool *>(nulls));
+  PG_RETURN_DATUM(HeapTupleGetDatum(row));
+}
+
+}  // namespace customer_identity

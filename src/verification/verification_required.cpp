@@ -1,0 +1,39 @@
+// verification_required: whether an order of this phone and user, paid in cash on delivery, would
+// be refused for want of a proof. It finds the customer as attach_order does.
+#include "identity/customers.hpp"
+#include "identity/proofs.hpp"
+#include "identity/users.hpp"
+#include "pg/book.hpp"
+#include "pg/owner.hpp"
+#include "pg/phone_reader.hpp"
+#include "pg/postgres.hpp"
+
+namespace customer_identity {
+namespace {
+
+bool customer_of_phone(Oid customers, FunctionCallInfo fcinfo, pg_uuid_t *customer) {
+  const Region region = required_region(text_in_place(fcinfo, 2));
+  const phone::Details details = read_phone(text_in_place(fcinfo, 0), region);
+  return details.reason == phone::Reason::kOk &&
+         find_customer_of(customers, Acting::kOwner, details.e164, customer);
+}
+
+}  // namespace
+
+CUSTOMER_IDENTITY_FUNCTION(verification_required) {
+  const char *user_id = text_argument(fcinfo, 1);
+  const Oid customers = book_argument(fcinfo, 3);
+  require_schema(customers);
+
+  SPI_connect();
+  const Actor before = act_as(owner_of(customers));
+  pg_uuid_t customer;
+  const bool found = (user_id != nullptr && customer_of_user(customers, user_id, &customer)) ||
+                     customer_of_phone(customers, fcinfo, &customer);
+  const bool proved = found && has_live_proof(customers, Acting::kOwner, customer);
+  act_again_as(before);
+  SPI_finish();
+  PG_RETURN_BOOL(!proved);
+}
+
+}  // namespace customer_identity
