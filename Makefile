@@ -21,6 +21,7 @@ SQL = \
 	sql/backfill.sql \
 	sql/verification.sql \
 	sql/sms_messages.sql \
+	sql/sms_worker.sql \
 	sql/setup.sql
 
 INSTALL_SCRIPT_SQL = $(EXTENSION)--$(EXTENSION_VERSION).sql
@@ -28,7 +29,7 @@ DATA = $(wildcard sql/updates/*.sql)
 DATA_built = $(INSTALL_SCRIPT_SQL)
 
 OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard $(addsuffix /*.cpp, \
-	src/pg src/identity src/totals src/verification src/phone))))
+	src/pg src/identity src/totals src/verification src/sms src/phone))))
 
 # CUSTOMER_IDENTITY_FAST_PATH=0 leaves the fast path out, for a libphonenumber that hides its symbols.
 CUSTOMER_IDENTITY_FAST_PATH ?= 1
@@ -45,7 +46,7 @@ EXTENSION_CXXFLAGS = -std=c++20 -Wall -Wextra -Werror -Wno-register \
 	-fvisibility=hidden -fvisibility-inlines-hidden
 PG_CPPFLAGS = -Isrc
 PG_CXXFLAGS = $(EXTENSION_CXXFLAGS) -MMD -MP
-SHLIB_LINK = -lphonenumber -lprotobuf -lstdc++ -Wl,--version-script=build/exports.map
+SHLIB_LINK = -lphonenumber -lprotobuf -lcurl -lstdc++ -Wl,--version-script=build/exports.map
 NO_INSTALLCHECK = 1
 EXTRA_CLEAN = build $(OBJS:.o=.d) $(EXTENSION)--*.sql
 
