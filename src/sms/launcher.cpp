@@ -27,8 +27,8 @@ bool find_database(const char *name, Assignment *found) {
   ScanKeyData condition;
   ScanKeyInit(&condition, Anum_pg_database_datname, BTEqualStrategyNumber, F_NAMEEQ,
               CStringGetDatum(name));
-  SysScanDesc scan =
-      systable_beginscan(databases, DatabaseNameIndexId, true, nullptr, 1, &condition);
+  // Who is connected to no database cannot count on the index.
+  SysScanDesc scan = systable_beginscan(databases, InvalidOid, false, nullptr, 1, &condition);
   HeapTuple row = systable_getnext(scan);
   bool usable = false;
   if (HeapTupleIsValid(row)) {

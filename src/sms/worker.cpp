@@ -37,6 +37,7 @@ struct Sender {
   Clock::time_point next_purge;
   Clock::time_point next_record;
   bool told_of_settings;
+  bool told_of_account;
   bool stopping;  // claims nothing more
 };
 
@@ -66,7 +67,7 @@ bool is_still_listed() {
 void reload(Sender &sender) {
   ConfigReloadPending = false;
   ProcessConfigFile(PGC_SIGHUP);
-  sender.told_of_settings = false;
+  sender.told_of_settings = sender.told_of_account = false;
   sender.next_claim = Clock::now();
   if (sender.assignment.listed && !is_still_listed()) stop(sender);
 }
@@ -131,25 +132,32 @@ void claim_if_due(Sender &sender) {
     sender.next_claim = Clock::now() + kLook;
 }
 
+// Once, until a message gets through: every one of them will fare alike.
+void tell_of_account(Sender &sender, const Verdict &verdict) {
+  if (verdict.outcome == Outcome::kSent) sender.told_of_account = false;
+  if (!verdict.account_at_fault || sender.told_of_account) return;
+  sender.told_of_account = true;
+  ereport(WARNING,
+          errmsg("the provider does not take requests with these settings (HTTP %d, Twilio error "
+                 "%d)",
+                 verdict.http_status, verdict.code),
+          errhint("Check customer_identity.twilio_account_sid, customer_identity.twilio_auth_token "
+                  "and customer_identity.twilio_base_url."));
+}
+
+// Neither the code nor the whole phone; what the provider says may name the phone.
 void tell(const Result &result) {
   const Verdict &verdict = result.verdict;
   const long long id = result.message_id;
-  if (verdict.account_at_fault)
-    ereport(WARNING,
-            errmsg("the provider refuses the account (HTTP %d, Twilio error %d)",
-                   verdict.http_status, verdict.code),
-            errhint("Check customer_identity.twilio_account_sid, .twilio_auth_token and "
-                    ".twilio_base_url."));
+  const char *phone = result.phone.text;
   if (verdict.outcome == Outcome::kSent)
-    ereport(LOG, errmsg("message %lld to %s was sent (HTTP %d)", id, result.phone.text,
-                        verdict.http_status));
+    ereport(LOG, errmsg("message %lld to %s was sent (HTTP %d)", id, phone, verdict.http_status));
   else if (verdict.http_status == 0)
-    ereport(LOG,
-            errmsg("message %lld to %s had no answer: %s", id, result.phone.text, verdict.error));
+    ereport(LOG, errmsg("message %lld to %s had no answer: %s", id, phone, verdict.error));
   else
     ereport(LOG,
-            errmsg("message %lld to %s was not sent (HTTP %d, Twilio error %d), %s", id,
-                   result.phone.text, verdict.http_status, verdict.code,
+            errmsg("message %lld to %s was not sent (HTTP %d, Twilio error %d), %s", id, phone,
+                   verdict.http_status, verdict.code,
                    verdict.outcome == Outcome::kRefused ? "and will not be" : "to be tried again"));
 }
 
@@ -163,6 +171,7 @@ void exchange(Sender &sender) {
     without_exceptions([&] { taken = sender.requests->take(*result); });
     if (!taken) return;
     tell(*result);
+    tell_of_account(sender, result->verdict);
     sender.unrecorded_count++;
   }
 }
