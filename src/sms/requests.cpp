@@ -11,7 +11,7 @@
 namespace customer_identity::sms {
 namespace {
 
-constexpr std::size_t kLongestAnswer = 64 * 1024;
+constexpr std::size_t kLongestAnswer = 65536;
 constexpr int kConnectSeconds = 5;
 
 // libcurl resolves names in threads of its own. A signal that one of them received would run the

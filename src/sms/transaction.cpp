@@ -11,14 +11,14 @@ struct PinnedSetting {
   const char *value;
 };
 
-// lock_timeout: a lock that others hold must not keep the server from shutting down, nor must a
-// standby that is away (synchronous_commit).
+// lock_timeout: while a statement waits, no answer is read and the server cannot shut down; it is
+// tried again. For the same reason no standby is waited for.
 const PinnedSetting kPinnedSettings[] = {
     {"search_path", "pg_catalog, pg_temp"},
     {"default_transaction_isolation", "read committed"},
     {"default_transaction_read_only", "off"},
     {"default_transaction_deferrable", "off"},
-    {"lock_timeout", "5s"},
+    {"lock_timeout", "1s"},
     {"synchronous_commit", "local"},
 };
 

@@ -144,9 +144,9 @@ Verdict judge_failure(int http_status, const nlohmann::json &answer) {
 
 }  // namespace
 
-bool is_safe_base_url(std::string_view text) noexcept {
-  const Url url = parse(text);
-  return !url.host.empty() && (url.secure || is_loopback_host(url.host));
+bool is_safe_base_url(std::string_view url) noexcept {
+  const Url parts = parse(url);
+  return !parts.host.empty() && (parts.secure || is_loopback_host(parts.host));
 }
 
 bool is_loopback(std::string_view url) noexcept { return is_loopback_host(parse(url).host); }
@@ -173,10 +173,10 @@ std::string message_form(const Account &account, std::string_view phone, std::st
   return form;
 }
 
-Verdict judge(int http_status, std::string_view text) {
-  const auto answer = nlohmann::json::parse(text, nullptr, false);
-  if (http_status < 200 || http_status >= 300) return judge_failure(http_status, answer);
-  const std::string id = answer.is_object() ? text_of(answer, "sid") : "";
+Verdict judge(int http_status, std::string_view answer) {
+  const auto json = nlohmann::json::parse(answer, nullptr, false);
+  if (http_status < 200 || http_status >= 300) return judge_failure(http_status, json);
+  const std::string id = json.is_object() ? text_of(json, "sid") : "";
   if (!is_sid(id)) return unanswered("an answer without the message's sid");
   Verdict sent = verdict(Outcome::kSent, http_status);
   write_text(sent.provider_id, id);

@@ -2,6 +2,7 @@
 // transaction is open while a request is under way.
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "pg/guard.hpp"
@@ -25,6 +26,7 @@ constexpr int kLeaseReserve = 30;  // seconds after the last moment of a request
 constexpr milliseconds kSlice(100);
 constexpr seconds kLook(10);
 constexpr seconds kPauseAfterError(5);
+constexpr seconds kPauseOfRecords(1);
 constexpr seconds kPurge(60);
 
 struct Sender {
@@ -145,20 +147,28 @@ void tell_of_account(Sender &sender, const Verdict &verdict) {
                   "and customer_identity.twilio_base_url."));
 }
 
-// Neither the code nor the whole phone; what the provider says may name the phone.
-void tell(const Result &result) {
+void tell_of_failure(const Result &result) {
   const Verdict &verdict = result.verdict;
   const long long id = result.message_id;
   const char *phone = result.phone.text;
-  if (verdict.outcome == Outcome::kSent)
-    ereport(LOG, errmsg("message %lld to %s was sent (HTTP %d)", id, phone, verdict.http_status));
-  else if (verdict.http_status == 0)
+  if (verdict.http_status == 0)
     ereport(LOG, errmsg("message %lld to %s had no answer: %s", id, phone, verdict.error));
   else
     ereport(LOG,
             errmsg("message %lld to %s was not sent (HTTP %d, Twilio error %d), %s", id, phone,
                    verdict.http_status, verdict.code,
                    verdict.outcome == Outcome::kRefused ? "and will not be" : "to be tried again"));
+}
+
+// Neither the code nor the whole phone, and not what the provider says: it may name the phone.
+void tell(Sender &sender, const Result &result) {
+  if (result.verdict.outcome == Outcome::kSent)
+    ereport(LOG, errmsg("message %lld to %s was sent (HTTP %d)",
+                        static_cast<long long>(result.message_id), result.phone.text,
+                        result.verdict.http_status));
+  else
+    tell_of_failure(result);
+  tell_of_account(sender, result.verdict);
 }
 
 // Sends and receives for a while, and keeps what was answered.
@@ -170,8 +180,7 @@ void exchange(Sender &sender) {
     bool taken = false;
     without_exceptions([&] { taken = sender.requests->take(*result); });
     if (!taken) return;
-    tell(*result);
-    tell_of_account(sender, result->verdict);
+    tell(sender, *result);
     sender.unrecorded_count++;
   }
 }
@@ -182,15 +191,25 @@ bool record(const Result &result) {
   });
 }
 
-// What cannot be recorded now is tried again; when the process has to end, once more.
+// One that cannot be recorded goes behind the others: its row alone may be locked.
+bool record_last(Sender &sender) {
+  Result *first = sender.unrecorded;
+  Result *last = first + sender.unrecorded_count - 1;
+  const bool recorded = record(*last);
+  if (recorded)
+    sender.unrecorded_count--;
+  else
+    std::rotate(first, last, last + 1);
+  return recorded;
+}
+
+// After an error the requests under way come first; before the process ends every one is tried.
 void record_results(Sender &sender) {
   if (!sender.stopping && Clock::now() < sender.next_record) return;
-  while (sender.unrecorded_count > 0) {
-    if (!record(sender.unrecorded[sender.unrecorded_count - 1])) {
-      sender.next_record = Clock::now() + seconds(1);
-      return;
-    }
-    sender.unrecorded_count--;
+  for (int left = sender.unrecorded_count; left > 0; --left) {
+    if (record_last(sender)) continue;
+    sender.next_record = Clock::now() + kPauseOfRecords;
+    if (!sender.stopping) return;
   }
 }
 
