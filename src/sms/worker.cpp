@@ -26,14 +26,20 @@ constexpr int kLeaseReserve = 30;  // seconds after the last moment of a request
 constexpr milliseconds kSlice(100);
 constexpr seconds kLook(10);
 constexpr seconds kPauseAfterError(5);
-constexpr seconds kPauseOfRecords(1);
+constexpr seconds kPauseOfRecords(2);
+constexpr seconds kWorthRecording(600);  // no code lives longer
 constexpr seconds kPurge(60);
+
+struct Answer {
+  Result result;
+  Clock::time_point outdated;
+};
 
 struct Sender {
   Assignment assignment;
   Requests *requests;
   MemoryContext texts;
-  Result unrecorded[kAtOnce];
+  Answer unrecorded[kAtOnce];
   int unrecorded_count;
   Clock::time_point next_claim;
   Clock::time_point next_purge;
@@ -176,11 +182,12 @@ void exchange(Sender &sender) {
   if (sender.requests->under_way() == 0) return;
   without_exceptions([&] { sender.requests->advance(kSlice.count()); });
   while (sender.unrecorded_count < kAtOnce) {
-    Result *result = &sender.unrecorded[sender.unrecorded_count];
+    Answer &answer = sender.unrecorded[sender.unrecorded_count];
     bool taken = false;
-    without_exceptions([&] { taken = sender.requests->take(*result); });
+    without_exceptions([&] { taken = sender.requests->take(answer.result); });
     if (!taken) return;
-    tell(sender, *result);
+    answer.outdated = Clock::now() + kWorthRecording;
+    tell(sender, answer.result);
     sender.unrecorded_count++;
   }
 }
@@ -193,10 +200,10 @@ bool record(const Result &result) {
 
 // One that cannot be recorded goes behind the others: its row alone may be locked.
 bool record_last(Sender &sender) {
-  Result *first = sender.unrecorded;
-  Result *last = first + sender.unrecorded_count - 1;
-  const bool recorded = record(*last);
-  if (recorded)
+  Answer *first = sender.unrecorded;
+  Answer *last = first + sender.unrecorded_count - 1;
+  const bool recorded = record(last->result);
+  if (recorded || Clock::now() > last->outdated)
     sender.unrecorded_count--;
   else
     std::rotate(first, last, last + 1);
@@ -215,7 +222,8 @@ void record_results(Sender &sender) {
 
 int time_to_sleep(const Sender &sender) {
   if (sender.requests->under_way() > 0) return 0;
-  Clock::time_point next = Min(sender.next_claim, sender.next_purge);
+  Clock::time_point next = sender.next_purge;
+  if (free_places(sender) > 0) next = Min(next, sender.next_claim);
   if (sender.unrecorded_count > 0) next = Min(next, sender.next_record);
   const auto left = std::chrono::ceil<milliseconds>(next - Clock::now()).count();
   return static_cast<int>(Max(0, left));
@@ -241,15 +249,17 @@ bool is_dropped(const Assignment &assignment) {
          errno == ENOENT;
 }
 
+// False: another process is on duty.
 bool report_for_duty() {
   bool on_duty = false;
-  attempt("listening to notifications", [&] {
+  const bool committed = attempt("listening to notifications", [&] {
     on_duty = take_duty();
     if (!on_duty) return;
     Async_Listen("customer_identity_sms");
     ereport(LOG, errmsg("the messages of database \"%s\" are sent from now on",
                         get_database_name(MyDatabaseId)));
   });
+  if (!committed) proc_exit(1);
   return on_duty;
 }
 
