@@ -46,7 +46,7 @@ EXTENSION_CXXFLAGS = -std=c++20 -Wall -Wextra -Werror -Wno-register \
 	-fvisibility=hidden -fvisibility-inlines-hidden
 PG_CPPFLAGS = -Isrc
 PG_CXXFLAGS = $(EXTENSION_CXXFLAGS) -MMD -MP
-SHLIB_LINK = -lphonenumber -lprotobuf -lcurl -lstdc++ -Wl,--version-script=build/exports.map
+SHLIB_LINK = -lphonenumber -lprotobuf -lstdc++ -Wl,--version-script=build/exports.map
 NO_INSTALLCHECK = 1
 EXTRA_CLEAN = build $(OBJS:.o=.d) $(EXTENSION)--*.sql
 

@@ -1,12 +1,13 @@
 // Sends messages with libcurl, many at a time, and collects the answers.
 #include "sms/requests.hpp"
 
-#include <curl/curl.h>
-
 #include <algorithm>
 #include <csignal>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+
+#include "sms/curl.hpp"
 
 namespace customer_identity::sms {
 namespace {
@@ -31,10 +32,15 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
+// Numbers are read as long, whatever type their name has.
 template <typename Value>
 void set(CURL *easy, CURLoption option, Value value) {
-  if (const CURLcode error = curl_easy_setopt(easy, option, value); error != CURLE_OK)
-    throw std::runtime_error(curl_easy_strerror(error));
+  CURLcode error;
+  if constexpr (std::is_pointer_v<Value>)
+    error = curl().easy_setopt(easy, option, value);
+  else
+    error = curl().easy_setopt(easy, option, static_cast<long>(value));
+  if (error != CURLE_OK) throw std::runtime_error(curl().easy_strerror(error));
 }
 
 void set_text(CURL *easy, CURLoption option, std::string_view text) {
@@ -66,43 +72,43 @@ void set_address(CURL *easy, const Account &account) {
   allow_protocol(easy, url.starts_with("https:"));
   // A proxy of the environment would be told the token of a request in clear.
   if (is_loopback(account.base_url)) set(easy, CURLOPT_NOPROXY, "*");
-  set(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  set(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-  set(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+  set(easy, CURLOPT_FOLLOWLOCATION, 0);
+  set(easy, CURLOPT_SSL_VERIFYPEER, 1);
+  set(easy, CURLOPT_SSL_VERIFYHOST, 2);
   set(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
   set_text(easy, CURLOPT_USERNAME, account.sid);
   set_text(easy, CURLOPT_PASSWORD, account.token);
 }
 
 void set_limits(CURL *easy, int timeout_seconds) {
-  set(easy, CURLOPT_NOSIGNAL, 1L);
-  set(easy, CURLOPT_TIMEOUT, static_cast<long>(timeout_seconds));
-  set(easy, CURLOPT_CONNECTTIMEOUT, static_cast<long>(std::min(timeout_seconds, kConnectSeconds)));
+  set(easy, CURLOPT_NOSIGNAL, 1);
+  set(easy, CURLOPT_TIMEOUT, timeout_seconds);
+  set(easy, CURLOPT_CONNECTTIMEOUT, std::min(timeout_seconds, kConnectSeconds));
   // On a connection that was kept and died meanwhile libcurl sends a request a second time by
   // itself: a second message.
-  set(easy, CURLOPT_FORBID_REUSE, 1L);
+  set(easy, CURLOPT_FORBID_REUSE, 1);
   set(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 #if LIBCURL_VERSION_NUM >= 0x075700
   // A name server that hangs holds up its own request, not the others.
-  set(easy, CURLOPT_QUICK_EXIT, 1L);
+  set(easy, CURLOPT_QUICK_EXIT, 1);
 #endif
 }
 
 Verdict verdict_of(CURL *easy, CURLcode code, const std::string &answer) {
   if (code == CURLE_WRITE_ERROR) return unanswered("an answer that is too long");
-  if (code != CURLE_OK) return unanswered(curl_easy_strerror(code));
+  if (code != CURLE_OK) return unanswered(curl().easy_strerror(code));
   long http_status = 0;
-  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &http_status);
+  curl().easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &http_status);
   return judge(static_cast<int>(http_status), answer);
 }
 
 }  // namespace
 
 struct Requests::Request {
-  Request() : easy(curl_easy_init()) {
+  Request() : easy(curl().easy_init()) {
     if (easy == nullptr) throw std::bad_alloc();
   }
-  ~Request() { curl_easy_cleanup(easy); }
+  ~Request() { curl().easy_cleanup(easy); }
   Request(const Request &) = delete;
   Request &operator=(const Request &) = delete;
 
@@ -114,13 +120,14 @@ struct Requests::Request {
 
 Requests::Requests() {
   const SignalsBlocked blocked;
-  if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || (multi_ = curl_multi_init()) == nullptr)
+  if (curl().global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
+      (multi_ = curl().multi_init()) == nullptr)
     throw std::runtime_error("libcurl could not be initialized");
 }
 
 Requests::~Requests() {
   while (!requests_.empty()) remove(requests_.back().get());
-  curl_multi_cleanup(multi_);
+  curl().multi_cleanup(multi_);
 }
 
 void Requests::start(const Account &account, const Message &message, int timeout_seconds) {
@@ -130,14 +137,14 @@ void Requests::start(const Account &account, const Message &message, int timeout
   set_address(request->easy, account);
   set_limits(request->easy, timeout_seconds);
   const std::string form = message_form(account, message.phone, message.text);
-  set(request->easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(form.size()));
+  set(request->easy, CURLOPT_POSTFIELDSIZE, form.size());
   set(request->easy, CURLOPT_COPYPOSTFIELDS, form.c_str());
   set(request->easy, CURLOPT_WRITEFUNCTION, &receive);
   set(request->easy, CURLOPT_WRITEDATA, &request->answer);
 
   const SignalsBlocked blocked;
   requests_.push_back(std::move(request));
-  if (curl_multi_add_handle(multi_, requests_.back()->easy) == CURLM_OK) return;
+  if (curl().multi_add_handle(multi_, requests_.back()->easy) == CURLM_OK) return;
   requests_.pop_back();
   throw std::runtime_error("libcurl took no request");
 }
@@ -146,16 +153,16 @@ void Requests::advance(int milliseconds) {
   int running = 0;
   {
     const SignalsBlocked blocked;
-    curl_multi_perform(multi_, &running);
+    curl().multi_perform(multi_, &running);
   }
   if (running < static_cast<int>(requests_.size())) return;  // one has ended
-  curl_multi_poll(multi_, nullptr, 0, milliseconds, nullptr);
+  curl().multi_poll(multi_, nullptr, 0, milliseconds, nullptr);
 }
 
 bool Requests::take(Result &result) {
   int left;
   const CURLMsg *message;
-  while ((message = curl_multi_info_read(multi_, &left)) != nullptr) {
+  while ((message = curl().multi_info_read(multi_, &left)) != nullptr) {
     if (message->msg != CURLMSG_DONE) continue;
     Request *request = find(message->easy_handle);
     if (request == nullptr) continue;
@@ -176,7 +183,7 @@ Requests::Request *Requests::find(const void *handle) const {
 
 void Requests::remove(Request *request) {
   const SignalsBlocked blocked;
-  curl_multi_remove_handle(multi_, request->easy);
+  curl().multi_remove_handle(multi_, request->easy);
   std::erase_if(requests_, [&](const auto &other) { return other.get() == request; });
 }
 
