@@ -46,6 +46,11 @@ FROM (VALUES ('blanks', '07400 123411', ' AAA BBB ', 'approved 0'), ('a hyphen',
   ('a digit missing', '07400 123415', 'AAA', 'incorrect 4'), ('letters around it', '07400 123416', 'xAAABBB', 'incorrect 4'))
   AS t (what, phone, shape, answer);
 
+SET standard_conforming_strings = off;
+SET escape_string_warning = off;
+SELECT is(typed('07400 123417', ' AAA-BBB '), 'approved 0', 'however the session reads literals');
+RESET standard_conforming_strings;
+
 -- Wrong codes.
 SELECT started('07400 123420') AS v \gset
 SELECT code_of(:'v') AS code \gset
@@ -148,6 +153,26 @@ SELECT is(checked(:'v', other_than(:'code')), 'incorrect 2', 'at every isolation
 SELECT is(checked(:'v', :'code'), 'approved 0', 'it is counted and approved');
 COMMIT;
 SELECT is((SELECT is_phone_verified FROM customers WHERE phone = '+447400123430'), true, 'and committed');
+
+-- Users with ids of any length.
+SELECT customer_identity.record_proof('07400 123440', repeat('x', 450) || n) FROM generate_series(1, 25) n \g /dev/null
+SELECT started('07400 123440', 'ada') AS v \gset
+SELECT is(checked(:'v', code_of(:'v')), 'approved 0', 'no number of long ids keeps a phone from being proved');
+SELECT is((SELECT count(*) FROM phone_proofs WHERE phone = '+447400123440' AND user_id = 'ada'), 1::bigint, 'by one more');
+CREATE FUNCTION starts_only_what_can_be_approved(phone text, user_id text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+  v uuid;
+BEGIN
+  BEGIN
+    v := started(phone, user_id);
+  EXCEPTION WHEN invalid_parameter_value THEN
+    RETURN true;
+  END;
+  RETURN checked(v, code_of(v)) = 'approved 0';
+END
+$$;
+SELECT ok(starts_only_what_can_be_approved('07400 12344' || n, (SELECT string_agg(md5(i::text), '') FROM generate_series(1, n * 50) i)),
+  format('a user id of %s characters is refused, or its code is approved', n * 1600)) FROM generate_series(1, 4) n;
 
 -- Several books.
 SET client_min_messages = error;

@@ -12,7 +12,7 @@ DECLARE
 BEGIN
   FOR i IN 1 .. times LOOP
     n := nextval('phones');
-    IF start_status(coalesce(phone, prefix || lpad(n::text, 4, '0'), format('+447%s', 400000000 + n * 10007)), user_id, client_address) = 'sent' THEN
+    IF start_status(coalesce(phone, prefix || lpad((n * 37 % 10000)::text, 4, '0'), format('+447%s', 400000000 + n * 10007)), user_id, client_address) = 'sent' THEN
       result := result + 1;
     END IF;
   END LOOP;
@@ -37,6 +37,7 @@ SELECT is(sent(1, client_address => '192.0.2.2'), 1::bigint, 'another one is not
 SELECT is(sent(5, client_address => '::ffff:192.0.2.1'), 0::bigint, 'an IPv4 address may be written as IPv6');
 SELECT is(sent(5, client_address => '::ffff:c000:201'), 0::bigint, 'in either way');
 SELECT is(sent(5, client_address => '192.0.2.1/24'), 0::bigint, 'with a mask or without');
+SELECT is(sent(5, client_address => '::ffff:192.0.2.1/64'), 0::bigint, 'whatever the mask');
 SELECT is(sent(5, client_address => '2001:db8:1:2::1') + sent(5, client_address => '2001:db8:1:2:ffff::1'), 10::bigint, 'a network of IPv6');
 SELECT is(sent(5, client_address => '2001:db8:1:2:3:4:5:6'), 0::bigint, 'is one address');
 SELECT is(sent(1, client_address => '2001:db8:1:3::1'), 1::bigint, 'the next one another');
