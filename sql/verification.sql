@@ -268,6 +268,7 @@ DECLARE
     moment constant timestamptz := clock_timestamp();
     admission record;
 BEGIN
+    user_id := NULLIF(user_id, '');
     phone := customer_identity.readable_phone(raw_phone, region);
     IF octet_length(user_id) > 2000 THEN
         RAISE EXCEPTION 'the id of the user is too long'
