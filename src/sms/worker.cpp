@@ -25,6 +25,7 @@ constexpr int kAtOnce = 10;
 constexpr int kLeaseReserve = 30;  // seconds after the last moment of a request
 constexpr milliseconds kSlice(100);
 constexpr seconds kLook(10);
+constexpr milliseconds kShortestWait(500);  // for a message that somebody else has locked
 constexpr seconds kPauseAfterError(5);
 constexpr seconds kPauseOfRecords(2);
 constexpr seconds kWorthRecording(600);  // no code lives longer
@@ -126,7 +127,8 @@ void claim(Sender &sender) {
     const Oid owner = outbox_owner();
     if (!OidIsValid(owner)) return;
     count = claim_messages(owner, most, request_timeout() + kLeaseReserve, claimed, sender.texts);
-    wait = count == most ? 0 : time_to_next_message(owner, wait);
+    const int shortest = kShortestWait.count();
+    wait = count == most ? 0 : Max(shortest, time_to_next_message(owner, wait));
   });
   sender.next_claim = Clock::now() + (committed ? milliseconds(wait) : kPauseAfterError);
   for (int i = 0; committed && i < count; ++i) start_request(sender, claimed[i]);
@@ -214,7 +216,10 @@ bool record_last(Sender &sender) {
 void record_results(Sender &sender) {
   if (!sender.stopping && Clock::now() < sender.next_record) return;
   for (int left = sender.unrecorded_count; left > 0; --left) {
-    if (record_last(sender)) continue;
+    if (record_last(sender)) {
+      sender.next_claim = Clock::now();  // it may be due before the next look
+      continue;
+    }
     sender.next_record = Clock::now() + kPauseOfRecords;
     if (!sender.stopping) return;
   }
