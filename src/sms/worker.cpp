@@ -30,6 +30,9 @@ constexpr seconds kPauseAfterError(5);
 constexpr seconds kPauseOfRecords(2);
 constexpr seconds kWorthRecording(600);  // no code lives longer
 constexpr seconds kPurge(60);
+// What SIGTERM leaves to the requests under way: DROP DATABASE WITH (FORCE) gives up after five
+// seconds, and a server that shuts down waits for everybody.
+constexpr seconds kGrace(3);
 
 struct Answer {
   Result result;
@@ -45,6 +48,7 @@ struct Sender {
   Clock::time_point next_claim;
   Clock::time_point next_purge;
   Clock::time_point next_record;
+  Clock::time_point end;  // requests under way then are given up
   bool told_of_settings;
   bool told_of_account;
   bool stopping;  // claims nothing more
@@ -62,6 +66,11 @@ void stop(Sender &sender) {
   if (sender.stopping) return;
   sender.stopping = true;
   leave_duty();
+}
+
+void shut_down(Sender &sender) {
+  sender.end = Min(sender.end, Clock::now() + kGrace);
+  stop(sender);
 }
 
 bool is_still_listed() {
@@ -83,7 +92,7 @@ void reload(Sender &sender) {
 
 void heed_requests(Sender &sender) {
   if (ConfigReloadPending) reload(sender);
-  if (ShutdownRequestPending) stop(sender);
+  if (ShutdownRequestPending) shut_down(sender);
   if (notifyInterruptPending) {
     ProcessNotifyInterrupt(false);
     sender.next_claim = Clock::now();
@@ -234,8 +243,12 @@ int time_to_sleep(const Sender &sender) {
   return static_cast<int>(Max(0, left));
 }
 
+bool has_ended(const Sender &sender) {
+  return sender.stopping && (sender.requests->under_way() == 0 || Clock::now() >= sender.end);
+}
+
 void send_messages(Sender &sender) {
-  while (!sender.stopping || sender.requests->under_way() > 0) {
+  while (!has_ended(sender)) {
     heed_requests(sender);
     if (!sender.stopping) {
       purge_if_due(sender);
@@ -289,6 +302,7 @@ void customer_identity_sms_worker(Datum) {
   sender.texts = AllocSetContextCreate(TopMemoryContext, "messages", ALLOCSET_SMALL_SIZES);
   without_exceptions([&] { sender.requests = new Requests; });
   sender.next_claim = sender.next_purge = sender.next_record = Clock::now();
+  sender.end = Clock::time_point::max();
   send_messages(sender);
   proc_exit(0);
 }
