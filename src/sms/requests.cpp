@@ -95,10 +95,11 @@ void set_limits(CURL *easy, int timeout_seconds) {
 }
 
 Verdict verdict_of(CURL *easy, CURLcode code, const std::string &answer) {
-  if (code == CURLE_WRITE_ERROR) return unanswered("an answer that is too long");
-  if (code != CURLE_OK) return unanswered(curl().easy_strerror(code));
   long http_status = 0;
   curl().easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &http_status);
+  if (http_status == kCreated) return judge(kCreated, answer);
+  if (code == CURLE_WRITE_ERROR) return unanswered("an answer that is too long");
+  if (code != CURLE_OK) return unanswered(curl().easy_strerror(code));
   return judge(static_cast<int>(http_status), answer);
 }
 

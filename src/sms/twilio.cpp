@@ -177,9 +177,10 @@ Verdict judge(int http_status, std::string_view answer) {
   const auto json = nlohmann::json::parse(answer, nullptr, false);
   if (http_status < 200 || http_status >= 300) return judge_failure(http_status, json);
   const std::string id = json.is_object() ? text_of(json, "sid") : "";
-  if (!is_sid(id)) return unanswered("an answer without the message's sid");
+  if (!is_sid(id) && http_status != kCreated)
+    return unanswered("an answer without the message's sid");
   Verdict sent = verdict(Outcome::kSent, http_status);
-  write_text(sent.provider_id, id);
+  if (is_sid(id)) write_text(sent.provider_id, id);
   return sent;
 }
 

@@ -42,7 +42,11 @@ struct Verdict {
   char error[256];        // begins with Twilio's code, where it gave one: "21211: ..."
 };
 
-/// The meaning of a whole answer.
+/// Twilio has the message. A second request would send it twice, so that this counts although the
+/// rest of the answer is lost.
+inline constexpr int kCreated = 201;
+
+/// The meaning of a whole answer, or of any part of one that began with kCreated.
 Verdict judge(int http_status, std::string_view answer);
 /// No answer, or half of one. Retried although the message may have gone out: Twilio has no key by
 /// which it would know the second request.

@@ -25,10 +25,14 @@ constexpr int kAtOnce = 10;
 constexpr int kLeaseReserve = 30;  // seconds after the last moment of a request
 constexpr milliseconds kSlice(100);
 constexpr seconds kLook(10);
+constexpr milliseconds kShortestWait(500);  // for a message that somebody else has locked
 constexpr seconds kPauseAfterError(5);
 constexpr seconds kPauseOfRecords(2);
 constexpr seconds kWorthRecording(600);  // no code lives longer
 constexpr seconds kPurge(60);
+// What SIGTERM leaves to the requests under way: DROP DATABASE WITH (FORCE) gives up after five
+// seconds, and a server that shuts down waits for everybody.
+constexpr seconds kGrace(3);
 
 struct Answer {
   Result result;
@@ -44,6 +48,7 @@ struct Sender {
   Clock::time_point next_claim;
   Clock::time_point next_purge;
   Clock::time_point next_record;
+  Clock::time_point end;  // requests under way then are given up
   bool told_of_settings;
   bool told_of_account;
   bool stopping;  // claims nothing more
@@ -61,6 +66,11 @@ void stop(Sender &sender) {
   if (sender.stopping) return;
   sender.stopping = true;
   leave_duty();
+}
+
+void shut_down(Sender &sender) {
+  sender.end = Min(sender.end, Clock::now() + kGrace);
+  stop(sender);
 }
 
 bool is_still_listed() {
@@ -82,7 +92,7 @@ void reload(Sender &sender) {
 
 void heed_requests(Sender &sender) {
   if (ConfigReloadPending) reload(sender);
-  if (ShutdownRequestPending) stop(sender);
+  if (ShutdownRequestPending) shut_down(sender);
   if (notifyInterruptPending) {
     ProcessNotifyInterrupt(false);
     sender.next_claim = Clock::now();
@@ -126,7 +136,8 @@ void claim(Sender &sender) {
     const Oid owner = outbox_owner();
     if (!OidIsValid(owner)) return;
     count = claim_messages(owner, most, request_timeout() + kLeaseReserve, claimed, sender.texts);
-    wait = count == most ? 0 : time_to_next_message(owner, wait);
+    const int shortest = kShortestWait.count();
+    wait = count == most ? 0 : Max(shortest, time_to_next_message(owner, wait));
   });
   sender.next_claim = Clock::now() + (committed ? milliseconds(wait) : kPauseAfterError);
   for (int i = 0; committed && i < count; ++i) start_request(sender, claimed[i]);
@@ -214,7 +225,10 @@ bool record_last(Sender &sender) {
 void record_results(Sender &sender) {
   if (!sender.stopping && Clock::now() < sender.next_record) return;
   for (int left = sender.unrecorded_count; left > 0; --left) {
-    if (record_last(sender)) continue;
+    if (record_last(sender)) {
+      sender.next_claim = Clock::now();  // it may be due before the next look
+      continue;
+    }
     sender.next_record = Clock::now() + kPauseOfRecords;
     if (!sender.stopping) return;
   }
@@ -229,8 +243,12 @@ int time_to_sleep(const Sender &sender) {
   return static_cast<int>(Max(0, left));
 }
 
+bool has_ended(const Sender &sender) {
+  return sender.stopping && (sender.requests->under_way() == 0 || Clock::now() >= sender.end);
+}
+
 void send_messages(Sender &sender) {
-  while (!sender.stopping || sender.requests->under_way() > 0) {
+  while (!has_ended(sender)) {
     heed_requests(sender);
     if (!sender.stopping) {
       purge_if_due(sender);
@@ -284,6 +302,7 @@ void customer_identity_sms_worker(Datum) {
   sender.texts = AllocSetContextCreate(TopMemoryContext, "messages", ALLOCSET_SMALL_SIZES);
   without_exceptions([&] { sender.requests = new Requests; });
   sender.next_claim = sender.next_purge = sender.next_record = Clock::now();
+  sender.end = Clock::time_point::max();
   send_messages(sender);
   proc_exit(0);
 }

@@ -103,11 +103,19 @@ TEST(twilio, created_message_is_sent) {
   }
 }
 
-TEST(twilio, answer_without_a_sid_is_asked_again) {
+TEST(twilio, created_message_is_sent_although_its_sid_is_lost) {
+  for (const char *answer : {"", "{", R"({"sid": "SM01)", R"({"sid": 5})", "<html></html>"}) {
+    const Verdict sent = judge(kCreated, answer);
+    EXPECT_EQ(sent.outcome, Outcome::kSent) << answer;
+    EXPECT_STREQ(sent.provider_id, "");
+  }
+}
+
+TEST(twilio, other_success_without_a_sid_is_asked_again) {
   for (const char *answer : {"", "{", R"({"sid": "SM01)", "{}", "[]", "null", "1", R"("SM0123")",
                              R"({"sid": 5})", R"({"sid": ""})", R"({"sid": "SM 1"})",
                              R"({"sid": "SM\u0000"})", "<html></html>", "{\"sid\": \"SM\xff\"}"}) {
-    const Verdict nothing = judge(201, answer);
+    const Verdict nothing = judge(200, answer);
     EXPECT_EQ(nothing.outcome, Outcome::kRetry) << answer;
     EXPECT_STREQ(nothing.provider_id, "");
     EXPECT_STRNE(nothing.error, "");
@@ -168,11 +176,12 @@ TEST(twilio, texts_of_a_provider_are_cut_and_made_printable) {
   const Verdict refused = judge(400, message + "\"}");
   EXPECT_EQ(std::string_view(refused.error).size(), sizeof(refused.error) - 1);
   EXPECT_TRUE(std::string_view(refused.error).starts_with("21610: a????x")) << refused.error;
-  EXPECT_EQ(judge(201, R"({"sid": ")" + std::string(65, 'a') + "\"}").outcome, Outcome::kRetry);
+  EXPECT_EQ(judge(200, R"({"sid": ")" + std::string(65, 'a') + "\"}").outcome, Outcome::kRetry);
+  EXPECT_STREQ(judge(201, R"({"sid": ")" + std::string(65, 'a') + "\"}").provider_id, "");
 }
 
 TEST(twilio, deep_answer_is_read_without_recursion) {
-  EXPECT_EQ(judge(201, std::string(60'000, '[')).outcome, Outcome::kRetry);
+  EXPECT_EQ(judge(200, std::string(60'000, '[')).outcome, Outcome::kRetry);
   EXPECT_EQ(judge(400, std::string(30'000, '[') + std::string(30'000, ']')).outcome,
             Outcome::kRefused);
 }
