@@ -21,10 +21,10 @@ class Automaton {
  public:
   /// What the builder's judge said of the patterns that match all of `digits` ('0' to '9' only).
   std::size_t verdict(std::string_view digits) const {
-    int state = starts_[digits.size()];
+    std::int16_t state = starts_[digits.size()];
     for (const char *digit = digits.data(); state >= 0; ++digit)
       state = states_[static_cast<std::size_t>(state)][static_cast<std::size_t>(*digit - '0')];
-    return static_cast<std::size_t>(~state);
+    return static_cast<std::size_t>(-(state + 1));
   }
 
   std::size_t size() const { return states_.size(); }
@@ -35,8 +35,8 @@ class Automaton {
   /// Where each digit leads: to another state, or, negative, to the complement of a verdict.
   using State = std::array<std::int16_t, 10>;
 
-  std::array<std::int16_t, kMostDigits + 1> starts_{};  // by length
   std::vector<State> states_;
+  std::array<std::int16_t, kMostDigits + 1> starts_{};  // by length
 };
 
 class AutomatonBuilder {

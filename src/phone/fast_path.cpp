@@ -47,7 +47,7 @@ void describe(const Number &number, const Input &input, Acceptance acceptance, D
   std::memcpy(details.region, verdict.region.data(), sizeof(details.region));
   details.type = verdict.type;
   details.is_valid = verdict.type != Type::kUnknown;
-  const Length length = code.plans[0]->length_of(number.national.size());
+  const Length length = code.main->length_of(number.national.size());
   details.is_possible = length == Length::kPossible || length == Length::kLocalOnly;
 
   const bool acceptable = acceptance == Acceptance::kValid ? details.is_valid : details.is_possible;

@@ -126,7 +126,7 @@ Outcome apply_rules(const NumberingPlans &plans, const Input &input, const Numbe
   const Outcome extracted = extract_calling_code(plans, input.plus, home, number);
   if (extracted != Reason::kOk) return extracted;
 
-  const NumberingPlan &plan = number.code == nullptr ? *home : *number.code->plans[0];
+  const NumberingPlan &plan = number.code == nullptr ? *home : *number.code->main;
   if (number.code == nullptr) number.code = home->code;
   if (!number.code->ready()) return std::nullopt;
   if (number.national.size() < kShortestNational) return Reason::kTooShort;

@@ -197,6 +197,7 @@ void NumberingPlans::add_calling_code(int number) {
                              : add_plan(region, Metadata::of_calling_code(library(), number)));
     code.plans.back()->code = &code;
   }
+  code.main = code.plans[0];
 
   auto first = static_cast<std::size_t>(number);
   std::size_t count = 1;

@@ -70,16 +70,17 @@ struct Verdict {
 
 /// A country calling code.
 struct CallingCode {
-  int number = 0;
-  std::uint32_t size = 0;
-  std::array<char, 4> digits{};
-  std::vector<NumberingPlan *> plans;  // of the regions that share it, the main one first
-
-  // What compile() makes of their metadata.
   enum class State : std::uint8_t { kUntouched, kReady, kNotUnderstood };
+
+  // In the order in which a number needs them: few cache lines for each.
+  int number = 0;
+  std::array<char, 4> digits{};
+  std::uint32_t size = 0;
   State state = State::kUntouched;
-  std::vector<Verdict> verdicts;
+  const NumberingPlan *main = nullptr;
   Automaton types;  // says which verdict it is
+  std::vector<Verdict> verdicts;
+  std::vector<NumberingPlan *> plans;  // of the regions that share the code, the main one first
 
   /// Compiles the plans at the first call. False when one of them is not understood: then all
   /// numbers with this code are for the library.
