@@ -13,24 +13,12 @@ bool contains(LengthSet lengths, std::size_t length) { return (lengths >> length
 
 }  // namespace
 
-bool AutomatonBuilder::add(std::string_view pattern, int mark, LengthSet admitted) {
-  return add_after({.kind = Step::Kind::kMatch, .digits = 0, .lengths = 1, .other = mark}, pattern,
-                   admitted);
-}
-
-/// The match goes on over any digits.
-bool AutomatonBuilder::add_beginning(std::string_view pattern, int mark, LengthSet admitted) {
-  return add_after({.kind = Step::Kind::kMatch,
-                    .digits = kAnyDigit,
-                    .lengths = kAnyLength,
-                    .next = static_cast<int>(steps_.size()),
-                    .other = mark},
-                   pattern, admitted);
-}
-
-bool AutomatonBuilder::add_after(const Step &last, std::string_view pattern, LengthSet admitted) {
-  steps_.push_back(last);
-  const auto first = read_pattern(pattern, static_cast<int>(steps_.size()) - 1, steps_);
+bool AutomatonBuilder::add(std::string_view pattern, int mark, LengthSet admitted, Rest rest) {
+  const int last = static_cast<int>(steps_.size());
+  steps_.push_back(rest == Rest::kNone
+                       ? Step{Step::Kind::kMatch, 0, 1, last, mark}
+                       : Step{Step::Kind::kMatch, kAnyDigit, kAnyLength, last, mark});
+  const auto first = read_pattern(pattern, last, steps_);
   if (first) starts_.push_back({*first, admitted});
   return first.has_value();
 }

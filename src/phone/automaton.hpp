@@ -45,12 +45,12 @@ class AutomatonBuilder {
   /// Small numbers: the automaton keeps them by the way.
   using Judge = std::function<std::size_t(const Marks &)>;
 
-  /// `mark` stands for the pattern, for numbers of the lengths `admitted`. False when the pattern
-  /// is not understood.
-  bool add(std::string_view pattern, int mark, LengthSet admitted = kAnyLength);
+  enum class Rest : std::uint8_t { kNone, kAny };
 
-  /// As above, for a pattern that has to match a beginning only.
-  bool add_beginning(std::string_view pattern, int mark, LengthSet admitted = kAnyLength);
+  /// `mark` stands for the pattern, for numbers of the lengths `admitted`, with any digits after it
+  /// or none. False when the pattern is not understood.
+  bool add(std::string_view pattern, int mark, LengthSet admitted = kAnyLength,
+           Rest rest = Rest::kNone);
 
   /// `judge` is asked with the marks of all patterns that match, in the order of their addition.
   /// False when the automaton would be too large.
@@ -64,7 +64,6 @@ class AutomatonBuilder {
     LengthSet admitted;
   };
 
-  bool add_after(const Step &last, std::string_view pattern, LengthSet admitted);
   void reach(int step, std::size_t left, Set &reached) const;
   std::int16_t lead(Set set, std::size_t left);
   std::int16_t decide(const Set &set) const;

@@ -1,5 +1,6 @@
 // Puts the parts together: the text's digits, the rules of dialling, and what the number's plan
 // says of the result.
+#include <array>
 #include <cstring>
 
 #include "phone/input.hpp"
@@ -11,21 +12,10 @@
 namespace customer_identity::phone {
 namespace {
 
-/// Why a number of this length is not acceptable.
-Reason reason_of(Length length) {
-  switch (length) {
-    case Length::kPossible:
-      return Reason::kNotInUse;
-    case Length::kLocalOnly:
-    case Length::kTooShort:
-      return Reason::kTooShort;
-    case Length::kTooLong:
-      return Reason::kTooLong;
-    case Length::kInvalid:
-      break;
-  }
-  return Reason::kInvalidLength;
-}
+/// Why a number of a length is not acceptable, in the order of Length.
+constexpr std::array<Reason, 5> kLengthReasons = {Reason::kNotInUse, Reason::kTooShort,
+                                                  Reason::kTooShort, Reason::kTooLong,
+                                                  Reason::kInvalidLength};
 
 /// Copies more than there is, as buffers have room behind their digits: faster than the right
 /// number.
@@ -52,7 +42,9 @@ void describe(const Number &number, const Input &input, Acceptance acceptance, D
 
   const bool acceptable = acceptance == Acceptance::kValid ? details.is_valid : details.is_possible;
   const bool fits = 1 + code.size + number.national.size() <= kMaxE164;
-  details.reason = !fits ? Reason::kTooLong : acceptable ? Reason::kOk : reason_of(length);
+  details.reason = !fits        ? Reason::kTooLong
+                   : acceptable ? Reason::kOk
+                                : kLengthReasons[static_cast<std::size_t>(length)];
 }
 
 /// Blank and over-long texts have reasons of their own.

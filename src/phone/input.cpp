@@ -128,7 +128,7 @@ Symbol skip_to_start(std::string_view &text) {
   return symbol;
 }
 
-/// kDialled when `body` holds what may be a number.
+/// kOk when `body` holds what may be a number.
 Outcome fold(std::string_view text, Body &body) {
   Symbol symbol = skip_to_start(text);
   if ((symbol.classes & kEnd) != 0) return Reason::kNotANumber;
@@ -164,54 +164,38 @@ void skip(std::string_view &text, std::string_view any_of) {
   text.remove_prefix(std::min(text.find_first_not_of(any_of), text.size()));
 }
 
-constexpr std::string_view kSpaces = " \x01\t";
-constexpr std::string_view kBlanks = " \x01\t,";
-
-/// kPossibleCharsAfterExtLabel.
-bool ends_label(std::string_view label) {
-  if (!label.empty() && (label[0] == ':' || label[0] == '.')) label.remove_prefix(1);
-  skip(label, " \x01\t,-");
-  return label.empty();
+/// True when all of `label` is one of `labels` and kPossibleCharsAfterExtLabel.
+template <std::size_t Size>
+bool is_one_of(std::string_view label, const std::array<std::string_view, Size> &labels) {
+  return std::any_of(labels.begin(), labels.end(), [label](std::string_view known) {
+    std::string_view left = label;
+    if (!take(left, known)) return false;
+    if (left.starts_with(':') || left.starts_with('.')) left.remove_prefix(1);
+    skip(left, " \x01\t,-");
+    return left.empty();
+  });
 }
-
-struct Label {
-  std::string_view text;
-  std::size_t most_digits;
-  std::string_view before = kBlanks;
-};
-constexpr std::array<Label, 15> kLabels = {{
-    {"ext", 20},
-    {"extn", 20},
-    {"xt", 20},
-    {"xtn", 20},
-    {"extensio", 20},
-    {"extension", 20},
-    {"xtensio", 20},
-    {"xtension", 20},
-    {"anexo", 20},
-    {"x", 9},
-    {"#", 9},
-    {"~", 9},
-    {"int", 9},
-    {",,", 15, kSpaces},
-    {";", 15, kSpaces},
-}};
 
 /// True when all of `label` announces an extension of so many digits, which a '#' may follow:
 /// CreateExtnPattern().
 bool is_label(std::string_view label, std::size_t digits, bool hash) {
-  for (const Label &known : kLabels) {
-    std::string_view left = label;
-    skip(left, known.before);
-    if (digits <= known.most_digits && take(left, known.text) && ends_label(left)) return true;
-  }
-  std::string_view commas = label;
-  skip(commas, kSpaces);
-  const bool many = commas.starts_with(',');
-  skip(commas, ",");
+  constexpr std::array<std::string_view, 9> kExplicit = {
+      "ext", "extn", "xt", "xtn", "extensio", "extension", "xtensio", "xtension", "anexo"};
+  constexpr std::array<std::string_view, 4> kAmbiguous = {"x", "#", "~", "int"};
+  constexpr std::array<std::string_view, 2> kDialling = {",,", ";"};
+  constexpr std::array<std::string_view, 1> kComma = {","};
+
+  std::string_view separated = label;
+  skip(separated, " \x01\t,");
+  std::string_view spaced = label;
+  skip(spaced, " \x01\t");
+  std::string_view comma = spaced;
+  while (comma.starts_with(",,")) comma.remove_prefix(1);
   const bool american = hash && label.find_first_not_of("- ") == std::string_view::npos;
-  return (digits <= 20 && label == ";ext=" && !hash) ||
-         (digits <= 9 && many && ends_label(commas)) || (digits <= 6 && american);
+  return (digits <= 20 && (is_one_of(separated, kExplicit) || (label == ";ext=" && !hash))) ||
+         (digits <= 15 && is_one_of(spaced, kDialling)) ||
+         (digits <= 9 && (is_one_of(separated, kAmbiguous) || is_one_of(comma, kComma))) ||
+         (digits <= 6 && american);
 }
 
 /// Where the label of the extension that ends `symbols` begins; their size when there is none.
@@ -304,8 +288,8 @@ Outcome read_context(std::string_view number, std::string_view context, Input &i
   input.digits = {};
   take(number, "tel:");
   if (!input.plus || context.empty() || add_digits(context, input) != kDigit) return std::nullopt;
-  if (!is_plain(add_digits(number, input)) || number.find_first_of("/*[]") != number.npos ||
-      input.digits.size() < 3)
+  if (!is_plain(add_digits(number, input)) ||
+      number.find_first_of("/*[]") != std::string_view::npos || input.digits.size() < 3)
     return std::nullopt;
   return Reason::kOk;
 }

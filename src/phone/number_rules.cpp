@@ -96,14 +96,11 @@ Outcome extract_dialled_at(const NumberingPlans &plans, const NumberingPlan &hom
 /// code follows is tried again as if it was not there.
 Outcome extract_calling_code(const NumberingPlans &plans, bool plus, const NumberingPlan *home,
                              Number &number) {
-  if (!plus && home == nullptr) return Reason::kNoRegion;
-  if (!plus) return extract_dialled_at(plans, *home, number);
-  if (number.national.size() <= kShortestNational) return Reason::kTooShort;
-  if (take_calling_code(plans, number)) return Reason::kOk;
-  if (home == nullptr) return Reason::kUnknownCountryCode;
+  if (plus && number.national.size() <= kShortestNational) return Reason::kTooShort;
+  if (plus && take_calling_code(plans, number)) return Reason::kOk;
+  if (home == nullptr) return plus ? Reason::kUnknownCountryCode : Reason::kNoRegion;
   const Outcome outcome = extract_dialled_at(plans, *home, number);
-  if (!outcome || number.code != nullptr) return outcome;
-  return Reason::kUnknownCountryCode;
+  return plus && outcome && number.code == nullptr ? Reason::kUnknownCountryCode : outcome;
 }
 
 /// What is left may be a short number: a prefix is stripped only when the rest is long enough.

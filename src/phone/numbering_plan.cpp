@@ -81,8 +81,9 @@ bool add_types(const PhoneMetadata &metadata, int first_mark, AutomatonBuilder &
   for (std::size_t at = 0; at < kDescriptors.size(); ++at)
     understood = understood && add((metadata.*kDescriptors[at].of)(), static_cast<int>(at));
   const int leading = first_mark + kLeadingDigits;
-  return understood && (!metadata.has_leading_digits() ||
-                        builder.add_beginning(metadata.leading_digits(), leading, kNational));
+  return understood &&
+         (!metadata.has_leading_digits() ||
+          builder.add(metadata.leading_digits(), leading, kNational, AutomatonBuilder::Rest::kAny));
 }
 
 /// GetNumberTypeHelper().
@@ -99,8 +100,9 @@ Type type_of(const PhoneMetadata &metadata, const std::bitset<kMarks> &marks) {
 /// A rule is digits and groups. No pattern has ten groups, so a group's number is one digit.
 bool is_rule(std::string_view rule, int groups) {
   for (std::size_t at = 0; at < rule.size(); ++at) {
-    const bool group = rule[at] == '$' && ++at < rule.size();
-    if (at == rule.size() || rule[at] < '0' || rule[at] > '9') return false;
+    const bool group = rule[at] == '$' && at + 1 < rule.size();
+    if (group) ++at;
+    if (rule[at] < '0' || rule[at] > '9') return false;
     if (group && (rule[at] == '0' || rule[at] - '0' > groups)) return false;
   }
   return true;

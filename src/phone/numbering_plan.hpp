@@ -113,9 +113,11 @@ class NumberingPlans {
 
   /// The calling code that three digits or more begin with, or null.
   CallingCode *leading(std::string_view digits) const {
-    const int at = (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + (digits[2] - '0');
-    return by_digits_[static_cast<std::size_t>(
-        at)];  // cppcheck-suppress CastIntegerToAddressAtReturn
+    const auto digit = [digits](std::size_t at) {
+      return static_cast<std::size_t>(digits[at] - '0');
+    };
+    // cppcheck-suppress CastIntegerToAddressAtReturn
+    return by_digits_[digit(0) * 100 + digit(1) * 10 + digit(2)];
   }
 
   /// Compiles every plan now.

@@ -136,16 +136,18 @@ class Reader {
   /// A class whose `]` has been read: digits, ranges and `\d`.
   int read_class(int next) {
     DigitSet digits = 0;
-    for (std::string_view left = take_from('['); !left.empty();) {
+    std::string_view left = take_from('[');
+    while (!left.empty()) {
       if (left.starts_with("\\d")) {
         digits = kAnyDigit;
         left.remove_prefix(2);
         continue;
       }
       const bool range = left.size() > 2 && left[1] == '-';
-      const char last = range ? left[2] : left[0];
-      if (!is_digit(left[0]) || !is_digit(last) || last < left[0]) return refuse();
-      for (char of = left[0]; of <= last; ++of) digits |= digit_set(of);
+      const char first = left.front();
+      const char last = range ? left[2] : first;
+      if (!is_digit(first) || !is_digit(last) || last < first) return refuse();
+      for (char of = first; of <= last; ++of) digits |= digit_set(of);
       left.remove_prefix(range ? 3 : 1);
     }
     return digits == 0 ? refuse() : digit(digits, next);

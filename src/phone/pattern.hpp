@@ -30,7 +30,8 @@ struct Step {
   DigitSet digits;    // that the way may begin with
   LengthSet lengths;  // that it may have
   int next = 0;
-  int other = 0;  // kFork: the second choice; kGroup: which bound it sets, -1: none; kMatch: free
+  int other = 0;  // kFork: the second choice; kGroup: the bound that it sets, -1: none; kMatch: for
+                  // the caller
 };
 using Steps = std::vector<Step>;
 

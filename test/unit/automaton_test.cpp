@@ -61,7 +61,7 @@ TEST(automaton, every_pattern_is_marked_as_it_matches) {
 TEST(automaton, beginnings_are_matched) {
   for (const char *pattern : {"12|3", "1\\d{3}", "2(?:3|4\\d{2})", "0{2,3}", ""}) {
     AutomatonBuilder builder;
-    EXPECT_TRUE(builder.add_beginning(pattern, 0));
+    EXPECT_TRUE(builder.add(pattern, 0, kAnyLength, AutomatonBuilder::Rest::kAny));
     Automaton automaton;
     EXPECT_TRUE(builder.build(bits, automaton));
     const std::regex expected(pattern);
