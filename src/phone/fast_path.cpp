@@ -33,8 +33,10 @@ void describe(const Number &number, const Input &input, Acceptance acceptance, D
   details.extension[input.extension.copy(details.extension, sizeof(details.extension) - 1)] = '\0';
   details.country_code = code.number;
 
-  const Verdict &verdict = code.verdict(number.national);
-  std::memcpy(details.region, verdict.region.data(), sizeof(details.region));
+  const Verdict verdict = code.verdict(number.national);
+  details.region[0] = '\0';
+  if (verdict.plan != nullptr)
+    std::memcpy(details.region, verdict.plan->region.data(), sizeof(details.region));
   details.type = verdict.type;
   details.is_valid = verdict.type != Type::kUnknown;
   const Length length = code.main->length_of(number.national.size());

@@ -142,23 +142,19 @@ void CallingCode::compile() {
 
 /// Of several regions that share a calling code, the first whose leading digits fit, or, where it
 /// has none, the first in which the number has a type.
-std::size_t CallingCode::judge(const AutomatonBuilder::Marks &marks) {
-  Verdict verdict;
-  for (std::size_t at = 0; at < plans.size(); ++at) {
-    const PhoneMetadata &metadata = *plans[at]->metadata;
+std::size_t CallingCode::judge(const AutomatonBuilder::Marks &marks) const {
+  for (std::size_t place = 0; place < plans.size(); ++place) {
+    const PhoneMetadata &metadata = *plans[place]->metadata;
     std::bitset<kMarks> own;
     for (const int mark : marks)
-      if (mark / kMarks == static_cast<int>(at)) own.set(static_cast<std::size_t>(mark % kMarks));
+      if (mark / kMarks == static_cast<int>(place))
+        own.set(static_cast<std::size_t>(mark % kMarks));
     const Type type = type_of(metadata, own);
     const bool leads = own[kLeadingDigits];
-    if (plans.size() > 1 && !(metadata.has_leading_digits() ? leads : type != Type::kUnknown))
-      continue;
-    verdict = {plans[at]->region, type};
-    break;
+    if (plans.size() == 1 || (metadata.has_leading_digits() ? leads : type != Type::kUnknown))
+      return place * kTypes + static_cast<std::size_t>(type);
   }
-  const auto known = std::find(verdicts.begin(), verdicts.end(), verdict) - verdicts.begin();
-  if (known == static_cast<std::ptrdiff_t>(verdicts.size())) verdicts.push_back(verdict);
-  return static_cast<std::size_t>(known);
+  return plans.size() * kTypes + static_cast<std::size_t>(Type::kUnknown);
 }
 
 const NumberingPlans &NumberingPlans::get() {

@@ -62,10 +62,8 @@ struct NumberingPlan {
 
 /// What a national number is: the type is unknown when it is not in use.
 struct Verdict {
-  std::array<char, 4> region{};  // with a NUL after it; empty when that is not known
-  Type type = Type::kUnknown;
-
-  bool operator==(const Verdict &) const = default;
+  const NumberingPlan *plan;  // null when its region is not known
+  Type type;
 };
 
 /// A country calling code.
@@ -78,8 +76,7 @@ struct CallingCode {
   std::uint32_t size = 0;
   State state = State::kUntouched;
   const NumberingPlan *main = nullptr;
-  Automaton types;  // says which verdict it is
-  std::vector<Verdict> verdicts;
+  Automaton types;                     // what judge() says
   std::vector<NumberingPlan *> plans;  // of the regions that share the code, the main one first
 
   /// Compiles the plans at the first call. False when one of them is not understood: then all
@@ -90,14 +87,19 @@ struct CallingCode {
   }
 
   /// GetRegionCodeForNumber() and GetNumberType(); needs a code that is ready().
-  const Verdict &verdict(std::string_view national) const {
-    return verdicts[types.verdict(national)];
+  Verdict verdict(std::string_view national) const {
+    const std::size_t verdict = types.verdict(national);
+    const std::size_t place = verdict / kTypes;
+    const NumberingPlan *other = place < plans.size() ? plans[place] : nullptr;
+    return {place == 0 ? main : other, static_cast<Type>(verdict % kTypes)};
   }
 
   std::string_view view() const { return {digits.data(), size}; }
 
   void compile();
-  std::size_t judge(const AutomatonBuilder::Marks &marks);
+  /// A type, and `kTypes` times the place among `plans` of the one that it is from.
+  std::size_t judge(const AutomatonBuilder::Marks &marks) const;
+  static constexpr std::size_t kTypes = 16;
 };
 
 class NumberingPlans {
