@@ -43,6 +43,10 @@ CREATE TABLE sms_messages (
 );
 COMMENT ON TABLE sms_messages IS
     'The messages with codes: the text stays until the message is sent or given up';
+-- An answer that is under way while the extension is made anew must not be taken for another message's.
+SELECT pg_catalog.setval(
+    pg_catalog.pg_get_serial_sequence('customer_identity.sms_messages', 'id'),
+    (1000 * EXTRACT(epoch FROM pg_catalog.clock_timestamp()))::bigint);
 CREATE INDEX sms_messages_next_attempt_at_idx ON sms_messages (next_attempt_at) WHERE status = 'pending';
 
 CREATE TABLE verification_events (

@@ -9,7 +9,7 @@ import pg from "pg";
 import { statement, writeExample } from "./examples.js";
 import { guideSql } from "./guide.js";
 import { createDatabase, dropDatabase } from "./shop.js";
-import { account, startTwilioVerify } from "./twilio_verify.js";
+import { account, startTwilioVerify } from "./twilio-verify.js";
 
 const phone = "+4915123456789";
 
