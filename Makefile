@@ -17,6 +17,7 @@ SQL = \
 	sql/triggers.sql \
 	sql/attachments.sql \
 	sql/totals.sql \
+	sql/history.sql \
 	sql/attach.sql \
 	sql/backfill.sql \
 	sql/verification.sql \

@@ -63,6 +63,7 @@ extern "C" {
 #include <utils/guc.h>
 #include <utils/hsearch.h>
 #include <utils/inval.h>
+#include <utils/jsonb.h>
 #include <utils/lsyscache.h>
 #include <utils/memutils.h>
 #include <utils/numeric.h>
