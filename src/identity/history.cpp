@@ -85,7 +85,8 @@ Datum object_of(std::initializer_list<Detail> details) {
   return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
 }
 
-// The customer may be gone: its users are unlinked while it is deleted.
+// The customer may be gone: its users are unlinked while it is deleted. An id may be there already:
+// rows were loaded and the sequence was not.
 void insert_event(Oid customers, Acting acting, Datum customer, Datum event, Datum details,
                   Datum actor, bool is_signed) {
   const PlanKey key = {customers, InvalidOid, Purpose::kInsertEvent,
@@ -94,7 +95,7 @@ void insert_event(Oid customers, Acting acting, Datum customer, Datum event, Dat
     const char *schema = get_namespace_name(get_rel_namespace(customers));
     return psprintf(
         "INSERT INTO %s (customer_id, event, details, actor) SELECT id, $2, $3, $4 FROM %s"
-        " WHERE id OPERATOR(pg_catalog.=) $1",
+        " WHERE id OPERATOR(pg_catalog.=) $1 ON CONFLICT DO NOTHING",
         quote_qualified_identifier(schema, kEvents), customers_name(customers));
   });
   const Datum values[] = {customer, event, details, actor};
