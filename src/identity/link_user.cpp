@@ -181,11 +181,21 @@ void attach_earlier_orders(const LinkUser &setup, const TriggerData *call, HeapT
   }
 }
 
+// What linked or unlinked a user. Only the application, or a backfill, sets a customer alone.
+const char *cause_of_link(const LinkUser &setup, const TriggerData *call) {
+  if (TRIGGER_FIRED_BY_INSERT(call->tg_event)) return "sign_up";
+  const bool claimed =
+      claim_differs(setup, call->tg_trigtuple, call->tg_newtuple, call->tg_relation);
+  return claimed ? "phone_changed" : "application";
+}
+
 void record_link(const LinkUser &setup, const TriggerData *call, HeapTuple user, const char *event,
                  const pg_uuid_t &customer) {
   const char *user_id = text_in(setup.key, user, call->tg_relation);
   write_event(setup.customers, customer, event,
-              {{"table", relation_name(root_of(call->tg_relation))}, {"user_id", user_id}},
+              {{"cause", cause_of_link(setup, call)},
+               {"table", relation_name(root_of(call->tg_relation))},
+               {"user_id", user_id}},
               user_id);
 }
 

@@ -16,26 +16,26 @@ CREATE FUNCTION findings() RETURNS SETOF text LANGUAGE sql AS
 INSERT INTO "user" (id, phone) VALUES ('ada', '07400 123401'), ('ada2', '+447400123401'), ('nobody', 'n/a');
 SELECT results_eq($$SELECT told('+447400123401')$$, ARRAY[
   'created ada from: user, table: public.user, user_id: ada',
-  'user_linked ada table: public.user, user_id: ada',
-  'user_linked ada2 table: public.user, user_id: ada2'],
+  'user_linked ada cause: sign_up, table: public.user, user_id: ada',
+  'user_linked ada2 cause: sign_up, table: public.user, user_id: ada2'],
   'a sign-up makes a customer and is linked to it, another one is linked');
 SELECT is((SELECT count(*) FROM customer_events), 3::bigint, 'an unreadable phone leaves nothing');
 SELECT forget();
 UPDATE "user" SET phone = '+44 7400 123401', name = 'Ada' WHERE id = 'ada';
 SELECT is_empty('SELECT * FROM customer_events', 'another spelling changes nothing');
 UPDATE "user" SET phone = '07400 123402' WHERE id = 'ada2';
-SELECT results_eq($$SELECT told('+447400123401')$$, ARRAY['user_unlinked ada2 table: public.user, user_id: ada2'],
+SELECT results_eq($$SELECT told('+447400123401')$$, ARRAY['user_unlinked ada2 cause: phone_changed, table: public.user, user_id: ada2'],
   'who changes the phone leaves a customer');
 SELECT results_eq($$SELECT told('+447400123402')$$, ARRAY[
-  'created ada2 from: user, table: public.user, user_id: ada2', 'user_linked ada2 table: public.user, user_id: ada2'],
+  'created ada2 from: user, table: public.user, user_id: ada2', 'user_linked ada2 cause: phone_changed, table: public.user, user_id: ada2'],
   'and is linked to another');
 SELECT forget();
 UPDATE "user" SET phone = NULL WHERE id = 'ada2';
-SELECT results_eq($$SELECT told('+447400123402')$$, ARRAY['user_unlinked ada2 table: public.user, user_id: ada2'],
+SELECT results_eq($$SELECT told('+447400123402')$$, ARRAY['user_unlinked ada2 cause: phone_changed, table: public.user, user_id: ada2'],
   'a phone that was removed unlinks');
 SELECT forget();
 UPDATE "user" SET customer_id = (SELECT id FROM customers WHERE phone = '+447400123402') WHERE id = 'ada2';
-SELECT results_eq($$SELECT told('+447400123402')$$, ARRAY['user_linked ada2 table: public.user, user_id: ada2'],
+SELECT results_eq($$SELECT told('+447400123402')$$, ARRAY['user_linked ada2 cause: application, table: public.user, user_id: ada2'],
   'a link that the application makes is told as well');
 SELECT forget();
 INSERT INTO "user" (id, phone) VALUES ('ada', '07400 123403') ON CONFLICT DO NOTHING;
@@ -50,14 +50,14 @@ SELECT is((SELECT array_agg(count ORDER BY event) FROM (SELECT event, count(*) F
 SELECT forget();
 INSERT INTO "user" (id, "phoneNumber", "phoneNumberVerified") VALUES ('bob', '07400 123411', true);
 SELECT results_eq($$SELECT told('+447400123411')$$, ARRAY[
-  'created bob from: user, table: public.user, user_id: bob', 'user_linked bob table: public.user, user_id: bob',
+  'created bob from: user, table: public.user, user_id: bob', 'user_linked bob cause: sign_up, table: public.user, user_id: bob',
   'proof_made bob method: auth, user_id: bob'], 'a verified sign-up makes a proof');
 SELECT forget();
 UPDATE "user" SET "phoneNumber" = '07400 123411', "phoneNumberVerified" = true WHERE id = 'bob';
 SELECT is_empty('SELECT * FROM customer_events', 'which is made once');
 UPDATE "user" SET "phoneNumber" = '07400 123412' WHERE id = 'bob';
 SELECT results_eq($$SELECT told('+447400123411')$$, ARRAY[
-  'user_unlinked bob table: public.user, user_id: bob', 'proof_ended bob reason: phone changed, user_id: bob'],
+  'user_unlinked bob cause: phone_changed, table: public.user, user_id: bob', 'proof_ended bob reason: phone changed, user_id: bob'],
   'and ends when the phone changes');
 SELECT forget();
 SELECT customer_identity.record_proof('07400 123413', NULL, 'sms'), customer_identity.record_proof('07400 123413', 'bob', 'call'),
