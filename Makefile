@@ -20,6 +20,7 @@ SQL = \
 	sql/history.sql \
 	sql/attach.sql \
 	sql/backfill.sql \
+	sql/insight.sql \
 	sql/verification.sql \
 	sql/sms_messages.sql \
 	sql/setup.sql
