@@ -3,6 +3,7 @@
 #include "identity/history.hpp"
 
 #include "identity/customers.hpp"
+#include "identity/direct_event.hpp"
 #include "pg/book.hpp"
 #include "pg/owner.hpp"
 #include "pg/phone_reader.hpp"
@@ -47,11 +48,14 @@ bool fits(Relation events) {
   return written == lengthof(kWritten);
 }
 
-bool can_write(Oid customers) {
-  const Oid events = find_companion(customers, kEvents);
+// InvalidOid: the book keeps no history.
+Oid events_of(Oid customers) { return find_companion(customers, kEvents); }
+
+bool can_write(Oid events) {
   Relation table = OidIsValid(events) ? try_table_open(events, AccessShareLock) : nullptr;
   if (table == nullptr) return false;
-  const bool usable = fits(table);
+  const bool usable =
+      fits(table) && pg_class_aclcheck(events, table->rd_rel->relowner, ACL_INSERT) == ACLCHECK_OK;
   table_close(table, NoLock);
   return usable;
 }
@@ -87,8 +91,7 @@ Datum object_of(std::initializer_list<Detail> details) {
 
 // The customer may be gone: its users are unlinked while it is deleted. An id may be there already:
 // rows were loaded and the sequence was not.
-void insert_event(Oid customers, Acting acting, Datum customer, Datum event, Datum details,
-                  Datum actor, bool is_signed) {
+void write_by_plan(Oid customers, Acting acting, const Event &event) {
   const PlanKey key = {customers, InvalidOid, Purpose::kInsertEvent,
                        static_cast<std::uint32_t>(acting)};
   SPIPlanPtr plan = saved_plan(key, {UUIDOID, TEXTOID, JSONBOID, TEXTOID}, [&] {
@@ -98,20 +101,23 @@ void insert_event(Oid customers, Acting acting, Datum customer, Datum event, Dat
         " WHERE id OPERATOR(pg_catalog.=) $1 ON CONFLICT DO NOTHING",
         quote_qualified_identifier(schema, kEvents), customers_name(customers));
   });
-  const Datum values[] = {customer, event, details, actor};
-  run_on_latest(plan, values, is_signed ? "    " : "   n");
+  const Datum values[] = {UUIDPGetDatum(&event.customer), event.name, event.details, event.actor};
+  run_on_latest(plan, values, event.is_signed ? "    " : "   n");
 }
 
 }  // namespace
 
 void write_event(Oid customers, const pg_uuid_t &customer, const char *event,
                  std::initializer_list<Detail> details, const char *actor) {
-  if (!can_write(customers)) return;
+  const Oid events = events_of(customers);
+  if (!OidIsValid(events)) return;
+  const bool is_signed = actor != nullptr;
   const Actor before = act_as(owner_of(customers));
   SPI_connect();
-  insert_event(customers, Acting::kOwner, UUIDPGetDatum(&customer), CStringGetTextDatum(event),
-               object_of(details), actor == nullptr ? Datum(0) : CStringGetTextDatum(actor),
-               actor != nullptr);
+  const Event row = {customer, CStringGetTextDatum(event), object_of(details),
+                     is_signed ? CStringGetTextDatum(actor) : Datum(0), is_signed};
+  if (!write_event_directly(customers, events, row) && can_write(events))
+    write_by_plan(customers, Acting::kOwner, row);
   SPI_finish();
   act_again_as(before);
 }
@@ -122,16 +128,19 @@ CUSTOMER_IDENTITY_FUNCTION(write_event) {
   for (int i = 0; i < 4; ++i)
     if (PG_ARGISNULL(i)) PG_RETURN_VOID();
   const Oid customers = PG_GETARG_OID(0);
-  if (!can_write(customers)) PG_RETURN_VOID();
+  if (!can_write(events_of(customers))) PG_RETURN_VOID();
   const bool is_signed = !PG_ARGISNULL(4);
+  const Event row = {*PG_GETARG_UUID_P(1), PG_GETARG_DATUM(2), PG_GETARG_DATUM(3),
+                     is_signed ? PG_GETARG_DATUM(4) : Datum(0), is_signed};
   SPI_connect();
-  insert_event(customers, Acting::kCaller, PG_GETARG_DATUM(1), PG_GETARG_DATUM(2),
-               PG_GETARG_DATUM(3), is_signed ? PG_GETARG_DATUM(4) : Datum(0), is_signed);
+  write_by_plan(customers, Acting::kCaller, row);
   SPI_finish();
   PG_RETURN_VOID();
 }
 
 // Whether events of the book's customers can be written: what check_setup() asks.
-CUSTOMER_IDENTITY_FUNCTION(keeps_history) { PG_RETURN_BOOL(can_write(PG_GETARG_OID(0))); }
+CUSTOMER_IDENTITY_FUNCTION(keeps_history) {
+  PG_RETURN_BOOL(can_write(events_of(PG_GETARG_OID(0))));
+}
 
 }  // namespace customer_identity

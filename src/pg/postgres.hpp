@@ -24,6 +24,7 @@ extern "C" {
 #include <access/table.h>
 #include <access/tableam.h>
 #include <access/xact.h>
+#include <catalog/dependency.h>
 #include <catalog/indexing.h>
 #include <catalog/namespace.h>
 #include <catalog/partition.h>
@@ -36,6 +37,7 @@ extern "C" {
 #include <catalog/pg_trigger.h>
 #include <catalog/pg_type.h>
 #include <commands/event_trigger.h>
+#include <commands/sequence.h>
 #include <commands/trigger.h>
 #include <common/cryptohash.h>
 #include <common/hmac.h>
