@@ -17,8 +17,10 @@ SQL = \
 	sql/triggers.sql \
 	sql/attachments.sql \
 	sql/totals.sql \
+	sql/history.sql \
 	sql/attach.sql \
 	sql/backfill.sql \
+	sql/insight.sql \
 	sql/verification.sql \
 	sql/sms_messages.sql \
 	sql/sms_worker.sql \

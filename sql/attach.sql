@@ -314,11 +314,9 @@ BEGIN
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER customer_identity_link BEFORE INSERT OR UPDATE ON %s'
         ' FOR EACH ROW EXECUTE FUNCTION customer_identity.link_user(%s)', users, arguments);
-    -- After an INSERT there is nothing to do unless it can bring a proof.
     EXECUTE format(
-        'CREATE OR REPLACE TRIGGER customer_identity_linked AFTER %s ON %s'
-        ' FOR EACH ROW EXECUTE FUNCTION customer_identity.link_user(%s)',
-        CASE WHEN verified_column IS NULL THEN 'UPDATE' ELSE 'INSERT OR UPDATE' END, users, arguments);
+        'CREATE OR REPLACE TRIGGER customer_identity_linked AFTER INSERT OR UPDATE ON %s'
+        ' FOR EACH ROW EXECUTE FUNCTION customer_identity.link_user(%s)', users, arguments);
 END
 $$;
 COMMENT ON FUNCTION attach_users_to(regclass, text[], text, text, text, text, regclass) IS

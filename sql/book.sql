@@ -132,6 +132,7 @@ CREATE FUNCTION make_companions(schema_name text)
 AS $$
 DECLARE
     owner regrole;
+    grantee text;
 BEGIN
     SELECT c.relowner::regrole INTO owner
     FROM pg_class AS c
@@ -175,12 +176,37 @@ BEGIN
         EXECUTE format('CREATE INDEX loyalty_entries_customer_id_idx ON %I.loyalty_entries (customer_id)', schema_name);
         EXECUTE format('ALTER TABLE %I.loyalty_entries OWNER TO %s', schema_name, owner);
     END IF;
+
+    IF to_regclass(format('%I.customer_events', schema_name)) IS NULL THEN
+        EXECUTE format($sql$
+            CREATE TABLE %1$I.customer_events (
+                id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+                customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
+                event text NOT NULL,
+                details jsonb NOT NULL DEFAULT '{}',
+                actor text,
+                created_at timestamptz NOT NULL DEFAULT now()
+            )$sql$, schema_name);
+        EXECUTE format('COMMENT ON TABLE %I.customer_events IS %L', schema_name,
+            'What happened to each customer; rows are only ever added');
+        EXECUTE format('CREATE INDEX customer_events_customer_id_id_idx ON %I.customer_events (customer_id, id)', schema_name);
+        EXECUTE format('ALTER TABLE %I.customer_events OWNER TO %s', schema_name, owner);
+        -- Default privileges may have given others rights on every new table.
+        FOR grantee IN
+            SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END
+            FROM pg_class AS c
+            CROSS JOIN LATERAL aclexplode(c.relacl) AS g
+            WHERE c.oid = format('%I.customer_events', schema_name)::regclass AND g.grantee <> c.relowner
+        LOOP
+            EXECUTE format('REVOKE ALL ON %I.customer_events FROM %s', schema_name, grantee);
+        END LOOP;
+    END IF;
     PERFORM customer_identity.companion_of(format('%I.customers', schema_name)::regclass, c.name)
-    FROM (VALUES ('phone_proofs'), ('loyalty_entries')) AS c (name);
+    FROM (VALUES ('phone_proofs'), ('loyalty_entries'), ('customer_events')) AS c (name);
 END
 $$;
 COMMENT ON FUNCTION make_companions(text) IS
-    'Makes the tables phone_proofs and loyalty_entries beside customers where they are missing';
+    'Makes the tables phone_proofs, loyalty_entries and customer_events beside customers where they are missing';
 REVOKE EXECUTE ON FUNCTION make_companions(text) FROM PUBLIC;
 
 CREATE FUNCTION make_book(schema_name text)
@@ -216,5 +242,5 @@ CREATE FUNCTION create_tables(schema_name text DEFAULT NULL)
     LANGUAGE sql VOLATILE
 RETURN make_book(COALESCE(schema_name, current_schema()::text));
 COMMENT ON FUNCTION create_tables(text) IS
-    'Makes customers, phone_proofs and loyalty_entries in a schema (by default the current one) and returns customers. A customers table that is there already is checked and kept';
+    'Makes customers, phone_proofs, loyalty_entries and customer_events in a schema (by default the current one) and returns customers. A customers table that is there already is checked and kept';
 REVOKE EXECUTE ON FUNCTION create_tables(text) FROM PUBLIC;

@@ -8,6 +8,7 @@ import {
   foreignKey,
   index,
   integer,
+  jsonb,
   numeric,
   pgTable,
   text,
@@ -185,5 +186,25 @@ export const loyaltyEntries = pgTable(
       foreignColumns: [customers.id],
     }).onDelete("cascade"),
     index("loyalty_entries_customer_id_idx").on(table.customerId),
+  ],
+);
+
+export const customerEvents = pgTable(
+  "customer_events",
+  {
+    id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    customerId: uuid("customer_id").notNull(),
+    event: text("event").notNull(),
+    details: jsonb("details").notNull().default({}),
+    actor: text("actor"),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    foreignKey({
+      name: "customer_events_customer_id_fkey",
+      columns: [table.customerId],
+      foreignColumns: [customers.id],
+    }).onDelete("cascade"),
+    index("customer_events_customer_id_id_idx").on(table.customerId, table.id),
   ],
 );

@@ -131,7 +131,8 @@ Attachment attachment_of_phone(const AttachOrder &setup, HeapTuple order, Relati
   if (!region.known) return {};
   const phone::Details details = read_phone(raw, region);
   if (details.reason != phone::Reason::kOk) return {};
-  return {true, customer_of(setup.customers, Acting::kOwner, details.e164, nullptr)};
+  const Origin origin = {"order", orders, text_in(setup.user, order, orders)};
+  return {true, customer_of(setup.customers, Acting::kOwner, details.e164, nullptr, origin)};
 }
 
 bool has_user(const AttachOrder &setup, HeapTuple order, Relation orders) {

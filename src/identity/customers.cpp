@@ -3,11 +3,13 @@
 // duplicate keys.
 #include "identity/customers.hpp"
 
+#include "identity/history.hpp"
 #include "pg/book.hpp"
 #include "pg/direct_lookup.hpp"
 #include "pg/errors.hpp"
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
+#include "pg/trigger_setup.hpp"
 
 namespace customer_identity {
 namespace {
@@ -46,6 +48,13 @@ bool create_customer(Oid customers, Acting acting, const char *e164, const char 
   return made;
 }
 
+void record_creation(Oid customers, const pg_uuid_t &customer, const Origin &origin) {
+  const char *table = origin.table == nullptr ? nullptr : relation_name(root_of(origin.table));
+  write_event(customers, customer, "created",
+              {{"from", origin.from}, {"table", table}, {"user_id", origin.user_id}},
+              origin.user_id);
+}
+
 // `execute` is run() or look_up().
 bool find_by_plan(Oid customers, Acting acting, const char *e164, decltype(run) execute,
                   pg_uuid_t *customer) {
@@ -71,12 +80,15 @@ bool find_customer_of(Oid customers, Acting acting, const char *e164, pg_uuid_t 
   return find_by_plan(customers, acting, e164, run, customer);
 }
 
-pg_uuid_t customer_of(Oid customers, Acting acting, const char *e164, const char *preferred_name) {
+pg_uuid_t customer_of(Oid customers, Acting acting, const char *e164, const char *preferred_name,
+                      const Origin &origin) {
   pg_uuid_t customer;
   // A conflicting row can be gone again before it is looked at, so twice may not be enough.
   for (int attempt = 0; attempt < 10; ++attempt) {
     if (find_customer_of(customers, acting, e164, &customer)) return customer;
-    if (create_customer(customers, acting, e164, preferred_name, &customer)) return customer;
+    if (!create_customer(customers, acting, e164, preferred_name, &customer)) continue;
+    record_creation(customers, customer, origin);
+    return customer;
   }
   ereport(ERROR, errcode(kConflict),
           errmsg("the customer of a phone can be neither found nor made"),
@@ -92,7 +104,8 @@ CUSTOMER_IDENTITY_FUNCTION(get_or_create_customer) {
   const Oid customers = book_argument(fcinfo, 3);
   const char *preferred_name = text_argument(fcinfo, 1);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
-  *result = customer_of(customers, Acting::kCaller, details.e164, preferred_name);
+  *result = customer_of(customers, Acting::kCaller, details.e164, preferred_name,
+                        {"function", nullptr, nullptr});
   PG_RETURN_UUID_P(result);
 }
 

@@ -11,9 +11,18 @@ enum class Acting : std::uint32_t { kCaller, kOwner };
 /// The customer of an E.164 phone. False: there is none.
 bool find_customer_of(Oid customers, Acting acting, const char *e164, pg_uuid_t *customer);
 
+/// What a customer that has to be made comes of, for its history: "user" or "order" with the table,
+/// or "function".
+struct Origin {
+  const char *from;
+  Relation table;
+  const char *user_id;  // NULL: a guest, or unknown
+};
+
 /// The customer of an E.164 phone, made if need be. Any number of sessions may ask for the same new
 /// phone at once: one row comes of it. An existing customer costs no write, and its name stays.
 /// `preferred_name` may be NULL.
-pg_uuid_t customer_of(Oid customers, Acting acting, const char *e164, const char *preferred_name);
+pg_uuid_t customer_of(Oid customers, Acting acting, const char *e164, const char *preferred_name,
+                      const Origin &origin);
 
 }  // namespace customer_identity

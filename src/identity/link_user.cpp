@@ -1,6 +1,7 @@
 // link_user: keeps every login linked to its customer. BEFORE the row is written it sets the
 // customer; AFTER it, when the row is sure to exist, it keeps proofs and attaches earlier orders.
 #include "identity/customers.hpp"
+#include "identity/history.hpp"
 #include "identity/proofs.hpp"
 #include "pg/attached_tables.hpp"
 #include "pg/book.hpp"
@@ -81,11 +82,16 @@ HeapTuple with_customer(const LinkUser &setup, HeapTuple user, Relation users, D
   return heap_modify_tuple_by_cols(user, RelationGetDescr(users), 1, &number, &customer, &is_null);
 }
 
+Origin origin_of(const LinkUser &setup, HeapTuple user, Relation users) {
+  return {"user", users, text_in(setup.key, user, users)};
+}
+
 HeapTuple linked_to_claim(const LinkUser &setup, HeapTuple user, Relation users,
                           const Claim &claim) {
   const char *name = text_in(setup.name, user, users);
   const Actor before = act_as(users->rd_rel->relowner);
-  const pg_uuid_t customer = customer_of(setup.customers, Acting::kOwner, claim.e164, name);
+  const pg_uuid_t customer =
+      customer_of(setup.customers, Acting::kOwner, claim.e164, name, origin_of(setup, user, users));
   act_again_as(before);
   return with_customer(setup, user, users, UUIDPGetDatum(&customer), false);
 }
@@ -131,7 +137,8 @@ void keep_proof_of(const LinkUser &setup, const TriggerData *call, HeapTuple use
                    const Claim &claim) {
   const char *user_id = text_in(setup.key, user, call->tg_relation);
   if (user_id == nullptr) return;
-  const pg_uuid_t customer = customer_of(setup.customers, Acting::kOwner, claim.e164, nullptr);
+  const pg_uuid_t customer = customer_of(setup.customers, Acting::kOwner, claim.e164, nullptr,
+                                         origin_of(setup, user, call->tg_relation));
   keep_proof(setup.customers, Acting::kOwner, claim.e164, customer, user_id, "auth");
 }
 
@@ -174,7 +181,39 @@ void attach_earlier_orders(const LinkUser &setup, const TriggerData *call, HeapT
   }
 }
 
+// What linked or unlinked a user. Only the application, or a backfill, sets a customer alone.
+const char *cause_of_link(const LinkUser &setup, const TriggerData *call) {
+  if (TRIGGER_FIRED_BY_INSERT(call->tg_event)) return "sign_up";
+  const bool claimed =
+      claim_differs(setup, call->tg_trigtuple, call->tg_newtuple, call->tg_relation);
+  return claimed ? "phone_changed" : "application";
+}
+
+void record_link(const LinkUser &setup, const TriggerData *call, HeapTuple user, const char *event,
+                 const pg_uuid_t &customer) {
+  const char *user_id = text_in(setup.key, user, call->tg_relation);
+  write_event(setup.customers, customer, event,
+              {{"cause", cause_of_link(setup, call)},
+               {"table", relation_name(root_of(call->tg_relation))},
+               {"user_id", user_id}},
+              user_id);
+}
+
+// Only of a table that feeds the book: anybody can put our trigger on one of his own.
+void record_links(const LinkUser &setup, const TriggerData *call, HeapTuple old_user,
+                  HeapTuple user) {
+  const Relation users = call->tg_relation;
+  if (!may_feed(users->rd_rel->relowner, setup.customers)) return;
+  pg_uuid_t customer;
+  if (old_user != nullptr && customer_in(setup, old_user, users, &customer))
+    record_link(setup, call, old_user, "user_unlinked", customer);
+  if (customer_in(setup, user, users, &customer))
+    record_link(setup, call, user, "user_linked", customer);
+}
+
 void after_insert(const LinkUser &setup, const TriggerData *call) {
+  record_links(setup, call, nullptr, call->tg_trigtuple);
+  if (setup.verified.number == 0) return;
   const Claim claim = claim_of(setup, call->tg_trigtuple, call->tg_relation);
   if (brings_proof(setup, call, call->tg_trigtuple, claim))
     keep_proof_of(setup, call, call->tg_trigtuple, claim);
@@ -183,6 +222,8 @@ void after_insert(const LinkUser &setup, const TriggerData *call) {
 void after_update(const LinkUser &setup, const TriggerData *call) {
   const Relation users = call->tg_relation;
   HeapTuple user = call->tg_newtuple;
+  if (differs(setup.customer, call->tg_trigtuple, user, users))
+    record_links(setup, call, call->tg_trigtuple, user);
   const Claim claim = claim_of(setup, user, users);
   const char *user_id = text_in(setup.key, user, users);
   if (user_id != nullptr && claim_differs(setup, call->tg_trigtuple, user, users)) {
@@ -196,8 +237,10 @@ void after_update(const LinkUser &setup, const TriggerData *call) {
 }
 
 bool needs_after(const LinkUser &setup, const TriggerData *call) {
-  if (TRIGGER_FIRED_BY_INSERT(call->tg_event)) return setup.verified.number != 0;
   const Relation users = call->tg_relation;
+  pg_uuid_t customer;
+  if (TRIGGER_FIRED_BY_INSERT(call->tg_event))
+    return setup.verified.number != 0 || customer_in(setup, call->tg_trigtuple, users, &customer);
   return claim_differs(setup, call->tg_trigtuple, call->tg_newtuple, users) ||
          differs(setup.customer, call->tg_trigtuple, call->tg_newtuple, users) ||
          (setup.verified.number != 0 && is_set(setup.verified, call));

@@ -3,6 +3,7 @@
 // exists.
 #include "identity/proofs.hpp"
 
+#include "identity/history.hpp"
 #include "pg/book.hpp"
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
@@ -53,7 +54,8 @@ void lock_customer(const Proofs &book, const char *e164) {
   run(plan, values);
 }
 
-void insert_proof(const Proofs &book, const char *e164, const pg_uuid_t &customer,
+// False: another session has meanwhile.
+bool insert_proof(const Proofs &book, const char *e164, const pg_uuid_t &customer,
                   const char *user_id, const char *method) {
   SPIPlanPtr plan =
       saved_plan(book.key(Purpose::kInsertProof), {TEXTOID, UUIDOID, TEXTOID, TEXTOID}, [&] {
@@ -64,7 +66,7 @@ void insert_proof(const Proofs &book, const char *e164, const pg_uuid_t &custome
       });
   const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer),
                           text_or_null(user_id), CStringGetTextDatum(method)};
-  run(plan, values, user_id == nullptr ? "  n " : "    ");
+  return run(plan, values, user_id == nullptr ? "  n " : "    ") > 0;
 }
 
 void mark_verified(const Proofs &book, const pg_uuid_t &customer) {
@@ -116,6 +118,21 @@ void lock_customers(const Proofs &book, Datum phones) {
   run(plan, &phones);
 }
 
+// What the last statement returned: the customers, and the users (NULL: a guest), of proofs that
+// have ended. `actor` NULL: unknown.
+void record_ends(const Proofs &book, const char *reason, const char *actor) {
+  SPITupleTable *ended = SPI_tuptable;
+  const std::uint64_t count = SPI_processed;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    bool is_null;
+    const Datum customer = SPI_getbinval(ended->vals[i], ended->tupdesc, 1, &is_null);
+    if (is_null) continue;
+    const char *user_id = SPI_getvalue(ended->vals[i], ended->tupdesc, 2);
+    write_event(book.customers, *DatumGetUUIDP(customer), "proof_ended",
+                {{"reason", reason}, {"user_id", user_id}}, actor);
+  }
+}
+
 // A NULL user_id ends everybody's proofs of the phone.
 std::uint64_t end_proofs_of_phone(const Proofs &book, const char *e164, const char *user_id,
                                   const char *reason) {
@@ -125,12 +142,14 @@ std::uint64_t end_proofs_of_phone(const Proofs &book, const char *e164, const ch
             "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = $3"
             " WHERE phone " E
             " $1 AND ended_at IS NULL"
-            " AND ($2 IS NULL OR user_id " E " $2)",
+            " AND ($2 IS NULL OR user_id " E " $2) RETURNING customer_id, user_id",
             proofs_name(book.customers));
       });
   const Datum values[] = {CStringGetTextDatum(e164), text_or_null(user_id), text_or_null(reason)};
   const char nulls[] = {' ', user_id == nullptr ? 'n' : ' ', reason == nullptr ? 'n' : ' ', '\0'};
-  return run(plan, values, nulls);
+  const std::uint64_t ended = run(plan, values, nulls);
+  record_ends(book, reason, nullptr);
+  return ended;
 }
 
 Datum array_of(const char *text) {
@@ -145,7 +164,9 @@ void keep_proof(Oid customers, Acting acting, const char *e164, const pg_uuid_t 
   const Proofs book = {customers, acting};
   if (is_proved(book, e164, user_id)) return;
   lock_customer(book, e164);
-  insert_proof(book, e164, customer, user_id, method);
+  if (insert_proof(book, e164, customer, user_id, method))
+    write_event(customers, customer, "proof_made", {{"method", method}, {"user_id", user_id}},
+                user_id);
   mark_verified(book, customer);
 }
 
@@ -161,11 +182,14 @@ void end_proofs_of_user(Oid customers, Acting acting, const char *user_id, const
       saved_plan(book.key(Purpose::kEndProofsOfUser), {TEXTOID, TEXTARRAYOID, TEXTOID}, [&] {
         return psprintf(
             "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = $3"
-            " WHERE user_id " E " $1 AND phone " E " ANY ($2) AND ended_at IS NULL",
+            " WHERE user_id " E " $1 AND phone " E
+            " ANY ($2) AND ended_at IS NULL"
+            " RETURNING customer_id, user_id",
             proofs_name(customers));
       });
   const Datum values[] = {CStringGetTextDatum(user_id), phones, CStringGetTextDatum(reason)};
   run(plan, values);
+  record_ends(book, reason, user_id);
   unmark_unproved(book, phones);
 }
 
@@ -190,7 +214,8 @@ CUSTOMER_IDENTITY_FUNCTION(record_proof) {
   auto *customer = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
 
   SPI_connect();
-  *customer = customer_of(customers, Acting::kCaller, details.e164, nullptr);
+  *customer = customer_of(customers, Acting::kCaller, details.e164, nullptr,
+                          {"function", nullptr, user_id});
   keep_proof(customers, Acting::kCaller, details.e164, *customer, user_id, method);
   SPI_finish();
   PG_RETURN_UUID_P(customer);

@@ -22,6 +22,9 @@ enum class TableKind : std::uint32_t { kUsers, kOrders };
 /// put our trigger on a table of his own.
 const List *attached_tables(TableKind kind, Oid customers);
 
+/// Whether a table of this owner may feed the book.
+bool may_feed(Oid owner, Oid customers);
+
 /// Called once, when the library loads.
 void watch_attached_tables();
 

@@ -72,6 +72,13 @@ const char *proofs_name(Oid customers) { return companion_name(customers, "phone
 
 const char *entries_name(Oid customers) { return companion_name(customers, "loyalty_entries"); }
 
+Oid find_companion(Oid customers, const char *companion) {
+  const Oid relation = get_relname_relid(companion, get_rel_namespace(customers));
+  const bool is_ours =
+      OidIsValid(relation) && is_table(relation) && owner_of(relation) == owner_of(customers);
+  return is_ours ? relation : InvalidOid;
+}
+
 Oid owner_of(Oid relation) {
   HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
   if (!HeapTupleIsValid(tuple)) no_book("The table was dropped.");

@@ -19,6 +19,9 @@ const char *customers_name(Oid customers);
 const char *proofs_name(Oid customers);
 const char *entries_name(Oid customers);
 
+/// A table of that name beside customers and of the same owner, or InvalidOid.
+Oid find_companion(Oid customers, const char *companion);
+
 /// Quoted and qualified name of any relation; raises CI003 for one that is gone.
 const char *relation_name(Oid relation);
 

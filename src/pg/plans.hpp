@@ -12,6 +12,7 @@ namespace customer_identity {
 enum class Purpose : std::uint32_t {
   kFindCustomer,
   kCreateCustomer,
+  kInsertEvent,
   kLockCustomer,
   kLiveProof,
   kAnyLiveProof,

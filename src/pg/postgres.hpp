@@ -42,6 +42,7 @@ extern "C" {
 #include <commands/dbcommands.h>
 #include <commands/event_trigger.h>
 #include <commands/extension.h>
+#include <commands/sequence.h>
 #include <commands/trigger.h>
 #include <common/cryptohash.h>
 #include <common/hmac.h>
@@ -77,6 +78,7 @@ extern "C" {
 #include <utils/guc.h>
 #include <utils/hsearch.h>
 #include <utils/inval.h>
+#include <utils/jsonb.h>
 #include <utils/lsyscache.h>
 #include <utils/memutils.h>
 #include <utils/numeric.h>

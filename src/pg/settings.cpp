@@ -15,6 +15,8 @@ char *sms_countries_setting = nullptr;
 char *sms_text_setting = nullptr;
 int sms_limit_settings[5];
 int verification_failures_setting;
+char *fraud_cancelled_statuses_setting = nullptr;
+int fraud_settings[8];
 
 const config_enum_entry kFastPaths[] = {
     {"on", static_cast<int>(phone::FastPath::kOn), false},
@@ -116,6 +118,38 @@ void define_sms() {
       INT_MAX, PGC_SUSET, 0, nullptr, nullptr, nullptr);
 }
 
+// A weight is a share of a hundred: a customer with every signal scores that much.
+const Limit kFraudSettings[] = {
+    {"customer_identity.fraud_many_logins", "Logins of one customer that make a signal of fraud.",
+     6},
+    {"customer_identity.fraud_many_logins_weight", "What many logins add to the score.", 20},
+    {"customer_identity.fraud_unproved_claims",
+     "Logins without a proof of a phone that others have proved that make a signal of fraud.", 3},
+    {"customer_identity.fraud_unproved_claims_weight", "What unproved claims add to the score.",
+     30},
+    {"customer_identity.fraud_sign_up_burst",
+     "Logins linked to one customer within an hour that make a signal of fraud.", 4},
+    {"customer_identity.fraud_sign_up_burst_weight", "What a burst of sign-ups adds to the score.",
+     25},
+    {"customer_identity.fraud_cod_cancellations",
+     "Cancelled orders of one customer, in cash on delivery, that make a signal of fraud.", 3},
+    {"customer_identity.fraud_cod_cancellations_weight",
+     "What cancelled cash-on-delivery orders add to the score.", 25},
+};
+
+void define_fraud() {
+  DefineCustomStringVariable(
+      "customer_identity.fraud_cancelled_statuses", "Statuses of orders that were cancelled.",
+      "With commas between them; capitals and small letters are the same.",
+      &fraud_cancelled_statuses_setting, "cancelled,canceled,returned,refused", PGC_USERSET, 0,
+      nullptr, nullptr, nullptr);
+  int *value = fraud_settings;
+  for (const Limit &setting : kFraudSettings)
+    DefineCustomIntVariable(setting.name, setting.description, "0: the signal does not count.",
+                            value++, setting.boot, 0, INT_MAX, PGC_USERSET, 0, nullptr, nullptr,
+                            nullptr);
+}
+
 }  // namespace
 
 void define() {
@@ -142,6 +176,7 @@ void define() {
                            &trust_claims_setting, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
   define_sms();
   sms::define_settings();
+  define_fraud();
   MarkGUCPrefixReserved("customer_identity");
 }
 

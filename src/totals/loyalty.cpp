@@ -1,5 +1,6 @@
 // adjust_points and redeem_points: every change of a balance that is not an order's is an entry.
 #include "identity/can_see_customer.hpp"
+#include "identity/history.hpp"
 #include "pg/book.hpp"
 #include "pg/errors.hpp"
 #include "pg/phone_reader.hpp"
@@ -106,6 +107,12 @@ std::int64_t change_balance(const Entry &entry) {
   return DatumGetInt64(first_value(&is_null));
 }
 
+void record_change(const Entry &entry, const char *event, std::int64_t points,
+                   std::int64_t balance) {
+  write_event(entry.customers, entry.customer, event,
+              {{"points", points}, {"reason", entry.reason}, {"balance", balance}}, entry.actor);
+}
+
 [[noreturn]] void not_enough(std::int64_t balance, std::int64_t wanted) {
   ereport(ERROR, errcode(kNotEnoughPoints), errmsg("not enough points"),
           errdetail("The balance is " INT64_FORMAT ", to redeem were " INT64_FORMAT ".", balance,
@@ -144,7 +151,10 @@ CUSTOMER_IDENTITY_FUNCTION(adjust_points) {
   write_pending(entry.customers);
   SPI_connect();
   std::int64_t balance = lock_balance(entry);
-  if (!was_entered(entry) && insert_entry(entry)) balance = change_balance(entry);
+  if (!was_entered(entry) && insert_entry(entry)) {
+    balance = change_balance(entry);
+    record_change(entry, "points_adjusted", entry.points, balance);
+  }
   SPI_finish();
   PG_RETURN_INT64(balance);
 }
@@ -164,7 +174,10 @@ CUSTOMER_IDENTITY_FUNCTION(redeem_points) {
   std::int64_t balance = lock_balance(entry);
   if (!was_entered(entry)) {
     if (balance < wanted) not_enough(balance, wanted);
-    if (insert_entry(entry)) balance = change_balance(entry);
+    if (insert_entry(entry)) {
+      balance = change_balance(entry);
+      record_change(entry, "points_redeemed", wanted, balance);
+    }
   }
   SPI_finish();
   PG_RETURN_INT64(balance);

@@ -91,7 +91,7 @@ for (const ids of ["text", "uuid"]) {
         await pool.query(`
           ALTER TABLE "user" DROP COLUMN customer_id;
           ALTER TABLE orders DROP COLUMN customer_id;
-          DROP TABLE loyalty_entries, phone_proofs, customers`);
+          DROP TABLE customer_events, loyalty_entries, phone_proofs, customers`);
         await pool.query(guideSql("The book"));
         await pool.query(guideSql("Attach, Drizzle"));
         await assertNothingToPush(pool, schema);
@@ -106,7 +106,7 @@ for (const ids of ["text", "uuid"]) {
         const { statementsToExecute } = await planPush(pool, schema);
         assert.ok(statementsToExecute.length > 0);
         assert.deepEqual(
-          statementsToExecute.filter((line) => /TABLE "(customers|phone_proofs|loyalty_entries)"/.test(line)),
+          statementsToExecute.filter((line) => /TABLE "(customers|phone_proofs|loyalty_entries|customer_events)"/.test(line)),
           [],
         );
         await push(pool, schema);

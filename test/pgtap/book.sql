@@ -20,6 +20,7 @@ SELECT col_type_is('customers', 'created_at', 'timestamp with time zone', 'time 
 SELECT col_is_null('customers', 'phone', 'a retired number can be NULL');
 SELECT has_table('phone_proofs');
 SELECT has_table('loyalty_entries');
+SELECT has_table('customer_events');
 SELECT throws_ok($$INSERT INTO customers (phone) VALUES ('07400 123456')$$, '23514', NULL, 'phone is E.164 or nothing');
 SELECT throws_ok($$INSERT INTO customers (phone) VALUES ('+0447400123456')$$, '23514', NULL, 'no country code starts with zero');
 SELECT lives_ok($$INSERT INTO customers (phone) VALUES ('+10000000000'), (NULL), (NULL)$$,
@@ -85,7 +86,7 @@ SELECT is((failure($$SELECT customer_identity.create_tables('loose')$$)).code, '
 SELECT is_empty($$
   SELECT c.relname FROM pg_depend d JOIN pg_class c ON c.oid = d.objid
   WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
-    AND c.relname IN ('customers', 'phone_proofs', 'loyalty_entries')
+    AND c.relname IN ('customers', 'phone_proofs', 'loyalty_entries', 'customer_events')
 $$, 'no table of a book belongs to the extension');
 
 SELECT * FROM finish();

@@ -20,7 +20,7 @@ SELECT is_empty($$
 $$, 'every object has a comment');
 SELECT is_empty($$
   SELECT described FROM members WHERE classid = 'pg_class'::regclass
-    AND objid IN (SELECT oid FROM pg_class WHERE relname IN ('customers', 'phone_proofs', 'loyalty_entries'))
+    AND objid IN (SELECT oid FROM pg_class WHERE relname IN ('customers', 'phone_proofs', 'loyalty_entries', 'customer_events'))
 $$, 'no table of a book is a member: dropping the extension must not drop it');
 SELECT is_empty($$
   SELECT described FROM members, pg_class c WHERE classid = 'pg_class'::regclass AND c.oid = objid AND relkind IN ('r', 'p')
@@ -58,7 +58,8 @@ SELECT is_empty($$
     AND proname <> ALL (ARRAY[
       'verify_totals', 'totals_differences',  -- read, but want a snapshot of their own
       'backfill_progress',                    -- reads the clock
-      'flush_totals'                          -- writes what the caller's transaction has left to be written
+      'flush_totals',                         -- writes what the caller's transaction has left to be written
+      'write_event'                           -- writes with the rights of its caller alone
     ])
 $$, 'nobody may execute what writes, until granted');
 SELECT set_has($$
@@ -68,7 +69,7 @@ SELECT ok(has_schema_privilege('public', 'customer_identity', 'USAGE'), 'everybo
 SELECT ok(NOT has_schema_privilege('public', 'customer_identity', 'CREATE'), 'but make nothing there');
 SELECT is_empty($$
   SELECT c.oid::regclass, a.privilege_type FROM pg_class c, aclexplode(coalesce(relacl, acldefault('r', relowner))) a
-  WHERE c.oid IN ('customers'::regclass, 'phone_proofs'::regclass, 'loyalty_entries'::regclass) AND a.grantee = 0
+  WHERE c.oid IN ('customers'::regclass, 'phone_proofs'::regclass, 'loyalty_entries'::regclass, 'customer_events'::regclass) AND a.grantee = 0
 $$, 'a book is nobody''s but its owner''s');
 
 -- The interface.
@@ -79,6 +80,7 @@ SELECT set_has('SELECT proname::text FROM functions', $$SELECT unnest('{
   start_verification,check_verification,cancel_verification,verification_required,purge_verifications,
   claim_messages,message_sent,message_failed,
   flush_totals,verify_totals,rebuild_totals,adjust_points,redeem_points,
+  customer_history,customer_stats,fraud_signals,
   link_user,attach_order,maintain_totals}'::text[])$$, 'the functions of the interface are there');
 SELECT is_empty($$
   SELECT signature FROM functions
@@ -92,7 +94,7 @@ $$, 'no argument is polymorphic');
 SELECT is_empty($$
   SELECT signature FROM functions
   WHERE proname = ANY ('{get_or_create_customer,find_customer,record_proof,revoke_proof,can_see_customer,flush_totals,verify_totals,rebuild_totals,
-                         adjust_points,redeem_points,start_verification,verification_required,attach_users,attach_orders,check_setup}')
+                         adjust_points,redeem_points,customer_history,customer_stats,fraud_signals,start_verification,verification_required,attach_users,attach_orders,check_setup}')
     AND (proargnames[pronargs] <> 'customers' OR pg_get_function_arg_default(oid, pronargs) IS DISTINCT FROM 'NULL::regclass')
 $$, 'the book comes last and may be left out');
 SELECT is(extnamespace::regnamespace || ' ' || extrelocatable, 'customer_identity false', 'the extension has its own schema')

@@ -60,6 +60,7 @@ CREATE TABLE evil.pg_trigger (trap int);
 CREATE TABLE evil.pg_attribute (trap int);
 CREATE TABLE evil.phone_proofs (trap int);
 CREATE TABLE evil.loyalty_entries (trap int);
+CREATE TABLE evil.customer_events (trap int);
 
 -- Runs a statement in the trap: 'fine', or what went wrong.
 CREATE FUNCTION tap.trapped(statement text) RETURNS text LANGUAGE plpgsql SET search_path = evil, pg_catalog AS $$
@@ -151,6 +152,7 @@ SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'exactly');
 -- Nor does a temporary table take the place of one of the book's.
 CREATE TEMP TABLE customers (id uuid, phone text);
 CREATE TEMP TABLE loyalty_entries (id int);
+CREATE TEMP TABLE customer_events (id int);
 SELECT is(customer_identity.find_customer('+447400123401', customers => 'public.customers'), (SELECT id
   FROM public.customers WHERE phone = '+447400123401'),
   'a temporary table does not shadow a book');

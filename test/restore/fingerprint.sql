@@ -7,6 +7,8 @@ SELECT 'orders', count(*), md5(string_agg(o::text, '' ORDER BY id)) FROM shop.or
 SELECT 'sales', count(*), md5(string_agg(s::text, '' ORDER BY id)) FROM shop.sales s;
 SELECT 'proofs', count(*), md5(string_agg(p::text, '' ORDER BY id)) FROM shop.phone_proofs p;
 SELECT 'entries', count(*), md5(string_agg(e::text, '' ORDER BY id)) FROM shop.loyalty_entries e;
+SELECT 'events', count(*), md5(string_agg(e::text, '' ORDER BY id)) FROM shop.customer_events e;
+SELECT 'rights', relname, relacl FROM pg_class WHERE oid = 'shop.customer_events'::regclass;
 SELECT 'column', attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute WHERE attrelid = 'shop.customers'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attname;
 SELECT 'index', indexdef FROM pg_indexes WHERE schemaname = 'shop' ORDER BY indexdef;
 SELECT 'policy', polname, pg_get_expr(polqual, polrelid) FROM pg_policy ORDER BY polname;

@@ -17,6 +17,7 @@ SELECT customer_identity.create_tables();
 \d customers
 \d phone_proofs
 \d loyalty_entries
+\d customer_events
 SELECT customer_identity.get_or_create_customer('call me');
 \echo :SQLSTATE
 SELECT customer_identity.get_or_create_customer(NULL);

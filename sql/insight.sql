@@ -1,0 +1,258 @@
+-- The logins of a book with their customers, as a query of user_id and customer_id.
+CREATE FUNCTION logins_query(customers regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN COALESCE(
+    (
+        SELECT string_agg(
+            format('SELECT customer_identity.as_text(u.%I) AS user_id, u.%I AS customer_id FROM %s AS u',
+                a.key_column, a.customer_column, a.attached),
+            ' UNION ALL ')
+        FROM attachments_of(customers) AS a
+        WHERE a.kind = 'users'
+    ),
+    'SELECT NULL::text AS user_id, NULL::uuid AS customer_id WHERE false'
+);
+COMMENT ON FUNCTION logins_query(regclass) IS
+    'A query of the logins of a book: user_id, customer_id';
+
+CREATE FUNCTION customer_stats_as_owner(since timestamptz, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stats jsonb;
+BEGIN
+    EXECUTE format($sql$
+        WITH logins AS (
+            SELECT l.customer_id, count(*) AS users
+            FROM (%1$s) AS l
+            GROUP BY l.customer_id
+        ),
+        people AS MATERIALIZED (
+            SELECT c.created_at::date AS day, c.is_phone_verified, COALESCE(c.total_orders, 0) AS orders,
+                COALESCE(l.users, 0) AS users
+            FROM %2$s AS c
+            LEFT JOIN logins AS l ON l.customer_id = c.id
+            WHERE $1 IS NULL OR c.created_at >= $1
+        ),
+        counted AS (
+            SELECT count(*) AS customers,
+                COALESCE(sum(p.users), 0) AS users_linked,
+                count(*) FILTER (WHERE p.users > 1) AS shared,
+                count(*) FILTER (WHERE p.users = 0) AS guests,
+                count(*) FILTER (WHERE p.users = 0 AND p.orders > 1) AS guests_returned,
+                count(*) FILTER (WHERE p.is_phone_verified) AS verified,
+                count(*) FILTER (WHERE p.orders > 0) AS buyers,
+                count(*) FILTER (WHERE p.orders > 1) AS repeat_buyers
+            FROM people AS p
+        ),
+        days AS (
+            SELECT jsonb_agg(jsonb_build_object('day', d.day, 'customers', d.customers) ORDER BY d.day) AS new_customers
+            FROM (SELECT p.day, count(*) AS customers FROM people AS p GROUP BY p.day) AS d
+        )
+        SELECT jsonb_build_object(
+            'since', $1,
+            'customers', c.customers,
+            'users', c.users_linked + COALESCE((SELECT l.users FROM logins AS l WHERE l.customer_id IS NULL), 0),
+            'users_linked', c.users_linked,
+            'shared', c.shared,
+            'guests', c.guests,
+            'guests_returned', c.guests_returned,
+            'verified', c.verified,
+            'verified_share', round(c.verified::numeric / NULLIF(c.customers, 0), 4),
+            'buyers', c.buyers,
+            'repeat_buyers', c.repeat_buyers,
+            'repeat_rate', round(c.repeat_buyers::numeric / NULLIF(c.buyers, 0), 4),
+            'new_customers', COALESCE(d.new_customers, '[]'))
+        FROM counted AS c
+        CROSS JOIN days AS d
+        $sql$, customer_identity.logins_query(customers), customers)
+        INTO stats
+        USING since;
+    RETURN stats;
+END
+$$;
+COMMENT ON FUNCTION customer_stats_as_owner(timestamptz, regclass) IS
+    'customer_stats as the owner of the book';
+REVOKE EXECUTE ON FUNCTION customer_stats_as_owner(timestamptz, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_stats(since timestamptz DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE c STABLE COST 1000000
+    AS 'MODULE_PATHNAME', 'call_as_book_owner';
+COMMENT ON FUNCTION customer_stats(timestamptz, regclass) IS
+    'Figures about the customers made since a time: people against logins, returning guests, share verified, repeat rate, new people per day';
+REVOKE EXECUTE ON FUNCTION customer_stats(timestamptz, regclass) FROM PUBLIC;
+
+-- Each of the signal queries yields customer_id and evidence.
+CREATE FUNCTION many_logins_query(customers regclass, threshold integer)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN format($sql$
+    SELECT l.customer_id, jsonb_build_object('users', count(*)) AS evidence
+    FROM (%s) AS l
+    WHERE l.customer_id IS NOT NULL
+    GROUP BY l.customer_id
+    HAVING count(*) >= %s
+    $sql$, logins_query(customers), threshold);
+COMMENT ON FUNCTION many_logins_query(regclass, integer) IS
+    'The customers with many logins';
+
+CREATE FUNCTION unproved_claims_query(customers regclass, threshold integer)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN format($sql$
+    SELECT c.customer_id,
+        jsonb_build_object('unproved', count(*) FILTER (WHERE NOT c.proved), 'proved', count(*) FILTER (WHERE c.proved)) AS evidence
+    FROM (
+        SELECT k.id AS customer_id,
+            EXISTS (
+                SELECT FROM %3$s AS p
+                WHERE p.phone = k.phone AND p.user_id = l.user_id AND p.ended_at IS NULL
+            ) AS proved
+        FROM %2$s AS k
+        JOIN (%1$s) AS l ON l.customer_id = k.id
+        WHERE k.is_phone_verified
+    ) AS c
+    GROUP BY c.customer_id
+    HAVING count(*) FILTER (WHERE NOT c.proved) >= %4$s
+    $sql$, logins_query(customers), customers, companion_of(customers, 'phone_proofs'), threshold);
+COMMENT ON FUNCTION unproved_claims_query(regclass, integer) IS
+    'The customers with a proved phone that many logins claim without a proof of their own';
+
+-- Logins that one transaction has linked count once: it loaded them, and nobody signed up. So do not
+-- those that the application or a backfill has linked.
+CREATE FUNCTION sign_up_burst_query(customers regclass, threshold integer)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN CASE
+    WHEN keeps_history(customers) THEN format($sql$
+        SELECT DISTINCT ON (w.customer_id) w.customer_id,
+            jsonb_build_object('users', w.within_an_hour, 'from', w.created_at) AS evidence
+        FROM (
+            SELECT s.customer_id, s.created_at,
+                count(*) OVER (
+                    PARTITION BY s.customer_id ORDER BY s.created_at
+                    RANGE BETWEEN CURRENT ROW AND interval '1 hour' FOLLOWING) AS within_an_hour
+            FROM (
+                SELECT e.customer_id, e.created_at
+                FROM %s AS e
+                WHERE e.event = 'user_linked' AND e.details ->> 'cause' IN ('sign_up', 'phone_changed')
+                GROUP BY e.customer_id, e.created_at
+            ) AS s
+        ) AS w
+        WHERE w.within_an_hour >= %s
+        ORDER BY w.customer_id, w.within_an_hour DESC, w.created_at DESC
+        $sql$, companion_of(customers, 'customer_events'), threshold)
+END;
+COMMENT ON FUNCTION sign_up_burst_query(regclass, integer) IS
+    'The customers whom many users were linked to within an hour; NULL without a history';
+
+CREATE FUNCTION cod_cancellations_query(customers regclass, threshold integer)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN (
+    SELECT format($sql$
+        SELECT o.customer_id, jsonb_build_object('cancelled', sum(o.cancelled), 'orders', sum(o.orders)) AS evidence
+        FROM (%s) AS o
+        GROUP BY o.customer_id
+        HAVING sum(o.cancelled) >= %s
+        $sql$,
+        string_agg(
+            format($sql$
+                SELECT o.%1$I AS customer_id, count(*) AS orders,
+                    count(*) FILTER (
+                        WHERE lower(customer_identity.as_text(o.%2$I)) COLLATE "C" = ANY (customer_identity.cancelled_statuses())
+                    ) AS cancelled
+                FROM %3$s AS o
+                WHERE o.%1$I IS NOT NULL AND customer_identity.as_text(o.%4$I) COLLATE "C" = ANY (%5$L::text[])
+                GROUP BY o.%1$I
+                $sql$, a.customer_column, a.status_column, a.attached, a.payment_column, a.cod_values),
+            ' UNION ALL '),
+        threshold)
+    FROM attachments_of(customers) AS a
+    WHERE a.kind = 'orders' AND a.status_column IS NOT NULL AND a.payment_column IS NOT NULL
+);
+COMMENT ON FUNCTION cod_cancellations_query(regclass, integer) IS
+    'The customers with many cancelled orders paid in cash on delivery; NULL where no table tells payment and status';
+
+CREATE FUNCTION cancelled_statuses()
+    RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_to_array(
+        regexp_replace(lower(current_setting('customer_identity.fraud_cancelled_statuses')), '\s*,\s*', ',', 'g'), ',')
+$$;
+COMMENT ON FUNCTION cancelled_statuses() IS
+    'The statuses of orders that were cancelled, in small letters';
+
+CREATE FUNCTION fraud_setting(name text)
+    RETURNS integer
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT current_setting('customer_identity.fraud_' || name)::integer
+$$;
+COMMENT ON FUNCTION fraud_setting(text) IS
+    'A setting of fraud_signals() that is a number';
+
+CREATE FUNCTION fraud_signals_as_owner(min_score numeric, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    signals text;
+    suspects jsonb;
+BEGIN
+    SELECT string_agg(
+        format('SELECT s.customer_id, %L AS signal, s.evidence, %s AS weight FROM (%s) AS s',
+            q.signal, customer_identity.fraud_setting(q.signal || '_weight'), q.query),
+        ' UNION ALL ')
+    INTO signals
+    FROM (VALUES
+        ('many_logins', customer_identity.many_logins_query(customers, customer_identity.fraud_setting('many_logins'))),
+        ('unproved_claims', customer_identity.unproved_claims_query(customers, customer_identity.fraud_setting('unproved_claims'))),
+        ('sign_up_burst', customer_identity.sign_up_burst_query(customers, customer_identity.fraud_setting('sign_up_burst'))),
+        ('cod_cancellations', customer_identity.cod_cancellations_query(customers, customer_identity.fraud_setting('cod_cancellations')))
+    ) AS q (signal, query)
+    WHERE q.query IS NOT NULL AND customer_identity.fraud_setting(q.signal) > 0;
+
+    IF signals IS NULL THEN
+        RETURN '[]';
+    END IF;
+    EXECUTE format($sql$
+        SELECT COALESCE(
+            jsonb_agg(
+                jsonb_build_object('customer_id', c.customer_id, 'score', c.score, 'signals', c.signals)
+                ORDER BY c.score DESC, c.customer_id),
+            '[]')
+        FROM (
+            SELECT s.customer_id, sum(s.weight) AS score,
+                jsonb_agg(
+                    jsonb_build_object('signal', s.signal, 'evidence', s.evidence, 'weight', s.weight)
+                    ORDER BY s.weight DESC, s.signal) AS signals
+            FROM (%s) AS s
+            GROUP BY s.customer_id
+            HAVING sum(s.weight) >= COALESCE($1, 0)
+        ) AS c
+        $sql$, signals)
+        INTO suspects
+        USING min_score;
+    RETURN suspects;
+END
+$$;
+COMMENT ON FUNCTION fraud_signals_as_owner(numeric, regclass) IS
+    'fraud_signals as the owner of the book';
+REVOKE EXECUTE ON FUNCTION fraud_signals_as_owner(numeric, regclass) FROM PUBLIC;
+
+CREATE FUNCTION fraud_signals(min_score numeric DEFAULT 0, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE c STABLE COST 1000000
+    AS 'MODULE_PATHNAME', 'call_as_book_owner';
+COMMENT ON FUNCTION fraud_signals(numeric, regclass) IS
+    'The customers that look like fraud, highest score first: an array of objects with customer_id, score and signals, each with its evidence and weight';
+REVOKE EXECUTE ON FUNCTION fraud_signals(numeric, regclass) FROM PUBLIC;

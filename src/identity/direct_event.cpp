@@ -1,0 +1,247 @@
+// What INSERT does, without the executor and without the foreign key's trigger: the customer's row
+// is locked here the way the key would lock it.
+#include "identity/direct_event.hpp"
+
+#include "pg/direct_lookup.hpp"
+
+namespace customer_identity {
+namespace {
+
+enum Column { kId, kCustomer, kName, kDetails, kActor, kCreatedAt, kColumns };
+
+struct Shape {
+  const char *name;
+  Oid type;
+};
+
+constexpr Shape kShapes[kColumns] = {{"id", INT8OID},    {"customer_id", UUIDOID},
+                                     {"event", TEXTOID}, {"details", JSONBOID},
+                                     {"actor", TEXTOID}, {"created_at", TIMESTAMPTZOID}};
+
+// A table customer_events and its customers, as far as they matter here.
+struct Target {
+  Oid events;
+  Oid customers;
+  bool stale;
+  bool is_allowed;
+  AttrNumber columns[kColumns];
+  Oid sequence;
+  IndexKey customer_index;
+};
+
+HTAB *targets = nullptr;
+
+void create_table() {
+  HASHCTL shape = {};
+  shape.keysize = sizeof(Oid);
+  shape.entrysize = sizeof(Target);
+  targets = hash_create("customer_identity events", 4, &shape, HASH_ELEM | HASH_BLOBS);
+}
+
+// InvalidOid: every relation.
+void relation_changed(Datum, Oid relation) {
+  if (targets == nullptr) return;
+  HASH_SEQ_STATUS scan;
+  hash_seq_init(&scan, targets);
+  while (auto *target = static_cast<Target *>(hash_seq_search(&scan)))
+    if (!OidIsValid(relation) || target->events == relation || target->customers == relation)
+      target->stale = true;
+}
+
+bool is_plain_column(const FormData_pg_attribute *column) {
+  return !column->attnotnull && !column->atthasdef && column->attidentity == '\0';
+}
+
+// A column of the application's own stays NULL.
+bool find_columns(Target *target, Relation events) {
+  int found = 0;
+  const TupleDesc columns = RelationGetDescr(events);
+  for (int i = 0; i < columns->natts; ++i) {
+    const FormData_pg_attribute *column = TupleDescAttr(columns, i);
+    if (column->attisdropped) continue;
+    int which = 0;
+    while (which < kColumns && strcmp(NameStr(column->attname), kShapes[which].name) != 0) ++which;
+    if (which < kColumns && column->atttypid == kShapes[which].type) {
+      target->columns[which] = column->attnum;
+      ++found;
+    } else if (!is_plain_column(column)) {
+      return false;
+    }
+  }
+  return found == kColumns;
+}
+
+bool defaults_to_now(Relation events, AttrNumber column) {
+  const TupleConstr *constraints = RelationGetDescr(events)->constr;
+  for (int i = 0; constraints != nullptr && i < constraints->num_defval; ++i) {
+    if (constraints->defval[i].adnum != column) continue;
+    const auto *value = static_cast<Node *>(stringToNode(constraints->defval[i].adbin));
+    return IsA(value, FuncExpr) && reinterpret_cast<const FuncExpr *>(value)->funcid == F_NOW;
+  }
+  return false;
+}
+
+bool has_constraints(Relation events) {
+  const TupleConstr *constraints = RelationGetDescr(events)->constr;
+  if (constraints == nullptr) return false;
+#if PG_VERSION_NUM >= 180000
+  if (constraints->has_generated_virtual) return true;
+#endif
+  return constraints->num_check > 0 || constraints->has_generated_stored;
+}
+
+// A trigger that is not that of a foreign key to the customers.
+bool has_triggers(const Target &target, Relation events) {
+  const TriggerDesc *triggers = events->trigdesc;
+  for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
+    const Trigger &trigger = triggers->triggers[i];
+    if (!trigger.tgisinternal || RI_FKey_trigger_type(trigger.tgfoid) != RI_TRIGGER_FK) return true;
+  }
+  ListCell *cell;
+  foreach (cell, RelationGetFKeyList(events)) {
+    const auto *key = static_cast<ForeignKeyCacheInfo *>(lfirst(cell));
+    if (key->confrelid != target.customers || key->nkeys != 1 ||
+        key->conkey[0] != target.columns[kCustomer] ||
+        key->confkey[0] != get_attnum(target.customers, "id"))
+      return true;
+  }
+  return false;
+}
+
+bool has_exotic_index(Relation events) {
+  bool found = false;
+  List *indexes = RelationGetIndexList(events);
+  ListCell *cell;
+  foreach (cell, indexes) {
+    Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+    found = found || index->rd_index->indisexclusion || !index->rd_index->indimmediate;
+    index_close(index, AccessShareLock);
+  }
+  list_free(indexes);
+  return found;
+}
+
+Oid identity_sequence(Relation events, AttrNumber column) {
+  if (TupleDescAttr(RelationGetDescr(events), column - 1)->attidentity == '\0') return InvalidOid;
+#if PG_VERSION_NUM >= 170000
+  return getIdentitySequence(events, column, true);
+#else
+  return getIdentitySequence(RelationGetRelid(events), column, true);
+#endif
+}
+
+void resolve(Target *target, Relation events, Relation customers) {
+  target->customers = RelationGetRelid(customers);
+  target->is_allowed = false;
+  target->stale = false;
+  if (!is_plain(events) || events->rd_rel->relispartition || events->rd_rel->relhasrules ||
+      !is_plain(customers) || !find_columns(target, events) || has_constraints(events) ||
+      has_triggers(*target, events) || has_exotic_index(events) ||
+      !defaults_to_now(events, target->columns[kCreatedAt]))
+    return;
+  target->sequence = identity_sequence(events, target->columns[kId]);
+  target->customer_index = unique_index_of(customers, get_attnum(target->customers, "id"), UUIDOID);
+  target->is_allowed = OidIsValid(target->sequence) && OidIsValid(target->customer_index.index);
+}
+
+const Target &target_of(Relation events, Relation customers) {
+  if (targets == nullptr) create_table();
+  const Oid key = RelationGetRelid(events);
+  bool found;
+  auto *target = static_cast<Target *>(hash_search(targets, &key, HASH_ENTER, &found));
+  if (!found || target->stale || target->customers != RelationGetRelid(customers)) {
+    target->stale = true;  // should resolve() fail
+    resolve(target, events, customers);
+  }
+  return *target;
+}
+
+// False: it is gone.
+bool lock_customer(Relation customers, const Target &target, const pg_uuid_t &customer) {
+  Relation index = index_open(target.customer_index.index, AccessShareLock);
+  TupleTableSlot *row = table_slot_create(customers, nullptr);
+  IndexScanDesc scan = begin_scan(customers, index, GetActiveSnapshot());
+  bool there = scan_for(scan, target.customer_index, {UUIDPGetDatum(&customer), UUIDOID}, row);
+  if (there) {
+    TM_FailureData failure;
+    ItemPointerData place = row->tts_tid;
+    there = table_tuple_lock(customers, &place, GetActiveSnapshot(), row,
+                             GetCurrentCommandId(false), LockTupleKeyShare, LockWaitBlock,
+                             TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure) == TM_Ok;
+  }
+  index_endscan(scan);
+  ExecDropSingleTupleTableSlot(row);
+  index_close(index, NoLock);
+  return there;
+}
+
+// Rows were loaded, and the sequence was not.
+bool is_taken(Oid events, std::int64_t id) {
+  pg_uuid_t customer;
+  return look_up_uuid({events, "id", "customer_id", nullptr}, {Int64GetDatum(id), INT8OID},
+                      GetActiveSnapshot(), &customer) != Lookup::kNoRow;
+}
+
+void insert_index_entries(Relation events, TupleTableSlot *row) {
+  EState *executor = CreateExecutorState();
+  auto *relation = makeNode(ResultRelInfo);
+  InitResultRelInfo(relation, events, 0, nullptr, 0);
+  ExecOpenIndices(relation, false);
+#if PG_VERSION_NUM >= 160000
+  ExecInsertIndexTuples(relation, row, executor, false, false, nullptr, NIL, false);
+#else
+  ExecInsertIndexTuples(relation, row, executor, false, false, nullptr, NIL);
+#endif
+  ExecCloseIndices(relation);
+  FreeExecutorState(executor);
+}
+
+void insert(Relation events, const Target &target, std::int64_t id, const Event &event) {
+  TupleTableSlot *row = MakeSingleTupleTableSlot(RelationGetDescr(events), &TTSOpsVirtual);
+  ExecStoreAllNullTuple(row);
+  const Datum values[kColumns] = {
+      Int64GetDatum(id), UUIDPGetDatum(&event.customer),
+      event.name,        event.details,
+      event.actor,       TimestampTzGetDatum(GetCurrentTransactionStartTimestamp())};
+  for (int i = 0; i < kColumns; ++i) {
+    row->tts_values[target.columns[i] - 1] = values[i];
+    row->tts_isnull[target.columns[i] - 1] = i == kActor && !event.is_signed;
+  }
+  simple_table_tuple_insert(events, row);
+  insert_index_entries(events, row);
+  ExecDropSingleTupleTableSlot(row);
+}
+
+bool write(Relation events, Relation customers, const Target &target, const Event &event) {
+  CommandCounterIncrement();
+  PushActiveSnapshot(GetLatestSnapshot());
+  bool written = true;
+  if (lock_customer(customers, target, event.customer)) {
+    const std::int64_t id = nextval_internal(target.sequence, false);
+    written = !is_taken(target.events, id);
+    if (written) insert(events, target, id, event);
+  }
+  PopActiveSnapshot();
+  CommandCounterIncrement();
+  return written;
+}
+
+}  // namespace
+
+bool write_event_directly(Oid customers, Oid events, const Event &event) {
+  Relation table = try_table_open(events, RowExclusiveLock);
+  if (table == nullptr) return false;
+  Relation people = try_table_open(customers, RowShareLock);
+  bool written = false;
+  if (people != nullptr) {
+    const Target &target = target_of(table, people);
+    written = target.is_allowed && write(table, people, target, event);
+    table_close(people, NoLock);
+  }
+  table_close(table, NoLock);
+  return written;
+}
+
+void watch_direct_events() { CacheRegisterRelcacheCallback(relation_changed, Datum(0)); }
+
+}  // namespace customer_identity

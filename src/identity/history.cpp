@@ -1,0 +1,146 @@
+// Writes the history as the owner of the book: who was allowed to make a change needs no right to
+// have it recorded, and nobody else can write there.
+#include "identity/history.hpp"
+
+#include "identity/customers.hpp"
+#include "identity/direct_event.hpp"
+#include "pg/book.hpp"
+#include "pg/owner.hpp"
+#include "pg/phone_reader.hpp"
+#include "pg/plans.hpp"
+
+namespace customer_identity {
+namespace {
+
+constexpr const char *kEvents = "customer_events";
+
+struct WrittenColumn {
+  const char *name;
+  Oid type;
+};
+
+constexpr WrittenColumn kWritten[] = {
+    {"customer_id", UUIDOID}, {"event", TEXTOID}, {"details", JSONBOID}, {"actor", TEXTOID}};
+
+bool is_written(const FormData_pg_attribute *column) {
+  for (const WrittenColumn &written : kWritten)
+    if (strcmp(NameStr(column->attname), written.name) == 0)
+      return getBaseType(column->atttypid) == written.type;
+  return false;
+}
+
+bool needs_value(const FormData_pg_attribute *column) {
+  return column->attnotnull && !column->atthasdef && column->attidentity == '\0';
+}
+
+// Every column that we write is there, and no other one asks for a value.
+bool fits(Relation events) {
+  const TupleDesc columns = RelationGetDescr(events);
+  std::size_t written = 0;
+  for (int i = 0; i < columns->natts; ++i) {
+    const FormData_pg_attribute *column = TupleDescAttr(columns, i);
+    if (column->attisdropped) continue;
+    if (is_written(column))
+      ++written;
+    else if (needs_value(column))
+      return false;
+  }
+  return written == lengthof(kWritten);
+}
+
+// InvalidOid: the book keeps no history.
+Oid events_of(Oid customers) { return find_companion(customers, kEvents); }
+
+bool can_write(Oid events) {
+  Relation table = OidIsValid(events) ? try_table_open(events, AccessShareLock) : nullptr;
+  if (table == nullptr) return false;
+  const bool usable =
+      fits(table) && pg_class_aclcheck(events, table->rd_rel->relowner, ACL_INSERT) == ACLCHECK_OK;
+  table_close(table, NoLock);
+  return usable;
+}
+
+JsonbValue string_value(const char *text) {
+  JsonbValue value = {};
+  value.type = jbvString;
+  value.val.string.len = static_cast<int>(strlen(text));
+  value.val.string.val = const_cast<char *>(text);
+  return value;
+}
+
+JsonbValue value_of(const Detail &detail) {
+  if (!detail.is_number) return string_value(detail.text);
+  JsonbValue value = {};
+  value.type = jbvNumeric;
+  value.val.numeric = int64_to_numeric(detail.number);
+  return value;
+}
+
+Datum object_of(std::initializer_list<Detail> details) {
+  JsonbParseState *state = nullptr;
+  pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
+  for (const Detail &detail : details) {
+    if (!detail.is_number && detail.text == nullptr) continue;
+    JsonbValue key = string_value(detail.key);
+    JsonbValue value = value_of(detail);
+    pushJsonbValue(&state, WJB_KEY, &key);
+    pushJsonbValue(&state, WJB_VALUE, &value);
+  }
+  return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
+}
+
+// The customer may be gone: its users are unlinked while it is deleted. An id may be there already:
+// rows were loaded and the sequence was not.
+void write_by_plan(Oid customers, Acting acting, const Event &event) {
+  const PlanKey key = {customers, InvalidOid, Purpose::kInsertEvent,
+                       static_cast<std::uint32_t>(acting)};
+  SPIPlanPtr plan = saved_plan(key, {UUIDOID, TEXTOID, JSONBOID, TEXTOID}, [&] {
+    const char *schema = get_namespace_name(get_rel_namespace(customers));
+    return psprintf(
+        "INSERT INTO %s (customer_id, event, details, actor) SELECT id, $2, $3, $4 FROM %s"
+        " WHERE id OPERATOR(pg_catalog.=) $1 ON CONFLICT DO NOTHING",
+        quote_qualified_identifier(schema, kEvents), customers_name(customers));
+  });
+  const Datum values[] = {UUIDPGetDatum(&event.customer), event.name, event.details, event.actor};
+  run_on_latest(plan, values, event.is_signed ? "    " : "   n");
+}
+
+}  // namespace
+
+void write_event(Oid customers, const pg_uuid_t &customer, const char *event,
+                 std::initializer_list<Detail> details, const char *actor) {
+  const Oid events = events_of(customers);
+  if (!OidIsValid(events)) return;
+  const bool is_signed = actor != nullptr;
+  const Actor before = act_as(owner_of(customers));
+  SPI_connect();
+  const Event row = {customer, CStringGetTextDatum(event), object_of(details),
+                     is_signed ? CStringGetTextDatum(actor) : Datum(0), is_signed};
+  if (!write_event_directly(customers, events, row) && can_write(events))
+    write_by_plan(customers, Acting::kOwner, row);
+  SPI_finish();
+  act_again_as(before);
+}
+
+// write_event(customers, customer_id, event, details, actor) with the rights of the caller: only
+// who acts as the owner of the book has them.
+CUSTOMER_IDENTITY_FUNCTION(write_event) {
+  for (int i = 0; i < 4; ++i)
+    if (PG_ARGISNULL(i)) PG_RETURN_VOID();
+  const Oid customers = PG_GETARG_OID(0);
+  if (!can_write(events_of(customers))) PG_RETURN_VOID();
+  const bool is_signed = !PG_ARGISNULL(4);
+  const Event row = {*PG_GETARG_UUID_P(1), PG_GETARG_DATUM(2), PG_GETARG_DATUM(3),
+                     is_signed ? PG_GETARG_DATUM(4) : Datum(0), is_signed};
+  SPI_connect();
+  write_by_plan(customers, Acting::kCaller, row);
+  SPI_finish();
+  PG_RETURN_VOID();
+}
+
+// Whether events of the book's customers can be written: what check_setup() asks.
+CUSTOMER_IDENTITY_FUNCTION(keeps_history) {
+  PG_RETURN_BOOL(can_write(events_of(PG_GETARG_OID(0))));
+}
+
+}  // namespace customer_identity
