@@ -22,6 +22,11 @@ SQL = \
 	sql/backfill.sql \
 	sql/verification.sql \
 	sql/sms_messages.sql \
+	sql/search.sql \
+	sql/customer_pages.sql \
+	sql/customer_details.sql \
+	sql/order_pages.sql \
+	sql/update_customer.sql \
 	sql/setup.sql
 
 INSTALL_SCRIPT_SQL = $(EXTENSION)--$(EXTENSION_VERSION).sql
