@@ -218,9 +218,10 @@ BEGIN
         WHERE a.attrelid = customers AND a.attname IN ('created_at', 'updated_at', 'preferred_name')
             AND (a.attname <> 'preferred_name' OR a.atttypmod BETWEEN 0 AND 500)
         UNION ALL
-        SELECT customers, '_search_idx', format(
-            'USING gin (phone %1$s, customer_identity.search_text(preferred_name::text) COLLATE "C" %1$s) WITH (fastupdate = off)',
-            trigrams)
+        SELECT customers, '_phone_search_idx', format('USING gin (phone %s) WITH (fastupdate = off)', trigrams)
+        UNION ALL
+        SELECT customers, '_name_search_idx', format(
+            'USING gin (customer_identity.search_text(preferred_name::text) COLLATE "C" %s) WITH (fastupdate = off)', trigrams)
         UNION ALL
         SELECT u.attached, '_email_search_idx', format(
             'USING gin (customer_identity.search_text(email::text) COLLATE "C" %s) WITH (fastupdate = off)', trigrams)

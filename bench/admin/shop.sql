@@ -37,6 +37,6 @@ INSERT INTO users (id, name, email, phone, created_at, customer_id)
 SELECT 'u' || n, c.preferred_name, 'user' || n::bigint * 31 % 1000000007 || CASE WHEN n % 2 = 0 THEN '@gmail.com' ELSE '@example.com' END,
     c.phone, c.created_at, c.id
 FROM generate_series(1, :rows * 11 / 10) AS n
-JOIN customers AS c ON c.id = md5((1 + n % :rows)::text)::uuid;
+JOIN customers AS c ON c.id = md5((CASE WHEN n <= :rows THEN n ELSE 1 + (hashint8(n) & 2147483647) % :rows END)::text)::uuid;
 ALTER TABLE users ENABLE TRIGGER USER;
 VACUUM (ANALYZE) users, customers;

@@ -27,17 +27,18 @@ SELECT bag_eq('SELECT customer_identity.search_index_statements()', $$VALUES
   ('CREATE INDEX CONCURRENTLY customers_created_at_id_idx ON public.customers (created_at, id)'),
   ('CREATE INDEX CONCURRENTLY customers_updated_at_id_idx ON public.customers (updated_at, id)'),
   ('CREATE INDEX CONCURRENTLY customers_preferred_name_id_idx ON public.customers (preferred_name, id)'),
-  ('CREATE INDEX CONCURRENTLY customers_search_idx ON public.customers USING gin (phone "My Ext".gin_trgm_ops, customer_identity.search_text(preferred_name::text) COLLATE "C" "My Ext".gin_trgm_ops) WITH (fastupdate = off)'),
+  ('CREATE INDEX CONCURRENTLY customers_phone_search_idx ON public.customers USING gin (phone "My Ext".gin_trgm_ops) WITH (fastupdate = off)'),
+  ('CREATE INDEX CONCURRENTLY customers_name_search_idx ON public.customers USING gin (customer_identity.search_text(preferred_name::text) COLLATE "C" "My Ext".gin_trgm_ops) WITH (fastupdate = off)'),
   ('CREATE INDEX CONCURRENTLY user_email_search_idx ON public."user" USING gin (customer_identity.search_text(email::text) COLLATE "C" "My Ext".gin_trgm_ops) WITH (fastupdate = off)'),
   ('CREATE INDEX members_email_search_idx ON public.members USING gin (customer_identity.search_text(email::text) COLLATE "C" "My Ext".gin_trgm_ops) WITH (fastupdate = off)')
 $$, 'statements for a shop that goes on; a partitioned table knows no CONCURRENTLY, an e-mail that is no text needs none');
-SELECT is((SELECT count(*) FROM customer_identity.search_index_statements(true)), 8::bigint, 'those of totals when they are asked for');
+SELECT is((SELECT count(*) FROM customer_identity.search_index_statements(true)), 9::bigint, 'those of totals when they are asked for');
 SELECT statement FROM customer_identity.search_index_statements() AS statement WHERE statement LIKE '%CONCURRENTLY%' \gexec
 SELECT set_eq('SELECT customer_identity.create_search_indexes()', $$VALUES ('members_email_search_idx')$$, 'what is there is not made again');
 SELECT is_empty('SELECT customer_identity.create_search_indexes()', 'nor anything the second time');
 SELECT is_empty('SELECT customer_identity.search_index_statements()', 'nothing is missing');
-UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'customers_search_idx'::regclass;
-SELECT results_eq($$SELECT split_part(customer_identity.search_index_statements(), ' ON ', 1)$$, $$VALUES ('DROP INDEX CONCURRENTLY public.customers_search_idx'), ('CREATE INDEX CONCURRENTLY customers_search_idx')$$,
+UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'customers_phone_search_idx'::regclass;
+SELECT results_eq($$SELECT split_part(customer_identity.search_index_statements(), ' ON ', 1)$$, $$VALUES ('DROP INDEX CONCURRENTLY public.customers_phone_search_idx'), ('CREATE INDEX CONCURRENTLY customers_phone_search_idx')$$,
   'what a CREATE INDEX CONCURRENTLY that failed has left is dropped first');
 SELECT customer_identity.search_index_statements() \gexec
 SELECT is_empty('SELECT customer_identity.search_index_statements()', 'and made anew');
@@ -47,7 +48,7 @@ CREATE SCHEMA other;
 CREATE TABLE other.customers (LIKE customers INCLUDING DEFAULTS, PRIMARY KEY (id), UNIQUE (phone));
 ALTER TABLE other.customers ALTER preferred_name TYPE text;
 SELECT customer_identity.create_tables('other');
-SELECT set_eq($$SELECT customer_identity.create_search_indexes('other.customers')$$, $$VALUES ('customers_created_at_id_idx'), ('customers_updated_at_id_idx'), ('customers_search_idx')$$,
+SELECT set_eq($$SELECT customer_identity.create_search_indexes('other.customers')$$, $$VALUES ('customers_created_at_id_idx'), ('customers_updated_at_id_idx'), ('customers_phone_search_idx'), ('customers_name_search_idx')$$,
   'names of any length are searched, but not sorted, by an index');
 INSERT INTO other.customers (phone, preferred_name) VALUES ('+447400123401', (SELECT string_agg(md5(n::text), '') FROM generate_series(1, 1000) AS n));
 SELECT is(jsonb_array_length(customer_identity.list_customers(md5('7'), sort => 'preferred_name', customers => 'other.customers') -> 'items'), 1, 'so that a long one is taken');
@@ -65,8 +66,8 @@ BEGIN
 END $$;
 SELECT ok(used(a, i::regclass), a || ' uses ' || i) FROM (VALUES
   ($$sort => '-created_at'$$, 'customers_created_at_id_idx'), ($$sort => 'updated_at'$$, 'customers_updated_at_id_idx'), ($$sort => 'preferred_name'$$, 'customers_preferred_name_id_idx'),
-  ($$sort => '-preferred_name'$$, 'customers_preferred_name_id_idx'), ($$search => '4000 07919'$$, 'customers_search_idx'), ('search => ''c4ca4238''', 'customers_search_idx'),
-  ($$search => 'm2999@'$$, 'members_1_search_text_idx'), ($$search => '07400007919', sort => '-total_spent'$$, 'customers_search_idx')) AS v (a, i);
+  ($$sort => '-preferred_name'$$, 'customers_preferred_name_id_idx'), ($$search => '4000 07919'$$, 'customers_phone_search_idx'), ('search => ''c4ca4238''', 'customers_name_search_idx'),
+  ($$search => 'm2999@'$$, 'members_1_search_text_idx'), ($$search => '07400007919', sort => '-total_spent'$$, 'customers_phone_search_idx')) AS v (a, i);
 SELECT customer_identity.list_customers(sort => 'created_at', page_size => 500) ->> 'next' AS after \gset
 SELECT ok(used(format('sort => %L, after => %L', 'created_at', :'after'), 'customers_created_at_id_idx'), 'so does a page in the midst');
 SELECT customer_identity.index_totals();
