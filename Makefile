@@ -24,6 +24,11 @@ SQL = \
 	sql/verification.sql \
 	sql/sms_messages.sql \
 	sql/sms_worker.sql \
+	sql/search.sql \
+	sql/customer_pages.sql \
+	sql/customer_details.sql \
+	sql/order_pages.sql \
+	sql/update_customer.sql \
 	sql/setup.sql
 
 INSTALL_SCRIPT_SQL = $(EXTENSION)--$(EXTENSION_VERSION).sql

@@ -41,7 +41,17 @@ export const customers = pgTable(
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
-  () => [check("customers_phone_check", sql.raw("(phone)::text ~ '^[+][1-9][0-9]{1,18}$'::text"))],
+  (table) => [
+    // After create_search_indexes() these, too:
+    //   index("customers_created_at_id_idx").on(table.createdAt, table.id),
+    //   index("customers_updated_at_id_idx").on(table.updatedAt, table.id),
+    //   index("customers_preferred_name_id_idx").on(table.preferredName, table.id),
+    //   index("customers_phone_search_idx").using("gin", table.phone.op("gin_trgm_ops")).with({ fastupdate: "off" }),
+    //   index("customers_name_search_idx")
+    //     .using("gin", sql`customer_identity.search_text((preferred_name)::text) COLLATE "C" gin_trgm_ops`)
+    //     .with({ fastupdate: "off" }),
+    check("customers_phone_check", sql.raw("(phone)::text ~ '^[+][1-9][0-9]{1,18}$'::text")),
+  ],
 );
 
 export const user = pgTable(
@@ -66,6 +76,10 @@ export const user = pgTable(
       foreignColumns: [customers.id],
     }).onDelete("set null"),
     index("user_customer_id_idx").on(table.customerId),
+    // After create_search_indexes() this, too:
+    //   index("user_email_search_idx")
+    //     .using("gin", sql`customer_identity.search_text(email) COLLATE "C" gin_trgm_ops`)
+    //     .with({ fastupdate: "off" }),
   ],
 );
 

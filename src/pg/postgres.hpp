@@ -49,6 +49,7 @@ extern "C" {
 #include <common/int.h>
 #include <common/relpath.h>
 #include <common/sha2.h>
+#include <common/unicode_norm.h>
 #include <executor/executor.h>
 #include <executor/spi.h>
 #include <executor/tuptable.h>
@@ -75,6 +76,7 @@ extern "C" {
 #include <utils/builtins.h>
 #include <utils/datum.h>
 #include <utils/fmgroids.h>
+#include <utils/formatting.h>
 #include <utils/guc.h>
 #include <utils/hsearch.h>
 #include <utils/inval.h>

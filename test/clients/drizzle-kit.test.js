@@ -131,6 +131,22 @@ for (const ids of ["text", "uuid"]) {
       });
     });
 
+    test("search_indexes_stay_where_the_schema_declares_them", () =>
+      inDatabase("clients_push", async (pool) => {
+        const declared = await schemaFor(ids, `${ids}-search`);
+        await pool.query("CREATE EXTENSION pg_trgm");
+        await push(pool, schema);
+        await pool.query(guideSql("The book"));
+        await pool.query(guideSql("Attach, Drizzle"));
+        await pool.query("SELECT customer_identity.create_search_indexes()");
+        const expected = await definitions(pool);
+        await assertNothingToPush(pool, declared);
+        assert.equal((await planPush(pool, schema)).statementsToExecute.length, 6);
+        await push(pool, schema);
+        await push(pool, declared);
+        assertSame(await definitions(pool), expected);
+      }));
+
     test("push_would_drop_what_a_schema_does_not_declare", () =>
       inDatabase("clients_push", async (pool) => {
         await push(pool, schema);

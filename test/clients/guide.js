@@ -16,21 +16,23 @@ export function guideSql(heading) {
   return block[1];
 }
 
-/** Copies schema.ts as a reader does, for uuid ids with the two lines that it names exchanged. */
-export async function schemaFile(ids) {
+/** Copies schema.ts as a reader does, for uuid ids with the two lines that it names exchanged, and with the lines
+ * for search indexes where they are wanted. */
+export async function schemaFile(ids, folder = ids) {
   let text = await readFile(new URL("better-auth-drizzle/schema.ts", docs), "utf8");
+  if (folder !== ids) text = text.replace(/^( +\/\/ After create_search_indexes.*\n)((?: +\/\/ .*\n)+)/gm, (_, head, lines) => head + lines.replaceAll("//", ""));
   if (ids === "uuid") {
     for (const name of ["id", "userId"]) {
       const [, replacement] = text.match(new RegExp(`^//   (const ${name} = .*)$`, "m"));
       text = text.replace(new RegExp(`^const ${name} = .*$`, "m"), () => replacement);
     }
   }
-  await mkdir(new URL(`${ids}/`, build), { recursive: true });
-  const file = new URL(`${ids}/schema.ts`, build);
+  await mkdir(new URL(`${folder}/`, build), { recursive: true });
+  const file = new URL(`${folder}/schema.ts`, build);
   await writeFile(file, text);
   return file;
 }
 
-export async function schemaFor(ids) {
-  return { ...(await import((await schemaFile(ids)).href)) };
+export async function schemaFor(ids, folder) {
+  return { ...(await import((await schemaFile(ids, folder)).href)) };
 }

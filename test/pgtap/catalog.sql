@@ -79,6 +79,8 @@ SELECT set_has('SELECT proname::text FROM functions', $$SELECT unnest('{
   get_or_create_customer,find_customer,record_proof,revoke_proof,can_see_customer,
   start_verification,check_verification,cancel_verification,verification_required,purge_verifications,
   claim_messages,message_sent,message_failed,
+  list_customers,customer_details,customer_users,customer_orders,update_customer,visible_orders,
+  create_search_indexes,search_index_statements,index_totals,
   flush_totals,verify_totals,rebuild_totals,adjust_points,redeem_points,
   customer_history,customer_stats,fraud_signals,
   link_user,attach_order,maintain_totals}'::text[])$$, 'the functions of the interface are there');
@@ -94,7 +96,9 @@ $$, 'no argument is polymorphic');
 SELECT is_empty($$
   SELECT signature FROM functions
   WHERE proname = ANY ('{get_or_create_customer,find_customer,record_proof,revoke_proof,can_see_customer,flush_totals,verify_totals,rebuild_totals,
-                         adjust_points,redeem_points,customer_history,customer_stats,fraud_signals,start_verification,verification_required,attach_users,attach_orders,check_setup}')
+                         adjust_points,redeem_points,customer_history,customer_stats,fraud_signals,start_verification,verification_required,attach_users,attach_orders,check_setup,
+                         list_customers,customer_details,customer_users,customer_orders,update_customer,visible_orders,
+                         create_search_indexes,search_index_statements,index_totals}')
     AND (proargnames[pronargs] <> 'customers' OR pg_get_function_arg_default(oid, pronargs) IS DISTINCT FROM 'NULL::regclass')
 $$, 'the book comes last and may be left out');
 SELECT is(extnamespace::regnamespace || ' ' || extrelocatable, 'customer_identity false', 'the extension has its own schema')

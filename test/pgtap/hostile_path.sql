@@ -4,6 +4,7 @@ SET client_min_messages = warning;
 CREATE SCHEMA tap;
 CREATE EXTENSION pgtap SCHEMA tap;
 CREATE EXTENSION customer_identity;
+CREATE EXTENSION pg_trgm SCHEMA tap;
 SET search_path = tap, public;
 SELECT * FROM no_plan();
 
@@ -126,6 +127,16 @@ INSERT INTO calls (statement) VALUES
   ($$SELECT * FROM customer_identity.phone_problems('public.users')$$),
   ($$SELECT * FROM customer_identity.phone_problems('public.orders')$$),
   ($$SELECT * FROM customer_identity.check_setup('public.customers')$$),
+  ($$SELECT customer_identity.list_customers('ada', '{"verified": false, "min_orders": 0, "min_spent": 0, "created": {"from": "2000-01-01"}, "has_users": true, "shared": false}',
+    'preferred_name', 1, NULL, 'public.customers')$$),
+  ($$SELECT customer_identity.customer_details(id, 'public.customers') FROM public.customers$$),
+  ($$SELECT customer_identity.customer_users(id, 'public.customers') FROM public.customers$$),
+  ($$SELECT customer_identity.customer_orders(id, 1, NULL, 'public.customers') FROM public.customers$$),
+  ($$SELECT customer_identity.update_customer(id, '{"notes": "x"}', updated_at, 'clerk', 'public.customers') FROM public.customers$$),
+  ($$SELECT customer_identity.visible_orders('ada', 1, NULL, 'public.customers')$$),
+  ($$SELECT customer_identity.index_totals('public.customers')$$),
+  ($$SELECT customer_identity.create_search_indexes('public.customers')$$),
+  ($$SELECT customer_identity.search_index_statements(true, 'public.customers')$$),
   ($$SELECT * FROM customer_identity.attachments$$),
   ($$ALTER TABLE public.orders RENAME total TO amount$$),
   ($$INSERT INTO public.orders VALUES (4, NULL, '+447400123402', 20, 'paid', 'card')$$),

@@ -27,6 +27,10 @@ SELECT results_eq('SELECT phone::text, total_spent FROM customers ORDER BY 1', $
 SELECT lives_ok($$SELECT customer_identity.adjust_points(id, 5, 'gift') FROM customers$$, 'gives points');
 SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'verifies');
 SELECT lives_ok($$SELECT customer_identity.record_proof('07400 123402')$$, 'records proofs');
+SELECT lives_ok($$SELECT customer_identity.list_customers('ada'), customer_identity.update_customer(id, '{"notes": "x"}'), customer_identity.customer_orders(id)
+  FROM customers$$, 'lists and edits customers');
+SELECT lives_ok('CREATE EXTENSION pg_trgm', 'installs what searches need');
+SELECT lives_ok('SELECT customer_identity.create_search_indexes()', 'and indexes for them');
 SELECT is_empty('SELECT * FROM customer_identity.check_setup()', 'checks the set-up');
 SELECT throws_ok('DROP EXTENSION customer_identity', '2BP01', NULL, 'and cannot drop it by accident');
 SELECT lives_ok('DROP EXTENSION customer_identity CASCADE', 'only on purpose');

@@ -1,0 +1,139 @@
+CREATE FUNCTION editable_columns(customers regclass)
+    RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT a.attname::text
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped
+        AND a.attgenerated = '' AND a.attidentity <> 'a'
+        AND (a.attname IN ('preferred_name', 'notes')
+            OR a.attname NOT IN (SELECT c.name FROM customer_identity.customers_columns() AS c))
+    ORDER BY a.attnum
+$$;
+COMMENT ON FUNCTION editable_columns(regclass) IS
+    'The columns that update_customer may change: notes, preferred_name and the application''s own';
+
+CREATE FUNCTION require_changes(changes jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    refused text;
+BEGIN
+    IF jsonb_typeof(changes) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION 'changes are not an object'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'For instance {"notes": "calls before noon"}.';
+    END IF;
+    SELECT k.key INTO refused
+    FROM jsonb_object_keys(changes) AS k (key)
+    WHERE k.key NOT IN (SELECT e.name FROM customer_identity.editable_columns(customers) AS e (name))
+    ORDER BY k.key
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column % cannot be changed', quote_ident(refused)
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = format('Allowed are: %s.', (SELECT string_agg(e.name, ', ') FROM customer_identity.editable_columns(customers) AS e (name)));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION require_changes(jsonb, regclass) IS
+    'Raises 22023 for changes that update_customer may not make';
+
+CREATE FUNCTION converted_value(customers regclass, column_name text, value jsonb)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    converted jsonb;
+BEGIN
+    EXECUTE format('SELECT to_jsonb((jsonb_populate_record(NULL::%s, jsonb_build_object($1, $2))).%I)', customers, column_name)
+        INTO converted
+        USING column_name, value;
+    RETURN COALESCE(converted, 'null');
+EXCEPTION WHEN data_exception OR check_violation OR not_null_violation THEN
+    RAISE EXCEPTION 'column % cannot hold that value', quote_ident(column_name)
+        USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It says: %s.', SQLERRM),
+            HINT = format('The column is of type %s.', (
+                SELECT format_type(a.atttypid, a.atttypmod)
+                FROM pg_attribute AS a
+                WHERE a.attrelid = customers AND a.attname = column_name));
+END
+$$;
+COMMENT ON FUNCTION converted_value(regclass, text, jsonb) IS
+    'A value as a column of customers holds it; 22023 when it cannot';
+
+CREATE FUNCTION changed_values(before jsonb, changes jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_object_agg(c.key, jsonb_build_object('old', before -> c.key, 'new', n.value))
+    FROM jsonb_each(changes) AS c
+    CROSS JOIN LATERAL customer_identity.converted_value(customers, c.key, c.value) AS n (value)
+    WHERE before -> c.key IS DISTINCT FROM n.value
+$$;
+COMMENT ON FUNCTION changed_values(jsonb, jsonb, regclass) IS
+    'The old and new values of the columns that changes would change; NULL when there is none';
+
+CREATE FUNCTION update_customer_as_owner(
+    customer_id uuid, changes jsonb, expected_updated_at timestamptz, actor text, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    before jsonb;
+    is_stale boolean;
+    changed jsonb;
+BEGIN
+    PERFORM customer_identity.require_changes(changes, customers);
+    EXECUTE format(
+        'SELECT to_jsonb(c), c.updated_at IS DISTINCT FROM $2::%s FROM %s AS c WHERE c.id = $1 FOR NO KEY UPDATE',
+        customer_identity.column_type(customers, 'updated_at'), customers)
+        INTO before, is_stale
+        USING customer_id, expected_updated_at;
+    IF before IS NULL THEN
+        RAISE EXCEPTION 'there is no such customer'
+            USING ERRCODE = 'no_data_found', HINT = 'It may have been deleted, or merged into another one.';
+    END IF;
+    IF expected_updated_at IS NOT NULL AND is_stale THEN
+        RAISE EXCEPTION 'the row changed since it was read'
+            USING ERRCODE = 'CI004', HINT = 'Read the customer again, and pass its updated_at as it was returned, with microseconds.';
+    END IF;
+    changed := customer_identity.changed_values(before, changes, customers);
+    IF changed IS NOT NULL THEN
+        -- Triggers of the application may take for granted that they find the tables beside customers.
+        PERFORM set_config('search_path', format('pg_catalog, %s, pg_temp', c.relnamespace::regnamespace), true)
+        FROM pg_class AS c
+        WHERE c.oid = customers;
+        EXECUTE format(
+            'UPDATE %1$s AS c SET updated_at = GREATEST(clock_timestamp(), c.updated_at + interval ''1 microsecond''), %2$s'
+            ' FROM jsonb_populate_record(NULL::%1$s, $2) AS n WHERE c.id = $1',
+            customer_identity.qualified_name(customers),
+            (SELECT string_agg(format('%1$I = n.%1$I', k.key), ', ') FROM jsonb_object_keys(changed) AS k (key)))
+            USING customer_id, changes;
+        PERFORM customer_identity.write_event(customers, customer_id, 'edited', changed, actor);
+    END IF;
+    RETURN customer_identity.details_of(customer_id, customers);
+END
+$$;
+COMMENT ON FUNCTION update_customer_as_owner(uuid, jsonb, timestamptz, text, regclass) IS
+    'update_customer as the owner of the book';
+REVOKE EXECUTE ON FUNCTION update_customer_as_owner(uuid, jsonb, timestamptz, text, regclass) FROM PUBLIC;
+
+CREATE FUNCTION update_customer(
+    customer_id uuid,
+    changes jsonb,
+    expected_updated_at timestamptz DEFAULT NULL,
+    actor text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS jsonb
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'call_as_book_owner';
+COMMENT ON FUNCTION update_customer(uuid, jsonb, timestamptz, text, regclass) IS
+    'Changes notes, preferred_name and the application''s own columns, with an event in the history. CI004 when updated_at is not the expected one. Returns what customer_details returns';
+REVOKE EXECUTE ON FUNCTION update_customer(uuid, jsonb, timestamptz, text, regclass) FROM PUBLIC;

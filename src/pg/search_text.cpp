@@ -1,0 +1,81 @@
+// search_text: a text as searches compare it, without case and accents. Indexes hold its values, so
+// it depends on the text and the database's own locale alone.
+#include "pg/postgres.hpp"
+
+namespace customer_identity {
+namespace {
+
+// Letters that Unicode does not take apart, though people type them as these.
+struct Spelling {
+  pg_wchar letter;
+  const char *typed;
+};
+constexpr Spelling kSpellings[] = {{0xC6, "ae"},        {0xE6, "ae"},  {0xD8, "o"},   {0xF8, "o"},
+                                   {0xDF, "ss"},        {0x110, "d"},  {0x111, "d"},  {0x131, "i"},
+                                   {0x141, "l"},        {0x142, "l"},  {0x152, "oe"}, {0x153, "oe"},
+                                   {0x3C2, "\xCF\x83"}, {0x1E9E, "ss"}};
+
+const char *spelling_of(pg_wchar letter) {
+  for (const Spelling &spelling : kSpellings)
+    if (spelling.letter == letter) return spelling.typed;
+  return nullptr;
+}
+
+bool is_combining_mark(pg_wchar letter) {
+  return (letter >= 0x300 && letter <= 0x36F) || (letter >= 0x1AB0 && letter <= 0x1AFF) ||
+         (letter >= 0x1DC0 && letter <= 0x1DFF) || (letter >= 0x20D0 && letter <= 0x20FF) ||
+         (letter >= 0xFE20 && letter <= 0xFE2F);
+}
+
+bool is_ascii(const char *text, int length) {
+  for (int i = 0; i < length; ++i)
+    if (IS_HIGHBIT_SET(text[i])) return false;
+  return true;
+}
+
+text *lowered_ascii(const char *from, int length) {
+  text *result = static_cast<text *>(palloc(VARHDRSZ + length));
+  SET_VARSIZE(result, VARHDRSZ + length);
+  char *to = VARDATA(result);
+  for (int i = 0; i < length; ++i) to[i] = static_cast<char>(pg_ascii_tolower(from[i]));
+  return result;
+}
+
+// Latin letters are lowered alike in all locales, the Turkish ones included.
+void append_letter(StringInfo to, pg_wchar letter) {
+  if (is_combining_mark(letter)) return;
+  if (letter < 0x80) return appendStringInfoChar(to, static_cast<char>(pg_ascii_tolower(letter)));
+  const char *typed = spelling_of(letter);
+  if (typed != nullptr) return appendStringInfoString(to, typed);
+  unsigned char bytes[MAX_MULTIBYTE_CHAR_LEN + 1] = {};
+  unicode_to_utf8(letter, bytes);
+  appendBinaryStringInfo(to, reinterpret_cast<char *>(bytes), pg_utf_mblen(bytes));
+}
+
+/// Only UTF-8 can be taken apart; other encodings keep their accents.
+StringInfoData without_accents(const char *from, int length) {
+  StringInfoData plain;
+  initStringInfo(&plain);
+  if (GetDatabaseEncoding() != PG_UTF8) {
+    appendBinaryStringInfo(&plain, from, length);
+    return plain;
+  }
+  auto *letters = static_cast<pg_wchar *>(palloc((length + 1) * sizeof(pg_wchar)));
+  pg_mb2wchar_with_len(from, letters, length);
+  for (const pg_wchar *letter = unicode_normalize(UNICODE_NFD, letters); *letter != 0; ++letter)
+    append_letter(&plain, *letter);
+  return plain;
+}
+
+}  // namespace
+
+CUSTOMER_IDENTITY_FUNCTION(search_text) {
+  const text *original = PG_GETARG_TEXT_PP(0);
+  const char *from = VARDATA_ANY(original);
+  const int length = static_cast<int>(VARSIZE_ANY_EXHDR(original));
+  if (is_ascii(from, length)) PG_RETURN_TEXT_P(lowered_ascii(from, length));
+  const StringInfoData plain = without_accents(from, length);
+  PG_RETURN_TEXT_P(cstring_to_text(str_tolower(plain.data, plain.len, DEFAULT_COLLATION_OID)));
+}
+
+}  // namespace customer_identity
