@@ -23,6 +23,7 @@ SQL = \
 	sql/insight.sql \
 	sql/verification.sql \
 	sql/sms_messages.sql \
+	sql/sms_worker.sql \
 	sql/setup.sql
 
 INSTALL_SCRIPT_SQL = $(EXTENSION)--$(EXTENSION_VERSION).sql
@@ -30,7 +31,7 @@ DATA = $(wildcard sql/updates/*.sql)
 DATA_built = $(INSTALL_SCRIPT_SQL)
 
 OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard $(addsuffix /*.cpp, \
-	src/pg src/identity src/totals src/verification src/phone))))
+	src/pg src/identity src/totals src/verification src/sms src/phone))))
 
 # CUSTOMER_IDENTITY_FAST_PATH=0 leaves the fast path out, for a libphonenumber that hides its symbols.
 CUSTOMER_IDENTITY_FAST_PATH ?= 1

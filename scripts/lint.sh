@@ -41,7 +41,7 @@ tidy_core() {
 }
 
 tidy_extension() {
-  tidy src/pg src/identity src/totals -- -std=c++20 -Isrc -isystem "$server_headers" -D_GNU_SOURCE \
+  tidy src/pg src/identity src/totals src/verification src/sms -- -std=c++20 -Isrc -isystem "$server_headers" -D_GNU_SOURCE \
     -Wno-register
 }
 
@@ -76,6 +76,8 @@ exported_symbols() {
 expected_symbols() {
   echo Pg_magic_func
   echo _PG_init
+  echo customer_identity_sms_launcher
+  echo customer_identity_sms_worker
   awk '
     match($0, /CREATE (OR REPLACE )?(FUNCTION|PROCEDURE) [a-z_.]+/) {
       name = substr($0, RSTART, RLENGTH)

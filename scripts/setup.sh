@@ -26,7 +26,7 @@ server_major() {
 want() {
   case $1 in
     build)
-      wanted+=(g++ libphonenumber-dev)
+      wanted+=(g++ libcurl4-openssl-dev libphonenumber-dev nlohmann-json3-dev)
       [ -z "$major" ] || wanted+=("postgresql-$major" "postgresql-server-dev-$major")
       ;;
     test)

@@ -165,7 +165,7 @@ CREATE VIEW verification_health AS
     LEFT JOIN (
         SELECT m.status, COALESCE(m.ended_at, m.created_at)
         FROM sms_messages AS m
-        WHERE m.status IN ('sent', 'failed', 'pending')
+        WHERE m.status IN ('sent', 'failed') OR (m.status = 'pending' AND m.expires_at > now())
         UNION ALL
         SELECT v.status, v.approved_at
         FROM verifications AS v

@@ -43,6 +43,10 @@ CREATE TABLE sms_messages (
 );
 COMMENT ON TABLE sms_messages IS
     'The messages with codes: the text stays until the message is sent or given up';
+-- An answer that is under way while the extension is made anew must not be taken for another message's.
+SELECT pg_catalog.setval(
+    pg_catalog.pg_get_serial_sequence('customer_identity.sms_messages', 'id'),
+    (1000 * EXTRACT(epoch FROM pg_catalog.clock_timestamp()))::bigint);
 CREATE INDEX sms_messages_next_attempt_at_idx ON sms_messages (next_attempt_at) WHERE status = 'pending';
 
 CREATE TABLE verification_events (
@@ -52,7 +56,18 @@ CREATE TABLE verification_events (
 COMMENT ON TABLE verification_events IS
     'What limits count: messages by phone, prefix, address, user and in all, wrong answers, refusals';
 CREATE INDEX verification_events_bucket_at_idx ON verification_events (bucket, at);
+-- A publication of all tables would else refuse to let events be deleted.
+ALTER TABLE verification_events REPLICA IDENTITY FULL;
 
+ALTER TABLE verifications
+    ALTER phone SET STATISTICS 0,
+    ALTER user_id SET STATISTICS 0,
+    ALTER client_address SET STATISTICS 0,
+    ALTER code_hash SET STATISTICS 0;
+ALTER TABLE sms_messages
+    ALTER phone SET STATISTICS 0,
+    ALTER body SET STATISTICS 0;
+ALTER TABLE verification_events ALTER bucket SET STATISTICS 0;
 ALTER TABLE verification_secret ENABLE ROW LEVEL SECURITY;
 ALTER TABLE verifications ENABLE ROW LEVEL SECURITY;
 ALTER TABLE sms_messages ENABLE ROW LEVEL SECURITY;
@@ -123,8 +138,8 @@ RETURN interval '10 minutes';
 COMMENT ON FUNCTION code_lifetime() IS
     'How long a code may be answered';
 
--- OWASP, Multifactor Authentication Cheat Sheet: few tries for each code. NIST SP 800-63B, 5.2.2, asks for
--- no more than 100 failures in a row of one account; the limit by phone sees to that.
+-- OWASP, Multifactor Authentication Cheat Sheet: few tries for each code. NIST SP 800-63B, 5.2.2, lets an
+-- account fail 100 times in a row; the limit by phone spreads as many over most of a day.
 CREATE FUNCTION most_wrong_answers()
     RETURNS integer
     LANGUAGE sql IMMUTABLE
@@ -140,7 +155,7 @@ CREATE FUNCTION address_bucket(address inet)
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
-        WHEN address <<= '::ffff:0:0/96' THEN 'address ' || split_part(host(address), ':', 4)
+        WHEN host(address)::inet <<= '::ffff:0:0/96' THEN 'address ' || split_part(host(address), ':', 4)
         WHEN family(address) = 6 THEN 'address ' || network(set_masklen(address, 64))::text
         ELSE 'address ' || host(address)
     END
@@ -257,7 +272,12 @@ DECLARE
     moment constant timestamptz := clock_timestamp();
     admission record;
 BEGIN
+    user_id := NULLIF(user_id, '');
     phone := customer_identity.readable_phone(raw_phone, region);
+    IF octet_length(user_id) > 2000 THEN
+        RAISE EXCEPTION 'the id of the user is too long'
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It may have 2000 bytes.';
+    END IF;
     IF NOT customer_identity.can_get_codes(phone) THEN
         status := 'unsupported';
     ELSE
@@ -315,7 +335,7 @@ AS $$
         customer_identity.same_hash(
             verification.code_hash,
             customer_identity.code_hash(
-                s.secret, verification.id, verification.phone, regexp_replace(answer, '[\s-]', '', 'g'))),
+                s.secret, verification.id, verification.phone, regexp_replace(left(answer, 100), '[[:space:]-]', '', 'g'))),
         false)
     FROM customer_identity.verification_secret AS s
 $$;
@@ -353,18 +373,22 @@ CREATE FUNCTION approve_verification(verification verifications)
 AS $$
 DECLARE
     proof record;
+    event jsonb;
 BEGIN
     PERFORM customer_identity.end_verification(verification.id, 'approved');
     DELETE FROM customer_identity.verification_events AS e WHERE e.bucket = 'failure ' || verification.phone;
     proof := customer_identity.prove_phone(verification.customers, verification.phone, verification.user_id);
     IF proof.other_users IS NOT NULL THEN
-        PERFORM pg_notify(
-            'customer_identity_events',
-            jsonb_build_object(
-                'event', 'phone_proved_by_another_user',
-                'customer_id', proof.customer_id,
-                'user_id', verification.user_id,
-                'other_users', proof.other_users[:20])::text);
+        event := jsonb_build_object(
+            'event', 'phone_proved_by_another_user',
+            'customer_id', proof.customer_id,
+            'user_id', verification.user_id,
+            'other_users', proof.other_users[:20]);
+        -- A payload has to be shorter than 8000 bytes.
+        IF octet_length(event::text) >= 8000 THEN
+            event := event - 'other_users';
+        END IF;
+        PERFORM pg_notify('customer_identity_events', event::text);
     END IF;
     RETURN proof.customer_id;
 END
@@ -423,7 +447,7 @@ REVOKE EXECUTE ON FUNCTION check_verification_as_owner(uuid, text) FROM PUBLIC;
 CREATE FUNCTION check_verification(
     verification_id uuid, code text, OUT status text, OUT attempts_left integer, OUT customer_id uuid)
     LANGUAGE c VOLATILE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_owner';
+    AS 'MODULE_PATHNAME', 'call_as_owner_with_book';
 COMMENT ON FUNCTION check_verification(uuid, text) IS
     'Answers a code: approved, incorrect, expired, exhausted or unknown. Call it in a transaction of its own: what it counts must not be rolled back';
 REVOKE EXECUTE ON FUNCTION check_verification(uuid, text) FROM PUBLIC;

@@ -6,10 +6,14 @@ SET client_min_messages = warning;
 SET jit = off;
 SET max_parallel_workers_per_gather = 0;
 
-\set do_nothing :folder '/do_nothing'
+\set floor :folder '/floor'
 \set customer_identity :folder '/customer_identity'
+CREATE FUNCTION processor_ns() RETURNS bigint
+    LANGUAGE c VOLATILE AS :'floor';
 CREATE FUNCTION do_nothing(phone text, region text) RETURNS text
-    LANGUAGE c STABLE AS :'do_nothing';
+    LANGUAGE c STABLE AS :'floor';
+CREATE FUNCTION copy_digits(phone text, region text) RETURNS text
+    LANGUAGE c STABLE AS :'floor';
 CREATE FUNCTION normalize_phone(phone text, region text) RETURNS text
     LANGUAGE c STABLE AS :'customer_identity';
 
@@ -33,14 +37,11 @@ CREATE TABLE timings (kind text, variant text, ns numeric);
 CREATE FUNCTION spent(code text, measured regclass) RETURNS numeric
     LANGUAGE plpgsql AS $$
 DECLARE
-    started timestamptz;
-    finished timestamptz;
+    started bigint := processor_ns();
     calls bigint;
 BEGIN
-    started := clock_timestamp();
     EXECUTE format('SELECT count(*), count(%s(phone, region)) FROM %s', code, measured) INTO calls;
-    finished := clock_timestamp();
-    RETURN extract(epoch FROM finished - started) * 1e9 / calls;
+    RETURN (processor_ns() - started)::numeric / calls;
 END
 $$;
 
@@ -55,6 +56,7 @@ BEGIN
         FOR round IN 0 .. rounds LOOP
             PERFORM set_config('customer_identity.fast_path', 'on', false);
             INSERT INTO timings SELECT shape, 'do_nothing', spent('do_nothing', 'many');
+            INSERT INTO timings SELECT shape, 'copy_digits', spent('copy_digits', 'many');
             INSERT INTO timings SELECT shape, 'fast path', spent('normalize_phone', 'many');
             CONTINUE WHEN round % 5 <> 0;
             PERFORM set_config('customer_identity.fast_path', 'off', false);
@@ -68,21 +70,21 @@ $$;
 SELECT measure(:rounds) \g /dev/null
 
 \pset footer off
-WITH medians AS (
-    SELECT kind, variant, percentile_cont(0.5) WITHIN GROUP (ORDER BY ns) AS ns
+WITH figures AS (
+    SELECT kind, variant, percentile_cont(0.5) WITHIN GROUP (ORDER BY ns)::numeric AS median, min(ns) AS quietest
     FROM timings
     GROUP BY kind, variant
-), row AS (
-    SELECT kind,
-           max(ns) FILTER (WHERE variant = 'do_nothing') AS nothing,
-           max(ns) FILTER (WHERE variant = 'fast path') AS fast,
-           max(ns) FILTER (WHERE variant = 'library') AS library
-    FROM medians
-    GROUP BY kind
 )
-SELECT kind AS phones, round(nothing::numeric) AS "do nothing, ns", round(fast::numeric) AS "fast path, ns",
-       round(library::numeric) AS "library, ns", round((fast - nothing)::numeric) AS "fast path over nothing, ns",
-       round((library / fast)::numeric, 1) AS "library / fast path",
-       round(((library - nothing) / (fast - nothing))::numeric) AS "the same over nothing"
-FROM row
+SELECT kind AS phones, round(nothing.median) AS "do nothing", round(digits.median) AS "copy digits",
+       round(fast.median) AS "fast path", round(library.median) AS library,
+       round(fast.median - nothing.median) AS "fast path over nothing",
+       round(fast.quietest - nothing.quietest) AS "quietest",
+       round(fast.median - digits.median) AS "over copying",
+       round((library.median - nothing.median) / (fast.median - nothing.median)) AS "library / fast path, over nothing"
+FROM figures AS nothing
+JOIN figures AS digits USING (kind)
+JOIN figures AS fast USING (kind)
+JOIN figures AS library USING (kind)
+WHERE nothing.variant = 'do_nothing' AND digits.variant = 'copy_digits' AND fast.variant = 'fast path'
+  AND library.variant = 'library'
 ORDER BY array_position('{E.164,national,mixed}', kind);

@@ -200,8 +200,8 @@ void require_proof(const AttachOrder &setup, const Attachment &attachment) {
   ereport(ERROR, errcode(kProofRequired), errmsg("cash on delivery needs a verified phone"),
           attachment.found ? errdetail("Nobody has proved the phone of the order's customer.")
                            : errdetail("The order has no readable phone."),
-          errhint("Verify the phone and call customer_identity.record_proof(), or choose another "
-                  "payment."));
+          errhint("Verify the phone with customer_identity.start_verification(), or call "
+                  "record_proof() when somebody else has verified it, or choose another payment."));
 }
 
 HeapTuple with_customer(const AttachOrder &setup, HeapTuple order, Relation orders,

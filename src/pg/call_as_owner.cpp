@@ -90,28 +90,41 @@ Datum called(Oid function, Oid collation, const Call &call, bool *is_null) {
   return value;
 }
 
-}  // namespace
+// A plan that is printed shows its parameters to the client: the code for one.
+void print_no_plans() {
+  set_config_option("debug_print_plan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                    false);
+}
 
-CUSTOMER_IDENTITY_FUNCTION(call_as_owner) {
+Datum call(FunctionCallInfo fcinfo, int restrictions) {
   const Oid function = fcinfo->flinfo->fn_oid;
   const bool returns_set = get_func_retset(function);
   const bool reads_only = func_volatile(function) != PROVOLATILE_VOLATILE;
   const Oid type = get_func_rettype(function);
   if (returns_set) InitMaterializedSRF(fcinfo, 0);
 
-  Call call = call_of(fcinfo);
-  const char *statement = statement_of(function, call.count);
-  const Actor before = act_as(owner_of_tables(function));
+  Call inner = call_of(fcinfo);
+  const char *statement = statement_of(function, inner.count);
+  const Visit owner = visit(owner_of_tables(function), restrictions);
+  print_no_plans();
   SPI_connect();
-  SPI_execute_with_args(statement, call.count, call.types, call.values, call.nulls, reads_only, 0);
+  SPI_execute_with_args(statement, inner.count, inner.types, inner.values, inner.nulls, reads_only,
+                        0);
   bool is_null = false;
   const Datum value = returns_set ? Datum(0) : only_row(type, &is_null);
   if (returns_set) keep_rows(fcinfo);
   SPI_finish();
-  act_again_as(before);
+  leave(owner);
   if (returns_set || is_null) PG_RETURN_NULL();
   PG_RETURN_DATUM(value);
 }
+
+}  // namespace
+
+CUSTOMER_IDENTITY_FUNCTION(call_as_owner) { return call(fcinfo, SECURITY_RESTRICTED_OPERATION); }
+
+// For functions that write to a book, whose own triggers may be deferred.
+CUSTOMER_IDENTITY_FUNCTION(call_as_owner_with_book) { return call(fcinfo, 0); }
 
 // For functions that return one value and whose last argument is the book: they act as its owner,
 // who need not be the owner of the extension.
@@ -121,10 +134,11 @@ CUSTOMER_IDENTITY_FUNCTION(call_as_book_owner) {
   const Oid customers = DatumGetObjectId(call.values[call.count - 1]);
   customers_name(customers);
   const Oid inner = inner_function(function, call);
-  const Actor before = act_as(owner_of(customers));
+  const bool writes = func_volatile(function) == PROVOLATILE_VOLATILE;
+  const Visit owner = visit(owner_of(customers), writes ? 0 : SECURITY_RESTRICTED_OPERATION);
   bool is_null = false;
   const Datum value = called(inner, PG_GET_COLLATION(), call, &is_null);
-  act_again_as(before);
+  leave(owner);
   if (is_null) PG_RETURN_NULL();
   PG_RETURN_DATUM(value);
 }

@@ -8,6 +8,7 @@
 #include "pg/postgres.hpp"
 #include "pg/settings.hpp"
 #include "pg/trigger_setup.hpp"
+#include "sms/launcher.hpp"
 #include "totals/direct_write.hpp"
 #include "totals/pending_totals.hpp"
 
@@ -26,5 +27,8 @@ void _PG_init(void) {
   customer_identity::watch_direct_writes();
   customer_identity::watch_direct_events();
   customer_identity::watch_transactions();
-  if (process_shared_preload_libraries_in_progress) customer_identity::prepare_phones();
+  if (process_shared_preload_libraries_in_progress) {
+    customer_identity::prepare_phones();
+    customer_identity::sms::register_launcher();
+  }
 }

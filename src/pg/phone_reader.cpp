@@ -168,10 +168,4 @@ const char *text_argument(FunctionCallInfo fcinfo, int index) {
   return PG_ARGISNULL(index) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(index));
 }
 
-std::string_view text_in_place(FunctionCallInfo fcinfo, int index) {
-  if (PG_ARGISNULL(index)) return {};
-  const text *value = PG_GETARG_TEXT_PP(index);
-  return {VARDATA_ANY(value), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(value))};
-}
-
 }  // namespace customer_identity

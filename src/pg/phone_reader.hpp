@@ -51,6 +51,10 @@ std::string_view to_utf8(std::string_view text);
 const char *text_argument(FunctionCallInfo fcinfo, int index);
 
 /// The text of argument `index` where it lies; empty for NULL.
-std::string_view text_in_place(FunctionCallInfo fcinfo, int index);
+inline std::string_view text_in_place(FunctionCallInfo fcinfo, int index) {
+  if (PG_ARGISNULL(index)) return {};
+  const text *value = PG_GETARG_TEXT_PP(index);
+  return {VARDATA_ANY(value), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(value))};
+}
 
 }  // namespace customer_identity

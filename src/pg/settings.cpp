@@ -2,6 +2,7 @@
 #include "pg/settings.hpp"
 
 #include "pg/postgres.hpp"
+#include "sms/settings.hpp"
 
 namespace customer_identity::settings {
 namespace {
@@ -174,6 +175,7 @@ void define() {
                            "Only superusers may change it: row-security policies rely on it.",
                            &trust_claims_setting, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
   define_sms();
+  sms::define_settings();
   define_fraud();
   MarkGUCPrefixReserved("customer_identity");
 }

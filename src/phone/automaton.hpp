@@ -1,10 +1,12 @@
-// Answers in one pass over a number which of several patterns match it: a minimised deterministic
-// automaton whose states carry a bit for each pattern.
+// Says of a number in one pass which patterns match it, or rather what follows from that: a
+// deterministic automaton, entered by the number's length and left as soon as the rest is sure.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <functional>
+#include <map>
 #include <string_view>
 #include <vector>
 
@@ -12,33 +14,17 @@
 
 namespace customer_identity::phone {
 
-/// A set of patterns: the bit that each was added with.
-using Marks = std::uint16_t;
+/// Longer numbers are nobody's, and are not asked about.
+inline constexpr std::size_t kMostDigits = 36;
 
 class Automaton {
  public:
-  /// The patterns that match all of `digits` ('0' to '9' only).
-  Marks match(std::string_view digits) const {
-    std::uint32_t state = start_;
-    std::size_t at = 0;
-    while (at < digits.size()) {
-      const State &now = states_[state];
-      state = now.next[static_cast<unsigned>(digits[at] - '0')];
-      at += now.step;
-    }
-    return at == digits.size() ? states_[state].marks : Marks{0};
-  }
-
-  /// True when some pattern matches a beginning of `digits`.
-  bool matches_beginning(std::string_view digits) const {
-    std::uint32_t state = start_;
-    std::size_t at = 0;
-    while (at < digits.size() && states_[state].marks == 0) {
-      const State &now = states_[state];
-      state = now.next[static_cast<unsigned>(digits[at] - '0')];
-      at += now.step;
-    }
-    return at <= digits.size() && states_[state].marks != 0;
+  /// What the builder's judge said of the patterns that match all of `digits` ('0' to '9' only).
+  std::size_t verdict(std::string_view digits) const {
+    std::int16_t state = starts_[digits.size()];
+    for (const char *digit = digits.data(); state >= 0; ++digit)
+      state = states_[static_cast<std::size_t>(state)][static_cast<std::size_t>(*digit - '0')];
+    return static_cast<std::size_t>(-(state + 1));
   }
 
   std::size_t size() const { return states_.size(); }
@@ -46,55 +32,48 @@ class Automaton {
  private:
   friend class AutomatonBuilder;
 
-  /// Steps further than any number is long.
-  static constexpr std::uint8_t kBeyond = 255;
+  /// Where each digit leads: to another state, or, negative, to the complement of a verdict.
+  using State = std::array<std::int16_t, 10>;
 
-  /// Half a cache line. In state 0 nothing matches, whatever follows. Where any digits will do, one
-  /// step goes over several of them.
-  struct alignas(32) State {
-    std::array<std::uint16_t, 10> next{};
-    Marks marks = 0;
-    std::uint8_t step = kBeyond;
-  };
-
-  void lengthen_step(State &state) const;
-  void put_near_states_first();
-
-  std::vector<State> states_ = std::vector<State>(1);
-  std::uint16_t start_ = 0;
+  std::vector<State> states_;
+  std::array<std::int16_t, kMostDigits + 1> starts_{};  // by length
 };
 
 class AutomatonBuilder {
  public:
-  /// `mark` has one bit, which several patterns may share.
-  void add(const Pattern &pattern, Marks mark);
+  using Marks = std::vector<int>;
+  /// Small numbers: the automaton keeps them by the way.
+  using Judge = std::function<std::size_t(const Marks &)>;
 
-  /// Nothing when a pattern uses `$` or the automaton would be too large.
-  std::optional<Automaton> build();
+  enum class Rest : std::uint8_t { kNone, kAny };
+
+  /// `mark` stands for the pattern, for numbers of the lengths `admitted`, with any digits after it
+  /// or none. False when the pattern is not understood.
+  bool add(std::string_view pattern, int mark, LengthSet admitted = kAnyLength,
+           Rest rest = Rest::kNone);
+
+  /// `judge` is asked with the marks of all patterns that match, in the order of their addition.
+  /// False when the automaton would be too large.
+  bool build(const Judge &judge, Automaton &automaton);
 
  private:
-  /// A step of the non-deterministic automaton: over a digit to `to`, or freely to both `free`.
-  struct Step {
-    DigitSet digits = 0;
-    Marks marks = 0;
-    int to = -1;
-    std::array<int, 2> free = {-1, -1};
-    std::uint32_t seen = 0;  // by which search
+  using Set = std::vector<int>;  // of steps, ascending, without those that take no digit
+
+  struct Start {
+    int step;
+    LengthSet admitted;
   };
-  using Steps = std::vector<int>;  // ascending, without the free ones
 
-  int append(const Step &step);
-  int compile(const Pattern &pattern, int next);
-  int compile_repeat(const Pattern &pattern, int next);
-  void reach(int step, Steps &reached);
-  void reach_all(const Steps &from, Steps &reached);
-  void after(const Steps &from, char digit, Steps &reached);
+  void reach(int step, std::size_t left, Set &reached) const;
+  std::int16_t lead(Set set, std::size_t left);
+  std::int16_t decide(const Set &set) const;
 
-  std::vector<Step> steps_;
-  Steps starts_;
-  Steps next_;  // of after(), kept for its memory
-  std::uint32_t searches_ = 0;
-  bool understood_ = true;
+  Steps steps_;
+  std::vector<Start> starts_;
+  const Judge *judge_ = nullptr;
+  std::array<std::map<Set, std::int16_t>, kMostDigits + 1> known_;  // by the digits left
+  std::map<Automaton::State, std::int16_t> numbers_;
+  std::vector<Automaton::State> states_;
 };
 
 }  // namespace customer_identity::phone

@@ -25,7 +25,8 @@ enum Class : std::uint16_t {
   kWord = 256,          // not of a number either, but may be a letter: known before a number only
   kUnreadable = 512,    // left to the library
   kOtherScript = 1024,  // added to kDigit
-  kEnd = 2048           // no character: the text is over
+  kEnd = 2048,          // no character: the text is over
+  kBeyond = 4096        // a byte of a character that is not ASCII
 };
 
 struct Symbol {
@@ -49,22 +50,16 @@ constexpr Symbol symbol_of_ascii(char c) {
   return {c, control ? kUnreadable : kForeign};
 }
 
-constexpr std::array<Symbol, 128> ascii_symbols() {
-  std::array<Symbol, 128> symbols{};
-  for (std::size_t c = 0; c < symbols.size(); ++c)
-    symbols[c] = symbol_of_ascii(static_cast<char>(c));
+/// Of every byte; those beyond ASCII are parts of characters.
+constexpr std::array<Symbol, 256> byte_symbols() {
+  std::array<Symbol, 256> symbols{};
+  for (std::size_t byte = 0; byte < symbols.size(); ++byte)
+    symbols[byte] = byte < 128 ? symbol_of_ascii(static_cast<char>(byte)) : Symbol{'\0', kBeyond};
   return symbols;
 }
-constexpr std::array<Symbol, 128> kAscii = ascii_symbols();
+constexpr std::array<Symbol, 256> kSymbols = byte_symbols();
 
-/// The classes of all bytes, for texts that have ASCII digits and punctuation only.
-constexpr std::array<std::uint16_t, 256> plain_classes() {
-  std::array<std::uint16_t, 256> classes{};
-  classes.fill(kUnreadable);
-  for (std::size_t c = 0; c < kAscii.size(); ++c) classes[c] = kAscii[c].classes;
-  return classes;
-}
-constexpr std::array<std::uint16_t, 256> kPlain = plain_classes();
+const Symbol &symbol_of_byte(char byte) { return kSymbols[static_cast<unsigned char>(byte)]; }
 
 constexpr bool between(char32_t code_point, char32_t first, char32_t last) {
   return code_point >= first && code_point <= last;
@@ -94,7 +89,6 @@ bool is_format(char32_t code_point) {
 }
 
 Symbol symbol_of(char32_t code_point) {
-  if (code_point < kAscii.size()) return kAscii[code_point];
   for (const char32_t zero : kZeros)
     if (between(code_point, zero, zero + 9))
       return {static_cast<char>('0' + (code_point - zero)), kDigit | kOtherScript};
@@ -119,6 +113,8 @@ struct Body {
 /// Takes the next symbol of `text`; what is not UTF-8 is kUnreadable.
 Symbol take_symbol(std::string_view &text) {
   if (text.empty()) return {'\0', kEnd};
+  const Symbol symbol = symbol_of_byte(text.front());
+  if (symbol.classes != kBeyond) return text.remove_prefix(1), symbol;
   const char32_t code_point = take_code_point(text);
   return code_point == kInvalid ? Symbol{'\0', kUnreadable} : symbol_of(code_point);
 }
@@ -132,23 +128,23 @@ Symbol skip_to_start(std::string_view &text) {
   return symbol;
 }
 
-/// kDialled when `body` holds what may be a number.
-Reading fold(std::string_view text, Body &body) {
+/// kOk when `body` holds what may be a number.
+Outcome fold(std::string_view text, Body &body) {
   Symbol symbol = skip_to_start(text);
-  if ((symbol.classes & kEnd) != 0) return Reading::kNotANumber;
-  if ((symbol.classes & (kDigit | kPlus)) == 0) return Reading::kNotUnderstood;
+  if ((symbol.classes & kEnd) != 0) return Reason::kNotANumber;
+  if ((symbol.classes & (kDigit | kPlus)) == 0) return std::nullopt;
   for (; (symbol.classes & kPlus) != 0; symbol = take_symbol(text)) body.plus = true;
 
   std::uint16_t classes = 0;
   for (std::size_t count = 0; (symbol.classes & kEnd) == 0; symbol = take_symbol(text)) {
-    if ((symbol.classes & (kUnreadable | kWord)) != 0) return Reading::kNotUnderstood;
+    if ((symbol.classes & (kUnreadable | kWord)) != 0) return std::nullopt;
     classes |= symbol.classes;
     body.symbols[count++] = symbol.folded;
     if ((symbol.classes & (kDigit | kLetter | kX)) == 0 && symbol.folded != '#') continue;
     body.size = count;
     body.classes = classes;
   }
-  return Reading::kDialled;
+  return Reason::kOk;
 }
 
 bool is_digit(char symbol) { return symbol >= '0' && symbol <= '9'; }
@@ -168,49 +164,37 @@ void skip(std::string_view &text, std::string_view any_of) {
   text.remove_prefix(std::min(text.find_first_not_of(any_of), text.size()));
 }
 
-/// kPossibleCharsAfterExtLabel.
-bool ends_label(std::string_view label) {
-  if (!label.empty() && (label[0] == ':' || label[0] == '.')) label.remove_prefix(1);
-  skip(label, " \x01\t,-");
-  return label.empty();
-}
-
-/// The explicit labels: e?xt(ensio)?n? and anexo.
-bool is_explicit_label(std::string_view label) {
-  if (take(label, "anexo")) return ends_label(label);
-  take(label, "e");
-  if (!take(label, "xt")) return false;
-  take(label, "ensio");
-  take(label, "n");
-  return ends_label(label);
-}
-
-bool is_ambiguous_label(std::string_view label) {
-  const bool taken = take(label, "x") || take(label, "#") || take(label, "~") || take(label, "int");
-  return taken && ends_label(label);
-}
-
-bool is_dialling_label(std::string_view label) {
-  return (take(label, ",,") || take(label, ";")) && ends_label(label);
-}
-
-bool is_commas(std::string_view label) {
-  if (!label.starts_with(',')) return false;
-  skip(label, ",");
-  return ends_label(label);
+/// True when all of `label` is one of `labels` and kPossibleCharsAfterExtLabel.
+template <std::size_t Size>
+bool is_one_of(std::string_view label, const std::array<std::string_view, Size> &labels) {
+  return std::any_of(labels.begin(), labels.end(), [label](std::string_view known) {
+    std::string_view left = label;
+    if (!take(left, known)) return false;
+    if (left.starts_with(':') || left.starts_with('.')) left.remove_prefix(1);
+    skip(left, " \x01\t,-");
+    return left.empty();
+  });
 }
 
 /// True when all of `label` announces an extension of so many digits, which a '#' may follow:
 /// CreateExtnPattern().
 bool is_label(std::string_view label, std::size_t digits, bool hash) {
+  constexpr std::array<std::string_view, 9> kExplicit = {
+      "ext", "extn", "xt", "xtn", "extensio", "extension", "xtensio", "xtension", "anexo"};
+  constexpr std::array<std::string_view, 4> kAmbiguous = {"x", "#", "~", "int"};
+  constexpr std::array<std::string_view, 2> kDialling = {",,", ";"};
+  constexpr std::array<std::string_view, 1> kComma = {","};
+
   std::string_view separated = label;
   skip(separated, " \x01\t,");
   std::string_view spaced = label;
   skip(spaced, " \x01\t");
+  std::string_view comma = spaced;
+  while (comma.starts_with(",,")) comma.remove_prefix(1);
   const bool american = hash && label.find_first_not_of("- ") == std::string_view::npos;
-  return (digits <= 20 && (is_explicit_label(separated) || (label == ";ext=" && !hash))) ||
-         (digits <= 15 && is_dialling_label(spaced)) ||
-         (digits <= 9 && (is_ambiguous_label(separated) || is_commas(spaced))) ||
+  return (digits <= 20 && (is_one_of(separated, kExplicit) || (label == ";ext=" && !hash))) ||
+         (digits <= 15 && is_one_of(spaced, kDialling)) ||
+         (digits <= 9 && (is_one_of(separated, kAmbiguous) || is_one_of(comma, kComma))) ||
          (digits <= 6 && american);
 }
 
@@ -252,79 +236,85 @@ void copy_extension(std::string_view labelled, Input &input) {
 
 /// A body with letters or signs that an extension's label may hold. Elsewhere those signs make it
 /// no number, except the tilde, which is punctuation as well.
-Reading read_labelled(const Body &body, Input &input) {
+Outcome read_labelled(const Body &body, Input &input) {
   const std::string_view symbols = body.view();
   const std::size_t extension = find_extension(symbols);
   const std::string_view number = symbols.substr(0, extension);
-  if (number.find('~') != std::string_view::npos) return Reading::kNotUnderstood;
-  if (number.find_first_of("#,;=:\t") != std::string_view::npos) return Reading::kNotANumber;
+  if (number.find('~') != std::string_view::npos) return std::nullopt;
+  if (number.find_first_of("#,;=:\t") != std::string_view::npos) return Reason::kNotANumber;
 
   const std::size_t first_letter = number.find_first_of("abcdefghijklmnopqrstuvwyz");  // no x
-  if (count_digits(number.substr(0, first_letter)) < 3) return Reading::kNotUnderstood;
+  if (count_digits(number.substr(0, first_letter)) < 3) return std::nullopt;
   const bool letters = std::any_of(number.begin(), number.end(), is_letter);
   if (letters && (extension < symbols.size() || (body.classes & kOtherScript) != 0))
-    return Reading::kNotUnderstood;
+    return std::nullopt;
 
   copy_digits(number, input);
   if (extension < symbols.size()) copy_extension(symbols.substr(extension), input);
-  return Reading::kDialled;
+  return Reason::kOk;
 }
 
-/// True when the text is made of digits (three or more), ASCII punctuation, and a plus before them.
+/// Adds the digits of `text` to those of the input; returns the classes of all its characters.
 /// Without a branch for each character: where the separators are is not predictable.
-bool read_plain(std::string_view text, Input &input) {
-  while (text.starts_with('(') || text.starts_with(' ')) text.remove_prefix(1);
-  input.plus = text.starts_with('+');
-  if (input.plus) text.remove_prefix(1);
+std::uint32_t add_digits(std::string_view text, Input &input) {
   std::uint32_t classes = 0;
-  std::size_t count = 0;
+  std::size_t count = input.digits.size();
   for (const char c : text) {
-    const std::uint16_t found = kPlain[static_cast<unsigned char>(c)];
+    const std::uint32_t found = symbol_of_byte(c).classes;
     classes |= found;
     input.buffer[count] = c;
     count += found & kDigit;
   }
   input.digits = {input.buffer.data(), count};
-  return count >= 3 && (classes & ~std::uint32_t{kDigit | kPunctuation | kSlash}) == 0;
+  return classes;
+}
+
+bool is_plain(std::uint32_t classes) {
+  return (classes & ~std::uint32_t{kDigit | kPunctuation | kSlash}) == 0;
+}
+
+/// True when the text is made of digits (three or more), ASCII punctuation, and a plus before them.
+bool read_plain(std::string_view text, Input &input) {
+  while (text.starts_with('(') || text.starts_with(' ')) text.remove_prefix(1);
+  input.plus = text.starts_with('+');
+  if (input.plus) text.remove_prefix(1);
+  return is_plain(add_digits(text, input)) && input.digits.size() >= 3;
 }
 
 /// "tel:201555-0123;phone-context=+1": the context goes before the number. Other contexts and
 /// parameters, which versions of the library treat differently, are not understood.
-Reading read_context(std::string_view number, std::string_view context, Input &input) {
+Outcome read_context(std::string_view number, std::string_view context, Input &input) {
+  input.plus = take(context, "+");
+  input.digits = {};
   take(number, "tel:");
-  const std::size_t code = context.size();
-  if (code < 2 || context[0] != '+' || code + number.size() > kLongestInput ||
-      context.find_first_not_of("0123456789", 1) != std::string_view::npos ||
-      number.find_first_not_of("0123456789-.() ") != std::string_view::npos)
-    return Reading::kNotUnderstood;
-  std::array<char, kLongestInput> joined;  // NOLINT(*-member-init): filled as far as it is read
-  context.copy(joined.data(), code);
-  number.copy(joined.data() + code, number.size());
-  const bool plain = read_plain({joined.data(), code + number.size()}, input);
-  return plain ? Reading::kDialled : Reading::kNotUnderstood;
+  if (!input.plus || context.empty() || add_digits(context, input) != kDigit) return std::nullopt;
+  if (!is_plain(add_digits(number, input)) ||
+      number.find_first_of("/*[]") != std::string_view::npos || input.digits.size() < 3)
+    return std::nullopt;
+  return Reason::kOk;
 }
 
-Reading read_any(std::string_view text, Input &input) {
+Outcome read_any(std::string_view text, Input &input) {
   constexpr std::string_view kContext = ";phone-context=";
   const std::size_t context = text.find(kContext);
   if (context != std::string_view::npos)
     return read_context(text.substr(0, context), text.substr(context + kContext.size()), input);
 
   Body body;
-  const Reading folded = fold(text, body);
-  if (folded != Reading::kDialled) return folded;
+  const Outcome folded = fold(text, body);
+  if (folded != Reason::kOk) return folded;
   input.plus = body.plus;
   const std::string_view symbols = body.view();
   const bool second_number = (body.classes & kX) != 0 && (body.classes & kSlash) != 0;
   if (second_number || symbols.find(";p") != std::string_view::npos ||
       symbols.find(";i") != std::string_view::npos)
-    return Reading::kNotUnderstood;
-  if ((body.classes & (kForeign | kPlus)) != 0) return Reading::kNotANumber;
+    return std::nullopt;
+  if ((body.classes & (kForeign | kPlus)) != 0) return Reason::kNotANumber;
   if ((body.classes & (kX | kLetter | kLabel)) != 0) return read_labelled(body, input);
 
   copy_digits(symbols, input);
   const bool two_digits = input.digits.size() == 2 && symbols.size() == 2 && !body.plus;
-  return input.digits.size() >= 3 || two_digits ? Reading::kDialled : Reading::kNotANumber;
+  return input.digits.size() >= 3 || two_digits ? Reason::kOk : Reason::kNotANumber;
 }
 
 /// True when the eight bytes at `text` are ASCII digits.
@@ -340,17 +330,20 @@ bool are_digits(const char *text) {
 bool read_bare(std::string_view text, Input &input) {
   input.plus = text.starts_with('+');
   if (input.plus) text.remove_prefix(1);
-  input.digits = text;
-  return text.size() >= 8 && text.size() <= 16 && are_digits(text.data()) &&
-         are_digits(text.data() + text.size() - 8);
+  if (text.size() < 8 || text.size() > 16 || !are_digits(text.data()) ||
+      !are_digits(text.data() + text.size() - 8))
+    return false;
+  std::memcpy(input.buffer.data(), text.data(), 8);
+  std::memcpy(input.buffer.data() + text.size() - 8, text.data() + text.size() - 8, 8);
+  input.digits = {input.buffer.data(), text.size()};
+  return true;
 }
 
 }  // namespace
 
-Reading read_input(std::string_view text, Input &input) {
-  if (text.size() > kLongestInput) return Reading::kNotUnderstood;
-  return read_bare(text, input) || read_plain(text, input) ? Reading::kDialled
-                                                           : read_any(text, input);
+Outcome read_input(std::string_view text, Input &input) {
+  if (text.size() > kLongestInput) return std::nullopt;
+  return read_bare(text, input) || read_plain(text, input) ? Reason::kOk : read_any(text, input);
 }
 
 }  // namespace customer_identity::phone

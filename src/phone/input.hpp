@@ -4,12 +4,17 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
+#include <optional>
 #include <string_view>
+
+#include "phone/phone.hpp"
 
 namespace customer_identity::phone {
 
 inline constexpr std::size_t kLongestInput = 100;  // bytes; longer texts are left to the library
+
+/// A buffer for digits, with room behind the longest number: copies are of a fixed size.
+using Digits = std::array<char, kLongestInput>;
 
 struct Input {
   Input() = default;
@@ -17,18 +22,15 @@ struct Input {
   Input &operator=(const Input &) = delete;
 
   bool plus = false;
-  std::string_view digits;     // in the text, where they stand together there, or in `buffer`
+  std::string_view digits;     // in `buffer`
   std::string_view extension;  // in `buffer`, after them
-  std::array<char, kLongestInput> buffer;
+  Digits buffer;
 };
 
-enum class Reading : std::uint8_t {
-  kDialled,
-  kNotANumber,
-  kNotUnderstood,  // the library has to read it
-};
+/// kOk, or why there is no number; nothing when only the library can tell.
+using Outcome = std::optional<Reason>;
 
-/// `input` is new, and refers to `text` afterwards.
-Reading read_input(std::string_view text, Input &input);
+/// `input` is new.
+Outcome read_input(std::string_view text, Input &input);
 
 }  // namespace customer_identity::phone

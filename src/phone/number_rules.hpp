@@ -2,9 +2,6 @@
 // digits after national and international prefixes, as PhoneNumberUtil's ParseHelper() finds them.
 #pragma once
 
-#include <array>
-#include <cstddef>
-#include <cstdint>
 #include <string_view>
 
 #include "phone/input.hpp"
@@ -12,26 +9,15 @@
 
 namespace customer_identity::phone {
 
-enum class Outcome : std::uint8_t {
-  kNumber,
-  kUnknownCountryCode,
-  kTooShort,
-  kTooLong,
-  kNotUnderstood,  // the library has to apply its rules
-};
-
-/// A buffer for digits that are not a part of the input.
-using Digits = std::array<char, 64>;
-
 struct Number {
-  const CallingCode *code = nullptr;
+  CallingCode *code = nullptr;
   std::string_view national;  // in the input or in one of the buffers
   Digits stripped_home;
   Digits stripped;
 };
 
 /// `home` is the plan of the region where it was dialled; null when that is not known.
-Outcome apply_rules(const NumberingPlans &plans, const Input &input, NumberingPlan *home,
+Outcome apply_rules(const NumberingPlans &plans, const Input &input, const NumberingPlan *home,
                     Number &number);
 
 }  // namespace customer_identity::phone

@@ -6,10 +6,10 @@
 #include <phonenumbers/phonenumberutil.h>
 
 #include <algorithm>
-#include <bit>
+#include <bitset>
 #include <list>
-#include <optional>
 #include <set>
+#include <utility>
 
 #include "phone/library.hpp"
 
@@ -40,7 +40,7 @@ struct Descriptor {
   Type type;
 };
 
-/// In the order in which GetNumberTypeHelper() asks them: the lowest mark that is set decides.
+/// In the order in which GetNumberTypeHelper() asks them; their places are their marks.
 constexpr std::array<Descriptor, 10> kDescriptors = {{
     {&PhoneMetadata::premium_rate, Type::kPremiumRate},
     {&PhoneMetadata::toll_free, Type::kTollFree},
@@ -53,127 +53,108 @@ constexpr std::array<Descriptor, 10> kDescriptors = {{
     {&PhoneMetadata::fixed_line, Type::kFixedLine},
     {&PhoneMetadata::mobile, Type::kMobile},
 }};
-constexpr Marks kMobileMark = 1U << 9U;
+constexpr int kMobile = 9;
+constexpr int kGeneral = 10;
+constexpr int kLeadingDigits = 11;
+constexpr int kMarks = 12;  // of one plan
 
-/// Adds a descriptor's pattern, which may be missing. False when it is not understood.
-bool add(AutomatonBuilder &builder, const std::string &text, Marks mark) {
-  if (text.empty()) return true;
-  const auto parsed = parse_pattern(text);
-  if (parsed) builder.add(parsed->pattern, mark);
-  return parsed.has_value();
+constexpr LengthSet kNational = (LengthSet{1} << (kLongestNational + 1)) - 1;  // lengths
+
+template <typename List>
+LengthSet length_set(const List &lengths) {
+  LengthSet set = 0;
+  for (const int length : lengths)
+    if (length >= 0 && length <= static_cast<int>(kMostDigits)) set |= LengthSet{1} << length;
+  return set;
 }
 
-bool keep(AutomatonBuilder &builder, Automaton &automaton) {
-  std::optional<Automaton> built = builder.build();
-  if (built) automaton = std::move(*built);
-  return built.has_value();
+/// Adds the patterns of a plan, some of which are missing. A descriptor without lengths admits
+/// those of the general one. False when a pattern is not understood.
+bool add_types(const PhoneMetadata &metadata, int first_mark, AutomatonBuilder &builder) {
+  const auto add = [&](const PhoneNumberDesc &descriptor, int mark) {
+    const auto &lengths = descriptor.possible_length();
+    const std::string &pattern = descriptor.national_number_pattern();
+    return pattern.empty() || builder.add(pattern, first_mark + mark,
+                                          lengths.empty() ? kNational : length_set(lengths));
+  };
+  bool understood = add(metadata.general_desc(), kGeneral);
+  for (std::size_t at = 0; at < kDescriptors.size(); ++at)
+    understood = understood && add((metadata.*kDescriptors[at].of)(), static_cast<int>(at));
+  const int leading = first_mark + kLeadingDigits;
+  return understood &&
+         (!metadata.has_leading_digits() ||
+          builder.add(metadata.leading_digits(), leading, kNational, AutomatonBuilder::Rest::kAny));
 }
 
-/// A descriptor without lengths admits those of the general one, which are asked first.
-bool admits(const PhoneNumberDesc &descriptor, int length) {
-  const auto &lengths = descriptor.possible_length();
-  return lengths.empty() || std::find(lengths.begin(), lengths.end(), length) != lengths.end();
+/// GetNumberTypeHelper().
+Type type_of(const PhoneMetadata &metadata, const std::bitset<kMarks> &marks) {
+  std::size_t first = 0;
+  while (first < kDescriptors.size() && !marks[first]) ++first;
+  if (!marks[kGeneral] || first == kDescriptors.size()) return Type::kUnknown;
+  const Type type = kDescriptors[first].type;
+  const bool same = metadata.same_mobile_and_fixed_line_pattern();
+  if (type == Type::kFixedLine && (same || marks[kMobile])) return Type::kFixedLineOrMobile;
+  return type == Type::kMobile && same ? Type::kUnknown : type;
 }
 
-/// TestNumberLength() for a number of any type.
-Length length_in(const PhoneNumberDesc &general, int length) {
-  const auto &possible = general.possible_length();
-  const auto &local = general.possible_length_local_only();
-  if (possible[0] == -1) return Length::kInvalid;
-  if (std::find(local.begin(), local.end(), length) != local.end()) return Length::kLocalOnly;
-  if (possible[0] > length) return Length::kTooShort;
-  if (possible[possible.size() - 1] < length) return Length::kTooLong;
-  return admits(general, length) ? Length::kPossible : Length::kInvalid;
-}
-
-bool compile_prefix(const std::string &text, PrefixMatcher &matcher) {
-  const auto parsed = parse_pattern(text);
-  return parsed && matcher.compile(*parsed);
-}
-
-}  // namespace
-
-Type NumberingPlan::type_of(std::string_view national) const {
-  const Marks marks =
-      descriptors_.match(national) & lengths_[std::min(national.size(), kLongestLength)].admitted;
-  const Marks types = marks & (kGeneralMark - 1U);
-  if ((marks & kGeneralMark) == 0 || types == 0) return Type::kUnknown;
-  const Type type = kDescriptors[static_cast<std::size_t>(std::countr_zero(types))].type;
-  if (type == Type::kFixedLine && (same_fixed_and_mobile_ || (types & kMobileMark) != 0))
-    return Type::kFixedLineOrMobile;
-  return type == Type::kMobile && same_fixed_and_mobile_ ? Type::kUnknown : type;
-}
-
-/// What is thrown half way leaves a plan for the library.
-void NumberingPlan::compile() {
-  state_ = State::kNotUnderstood;
-  if (compile_all()) state_ = State::kReady;
-}
-
-bool NumberingPlan::compile_all() {
-  return metadata_ != nullptr && compile_lengths() && compile_descriptors() && compile_prefixes() &&
-         compile_rule();
-}
-
-bool NumberingPlan::compile_lengths() {
-  const PhoneNumberDesc &general = metadata_->general_desc();
-  if (general.possible_length().empty()) return false;
-  for (std::size_t length = 0; length <= kLongestLength; ++length) {
-    const int digits = static_cast<int>(length);
-    Marks admitted = admits(general, digits) ? kGeneralMark : 0;
-    for (std::size_t at = 0; at < kDescriptors.size(); ++at)
-      if (admits((metadata_->*kDescriptors[at].of)(), digits))
-        admitted |= static_cast<Marks>(1U << at);
-    lengths_[length] = {admitted, length_in(general, digits)};
-  }
-  return length_in(general, kLongestLength) != Length::kPossible &&
-         length_in(general, kLongestLength) != Length::kLocalOnly;
-}
-
-bool NumberingPlan::compile_descriptors() {
-  AutomatonBuilder builder;
-  bool understood = add(builder, metadata_->general_desc().national_number_pattern(), kGeneralMark);
-  for (std::size_t at = 0; at < kDescriptors.size(); ++at) {
-    const PhoneNumberDesc &descriptor = (metadata_->*kDescriptors[at].of)();
-    understood = understood &&
-                 add(builder, descriptor.national_number_pattern(), static_cast<Marks>(1U << at));
-  }
-  same_fixed_and_mobile_ = metadata_->same_mobile_and_fixed_line_pattern();
-
-  AutomatonBuilder leading;
-  has_leading_digits_ = metadata_->has_leading_digits();
-  if (has_leading_digits_) understood = understood && add(leading, metadata_->leading_digits(), 1);
-  return understood && keep(builder, descriptors_) && keep(leading, leading_digits_);
-}
-
-/// Nobody dials internationally from a plan that is not a region's. A prefix that matches nothing
-/// at all would make every number an international one.
-bool NumberingPlan::compile_prefixes() {
-  const std::string &national = metadata_->national_prefix_for_parsing();
-  has_national_prefix_ = !national.empty();
-  if (!compile_prefix(national, national_prefix_)) return false;
-  if (region_[0] == '0') return true;
-  return compile_prefix(metadata_->international_prefix(), international_prefix_) &&
-         !international_prefix_.matches_nothing();
-}
-
-/// A rule is digits and groups: "9$1". No pattern has ten groups, so a group's number is one digit.
-bool NumberingPlan::compile_rule() {
-  const std::string &rule = metadata_->national_prefix_transform_rule();
+/// A rule is digits and groups. No pattern has ten groups, so a group's number is one digit.
+bool is_rule(std::string_view rule, int groups) {
   for (std::size_t at = 0; at < rule.size(); ++at) {
     const bool group = rule[at] == '$' && at + 1 < rule.size();
     if (group) ++at;
     if (rule[at] < '0' || rule[at] > '9') return false;
-    const int number = group ? rule[at] - '0' : 0;
-    if (group && (number == 0 || number > national_prefix_.groups())) return false;
-    transform_rule_.push_back({rule[at], number});
+    if (group && (rule[at] == '0' || rule[at] - '0' > groups)) return false;
   }
   return true;
 }
 
-NumberingPlans::NumberingPlans() {
-  add_regions();
-  add_calling_codes();
+}  // namespace
+
+/// Nobody dials internationally from a plan that is not a region's. A prefix that matches nothing
+/// at all would make every number an international one.
+bool NumberingPlan::compile() {
+  if (metadata == nullptr || metadata->general_desc().possible_length().empty()) return false;
+  possible_lengths = length_set(metadata->general_desc().possible_length());
+  local_lengths = length_set(metadata->general_desc().possible_length_local_only());
+  transform_rule = metadata->national_prefix_transform_rule();
+  AutomatonBuilder builder;
+  if (!builder.add(metadata->general_desc().national_number_pattern(), kGeneral) ||
+      !builder.build([](const auto &marks) { return marks.size(); }, general) ||
+      !national_prefix.compile(metadata->national_prefix_for_parsing()) ||
+      !is_rule(transform_rule, national_prefix.groups()))
+    return false;
+  return region[0] == '0' || (international_prefix.compile(metadata->international_prefix()) &&
+                              !international_prefix.matches_nothing());
+}
+
+/// What is thrown half way leaves the code for the library.
+void CallingCode::compile() {
+  state = State::kNotUnderstood;
+  AutomatonBuilder builder;
+  int mark = 0;
+  for (NumberingPlan *plan : plans) {
+    if (!plan->compile() || !add_types(*plan->metadata, mark, builder)) return;
+    mark += kMarks;
+  }
+  if (builder.build([this](const auto &marks) { return judge(marks); }, types))
+    state = State::kReady;
+}
+
+/// Of several regions that share a calling code, the first whose leading digits fit, or, where it
+/// has none, the first in which the number has a type.
+std::size_t CallingCode::judge(const AutomatonBuilder::Marks &marks) const {
+  for (std::size_t place = 0; place < plans.size(); ++place) {
+    const PhoneMetadata &metadata = *plans[place]->metadata;
+    std::bitset<kMarks> own;
+    for (const int mark : marks)
+      if (mark / kMarks == static_cast<int>(place))
+        own.set(static_cast<std::size_t>(mark % kMarks));
+    const Type type = type_of(metadata, own);
+    const bool leads = own[kLeadingDigits];
+    if (plans.size() == 1 || (metadata.has_leading_digits() ? leads : type != Type::kUnknown))
+      return place * kTypes + static_cast<std::size_t>(type);
+  }
+  return plans.size() * kTypes + static_cast<std::size_t>(Type::kUnknown);
 }
 
 const NumberingPlans &NumberingPlans::get() {
@@ -181,52 +162,50 @@ const NumberingPlans &NumberingPlans::get() {
   return *plans;
 }
 
-void NumberingPlans::add_regions() {
+NumberingPlans::NumberingPlans() {
   std::set<std::string> regions;
   library().GetSupportedRegions(&regions);
-  for (const std::string &region : regions) {
-    const std::size_t at = slot(region);
-    if (at == kSlots) continue;
-    plans_.push_back(
-        std::make_unique<NumberingPlan>(region, Metadata::of_region(library(), region)));
-    by_region_[at] = plans_.back().get();
-  }
-}
-
-void NumberingPlans::add_calling_codes() {
+  for (const std::string &region : regions)
+    if (slot(region) < kSlots)
+      by_region_[slot(region)] = add_plan(region, Metadata::of_region(library(), region));
   std::set<int> numbers;
   library().GetSupportedCallingCodes(&numbers);
-  codes_.reserve(numbers.size());  // they are pointed to
   for (const int number : numbers) add_calling_code(number);
+}
+
+NumberingPlan *NumberingPlans::add_plan(const std::string &region, const PhoneMetadata *metadata) {
+  NumberingPlan &plan = *plans_.emplace_back(std::make_unique<NumberingPlan>());
+  region.copy(plan.region.data(), plan.region.size() - 1);
+  plan.metadata = metadata;
+  return &plan;
 }
 
 /// Shorter codes come first, so they are found before longer ones: as ExtractCountryCode() does.
 void NumberingPlans::add_calling_code(int number) {
   std::list<std::string> regions;
   library().GetRegionCodesForCountryCallingCode(number, &regions);
-  const std::string digits = std::to_string(number);
-  CallingCode &code = codes_.emplace_back();
+  CallingCode &code = *codes_.emplace_back(std::make_unique<CallingCode>());
   code.number = number;
-  code.size = static_cast<std::uint32_t>(digits.copy(code.digits.data(), code.digits.size()));
+  const std::string digits = std::to_string(number);
+  code.size = static_cast<std::uint32_t>(digits.copy(code.digits.data(), kLongestCode));
   for (const std::string &region : regions) {
-    if (slot(region) == kSlots)
-      plans_.push_back(
-          std::make_unique<NumberingPlan>(region, Metadata::of_calling_code(library(), number)));
-    NumberingPlan *plan = slot(region) == kSlots ? plans_.back().get() : by_region_[slot(region)];
-    plan->join(code);
-    code.plans.push_back(plan);
+    const bool geographical = slot(region) < kSlots;
+    code.plans.push_back(geographical
+                             ? by_region_[slot(region)]
+                             : add_plan(region, Metadata::of_calling_code(library(), number)));
+    code.plans.back()->code = &code;
   }
-  code.main = code.plans.front();
+  code.main = code.plans[0];
 
   auto first = static_cast<std::size_t>(number);
   std::size_t count = 1;
-  for (std::size_t size = code.size; size < 3; ++size, count *= 10) first *= 10;
+  for (std::size_t size = code.size; size < kLongestCode; ++size, count *= 10) first *= 10;
   for (std::size_t at = first; at < first + count; ++at)
     if (by_digits_[at] == nullptr) by_digits_[at] = &code;
 }
 
 void NumberingPlans::compile_all() const {
-  for (const auto &plan : plans_) static_cast<void>(plan->ready());
+  for (const auto &code : codes_) static_cast<void>(code->ready());
 }
 
 }  // namespace customer_identity::phone

@@ -1,9 +1,10 @@
 // The numbering plans of all regions as tables, compiled from the metadata inside the installed
-// library, so that they cannot be out of step with it. A plan is compiled when it is first needed.
+// library, so that they cannot be out of step with it. They are compiled when they are first
+// needed.
 #pragma once
 
-#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -21,98 +22,84 @@ class PhoneMetadata;
 
 namespace customer_identity::phone {
 
+/// The longest national number, and the longest calling code.
+inline constexpr std::size_t kLongestNational = 17;
+inline constexpr std::size_t kLongestCode = 3;
+
 /// What TestNumberLength() says of a number's length, in its order.
 enum class Length : std::uint8_t { kPossible, kLocalOnly, kTooShort, kTooLong, kInvalid };
-
-/// A part of a transform rule: a digit to write, or the group to copy.
-struct RulePart {
-  char digit;
-  int group;  // 0: the digit
-};
 
 struct CallingCode;
 
 /// One region's rules; a non-geographical calling code has a plan as well, of region 001.
-class alignas(64) NumberingPlan {
- public:
-  NumberingPlan(std::string_view region, const i18n::phonenumbers::PhoneMetadata *metadata)
-      : metadata_(metadata) {
-    region.copy(region_.data(), region_.size() - 1);
+struct NumberingPlan {
+  std::array<char, 4> region{};  // with a NUL after it
+  CallingCode *code = nullptr;
+  const i18n::phonenumbers::PhoneMetadata *metadata = nullptr;
+
+  // What compile() finds in the metadata.
+  LengthSet possible_lengths = 0;
+  LengthSet local_lengths = 0;
+  PrefixMatcher national_prefix;
+  PrefixMatcher international_prefix;
+  std::string_view transform_rule;  // digits to write, and groups of the national prefix: "9$1"
+  Automaton general;                // 0: not a number of this plan
+
+  /// False when the metadata says something that is not understood.
+  bool compile();
+
+  bool matches_general(std::string_view national) const { return general.verdict(national) != 0; }
+
+  Length length_of(std::size_t digits) const {
+    const LengthSet length = LengthSet{1} << digits;
+    if ((local_lengths & length) != 0) return Length::kLocalOnly;
+    if ((possible_lengths & length) != 0) return Length::kPossible;
+    if (possible_lengths == 0) return Length::kInvalid;
+    if (length > possible_lengths) return Length::kTooLong;
+    return (possible_lengths & (length - 1)) == 0 ? Length::kTooShort : Length::kInvalid;
   }
-
-  /// Compiles the plan at its first call. False when the metadata says something that is not
-  /// understood: numbers of this plan are for the library.
-  bool ready() {
-    if (state_ == State::kUntouched) compile();
-    return state_ == State::kReady;
-  }
-
-  /// With a NUL after it.
-  const std::array<char, 4> &region() const { return region_; }
-  const CallingCode &calling_code() const { return *calling_code_; }
-  void join(const CallingCode &code) { calling_code_ = &code; }
-
-  /// Everything below needs a plan that is ready().
-  bool matches_general(std::string_view national) const {
-    return (descriptors_.match(national) & kGeneralMark) != 0;
-  }
-  Length length_of(std::size_t national_digits) const {
-    return lengths_[std::min(national_digits, kLongestLength)].verdict;
-  }
-  Type type_of(std::string_view national) const;
-  bool has_leading_digits() const { return has_leading_digits_; }
-  bool leads(std::string_view national) const {
-    return leading_digits_.matches_beginning(national);
-  }
-  const PrefixMatcher &international_prefix() const { return international_prefix_; }
-  bool has_national_prefix() const { return has_national_prefix_; }
-  const PrefixMatcher &national_prefix() const { return national_prefix_; }
-  const std::vector<RulePart> &transform_rule() const { return transform_rule_; }
-
- private:
-  enum class State : std::uint8_t { kUntouched, kReady, kNotUnderstood };
-
-  static constexpr Marks kGeneralMark = 1U << 10U;
-  static constexpr std::size_t kLongestLength = 40;  // no plan has a longer number
-
-  void compile();
-  bool compile_all();
-  bool compile_descriptors();
-  bool compile_lengths();
-  bool compile_prefixes();
-  bool compile_rule();
-
-  /// What a length says of a national number: by itself, and which descriptors admit it.
-  struct LengthRules {
-    Marks admitted;
-    Length verdict;
-  };
-
-  // In the order in which a number needs them: few cache lines for each.
-  State state_ = State::kUntouched;
-  bool same_fixed_and_mobile_ = false;
-  bool has_leading_digits_ = false;
-  bool has_national_prefix_ = false;
-  std::array<char, 4> region_{};
-  Automaton descriptors_;
-  PrefixMatcher national_prefix_;
-  std::array<LengthRules, kLongestLength + 1> lengths_{};
-  const CallingCode *calling_code_ = nullptr;
-  PrefixMatcher international_prefix_;
-  Automaton leading_digits_;
-  std::vector<RulePart> transform_rule_;
-  const i18n::phonenumbers::PhoneMetadata *metadata_;
 };
 
-/// A country calling code with the regions that share it, the main one first.
+/// What a national number is: the type is unknown when it is not in use.
+struct Verdict {
+  const NumberingPlan *plan;  // null when its region is not known
+  Type type;
+};
+
+/// A country calling code.
 struct CallingCode {
-  int number;
-  std::uint32_t size;  // digits
-  std::array<char, 4> digits;
-  NumberingPlan *main;
-  std::vector<NumberingPlan *> plans;
+  enum class State : std::uint8_t { kUntouched, kReady, kNotUnderstood };
+
+  // In the order in which a number needs them: few cache lines for each.
+  int number = 0;
+  std::array<char, 4> digits{};
+  std::uint32_t size = 0;
+  State state = State::kUntouched;
+  const NumberingPlan *main = nullptr;
+  Automaton types;                     // what judge() says
+  std::vector<NumberingPlan *> plans;  // of the regions that share the code, the main one first
+
+  /// Compiles the plans at the first call. False when one of them is not understood: then all
+  /// numbers with this code are for the library.
+  bool ready() {
+    if (state == State::kUntouched) compile();
+    return state == State::kReady;
+  }
+
+  /// GetRegionCodeForNumber() and GetNumberType(); needs a code that is ready().
+  Verdict verdict(std::string_view national) const {
+    const std::size_t verdict = types.verdict(national);
+    const std::size_t place = verdict / kTypes;
+    const NumberingPlan *other = place < plans.size() ? plans[place] : nullptr;
+    return {place == 0 ? main : other, static_cast<Type>(verdict % kTypes)};
+  }
 
   std::string_view view() const { return {digits.data(), size}; }
+
+  void compile();
+  /// A type, and `kTypes` times the place among `plans` of the one that it is from.
+  std::size_t judge(const AutomatonBuilder::Marks &marks) const;
+  static constexpr std::size_t kTypes = 16;
 };
 
 class NumberingPlans {
@@ -121,17 +108,18 @@ class NumberingPlans {
   static const NumberingPlans &get();
 
   /// The plan of an upper-case ISO 3166-1 alpha-2 region, or null.
-  NumberingPlan *of_region(std::string_view region) const {
+  const NumberingPlan *of_region(std::string_view region) const {
     const std::size_t at = slot(region);
     return at < by_region_.size() ? by_region_[at] : nullptr;
   }
 
   /// The calling code that three digits or more begin with, or null.
-  const CallingCode *leading(std::string_view digits) const {
-    std::size_t at = 0;
-    for (const char digit : digits.substr(0, 3))
-      at = at * 10 + static_cast<std::size_t>(digit - '0');
-    return by_digits_[at];  // cppcheck-suppress CastIntegerToAddressAtReturn
+  CallingCode *leading(std::string_view digits) const {
+    const auto digit = [digits](std::size_t at) {
+      return static_cast<std::size_t>(digits[at] - '0');
+    };
+    // cppcheck-suppress CastIntegerToAddressAtReturn
+    return by_digits_[digit(0) * 100 + digit(1) * 10 + digit(2)];
   }
 
   /// Compiles every plan now.
@@ -146,15 +134,15 @@ class NumberingPlans {
     const auto second = static_cast<unsigned char>(region[1] - 'A');
     return first < 26 && second < 26 ? first * 26U + second : kSlots;
   }
-  void add_regions();
-  void add_calling_codes();
+  NumberingPlan *add_plan(const std::string &region,
+                          const i18n::phonenumbers::PhoneMetadata *metadata);
   void add_calling_code(int number);
 
   static constexpr std::size_t kSlots = 676;  // two letters
   std::vector<std::unique_ptr<NumberingPlan>> plans_;
-  std::vector<CallingCode> codes_;
+  std::vector<std::unique_ptr<CallingCode>> codes_;
   std::array<NumberingPlan *, kSlots> by_region_{};
-  std::array<const CallingCode *, 1000> by_digits_{};
+  std::array<CallingCode *, 1000> by_digits_{};
 };
 
 }  // namespace customer_identity::phone

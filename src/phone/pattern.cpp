@@ -1,134 +1,167 @@
-// A recursive-descent reader: one function for each level of the grammar. What it does not know it
-// notes, and the whole pattern is refused.
+// A recursive-descent reader: one function for each level of the grammar. It reads backwards, as
+// each step has to know what follows it. What it does not know it notes, and the whole pattern is
+// refused.
 #include "pattern.hpp"
 
-#include <utility>
+#include <charconv>
+#include <cstddef>
 
 namespace customer_identity::phone {
 namespace {
 
-constexpr DigitSet kAnyDigit = 0x3FF;
 constexpr int kMostRepeats = 40;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 class Reader {
  public:
-  explicit Reader(std::string_view text) : text_(text) {}
+  Reader(std::string_view text, Steps &steps) : text_(text), steps_(steps) {}
 
-  std::optional<ParsedPattern> read() {
-    Pattern pattern = read_alternatives();
+  std::optional<int> read(int last) {
+    const int first = read_alternatives(last);
     if (!understood_ || !text_.empty()) return std::nullopt;
-    return ParsedPattern{std::move(pattern), groups_};
+    return first;
   }
 
  private:
-  bool next_is(char c) const { return !text_.empty() && text_.front() == c; }
-
   bool take(std::string_view token) {
-    if (!text_.starts_with(token)) return false;
-    text_.remove_prefix(token.size());
+    if (!text_.ends_with(token)) return false;
+    text_.remove_suffix(token.size());
     return true;
   }
 
-  Pattern refuse() {
+  /// What stands after the last `open`, which is taken as well.
+  std::string_view take_from(char open) {
+    const std::size_t at = text_.rfind(open);
+    if (at == std::string_view::npos) {
+      refuse();
+      return {};
+    }
+    const std::string_view inside = text_.substr(at + 1);
+    text_ = text_.substr(0, at);
+    return inside;
+  }
+
+  int refuse() {
     understood_ = false;
-    return {Pattern::Kind::kEnd};
+    text_ = {};
+    return 0;
   }
 
-  Pattern read_alternatives() {
-    Pattern alternatives{Pattern::Kind::kAlternatives};
-    do alternatives.parts.push_back(read_sequence());
-    while (understood_ && take("|"));
-    return alternatives;
+  int append(const Step &step) {
+    steps_.push_back(step);
+    return static_cast<int>(steps_.size()) - 1;
+  }
+  const Step &at(int step) const { return steps_[static_cast<std::size_t>(step)]; }
+
+  int digit(DigitSet digits, int next) {
+    return append({Step::Kind::kDigit, digits, at(next).lengths << 1U, next});
+  }
+  int fork(int first, int second) {
+    return append({Step::Kind::kFork, static_cast<DigitSet>(at(first).digits | at(second).digits),
+                   at(first).lengths | at(second).lengths, first, second});
+  }
+  int bound(int which, int next) {
+    return append({Step::Kind::kGroup, at(next).digits, at(next).lengths, next, which});
   }
 
-  Pattern read_sequence() {
-    Pattern sequence{Pattern::Kind::kSequence};
-    while (understood_ && !text_.empty() && !next_is('|') && !next_is(')'))
-      sequence.parts.push_back(read_repeated());
-    return sequence;
+  int read_alternatives(int next) {
+    int first = read_sequence(next);
+    while (take("|")) first = fork(read_sequence(next), first);
+    return first;
   }
 
-  /// An atom with `?`, `{n}` or `{n,m}` after it. Lazy and possessive forms are refused.
-  Pattern read_repeated() {
-    Pattern atom = read_atom();
-    Pattern repeat{Pattern::Kind::kRepeat};
-    if (take("?")) {
-      repeat.most = 1;
-    } else if (take("{")) {
-      repeat.least = repeat.most = read_count();
-      if (take(",")) repeat.most = read_count();
-      if (!take("}") || repeat.most < repeat.least || repeat.most > kMostRepeats) return refuse();
-    } else {
-      return atom;
+  int read_sequence(int next) {
+    constexpr std::string_view kEnds = "|(:";  // "(?:" opens a group
+    while (!text_.empty() && kEnds.find(text_.back()) == std::string_view::npos)
+      next = read_repeated(next);
+    return next;
+  }
+
+  /// An atom with `?`, `{n}` or `{n,m}` after it, which is read once for each time that it may
+  /// match. Lazy and possessive forms are refused.
+  int read_repeated(int next) {
+    int least = 1;
+    int most = 1;
+    if (take("?"))
+      least = 0;
+    else if (take("}"))
+      read_counts(least, most);
+    const std::string_view atom = text_;
+    const int end = next;
+    for (int count = 0; count < most && understood_; ++count) {
+      text_ = atom;
+      next = read_atom(next);
+      if (count < most - least) next = fork(next, end);
     }
-    if (next_is('?') || next_is('{') || next_is('+') || next_is('*')) return refuse();
-    repeat.parts.push_back(std::move(atom));
-    return repeat;
+    return next;
   }
 
-  int read_count() {
-    if (text_.empty() || !is_digit(text_.front())) refuse();
-    int count = 0;
-    for (; !text_.empty() && is_digit(text_.front()) && count <= kMostRepeats;
-         text_.remove_prefix(1))
-      count = count * 10 + (text_.front() - '0');
-    return count;
+  void read_counts(int &least, int &most) {
+    const std::string_view counts = take_from('{');
+    const char *const end = counts.data() + counts.size();
+    least = -1;
+    std::from_chars_result read = std::from_chars(counts.data(), end, least);
+    most = least;
+    if (read.ptr != end && *read.ptr == ',') read = std::from_chars(read.ptr + 1, end, most);
+    if (read.ec != std::errc() || read.ptr != end || least < 0 || most < least || most == 0 ||
+        most > kMostRepeats)
+      refuse();
   }
 
-  Pattern read_atom() {
-    if (take("\\d")) return {Pattern::Kind::kDigit, kAnyDigit};
-    if (take("$")) return {Pattern::Kind::kEnd};
-    if (take("[")) return read_class();
-    if (take("(?:")) return read_group(0);
-    if (next_is('(') && !text_.starts_with("(?")) {
-      take("(");
-      return read_group(++groups_);
-    }
-    if (!is_digit(text_.front())) return refuse();
-    Pattern digit{Pattern::Kind::kDigit, digit_set(text_.front())};
-    text_.remove_prefix(1);
-    return digit;
+  int read_atom(int next) {
+    if (take("\\d")) return digit(kAnyDigit, next);
+    if (take("$")) return append({Step::Kind::kEnd, 0, at(next).lengths & 1U, next});
+    if (take("]")) return read_class(next);
+    if (take(")")) return read_group(next);
+    if (text_.empty() || !is_digit(text_.back())) return refuse();
+    const DigitSet digits = digit_set(text_.back());
+    text_.remove_suffix(1);
+    return digit(digits, next);
   }
 
-  Pattern read_group(int number) {
-    Pattern inside = read_alternatives();
-    if (!take(")")) return refuse();
-    if (number == 0) return inside;
-    Pattern group{Pattern::Kind::kGroup};
-    group.group = number;
-    group.parts.push_back(std::move(inside));
-    return group;
+  /// Whether a group captures is known when its beginning is reached.
+  int read_group(int next) {
+    const int end = bound(-1, next);
+    const int first = read_alternatives(end);
+    if (take("(?:")) return first;
+    if (!take("(")) return refuse();
+    int before = 0;
+    for (std::size_t place = 0; place < text_.size(); ++place)
+      if (text_[place] == '(' && !text_.substr(place).starts_with("(?")) ++before;
+    steps_[static_cast<std::size_t>(end)].other = 2 * before + 1;
+    return bound(2 * before, first);
   }
 
-  /// The rest of a class whose `[` has been read: digits, ranges and `\d`.
-  Pattern read_class() {
-    Pattern digits{Pattern::Kind::kDigit};
-    while (!take("]")) {
-      if (take("\\d")) {
-        digits.digits = kAnyDigit;
+  /// A class whose `]` has been read: digits, ranges and `\d`.
+  int read_class(int next) {
+    DigitSet digits = 0;
+    std::string_view left = take_from('[');
+    while (!left.empty()) {
+      if (left.starts_with("\\d")) {
+        digits = kAnyDigit;
+        left.remove_prefix(2);
         continue;
       }
-      if (text_.empty() || !is_digit(text_.front())) return refuse();
-      const char first = text_.front();
-      text_.remove_prefix(1);
-      const bool range = text_.size() > 1 && text_[0] == '-' && is_digit(text_[1]);
-      const char last = range ? text_[1] : first;
-      if (range) text_.remove_prefix(2);
-      if (last < first) return refuse();
-      for (char digit = first; digit <= last; ++digit) digits.digits |= digit_set(digit);
+      const bool range = left.size() > 2 && left[1] == '-';
+      const char first = left.front();
+      const char last = range ? left[2] : first;
+      if (!is_digit(first) || !is_digit(last) || last < first) return refuse();
+      for (char of = first; of <= last; ++of) digits |= digit_set(of);
+      left.remove_prefix(range ? 3 : 1);
     }
-    return digits.digits == 0 ? refuse() : digits;
+    return digits == 0 ? refuse() : digit(digits, next);
   }
 
   std::string_view text_;  // what is still to be read
-  int groups_ = 0;
+  Steps &steps_;
   bool understood_ = true;
 };
 
 }  // namespace
 
-std::optional<ParsedPattern> parse_pattern(std::string_view text) { return Reader(text).read(); }
+std::optional<int> read_pattern(std::string_view text, int last, Steps &steps) {
+  return Reader(text, steps).read(last);
+}
 
 }  // namespace customer_identity::phone

@@ -1,5 +1,5 @@
-// Reads the regular expressions over digits that libphonenumber's metadata is written in:
-// alternatives, classes, groups, counted repeats and `$`. Each matches a finite set of texts.
+// Reads the regular expressions over digits that libphonenumber's metadata is written in
+// (alternatives, classes, groups, counted repeats and `$`) into steps that lead to a match.
 #pragma once
 
 #include <cstdint>
@@ -11,28 +11,32 @@ namespace customer_identity::phone {
 
 /// A set of digits: bit d is set when d belongs to it.
 using DigitSet = std::uint16_t;
+inline constexpr DigitSet kAnyDigit = 0x3FF;
 
 constexpr DigitSet digit_set(char digit) {
   return static_cast<DigitSet>(1U << static_cast<unsigned>(digit - '0'));
 }
 
-struct Pattern {
-  enum class Kind : std::uint8_t { kDigit, kSequence, kAlternatives, kRepeat, kGroup, kEnd };
+/// A set of lengths, likewise.
+using LengthSet = std::uint64_t;
+inline constexpr LengthSet kAnyLength = ~LengthSet{0};
+
+/// A step of a match, and what is known of the way from here. There are no cycles, so every way
+/// ends.
+struct Step {
+  enum class Kind : std::uint8_t { kDigit, kFork, kGroup, kEnd, kMatch };
 
   Kind kind;
-  DigitSet digits = 0;              // kDigit: those that it matches
-  int least = 0;                    // kRepeat
-  int most = 0;                     // kRepeat
-  int group = 0;                    // kGroup: its number, from 1
-  std::vector<Pattern> parts = {};  // kRepeat and kGroup have one
+  DigitSet digits;    // that the way may begin with
+  LengthSet lengths;  // that it may have
+  int next = 0;
+  int other = 0;  // kFork: the second choice; kGroup: the bound that it sets, -1: none; kMatch: for
+                  // the caller
 };
+using Steps = std::vector<Step>;
 
-struct ParsedPattern {
-  Pattern pattern;
-  int groups;  // capturing ones
-};
-
-/// Nothing when `text` uses anything else (look-ahead, `*`, letters): the library has to match it.
-std::optional<ParsedPattern> parse_pattern(std::string_view text);
+/// Adds the steps of a pattern, which lead to the step `last`; returns the first. Nothing when
+/// `text` uses anything else (look-ahead, `*`, letters): the library has to match it.
+std::optional<int> read_pattern(std::string_view text, int last, Steps &steps);
 
 }  // namespace customer_identity::phone

@@ -1,153 +1,55 @@
-// A backtracking machine: a fork remembers its second choice, a failure takes the last one up.
-// A program has no loop, so every run ends.
+// Follows the steps of the pattern, and goes back to the last fork where they lead nowhere.
 #include "prefix_matcher.hpp"
 
 #include <algorithm>
 
 namespace customer_identity::phone {
-namespace {
 
-constexpr std::size_t kMostForks = 128;
-
-}  // namespace
-
-int PrefixMatcher::append(Operation operation, int target) {
-  program_.push_back({operation, 0, target});
-  return static_cast<int>(program_.size()) - 1;
-}
-
-bool PrefixMatcher::compile(const ParsedPattern &parsed) {
-  groups_ = parsed.groups;
-  if (groups_ > static_cast<int>(kMostGroups)) return false;
-  emit(parsed.pattern);
-  append(Operation::kAccept);
-  find_first();
-  const auto forks = std::count_if(program_.begin(), program_.end(), [](const Instruction &at) {
-    return at.operation == Operation::kFork;
-  });
-  return static_cast<std::size_t>(forks) <= kMostForks;
-}
-
-void PrefixMatcher::emit(const Pattern &pattern) {
-  switch (pattern.kind) {
-    case Pattern::Kind::kDigit:
-      program_.push_back({Operation::kDigit, pattern.digits});
-      return;
-    case Pattern::Kind::kSequence:
-      for (const Pattern &part : pattern.parts) emit(part);
-      return;
-    case Pattern::Kind::kAlternatives:
-      emit_alternatives(pattern);
-      return;
-    case Pattern::Kind::kRepeat:
-      emit_repeat(pattern);
-      return;
-    case Pattern::Kind::kGroup:
-      append(Operation::kSave, 2 * pattern.group - 2);
-      emit(pattern.parts[0]);
-      append(Operation::kSave, 2 * pattern.group - 1);
-      return;
-    case Pattern::Kind::kEnd:
-      append(Operation::kEnd);
-      return;
-  }
-}
-
-void PrefixMatcher::emit_alternatives(const Pattern &pattern) {
-  std::vector<int> jumps;
-  for (const Pattern &part : pattern.parts) {
-    if (&part == &pattern.parts.back()) {
-      emit(part);
-      break;
-    }
-    const int fork = append(Operation::kFork);
-    emit(part);
-    jumps.push_back(append(Operation::kJump));
-    program_[static_cast<std::size_t>(fork)].target = static_cast<int>(program_.size());
-  }
-  for (const int jump : jumps)
-    program_[static_cast<std::size_t>(jump)].target = static_cast<int>(program_.size());
-}
-
-void PrefixMatcher::emit_repeat(const Pattern &pattern) {
-  std::vector<int> forks;
-  for (int count = 0; count < pattern.most; ++count) {
-    if (count >= pattern.least) forks.push_back(append(Operation::kFork));
-    emit(pattern.parts[0]);
-  }
-  for (const int fork : forks)
-    program_[static_cast<std::size_t>(fork)].target = static_cast<int>(program_.size());
-}
-
-/// Follows every way through the program up to its first digit.
-void PrefixMatcher::find_first() {
-  std::vector<bool> seen(program_.size());
-  std::vector<std::size_t> open = {0};
-  while (!open.empty()) {
-    const std::size_t at = open.back();
-    open.pop_back();
-    if (seen[at]) continue;
-    seen[at] = true;
-    const Instruction &instruction = program_[at];
-    const Operation operation = instruction.operation;
-    if (operation == Operation::kDigit) first_ |= instruction.digits;
-    if (operation == Operation::kAccept) matches_nothing_ = true;
-    if (operation == Operation::kFork || operation == Operation::kJump)
-      open.push_back(static_cast<std::size_t>(instruction.target));
-    if (operation == Operation::kFork || operation == Operation::kSave ||
-        operation == Operation::kEnd)
-      open.push_back(at + 1);
-  }
+bool PrefixMatcher::compile(std::string_view pattern) {
+  steps_ = {{Step::Kind::kMatch, 0, 1}};
+  const auto first = read_pattern(pattern, 0, steps_);
+  if (!first) return false;
+  first_ = *first;
+  const Step &step = steps_[static_cast<std::size_t>(first_)];
+  first_digits_ = step.digits;
+  matches_nothing_ = (step.lengths & 1U) != 0;
+  for (const Step &each : steps_)
+    if (each.kind == Step::Kind::kGroup) groups_ = std::max(groups_, (each.other + 1) / 2);
+  return groups_ <= static_cast<int>(kMostGroups);
 }
 
 PrefixMatcher::Match PrefixMatcher::match(std::string_view digits) const {
-  struct Choice {
-    int instruction;
-    int position;
-    std::array<int, 2 * kMostGroups> bounds;
-  };
-  std::array<Choice, kMostForks> choices;  // NOLINT(*-member-init): filled before it is read
-  std::size_t open = 0;
-  const int size = static_cast<int>(digits.size());
-  const Instruction *const program = program_.data();
   Match match;
+  follow(first_, digits, 0, match);
+  return match;
+}
 
-  for (int at = 0, position = 0;;) {
-    const Instruction &instruction = program[at];
-    bool failed = false;
-    switch (instruction.operation) {
-      case Operation::kDigit:
-        failed = position == size ||
-                 (instruction.digits & digit_set(digits[static_cast<std::size_t>(position)])) == 0;
-        ++position;
-        ++at;
-        break;
-      case Operation::kFork:
-        choices[open++] = {instruction.target, position, match.bounds};
-        ++at;
-        break;
-      case Operation::kJump:
-        at = instruction.target;
-        break;
-      case Operation::kSave:
-        match.bounds[static_cast<std::size_t>(instruction.target)] = position;
-        ++at;
-        break;
-      case Operation::kEnd:
-        failed = position != size;
-        ++at;
-        break;
-      case Operation::kAccept:
-        match.length = position;
-        return match;
+/// True, and `match` is complete, when the steps from `step` match what `digits` has from `at`.
+bool PrefixMatcher::follow(int step, std::string_view digits, int at, Match &match) const {
+  const Step &now = steps_[static_cast<std::size_t>(step)];
+  const bool over = at == static_cast<int>(digits.size());
+  switch (now.kind) {
+    case Step::Kind::kDigit:
+      return !over && (now.digits & digit_set(digits[static_cast<std::size_t>(at)])) != 0 &&
+             follow(now.next, digits, at + 1, match);
+    case Step::Kind::kFork:
+      return follow(now.next, digits, at, match) || follow(now.other, digits, at, match);
+    case Step::Kind::kGroup: {
+      if (now.other < 0) return follow(now.next, digits, at, match);
+      int &bound = match.bounds[static_cast<std::size_t>(now.other)];
+      const int before = bound;
+      bound = at;
+      if (follow(now.next, digits, at, match)) return true;
+      bound = before;
+      return false;
     }
-    if (!failed) continue;
-    if (open == 0) return {};
-    const Choice &choice = choices[--open];
-    at = choice.instruction;
-    position = choice.position;
-    match.bounds = choice.bounds;
+    case Step::Kind::kEnd:
+      return over && follow(now.next, digits, at, match);
+    case Step::Kind::kMatch:
+      break;
   }
+  match.length = at;
+  return true;
 }
 
 }  // namespace customer_identity::phone

@@ -3,9 +3,8 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
+#include <cstddef>
 #include <string_view>
-#include <vector>
 
 #include "phone/pattern.hpp"
 
@@ -21,43 +20,32 @@ class PrefixMatcher {
 
     /// What group `number` (from 1) matched in `digits`; empty when it took no part.
     std::string_view group(std::string_view digits, int number) const {
-      const auto slot = 2 * static_cast<std::size_t>(number) - 2;
-      const int from = bounds[slot];
-      const int to = bounds[slot + 1];
+      const auto bound = 2 * static_cast<std::size_t>(number) - 2;
+      const int from = bounds[bound];
+      const int to = bounds[bound + 1];
       if (from < 0 || to < from) return {};
       return digits.substr(static_cast<std::size_t>(from), static_cast<std::size_t>(to - from));
     }
   };
 
-  /// False when the pattern has too many groups or would need too much backtracking.
-  bool compile(const ParsedPattern &parsed);
+  /// False when the pattern is not understood or has too many groups.
+  bool compile(std::string_view pattern);
 
   int groups() const { return groups_; }
-  /// True when the pattern matches without any digit.
   bool matches_nothing() const { return matches_nothing_; }
   /// False when the pattern cannot match a text that begins with `digit`, except an empty part.
-  bool may_begin_with(char digit) const { return (first_ & digit_set(digit)) != 0; }
+  bool may_begin_with(char digit) const { return (first_digits_ & digit_set(digit)) != 0; }
 
   Match match(std::string_view digits) const;
 
  private:
-  enum class Operation : std::uint8_t { kDigit, kFork, kJump, kSave, kEnd, kAccept };
-  struct Instruction {
-    Operation operation;
-    DigitSet digits = 0;  // kDigit
-    int target = 0;       // kFork: the second choice; kJump; kSave: the slot
-  };
+  bool follow(int step, std::string_view digits, int at, Match &match) const;
 
-  int append(Operation operation, int target = 0);
-  void emit(const Pattern &pattern);
-  void emit_alternatives(const Pattern &pattern);
-  void emit_repeat(const Pattern &pattern);
-  void find_first();
-
-  DigitSet first_ = 0;
+  DigitSet first_digits_ = 0;
   bool matches_nothing_ = false;
   int groups_ = 0;
-  std::vector<Instruction> program_;
+  int first_ = 0;
+  Steps steps_;
 };
 
 }  // namespace customer_identity::phone

@@ -32,11 +32,43 @@ struct EventTable {
   Relation index;
 };
 
-EventTable open_events(FunctionCallInfo fcinfo) {
-  const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+bool has_type(Relation relation, int column, Oid type) {
+  return RelationGetDescr(relation)->natts > column &&
+         TupleDescAttr(RelationGetDescr(relation), column)->atttypid == type;
+}
+
+bool is_event_table(Relation table) {
+  return table->rd_rel->relkind == RELKIND_RELATION &&
+         table->rd_tableam == GetHeapamTableAmRoutine() && has_type(table, 0, TEXTOID) &&
+         has_type(table, 1, TIMESTAMPTZOID);
+}
+
+bool is_event_index(Relation index, Relation table) {
+  const FormData_pg_index *form = index->rd_index;
+  return index->rd_rel->relkind == RELKIND_INDEX && index->rd_rel->relam == BTREE_AM_OID &&
+         form->indrelid == RelationGetRelid(table) && form->indisvalid && form->indnkeyatts == 2 &&
+         form->indkey.values[0] == 1 && form->indkey.values[1] == 2 &&
+         index->rd_indoption[0] == 0 && index->rd_indoption[1] == 0 &&
+         index->rd_opcintype[0] == TEXTOID && index->rd_opcintype[1] == TIMESTAMPTZOID &&
+         index->rd_opfamily[0] < FirstNormalObjectId &&
+         index->rd_opfamily[1] < FirstNormalObjectId &&
+         index->rd_indcollation[0] == C_COLLATION_OID && RelationGetIndexPredicate(index) == NIL;
+}
+
+// Where the owner is no superuser he may have changed them: what is read as a text has to be one.
+EventTable open_events(Oid schema) {
+  const Oid table = get_relname_relid("verification_events", schema);
   const Oid index = get_relname_relid("verification_events_bucket_at_idx", schema);
-  return {table_open(get_relname_relid("verification_events", schema), RowExclusiveLock),
-          index_open(index, AccessShareLock)};
+  if (get_rel_relkind(table) == RELKIND_RELATION && get_rel_relkind(index) == RELKIND_INDEX) {
+    const EventTable events = {table_open(table, RowExclusiveLock),
+                               index_open(index, AccessShareLock)};
+    if (is_event_table(events.table) && is_event_index(events.index, events.table)) return events;
+  }
+  ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+          errmsg("table verification_events or its index was changed"),
+          errhint("DROP EXTENSION customer_identity and CREATE EXTENSION customer_identity make it "
+                  "anew."));
+  pg_unreachable();
 }
 
 void close_events(const EventTable &events) {
@@ -81,12 +113,17 @@ std::int64_t pause_after(int events, int first_pause) {
   return events == 0 ? 0 : first_pause * USECS_PER_SEC << Min(events - 1, kMostDoublings);
 }
 
-void write_event(const EventTable &events, Datum bucket, TimestampTz now) {
-  Datum values[] = {bucket, TimestampTzGetDatum(now)};
-  bool nulls[] = {false, false};
-  HeapTuple row = heap_form_tuple(RelationGetDescr(events.table), values, nulls);
-  CatalogTupleInsert(events.table, row);
-  heap_freetuple(row);
+void write_events(Oid schema, Datum *buckets, int count, TimestampTz now) {
+  const char *statement = psprintf(
+      "INSERT INTO %s (bucket, at) SELECT b.bucket, $2 FROM pg_catalog.unnest($1) AS b (bucket)",
+      quote_qualified_identifier(get_namespace_name(schema), "verification_events"));
+  Oid types[] = {TEXTARRAYOID, TIMESTAMPTZOID};
+  Datum values[] = {
+      PointerGetDatum(construct_array(buckets, count, TEXTOID, -1, false, TYPALIGN_INT)),
+      TimestampTzGetDatum(now)};
+  SPI_connect();
+  SPI_execute_with_args(statement, lengthof(types), types, values, nullptr, false, 0);
+  SPI_finish();
 }
 
 Interval *interval_of(std::int64_t microseconds) {
@@ -121,11 +158,12 @@ Datum *elements_of(ArrayType *array, Oid type, int length, bool by_value, int *c
 CUSTOMER_IDENTITY_FUNCTION(admit) {
   int count;
   int limit_count;
-  const Datum *buckets = elements_of(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, &count);
+  Datum *buckets = elements_of(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, &count);
   const Datum *limits =
       elements_of(PG_GETARG_ARRAYTYPE_P(1), INT4OID, sizeof(int32), true, &limit_count);
   const LOCKTAG lock = admission_lock();
-  const EventTable events = open_events(fcinfo);
+  const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+  const EventTable events = open_events(schema);
   const int counted = PG_GETARG_INT32(3);
   if (counted < 1 || counted > count || limit_count != count)
     elog(ERROR, "each bucket has a limit");
@@ -135,7 +173,7 @@ CUSTOMER_IDENTITY_FUNCTION(admit) {
   Events first = {};
   const std::int64_t wait =
       longest_wait(events, buckets, limits, count, PG_GETARG_INT32(2), now, &first);
-  for (int i = 0; wait == 0 && i < counted; ++i) write_event(events, buckets[i], now);
+  if (wait == 0) write_events(schema, buckets, counted, now);
   LockRelease(&lock, ExclusiveLock, false);
   close_events(events);
 

@@ -40,6 +40,13 @@ bool hash_text(pg_hmac_ctx *hash, const text *input) {
                         VARSIZE_ANY_EXHDR(input)) == 0;
 }
 
+// Takes as long for bytes that differ at the beginning as for those that differ at the end.
+bool are_same(const volatile char *a, const volatile char *b, std::size_t length) {
+  int differences = 0;
+  for (std::size_t i = 0; i < length; ++i) differences |= a[i] ^ b[i];
+  return differences == 0;
+}
+
 }  // namespace
 
 CUSTOMER_IDENTITY_FUNCTION(random_code) {
@@ -75,17 +82,12 @@ CUSTOMER_IDENTITY_FUNCTION(code_hash) {
   PG_RETURN_BYTEA_P(digest);
 }
 
-// Takes as long for hashes that differ in their first byte as for those that differ in their last.
 CUSTOMER_IDENTITY_FUNCTION(same_hash) {
   const bytea *a = PG_GETARG_BYTEA_PP(0);
   const bytea *b = PG_GETARG_BYTEA_PP(1);
   const std::size_t length = VARSIZE_ANY_EXHDR(a);
-  if (length != VARSIZE_ANY_EXHDR(b)) PG_RETURN_BOOL(false);
-  const volatile char *left = VARDATA_ANY(a);
-  const volatile char *right = VARDATA_ANY(b);
-  int differences = 0;
-  for (std::size_t i = 0; i < length; ++i) differences |= left[i] ^ right[i];
-  PG_RETURN_BOOL(differences == 0);
+  PG_RETURN_BOOL(length == VARSIZE_ANY_EXHDR(b) &&
+                 are_same(VARDATA_ANY(a), VARDATA_ANY(b), length));
 }
 
 }  // namespace customer_identity

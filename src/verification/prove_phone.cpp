@@ -41,7 +41,7 @@ CUSTOMER_IDENTITY_FUNCTION(prove_phone) {
   const Oid customers = book_argument(fcinfo, 0);
   const char *e164 = text_argument(fcinfo, 1);
   const char *user_id = text_argument(fcinfo, 2);
-  const Actor before = act_as(owner_of(customers));
+  const Visit books_owner = visit(owner_of(customers));
 
   SPI_connect();
   const pg_uuid_t customer =
@@ -50,7 +50,7 @@ CUSTOMER_IDENTITY_FUNCTION(prove_phone) {
   const Datum others = user_id == nullptr ? Datum(0) : other_users(customers, e164, user_id, &none);
   keep_proof(customers, Acting::kOwner, e164, customer, user_id, "sms");
   SPI_finish();
-  act_again_as(before);
+  leave(books_owner);
 
   const Datum values[] = {UUIDPGetDatum(&customer), others};
   const bool nulls[] = {false, none};

@@ -108,6 +108,18 @@ INSERT INTO calls (statement) VALUES
   ($$SELECT customer_identity.adjust_points(id, 10, 'gift', 'key', 'clerk', 'public.customers') FROM public.customers LIMIT 1$$),
   ($$SELECT customer_identity.redeem_points(customer_id, 5, 'voucher', 'other key', NULL, 'public.customers')
     FROM public.loyalty_entries$$),
+  ($$SELECT customer_identity.start_verification('+447400123402', 'checkout', 'ada', '2001:db8::1', 'GB', 'public.customers')$$),
+  ($$SELECT customer_identity.start_verification('+447400123402', customers => 'public.customers')$$),
+  ($$SELECT customer_identity.claim_messages()$$),
+  ($$SELECT customer_identity.message_failed(id, 'busy', false) FROM customer_identity.sms_messages$$),
+  ($$SELECT customer_identity.check_verification(verification_id, 'guess') FROM customer_identity.sms_messages$$),
+  ($$SELECT customer_identity.record_proof('+447400123402', 'eve', customers => 'public.customers')$$),
+  ($$SELECT customer_identity.check_verification(verification_id, pg_catalog.substr(body, 14, 6)) FROM customer_identity.sms_messages$$),
+  ($$SELECT customer_identity.message_sent(id, 'SM1') FROM customer_identity.sms_messages$$),
+  ($$SELECT customer_identity.cancel_verification(id) FROM customer_identity.verifications$$),
+  ($$SELECT customer_identity.verification_required('+447400123402', 'ada', 'GB', 'public.customers')$$),
+  ($$SELECT customer_identity.purge_verifications()$$),
+  ($$SELECT * FROM customer_identity.verification_health$$),
   ($$UPDATE public.customers SET total_orders = 9$$),
   ($$SELECT * FROM customer_identity.verify_totals('public.customers')$$),
   ($$SELECT customer_identity.rebuild_totals('public.customers')$$),
@@ -120,7 +132,9 @@ INSERT INTO calls (statement) VALUES
   ($$SELECT customer_identity.detach('public.orders')$$),
   ($$SELECT customer_identity.attach_orders('public.orders', 'public.users', amount_column => 'amount',
     status_column => 'status', counted_statuses => '{paid}', customers => 'public.customers')$$);
+SET customer_identity.sms_countries = 'GB';
 SELECT is(trapped(statement), 'fine', regexp_replace(statement, '^SELECT (\* FROM )?|\(.*| VALUES.*', '', 'g')) FROM calls ORDER BY step;
+SELECT is((SELECT status FROM customer_identity.verifications), 'approved', 'the phone was verified there');
 
 -- backfill commits, so it runs without the catcher: an error ends this file.
 SET session_replication_role = replica;

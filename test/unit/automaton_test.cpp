@@ -1,67 +1,31 @@
-// The automaton says of every short number what a plain recursive matcher says.
+// The automaton says of every short number what a regular expression says.
 #include "phone/automaton.hpp"
 
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <regex>
 #include <string>
+#include <vector>
 
 namespace {
 
 using namespace customer_identity::phone;
 
-using Rest = std::function<bool(std::string_view)>;
-
-/// Does `pattern`, followed by what `rest` accepts, match `digits`? Slow, and too simple to be
-/// wrong.
-bool matches(const Pattern &pattern, std::string_view digits, const Rest &rest) {
-  switch (pattern.kind) {
-    case Pattern::Kind::kDigit:
-      return !digits.empty() && (pattern.digits & digit_set(digits[0])) != 0 &&
-             rest(digits.substr(1));
-    case Pattern::Kind::kAlternatives:
-      for (const Pattern &part : pattern.parts)
-        if (matches(part, digits, rest)) return true;
-      return false;
-    case Pattern::Kind::kSequence: {
-      if (pattern.parts.empty()) return rest(digits);
-      Pattern tail = pattern;
-      tail.parts.erase(tail.parts.begin());
-      return matches(pattern.parts[0], digits,
-                     [&](std::string_view left) { return matches(tail, left, rest); });
-    }
-    case Pattern::Kind::kRepeat: {
-      if (pattern.least == 0 && rest(digits)) return true;
-      if (pattern.most == 0) return false;
-      Pattern fewer = pattern;
-      fewer.least -= fewer.least > 0 ? 1 : 0;
-      --fewer.most;
-      return matches(pattern.parts[0], digits,
-                     [&](std::string_view left) { return matches(fewer, left, rest); });
-    }
-    case Pattern::Kind::kGroup:
-      return matches(pattern.parts[0], digits, rest);
-    case Pattern::Kind::kEnd:
-      break;
-  }
-  return digits.empty();
-}
-
-bool matches_all(const char *pattern, std::string_view digits) {
-  return matches(parse_pattern(pattern).value().pattern, digits,
-                 [](std::string_view left) { return left.empty(); });
-}
-
-bool matches_beginning(const char *pattern, std::string_view digits) {
-  return matches(parse_pattern(pattern).value().pattern, digits,
-                 [](std::string_view) { return true; });
+/// The marks as bits.
+std::size_t bits(const AutomatonBuilder::Marks &marks) {
+  std::size_t bits = 0;
+  for (const int mark : marks) bits |= std::size_t{1} << static_cast<unsigned>(mark);
+  return bits;
 }
 
 Automaton build(const std::vector<const char *> &patterns) {
   AutomatonBuilder builder;
   for (std::size_t at = 0; at < patterns.size(); ++at)
-    builder.add(parse_pattern(patterns[at]).value().pattern, static_cast<Marks>(1U << at));
-  return builder.build().value();
+    EXPECT_TRUE(builder.add(patterns[at], static_cast<int>(at))) << patterns[at];
+  Automaton automaton;
+  EXPECT_TRUE(builder.build(bits, automaton));
+  return automaton;
 }
 
 /// Every number of up to five digits out of 0 to 4.
@@ -76,41 +40,66 @@ void for_each_number(const std::function<void(const std::string &)> &check) {
 }
 
 TEST(automaton, every_pattern_is_marked_as_it_matches) {
-  const std::vector<const char *> patterns = {
-      "[0-2]\\d{3}", "1(?:2|3[01])?\\d{1,2}", "(?:12|1)(?:23|3)?4?", "0{2,4}|4\\d", "\\d{5}", "",
-      "3|"};
+  const std::vector<const char *> patterns = {"[0-2]\\d{3}",
+                                              "1(?:2|3[01])?\\d{1,2}",
+                                              "(?:12|1)(?:23|3)?4?",
+                                              "0{2,4}|4\\d",
+                                              "\\d{5}",
+                                              "",
+                                              "3|",
+                                              "[13\\d]2{1,2}(4|03?)",
+                                              "2(?:0$|1)"};
   const Automaton automaton = build(patterns);
+  const std::vector<std::regex> expected(patterns.begin(), patterns.end());
   for_each_number([&](const std::string &number) {
     for (std::size_t at = 0; at < patterns.size(); ++at)
-      EXPECT_EQ((automaton.match(number) >> at) & 1, matches_all(patterns[at], number))
+      EXPECT_EQ((automaton.verdict(number) >> at) & 1, std::regex_match(number, expected[at]))
           << patterns[at] << " on " << number;
   });
 }
 
 TEST(automaton, beginnings_are_matched) {
   for (const char *pattern : {"12|3", "1\\d{3}", "2(?:3|4\\d{2})", "0{2,3}", ""}) {
-    const Automaton automaton = build({pattern});
+    AutomatonBuilder builder;
+    EXPECT_TRUE(builder.add(pattern, 0, kAnyLength, AutomatonBuilder::Rest::kAny));
+    Automaton automaton;
+    EXPECT_TRUE(builder.build(bits, automaton));
+    const std::regex expected(pattern);
     for_each_number([&](const std::string &number) {
-      EXPECT_EQ(automaton.matches_beginning(number), matches_beginning(pattern, number))
+      EXPECT_EQ(automaton.verdict(number) == 1,
+                std::regex_search(number, expected, std::regex_constants::match_continuous))
           << pattern << " on " << number;
     });
   }
+}
+
+TEST(automaton, a_pattern_counts_for_the_lengths_it_is_admitted_for) {
+  AutomatonBuilder builder;
+  EXPECT_TRUE(builder.add("\\d{1,4}", 0, 1U << 2U | 1U << 4U));
+  Automaton automaton;
+  EXPECT_TRUE(builder.build(bits, automaton));
+  for_each_number([&](const std::string &number) {
+    EXPECT_EQ(automaton.verdict(number), number.size() == 2 || number.size() == 4 ? 1 : 0);
+  });
 }
 
 TEST(automaton, equal_futures_share_their_states) {
   EXPECT_EQ(build({"1\\d{3}|2\\d{3}|34\\d{2}"}).size(), build({"[12]\\d{3}|34\\d{2}"}).size());
 }
 
-TEST(automaton, nothing_matches_without_patterns) {
-  EXPECT_EQ(build({}).match("1"), 0);
-  EXPECT_EQ(build({}).match(""), 0);
-  EXPECT_FALSE(build({}).matches_beginning("1"));
+TEST(automaton, what_any_digits_follow_is_known_at_once) {
+  EXPECT_EQ(build({"1\\d{3}"}).size(), 1);
+  EXPECT_EQ(build({"\\d{3}"}).size(), 0);
 }
 
-TEST(automaton, a_pattern_with_an_end_is_refused) {
+TEST(automaton, nothing_matches_without_patterns) {
+  EXPECT_EQ(build({}).verdict("1"), 0);
+  EXPECT_EQ(build({}).verdict(""), 0);
+}
+
+TEST(automaton, what_is_not_understood_is_refused) {
   AutomatonBuilder builder;
-  builder.add(parse_pattern("1$").value().pattern, 1);
-  EXPECT_FALSE(builder.build());
+  EXPECT_FALSE(builder.add("1+", 1));
 }
 
 }  // namespace

@@ -12,14 +12,9 @@ using namespace customer_identity::phone;
 /// "+123 x 4": plus, digits and extension; or why there are none.
 std::string read(const std::string &text) {
   Input input;
-  switch (read_input(text, input)) {
-    case Reading::kNotANumber:
-      return "not a number";
-    case Reading::kNotUnderstood:
-      return "not understood";
-    case Reading::kDialled:
-      break;
-  }
+  const Outcome outcome = read_input(text, input);
+  if (!outcome) return "not understood";
+  if (*outcome != Reason::kOk) return "not a number";
   const std::string extension(input.extension);
   return (input.plus ? "+" : "") + std::string(input.digits) +
          (extension.empty() ? "" : " x " + extension);

@@ -1,0 +1,80 @@
+// start_sms_worker(): a worker for the session's database, without a restart of the server.
+#include "pg/postgres.hpp"
+#include "sms/duty.hpp"
+#include "sms/process.hpp"
+#include "sms/settings.hpp"
+
+namespace customer_identity {
+namespace {
+
+using namespace sms;
+
+constexpr int kLongestStart = 10 * 1000;  // milliseconds
+constexpr int kLook = 20;
+
+void require_primary() {
+  if (!RecoveryInProgress()) return;
+  ereport(ERROR, errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+          errmsg("messages cannot be sent from a standby"),
+          errhint("Call it on the primary server."));
+}
+
+// The owner of a database writes its messages: whether they go out at the expense of the server's
+// account is not for the owner to decide.
+void require_right_to_send(const char *database) {
+  if (superuser() || is_listed(database)) return;
+  ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+          errmsg("only a superuser may start to send the messages of database \"%s\"", database),
+          errhint("A superuser can name the database in customer_identity.sms_databases."));
+}
+
+void warn_of_readable_token() {
+  if (is_preloaded() || *account().token.data() == '\0') return;
+  ereport(WARNING, errmsg("every role can read customer_identity.twilio_auth_token"),
+          errdetail("In a session that has not loaded the library yet it is an unknown setting, "
+                    "which nothing protects."),
+          errhint("Add customer_identity to shared_preload_libraries."));
+}
+
+BackgroundWorkerHandle *start(const char *database) {
+  BackgroundWorker worker = worker_process({MyDatabaseId, MyDatabaseTableSpace, false}, database);
+  worker.bgw_notify_pid = MyProcPid;
+  BackgroundWorkerHandle *handle;
+  if (!RegisterDynamicBackgroundWorker(&worker, &handle))
+    ereport(ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+            errmsg("no process can be started to send messages"),
+            errhint("Set max_worker_processes higher."));
+  return handle;
+}
+
+int wait_for_duty(BackgroundWorkerHandle *handle) {
+  for (int waited = 0; waited < kLongestStart; waited += kLook) {
+    if (const int pid = on_duty(MyDatabaseId); pid != 0) return pid;
+    pid_t pid;
+    if (GetBackgroundWorkerPid(handle, &pid) == BGWH_STOPPED) break;
+    WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kLook, PG_WAIT_EXTENSION);
+    ResetLatch(MyLatch);
+    CHECK_FOR_INTERRUPTS();
+  }
+  TerminateBackgroundWorker(handle);
+  ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+          errmsg("the process that sends messages did not start"),
+          errhint("The server's log says why."));
+  pg_unreachable();
+}
+
+}  // namespace
+
+CUSTOMER_IDENTITY_FUNCTION(start_sms_worker) {
+  const char *database = get_database_name(MyDatabaseId);
+  require_primary();
+  require_right_to_send(database);
+  warn_of_readable_token();
+  begin_start();
+  int pid = on_duty(MyDatabaseId);
+  if (pid == 0) pid = wait_for_duty(start(database));
+  end_start();
+  PG_RETURN_INT32(pid);
+}
+
+}  // namespace customer_identity

@@ -1,0 +1,119 @@
+-- Limits on codes: by phone, prefix, client address, user and in all, and who may set them.
+\ir verification.psql
+SELECT * FROM no_plan();
+
+-- How many of `times` codes are sent when all but what is named differs each time.
+CREATE SEQUENCE phones;
+CREATE FUNCTION sent(times int, phone text DEFAULT NULL, prefix text DEFAULT NULL, user_id text DEFAULT NULL, client_address inet DEFAULT NULL)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  n int;
+  result bigint := 0;
+BEGIN
+  FOR i IN 1 .. times LOOP
+    n := nextval('phones');
+    IF start_status(coalesce(phone, prefix || lpad((n * 37 % 10000)::text, 4, '0'), format('+447%s', 400000000 + n * 10007)), user_id, client_address) = 'sent' THEN
+      result := result + 1;
+    END IF;
+  END LOOP;
+  RETURN result;
+END
+$$;
+SELECT is(sent(50), 50::bigint, 'phones, users and addresses that differ');
+
+-- By prefix: all but the last four digits.
+SELECT is(sent(35, prefix => '+44740512'), 30::bigint, 'thirty codes to phones that lie side by side');
+SELECT is(start_status('+447405120000'), 'throttled', 'no more');
+SELECT is(start_status('+447405130000'), 'sent', 'others are not concerned');
+SELECT let_time_pass('1 hour');
+SELECT is(sent(35, prefix => '+44740512'), 30::bigint, 'an hour later as many');
+SET customer_identity.sms_limit_per_prefix = 0;
+SELECT is(sent(35, prefix => '+44740512'), 35::bigint, '0: no limit');
+RESET customer_identity.sms_limit_per_prefix;
+
+-- By client address.
+SELECT is(sent(15, client_address => '192.0.2.1'), 10::bigint, 'ten codes for an address');
+SELECT is(sent(1, client_address => '192.0.2.2'), 1::bigint, 'another one is not concerned');
+SELECT is(sent(5, client_address => '::ffff:192.0.2.1'), 0::bigint, 'an IPv4 address may be written as IPv6');
+SELECT is(sent(5, client_address => '::ffff:c000:201'), 0::bigint, 'in either way');
+SELECT is(sent(5, client_address => '192.0.2.1/24'), 0::bigint, 'with a mask or without');
+SELECT is(sent(5, client_address => '::ffff:192.0.2.1/64'), 0::bigint, 'whatever the mask');
+SELECT is(sent(5, client_address => '2001:db8:1:2::1') + sent(5, client_address => '2001:db8:1:2:ffff::1'), 10::bigint, 'a network of IPv6');
+SELECT is(sent(5, client_address => '2001:db8:1:2:3:4:5:6'), 0::bigint, 'is one address');
+SELECT is(sent(1, client_address => '2001:db8:1:3::1'), 1::bigint, 'the next one another');
+SET customer_identity.sms_limit_per_address = 0;
+SELECT is(sent(15, client_address => '192.0.2.1'), 15::bigint, '0: no limit');
+RESET customer_identity.sms_limit_per_address;
+
+-- By user.
+SELECT is(sent(15, user_id => 'ada'), 10::bigint, 'ten codes for a user');
+SELECT is(sent(1, user_id => 'bob'), 1::bigint, 'another one is not concerned');
+SELECT is(sent(1), 1::bigint, 'nor are guests');
+SELECT is(sent(15, user_id => repeat(E'\u00e9', 1000)), 10::bigint, 'however long the id');
+SET customer_identity.sms_limit_per_user = 0;
+SELECT is(sent(15, user_id => 'ada'), 15::bigint, '0: no limit');
+RESET customer_identity.sms_limit_per_user;
+
+-- By phone, the pauses apart.
+SET customer_identity.sms_limit_per_phone = 3;
+CREATE FUNCTION patient(times int, OUT sent bigint, OUT rest interval) LANGUAGE plpgsql AS $$
+BEGIN
+  sent := 0;
+  FOR i IN 1 .. times LOOP
+    PERFORM let_time_pass('9 minutes');
+    SELECT sent + (status = 'sent')::int, retry_after INTO sent, rest FROM customer_identity.start_verification('07400 990001');
+  END LOOP;
+END
+$$;
+SELECT results_eq('SELECT sent, rest BETWEEN $$32 minutes$$ AND $$33 minutes$$ FROM patient(4)', 'VALUES (3::bigint, true)',
+  'three codes to a phone, the next when the first is an hour old');
+SELECT let_time_pass('33 minutes');
+SELECT is(sent(1, phone => '07400 990001'), 1::bigint, 'and not later');
+SET customer_identity.sms_limit_per_phone = 0;
+SELECT let_time_pass('2 hours');
+SELECT is((SELECT sent FROM patient(4)), 4::bigint, '0: no limit');
+RESET customer_identity.sms_limit_per_phone;
+
+-- In all.
+SELECT let_time_pass('2 hours');
+SET customer_identity.sms_limit_total = 20;
+SELECT is(sent(25), 20::bigint, 'all codes together');
+SELECT is(start_status('07400 990002'), 'throttled', 'whoever asks');
+SET customer_identity.sms_limit_total = 0;
+SELECT is(sent(5), 5::bigint, '0: no limit');
+RESET customer_identity.sms_limit_total;
+
+-- What one limit refuses counts in none.
+SELECT let_time_pass('2 hours');
+SET customer_identity.sms_limit_per_address = 1;
+SELECT is(sent(20, user_id => 'cy', client_address => '192.0.2.9'), 1::bigint, 'refused by address');
+SELECT is(sent(20, user_id => 'cy'), 9::bigint, 'the user''s limit is not used up');
+SELECT is((SELECT count(*) FROM customer_identity.verification_events WHERE bucket = 'all' AND at > now() - interval '1 hour'), 10::bigint,
+  'nor that of all');
+RESET customer_identity.sms_limit_per_address;
+
+-- Settings.
+SELECT results_eq($$SELECT replace(name, 'customer_identity.', ''), boot_val, context FROM pg_settings
+  WHERE name ~ '^customer_identity\.(sms_(limit|countries|text)|verification)' ORDER BY 1$$,
+  $$VALUES ('sms_countries', '', 'superuser'), ('sms_limit_per_address', '10', 'superuser'), ('sms_limit_per_phone', '5', 'superuser'),
+    ('sms_limit_per_prefix', '30', 'superuser'), ('sms_limit_per_user', '10', 'superuser'), ('sms_limit_total', '1000', 'superuser'),
+    ('sms_text', 'Your code is {code}. It is valid for {minutes} minutes.', 'user'), ('verification_failures_per_phone', '5', 'superuser')$$,
+  'defaults, and who may change them');
+BEGIN;
+CREATE ROLE app;
+SET ROLE app;
+SELECT throws_ok(format('SET %s = DEFAULT', name), '42501', NULL, name)
+FROM pg_settings WHERE name ~ '^customer_identity\.(sms_|verification)' AND context = 'superuser' ORDER BY name;
+SELECT lives_ok($$SET customer_identity.sms_text = 'Kod: {code}'$$, 'the text is anybody''s');
+ROLLBACK;
+SELECT results_eq(format($$SELECT code, detail <> '' FROM failure(%L)$$, format('SET customer_identity.%s = %L', name, value)), $$VALUES ('22023', true)$$,
+  format('%s: %s', name, value))
+FROM (VALUES ('sms_countries', 'GBR'), ('sms_countries', 'G'), ('sms_countries', 'GB,'), ('sms_countries', ',GB'), ('sms_countries', 'GB IE'),
+  ('sms_countries', '**'), ('sms_countries', 'G1'), ('sms_countries', '44'), ('sms_countries', ' '), ('sms_countries', E'\u00c4A'),
+  ('sms_text', 'Your code is on its way.'), ('sms_text', ''), ('sms_text', '{CODE}')) AS v (name, value);
+SELECT throws_ok(format('SET customer_identity.%s = -1', name), '22023', NULL, name || ' below 0')
+FROM unnest('{sms_limit_per_phone,sms_limit_total,verification_failures_per_phone}'::text[]) AS name;
+SELECT lives_ok(format('SET customer_identity.sms_countries = %L', value), format('sms_countries: %s', value))
+FROM unnest('{"gb","GB,IE"," gb , ie ","*","GB,*",""}'::text[]) AS value;
+
+SELECT * FROM finish();
