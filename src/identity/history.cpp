@@ -112,14 +112,14 @@ void write_event(Oid customers, const pg_uuid_t &customer, const char *event,
   const Oid events = events_of(customers);
   if (!OidIsValid(events)) return;
   const bool is_signed = actor != nullptr;
-  const Actor before = act_as(owner_of(customers));
+  const Visit owner = visit(owner_of(customers));
   SPI_connect();
   const Event row = {customer, CStringGetTextDatum(event), object_of(details),
                      is_signed ? CStringGetTextDatum(actor) : Datum(0), is_signed};
   if (!write_event_directly(customers, events, row) && can_write(events))
     write_by_plan(customers, Acting::kOwner, row);
   SPI_finish();
-  act_again_as(before);
+  leave(owner);
 }
 
 // write_event(customers, customer_id, event, details, actor) with the rights of the caller: only

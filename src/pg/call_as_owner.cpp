@@ -68,12 +68,6 @@ Datum only_row(Oid type, bool *is_null) {
   return *is_null ? Datum(0) : SPI_datumTransfer(value, shape->attbyval, shape->attlen);
 }
 
-// A plan that is printed shows its parameters to the client: the code for one.
-void print_no_plans() {
-  set_config_option("debug_print_plan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                    false);
-}
-
 Oid inner_function(Oid function, const Call &call) {
   List *name = list_make2(makeString(get_namespace_name(get_func_namespace(function))),
                           makeString(inner_name(function)));
@@ -96,6 +90,11 @@ Datum called(Oid function, Oid collation, const Call &call, bool *is_null) {
   return value;
 }
 
+// A plan that is printed shows its parameters to the client: the code for one.
+void print_no_plans() {
+  set_config_option("debug_print_plan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                    false);
+}
 
 Datum call(FunctionCallInfo fcinfo, int restrictions) {
   const Oid function = fcinfo->flinfo->fn_oid;
@@ -135,7 +134,8 @@ CUSTOMER_IDENTITY_FUNCTION(call_as_book_owner) {
   const Oid customers = DatumGetObjectId(call.values[call.count - 1]);
   customers_name(customers);
   const Oid inner = inner_function(function, call);
-  const Visit owner = visit(owner_of(customers));
+  const bool writes = func_volatile(function) == PROVOLATILE_VOLATILE;
+  const Visit owner = visit(owner_of(customers), writes ? 0 : SECURITY_RESTRICTED_OPERATION);
   bool is_null = false;
   const Datum value = called(inner, PG_GET_COLLATION(), call, &is_null);
   leave(owner);
