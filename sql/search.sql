@@ -191,6 +191,14 @@ RETURN '(' || concat_ws(' OR ',
 COMMENT ON FUNCTION search_condition(customer_search, text) IS
     'The condition that customer c is found by a search, which is parameter $1';
 
+CREATE FUNCTION searches_names(search customer_search)
+    RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+RETURN search.anywhere IS NOT NULL AND search.beginning IS NULL AND search.digits IS NULL
+    AND search.by_many_emails IS NOT TRUE;
+COMMENT ON FUNCTION searches_names(customer_search) IS
+    'Whether hardly more than a part of a name decides what a search finds';
+
 -- None is on a total, which every order changes.
 CREATE FUNCTION search_indexes(customers regclass)
     RETURNS TABLE (relation regclass, name text, definition text)
@@ -218,13 +226,13 @@ BEGIN
         WHERE a.attrelid = customers AND a.attname IN ('created_at', 'updated_at', 'preferred_name')
             AND (a.attname <> 'preferred_name' OR a.atttypmod BETWEEN 0 AND 500)
         UNION ALL
-        SELECT customers, '_phone_search_idx', format('USING gin (phone %s) WITH (fastupdate = off)', trigrams)
+        SELECT customers, '_phone_search_idx', format('USING gin (phone %s) WITH (gin_pending_list_limit = 512)', trigrams)
         UNION ALL
         SELECT customers, '_name_search_idx', format(
-            'USING gin (customer_identity.search_text(preferred_name::text) COLLATE "C" %s) WITH (fastupdate = off)', trigrams)
+            'USING gin (customer_identity.search_text(preferred_name::text) COLLATE "C" %s) WITH (gin_pending_list_limit = 512)', trigrams)
         UNION ALL
         SELECT u.attached, '_email_search_idx', format(
-            'USING gin (customer_identity.search_text(email::text) COLLATE "C" %s) WITH (fastupdate = off)', trigrams)
+            'USING gin (customer_identity.search_text(email::text) COLLATE "C" %s) WITH (gin_pending_list_limit = 512)', trigrams)
         FROM customer_identity.attachments_of(customers) AS u
         WHERE u.kind = 'users' AND customer_identity.plain_text(u.attached, 'email') = 'r.email::text'
     ) AS i (relation, suffix, definition)
@@ -274,7 +282,8 @@ BEGIN ATOMIC
         (1, CASE WHEN NOT index_valid(i.relation, i.name)
             THEN format('DROP INDEX CONCURRENTLY %s.%I', c.relnamespace::regnamespace, i.name) END),
         (2, format('CREATE INDEX %s%I ON %s %s',
-            CASE WHEN c.relkind <> 'p' THEN 'CONCURRENTLY ' END, i.name, qualified_name(i.relation), i.definition))
+            CASE WHEN c.relkind <> 'p' THEN 'CONCURRENTLY ' END, i.name, qualified_name(i.relation), i.definition)),
+        (3, CASE WHEN i.definition LIKE '%search_text%' THEN format('ANALYZE %s', qualified_name(i.relation)) END)
     ) AS s (step, statement)
     WHERE index_valid(i.relation, i.name) IS NOT TRUE AND s.statement IS NOT NULL
     ORDER BY i.relation, i.name, s.step;
@@ -282,6 +291,7 @@ END;
 COMMENT ON FUNCTION search_index_statements(boolean, regclass) IS
     'The statements that make the missing indexes for list_customers while the shop goes on: for \gexec, each outside a transaction';
 
+-- The planner has to know how common a part of a name is, which only the index makes ANALYZE find out.
 CREATE FUNCTION create_missing_index(relation regclass, name text, definition text)
     RETURNS boolean
     LANGUAGE plpgsql VOLATILE
@@ -292,6 +302,9 @@ BEGIN
         RETURN false;
     END IF;
     EXECUTE format('CREATE INDEX %I ON %s %s', name, relation, definition);
+    IF definition LIKE '%search_text%' THEN
+        EXECUTE format('ANALYZE %s', relation);
+    END IF;
     RETURN true;
 END
 $$;

@@ -131,8 +131,8 @@ SELECT matches((failure($$SELECT customer_identity.list_customers(sort => 'x')$$
 SELECT customer_identity.list_customers(sort => 'created_at', page_size => 1) ->> 'next' AS after \gset
 SELECT is((failure(format('SELECT customer_identity.list_customers(%s, after => %L)', a, :'after'))).code, '22023', 'a cursor is not of another list: ' || a)
 FROM unnest(ARRAY[$$sort => '-created_at'$$, $$sort => 'updated_at'$$, $$sort => 'created_at', search => 'ada'$$, $$sort => 'created_at', filters => '{"verified": true}'$$]) AS a;
-SELECT is((failure(format('SELECT customer_identity.list_customers(sort => ''created_at'', after => %L)', c))).code, '22023', 'no cursor: ' || left(c, 20))
-FROM unnest(ARRAY['', 'x', '====', '%', 'e30', 'bnVsbA', 'W10', :'after' || 'x', left(:'after', 10), reverse(:'after'), repeat('A', 100000), E'\n',
+SELECT is((failure(format('SELECT customer_identity.list_customers(sort => ''created_at'', after => %L)', c))).code, '22023', 'no cursor: ' || quote_literal(left(c, 20)))
+FROM unnest(ARRAY['', 'x', '====', '%', 'e30', 'bnVsbA', 'W10', :'after' || 'x', left(:'after', 10), reverse(:'after'), repeat('A', 100000), E'\t',
   customer_identity.write_cursor('[null, {}, "created_at"]', '{"key": "x", "id": "00000000-0000-0000-0000-000000000000"}'),
   customer_identity.write_cursor('[null, {}, "created_at"]', '{"key": "2026-01-01", "id": "1'' OR true"}'),
   customer_identity.write_cursor('[null, {}, "created_at"]', '{"key": "2026-01-01"}'),
