@@ -96,13 +96,14 @@ all install clean:
 	@exit 1
 endif
 
-.PHONY: FORCE bench help setup test test-phones-nightly demo lint format
+.PHONY: FORCE bench help setup test test-phones-nightly demo shop lint format
 
 help:
 	@echo 'make            build the extension'
 	@echo 'make install    put it where the server finds it'
 	@echo 'make setup      install the packages that are missing (Debian)'
 	@echo 'make demo       play a shop on a throw-away server (KEEP=1 leaves the server running)'
+	@echo 'make shop       run the example shop with made-up data (PORT chooses where)'
 	@echo 'make test       every test; needs nothing prepared'
 	@echo 'make test-NAME  one suite: $(sort $(shell test/run --list))'
 	@echo 'make test-phones-nightly  a million made-up phones and a long fuzz'
@@ -121,6 +122,12 @@ demo:
 	@echo 'building the extension'
 	@$(MAKE) -s --no-print-directory install
 	@KEEP=$(KEEP) demo/run
+
+shop:
+	@scripts/setup.sh build shop
+	@echo 'building the extension and the shop'
+	@$(MAKE) -s --no-print-directory install
+	@examples/shop/dev/run
 
 test: setup
 	@$(MAKE) -s --no-print-directory install

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing:
-#   scripts/setup.sh [build] [test] [lint]        (build and test, when nothing is named)
+#   scripts/setup.sh [build] [test] [shop] [lint]        (build and test, when nothing is named)
 # PG_CONFIG names the server they are for; a server outside Debian's folders brings its own files.
 set -euo pipefail
 shopt -s inherit_errexit
@@ -32,12 +32,16 @@ want() {
     test)
       wanted+=(cmake clang libclang-rt-dev libgtest-dev libtap-parser-sourcehandler-pgtap-perl python3-psycopg2)
       [ -z "$major" ] || wanted+=("postgresql-$major-pgtap")
+      want shop
+      command -v "${CHROMIUM:-chromium}" >/dev/null || wanted+=(chromium)
+      ;;
+    shop)
       command -v node >/dev/null || wanted+=(ca-certificates nodejs)
       command -v npm >/dev/null || wanted+=(npm)
       ;;
     lint) wanted+=(clang-format clang-tidy cppcheck shellcheck) ;;
     *)
-      echo "usage: scripts/setup.sh [build] [test] [lint]" >&2
+      echo "usage: scripts/setup.sh [build] [test] [shop] [lint]" >&2
       exit 2
       ;;
   esac

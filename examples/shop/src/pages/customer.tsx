@@ -1,0 +1,135 @@
+// One customer: totals, logins, what happened, and the notes to be edited.
+import type { CustomerDetails } from "../domain/customer.js";
+import type { CustomerUser, HistoryEvent } from "../domain/customer-repository.js";
+import { Verified } from "./customer-list.js";
+import { Field, type Form, Money, Notice, When } from "./layout.js";
+
+export const Totals = ({ customer }: { customer: CustomerDetails }) => (
+  <dl class="tiles">
+    <div class="wide">
+      <dt>Phone</dt>
+      <dd>
+        {customer.phone ?? "retired"} <Verified customer={customer} />
+      </dd>
+    </div>
+    <div>
+      <dt>Orders</dt>
+      <dd>{customer.total_orders}</dd>
+    </div>
+    <div>
+      <dt>Spent</dt>
+      <dd>
+        <Money amount={customer.total_spent} />
+      </dd>
+    </div>
+    <div>
+      <dt>Points</dt>
+      <dd>{customer.loyalty_points}</dd>
+    </div>
+    <div>
+      <dt>Logins</dt>
+      <dd>
+        {customer.users}
+        {customer.open_claims > 0 && <small>, {customer.open_claims} unproved</small>}
+      </dd>
+    </div>
+    <div class="wide">
+      <dt>Last order</dt>
+      <dd>{customer.last_order_at ? <When at={customer.last_order_at} /> : "none"}</dd>
+    </div>
+  </dl>
+);
+
+/** Saved in place by shop.js, or by a page load without it; `draft` is what the administrator typed. */
+export const Editor = ({
+  customer,
+  draft,
+  conflict,
+  saved,
+}: {
+  customer: CustomerDetails;
+  draft?: Form;
+  conflict?: boolean;
+  saved?: boolean;
+}) => (
+  <form method="post" action={`/back-office/customers/${customer.id}`} data-swap="main">
+    {saved && <Notice kind="note">Saved.</Notice>}
+    {conflict && (
+      <Notice kind="error">
+        Somebody else has edited this customer in the meantime. The name is now “
+        {customer.preferred_name ?? ""}” and the notes are “{customer.notes ?? ""}”. Below is what
+        you typed: saving puts it in their place.
+      </Notice>
+    )}
+    <input type="hidden" name="expected_updated_at" value={customer.updated_at} />
+    <Field
+      label="Preferred name"
+      name="preferred_name"
+      value={draft?.preferred_name ?? customer.preferred_name}
+      maxlength={100}
+    />
+    <p class="field">
+      <label for="notes">Notes</label>
+      <textarea id="notes" name="notes" rows={4} maxlength={10000}>
+        {draft?.notes ?? customer.notes ?? ""}
+      </textarea>
+    </p>
+    <button id="save">Save</button>
+  </form>
+);
+
+export const Users = ({ users }: { users: CustomerUser[] }) => (
+  <ul class="plain">
+    {users.map((user) => (
+      <li>
+        {user.name || "unnamed"}, {user.email}, {user.phones.join(" and ") || "no phone"}{" "}
+        {user.proved ? (
+          <span class="badge good">proved</span>
+        ) : (
+          <span class="badge">claims the phone</span>
+        )}
+      </li>
+    ))}
+  </ul>
+);
+
+const eventNames: Record<string, string> = {
+  created: "Became a customer",
+  user_linked: "Login linked",
+  user_unlinked: "Login unlinked",
+  proof_made: "Phone proved",
+  proof_ended: "Proof ended",
+  points_adjusted: "Points adjusted",
+  points_redeemed: "Points redeemed",
+  edited: "Edited",
+};
+
+/** What is worth reading of an event's details: which login, by what, from which text to which. */
+function detailsOf(details: HistoryEvent["details"], users: CustomerUser[]): string {
+  const { table: _, user_id, ...rest } = details;
+  const told = Object.entries(rest).map(([name, value]) =>
+    value !== null && typeof value === "object" && "new" in value && "old" in value
+      ? `${name.replaceAll("_", " ")}: “${value.old ?? ""}” became “${value.new ?? ""}”`
+      : `${name}: ${String(value).replaceAll("_", " ")}`,
+  );
+  const user = users.find(({ id }) => id === user_id);
+  return [...(user_id ? [user?.email ?? String(user_id)] : []), ...told].join(", ");
+}
+
+export const Timeline = ({
+  history,
+  users,
+}: {
+  history: HistoryEvent[];
+  users: CustomerUser[];
+}) => (
+  <ol class="timeline">
+    {history.map(({ at, event, actor, details }) => (
+      <li>
+        <When at={at} /> <strong>{eventNames[event] ?? event}</strong>
+        {actor && actor !== details.user_id && ` by ${actor}`}
+        <small>{detailsOf(details, users)}</small>
+      </li>
+    ))}
+  </ol>
+);
