@@ -70,7 +70,16 @@ SELECT ok(used(a, i::regclass), a || ' uses ' || i) FROM (VALUES
   ($$search => 'm2999@'$$, 'members_1_search_text_idx'), ($$search => '07400007919', sort => '-total_spent'$$, 'customers_phone_search_idx')) AS v (a, i);
 SELECT customer_identity.list_customers(sort => 'created_at', page_size => 500) ->> 'next' AS after \gset
 SELECT ok(used(format('sort => %L, after => %L', 'created_at', :'after'), 'customers_created_at_id_idx'), 'so does a page in the midst');
+CREATE FUNCTION writes_in_place(statement text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE before bigint := pg_stat_get_xact_tuples_hot_updated('customers'::regclass);
+BEGIN
+  EXECUTE statement;
+  RETURN pg_stat_get_xact_tuples_hot_updated('customers'::regclass) > before;
+END $$;
+VACUUM customers;
+SELECT ok(writes_in_place($$INSERT INTO orders (phone, total) VALUES ('07400007919', 1)$$), 'an order still updates its customer in place');
 SELECT customer_identity.index_totals();
+SELECT ok(NOT writes_in_place($$INSERT INTO orders (phone, total) VALUES ('07400007919', 1)$$), 'which indexes of totals end');
 ANALYZE customers;
 SELECT ok(used('sort => ''-total_spent''', 'customers_total_spent_id_idx'), 'totals are sorted by their index where there is one');
 CREATE TEMP TABLE with_indexes AS SELECT s, o, customer_identity.list_customers(s, sort => o) AS page
