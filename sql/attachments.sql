@@ -37,6 +37,19 @@ CREATE FUNCTION base_type(type regtype)
 COMMENT ON FUNCTION base_type(regtype) IS
     'The type below any domains';
 
+-- As SQL writes it, the type character would be character(1).
+CREATE FUNCTION type_name(type regtype)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN (
+    SELECT format('%I.%I', n.nspname, t.typname)
+    FROM pg_type AS t
+    JOIN pg_namespace AS n ON n.oid = t.typnamespace
+    WHERE t.oid = type
+);
+COMMENT ON FUNCTION type_name(regtype) IS
+    'The quoted and qualified name of a type, without a length';
+
 CREATE FUNCTION as_text(value anyelement)
     RETURNS text
     LANGUAGE c STABLE STRICT PARALLEL SAFE
@@ -140,7 +153,14 @@ BEGIN ATOMIC
     FROM attachments AS a
     JOIN pg_class AS c ON c.oid = a.attached
     WHERE a.customers = attachments_of.customers
-        AND has_table_privilege(c.relowner, a.customers, 'UPDATE');
+        AND has_table_privilege(c.relowner, a.customers, 'UPDATE')
+        -- What they are read for runs with the rights of the book's owner: no query of a view, no cast of a type.
+        AND c.relkind IN ('r', 'p')
+        AND NOT EXISTS (
+            SELECT FROM pg_attribute AS k
+            WHERE k.attrelid = a.attached AND k.attname = a.customer_column AND NOT k.attisdropped
+                AND base_type(k.atttypid) <> 'uuid'::regtype
+        );
 END;
 COMMENT ON FUNCTION attachments_of(regclass) IS
     'The tables that feed a book';

@@ -31,7 +31,8 @@ BEGIN
     IF type IS NULL THEN
         RETURN false;
     END IF;
-    EXECUTE format('SELECT CAST($1 AS %s)', type) USING value;
+    -- A literal is read by the type's own input function, never by somebody's cast.
+    EXECUTE format('SELECT %L::%s', value, customer_identity.type_name(type));
     RETURN true;
 EXCEPTION WHEN data_exception THEN
     RETURN false;

@@ -32,7 +32,7 @@ RETURN (
         SELECT CASE
             WHEN p.name COLLATE "C" > (after ->> 'table') COLLATE "C" THEN 'true'
             WHEN p.name = after ->> 'table' THEN
-                format('r.%I < ($3 ->> ''id'')::%s', k.name, column_type(orders.attached, k.name))
+                format('r.%I < %L::%s', k.name, after ->> 'id', type_name(column_type(orders.attached, k.name)))
             ELSE 'false'
         END
         FROM qualified_name(orders.attached) AS p (name), row_key_column(orders.attached) AS k (name)
@@ -63,10 +63,14 @@ CREATE FUNCTION order_condition(orders attachments, users regclass, user_id text
 RETURN (
     SELECT CASE
         WHEN orders.users = order_condition.users AND is_value(u.type, user_id)
-            THEN format('(r.%I = $1 OR r.%I = $2::%s)', orders.customer_column, orders.user_column, u.type)
+            THEN format('(r.%1$I = $1 OR (r.%2$I = %3$L::%4$s%5$s))',
+                orders.customer_column, orders.user_column, user_id, type_name(u.type),
+                -- Users 7 and 007 are two people, whatever the orders keep of them.
+                CASE WHEN u.type <> k.type THEN format(' AND customer_identity.as_text(r.%I) = $2', orders.user_column) ELSE '' END)
         ELSE format('r.%I = $1', orders.customer_column)
     END
     FROM column_type(orders.attached, orders.user_column) AS u (type)
+    CROSS JOIN column_type(order_condition.users, key_column(order_condition.users)) AS k (type)
 );
 COMMENT ON FUNCTION order_condition(attachments, regclass, text) IS
     'The condition that order r is the customer''s, or that user''s, who is one of these users';
@@ -165,10 +169,10 @@ BEGIN
     LOOP
         key_type := customer_identity.column_type(attached.attached, attached.key_column);
         CONTINUE WHEN NOT customer_identity.is_value(key_type, user_id);
-        EXECUTE format('SELECT u.%I, true FROM %s AS u WHERE u.%I = $1::%s',
-            attached.customer_column, attached.attached, attached.key_column, key_type)
-            INTO found_customer, is_found
-            USING user_id;
+        EXECUTE format('SELECT u.%I, true FROM %s AS u WHERE u.%I = %L::%s',
+            attached.customer_column, attached.attached, attached.key_column, user_id,
+            customer_identity.type_name(key_type))
+            INTO found_customer, is_found;
         CONTINUE WHEN is_found IS NULL;
         IF users IS NOT NULL THEN
             RAISE EXCEPTION 'the user''s id is in several users tables'

@@ -57,7 +57,7 @@ BEGIN
     END;
     IF NOT customer_identity.keeps_history(customers) THEN
         RETURN NEXT ROW('warning', events,
-            'No history is kept: a column customer_id, event, details or actor is missing or of another type, or another column is NOT NULL without a default',
+            'No history is kept: a column customer_id, event, details or actor is missing or of another type, or it has a rule, or another column is NOT NULL without a default',
             format('Make it as the reference describes it, or: ALTER TABLE %s RENAME TO ...; SELECT customer_identity.create_tables(%L);',
                 events, schema_name))::customer_identity.setup_finding;
     END IF;

@@ -25,7 +25,7 @@ constexpr WrittenColumn kWritten[] = {
 bool is_written(const FormData_pg_attribute *column) {
   for (const WrittenColumn &written : kWritten)
     if (strcmp(NameStr(column->attname), written.name) == 0)
-      return getBaseType(column->atttypid) == written.type;
+      return column->attgenerated == '\0' && getBaseType(column->atttypid) == written.type;
   return false;
 }
 
@@ -33,8 +33,10 @@ bool needs_value(const FormData_pg_attribute *column) {
   return column->attnotnull && !column->atthasdef && column->attidentity == '\0';
 }
 
-// Every column that we write is there, and no other one asks for a value.
+// Every column that we write is there, and no other one asks for a value. A rule would refuse our
+// ON CONFLICT.
 bool fits(Relation events) {
+  if (events->rd_rel->relhasrules) return false;
   const TupleDesc columns = RelationGetDescr(events);
   std::size_t written = 0;
   for (int i = 0; i < columns->natts; ++i) {
