@@ -1,6 +1,7 @@
 // Codes and what is kept of them: random digits, and a keyed hash that tells nothing without the
 // installation's secret.
-#include "pg/phone_reader.hpp"
+#include <string_view>
+
 #include "pg/postgres.hpp"
 
 namespace customer_identity {
@@ -35,15 +36,20 @@ bytea *new_bytes(std::size_t length) {
   return bytes;
 }
 
+std::string_view contents(const bytea *bytes) {
+  return {VARDATA_ANY(bytes), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(bytes))};
+}
+
 bool hash_text(pg_hmac_ctx *hash, const text *input) {
-  return pg_hmac_update(hash, reinterpret_cast<const uint8 *>(VARDATA_ANY(input)),
-                        VARSIZE_ANY_EXHDR(input)) == 0;
+  const std::string_view bytes = contents(input);
+  return pg_hmac_update(hash, reinterpret_cast<const uint8 *>(bytes.data()), bytes.size()) == 0;
 }
 
 // Takes as long for bytes that differ at the beginning as for those that differ at the end.
-bool are_same(const volatile char *a, const volatile char *b, std::size_t length) {
-  int differences = 0;
-  for (std::size_t i = 0; i < length; ++i) differences |= a[i] ^ b[i];
+bool are_same(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  volatile int differences = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) differences = differences | (a[i] ^ b[i]);
   return differences == 0;
 }
 
@@ -72,8 +78,8 @@ CUSTOMER_IDENTITY_FUNCTION(code_hash) {
   pg_hmac_ctx *hash = pg_hmac_create(PG_SHA256);
   const bool hashed =
       hash != nullptr &&
-      pg_hmac_init(hash, reinterpret_cast<const uint8 *>(VARDATA_ANY(secret)),
-                   VARSIZE_ANY_EXHDR(secret)) == 0 &&
+      pg_hmac_init(hash, reinterpret_cast<const uint8 *>(contents(secret).data()),
+                   contents(secret).size()) == 0 &&
       pg_hmac_update(hash, verification->data, UUID_LEN) == 0 && hash_text(hash, code) &&
       hash_text(hash, phone) &&
       pg_hmac_final(hash, reinterpret_cast<uint8 *>(VARDATA(digest)), PG_SHA256_DIGEST_LENGTH) == 0;
@@ -85,9 +91,7 @@ CUSTOMER_IDENTITY_FUNCTION(code_hash) {
 CUSTOMER_IDENTITY_FUNCTION(same_hash) {
   const bytea *a = PG_GETARG_BYTEA_PP(0);
   const bytea *b = PG_GETARG_BYTEA_PP(1);
-  const std::size_t length = VARSIZE_ANY_EXHDR(a);
-  PG_RETURN_BOOL(length == VARSIZE_ANY_EXHDR(b) &&
-                 are_same(VARDATA_ANY(a), VARDATA_ANY(b), length));
+  PG_RETURN_BOOL(are_same(contents(a), contents(b)));
 }
 
 }  // namespace customer_identity
