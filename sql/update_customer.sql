@@ -41,42 +41,80 @@ $$;
 COMMENT ON FUNCTION require_changes(jsonb, regclass) IS
     'Raises 22023 for changes that update_customer may not make';
 
+CREATE FUNCTION typed_columns(customers regclass, names text[])
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attname = ANY (names)
+$$;
+COMMENT ON FUNCTION typed_columns(regclass, text[]) IS
+    'Columns of customers with their types, as jsonb_to_record takes them';
+
+-- The column alone: a whole row would have to fit the domains of its other columns, too.
 CREATE FUNCTION converted_value(customers regclass, column_name text, value jsonb)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    typed_column constant text := customer_identity.typed_columns(customers, ARRAY[column_name]);
     converted jsonb;
 BEGIN
-    EXECUTE format('SELECT to_jsonb((jsonb_populate_record(NULL::%s, jsonb_build_object($1, $2))).%I)', customers, column_name)
+    EXECUTE format('SELECT to_jsonb(n.%I) FROM jsonb_to_record(jsonb_build_object($1, $2)) AS n (%s)', column_name, typed_column)
         INTO converted
         USING column_name, value;
     RETURN COALESCE(converted, 'null');
 EXCEPTION WHEN data_exception OR check_violation OR not_null_violation THEN
     RAISE EXCEPTION 'column % cannot hold that value', quote_ident(column_name)
         USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It says: %s.', SQLERRM),
-            HINT = format('The column is of type %s.', (
-                SELECT format_type(a.atttypid, a.atttypmod)
-                FROM pg_attribute AS a
-                WHERE a.attrelid = customers AND a.attname = column_name));
+            HINT = format('The column and its type: %s.', typed_column);
 END
 $$;
 COMMENT ON FUNCTION converted_value(regclass, text, jsonb) IS
     'A value as a column of customers holds it; 22023 when it cannot';
 
-CREATE FUNCTION changed_values(before jsonb, changes jsonb, customers regclass)
+CREATE FUNCTION changed_values(before jsonb, after jsonb)
     RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE sql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT jsonb_object_agg(c.key, jsonb_build_object('old', before -> c.key, 'new', n.value))
-    FROM jsonb_each(changes) AS c
-    CROSS JOIN LATERAL customer_identity.converted_value(customers, c.key, c.value) AS n (value)
-    WHERE before -> c.key IS DISTINCT FROM n.value
+    SELECT jsonb_object_agg(a.key, jsonb_build_object('old', before -> a.key, 'new', a.value))
+    FROM jsonb_each(after) AS a
+    WHERE before -> a.key IS DISTINCT FROM a.value
 $$;
-COMMENT ON FUNCTION changed_values(jsonb, jsonb, regclass) IS
-    'The old and new values of the columns that changes would change; NULL when there is none';
+COMMENT ON FUNCTION changed_values(jsonb, jsonb) IS
+    'The old and new values of what differs; NULL when nothing does';
+
+-- Returns what became of the columns: triggers of the application may write something else, or nothing.
+CREATE FUNCTION write_changes(customer_id uuid, changes jsonb, columns text[], customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    written jsonb;
+BEGIN
+    -- They may take for granted that they find the tables beside customers.
+    PERFORM set_config('search_path', format('pg_catalog, %s, pg_temp', c.relnamespace::regnamespace), true)
+    FROM pg_class AS c
+    WHERE c.oid = customers;
+    EXECUTE format(
+        'UPDATE %s AS c SET updated_at = GREATEST(clock_timestamp(), c.updated_at + interval ''1 microsecond''), %s'
+        ' FROM jsonb_to_record($2) AS n (%s) WHERE c.id = $1 RETURNING to_jsonb(c)',
+        customer_identity.qualified_name(customers),
+        (SELECT string_agg(format('%1$I = n.%1$I', k.name), ', ') FROM unnest(columns) AS k (name)),
+        customer_identity.typed_columns(customers, columns))
+        INTO written
+        USING customer_id, changes;
+    RETURN (SELECT jsonb_object_agg(w.key, w.value) FROM jsonb_each(written) AS w WHERE w.key = ANY (columns));
+END
+$$;
+COMMENT ON FUNCTION write_changes(uuid, jsonb, text[], regclass) IS
+    'Updates columns of a customer and returns the values that they have then; NULL when a trigger kept the row as it was';
+REVOKE EXECUTE ON FUNCTION write_changes(uuid, jsonb, text[], regclass) FROM PUBLIC;
 
 CREATE FUNCTION update_customer_as_owner(
     customer_id uuid, changes jsonb, expected_updated_at timestamptz, actor text, customers regclass)
@@ -87,6 +125,8 @@ AS $$
 DECLARE
     before jsonb;
     is_stale boolean;
+    wanted jsonb;
+    written jsonb;
     changed jsonb;
 BEGIN
     PERFORM customer_identity.require_changes(changes, customers);
@@ -103,18 +143,15 @@ BEGIN
         RAISE EXCEPTION 'the row changed since it was read'
             USING ERRCODE = 'CI004', HINT = 'Read the customer again, and pass its updated_at as it was returned, with microseconds.';
     END IF;
-    changed := customer_identity.changed_values(before, changes, customers);
+    SELECT jsonb_object_agg(c.key, customer_identity.converted_value(customers, c.key, c.value)) INTO wanted
+    FROM jsonb_each(changes) AS c;
+    changed := customer_identity.changed_values(before, wanted);
     IF changed IS NOT NULL THEN
-        -- Triggers of the application may take for granted that they find the tables beside customers.
-        PERFORM set_config('search_path', format('pg_catalog, %s, pg_temp', c.relnamespace::regnamespace), true)
-        FROM pg_class AS c
-        WHERE c.oid = customers;
-        EXECUTE format(
-            'UPDATE %1$s AS c SET updated_at = GREATEST(clock_timestamp(), c.updated_at + interval ''1 microsecond''), %2$s'
-            ' FROM jsonb_populate_record(NULL::%1$s, $2) AS n WHERE c.id = $1',
-            customer_identity.qualified_name(customers),
-            (SELECT string_agg(format('%1$I = n.%1$I', k.key), ', ') FROM jsonb_object_keys(changed) AS k (key)))
-            USING customer_id, changes;
+        written := customer_identity.write_changes(
+            customer_id, changes, ARRAY(SELECT k.key FROM jsonb_object_keys(changed) AS k (key)), customers);
+        changed := customer_identity.changed_values(before, written);
+    END IF;
+    IF changed IS NOT NULL THEN
         PERFORM customer_identity.write_event(customers, customer_id, 'edited', changed, actor);
     END IF;
     RETURN customer_identity.details_of(customer_id, customers);

@@ -91,7 +91,7 @@ SELECT is((failure(format('SELECT customer_identity.update_customer(%L, ''{"phon
 SELECT is((failure(format('SELECT customer_identity.update_customer(%L, %L)', :'ada', c))).code, '22023', 'unfit: ' || left(c, 40))
 FROM unnest(ARRAY['[]', '"notes"', 'null', '{"weird ''col\"%s": "seven"}', '{"score": 100}', '{"birthday": "soon"}', jsonb_build_object('preferred_name', repeat('x', 101))::text]) AS c;
 SELECT is((failure(format('SELECT customer_identity.update_customer(%L, NULL)', :'ada'))).code, '22023', 'changes are needed');
-SELECT is((failure(format('SELECT customer_identity.update_customer(%L, ''{"birthday": "soon"}'')', :'ada'))).hint, 'The column is of type date.', 'the hint tells the type');
+SELECT is((failure(format('SELECT customer_identity.update_customer(%L, ''{"birthday": "soon"}'')', :'ada'))).hint, 'The column and its type: birthday date.', 'the hint tells the type');
 SELECT is((failure(format('SELECT customer_identity.update_customer(%L, ''{"birthday": null}'')', :'ada'))).code, '23502', 'constraints of the application hold');
 SELECT is((failure(format('SELECT customer_identity.update_customer(%L, ''{"score": -1}'')', :'ada'))).code, '23514', 'checks as well');
 SELECT is((failure($$SELECT customer_identity.update_customer(gen_random_uuid(), '{"notes": "x"}')$$)).code, 'P0002', 'an unknown customer cannot be edited');
@@ -124,6 +124,27 @@ CREATE TRIGGER audit BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION au
 SELECT lives_ok(format($$SELECT customer_identity.update_customer(%L, '{"notes": "fourth"}')$$, :'ada'), 'triggers of the application find their tables');
 SELECT is((SELECT count(*) FROM audit), 1::bigint, 'beside customers');
 SELECT is(current_setting('search_path'), '"$user", public', 'the path is the caller''s again');
+
+-- A column whose domain is NOT NULL, beside the one that is edited and as such.
+CREATE DOMAIN shelf AS text NOT NULL CHECK (VALUE <> '');
+ALTER TABLE customers ADD shelf shelf DEFAULT 'A1';
+SELECT is(customer_identity.update_customer(:'ada', '{"notes": "fifth"}') ->> 'notes', 'fifth', 'a column that must have a value stands in no edit''s way');
+SELECT is(customer_identity.update_customer(:'ada', '{"shelf": "B2"}') ->> 'shelf', 'B2', 'and can be edited');
+SELECT is((failure(format('SELECT customer_identity.update_customer(%L, %L)', :'ada', c))).code, '22023', 'but not to ' || c)
+FROM unnest(ARRAY['{"shelf": null}', '{"shelf": ""}']) AS c;
+
+-- Triggers of the application that change an edit, take it back or drop it.
+CREATE FUNCTION tidy() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+  IF NEW.notes = 'drop' THEN RETURN NULL; END IF;
+  IF NEW.notes = 'undo' THEN NEW.notes := OLD.notes; END IF;
+  NEW.notes := btrim(NEW.notes); RETURN NEW; END$$;
+CREATE TRIGGER tidy BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION tidy();
+SELECT is(customer_identity.update_customer(:'ada', '{"notes": "  sixth ", "shelf": "C3"}') ->> 'notes', 'sixth', 'what a trigger made of an edit is returned');
+SELECT is(customer_identity.customer_history(:'ada') -> 0 -> 'details', '{"notes": {"old": "fifth", "new": "sixth"}, "shelf": {"old": "B2", "new": "C3"}}', 'and told by the history');
+SELECT jsonb_array_length(customer_identity.customer_history(:'ada')) AS events \gset
+SELECT is(customer_identity.update_customer(:'ada', jsonb_build_object('notes', n)) ->> 'notes', 'sixth', 'an edit can be refused by a trigger: ' || n) FROM unnest('{undo,drop}'::text[]) AS n;
+SELECT is(jsonb_array_length(customer_identity.customer_history(:'ada')), :events, 'which is no edit to the history');
+DROP TRIGGER tidy ON customers;
 
 -- Pages while orders come and go.
 SELECT customer_identity.customer_orders(:'ada', 3) ->> 'next' AS after \gset
