@@ -226,6 +226,9 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.create_tables ' || schema_name, 0));
     IF to_regclass(format('%I.customers', schema_name)) IS NULL THEN
         PERFORM customer_identity.make_customers(schema_name);
+        -- An empty table is indexed at once; one that is there may be large, and has create_search_indexes().
+        PERFORM customer_identity.create_missing_index(i.relation, i.name, i.definition)
+        FROM customer_identity.sort_indexes(format('%I.customers', schema_name)::regclass) AS i;
     END IF;
     customers := format('%I.customers', schema_name)::regclass;
     PERFORM customer_identity.check_customers(customers);

@@ -200,6 +200,20 @@ COMMENT ON FUNCTION searches_names(customer_search) IS
     'Whether hardly more than a part of a name decides what a search finds';
 
 -- None is on a total, which every order changes.
+CREATE FUNCTION sort_indexes(customers regclass)
+    RETURNS TABLE (relation regclass, name text, definition text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    -- A name without a limit could be too long for its index.
+    SELECT c.oid::regclass, left(c.relname, 40) || format('_%s_id_idx', a.attname), format('(%I, id)', a.attname)
+    FROM pg_class AS c
+    JOIN pg_attribute AS a ON a.attrelid = c.oid
+    WHERE c.oid = customers AND a.attname IN ('created_at', 'updated_at', 'preferred_name')
+        AND (a.attname <> 'preferred_name' OR a.atttypmod BETWEEN 0 AND 500);
+END;
+COMMENT ON FUNCTION sort_indexes(regclass) IS
+    'The indexes that list_customers needs to sort: table, name and definition';
+
 CREATE FUNCTION search_indexes(customers regclass)
     RETURNS TABLE (relation regclass, name text, definition text)
     LANGUAGE plpgsql STABLE
@@ -220,12 +234,6 @@ BEGIN
     RETURN QUERY
     SELECT i.relation, left(c.relname, 40) || i.suffix, i.definition
     FROM (
-        -- A name without a limit could be too long for its index.
-        SELECT customers, format('_%s_id_idx', a.attname), format('(%I, id)', a.attname)
-        FROM pg_attribute AS a
-        WHERE a.attrelid = customers AND a.attname IN ('created_at', 'updated_at', 'preferred_name')
-            AND (a.attname <> 'preferred_name' OR a.atttypmod BETWEEN 0 AND 500)
-        UNION ALL
         SELECT customers, '_phone_search_idx', format('USING gin (phone %s) WITH (gin_pending_list_limit = 512)', trigrams)
         UNION ALL
         SELECT customers, '_name_search_idx', format(
@@ -240,7 +248,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION search_indexes(regclass) IS
-    'The indexes that list_customers needs: table, name and definition';
+    'The indexes that list_customers needs to search: table, name and definition';
 
 CREATE FUNCTION totals_indexes(customers regclass)
     RETURNS TABLE (relation regclass, name text, definition text)
@@ -273,6 +281,8 @@ CREATE FUNCTION search_index_statements(totals boolean DEFAULT false, customers 
 BEGIN ATOMIC
     SELECT s.statement
     FROM (
+        SELECT i.* FROM sort_indexes(book(customers)) AS i
+        UNION ALL
         SELECT i.* FROM search_indexes(book(customers)) AS i
         UNION ALL
         SELECT i.* FROM totals_indexes(book(customers)) AS i WHERE totals
@@ -317,11 +327,15 @@ CREATE FUNCTION create_search_indexes(customers regclass DEFAULT NULL)
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     SELECT i.name
-    FROM search_indexes(book(customers)) AS i
+    FROM (
+        SELECT i.* FROM sort_indexes(book(customers)) AS i
+        UNION ALL
+        SELECT i.* FROM search_indexes(book(customers)) AS i
+    ) AS i
     WHERE create_missing_index(i.relation, i.name, i.definition);
 END;
 COMMENT ON FUNCTION create_search_indexes(regclass) IS
-    'Makes the missing indexes that list_customers needs in a large book, none of them on a total, and returns their names. Needs pg_trgm';
+    'Makes the missing indexes that list_customers searches and sorts by in a large book, none of them on a total, and returns their names. Needs pg_trgm';
 REVOKE EXECUTE ON FUNCTION create_search_indexes(regclass) FROM PUBLIC;
 
 CREATE FUNCTION index_totals(customers regclass DEFAULT NULL)

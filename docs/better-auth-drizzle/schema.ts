@@ -42,10 +42,10 @@ export const customers = pgTable(
     updatedAt: updatedAt(),
   },
   (table) => [
+    index("customers_created_at_id_idx").on(table.createdAt, table.id),
+    index("customers_updated_at_id_idx").on(table.updatedAt, table.id),
+    index("customers_preferred_name_id_idx").on(table.preferredName, table.id),
     // After create_search_indexes() these, too:
-    //   index("customers_created_at_id_idx").on(table.createdAt, table.id),
-    //   index("customers_updated_at_id_idx").on(table.updatedAt, table.id),
-    //   index("customers_preferred_name_id_idx").on(table.preferredName, table.id),
     //   index("customers_phone_search_idx").using("gin", table.phone.op("gin_trgm_ops")).with({ gin_pending_list_limit: "512" }),
     //   index("customers_name_search_idx")
     //     .using("gin", sql`customer_identity.search_text((preferred_name)::text) COLLATE "C" gin_trgm_ops`)

@@ -141,7 +141,7 @@ for (const ids of ["text", "uuid"]) {
         await pool.query("SELECT customer_identity.create_search_indexes()");
         const expected = await definitions(pool);
         await assertNothingToPush(pool, declared);
-        assert.equal((await planPush(pool, schema)).statementsToExecute.length, 6);
+        assert.equal((await planPush(pool, schema)).statementsToExecute.length, 3);
         await push(pool, schema);
         await push(pool, declared);
         assertSame(await definitions(pool), expected);

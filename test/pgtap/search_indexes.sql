@@ -23,6 +23,10 @@ SELECT is((SELECT count(*) FROM customer_identity.index_totals()), 2::bigint, 't
 DROP INDEX customers_total_spent_id_idx, customers_total_orders_id_idx;
 CREATE SCHEMA "My Ext";
 CREATE EXTENSION pg_trgm SCHEMA "My Ext";
+SELECT set_eq($$SELECT i.name FROM customer_identity.sort_indexes('customers') AS i WHERE customer_identity.index_valid('customers', i.name)$$,
+  $$VALUES ('customers_created_at_id_idx'), ('customers_updated_at_id_idx'), ('customers_preferred_name_id_idx')$$, 'create_tables has made those of the sorts');
+SELECT is_empty($$SELECT statement FROM customer_identity.search_index_statements() AS statement WHERE statement LIKE '%created_at%'$$, 'which are not asked for again');
+DROP INDEX customers_created_at_id_idx, customers_updated_at_id_idx, customers_preferred_name_id_idx;
 SELECT bag_eq('SELECT customer_identity.search_index_statements()', $$VALUES ('ANALYZE public.customers'), ('ANALYZE public.members'), ('ANALYZE public."user"'),
   ('CREATE INDEX CONCURRENTLY customers_created_at_id_idx ON public.customers (created_at, id)'),
   ('CREATE INDEX CONCURRENTLY customers_updated_at_id_idx ON public.customers (updated_at, id)'),

@@ -122,6 +122,9 @@ ALTER TABLE "session" ADD CONSTRAINT "session_user_id_user_id_fk" FOREIGN KEY ("
 ALTER TABLE "user" ADD CONSTRAINT "user_customer_id_fkey" FOREIGN KEY ("customer_id") REFERENCES "public"."customers"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "account_user_id_idx" ON "account" USING btree ("user_id");--> statement-breakpoint
 CREATE INDEX "customer_events_customer_id_id_idx" ON "customer_events" USING btree ("customer_id","id");--> statement-breakpoint
+CREATE INDEX "customers_created_at_id_idx" ON "customers" USING btree ("created_at","id");--> statement-breakpoint
+CREATE INDEX "customers_updated_at_id_idx" ON "customers" USING btree ("updated_at","id");--> statement-breakpoint
+CREATE INDEX "customers_preferred_name_id_idx" ON "customers" USING btree ("preferred_name","id");--> statement-breakpoint
 CREATE INDEX "loyalty_entries_customer_id_idx" ON "loyalty_entries" USING btree ("customer_id");--> statement-breakpoint
 CREATE INDEX "orders_customer_id_idx" ON "orders" USING btree ("customer_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "phone_proofs_live_key" ON "phone_proofs" USING btree ("phone","user_id") WHERE ended_at IS NULL;--> statement-breakpoint

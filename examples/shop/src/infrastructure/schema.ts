@@ -39,7 +39,12 @@ export const customers = pgTable(
     createdAt: createdAt(),
     updatedAt: updatedAt(),
   },
-  () => [check("customers_phone_check", sql.raw("(phone)::text ~ '^[+][1-9][0-9]{1,18}$'::text"))],
+  (table) => [
+    index("customers_created_at_id_idx").on(table.createdAt, table.id),
+    index("customers_updated_at_id_idx").on(table.updatedAt, table.id),
+    index("customers_preferred_name_id_idx").on(table.preferredName, table.id),
+    check("customers_phone_check", sql.raw("(phone)::text ~ '^[+][1-9][0-9]{1,18}$'::text")),
+  ],
 );
 
 export const user = pgTable(
