@@ -315,7 +315,7 @@ BEGIN
         'CREATE OR REPLACE TRIGGER customer_identity_link BEFORE INSERT OR UPDATE ON %s'
         ' FOR EACH ROW EXECUTE FUNCTION customer_identity.link_user(%s)', users, arguments);
     EXECUTE format(
-        'CREATE OR REPLACE TRIGGER customer_identity_linked AFTER INSERT OR UPDATE ON %s'
+        'CREATE OR REPLACE TRIGGER customer_identity_linked AFTER INSERT OR UPDATE OR DELETE ON %s'
         ' FOR EACH ROW EXECUTE FUNCTION customer_identity.link_user(%s)', users, arguments);
 END
 $$;

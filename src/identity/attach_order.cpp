@@ -249,7 +249,7 @@ bool is_untouched(const AttachOrder &setup, const TriggerData *call) {
 }  // namespace
 
 CUSTOMER_IDENTITY_FUNCTION(attach_order) {
-  const TriggerData *call = trigger_call(fcinfo, true);
+  const TriggerData *call = trigger_call(fcinfo, CalledFor::kNewRow);
   const AttachOrder &setup = *setup_of<AttachOrder>(call, read_setup);
   const bool is_insert = TRIGGER_FIRED_BY_INSERT(call->tg_event);
   HeapTuple order = is_insert ? call->tg_trigtuple : call->tg_newtuple;

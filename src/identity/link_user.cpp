@@ -1,5 +1,6 @@
 // link_user: keeps every login linked to its customer. BEFORE the row is written it sets the
-// customer; AFTER it, when the row is sure to exist, it keeps proofs and attaches earlier orders.
+// customer; AFTER it, when the row is sure to exist, it keeps proofs and attaches earlier orders. A
+// login that was deleted takes its proofs along.
 #include "identity/customers.hpp"
 #include "identity/history.hpp"
 #include "identity/proofs.hpp"
@@ -184,6 +185,7 @@ void attach_earlier_orders(const LinkUser &setup, const TriggerData *call, HeapT
 // What linked or unlinked a user. Only the application, or a backfill, sets a customer alone.
 const char *cause_of_link(const LinkUser &setup, const TriggerData *call) {
   if (TRIGGER_FIRED_BY_INSERT(call->tg_event)) return "sign_up";
+  if (TRIGGER_FIRED_BY_DELETE(call->tg_event)) return "deleted";
   const bool claimed =
       claim_differs(setup, call->tg_trigtuple, call->tg_newtuple, call->tg_relation);
   return claimed ? "phone_changed" : "application";
@@ -199,7 +201,8 @@ void record_link(const LinkUser &setup, const TriggerData *call, HeapTuple user,
               user_id);
 }
 
-// Only of a table that feeds the book: anybody can put our trigger on one of his own.
+// Only of a table that feeds the book: anybody can put our trigger on one of his own. Either row may
+// be NULL.
 void record_links(const LinkUser &setup, const TriggerData *call, HeapTuple old_user,
                   HeapTuple user) {
   const Relation users = call->tg_relation;
@@ -207,7 +210,7 @@ void record_links(const LinkUser &setup, const TriggerData *call, HeapTuple old_
   pg_uuid_t customer;
   if (old_user != nullptr && customer_in(setup, old_user, users, &customer))
     record_link(setup, call, old_user, "user_unlinked", customer);
-  if (customer_in(setup, user, users, &customer))
+  if (user != nullptr && customer_in(setup, user, users, &customer))
     record_link(setup, call, user, "user_linked", customer);
 }
 
@@ -236,9 +239,33 @@ void after_update(const LinkUser &setup, const TriggerData *call) {
   attach_earlier_orders(setup, call, user);
 }
 
+// A row that moves to another partition is deleted from this one.
+bool moved(const LinkUser &setup, const TriggerData *call, const char *user_id) {
+  const Relation users = call->tg_relation;
+  if (!users->rd_rel->relispartition) return false;
+  const PlanKey key = {RelationGetRelid(users), setup.trigger, Purpose::kUserIsThere, 1};
+  SPIPlanPtr plan = saved_plan(key, {TEXTOID}, [&] {
+    const char *key_column = get_attname(RelationGetRelid(users), setup.key.number, false);
+    return psprintf("SELECT true FROM %s WHERE %s", relation_name(root_of(users)),
+                    equals_user_id(key_column, setup.key.type, setup.key.type, "$1"));
+  });
+  const Datum values[] = {CStringGetTextDatum(user_id)};
+  return run(plan, values) > 0;
+}
+
+// Whoever gets the id of a deleted user has proved nothing.
+void after_delete(const LinkUser &setup, const TriggerData *call) {
+  const char *user_id = text_in(setup.key, call->tg_trigtuple, call->tg_relation);
+  if (user_id == nullptr || moved(setup, call, user_id)) return;
+  record_links(setup, call, call->tg_trigtuple, nullptr);
+  if (OidIsValid(find_companion(setup.customers, "phone_proofs")))
+    end_proofs_of_user(setup.customers, Acting::kOwner, user_id, nullptr, "user deleted");
+}
+
 bool needs_after(const LinkUser &setup, const TriggerData *call) {
   const Relation users = call->tg_relation;
   pg_uuid_t customer;
+  if (TRIGGER_FIRED_BY_DELETE(call->tg_event)) return true;
   if (TRIGGER_FIRED_BY_INSERT(call->tg_event))
     return setup.verified.number != 0 || customer_in(setup, call->tg_trigtuple, users, &customer);
   return claim_differs(setup, call->tg_trigtuple, call->tg_newtuple, users) ||
@@ -252,6 +279,8 @@ void after(const LinkUser &setup, const TriggerData *call) {
   SPI_connect();
   if (TRIGGER_FIRED_BY_INSERT(call->tg_event))
     after_insert(setup, call);
+  else if (TRIGGER_FIRED_BY_DELETE(call->tg_event))
+    after_delete(setup, call);
   else
     after_update(setup, call);
   SPI_finish();
@@ -261,12 +290,13 @@ void after(const LinkUser &setup, const TriggerData *call) {
 }  // namespace
 
 CUSTOMER_IDENTITY_FUNCTION(link_user) {
-  const TriggerData *call = trigger_call(fcinfo, true);
+  const TriggerData *call = trigger_call(fcinfo, CalledFor::kAnyRow);
   const LinkUser &setup = *setup_of<LinkUser>(call, read_setup);
   if (TRIGGER_FIRED_AFTER(call->tg_event)) {
     after(setup, call);
     PG_RETURN_POINTER(nullptr);
   }
+  if (TRIGGER_FIRED_BY_DELETE(call->tg_event)) PG_RETURN_POINTER(call->tg_trigtuple);
   const bool is_insert = TRIGGER_FIRED_BY_INSERT(call->tg_event);
   PG_RETURN_POINTER(is_insert ? before_insert(setup, call) : before_update(setup, call));
 }

@@ -28,6 +28,7 @@ enum class Purpose : std::uint32_t {
   kUserCustomer,
   kLockUserCustomer,
   kCustomerOfUser,
+  kUserIsThere,
   kAttachEarlierOrders,
   kAddToOne,
   kLockMany,

@@ -216,18 +216,19 @@ void setup_outdated(Relation relation, const char *detail) {
   pg_unreachable();
 }
 
-TriggerData *trigger_call(FunctionCallInfo fcinfo, bool for_each_row) {
+TriggerData *trigger_call(FunctionCallInfo fcinfo, CalledFor called_for) {
   if (!CALLED_AS_TRIGGER(fcinfo))
     ereport(
         ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
         errmsg("function \"%s\" works as a trigger only", get_func_name(fcinfo->flinfo->fn_oid)),
         errhint("customer_identity.attach_users() and attach_orders() make the triggers."));
   auto *call = reinterpret_cast<TriggerData *>(fcinfo->context);
+  const bool for_each_row = called_for != CalledFor::kStatement;
   if ((TRIGGER_FIRED_FOR_ROW(call->tg_event) != 0) != for_each_row)
     wrong_trigger(call, for_each_row ? "be FOR EACH ROW" : "be FOR EACH STATEMENT");
   const bool has_new_row =
       TRIGGER_FIRED_BY_INSERT(call->tg_event) || TRIGGER_FIRED_BY_UPDATE(call->tg_event);
-  if (for_each_row && !has_new_row) wrong_trigger(call, "fire on INSERT or UPDATE");
+  if (called_for == CalledFor::kNewRow && !has_new_row) wrong_trigger(call, "fire on INSERT or UPDATE");
   return call;
 }
 

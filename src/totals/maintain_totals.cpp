@@ -221,7 +221,7 @@ void sum_statement(Summing &summing, const TriggerData *call) {
 }  // namespace
 
 CUSTOMER_IDENTITY_FUNCTION(maintain_totals) {
-  const TriggerData *call = trigger_call(fcinfo, false);
+  const TriggerData *call = trigger_call(fcinfo, CalledFor::kStatement);
   const MaintainTotals &setup = *setup_of<MaintainTotals>(call, read_setup);
 
   const Actor before = act_as(call->tg_relation->rd_rel->relowner);

@@ -70,6 +70,13 @@ SELECT customer_identity.revoke_proof('07400 123413', reason => 'lost'), custome
 SELECT set_eq($$SELECT told('+447400123413')$$, ARRAY[
   'proof_ended - reason: lost', 'proof_ended - reason: lost, user_id: bob'], 'revoke_proof of each that it ends, not of who revoked');
 
+SELECT forget();
+INSERT INTO "user" (id, "phoneNumber", "phoneNumberVerified") VALUES ('leaver', '07400 123419', true);
+DELETE FROM "user" WHERE id = 'leaver';
+SELECT results_eq($$SELECT told('+447400123419') OFFSET 3$$, ARRAY[
+  'user_unlinked leaver cause: deleted, table: public.user, user_id: leaver', 'proof_ended leaver reason: user deleted, user_id: leaver'],
+  'a login that is deleted leaves its customer');
+
 -- Orders.
 SELECT forget();
 INSERT INTO orders (user_id, phone, total) VALUES (NULL, '07400 123421', 5), (NULL, '07400 123421', 5), ('ada', NULL, 5),

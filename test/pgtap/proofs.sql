@@ -100,4 +100,33 @@ SELECT throws_ok($$INSERT INTO phone_proofs (phone, customer_id, user_id, method
   method FROM phone_proofs WHERE user_id = 'many1'$$,
   '23505', NULL, 'no login can have two live proofs of a phone');
 
+-- A deleted login, and another one that gets its id.
+INSERT INTO "user" (id, "phoneNumber", "phoneNumberVerified") VALUES ('gone', '+447400123431', true);
+SELECT customer_identity.record_proof('+447400123431', 'stays', 'sms');
+DELETE FROM "user" WHERE id = 'gone';
+SELECT is((SELECT ended_reason FROM phone_proofs WHERE user_id = 'gone'), 'user deleted', 'a deleted login has proved nothing any more');
+SELECT is(verified('+447400123431'), true, 'the phone stays verified while somebody else''s proof is live');
+SELECT customer_identity.revoke_proof('+447400123431', 'stays');
+INSERT INTO "user" (id, phone) VALUES ('gone', '07400 123431');
+SELECT is(sees('gone', '+447400123431'), false, 'who gets its id sees nothing');
+DELETE FROM "user" WHERE id LIKE 'many%';
+SELECT is((SELECT count(*) FROM phone_proofs AS p JOIN customers AS c ON c.phone = p.phone
+  WHERE p.user_id LIKE 'many%' AND (p.ended_at IS NULL OR c.is_phone_verified)), 0::bigint, 'each of many deleted ones, whose phones are verified no more');
+BEGIN;
+ALTER TABLE phone_proofs RENAME TO lost_proofs;
+SELECT lives_ok($$DELETE FROM "user" WHERE id = 'gone'$$, 'a book without proofs keeps no login from being deleted');
+ROLLBACK;
+
+-- A login that moves to another partition stays.
+CREATE TABLE members (id text, phone text, region text, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+CREATE TABLE members_de PARTITION OF members FOR VALUES IN ('DE');
+CREATE TABLE members_fr PARTITION OF members FOR VALUES IN ('FR');
+SELECT customer_identity.attach_users('members');
+INSERT INTO members VALUES ('mover', '07400 123441', 'DE');
+SELECT customer_identity.record_proof('07400 123441', 'mover', 'sms');
+UPDATE members SET region = 'FR' WHERE id = 'mover';
+SELECT is(sees('mover', '+447400123441'), true, 'a login that moves to another partition keeps its proofs');
+DELETE FROM members_fr WHERE id = 'mover';
+SELECT is(live_proofs('mover'), 0::bigint, 'one that is deleted from a partition does not');
+
 SELECT * FROM finish();
