@@ -67,20 +67,25 @@ COMMENT ON FUNCTION optional_column(regclass, text, text, text) IS
 
 CREATE FUNCTION key_column(relation regclass)
     RETURNS text
-    LANGUAGE sql STABLE
-RETURN COALESCE(
-    (
-        SELECT a.attname::text
-        FROM pg_index AS i
-        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-        WHERE i.indrelid = relation AND i.indisprimary AND i.indnkeyatts = 1
-    ),
-    (
-        SELECT a.attname::text
-        FROM pg_attribute AS a
-        WHERE a.attrelid = relation AND a.attname = 'id' AND NOT a.attisdropped
-    )
-);
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN COALESCE(
+        (
+            SELECT a.attname::text
+            FROM pg_index AS i
+            JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+            WHERE i.indrelid = relation AND i.indisprimary AND i.indnkeyatts = 1
+        ),
+        (
+            SELECT a.attname::text
+            FROM pg_attribute AS a
+            WHERE a.attrelid = relation AND a.attname = 'id' AND NOT a.attisdropped
+        )
+    );
+END
+$$;
 COMMENT ON FUNCTION key_column(regclass) IS
     'The column that tells the rows of a table apart: its primary key, else id';
 
@@ -238,13 +243,8 @@ COMMENT ON FUNCTION repeated(text, text[]) IS
 
 CREATE FUNCTION qualified_name(relation regclass)
     RETURNS text
-    LANGUAGE sql STABLE
-RETURN (
-    SELECT format('%I.%I', n.nspname, c.relname)
-    FROM pg_class AS c
-    JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.oid = relation
-);
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'qualified_name';
 COMMENT ON FUNCTION qualified_name(regclass) IS
     'The quoted name of a table with its schema, whatever the search_path';
 

@@ -14,12 +14,8 @@ COMMENT ON FUNCTION table_of_argument(text) IS
 
 CREATE FUNCTION argument_values(arguments text[], key text)
     RETURNS text[]
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (
-    SELECT array_agg(substr(a.argument, length(key) + 2) ORDER BY a.position)
-    FROM unnest(arguments) WITH ORDINALITY AS a (argument, position)
-    WHERE starts_with(a.argument, key || '=')
-);
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'argument_values';
 COMMENT ON FUNCTION argument_values(text[], text) IS
     'Every value of a key among key=value arguments, in order';
 
@@ -37,16 +33,10 @@ CREATE FUNCTION base_type(type regtype)
 COMMENT ON FUNCTION base_type(regtype) IS
     'The type below any domains';
 
--- As SQL writes it, the type character would be character(1).
 CREATE FUNCTION type_name(type regtype)
     RETURNS text
-    LANGUAGE sql STABLE
-RETURN (
-    SELECT format('%I.%I', n.nspname, t.typname)
-    FROM pg_type AS t
-    JOIN pg_namespace AS n ON n.oid = t.typnamespace
-    WHERE t.oid = type
-);
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'type_name';
 COMMENT ON FUNCTION type_name(regtype) IS
     'The quoted and qualified name of a type, without a length';
 

@@ -2,20 +2,25 @@
 -- rights of the book's owner: in another owner's table such columns are read as text.
 CREATE FUNCTION row_object(relation regclass, customers regclass)
     RETURNS text
-    LANGUAGE sql STABLE
-RETURN (
-    SELECT CASE
-        WHEN bool_and(a.atttypid < 16384 OR c.relowner = o.relowner) THEN 'to_jsonb(r)'
-        ELSE format('(SELECT to_jsonb(s) FROM (SELECT %s) AS s)', string_agg(
-            CASE WHEN a.atttypid < 16384 THEN format('r.%I', a.attname)
-                ELSE format('customer_identity.as_text(r.%I) AS %1$I', a.attname) END,
-            ', ' ORDER BY a.attnum))
-    END
-    FROM pg_attribute AS a
-    JOIN pg_class AS c ON c.oid = a.attrelid
-    JOIN pg_class AS o ON o.oid = customers
-    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
-);
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT CASE
+            WHEN bool_and(a.atttypid < 16384 OR c.relowner = o.relowner) THEN 'to_jsonb(r)'
+            ELSE format('(SELECT to_jsonb(s) FROM (SELECT %s) AS s)', string_agg(
+                CASE WHEN a.atttypid < 16384 THEN format('r.%I', a.attname)
+                    ELSE format('customer_identity.as_text(r.%I) AS %1$I', a.attname) END,
+                ', ' ORDER BY a.attnum))
+        END
+        FROM pg_attribute AS a
+        JOIN pg_class AS c ON c.oid = a.attrelid
+        JOIN pg_class AS o ON o.oid = customers
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+    );
+END
+$$;
 COMMENT ON FUNCTION row_object(regclass, regclass) IS
     'The expression that makes row r of a table an object';
 

@@ -214,31 +214,36 @@ COMMENT ON FUNCTION customer_column_type(regclass, text) IS
 CREATE FUNCTION customers_query(
     customers regclass, users_query text, sort text, by_name boolean, without_value boolean, after jsonb, condition text)
     RETURNS text
-    LANGUAGE sql STABLE
-RETURN (
-    SELECT format(
-        'SELECT array_agg(p.item) FROM ('
-        'SELECT to_jsonb(c) || jsonb_build_object(''users'', (SELECT count(*) FROM (%s) AS u WHERE u.customer_id = c.id)) AS item'
-        ' FROM %s AS c WHERE %s%s AND %s ORDER BY %s LIMIT $3) AS p',
-        users_query, customers,
-        CASE WHEN without_value THEN format('c.%I IS NULL', s.name) WHEN t.nullable THEN format('c.%I IS NOT NULL', s.name) ELSE 'true' END,
-        CASE
-            WHEN after IS NULL OR (without_value AND after ->> 'key' IS NOT NULL) THEN ''
-            WHEN without_value THEN format(' AND c.id %s ($4 ->> ''id'')::uuid', s.comparison)
-            ELSE format(' AND (c.%I, c.id) %s (($4 ->> ''key'')::%s, ($4 ->> ''id'')::uuid)', s.name, s.comparison, t.type)
-        END,
-        condition,
-        CASE
-            WHEN without_value THEN format('c.id %s', s.direction)
-            WHEN by_name AND s.name = 'preferred_name' THEN format('(c.preferred_name || '''') %s, c.id %1$s', s.direction)
-            ELSE format('c.%I %s, c.id %2$s', s.name, s.direction)
-        END)
-    FROM (
-        SELECT sort_column(sort), CASE WHEN starts_with(sort, '-') THEN '<' ELSE '>' END,
-            CASE WHEN starts_with(sort, '-') THEN 'DESC' ELSE 'ASC' END
-    ) AS s (name, comparison, direction)
-    CROSS JOIN LATERAL customer_column_type(customers, s.name) AS t
-);
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT format(
+            'SELECT array_agg(p.item) FROM ('
+            'SELECT to_jsonb(c) || jsonb_build_object(''users'', (SELECT count(*) FROM (%s) AS u WHERE u.customer_id = c.id)) AS item'
+            ' FROM %s AS c WHERE %s%s AND %s ORDER BY %s LIMIT $3) AS p',
+            users_query, customers,
+            CASE WHEN without_value THEN format('c.%I IS NULL', s.name) WHEN t.nullable THEN format('c.%I IS NOT NULL', s.name) ELSE 'true' END,
+            CASE
+                WHEN after IS NULL OR (without_value AND after ->> 'key' IS NOT NULL) THEN ''
+                WHEN without_value THEN format(' AND c.id %s ($4 ->> ''id'')::uuid', s.comparison)
+                ELSE format(' AND (c.%I, c.id) %s (($4 ->> ''key'')::%s, ($4 ->> ''id'')::uuid)', s.name, s.comparison, t.type)
+            END,
+            condition,
+            CASE
+                WHEN without_value THEN format('c.id %s', s.direction)
+                WHEN by_name AND s.name = 'preferred_name' THEN format('(c.preferred_name || '''') %s, c.id %1$s', s.direction)
+                ELSE format('c.%I %s, c.id %2$s', s.name, s.direction)
+            END)
+        FROM (
+            SELECT customer_identity.sort_column(sort), CASE WHEN starts_with(sort, '-') THEN '<' ELSE '>' END,
+                CASE WHEN starts_with(sort, '-') THEN 'DESC' ELSE 'ASC' END
+        ) AS s (name, comparison, direction)
+        CROSS JOIN LATERAL customer_identity.customer_column_type(customers, s.name) AS t
+    );
+END
+$$;
 COMMENT ON FUNCTION customers_query(regclass, text, text, boolean, boolean, jsonb, text) IS
     'The query of a page of customers: those with a value to sort by, or those without';
 

@@ -1,11 +1,16 @@
 CREATE FUNCTION column_type(relation regclass, column_name text)
     RETURNS regtype
-    LANGUAGE sql STABLE
-RETURN (
-    SELECT base_type(a.atttypid)
-    FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
-);
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT customer_identity.base_type(a.atttypid)
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
+    );
+END
+$$;
 COMMENT ON FUNCTION column_type(regclass, text) IS
     'The type of a column, below any domains';
 
@@ -21,57 +26,72 @@ COMMENT ON FUNCTION row_key_column(regclass) IS
 -- in one table by falling key. `after` is parameter $3.
 CREATE FUNCTION after_place(orders attachments, after jsonb)
     RETURNS text
-    LANGUAGE sql STABLE
-RETURN (
-    SELECT CASE
-        WHEN after IS NULL THEN 'true'
-        WHEN after ->> 'key' IS NULL THEN format('(t.at IS NULL AND %s)', s.same_time)
-        ELSE format('(t.at < ($3 ->> ''key'')::timestamptz OR t.at IS NULL OR (t.at = ($3 ->> ''key'')::timestamptz AND %s))', s.same_time)
-    END
-    FROM (
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
         SELECT CASE
-            WHEN p.name COLLATE "C" > (after ->> 'table') COLLATE "C" THEN 'true'
-            WHEN p.name = after ->> 'table' THEN
-                format('r.%I < %L::%s', k.name, after ->> 'id', type_name(column_type(orders.attached, k.name)))
-            ELSE 'false'
+            WHEN after IS NULL THEN 'true'
+            WHEN after ->> 'key' IS NULL THEN format('(t.at IS NULL AND %s)', s.same_time)
+            ELSE format('(t.at < ($3 ->> ''key'')::timestamptz OR t.at IS NULL OR (t.at = ($3 ->> ''key'')::timestamptz AND %s))', s.same_time)
         END
-        FROM qualified_name(orders.attached) AS p (name), row_key_column(orders.attached) AS k (name)
-    ) AS s (same_time)
-);
+        FROM (
+            SELECT CASE
+                WHEN p.name COLLATE "C" > (after ->> 'table') COLLATE "C" THEN 'true'
+                WHEN p.name = after ->> 'table' THEN
+                    format('r.%I < %L::%s', k.name, after ->> 'id', customer_identity.type_name(customer_identity.column_type(orders.attached, k.name)))
+                ELSE 'false'
+            END
+            FROM customer_identity.qualified_name(orders.attached) AS p (name), customer_identity.row_key_column(orders.attached) AS k (name)
+        ) AS s (same_time)
+    );
+END
+$$;
 COMMENT ON FUNCTION after_place(attachments, jsonb) IS
     'The condition that order r, placed at t.at, comes after a place, which is parameter $3';
 
 -- $1 is a customer, $2 a user's id.
 CREATE FUNCTION orders_query(customers regclass, orders attachments, condition text, after jsonb)
     RETURNS text
-    LANGUAGE sql STABLE
-RETURN (
-    SELECT format(
-        '(SELECT %1$s || jsonb_build_object(''table'', %2$L::text) AS item, t.at, %2$L::text COLLATE "C" AS relation,'
-        ' customer_identity.as_text(r.%3$I) AS id, row_number() OVER (ORDER BY t.at DESC NULLS LAST, r.%3$I DESC) AS place'
-        ' FROM %4$s AS r CROSS JOIN LATERAL (SELECT %5$s) AS t (at)'
-        ' WHERE %6$s AND %7$s ORDER BY t.at DESC NULLS LAST, r.%3$I DESC LIMIT $4)',
-        row_object(orders.attached, customers), qualified_name(orders.attached), row_key_column(orders.attached),
-        orders.attached, time_of_row(orders.attached), condition, after_place(orders, after))
-);
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT format(
+            '(SELECT %1$s || jsonb_build_object(''table'', %2$L::text) AS item, t.at, %2$L::text COLLATE "C" AS relation,'
+            ' customer_identity.as_text(r.%3$I) AS id, row_number() OVER (ORDER BY t.at DESC NULLS LAST, r.%3$I DESC) AS place'
+            ' FROM %4$s AS r CROSS JOIN LATERAL (SELECT %5$s) AS t (at)'
+            ' WHERE %6$s AND %7$s ORDER BY t.at DESC NULLS LAST, r.%3$I DESC LIMIT $4)',
+            customer_identity.row_object(orders.attached, customers), customer_identity.qualified_name(orders.attached), customer_identity.row_key_column(orders.attached),
+            orders.attached, customer_identity.time_of_row(orders.attached), condition, customer_identity.after_place(orders, after))
+    );
+END
+$$;
 COMMENT ON FUNCTION orders_query(regclass, attachments, text, jsonb) IS
     'The query of a page of orders of one table';
 
 CREATE FUNCTION order_condition(orders attachments, users regclass, user_id text)
     RETURNS text
-    LANGUAGE sql STABLE
-RETURN (
-    SELECT CASE
-        WHEN orders.users = order_condition.users AND is_value(u.type, user_id)
-            THEN format('(r.%1$I = $1 OR (r.%2$I = %3$L::%4$s%5$s))',
-                orders.customer_column, orders.user_column, user_id, type_name(u.type),
-                -- Users 7 and 007 are two people, whatever the orders keep of them.
-                CASE WHEN u.type <> k.type THEN format(' AND customer_identity.as_text(r.%I) = $2', orders.user_column) ELSE '' END)
-        ELSE format('r.%I = $1', orders.customer_column)
-    END
-    FROM column_type(orders.attached, orders.user_column) AS u (type)
-    CROSS JOIN column_type(order_condition.users, key_column(order_condition.users)) AS k (type)
-);
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT CASE
+            WHEN orders.users = order_condition.users AND customer_identity.is_value(u.type, user_id)
+                THEN format('(r.%1$I = $1 OR (r.%2$I = %3$L::%4$s%5$s))',
+                    orders.customer_column, orders.user_column, user_id, customer_identity.type_name(u.type),
+                    -- Users 7 and 007 are two people, whatever the orders keep of them.
+                    CASE WHEN u.type <> k.type THEN format(' AND customer_identity.as_text(r.%I) = $2', orders.user_column) ELSE '' END)
+            ELSE format('r.%I = $1', orders.customer_column)
+        END
+        FROM customer_identity.column_type(orders.attached, orders.user_column) AS u (type)
+        CROSS JOIN customer_identity.column_type(order_condition.users, customer_identity.key_column(order_condition.users)) AS k (type)
+    );
+END
+$$;
 COMMENT ON FUNCTION order_condition(attachments, regclass, text) IS
     'The condition that order r is the customer''s, or that user''s, who is one of these users';
 

@@ -30,57 +30,77 @@ COMMENT ON FUNCTION searched_digits(text) IS
 -- Types that are the server's own have no casts or operators that somebody else could have made.
 CREATE FUNCTION plain_text(relation regclass, column_name text)
     RETURNS text
-    LANGUAGE sql STABLE
-RETURN (
-    SELECT format(
-        CASE WHEN base_type(a.atttypid) = ANY ('{text,varchar,bpchar}'::regtype[]) THEN 'r.%I::text'
-            ELSE 'customer_identity.as_text(r.%I)' END,
-        a.attname)
-    FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped
-);
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT format(
+            CASE WHEN customer_identity.base_type(a.atttypid) = ANY ('{text,varchar,bpchar}'::regtype[]) THEN 'r.%I::text'
+                ELSE 'customer_identity.as_text(r.%I)' END,
+            a.attname)
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped
+    );
+END
+$$;
 COMMENT ON FUNCTION plain_text(regclass, text) IS
     'The expression that reads a column of row r as text; NULL when there is no such column';
 
 CREATE FUNCTION time_column(relation regclass)
     RETURNS text
-    LANGUAGE sql STABLE
-RETURN (
-    SELECT a.attname::text
-    FROM unnest('{created_at,createdAt,placed_at,placedAt,ordered_at,orderedAt,order_date,orderDate}'::text[])
-        WITH ORDINALITY AS known (name, position)
-    JOIN pg_attribute AS a ON a.attname = known.name AND a.attrelid = relation AND NOT a.attisdropped
-    WHERE a.atttypid = ANY ('{timestamptz,timestamp,date}'::regtype[])
-    ORDER BY known.position
-    LIMIT 1
-);
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT a.attname::text
+        FROM unnest('{created_at,createdAt,placed_at,placedAt,ordered_at,orderedAt,order_date,orderDate}'::text[])
+            WITH ORDINALITY AS known (name, position)
+        JOIN pg_attribute AS a ON a.attname = known.name AND a.attrelid = relation AND NOT a.attisdropped
+        WHERE a.atttypid = ANY ('{timestamptz,timestamp,date}'::regtype[])
+        ORDER BY known.position
+        LIMIT 1
+    );
+END
+$$;
 COMMENT ON FUNCTION time_column(regclass) IS
     'The column that tells when a row was made, by its name, or NULL';
 
 -- Without a time zone it is taken for UTC, whoever asks.
 CREATE FUNCTION time_of_row(relation regclass)
     RETURNS text
-    LANGUAGE sql STABLE
-RETURN COALESCE(
-    (
-        SELECT format(
-            CASE a.atttypid WHEN 'timestamptz'::regtype THEN 'r.%I' ELSE 'r.%I::timestamp AT TIME ZONE ''UTC''' END,
-            a.attname)
-        FROM pg_attribute AS a
-        WHERE a.attrelid = relation AND a.attname = time_column(relation)
-    ),
-    'NULL::timestamptz'
-);
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN COALESCE(
+        (
+            SELECT format(
+                CASE a.atttypid WHEN 'timestamptz'::regtype THEN 'r.%I' ELSE 'r.%I::timestamp AT TIME ZONE ''UTC''' END,
+                a.attname)
+            FROM pg_attribute AS a
+            WHERE a.attrelid = relation AND a.attname = customer_identity.time_column(relation)
+        ),
+        'NULL::timestamptz'
+    );
+END
+$$;
 COMMENT ON FUNCTION time_of_row(regclass) IS
     'The expression that tells when row r was made';
 
 CREATE FUNCTION phones_of_row(users attachments)
     RETURNS text
-    LANGUAGE sql STABLE
-RETURN (
-    SELECT format('array_remove(ARRAY[%s]::text[], NULL)', string_agg(plain_text(users.attached, p.name), ', ' ORDER BY p.position))
-    FROM unnest(users.phone_columns) WITH ORDINALITY AS p (name, position)
-);
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT format('array_remove(ARRAY[%s]::text[], NULL)', string_agg(customer_identity.plain_text(users.attached, p.name), ', ' ORDER BY p.position))
+        FROM unnest(users.phone_columns) WITH ORDINALITY AS p (name, position)
+    );
+END
+$$;
 COMMENT ON FUNCTION phones_of_row(attachments) IS
     'The expression that lists the phones of user r as they were typed';
 

@@ -96,6 +96,12 @@ const char *column_type(Oid relation, const char *column) {
                               FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
 }
 
+CUSTOMER_IDENTITY_FUNCTION(qualified_name) {
+  const Oid relation = PG_GETARG_OID(0);
+  if (get_rel_name(relation) == nullptr) PG_RETURN_NULL();
+  PG_RETURN_TEXT_P(cstring_to_text(relation_name(relation)));
+}
+
 // The quoted name of a table beside customers; CI003 when it is not one of the book's owner.
 CUSTOMER_IDENTITY_FUNCTION(companion_of) {
   const char *companion = text_to_cstring(PG_GETARG_TEXT_PP(1));

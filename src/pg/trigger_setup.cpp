@@ -273,6 +273,27 @@ CUSTOMER_IDENTITY_FUNCTION(trigger_arguments) {
   PG_RETURN_DATUM(makeArrayResult(values, CurrentMemoryContext));
 }
 
+// The values of a key among key=value arguments; NULL when there are none.
+CUSTOMER_IDENTITY_FUNCTION(argument_values) {
+  const char *key = text_to_cstring(PG_GETARG_TEXT_PP(1));
+  const std::size_t length = strlen(key);
+  Datum *arguments;
+  bool *nulls;
+  int count;
+  deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, TYPALIGN_INT, &arguments, &nulls,
+                    &count);
+  ArrayBuildState *values = nullptr;
+  for (int i = 0; i < count; ++i) {
+    if (nulls[i]) continue;
+    const char *argument = TextDatumGetCString(arguments[i]);
+    if (strncmp(argument, key, length) != 0 || argument[length] != '=') continue;
+    values = accumArrayResult(values, CStringGetTextDatum(argument + length + 1), false, TEXTOID,
+                              CurrentMemoryContext);
+  }
+  if (values == nullptr) PG_RETURN_NULL();
+  PG_RETURN_DATUM(makeArrayResult(values, CurrentMemoryContext));
+}
+
 // A value as the triggers read it, whatever casts its type has.
 CUSTOMER_IDENTITY_FUNCTION(as_text) {
   Column column = {1, getBaseType(get_fn_expr_argtype(fcinfo->flinfo, 0)), InvalidOid};
@@ -282,6 +303,17 @@ CUSTOMER_IDENTITY_FUNCTION(as_text) {
 }
 
 CUSTOMER_IDENTITY_FUNCTION(base_type) { PG_RETURN_OID(getBaseType(PG_GETARG_OID(0))); }
+
+// As SQL writes it, the type "char" would be character(1).
+CUSTOMER_IDENTITY_FUNCTION(type_name) {
+  HeapTuple tuple = SearchSysCache1(TYPEOID, PG_GETARG_DATUM(0));
+  if (!HeapTupleIsValid(tuple)) PG_RETURN_NULL();
+  const auto *type = reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple));
+  const char *name =
+      quote_qualified_identifier(get_namespace_name(type->typnamespace), NameStr(type->typname));
+  ReleaseSysCache(tuple);
+  PG_RETURN_TEXT_P(cstring_to_text(name));
+}
 
 CUSTOMER_IDENTITY_FUNCTION(table_of_argument) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
