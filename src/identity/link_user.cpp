@@ -201,8 +201,8 @@ void record_link(const LinkUser &setup, const TriggerData *call, HeapTuple user,
               user_id);
 }
 
-// Only of a table that feeds the book: anybody can put our trigger on one of his own. Either row may
-// be NULL.
+// Only of a table that feeds the book: anybody can put our trigger on one of his own. Either row
+// may be NULL.
 void record_links(const LinkUser &setup, const TriggerData *call, HeapTuple old_user,
                   HeapTuple user) {
   const Relation users = call->tg_relation;
