@@ -34,7 +34,8 @@ BEGIN
     -- A literal is read by the type's own input function, never by somebody's cast.
     EXECUTE format('SELECT %L::%s', value, customer_identity.type_name(type));
     RETURN true;
-EXCEPTION WHEN data_exception THEN
+EXCEPTION WHEN data_exception OR syntax_error_or_access_rule_violation THEN
+    -- The latter when a text names no table, as a regclass has to.
     RETURN false;
 END
 $$;

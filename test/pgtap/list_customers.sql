@@ -162,4 +162,8 @@ SELECT is(found(NULL, '{"shared": true}'), '01', 'and all their users counted');
 SELECT is(found(NULL, '{"created": {"to": "2026-01-02"}}'), '01', 'times without a zone are compared as they are');
 SELECT is(phones(customer_identity.list_customers(sort => 'created_at', customers => 'public.customers', page_size => 1)), '01', 'another book can be named');
 
+-- Values.
+SELECT is(customer_identity.is_value(t::regtype, v), w, format('%s: %s', t, v)) FROM (VALUES ('bigint', '7', true), ('bigint', 'x', false), ('uuid', '7', false), ('regclass', 'customers', false),
+  ('regclass', 'pg_class', true), ('regtype', 'no such type', false), ('date', 'soon', false), ('text', '''', true)) AS v (t, v, w);
+
 SELECT * FROM finish();
