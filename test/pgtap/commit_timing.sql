@@ -551,7 +551,7 @@ SELECT exact('privileges');
 -- Nothing that is done on behalf of somebody else in a sandbox waits until it is left.
 CREATE FUNCTION sandboxed(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM buy(93, 1);
+  PERFORM public.buy(93, 1);
   RETURN n;
 END $$;
 ALTER FUNCTION buy SET search_path = public;

@@ -101,7 +101,8 @@ FROM (VALUES ('no phone at all', NULL), ('an empty one', ''), ('blanks', '   '),
   ('control characters', E'\u0001\u202e')) AS n (what, phone);
 SELECT unalike((failure($$SELECT customer_identity.start_verification('+10000000000')$$)).message, '%0000%', 'the phone stays out of the message');
 SELECT is((failure($$SELECT customer_identity.start_verification('07400 123409', region => 'UK')$$)).code, '22023', 'an unknown region is 22023');
-SELECT is((failure($$SELECT customer_identity.start_verification('07400 123409', customers => 'no.customers')$$)).code, '3F000', 'a schema that is not there');
+-- PostgreSQL 15 misses the schema, later ones the table.
+SELECT ok((failure($$SELECT customer_identity.start_verification('07400 123409', customers => 'no.customers')$$)).code IN ('3F000', '42P01'), 'a schema that is not there');
 
 -- The answer is the same for everybody's phone.
 INSERT INTO "user" (id, "phoneNumber", "phoneNumberVerified") VALUES ('ada', '07400 123410', true);
