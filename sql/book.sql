@@ -228,7 +228,9 @@ BEGIN
         PERFORM customer_identity.make_customers(schema_name);
         -- An empty table is indexed at once; one that is there may be large, and has create_search_indexes().
         PERFORM customer_identity.create_missing_index(i.relation, i.name, i.definition)
-        FROM customer_identity.sort_indexes(format('%I.customers', schema_name)::regclass) AS i;
+        FROM customer_identity.sort_indexes(format('%I.customers', schema_name)::regclass) AS i
+        -- Those of a customers table that was renamed keep their names.
+        WHERE to_regclass(format('%I.%I', schema_name, i.name)) IS NULL;
     END IF;
     customers := format('%I.customers', schema_name)::regclass;
     PERFORM customer_identity.check_customers(customers);

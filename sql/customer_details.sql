@@ -8,8 +8,8 @@ AS $$
 BEGIN
     RETURN (
         SELECT CASE
-            WHEN bool_and(a.atttypid < 16384 OR c.relowner = o.relowner) THEN 'to_jsonb(r)'
-            ELSE format('(SELECT to_jsonb(s) FROM (SELECT %s) AS s)', string_agg(
+            WHEN bool_and(a.atttypid < 16384 OR c.relowner = o.relowner) THEN 'to_jsonb(r.*)'
+            ELSE format('(SELECT to_jsonb(s.*) FROM (SELECT %s) AS s)', string_agg(
                 CASE WHEN a.atttypid < 16384 THEN format('r.%I', a.attname)
                     ELSE format('customer_identity.as_text(r.%I) AS %1$I', a.attname) END,
                 ', ' ORDER BY a.attnum))
@@ -63,7 +63,7 @@ DECLARE
     details jsonb;
 BEGIN
     EXECUTE format(
-        'SELECT to_jsonb(c) || to_jsonb(u) || to_jsonb(o) FROM %2$s AS c,'
+        'SELECT to_jsonb(c.*) || to_jsonb(u.*) || to_jsonb(o.*) FROM %2$s AS c,'
         ' LATERAL (SELECT count(*) AS users, count(*) FILTER (WHERE ' || customer_identity.open_claim() || ') AS open_claims'
         ' FROM (%3$s) AS u WHERE u.customer_id = c.id) AS u,'
         ' LATERAL (SELECT min(o.at) AS first_order_at, max(o.at) AS last_order_at FROM (%4$s) AS o WHERE o.customer_id = c.id) AS o'

@@ -222,7 +222,7 @@ BEGIN
     RETURN (
         SELECT format(
             'SELECT array_agg(p.item) FROM ('
-            'SELECT to_jsonb(c) || jsonb_build_object(''users'', (SELECT count(*) FROM (%s) AS u WHERE u.customer_id = c.id)) AS item'
+            'SELECT to_jsonb(c.*) || jsonb_build_object(''users'', (SELECT count(*) FROM (%s) AS u WHERE u.customer_id = c.id)) AS item'
             ' FROM %s AS c WHERE %s%s AND %s ORDER BY %s LIMIT $3) AS p',
             users_query, customers,
             CASE WHEN without_value THEN format('c.%I IS NULL', s.name) WHEN t.nullable THEN format('c.%I IS NOT NULL', s.name) ELSE 'true' END,

@@ -4,6 +4,7 @@
 #include "identity/customers.hpp"
 #include "identity/history.hpp"
 #include "identity/proofs.hpp"
+#include "identity/users.hpp"
 #include "pg/attached_tables.hpp"
 #include "pg/book.hpp"
 #include "pg/owner.hpp"
@@ -239,27 +240,24 @@ void after_update(const LinkUser &setup, const TriggerData *call) {
   attach_earlier_orders(setup, call, user);
 }
 
-// A row that moves to another partition is deleted from this one.
-bool moved(const LinkUser &setup, const TriggerData *call, const char *user_id) {
-  const Relation users = call->tg_relation;
-  if (!users->rd_rel->relispartition) return false;
-  const PlanKey key = {RelationGetRelid(users), setup.trigger, Purpose::kUserIsThere, 1};
-  SPIPlanPtr plan = saved_plan(key, {TEXTOID}, [&] {
-    const char *key_column = get_attname(RelationGetRelid(users), setup.key.number, false);
-    return psprintf("SELECT true FROM %s WHERE %s", relation_name(root_of(users)),
-                    equals_user_id(key_column, setup.key.type, setup.key.type, "$1"));
-  });
-  const Datum values[] = {CStringGetTextDatum(user_id)};
-  return run(plan, values) > 0;
-}
-
-// Whoever gets the id of a deleted user has proved nothing.
+// Whoever gets the id of a deleted user has proved nothing. The user is still there when the row
+// moved to another partition, or when another users table has the id.
 void after_delete(const LinkUser &setup, const TriggerData *call) {
   const char *user_id = text_in(setup.key, call->tg_trigtuple, call->tg_relation);
-  if (user_id == nullptr || moved(setup, call, user_id)) return;
+  const Oid users_owner = call->tg_relation->rd_rel->relowner;
+  if (user_id == nullptr || !may_feed(users_owner, setup.customers)) return;
+  if (is_user(setup.customers, user_id)) return;
   record_links(setup, call, call->tg_trigtuple, nullptr);
-  if (OidIsValid(find_companion(setup.customers, "phone_proofs")))
-    end_proofs_of_user(setup.customers, Acting::kOwner, user_id, nullptr, "user deleted");
+  if (!OidIsValid(find_companion(setup.customers, "phone_proofs"))) return;
+  const Actor before = act_as(owner_of(setup.customers));
+  end_proofs_of_user(setup.customers, Acting::kOwner, user_id, nullptr, "user deleted");
+  act_again_as(before);
+}
+
+// Nobody needs a book to leave.
+bool has_lost_book(const TriggerData *call) {
+  const char *customers = value_of(arguments_of(call->tg_trigger), "customers");
+  return customers == nullptr || !OidIsValid(find_table(customers));
 }
 
 bool needs_after(const LinkUser &setup, const TriggerData *call) {
@@ -291,12 +289,14 @@ void after(const LinkUser &setup, const TriggerData *call) {
 
 CUSTOMER_IDENTITY_FUNCTION(link_user) {
   const TriggerData *call = trigger_call(fcinfo, CalledFor::kAnyRow);
+  const bool is_delete = TRIGGER_FIRED_BY_DELETE(call->tg_event);
+  if (is_delete && (TRIGGER_FIRED_BEFORE(call->tg_event) || has_lost_book(call)))
+    PG_RETURN_POINTER(call->tg_trigtuple);
   const LinkUser &setup = *setup_of<LinkUser>(call, read_setup);
   if (TRIGGER_FIRED_AFTER(call->tg_event)) {
     after(setup, call);
     PG_RETURN_POINTER(nullptr);
   }
-  if (TRIGGER_FIRED_BY_DELETE(call->tg_event)) PG_RETURN_POINTER(call->tg_trigtuple);
   const bool is_insert = TRIGGER_FIRED_BY_INSERT(call->tg_event);
   PG_RETURN_POINTER(is_insert ? before_insert(setup, call) : before_update(setup, call));
 }

@@ -11,7 +11,10 @@
 namespace customer_identity {
 namespace {
 
-bool customer_in(const Attached &users, const char *user_id, pg_uuid_t *customer) {
+using Run = std::uint64_t(SPIPlanPtr plan, const Datum *values, const char *nulls);
+
+// Whether the table has the login; the statement returned its customer.
+bool find_in(const Attached &users, const char *user_id, Run *run_plan) {
   const char *key_column = value_of(users.arguments, "key");
   const char *customer_column = value_of(users.arguments, "customer");
   if (key_column == nullptr || customer_column == nullptr) return false;
@@ -28,9 +31,13 @@ bool customer_in(const Attached &users, const char *user_id, pg_uuid_t *customer
                     equals_user_id(key_column, key_type, id_type, "$1"));
   });
   const Datum values[] = {CStringGetTextDatum(user_id)};
-  const bool found = look_up(plan, values) > 0 && first_uuid(customer);
+  const bool found = run_plan(plan, values, nullptr) > 0;
   act_again_as(before);
   return found;
+}
+
+bool customer_in(const Attached &users, const char *user_id, pg_uuid_t *customer) {
+  return find_in(users, user_id, look_up) && first_uuid(customer);
 }
 
 }  // namespace
@@ -39,6 +46,13 @@ bool customer_of_user(Oid customers, const char *user_id, pg_uuid_t *customer) {
   ListCell *cell;
   foreach (cell, attached_tables(TableKind::kUsers, customers))
     if (customer_in(*static_cast<Attached *>(lfirst(cell)), user_id, customer)) return true;
+  return false;
+}
+
+bool is_user(Oid customers, const char *user_id) {
+  ListCell *cell;
+  foreach (cell, attached_tables(TableKind::kUsers, customers))
+    if (find_in(*static_cast<Attached *>(lfirst(cell)), user_id, run)) return true;
   return false;
 }
 

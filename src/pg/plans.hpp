@@ -28,7 +28,6 @@ enum class Purpose : std::uint32_t {
   kUserCustomer,
   kLockUserCustomer,
   kCustomerOfUser,
-  kUserIsThere,
   kAttachEarlierOrders,
   kAddToOne,
   kLockMany,

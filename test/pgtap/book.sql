@@ -89,4 +89,13 @@ SELECT is_empty($$
     AND c.relname IN ('customers', 'phone_proofs', 'loyalty_entries', 'customer_events')
 $$, 'no table of a book belongs to the extension');
 
+-- A customers table that was put aside.
+CREATE SCHEMA moved;
+SELECT customer_identity.create_tables('moved');
+ALTER TABLE moved.customers RENAME TO former_customers;
+ALTER TABLE moved.phone_proofs RENAME TO former_proofs;
+ALTER TABLE moved.former_customers RENAME CONSTRAINT customers_pkey TO former_pkey;
+DROP TABLE moved.former_proofs, moved.loyalty_entries, moved.customer_events;
+SELECT lives_ok($$SELECT customer_identity.create_tables('moved')$$, 'indexes that keep their names are in nobody''s way');
+
 SELECT * FROM finish();

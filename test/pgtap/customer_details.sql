@@ -145,6 +145,26 @@ SELECT jsonb_array_length(customer_identity.customer_history(:'ada')) AS events 
 SELECT is(customer_identity.update_customer(:'ada', jsonb_build_object('notes', n)) ->> 'notes', 'sixth', 'an edit can be refused by a trigger: ' || n) FROM unnest('{undo,drop}'::text[]) AS n;
 SELECT is(jsonb_array_length(customer_identity.customer_history(:'ada')), :events, 'which is no edit to the history');
 DROP TRIGGER tidy ON customers;
+CREATE FUNCTION last_word() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN UPDATE customers SET notes = 'last word' WHERE id = NEW.id; RETURN NULL; END$$;
+CREATE TRIGGER last_word AFTER UPDATE ON customers FOR EACH ROW WHEN (NEW.notes = 'seventh') EXECUTE FUNCTION last_word();
+SELECT is(customer_identity.update_customer(:'ada', '{"notes": "seventh"}') ->> 'notes', 'last word', 'nor does an edit end before its triggers');
+SELECT is(customer_identity.customer_history(:'ada') #>> '{0,details,notes,new}', 'last word', 'as the history knows');
+DROP TRIGGER last_word ON customers;
+CREATE TABLE rung (note text);
+CREATE RULE rung AS ON UPDATE TO customers WHERE NEW.notes = 'rule' DO INSTEAD INSERT INTO rung VALUES (NEW.notes);
+SELECT is(customer_identity.update_customer(:'ada', '{"notes": "eighth"}') ->> 'notes', 'eighth', 'a rule may look at edits');
+SELECT is(customer_identity.update_customer(:'ada', '{"notes": "rule"}') ->> 'notes', 'eighth', 'and do something else instead');
+DROP RULE rung ON customers;
+
+-- Functions and columns that would come first.
+CREATE FUNCTION to_jsonb(customers) RETURNS jsonb LANGUAGE plpgsql AS $$BEGIN RAISE 'called as %', current_user; END$$;
+SELECT is(customer_identity.update_customer(:'ada', '{"notes": "ninth"}') ->> 'notes', 'ninth', 'a function beside customers is not called');
+DROP FUNCTION to_jsonb(customers);
+ALTER TABLE customers ADD c text, ADD o text, ADD u text, ADD n text;
+SELECT is(customer_identity.update_customer(:'ada', '{"n": "x", "c": "y"}') ->> 'n', 'x', 'columns may be called as they like');
+SELECT is(customer_identity.list_customers(:'ada'::text) -> 'next', 'null', 'in lists');
+SELECT is(customer_identity.customer_details(:'ada') ->> 'c', 'y', 'and in details');
+ALTER TABLE customers DROP c, DROP o, DROP u, DROP n;
 
 -- Pages while orders come and go.
 SELECT customer_identity.customer_orders(:'ada', 3) ->> 'next' AS after \gset

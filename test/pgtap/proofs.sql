@@ -128,5 +128,43 @@ UPDATE members SET region = 'FR' WHERE id = 'mover';
 SELECT is(sees('mover', '+447400123441'), true, 'a login that moves to another partition keeps its proofs');
 DELETE FROM members_fr WHERE id = 'mover';
 SELECT is(live_proofs('mover'), 0::bigint, 'one that is deleted from a partition does not');
+INSERT INTO members VALUES ('renamed', '07400 123442', 'DE');
+SELECT customer_identity.record_proof('07400 123442', 'renamed', 'sms');
+ALTER TABLE members RENAME TO people;
+SELECT lives_ok($$DELETE FROM people WHERE id = 'renamed'$$, 'nor when the table has another name by now');
+SELECT is(live_proofs('renamed'), 0::bigint, 'whose proofs end as well');
+
+-- An id that is in two users tables.
+CREATE TABLE staff (id text PRIMARY KEY, phone text);
+SELECT customer_identity.attach_users('staff');
+INSERT INTO people VALUES ('both', '07400 123443', 'DE');
+INSERT INTO staff VALUES ('both', NULL);
+SELECT customer_identity.record_proof('07400 123443', 'both', 'sms');
+DELETE FROM staff WHERE id = 'both';
+SELECT is(live_proofs('both'), 1::bigint, 'proofs stay while another users table has the id');
+DELETE FROM people WHERE id = 'both';
+SELECT is(live_proofs('both'), 0::bigint, 'and end with the last one');
+
+-- A users table of a role that may write customers and nothing else.
+CREATE ROLE hr;
+GRANT USAGE, CREATE ON SCHEMA public TO hr;
+GRANT SELECT, INSERT, UPDATE ON customers TO hr;
+ALTER TABLE staff OWNER TO hr;
+REVOKE ALL ON phone_proofs FROM hr;
+INSERT INTO staff VALUES ('clerk', '07400 123444');
+SELECT customer_identity.record_proof('07400 123444', 'clerk', 'sms');
+SELECT lives_ok($$DELETE FROM staff WHERE id = 'clerk'$$, 'proofs end by the right of the book''s owner');
+SELECT is(live_proofs('clerk'), 0::bigint, 'who has them');
+
+-- A book that is gone.
+INSERT INTO staff VALUES ('last', '07400 123445');
+BEGIN;
+DROP TABLE customers CASCADE;
+SELECT lives_ok($$DELETE FROM staff WHERE id = 'last'$$, 'nobody needs a book to leave');
+ROLLBACK;
+SELECT lives_ok($$DELETE FROM staff WHERE id = 'last'$$, 'nor minds one');
+REASSIGN OWNED BY hr TO CURRENT_USER;
+DROP OWNED BY hr;
+DROP ROLE hr;
 
 SELECT * FROM finish();
