@@ -30,7 +30,8 @@ want() {
       [ -z "$major" ] || wanted+=("postgresql-$major" "postgresql-server-dev-$major")
       ;;
     test)
-      wanted+=(cmake clang libclang-rt-dev libgtest-dev libtap-parser-sourcehandler-pgtap-perl python3-psycopg2)
+      wanted+=(cmake clang libclang-rt-dev libgtest-dev libtap-parser-sourcehandler-pgtap-perl)
+      wanted+=(python3-psycopg python3-psycopg2)
       [ -z "$major" ] || wanted+=("postgresql-$major-pgtap")
       want shop
       command -v "${CHROMIUM:-chromium}" >/dev/null || wanted+=(chromium)

@@ -17,7 +17,7 @@ const columnNames = {
   drizzle: { phoneNumber: "phone_number", verified: "phone_number_verified", created: "created_at" },
 };
 
-async function asAdmin(command) {
+export async function asAdmin(command) {
   const client = new pg.Client({ database: "postgres" });
   await client.connect();
   try {
