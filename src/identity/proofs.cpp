@@ -45,13 +45,25 @@ bool is_proved(const Proofs &book, const char *e164, const char *user_id) {
   return DatumGetBool(first_value(&is_null)) && !is_null;
 }
 
-void lock_customer(const Proofs &book, const char *e164) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kLockCustomer), {TEXTOID}, [&] {
-    return psprintf("SELECT id FROM %s WHERE phone " E " $1 FOR NO KEY UPDATE",
+// Locks the customers, then writes them as they are: a transaction with an older snapshot, which
+// cannot judge the proofs by it, fails (40001). In one statement, which would come to the locked
+// row by way of its older version, two sessions would wait for each other.
+void lock_customers(const Proofs &book, Datum phones) {
+  SPIPlanPtr lock = saved_plan(book.key(Purpose::kLockPhones), {TEXTARRAYOID}, [&] {
+    return psprintf("SELECT id FROM %s WHERE phone " E " ANY ($1) ORDER BY id FOR NO KEY UPDATE",
                     customers_name(book.customers));
   });
-  const Datum values[] = {CStringGetTextDatum(e164)};
-  run(plan, values);
+  run(lock, &phones);
+  SPIPlanPtr write = saved_plan(book.key(Purpose::kWriteLocked), {TEXTARRAYOID}, [&] {
+    return psprintf("UPDATE %s SET updated_at = updated_at WHERE phone " E " ANY ($1)",
+                    customers_name(book.customers));
+  });
+  run(write, &phones);
+}
+
+Datum array_of(const char *text) {
+  Datum element = CStringGetTextDatum(text);
+  return PointerGetDatum(construct_array(&element, 1, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 // False: another session has meanwhile.
@@ -110,14 +122,6 @@ Datum phones_to_end(const Proofs &book, const char *user_id, const char *kept, b
   return first_value(none);
 }
 
-void lock_customers(const Proofs &book, Datum phones) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kLockPhones), {TEXTARRAYOID}, [&] {
-    return psprintf("SELECT id FROM %s WHERE phone " E " ANY ($1) ORDER BY id FOR NO KEY UPDATE",
-                    customers_name(book.customers));
-  });
-  run(plan, &phones);
-}
-
 // What the last statement returned: the customers, and the users (NULL: a guest), of proofs that
 // have ended. `actor` NULL: unknown.
 void record_ends(const Proofs &book, const char *reason, const char *actor) {
@@ -152,18 +156,13 @@ std::uint64_t end_proofs_of_phone(const Proofs &book, const char *e164, const ch
   return ended;
 }
 
-Datum array_of(const char *text) {
-  Datum element = CStringGetTextDatum(text);
-  return PointerGetDatum(construct_array(&element, 1, TEXTOID, -1, false, TYPALIGN_INT));
-}
-
 }  // namespace
 
 void keep_proof(Oid customers, Acting acting, const char *e164, const pg_uuid_t &customer,
                 const char *user_id, const char *method) {
   const Proofs book = {customers, acting};
   if (is_proved(book, e164, user_id)) return;
-  lock_customer(book, e164);
+  lock_customers(book, array_of(e164));
   if (insert_proof(book, e164, customer, user_id, method))
     write_event(customers, customer, "proof_made", {{"method", method}, {"user_id", user_id}},
                 user_id);
@@ -230,7 +229,7 @@ CUSTOMER_IDENTITY_FUNCTION(revoke_proof) {
 
   SPI_connect();
   const Proofs book = {customers, Acting::kCaller};
-  lock_customer(book, details.e164);
+  lock_customers(book, array_of(details.e164));
   const std::uint64_t ended = end_proofs_of_phone(book, details.e164, user_id, reason);
   unmark_unproved(book, array_of(details.e164));
   SPI_finish();
