@@ -228,7 +228,8 @@ TriggerData *trigger_call(FunctionCallInfo fcinfo, CalledFor called_for) {
     wrong_trigger(call, for_each_row ? "be FOR EACH ROW" : "be FOR EACH STATEMENT");
   const bool has_new_row =
       TRIGGER_FIRED_BY_INSERT(call->tg_event) || TRIGGER_FIRED_BY_UPDATE(call->tg_event);
-  if (called_for == CalledFor::kNewRow && !has_new_row) wrong_trigger(call, "fire on INSERT or UPDATE");
+  if (called_for == CalledFor::kNewRow && !has_new_row)
+    wrong_trigger(call, "fire on INSERT or UPDATE");
   return call;
 }
 
