@@ -40,10 +40,12 @@ BEGIN
             SELECT CASE
                 WHEN p.name COLLATE "C" > (after ->> 'table') COLLATE "C" THEN 'true'
                 WHEN p.name = after ->> 'table' THEN
-                    format('r.%I < %L::%s', k.name, after ->> 'id', customer_identity.type_name(customer_identity.column_type(orders.attached, k.name)))
+                    format('r.%I < %L::%s', k.name, after ->> 'id',
+                        customer_identity.type_name(customer_identity.column_type(orders.attached, k.name)))
                 ELSE 'false'
             END
-            FROM customer_identity.qualified_name(orders.attached) AS p (name), customer_identity.row_key_column(orders.attached) AS k (name)
+            FROM customer_identity.qualified_name(orders.attached) AS p (name),
+                customer_identity.row_key_column(orders.attached) AS k (name)
         ) AS s (same_time)
     );
 END
@@ -64,8 +66,9 @@ BEGIN
             ' customer_identity.as_text(r.%3$I) AS id, row_number() OVER (ORDER BY t.at DESC NULLS LAST, r.%3$I DESC) AS place'
             ' FROM %4$s AS r CROSS JOIN LATERAL (SELECT %5$s) AS t (at)'
             ' WHERE %6$s AND %7$s ORDER BY t.at DESC NULLS LAST, r.%3$I DESC LIMIT $4)',
-            customer_identity.row_object(orders.attached, customers), customer_identity.qualified_name(orders.attached), customer_identity.row_key_column(orders.attached),
-            orders.attached, customer_identity.time_of_row(orders.attached), condition, customer_identity.after_place(orders, after))
+            customer_identity.row_object(orders.attached, customers), customer_identity.qualified_name(orders.attached),
+            customer_identity.row_key_column(orders.attached), orders.attached, customer_identity.time_of_row(orders.attached),
+            condition, customer_identity.after_place(orders, after))
     );
 END
 $$;
@@ -88,7 +91,8 @@ BEGIN
             ELSE format('r.%I = $1', orders.customer_column)
         END
         FROM customer_identity.column_type(orders.attached, orders.user_column) AS u (type)
-        CROSS JOIN customer_identity.column_type(order_condition.users, customer_identity.key_column(order_condition.users)) AS k (type)
+        CROSS JOIN customer_identity.column_type(
+            order_condition.users, customer_identity.key_column(order_condition.users)) AS k (type)
     );
 END
 $$;

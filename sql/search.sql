@@ -27,6 +27,9 @@ RETURN (
 COMMENT ON FUNCTION searched_digits(text) IS
     'The digits of a search that looks like a part of a phone, or NULL when there are fewer than four';
 
+-- What reads catalogs for every page is plpgsql, which keeps its plans: an SQL function that cannot be inlined is
+-- planned anew at each call.
+
 -- Types that are the server's own have no casts or operators that somebody else could have made.
 CREATE FUNCTION plain_text(relation regclass, column_name text)
     RETURNS text
@@ -96,7 +99,8 @@ CREATE FUNCTION phones_of_row(users attachments)
 AS $$
 BEGIN
     RETURN (
-        SELECT format('array_remove(ARRAY[%s]::text[], NULL)', string_agg(customer_identity.plain_text(users.attached, p.name), ', ' ORDER BY p.position))
+        SELECT format('array_remove(ARRAY[%s]::text[], NULL)',
+            string_agg(customer_identity.plain_text(users.attached, p.name), ', ' ORDER BY p.position))
         FROM unnest(users.phone_columns) WITH ORDINALITY AS p (name, position)
     );
 END
