@@ -127,6 +127,7 @@ CREATE INDEX "customers_updated_at_id_idx" ON "customers" USING btree ("updated_
 CREATE INDEX "customers_preferred_name_id_idx" ON "customers" USING btree ("preferred_name","id");--> statement-breakpoint
 CREATE INDEX "loyalty_entries_customer_id_idx" ON "loyalty_entries" USING btree ("customer_id");--> statement-breakpoint
 CREATE INDEX "orders_customer_id_idx" ON "orders" USING btree ("customer_id");--> statement-breakpoint
+CREATE INDEX "orders_user_id_idx" ON "orders" USING btree ("user_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "phone_proofs_live_key" ON "phone_proofs" USING btree ("phone","user_id") WHERE ended_at IS NULL;--> statement-breakpoint
 CREATE UNIQUE INDEX "phone_proofs_live_guest_key" ON "phone_proofs" USING btree ("phone") WHERE ended_at IS NULL AND user_id IS NULL;--> statement-breakpoint
 CREATE INDEX "phone_proofs_customer_id_idx" ON "phone_proofs" USING btree ("customer_id");--> statement-breakpoint

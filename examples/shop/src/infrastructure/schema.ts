@@ -147,6 +147,7 @@ export const orders = pgTable(
       foreignColumns: [customers.id],
     }).onDelete("set null"),
     index("orders_customer_id_idx").on(table.customerId),
+    index("orders_user_id_idx").on(table.userId),
   ],
 );
 
