@@ -1,4 +1,4 @@
-CREATE FUNCTION require_column(relation regclass, column_name text, parameter text)
+CREATE FUNCTION customer_identity_internal.require_column(relation regclass, column_name text, parameter text)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -20,17 +20,17 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION require_column(regclass, text, text) IS
+COMMENT ON FUNCTION customer_identity_internal.require_column(regclass, text, text) IS
     'Raises 42703 for a column that a call names and the table lacks';
 
 -- The server computes generated columns after the BEFORE triggers, which would read NULL.
-CREATE FUNCTION require_written_column(relation regclass, column_name text, parameter text)
+CREATE FUNCTION customer_identity_internal.require_written_column(relation regclass, column_name text, parameter text)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM customer_identity.require_column(relation, column_name, parameter);
+    PERFORM customer_identity_internal.require_column(relation, column_name, parameter);
     PERFORM FROM pg_attribute AS a
     WHERE a.attrelid = relation AND a.attname = column_name AND a.attgenerated <> '';
     IF FOUND THEN
@@ -41,11 +41,11 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION require_written_column(regclass, text, text) IS
+COMMENT ON FUNCTION customer_identity_internal.require_written_column(regclass, text, text) IS
     'Raises for a column that a call names and the table lacks or generates';
 
 -- A column that only the parameter's default names may be missing.
-CREATE FUNCTION optional_column(relation regclass, column_name text, parameter text, default_name text)
+CREATE FUNCTION customer_identity_internal.optional_column(relation regclass, column_name text, parameter text, default_name text)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -57,15 +57,15 @@ BEGIN
         RETURN NULL;
     END IF;
     IF column_name IS NOT NULL THEN
-        PERFORM customer_identity.require_column(relation, column_name, parameter);
+        PERFORM customer_identity_internal.require_column(relation, column_name, parameter);
     END IF;
     RETURN column_name;
 END
 $$;
-COMMENT ON FUNCTION optional_column(regclass, text, text, text) IS
+COMMENT ON FUNCTION customer_identity_internal.optional_column(regclass, text, text, text) IS
     'The column, or NULL when only a default names it and the table lacks it';
 
-CREATE FUNCTION key_column(relation regclass)
+CREATE FUNCTION customer_identity_internal.key_column(relation regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -86,10 +86,10 @@ BEGIN
     );
 END
 $$;
-COMMENT ON FUNCTION key_column(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.key_column(regclass) IS
     'The column that tells the rows of a table apart: its primary key, else id';
 
-CREATE FUNCTION require_attachable(relation regclass, customers regclass)
+CREATE FUNCTION customer_identity_internal.require_attachable(relation regclass, customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -124,11 +124,11 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION require_attachable(regclass, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.require_attachable(regclass, regclass) IS
     'Raises 42809 for what triggers cannot be attached to';
 
 -- The triggers act as the owner of their table, so it is the owner who needs the rights.
-CREATE FUNCTION require_rights(relation regclass, customers regclass)
+CREATE FUNCTION customer_identity_internal.require_rights(relation regclass, customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -159,10 +159,10 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION require_rights(regclass, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.require_rights(regclass, regclass) IS
     'Raises 42501 when the owner of a table may not write to the book, as its triggers would have to';
 
-CREATE FUNCTION has_index_on(relation regclass, column_name text)
+CREATE FUNCTION customer_identity_internal.has_index_on(relation regclass, column_name text)
     RETURNS boolean
     LANGUAGE sql STABLE
 RETURN EXISTS (
@@ -171,10 +171,10 @@ RETURN EXISTS (
     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
     WHERE i.indrelid = relation AND a.attname = column_name AND i.indisvalid AND i.indpred IS NULL
 );
-COMMENT ON FUNCTION has_index_on(regclass, text) IS
+COMMENT ON FUNCTION customer_identity_internal.has_index_on(regclass, text) IS
     'Whether an index of the whole table begins with a column';
 
-CREATE FUNCTION has_reference(relation regclass, column_name text, referenced regclass)
+CREATE FUNCTION customer_identity_internal.has_reference(relation regclass, column_name text, referenced regclass)
     RETURNS boolean
     LANGUAGE sql STABLE
 RETURN EXISTS (
@@ -184,11 +184,11 @@ RETURN EXISTS (
     WHERE k.contype = 'f' AND k.conrelid = relation AND k.confrelid = referenced
         AND cardinality(k.conkey) = 1 AND a.attname = column_name
 );
-COMMENT ON FUNCTION has_reference(regclass, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.has_reference(regclass, text, regclass) IS
     'Whether a column is a foreign key to a table';
 
 -- Adds the column that holds the customer, its foreign key and its index where they are missing.
-CREATE FUNCTION ensure_customer_column(relation regclass, column_name text, customers regclass)
+CREATE FUNCTION customer_identity_internal.ensure_customer_column(relation regclass, column_name text, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -210,20 +210,20 @@ BEGIN
         RAISE WARNING 'column % of % is NOT NULL: rows without a readable phone will be refused', quote_ident(column_name), relation
             USING HINT = format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', relation, column_name);
     END IF;
-    IF NOT customer_identity.has_reference(relation, column_name, customers) THEN
+    IF NOT customer_identity_internal.has_reference(relation, column_name, customers) THEN
         EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (%I) REFERENCES %s (id) ON DELETE SET NULL', relation, column_name, customers);
     END IF;
-    IF NOT customer_identity.has_index_on(relation, column_name) THEN
+    IF NOT customer_identity_internal.has_index_on(relation, column_name) THEN
         EXECUTE format('CREATE INDEX ON %s (%I)', relation, column_name);
     END IF;
 END
 $$;
-COMMENT ON FUNCTION ensure_customer_column(regclass, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.ensure_customer_column(regclass, text, regclass) IS
     'Adds a nullable column for the customer, its foreign key and its index where they are missing';
-REVOKE EXECUTE ON FUNCTION ensure_customer_column(regclass, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.ensure_customer_column(regclass, text, regclass) FROM PUBLIC;
 
 -- Trigger arguments from keys and values; a NULL value leaves its key out.
-CREATE FUNCTION written_arguments(keys text[], argument_values text[])
+CREATE FUNCTION customer_identity_internal.written_arguments(keys text[], argument_values text[])
     RETURNS text
     LANGUAGE sql IMMUTABLE
 RETURN (
@@ -231,24 +231,24 @@ RETURN (
     FROM ROWS FROM (unnest(keys), unnest(argument_values)) WITH ORDINALITY AS a (key, value, position)
     WHERE a.value IS NOT NULL
 );
-COMMENT ON FUNCTION written_arguments(text[], text[]) IS
+COMMENT ON FUNCTION customer_identity_internal.written_arguments(text[], text[]) IS
     'key=value arguments as CREATE TRIGGER takes them';
 
-CREATE FUNCTION repeated(key text, argument_values text[])
+CREATE FUNCTION customer_identity_internal.repeated(key text, argument_values text[])
     RETURNS text[]
     LANGUAGE sql IMMUTABLE
 RETURN array_fill(key, ARRAY[COALESCE(cardinality(argument_values), 0)]);
-COMMENT ON FUNCTION repeated(text, text[]) IS
+COMMENT ON FUNCTION customer_identity_internal.repeated(text, text[]) IS
     'A key as often as there are values';
 
-CREATE FUNCTION qualified_name(relation regclass)
+CREATE FUNCTION customer_identity_internal.qualified_name(relation regclass)
     RETURNS text
     LANGUAGE c STABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'qualified_name';
-COMMENT ON FUNCTION qualified_name(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.qualified_name(regclass) IS
     'The quoted name of a table with its schema, whatever the search_path';
 
-CREATE FUNCTION attach_users_to(
+CREATE FUNCTION customer_identity_internal.attach_users_to(
     users regclass,
     phone_columns text[],
     verified_column text,
@@ -266,18 +266,18 @@ DECLARE
     key text;
     arguments text;
 BEGIN
-    PERFORM customer_identity.require_attachable(users, customers);
-    PERFORM customer_identity.check_customers(customers);
-    PERFORM customer_identity.require_rights(users, customers);
+    PERFORM customer_identity_internal.require_attachable(users, customers);
+    PERFORM customer_identity_internal.check_customers(customers);
+    PERFORM customer_identity_internal.require_rights(users, customers);
     IF COALESCE(cardinality(phone_columns), 0) = 0 THEN
         RAISE EXCEPTION 'no phone column is named'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Name at least one: phone_columns => ''{phone}''.';
     END IF;
     FOREACH named_column IN ARRAY phone_columns LOOP
-        PERFORM customer_identity.require_written_column(users, named_column, 'phone_columns');
+        PERFORM customer_identity_internal.require_written_column(users, named_column, 'phone_columns');
     END LOOP;
     IF verified_column IS NOT NULL THEN
-        PERFORM customer_identity.require_written_column(users, verified_column, 'verified_column');
+        PERFORM customer_identity_internal.require_written_column(users, verified_column, 'verified_column');
         PERFORM FROM pg_attribute AS a
         WHERE a.attrelid = users AND a.attname = verified_column AND a.atttypid = 'boolean'::regtype;
         IF NOT FOUND THEN
@@ -286,12 +286,12 @@ BEGIN
         END IF;
     END IF;
     IF name_column IS NOT NULL THEN
-        PERFORM customer_identity.require_written_column(users, name_column, 'name_column');
+        PERFORM customer_identity_internal.require_written_column(users, name_column, 'name_column');
     END IF;
     IF region_column IS NOT NULL THEN
-        PERFORM customer_identity.require_written_column(users, region_column, 'region_column');
+        PERFORM customer_identity_internal.require_written_column(users, region_column, 'region_column');
     END IF;
-    key := customer_identity.key_column(users);
+    key := customer_identity_internal.key_column(users);
     IF key IS NULL THEN
         RAISE EXCEPTION 'table % has neither a primary key of one column nor a column id', users
             USING ERRCODE = 'invalid_table_definition', HINT = format('ALTER TABLE %s ADD PRIMARY KEY (...);', users);
@@ -306,10 +306,10 @@ BEGIN
     END IF;
 
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', users);
-    PERFORM customer_identity.ensure_customer_column(users, customer_column, customers);
-    arguments := customer_identity.written_arguments(
-        ARRAY['customers', 'key'] || customer_identity.repeated('phone', phone_columns) || '{verified,name,region,customer}'::text[],
-        ARRAY[customer_identity.qualified_name(customers), key] || phone_columns
+    PERFORM customer_identity_internal.ensure_customer_column(users, customer_column, customers);
+    arguments := customer_identity_internal.written_arguments(
+        ARRAY['customers', 'key'] || customer_identity_internal.repeated('phone', phone_columns) || '{verified,name,region,customer}'::text[],
+        ARRAY[customer_identity_internal.qualified_name(customers), key] || phone_columns
             || ARRAY[verified_column, name_column, region_column, customer_column]);
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER customer_identity_link BEFORE INSERT OR UPDATE ON %s'
@@ -319,11 +319,11 @@ BEGIN
         ' FOR EACH ROW EXECUTE FUNCTION customer_identity.link_user(%s)', users, arguments);
 END
 $$;
-COMMENT ON FUNCTION attach_users_to(regclass, text[], text, text, text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.attach_users_to(regclass, text[], text, text, text, text, regclass) IS
     'attach_users for a book that is named';
-REVOKE EXECUTE ON FUNCTION attach_users_to(regclass, text[], text, text, text, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.attach_users_to(regclass, text[], text, text, text, text, regclass) FROM PUBLIC;
 
-CREATE FUNCTION attach_users(
+CREATE FUNCTION customer_identity.attach_users(
     users regclass,
     phone_columns text[] DEFAULT '{phone}',
     verified_column text DEFAULT NULL,
@@ -334,13 +334,13 @@ CREATE FUNCTION attach_users(
 )
     RETURNS void
     LANGUAGE sql VOLATILE
-RETURN attach_users_to(users, phone_columns, verified_column, name_column, region_column, customer_column, book(customers));
-COMMENT ON FUNCTION attach_users(regclass, text[], text, text, text, text, regclass) IS
+RETURN customer_identity_internal.attach_users_to(users, phone_columns, verified_column, name_column, region_column, customer_column, customer_identity_internal.book(customers));
+COMMENT ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, regclass) IS
     'Links the logins of a users table to their customers from now on. Calling it again replaces the set-up';
-REVOKE EXECUTE ON FUNCTION attach_users(regclass, text[], text, text, text, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, regclass) FROM PUBLIC;
 
 -- The users table of an orders table: the one its foreign key names, else the only one of the book.
-CREATE FUNCTION users_of(orders regclass, user_column text, customers regclass)
+CREATE FUNCTION customer_identity_internal.users_of(orders regclass, user_column text, customers regclass)
     RETURNS regclass
     LANGUAGE sql STABLE
 RETURN COALESCE(
@@ -355,15 +355,15 @@ RETURN COALESCE(
     ),
     (
         SELECT min(a.attached::oid)::regclass
-        FROM attachments_of(customers) AS a
+        FROM customer_identity_internal.attachments_of(customers) AS a
         WHERE a.kind = 'users'
         HAVING count(*) = 1
     )
 );
-COMMENT ON FUNCTION users_of(regclass, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.users_of(regclass, text, regclass) IS
     'The users table that the orders'' user column refers to, as far as it can be told';
 
-CREATE FUNCTION require_pair(given boolean, other boolean, parameter text, other_parameter text, example text)
+CREATE FUNCTION customer_identity_internal.require_pair(given boolean, other boolean, parameter text, other_parameter text, example text)
     RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
@@ -375,10 +375,10 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION require_pair(boolean, boolean, text, text, text) IS
+COMMENT ON FUNCTION customer_identity_internal.require_pair(boolean, boolean, text, text, text) IS
     'Raises 22023 when one of two parameters is given without the other';
 
-CREATE FUNCTION create_totals_triggers(orders regclass, arguments text)
+CREATE FUNCTION customer_identity_internal.create_totals_triggers(orders regclass, arguments text)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -401,11 +401,11 @@ BEGIN
         ' FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.maintain_totals(%s)', orders, arguments);
 END
 $$;
-COMMENT ON FUNCTION create_totals_triggers(regclass, text) IS
+COMMENT ON FUNCTION customer_identity_internal.create_totals_triggers(regclass, text) IS
     'Puts maintain_totals on one table, for every kind of statement';
-REVOKE EXECUTE ON FUNCTION create_totals_triggers(regclass, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.create_totals_triggers(regclass, text) FROM PUBLIC;
 
-CREATE FUNCTION attach_orders_to(
+CREATE FUNCTION customer_identity_internal.attach_orders_to(
     orders regclass,
     users regclass,
     user_column text,
@@ -429,7 +429,7 @@ AS $$
 DECLARE
     users_given boolean := users IS NOT NULL;
     users_setup customer_identity.attachments;
-    name_of_customers text := customer_identity.qualified_name(customers);
+    name_of_customers text := customer_identity_internal.qualified_name(customers);
     arguments text;
     relation regclass;
 BEGIN
@@ -444,35 +444,35 @@ BEGIN
                 DETAIL = 'Rows committed after the snapshot of this transaction would be missing from the totals.',
                 HINT = 'Run the migration at the default isolation level.';
     END IF;
-    PERFORM customer_identity.require_attachable(orders, customers);
-    PERFORM customer_identity.check_customers(customers);
-    PERFORM customer_identity.require_rights(orders, customers);
-    PERFORM customer_identity.require_pair(status_column IS NOT NULL, counted_statuses IS NOT NULL,
+    PERFORM customer_identity_internal.require_attachable(orders, customers);
+    PERFORM customer_identity_internal.check_customers(customers);
+    PERFORM customer_identity_internal.require_rights(orders, customers);
+    PERFORM customer_identity_internal.require_pair(status_column IS NOT NULL, counted_statuses IS NOT NULL,
         'status_column', 'counted_statuses', 'status_column => ''status'', counted_statuses => ''{paid,shipped}''');
-    PERFORM customer_identity.require_pair(payment_column IS NOT NULL, cod_values IS NOT NULL,
+    PERFORM customer_identity_internal.require_pair(payment_column IS NOT NULL, cod_values IS NOT NULL,
         'payment_column', 'cod_values', 'payment_column => ''payment_method'', cod_values => ''{cash}''');
     IF points_per_unit IS NULL OR points_per_unit = 'NaN' OR abs(points_per_unit) > 1000000000 THEN
         RAISE EXCEPTION 'points_per_unit has to be a number up to a thousand million'
             USING ERRCODE = 'invalid_parameter_value', HINT = '0 means that orders earn no points.';
     END IF;
 
-    PERFORM customer_identity.require_column(orders, amount_column, 'amount_column');
-    user_column := customer_identity.optional_column(orders, user_column, 'user_column', 'user_id');
-    phone_column := customer_identity.optional_column(orders, phone_column, 'phone_column', 'phone');
+    PERFORM customer_identity_internal.require_column(orders, amount_column, 'amount_column');
+    user_column := customer_identity_internal.optional_column(orders, user_column, 'user_column', 'user_id');
+    phone_column := customer_identity_internal.optional_column(orders, phone_column, 'phone_column', 'phone');
     IF phone_column IS NOT NULL THEN
-        PERFORM customer_identity.require_written_column(orders, phone_column, 'phone_column');
+        PERFORM customer_identity_internal.require_written_column(orders, phone_column, 'phone_column');
     END IF;
     IF user_column IS NOT NULL THEN
-        PERFORM customer_identity.require_written_column(orders, user_column, 'user_column');
+        PERFORM customer_identity_internal.require_written_column(orders, user_column, 'user_column');
     END IF;
     IF status_column IS NOT NULL THEN
-        PERFORM customer_identity.require_column(orders, status_column, 'status_column');
+        PERFORM customer_identity_internal.require_column(orders, status_column, 'status_column');
     END IF;
     IF payment_column IS NOT NULL THEN
-        PERFORM customer_identity.require_written_column(orders, payment_column, 'payment_column');
+        PERFORM customer_identity_internal.require_written_column(orders, payment_column, 'payment_column');
     END IF;
     IF region_column IS NOT NULL THEN
-        PERFORM customer_identity.require_written_column(orders, region_column, 'region_column');
+        PERFORM customer_identity_internal.require_written_column(orders, region_column, 'region_column');
     END IF;
     IF user_column IS NULL AND phone_column IS NULL THEN
         RAISE EXCEPTION 'table % has neither a user nor a phone to attach orders by', orders
@@ -480,7 +480,7 @@ BEGIN
     END IF;
     PERFORM FROM pg_attribute AS a
     WHERE a.attrelid = orders AND a.attname = amount_column
-        AND customer_identity.base_type(a.atttypid)
+        AND customer_identity_internal.base_type(a.atttypid)
             = ANY ('{numeric,smallint,integer,bigint,real,double precision}'::regtype[]);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'column % of % is not a number', quote_ident(amount_column), orders
@@ -490,10 +490,10 @@ BEGIN
     IF user_column IS NULL THEN
         users := NULL;
     ELSIF users IS NULL THEN
-        users := customer_identity.users_of(orders, user_column, customers);
+        users := customer_identity_internal.users_of(orders, user_column, customers);
     END IF;
     SELECT a.* INTO users_setup
-    FROM customer_identity.attachments_of(customers) AS a
+    FROM customer_identity_internal.attachments_of(customers) AS a
     WHERE a.kind = 'users' AND a.attached = users;
     IF users IS NOT NULL AND users_setup.attached IS NULL THEN
         IF users_given THEN
@@ -507,33 +507,33 @@ BEGIN
     END IF;
 
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', orders);
-    PERFORM customer_identity.ensure_customer_column(orders, customer_column, customers);
-    arguments := customer_identity.written_arguments(
+    PERFORM customer_identity_internal.ensure_customer_column(orders, customer_column, customers);
+    arguments := customer_identity_internal.written_arguments(
         '{customers,users,users_key,users_customer,user,phone,region,payment}'::text[]
-            || customer_identity.repeated('cod', cod_values) || '{customer}'::text[],
-        ARRAY[name_of_customers, customer_identity.qualified_name(users), users_setup.key_column,
+            || customer_identity_internal.repeated('cod', cod_values) || '{customer}'::text[],
+        ARRAY[name_of_customers, customer_identity_internal.qualified_name(users), users_setup.key_column,
             users_setup.customer_column, user_column, phone_column, region_column, payment_column]
             || COALESCE(cod_values, '{}') || ARRAY[customer_column]);
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER customer_identity_attach BEFORE INSERT OR UPDATE ON %s'
         ' FOR EACH ROW EXECUTE FUNCTION customer_identity.attach_order(%s)', orders, arguments);
-    arguments := customer_identity.written_arguments(
+    arguments := customer_identity_internal.written_arguments(
         '{customers,customer,amount,status,points_per_unit,timing}'::text[]
-            || customer_identity.repeated('counted', counted_statuses),
+            || customer_identity_internal.repeated('counted', counted_statuses),
         ARRAY[name_of_customers, customer_column, amount_column, status_column, points_per_unit::text,
             NULLIF(timing, 'statement')]
             || COALESCE(counted_statuses, '{}'));
-    FOR relation IN SELECT p.* FROM customer_identity.partitions_of(orders) AS p LOOP
-        PERFORM customer_identity.create_totals_triggers(relation, arguments);
+    FOR relation IN SELECT p.* FROM customer_identity_internal.partitions_of(orders) AS p LOOP
+        PERFORM customer_identity_internal.create_totals_triggers(relation, arguments);
     END LOOP;
-    PERFORM customer_identity.rebuild_book(customers);
+    PERFORM customer_identity_internal.rebuild_book(customers);
 END
 $$;
-COMMENT ON FUNCTION attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) IS
     'attach_orders for a book that is named';
-REVOKE EXECUTE ON FUNCTION attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) FROM PUBLIC;
 
-CREATE FUNCTION attach_orders(
+CREATE FUNCTION customer_identity.attach_orders(
     orders regclass,
     users regclass DEFAULT NULL,
     user_column text DEFAULT 'user_id',
@@ -551,14 +551,14 @@ CREATE FUNCTION attach_orders(
 )
     RETURNS void
     LANGUAGE sql VOLATILE
-RETURN attach_orders_to(orders, users, user_column, phone_column, amount_column, status_column,
+RETURN customer_identity_internal.attach_orders_to(orders, users, user_column, phone_column, amount_column, status_column,
     counted_statuses, points_per_unit, payment_column, cod_values, region_column, timing,
-    customer_column, book(customers));
-COMMENT ON FUNCTION attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) IS
+    customer_column, customer_identity_internal.book(customers));
+COMMENT ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) IS
     'Attaches the orders of a table to their customers and keeps totals from now on. Calling it again replaces the set-up';
-REVOKE EXECUTE ON FUNCTION attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) FROM PUBLIC;
 
-CREATE FUNCTION detach(attached regclass)
+CREATE FUNCTION customer_identity.detach(attached regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -568,8 +568,8 @@ DECLARE
 BEGIN
     FOR trigger IN
         SELECT t.attached AS relation, t.name
-        FROM customer_identity.attached_triggers AS t
-        WHERE t.attached IN (SELECT p.* FROM customer_identity.partitions_of(detach.attached) AS p)
+        FROM customer_identity_internal.attached_triggers AS t
+        WHERE t.attached IN (SELECT p.* FROM customer_identity_internal.partitions_of(detach.attached) AS p)
     LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', trigger.name, trigger.relation);
     END LOOP;
@@ -578,6 +578,6 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION detach(regclass) IS
+COMMENT ON FUNCTION customer_identity.detach(regclass) IS
     'Removes our triggers from a table; columns and data stay';
-REVOKE EXECUTE ON FUNCTION detach(regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.detach(regclass) FROM PUBLIC;

@@ -1,61 +1,61 @@
-CREATE FUNCTION trigger_arguments(arguments bytea)
+CREATE FUNCTION customer_identity_internal.trigger_arguments(arguments bytea)
     RETURNS text[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'trigger_arguments';
-COMMENT ON FUNCTION trigger_arguments(bytea) IS
+COMMENT ON FUNCTION customer_identity_internal.trigger_arguments(bytea) IS
     'pg_trigger.tgargs as an array';
 
-CREATE FUNCTION table_of_argument(name text)
+CREATE FUNCTION customer_identity_internal.table_of_argument(name text)
     RETURNS regclass
     LANGUAGE c STABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'table_of_argument';
-COMMENT ON FUNCTION table_of_argument(text) IS
+COMMENT ON FUNCTION customer_identity_internal.table_of_argument(text) IS
     'The table that a trigger argument names; NULL, never an error, when there is none';
 
-CREATE FUNCTION argument_values(arguments text[], key text)
+CREATE FUNCTION customer_identity_internal.argument_values(arguments text[], key text)
     RETURNS text[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'argument_values';
-COMMENT ON FUNCTION argument_values(text[], text) IS
+COMMENT ON FUNCTION customer_identity_internal.argument_values(text[], text) IS
     'Every value of a key among key=value arguments, in order';
 
-CREATE FUNCTION argument_value(arguments text[], key text)
+CREATE FUNCTION customer_identity_internal.argument_value(arguments text[], key text)
     RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (argument_values(arguments, key))[1];
-COMMENT ON FUNCTION argument_value(text[], text) IS
+RETURN (customer_identity_internal.argument_values(arguments, key))[1];
+COMMENT ON FUNCTION customer_identity_internal.argument_value(text[], text) IS
     'First value of a key among key=value arguments';
 
-CREATE FUNCTION base_type(type regtype)
+CREATE FUNCTION customer_identity_internal.base_type(type regtype)
     RETURNS regtype
     LANGUAGE c STABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'base_type';
-COMMENT ON FUNCTION base_type(regtype) IS
+COMMENT ON FUNCTION customer_identity_internal.base_type(regtype) IS
     'The type below any domains';
 
-CREATE FUNCTION type_name(type regtype)
+CREATE FUNCTION customer_identity_internal.type_name(type regtype)
     RETURNS text
     LANGUAGE c STABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'type_name';
-COMMENT ON FUNCTION type_name(regtype) IS
+COMMENT ON FUNCTION customer_identity_internal.type_name(regtype) IS
     'The quoted and qualified name of a type, without a length';
 
-CREATE FUNCTION as_text(value anyelement)
+CREATE FUNCTION customer_identity_internal.as_text(value anyelement)
     RETURNS text
     LANGUAGE c STABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'as_text';
-COMMENT ON FUNCTION as_text(anyelement) IS
+COMMENT ON FUNCTION customer_identity_internal.as_text(anyelement) IS
     'A value of a row as the triggers read it, whatever casts its type has';
 
-CREATE FUNCTION attach_call(attached regclass)
+CREATE FUNCTION customer_identity_internal.attach_call(attached regclass)
     RETURNS text
     LANGUAGE c STABLE STRICT
     AS 'MODULE_PATHNAME', 'attach_call';
-COMMENT ON FUNCTION attach_call(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.attach_call(regclass) IS
     'The attach_users or attach_orders call that the triggers of a table stand for';
 
 -- Triggers of ours that were put on a table itself, not copied to a partition.
-CREATE VIEW attached_triggers AS
+CREATE VIEW customer_identity_internal.attached_triggers AS
     SELECT
         t.oid AS trigger_id,
         t.tgrelid::regclass AS attached,
@@ -63,29 +63,29 @@ CREATE VIEW attached_triggers AS
         p.proname AS function,
         t.tgtype AS type,
         t.tgenabled AS enabled,
-        trigger_arguments(t.tgargs) AS arguments,
-        table_of_argument(argument_value(trigger_arguments(t.tgargs), 'customers')) AS customers,
+        customer_identity_internal.trigger_arguments(t.tgargs) AS arguments,
+        customer_identity_internal.table_of_argument(customer_identity_internal.argument_value(customer_identity_internal.trigger_arguments(t.tgargs), 'customers')) AS customers,
         c.relowner AS owner
     FROM pg_trigger AS t
     JOIN pg_proc AS p ON p.oid = t.tgfoid
     JOIN pg_class AS c ON c.oid = t.tgrelid
-    WHERE t.tgfoid IN ('link_user'::regproc, 'attach_order'::regproc, 'maintain_totals'::regproc)
+    WHERE t.tgfoid IN ('customer_identity.link_user()'::regprocedure, 'customer_identity.attach_order()'::regprocedure, 'customer_identity.maintain_totals()'::regprocedure)
         AND t.tgparentid = 0;
-COMMENT ON VIEW attached_triggers IS
+COMMENT ON VIEW customer_identity_internal.attached_triggers IS
     'The triggers that attach tables, with their arguments';
-GRANT SELECT ON attached_triggers TO PUBLIC;
+GRANT SELECT ON customer_identity_internal.attached_triggers TO PUBLIC;
 
-CREATE VIEW attachments AS
+CREATE VIEW customer_identity.attachments AS
     SELECT
         link.attached,
         'users' AS kind,
         link.customers,
-        COALESCE(argument_value(link.arguments, 'customer'), 'customer_id') AS customer_column,
-        argument_value(link.arguments, 'key') AS key_column,
-        argument_values(link.arguments, 'phone') AS phone_columns,
-        argument_value(link.arguments, 'verified') AS verified_column,
-        argument_value(link.arguments, 'name') AS name_column,
-        argument_value(link.arguments, 'region') AS region_column,
+        COALESCE(customer_identity_internal.argument_value(link.arguments, 'customer'), 'customer_id') AS customer_column,
+        customer_identity_internal.argument_value(link.arguments, 'key') AS key_column,
+        customer_identity_internal.argument_values(link.arguments, 'phone') AS phone_columns,
+        customer_identity_internal.argument_value(link.arguments, 'verified') AS verified_column,
+        customer_identity_internal.argument_value(link.arguments, 'name') AS name_column,
+        customer_identity_internal.argument_value(link.arguments, 'region') AS region_column,
         NULL::regclass AS users,
         NULL::text AS user_column,
         NULL::text AS amount_column,
@@ -95,52 +95,52 @@ CREATE VIEW attachments AS
         NULL::text AS payment_column,
         NULL::text[] AS cod_values,
         NULL::text AS timing
-    FROM attached_triggers AS link
+    FROM customer_identity_internal.attached_triggers AS link
     WHERE link.function = 'link_user' AND link.type & 2 = 2
     UNION ALL
     SELECT
         attach.attached,
         'orders',
         attach.customers,
-        COALESCE(argument_value(attach.arguments, 'customer'), 'customer_id'),
+        COALESCE(customer_identity_internal.argument_value(attach.arguments, 'customer'), 'customer_id'),
         NULL,
-        argument_values(attach.arguments, 'phone'),
+        customer_identity_internal.argument_values(attach.arguments, 'phone'),
         NULL,
         NULL,
-        argument_value(attach.arguments, 'region'),
-        table_of_argument(argument_value(attach.arguments, 'users')),
-        argument_value(attach.arguments, 'user'),
-        COALESCE(argument_value(totals.arguments, 'amount'), 'total'),
-        argument_value(totals.arguments, 'status'),
-        argument_values(totals.arguments, 'counted'),
+        customer_identity_internal.argument_value(attach.arguments, 'region'),
+        customer_identity_internal.table_of_argument(customer_identity_internal.argument_value(attach.arguments, 'users')),
+        customer_identity_internal.argument_value(attach.arguments, 'user'),
+        COALESCE(customer_identity_internal.argument_value(totals.arguments, 'amount'), 'total'),
+        customer_identity_internal.argument_value(totals.arguments, 'status'),
+        customer_identity_internal.argument_values(totals.arguments, 'counted'),
         CASE
-            WHEN COALESCE(argument_value(totals.arguments, 'points_per_unit'), '1') ~ '^-?[0-9]+([.][0-9]+)?$'
-                THEN COALESCE(argument_value(totals.arguments, 'points_per_unit'), '1')::numeric
+            WHEN COALESCE(customer_identity_internal.argument_value(totals.arguments, 'points_per_unit'), '1') ~ '^-?[0-9]+([.][0-9]+)?$'
+                THEN COALESCE(customer_identity_internal.argument_value(totals.arguments, 'points_per_unit'), '1')::numeric
         END,
-        argument_value(attach.arguments, 'payment'),
-        argument_values(attach.arguments, 'cod'),
-        COALESCE(argument_value(totals.arguments, 'timing'), 'statement')
-    FROM attached_triggers AS attach
+        customer_identity_internal.argument_value(attach.arguments, 'payment'),
+        customer_identity_internal.argument_values(attach.arguments, 'cod'),
+        COALESCE(customer_identity_internal.argument_value(totals.arguments, 'timing'), 'statement')
+    FROM customer_identity_internal.attached_triggers AS attach
     LEFT JOIN LATERAL (
         SELECT t.arguments
-        FROM attached_triggers AS t
+        FROM customer_identity_internal.attached_triggers AS t
         WHERE t.attached = attach.attached AND t.function = 'maintain_totals'
         ORDER BY t.name
         LIMIT 1
     ) AS totals ON true
     WHERE attach.function = 'attach_order' AND attach.type & 2 = 2;
-COMMENT ON VIEW attachments IS
+COMMENT ON VIEW customer_identity.attachments IS
     'What is attached to which book, with every setting; read from the triggers'' arguments';
-GRANT SELECT ON attachments TO PUBLIC;
+GRANT SELECT ON customer_identity.attachments TO PUBLIC;
 
 -- Anybody can put our triggers on a table of his own and name this book in them. Only tables whose
 -- owner may write to the book are part of it.
-CREATE FUNCTION attachments_of(customers regclass)
-    RETURNS SETOF attachments
+CREATE FUNCTION customer_identity_internal.attachments_of(customers regclass)
+    RETURNS SETOF customer_identity.attachments
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT a.*
-    FROM attachments AS a
+    FROM customer_identity.attachments AS a
     JOIN pg_class AS c ON c.oid = a.attached
     WHERE a.customers = attachments_of.customers
         AND has_table_privilege(c.relowner, a.customers, 'UPDATE')
@@ -149,13 +149,13 @@ BEGIN ATOMIC
         AND NOT EXISTS (
             SELECT FROM pg_attribute AS k
             WHERE k.attrelid = a.attached AND k.attname = a.customer_column AND NOT k.attisdropped
-                AND base_type(k.atttypid) <> 'uuid'::regtype
+                AND customer_identity_internal.base_type(k.atttypid) <> 'uuid'::regtype
         );
 END;
-COMMENT ON FUNCTION attachments_of(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.attachments_of(regclass) IS
     'The tables that feed a book';
 
-CREATE FUNCTION partitions_of(relation regclass)
+CREATE FUNCTION customer_identity_internal.partitions_of(relation regclass)
     RETURNS SETOF regclass
     LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -166,5 +166,5 @@ BEGIN ATOMIC
     JOIN pg_class AS c ON c.oid = t.relid
     WHERE c.relkind IN ('r', 'p');
 END;
-COMMENT ON FUNCTION partitions_of(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.partitions_of(regclass) IS
     'A table and all its partitions that are ordinary tables';

@@ -1,24 +1,24 @@
 -- The phones of a row in order of trust: a VALUES list (n, raw).
-CREATE FUNCTION claims_query(attached attachments)
+CREATE FUNCTION customer_identity_internal.claims_query(attached customer_identity.attachments)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN (
-    SELECT 'VALUES ' || COALESCE(string_agg(format('(%s, customer_identity.as_text(r.%I))', p.position, p.name), ', ' ORDER BY p.position), '(1, NULL::text)')
+    SELECT 'VALUES ' || COALESCE(string_agg(format('(%s, customer_identity_internal.as_text(r.%I))', p.position, p.name), ', ' ORDER BY p.position), '(1, NULL::text)')
     FROM unnest(attached.phone_columns) WITH ORDINALITY AS p (name, position)
 );
-COMMENT ON FUNCTION claims_query(attachments) IS
+COMMENT ON FUNCTION customer_identity_internal.claims_query(customer_identity.attachments) IS
     'A VALUES list of the phones of row r, in order of trust';
 
-CREATE FUNCTION region_expression(attached attachments)
+CREATE FUNCTION customer_identity_internal.region_expression(attached customer_identity.attachments)
     RETURNS text
     LANGUAGE sql STABLE
-RETURN CASE WHEN attached.region_column IS NULL THEN 'NULL::text' ELSE format('customer_identity.as_text(r.%I)', attached.region_column) END;
-COMMENT ON FUNCTION region_expression(attachments) IS
+RETURN CASE WHEN attached.region_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', attached.region_column) END;
+COMMENT ON FUNCTION customer_identity_internal.region_expression(customer_identity.attachments) IS
     'The region of row r';
 
 -- The condition that joins row r of an orders table to row u of its users table, so that an index of
 -- either can serve where the types allow it.
-CREATE FUNCTION user_condition(attached attachments)
+CREATE FUNCTION customer_identity_internal.user_condition(attached customer_identity.attachments)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN (
@@ -27,18 +27,18 @@ RETURN (
             THEN format('u.%I = r.%I', max(s.key_column), attached.user_column)
         ELSE format('u.%I::text = r.%I::text', max(s.key_column), attached.user_column)
     END
-    FROM attachments AS s
+    FROM customer_identity.attachments AS s
     JOIN pg_attribute AS a
         ON (a.attrelid = s.attached AND a.attname = s.key_column)
         OR (a.attrelid = attached.attached AND a.attname = attached.user_column)
     JOIN pg_type AS t ON t.oid = a.atttypid
     WHERE s.attached = attached.users AND s.kind = 'users'
 );
-COMMENT ON FUNCTION user_condition(attachments) IS
+COMMENT ON FUNCTION customer_identity_internal.user_condition(customer_identity.attachments) IS
     'The condition that joins an order r to its user u';
 
-CREATE FUNCTION attachment_of(relation regclass)
-    RETURNS attachments
+CREATE FUNCTION customer_identity_internal.attachment_of(relation regclass)
+    RETURNS customer_identity.attachments
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -62,28 +62,28 @@ BEGIN
     RETURN found_attachment;
 END
 $$;
-COMMENT ON FUNCTION attachment_of(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.attachment_of(regclass) IS
     'The set-up of a table or of the partitioned table it belongs to; an error when it is not attached';
 
 -- Links the rows in some pages of one table that have no customer and a readable phone (an order: or
 -- a user with a customer). Phones are taken in order, so that two of these rarely wait for each other.
-CREATE FUNCTION backfill_pages(relation regclass, first_page bigint, end_page bigint)
+CREATE FUNCTION customer_identity_internal.backfill_pages(relation regclass, first_page bigint, end_page bigint)
     RETURNS bigint
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    attached customer_identity.attachments := customer_identity.attachment_of(relation);
+    attached customer_identity.attachments := customer_identity_internal.attachment_of(relation);
     customer_of_user text := 'NULL::uuid';
     users_join text := '';
-    name_expression text := CASE WHEN attached.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity.as_text(r.%I)', attached.name_column) END;
+    name_expression text := CASE WHEN attached.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', attached.name_column) END;
     linked bigint;
 BEGIN
     IF attached.users IS NOT NULL AND attached.user_column IS NOT NULL THEN
         SELECT format('u.%I', s.customer_column) INTO customer_of_user
         FROM customer_identity.attachments AS s
         WHERE s.attached = attached.users;
-        users_join := format('LEFT JOIN %s AS u ON %s', attached.users, customer_identity.user_condition(attached));
+        users_join := format('LEFT JOIN %s AS u ON %s', attached.users, customer_identity_internal.user_condition(attached));
     END IF;
     EXECUTE format($sql$
         WITH todo AS MATERIALIZED (
@@ -91,7 +91,7 @@ BEGIN
                 CASE WHEN %1$s IS NULL THEN (
                     SELECT p.phone
                     FROM (%3$s) AS c (n, raw)
-                    CROSS JOIN LATERAL customer_identity.claimed_phone(c.raw, %4$s) AS p (phone)
+                    CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %4$s) AS p (phone)
                     WHERE p.phone IS NOT NULL
                     ORDER BY c.n
                     LIMIT 1
@@ -108,7 +108,7 @@ BEGIN
             ORDER BY t.phone
         ),
         people AS MATERIALIZED (
-            SELECT p.phone, customer_identity.get_or_create_customer(p.phone, p.name, NULL, %10$L) AS customer
+            SELECT p.phone, customer_identity.get_or_create_customer(p.phone, p.name, NULL::text, %10$L::regclass) AS customer
             FROM phones AS p
         )
         UPDATE ONLY %5$s AS r
@@ -117,20 +117,20 @@ BEGIN
         LEFT JOIN people AS p ON p.phone = t.phone
         WHERE r.ctid = t.place AND r.%7$I IS NULL AND COALESCE(t.customer, p.customer) IS NOT NULL
         $sql$,
-        customer_of_user, name_expression, customer_identity.claims_query(attached),
-        customer_identity.region_expression(attached), relation, users_join,
+        customer_of_user, name_expression, customer_identity_internal.claims_query(attached),
+        customer_identity_internal.region_expression(attached), relation, users_join,
         attached.customer_column, first_page, end_page, attached.customers::oid);
     GET DIAGNOSTICS linked = ROW_COUNT;
     RETURN linked;
 END
 $$;
-COMMENT ON FUNCTION backfill_pages(regclass, bigint, bigint) IS
+COMMENT ON FUNCTION customer_identity_internal.backfill_pages(regclass, bigint, bigint) IS
     'Links the rows in some pages of a table that have no customer yet; returns how many';
-REVOKE EXECUTE ON FUNCTION backfill_pages(regclass, bigint, bigint) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.backfill_pages(regclass, bigint, bigint) FROM PUBLIC;
 
 -- The batches of a backfill: runs of pages that hold about batch_size rows. The last run of a table is
 -- open-ended, for rows that move while it goes on.
-CREATE FUNCTION backfill_steps(attached regclass, batch_size integer)
+CREATE FUNCTION customer_identity_internal.backfill_steps(attached regclass, batch_size integer)
     RETURNS TABLE (relation regclass, first_page bigint, end_page bigint, rows_done bigint, rows_in_all bigint)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -140,13 +140,13 @@ BEGIN
         RAISE EXCEPTION 'batch_size has to be at least 1'
             USING ERRCODE = 'invalid_parameter_value', HINT = '10000 is the default.';
     END IF;
-    PERFORM customer_identity.attachment_of(attached);
+    PERFORM customer_identity_internal.attachment_of(attached);
     RETURN QUERY
     WITH leaves AS (
         SELECT c.oid AS leaf,
             GREATEST(1, pg_relation_size(c.oid) / current_setting('block_size')::bigint) AS pages,
             GREATEST(1, CASE WHEN c.relpages > 0 THEN c.reltuples / c.relpages ELSE 50 END) AS rows_per_page
-        FROM customer_identity.partitions_of(attached) AS p
+        FROM customer_identity_internal.partitions_of(attached) AS p
         JOIN pg_class AS c ON c.oid = p.p
         WHERE c.relkind = 'r'
     ),
@@ -168,10 +168,10 @@ BEGIN
     ORDER BY s.leaf, s.page;
 END
 $$;
-COMMENT ON FUNCTION backfill_steps(regclass, integer) IS
+COMMENT ON FUNCTION customer_identity_internal.backfill_steps(regclass, integer) IS
     'The batches in which backfill() goes through a table';
 
-CREATE FUNCTION backfill_progress(attached regclass, linked bigint, rows_done bigint, rows_in_all bigint, started timestamptz)
+CREATE FUNCTION customer_identity_internal.backfill_progress(attached regclass, linked bigint, rows_done bigint, rows_in_all bigint, started timestamptz)
     RETURNS text
     LANGUAGE sql VOLATILE
 RETURN (
@@ -180,11 +180,11 @@ RETURN (
         (rows_done / p.seconds)::bigint, ((rows_in_all - rows_done) * p.seconds / GREATEST(1, rows_done))::bigint)
     FROM (SELECT GREATEST(0.001, extract(epoch FROM clock_timestamp() - started)) AS seconds) AS p
 );
-COMMENT ON FUNCTION backfill_progress(regclass, bigint, bigint, bigint, timestamptz) IS
+COMMENT ON FUNCTION customer_identity_internal.backfill_progress(regclass, bigint, bigint, bigint, timestamptz) IS
     'The NOTICE of a backfill';
 
 -- A procedure that commits cannot pin search_path: every name is qualified, and there is no operator.
-CREATE PROCEDURE backfill(attached regclass, batch_size integer DEFAULT 10000)
+CREATE PROCEDURE customer_identity.backfill(attached regclass, batch_size integer DEFAULT 10000)
     LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -192,19 +192,19 @@ DECLARE
     linked pg_catalog.int8 := 0;
     step record;
 BEGIN
-    FOR step IN SELECT s.* FROM customer_identity.backfill_steps(attached, batch_size) AS s LOOP
+    FOR step IN SELECT s.* FROM customer_identity_internal.backfill_steps(attached, batch_size) AS s LOOP
         linked := pg_catalog.int8pl(linked,
-            customer_identity.backfill_pages(step.relation, step.first_page, step.end_page));
+            customer_identity_internal.backfill_pages(step.relation, step.first_page, step.end_page));
         COMMIT;
-        RAISE NOTICE '%', customer_identity.backfill_progress(attached, linked, step.rows_done, step.rows_in_all, started);
+        RAISE NOTICE '%', customer_identity_internal.backfill_progress(attached, linked, step.rows_done, step.rows_in_all, started);
     END LOOP;
 END
 $$;
-COMMENT ON PROCEDURE backfill(regclass, integer) IS
+COMMENT ON PROCEDURE customer_identity.backfill(regclass, integer) IS
     'Links the rows that were there before a table was attached, batch by batch with a commit after each. Call it again to go on after an interruption';
-REVOKE EXECUTE ON PROCEDURE backfill(regclass, integer) FROM PUBLIC;
+REVOKE EXECUTE ON PROCEDURE customer_identity.backfill(regclass, integer) FROM PUBLIC;
 
-CREATE FUNCTION row_key(relation regclass)
+CREATE FUNCTION customer_identity_internal.row_key(relation regclass)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN COALESCE(
@@ -217,29 +217,29 @@ RETURN COALESCE(
     ),
     'r.ctid::text'
 );
-COMMENT ON FUNCTION row_key(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.row_key(regclass) IS
     'An expression for the primary key of row r as text';
 
-CREATE FUNCTION phone_problems(attached regclass, max_rows integer DEFAULT 1000)
+CREATE FUNCTION customer_identity.phone_problems(attached regclass, max_rows integer DEFAULT 1000)
     RETURNS TABLE (key text, phone text, reason text)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    setup customer_identity.attachments := customer_identity.attachment_of(attached);
+    setup customer_identity.attachments := customer_identity_internal.attachment_of(attached);
 BEGIN
     RETURN QUERY EXECUTE format($sql$
         SELECT %1$s, c.raw, p.reason
         FROM %2$s AS r
         CROSS JOIN LATERAL (%3$s) AS c (n, raw)
-        CROSS JOIN LATERAL customer_identity.claim_problem(c.raw, %4$s) AS p (reason)
+        CROSS JOIN LATERAL customer_identity_internal.claim_problem(c.raw, %4$s) AS p (reason)
         WHERE r.%5$I IS NULL AND c.raw IS NOT NULL AND p.reason <> 'ok'
         LIMIT $1
         $sql$,
-        customer_identity.row_key(attached), attached, customer_identity.claims_query(setup),
-        customer_identity.region_expression(setup), setup.customer_column)
+        customer_identity_internal.row_key(attached), attached, customer_identity_internal.claims_query(setup),
+        customer_identity_internal.region_expression(setup), setup.customer_column)
         USING max_rows;
 END
 $$;
-COMMENT ON FUNCTION phone_problems(regclass, integer) IS
+COMMENT ON FUNCTION customer_identity.phone_problems(regclass, integer) IS
     'The unlinked rows of an attached table whose phone cannot be read: key, phone as typed, reason';

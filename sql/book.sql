@@ -1,12 +1,12 @@
-CREATE FUNCTION book(customers regclass DEFAULT NULL)
+CREATE FUNCTION customer_identity_internal.book(customers regclass DEFAULT NULL)
     RETURNS regclass
     LANGUAGE c STABLE
     AS 'MODULE_PATHNAME', 'book';
-COMMENT ON FUNCTION book(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.book(regclass) IS
     'The customers table that is meant: the one given, else the one on the search_path (CI003 when there is none)';
 
 -- The columns of customers, how they have to be typed, and how a missing one is added.
-CREATE FUNCTION customers_columns()
+CREATE FUNCTION customer_identity_internal.customers_columns()
     RETURNS TABLE (name text, types regtype[], definition text)
     LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
@@ -24,11 +24,11 @@ BEGIN ATOMIC
         ('updated_at', '{timestamp,timestamptz}', 'timestamptz NOT NULL DEFAULT pg_catalog.now()')
     ) AS columns (name, types, definition);
 END;
-COMMENT ON FUNCTION customers_columns() IS
+COMMENT ON FUNCTION customer_identity_internal.customers_columns() IS
     'The columns that a customers table has to have';
 
 -- A column alone carries a unique index that any row is in.
-CREATE FUNCTION has_unique_index(relation regclass, column_name text)
+CREATE FUNCTION customer_identity_internal.has_unique_index(relation regclass, column_name text)
     RETURNS boolean
     LANGUAGE sql STABLE
 RETURN EXISTS (
@@ -40,11 +40,11 @@ RETURN EXISTS (
         AND i.indisunique AND i.indimmediate AND i.indisvalid
         AND i.indnkeyatts = 1 AND i.indpred IS NULL
 );
-COMMENT ON FUNCTION has_unique_index(regclass, text) IS
+COMMENT ON FUNCTION customer_identity_internal.has_unique_index(regclass, text) IS
     'Whether a column alone is unique';
 
 -- Raises CI003 for the first thing that a customers table lacks.
-CREATE FUNCTION check_customers(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_customers(customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -53,7 +53,7 @@ DECLARE
     wanted record;
     found_type regtype;
 BEGIN
-    FOR wanted IN SELECT * FROM customer_identity.customers_columns() LOOP
+    FOR wanted IN SELECT * FROM customer_identity_internal.customers_columns() LOOP
         SELECT a.atttypid::regtype INTO found_type
         FROM pg_attribute AS a
         WHERE a.attrelid = customers AND a.attname = wanted.name AND NOT a.attisdropped;
@@ -72,13 +72,13 @@ BEGIN
                         customers, wanted.name, wanted.types[array_upper(wanted.types, 1)]);
         END IF;
     END LOOP;
-    IF NOT customer_identity.has_unique_index(customers, 'id') THEN
+    IF NOT customer_identity_internal.has_unique_index(customers, 'id') THEN
         RAISE EXCEPTION 'no usable customers table'
             USING ERRCODE = 'CI003',
                 DETAIL = format('Column id of %s is not unique.', customers),
                 HINT = format('ALTER TABLE %s ADD PRIMARY KEY (id); then call customer_identity.create_tables() again.', customers);
     END IF;
-    IF NOT customer_identity.has_unique_index(customers, 'phone') THEN
+    IF NOT customer_identity_internal.has_unique_index(customers, 'phone') THEN
         RAISE EXCEPTION 'no usable customers table'
             USING ERRCODE = 'CI003',
                 DETAIL = format('Column phone of %s is not unique.', customers),
@@ -95,10 +95,10 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION check_customers(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_customers(regclass) IS
     'Raises CI003 when a customers table lacks something, saying what and how to add it';
 
-CREATE FUNCTION make_customers(schema_name text)
+CREATE FUNCTION customer_identity_internal.make_customers(schema_name text)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -107,25 +107,25 @@ DECLARE
     columns text;
 BEGIN
     SELECT string_agg(format('%I %s', c.name, c.definition), ', ') INTO columns
-    FROM customer_identity.customers_columns() AS c;
+    FROM customer_identity_internal.customers_columns() AS c;
     -- Room on the page keeps the updates of totals off the indexes.
     EXECUTE format('CREATE TABLE %I.customers (%s) WITH (fillfactor = 90)', schema_name, columns);
     EXECUTE format('COMMENT ON TABLE %I.customers IS %L', schema_name, 'One row per real person, identified by phone');
     EXECUTE format('COMMENT ON COLUMN %I.customers.phone IS %L', schema_name, 'E.164; NULL: the number was retired');
 END
 $$;
-COMMENT ON FUNCTION make_customers(text) IS
+COMMENT ON FUNCTION customer_identity_internal.make_customers(text) IS
     'Makes the table customers in a schema';
-REVOKE EXECUTE ON FUNCTION make_customers(text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.make_customers(text) FROM PUBLIC;
 
-CREATE FUNCTION companion_of(customers regclass, companion text)
+CREATE FUNCTION customer_identity_internal.companion_of(customers regclass, companion text)
     RETURNS text
     LANGUAGE c STABLE STRICT
     AS 'MODULE_PATHNAME', 'companion_of';
-COMMENT ON FUNCTION companion_of(regclass, text) IS
+COMMENT ON FUNCTION customer_identity_internal.companion_of(regclass, text) IS
     'The quoted name of a table beside customers; CI003 unless it is a table of the same owner';
 
-CREATE FUNCTION make_companions(schema_name text)
+CREATE FUNCTION customer_identity_internal.make_companions(schema_name text)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -201,15 +201,15 @@ BEGIN
             EXECUTE format('REVOKE ALL ON %I.customer_events FROM %s', schema_name, grantee);
         END LOOP;
     END IF;
-    PERFORM customer_identity.companion_of(format('%I.customers', schema_name)::regclass, c.name)
+    PERFORM customer_identity_internal.companion_of(format('%I.customers', schema_name)::regclass, c.name)
     FROM (VALUES ('phone_proofs'), ('loyalty_entries'), ('customer_events')) AS c (name);
 END
 $$;
-COMMENT ON FUNCTION make_companions(text) IS
+COMMENT ON FUNCTION customer_identity_internal.make_companions(text) IS
     'Makes the tables phone_proofs, loyalty_entries and customer_events beside customers where they are missing';
-REVOKE EXECUTE ON FUNCTION make_companions(text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.make_companions(text) FROM PUBLIC;
 
-CREATE FUNCTION make_book(schema_name text)
+CREATE FUNCTION customer_identity_internal.make_book(schema_name text)
     RETURNS regclass
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -225,27 +225,27 @@ BEGIN
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.create_tables ' || schema_name, 0));
     IF to_regclass(format('%I.customers', schema_name)) IS NULL THEN
-        PERFORM customer_identity.make_customers(schema_name);
+        PERFORM customer_identity_internal.make_customers(schema_name);
         -- An empty table is indexed at once; one that is there may be large, and has create_search_indexes().
-        PERFORM customer_identity.create_missing_index(i.relation, i.name, i.definition)
-        FROM customer_identity.sort_indexes(format('%I.customers', schema_name)::regclass) AS i
+        PERFORM customer_identity_internal.create_missing_index(i.relation, i.name, i.definition)
+        FROM customer_identity_internal.sort_indexes(format('%I.customers', schema_name)::regclass) AS i
         -- Those of a customers table that was renamed keep their names.
         WHERE to_regclass(format('%I.%I', schema_name, i.name)) IS NULL;
     END IF;
     customers := format('%I.customers', schema_name)::regclass;
-    PERFORM customer_identity.check_customers(customers);
-    PERFORM customer_identity.make_companions(schema_name);
+    PERFORM customer_identity_internal.check_customers(customers);
+    PERFORM customer_identity_internal.make_companions(schema_name);
     RETURN customers;
 END
 $$;
-COMMENT ON FUNCTION make_book(text) IS
+COMMENT ON FUNCTION customer_identity_internal.make_book(text) IS
     'create_tables for a schema that is named';
-REVOKE EXECUTE ON FUNCTION make_book(text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.make_book(text) FROM PUBLIC;
 
-CREATE FUNCTION create_tables(schema_name text DEFAULT NULL)
+CREATE FUNCTION customer_identity.create_tables(schema_name text DEFAULT NULL)
     RETURNS regclass
     LANGUAGE sql VOLATILE
-RETURN make_book(COALESCE(schema_name, current_schema()::text));
-COMMENT ON FUNCTION create_tables(text) IS
+RETURN customer_identity_internal.make_book(COALESCE(schema_name, current_schema()::text));
+COMMENT ON FUNCTION customer_identity.create_tables(text) IS
     'Makes customers, phone_proofs, loyalty_entries and customer_events in a schema (by default the current one) and returns customers. A customers table that is there already is checked and kept';
-REVOKE EXECUTE ON FUNCTION create_tables(text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.create_tables(text) FROM PUBLIC;

@@ -1,6 +1,6 @@
 -- Types that are not the server's own could bring casts of whoever made them, which must not run with the
 -- rights of the book's owner: in another owner's table such columns are read as text.
-CREATE FUNCTION row_object(relation regclass, customers regclass)
+CREATE FUNCTION customer_identity_internal.row_object(relation regclass, customers regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -11,7 +11,7 @@ BEGIN
             WHEN bool_and(a.atttypid < 16384 OR c.relowner = o.relowner) THEN 'to_jsonb(r.*)'
             ELSE format('(SELECT to_jsonb(s.*) FROM (SELECT %s) AS s)', string_agg(
                 CASE WHEN a.atttypid < 16384 THEN format('r.%I', a.attname)
-                    ELSE format('customer_identity.as_text(r.%I) AS %1$I', a.attname) END,
+                    ELSE format('customer_identity_internal.as_text(r.%I) AS %1$I', a.attname) END,
                 ', ' ORDER BY a.attnum))
         END
         FROM pg_attribute AS a
@@ -21,17 +21,17 @@ BEGIN
     );
 END
 $$;
-COMMENT ON FUNCTION row_object(regclass, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.row_object(regclass, regclass) IS
     'The expression that makes row r of a table an object';
 
-CREATE FUNCTION open_claim()
+CREATE FUNCTION customer_identity_internal.open_claim()
     RETURNS text
     LANGUAGE sql IMMUTABLE
 RETURN 'NOT EXISTS (SELECT FROM %1$s AS p WHERE p.phone = c.phone AND p.user_id = u.id AND p.ended_at IS NULL)';
-COMMENT ON FUNCTION open_claim() IS
+COMMENT ON FUNCTION customer_identity_internal.open_claim() IS
     'The condition that user u has no live proof of the phone of customer c, for format() with the proofs as its first argument';
 
-CREATE FUNCTION order_times(customers regclass)
+CREATE FUNCTION customer_identity_internal.order_times(customers regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -41,18 +41,18 @@ DECLARE
 BEGIN
     SELECT string_agg(
         format('SELECT %s AS at, r.%I AS customer_id FROM %s AS r',
-            customer_identity.time_of_row(o.attached), o.customer_column, o.attached),
+            customer_identity_internal.time_of_row(o.attached), o.customer_column, o.attached),
         ' UNION ALL ')
     INTO query
-    FROM customer_identity.attachments_of(order_times.customers) AS o
+    FROM customer_identity_internal.attachments_of(order_times.customers) AS o
     WHERE o.kind = 'orders';
     RETURN COALESCE(query, 'SELECT NULL::timestamptz AS at, NULL::uuid AS customer_id');
 END
 $$;
-COMMENT ON FUNCTION order_times(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.order_times(regclass) IS
     'The query that tells when each order of a book was placed';
 
-CREATE FUNCTION details_of(customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.details_of(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -64,37 +64,37 @@ DECLARE
 BEGIN
     EXECUTE format(
         'SELECT to_jsonb(c.*) || to_jsonb(u.*) || to_jsonb(o.*) FROM %2$s AS c,'
-        ' LATERAL (SELECT count(*) AS users, count(*) FILTER (WHERE ' || customer_identity.open_claim() || ') AS open_claims'
+        ' LATERAL (SELECT count(*) AS users, count(*) FILTER (WHERE ' || customer_identity_internal.open_claim() || ') AS open_claims'
         ' FROM (%3$s) AS u WHERE u.customer_id = c.id) AS u,'
         ' LATERAL (SELECT min(o.at) AS first_order_at, max(o.at) AS last_order_at FROM (%4$s) AS o WHERE o.customer_id = c.id) AS o'
         ' WHERE c.id = $1',
-        customer_identity.companion_of(customers, 'phone_proofs'), customers, customer_identity.users_query(customers),
-        customer_identity.order_times(customers))
+        customer_identity_internal.companion_of(customers, 'phone_proofs'), customers, customer_identity_internal.users_query(customers),
+        customer_identity_internal.order_times(customers))
         INTO details
         USING customer_id;
     RETURN details;
 END
 $$;
-COMMENT ON FUNCTION details_of(uuid, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.details_of(uuid, regclass) IS
     'customer_details, with the rights of its caller';
 
-CREATE FUNCTION customer_details_as_owner(customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.customer_details_as_owner(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE sql STABLE
-RETURN details_of(customer_id, customers);
-COMMENT ON FUNCTION customer_details_as_owner(uuid, regclass) IS
+RETURN customer_identity_internal.details_of(customer_id, customers);
+COMMENT ON FUNCTION customer_identity_internal.customer_details_as_owner(uuid, regclass) IS
     'customer_details as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_details_as_owner(uuid, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.customer_details_as_owner(uuid, regclass) FROM PUBLIC;
 
-CREATE FUNCTION customer_details(customer_id uuid, customers regclass DEFAULT NULL)
+CREATE FUNCTION customer_identity.customer_details(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE c STABLE COST 10000
     AS 'MODULE_PATHNAME', 'call_as_book_owner';
-COMMENT ON FUNCTION customer_details(uuid, regclass) IS
+COMMENT ON FUNCTION customer_identity.customer_details(uuid, regclass) IS
     'A customer with the number of users, of those without a proof, and the times of the first and last order; NULL when there is none';
-REVOKE EXECUTE ON FUNCTION customer_details(uuid, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.customer_details(uuid, regclass) FROM PUBLIC;
 
-CREATE FUNCTION customer_users_as_owner(customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.customer_users_as_owner(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -106,23 +106,23 @@ DECLARE
 BEGIN
     EXECUTE format(
         'SELECT COALESCE(jsonb_agg(jsonb_build_object(''table'', u.relation, ''id'', u.id, ''name'', u.name, ''email'', u.email,'
-        ' ''phones'', u.phones, ''created_at'', u.created_at, ''proved'', NOT ' || customer_identity.open_claim() || ')'
+        ' ''phones'', u.phones, ''created_at'', u.created_at, ''proved'', NOT ' || customer_identity_internal.open_claim() || ')'
         ' ORDER BY u.created_at, u.relation, u.id COLLATE "C"), ''[]'')'
         ' FROM %2$s AS c JOIN (%3$s) AS u ON u.customer_id = c.id WHERE c.id = $1',
-        customer_identity.companion_of(customers, 'phone_proofs'), customers, customer_identity.users_query(customers))
+        customer_identity_internal.companion_of(customers, 'phone_proofs'), customers, customer_identity_internal.users_query(customers))
         INTO users
         USING customer_id;
     RETURN users;
 END
 $$;
-COMMENT ON FUNCTION customer_users_as_owner(uuid, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.customer_users_as_owner(uuid, regclass) IS
     'customer_users as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_users_as_owner(uuid, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.customer_users_as_owner(uuid, regclass) FROM PUBLIC;
 
-CREATE FUNCTION customer_users(customer_id uuid, customers regclass DEFAULT NULL)
+CREATE FUNCTION customer_identity.customer_users(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE c STABLE COST 10000
     AS 'MODULE_PATHNAME', 'call_as_book_owner';
-COMMENT ON FUNCTION customer_users(uuid, regclass) IS
+COMMENT ON FUNCTION customer_identity.customer_users(uuid, regclass) IS
     'The users of a customer, from every attached table: an array, the oldest first';
-REVOKE EXECUTE ON FUNCTION customer_users(uuid, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.customer_users(uuid, regclass) FROM PUBLIC;

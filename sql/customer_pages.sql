@@ -1,28 +1,28 @@
 -- A cursor tells where a page ended and of which list, so that it is not taken for another one's.
-CREATE FUNCTION list_digest(list jsonb)
+CREATE FUNCTION customer_identity_internal.list_digest(list jsonb)
     RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT left(encode(sha256(convert_to(list::text, 'UTF8')), 'hex'), 16)
 $$;
-COMMENT ON FUNCTION list_digest(jsonb) IS
+COMMENT ON FUNCTION customer_identity_internal.list_digest(jsonb) IS
     'A short text that stands for a list''s parameters in its cursors';
 
-CREATE FUNCTION write_cursor(list jsonb, place jsonb)
+CREATE FUNCTION customer_identity_internal.write_cursor(list jsonb, place jsonb)
     RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT translate(
-        encode(convert_to((place || jsonb_build_object('list', customer_identity.list_digest(list)))::text, 'UTF8'), 'base64'),
+        encode(convert_to((place || jsonb_build_object('list', customer_identity_internal.list_digest(list)))::text, 'UTF8'), 'base64'),
         E'+/=\n', '-_')
 $$;
-COMMENT ON FUNCTION write_cursor(jsonb, jsonb) IS
+COMMENT ON FUNCTION customer_identity_internal.write_cursor(jsonb, jsonb) IS
     'A place in a list as an opaque text, base64url';
 
 -- Parameters were not checked by a driver, which sends text.
-CREATE FUNCTION is_value(type regtype, value text)
+CREATE FUNCTION customer_identity_internal.is_value(type regtype, value text)
     RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -32,17 +32,17 @@ BEGIN
         RETURN false;
     END IF;
     -- A literal is read by the type's own input function, never by somebody's cast.
-    EXECUTE format('SELECT %L::%s', value, customer_identity.type_name(type));
+    EXECUTE format('SELECT %L::%s', value, customer_identity_internal.type_name(type));
     RETURN true;
 EXCEPTION WHEN data_exception OR syntax_error_or_access_rule_violation THEN
     -- The latter when a text names no table, as a regclass has to.
     RETURN false;
 END
 $$;
-COMMENT ON FUNCTION is_value(regtype, text) IS
+COMMENT ON FUNCTION customer_identity_internal.is_value(regtype, text) IS
     'Whether a text can be read as a value of a type';
 
-CREATE FUNCTION refuse_cursor()
+CREATE FUNCTION customer_identity_internal.refuse_cursor()
     RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
@@ -53,10 +53,10 @@ BEGIN
             HINT = 'Allowed are NULL, for the first page, and what the page before returned as next, with the same search, filters and sort.';
 END
 $$;
-COMMENT ON FUNCTION refuse_cursor() IS
+COMMENT ON FUNCTION customer_identity_internal.refuse_cursor() IS
     'Raises 22023 for a text that is no cursor';
 
-CREATE FUNCTION read_cursor(list jsonb, after text, key_type regtype, id_type regtype)
+CREATE FUNCTION customer_identity_internal.read_cursor(list jsonb, after text, key_type regtype, id_type regtype)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -70,21 +70,21 @@ BEGIN
     BEGIN
         place := convert_from(decode(rpad(translate(after, '-_', '+/'), (length(after) + 3) / 4 * 4, '='), 'base64'), 'UTF8');
     EXCEPTION WHEN data_exception THEN
-        PERFORM customer_identity.refuse_cursor();
+        PERFORM customer_identity_internal.refuse_cursor();
     END;
-    IF place ->> 'list' IS DISTINCT FROM customer_identity.list_digest(list)
+    IF place ->> 'list' IS DISTINCT FROM customer_identity_internal.list_digest(list)
         OR place ->> 'id' IS NULL
-        OR NOT customer_identity.is_value(id_type, place ->> 'id')
-        OR NOT customer_identity.is_value(key_type, place ->> 'key') THEN
-        PERFORM customer_identity.refuse_cursor();
+        OR NOT customer_identity_internal.is_value(id_type, place ->> 'id')
+        OR NOT customer_identity_internal.is_value(key_type, place ->> 'key') THEN
+        PERFORM customer_identity_internal.refuse_cursor();
     END IF;
     RETURN place;
 END
 $$;
-COMMENT ON FUNCTION read_cursor(jsonb, text, regtype, regtype) IS
+COMMENT ON FUNCTION customer_identity_internal.read_cursor(jsonb, text, regtype, regtype) IS
     'The place that a cursor of a list stands for; 22023 for any other text';
 
-CREATE FUNCTION require_page_size(page_size integer)
+CREATE FUNCTION customer_identity_internal.require_page_size(page_size integer)
     RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
@@ -97,20 +97,20 @@ BEGIN
         USING ERRCODE = 'invalid_parameter_value', HINT = 'Allowed are 1 to 1000; 50 is the default.';
 END
 $$;
-COMMENT ON FUNCTION require_page_size(integer) IS
+COMMENT ON FUNCTION customer_identity_internal.require_page_size(integer) IS
     'Raises 22023 for a page size that is not between 1 and 1000';
 
 -- One row more than the page tells whether another page follows.
-CREATE FUNCTION page_of(rows jsonb[], page_size integer, next text)
+CREATE FUNCTION customer_identity_internal.page_of(rows jsonb[], page_size integer, next text)
     RETURNS jsonb
     LANGUAGE sql IMMUTABLE
 RETURN jsonb_build_object(
     'items', to_jsonb((COALESCE(rows, '{}'))[:page_size]),
     'next', CASE WHEN cardinality(rows) > page_size THEN next END);
-COMMENT ON FUNCTION page_of(jsonb[], integer, text) IS
+COMMENT ON FUNCTION customer_identity_internal.page_of(jsonb[], integer, text) IS
     'A page and the cursor of the next one, NULL on the last';
 
-CREATE FUNCTION sort_column(sort text)
+CREATE FUNCTION customer_identity_internal.sort_column(sort text)
     RETURNS text
     LANGUAGE plpgsql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
@@ -126,31 +126,31 @@ BEGIN
             HINT = 'Allowed are created_at, updated_at, preferred_name, total_spent and total_orders; a hyphen in front turns the order round.';
 END
 $$;
-COMMENT ON FUNCTION sort_column(text) IS
+COMMENT ON FUNCTION customer_identity_internal.sort_column(text) IS
     'The column that a sort names; 22023 for any other';
 
-CREATE FUNCTION invalid_filter(key text, value jsonb)
+CREATE FUNCTION customer_identity_internal.invalid_filter(key text, value jsonb)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN CASE
     WHEN key IN ('verified', 'has_users', 'shared') THEN
         CASE WHEN jsonb_typeof(value) <> 'boolean' THEN format('%s is true or false', key) END
     WHEN key = 'min_orders' THEN
-        CASE WHEN jsonb_typeof(value) <> 'number' OR NOT is_value('bigint', value #>> '{}') THEN 'min_orders is a whole number' END
+        CASE WHEN jsonb_typeof(value) <> 'number' OR NOT customer_identity_internal.is_value('bigint', value #>> '{}') THEN 'min_orders is a whole number' END
     WHEN key = 'min_spent' THEN
         CASE WHEN jsonb_typeof(value) <> 'number' THEN 'min_spent is a number' END
     WHEN key = 'created' THEN
         CASE
             WHEN jsonb_typeof(value) <> 'object' OR value - '{from,to}'::text[] <> '{}'
-                OR NOT is_value('timestamptz', value ->> 'from') OR NOT is_value('timestamptz', value ->> 'to')
+                OR NOT customer_identity_internal.is_value('timestamptz', value ->> 'from') OR NOT customer_identity_internal.is_value('timestamptz', value ->> 'to')
             THEN 'created is an object with times from (included) and to (not included), or one of them'
         END
     ELSE 'filters are verified, min_orders, min_spent, created, has_users and shared'
 END;
-COMMENT ON FUNCTION invalid_filter(text, jsonb) IS
+COMMENT ON FUNCTION customer_identity_internal.invalid_filter(text, jsonb) IS
     'What is wrong with a filter of list_customers, or NULL';
 
-CREATE FUNCTION require_filters(filters jsonb)
+CREATE FUNCTION customer_identity_internal.require_filters(filters jsonb)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -161,9 +161,9 @@ BEGIN
     IF jsonb_typeof(filters) <> 'object' THEN
         hint := 'For instance {"verified": true, "min_orders": 2}.';
     ELSE
-        SELECT format('Allowed: %s.', customer_identity.invalid_filter(f.key, f.value)) INTO hint
+        SELECT format('Allowed: %s.', customer_identity_internal.invalid_filter(f.key, f.value)) INTO hint
         FROM jsonb_each(filters) AS f
-        WHERE customer_identity.invalid_filter(f.key, f.value) IS NOT NULL
+        WHERE customer_identity_internal.invalid_filter(f.key, f.value) IS NOT NULL
         ORDER BY f.key
         LIMIT 1;
     END IF;
@@ -173,18 +173,18 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION require_filters(jsonb) IS
+COMMENT ON FUNCTION customer_identity_internal.require_filters(jsonb) IS
     'Raises 22023 for filters that list_customers does not know';
 
 -- How many users customer c has, counted as far as it matters: a plan for each customer of a page.
-CREATE FUNCTION users_up_to(many integer, users_query text)
+CREATE FUNCTION customer_identity_internal.users_up_to(many integer, users_query text)
     RETURNS text
     LANGUAGE sql IMMUTABLE
 RETURN format('(SELECT count(*) FROM (SELECT FROM (%s) AS u WHERE u.customer_id = c.id LIMIT %s) AS u)', users_query, many);
-COMMENT ON FUNCTION users_up_to(integer, text) IS
+COMMENT ON FUNCTION customer_identity_internal.users_up_to(integer, text) IS
     'The expression that counts the users of customer c, up to a limit';
 
-CREATE FUNCTION filter_condition(filters jsonb, users_query text, time_type text)
+CREATE FUNCTION customer_identity_internal.filter_condition(filters jsonb, users_query text, time_type text)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN concat_ws(' AND ', 'true',
@@ -193,26 +193,26 @@ RETURN concat_ws(' AND ', 'true',
     CASE WHEN filters ? 'min_spent' THEN 'c.total_spent >= ($2 ->> ''min_spent'')::numeric' END,
     CASE WHEN filters #>> '{created,from}' IS NOT NULL THEN format('c.created_at >= ($2 #>> ''{created,from}'')::%s', time_type) END,
     CASE WHEN filters #>> '{created,to}' IS NOT NULL THEN format('c.created_at < ($2 #>> ''{created,to}'')::%s', time_type) END,
-    CASE WHEN filters ? 'has_users' THEN format('(%s > 0) = ($2 ->> ''has_users'')::boolean', users_up_to(1, users_query)) END,
-    CASE WHEN filters ? 'shared' THEN format('(%s > 1) = ($2 ->> ''shared'')::boolean', users_up_to(2, users_query)) END);
-COMMENT ON FUNCTION filter_condition(jsonb, text, text) IS
+    CASE WHEN filters ? 'has_users' THEN format('(%s > 0) = ($2 ->> ''has_users'')::boolean', customer_identity_internal.users_up_to(1, users_query)) END,
+    CASE WHEN filters ? 'shared' THEN format('(%s > 1) = ($2 ->> ''shared'')::boolean', customer_identity_internal.users_up_to(2, users_query)) END);
+COMMENT ON FUNCTION customer_identity_internal.filter_condition(jsonb, text, text) IS
     'The condition that customer c passes the filters, which are parameter $2';
 
-CREATE FUNCTION customer_column_type(customers regclass, column_name text, OUT type regtype, OUT nullable boolean)
+CREATE FUNCTION customer_identity_internal.customer_column_type(customers regclass, column_name text, OUT type regtype, OUT nullable boolean)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT customer_identity.base_type(a.atttypid), NOT a.attnotnull
+    SELECT customer_identity_internal.base_type(a.atttypid), NOT a.attnotnull
     FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attname = column_name AND NOT a.attisdropped
 $$;
-COMMENT ON FUNCTION customer_column_type(regclass, text) IS
+COMMENT ON FUNCTION customer_identity_internal.customer_column_type(regclass, text) IS
     'The type of a column of customers, and whether it may be NULL';
 
 -- Customers without a value come last in either direction. They are a list of their own, which begins
 -- where the others end, so that each is a range of one index. Names that are alike lie together, maybe at the
 -- end of that index: those found by a part of the name are sorted without it.
-CREATE FUNCTION customers_query(
+CREATE FUNCTION customer_identity_internal.customers_query(
     customers regclass, users_query text, sort text, by_name boolean, without_value boolean, after jsonb, condition text)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -238,18 +238,18 @@ BEGIN
                 ELSE format('c.%I %s, c.id %2$s', s.name, s.direction)
             END)
         FROM (
-            SELECT customer_identity.sort_column(sort), CASE WHEN starts_with(sort, '-') THEN '<' ELSE '>' END,
+            SELECT customer_identity_internal.sort_column(sort), CASE WHEN starts_with(sort, '-') THEN '<' ELSE '>' END,
                 CASE WHEN starts_with(sort, '-') THEN 'DESC' ELSE 'ASC' END
         ) AS s (name, comparison, direction)
-        CROSS JOIN LATERAL customer_identity.customer_column_type(customers, s.name) AS t
+        CROSS JOIN LATERAL customer_identity_internal.customer_column_type(customers, s.name) AS t
     );
 END
 $$;
-COMMENT ON FUNCTION customers_query(regclass, text, text, boolean, boolean, jsonb, text) IS
+COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, text, text, boolean, boolean, jsonb, text) IS
     'The query of a page of customers: those with a value to sort by, or those without';
 
 -- With today's disks a few thousand rows are sooner fetched and sorted than met in passing.
-CREATE FUNCTION list_customers_as_owner(
+CREATE FUNCTION customer_identity_internal.list_customers_as_owner(
     search text, filters jsonb, sort text, page_size integer, after text, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -263,43 +263,43 @@ DECLARE
     given constant jsonb := COALESCE(jsonb_strip_nulls(NULLIF(filters, 'null')), '{}');
     order_by constant text := COALESCE(sort, '-created_at');
     size constant integer := COALESCE(page_size, 50);
-    sort_key constant text := customer_identity.sort_column(order_by);
-    key_column constant record := customer_identity.customer_column_type(customers, sort_key);
+    sort_key constant text := customer_identity_internal.sort_column(order_by);
+    key_column constant record := customer_identity_internal.customer_column_type(customers, sort_key);
     list constant jsonb := jsonb_build_array(typed, given, order_by);
-    place constant jsonb := customer_identity.read_cursor(list, after, key_column.type, 'uuid');
-    users_query constant text := customer_identity.users_query(customers);
-    sought customer_identity.customer_search;
+    place constant jsonb := customer_identity_internal.read_cursor(list, after, key_column.type, 'uuid');
+    users_query constant text := customer_identity_internal.users_query(customers);
+    sought customer_identity_internal.customer_search;
     condition text;
     without_value boolean;
     found jsonb[];
     items jsonb[] := '{}';
 BEGIN
-    PERFORM customer_identity.require_page_size(size);
-    PERFORM customer_identity.require_filters(given);
-    condition := customer_identity.filter_condition(given, users_query,
-        (customer_identity.customer_column_type(customers, 'created_at')).type::text);
+    PERFORM customer_identity_internal.require_page_size(size);
+    PERFORM customer_identity_internal.require_filters(given);
+    condition := customer_identity_internal.filter_condition(given, users_query,
+        (customer_identity_internal.customer_column_type(customers, 'created_at')).type::text);
     IF typed IS NOT NULL THEN
-        sought := customer_identity.read_search(typed, users_query);
-        condition := condition || ' AND ' || customer_identity.search_condition(sought, users_query);
+        sought := customer_identity_internal.read_search(typed, users_query);
+        condition := condition || ' AND ' || customer_identity_internal.search_condition(sought, users_query);
     END IF;
     FOREACH without_value IN ARRAY CASE WHEN key_column.nullable THEN '{f,t}' ELSE '{f}' END::boolean[] LOOP
         CONTINUE WHEN place IS NOT NULL AND place ->> 'key' IS NULL AND NOT without_value;
         EXIT WHEN cardinality(items) > size;
-        EXECUTE customer_identity.customers_query(
-            customers, users_query, order_by, customer_identity.searches_names(sought), without_value, place, condition)
+        EXECUTE customer_identity_internal.customers_query(
+            customers, users_query, order_by, customer_identity_internal.searches_names(sought), without_value, place, condition)
             INTO found
             USING sought, given, size + 1 - cardinality(items), place;
         items := items || found;
     END LOOP;
-    RETURN customer_identity.page_of(items, size, customer_identity.write_cursor(list,
+    RETURN customer_identity_internal.page_of(items, size, customer_identity_internal.write_cursor(list,
         jsonb_build_object('key', items[size] -> sort_key, 'id', items[size] -> 'id')));
 END
 $$;
-COMMENT ON FUNCTION list_customers_as_owner(text, jsonb, text, integer, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.list_customers_as_owner(text, jsonb, text, integer, text, regclass) IS
     'list_customers as the owner of the book';
-REVOKE EXECUTE ON FUNCTION list_customers_as_owner(text, jsonb, text, integer, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.list_customers_as_owner(text, jsonb, text, integer, text, regclass) FROM PUBLIC;
 
-CREATE FUNCTION list_customers(
+CREATE FUNCTION customer_identity.list_customers(
     search text DEFAULT NULL,
     filters jsonb DEFAULT NULL,
     sort text DEFAULT '-created_at',
@@ -310,6 +310,6 @@ CREATE FUNCTION list_customers(
     RETURNS jsonb
     LANGUAGE c STABLE COST 100000
     AS 'MODULE_PATHNAME', 'call_as_book_owner';
-COMMENT ON FUNCTION list_customers(text, jsonb, text, integer, text, regclass) IS
+COMMENT ON FUNCTION customer_identity.list_customers(text, jsonb, text, integer, text, regclass) IS
     'A page of customers, found by a search and filters: items and the cursor of the next page';
-REVOKE EXECUTE ON FUNCTION list_customers(text, jsonb, text, integer, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.list_customers(text, jsonb, text, integer, text, regclass) FROM PUBLIC;

@@ -1,19 +1,19 @@
 -- With the rights of its caller: only who acts as the owner of the book can write there.
-CREATE FUNCTION write_event(customers regclass, customer_id uuid, event text, details jsonb, actor text)
+CREATE FUNCTION customer_identity_internal.write_event(customers regclass, customer_id uuid, event text, details jsonb, actor text)
     RETURNS void
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'write_event';
-COMMENT ON FUNCTION write_event(regclass, uuid, text, jsonb, text) IS
+COMMENT ON FUNCTION customer_identity_internal.write_event(regclass, uuid, text, jsonb, text) IS
     'Adds an event to a customer''s history, where the book keeps one; for functions that act as its owner';
 
-CREATE FUNCTION keeps_history(customers regclass)
+CREATE FUNCTION customer_identity_internal.keeps_history(customers regclass)
     RETURNS boolean
     LANGUAGE c STABLE STRICT
     AS 'MODULE_PATHNAME', 'keeps_history';
-COMMENT ON FUNCTION keeps_history(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.keeps_history(regclass) IS
     'Whether the book has a table customer_events that events can be written to';
 
-CREATE FUNCTION customer_history_as_owner(customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.customer_history_as_owner(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -29,20 +29,20 @@ BEGIN
             '[]')
         FROM %s AS e
         WHERE e.customer_id = $1
-        $sql$, customer_identity.companion_of(customers, 'customer_events'))
+        $sql$, customer_identity_internal.companion_of(customers, 'customer_events'))
         INTO history
         USING customer_id;
     RETURN history;
 END
 $$;
-COMMENT ON FUNCTION customer_history_as_owner(uuid, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.customer_history_as_owner(uuid, regclass) IS
     'customer_history as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_history_as_owner(uuid, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.customer_history_as_owner(uuid, regclass) FROM PUBLIC;
 
-CREATE FUNCTION customer_history(customer_id uuid, customers regclass DEFAULT NULL)
+CREATE FUNCTION customer_identity.customer_history(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE c STABLE COST 10000
     AS 'MODULE_PATHNAME', 'call_as_book_owner';
-COMMENT ON FUNCTION customer_history(uuid, regclass) IS
+COMMENT ON FUNCTION customer_identity.customer_history(uuid, regclass) IS
     'What happened to a customer, newest first: an array of objects with at, event, actor and details';
-REVOKE EXECUTE ON FUNCTION customer_history(uuid, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.customer_history(uuid, regclass) FROM PUBLIC;

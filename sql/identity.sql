@@ -1,4 +1,4 @@
-CREATE FUNCTION get_or_create_customer(
+CREATE FUNCTION customer_identity.get_or_create_customer(
     phone text,
     preferred_name text DEFAULT NULL,
     region text DEFAULT NULL,
@@ -7,18 +7,18 @@ CREATE FUNCTION get_or_create_customer(
     RETURNS uuid
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'get_or_create_customer';
-COMMENT ON FUNCTION get_or_create_customer(text, text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity.get_or_create_customer(text, text, text, regclass) IS
     'The customer of a phone, made if there is none yet. CI001 when the phone cannot be read';
-REVOKE EXECUTE ON FUNCTION get_or_create_customer(text, text, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.get_or_create_customer(text, text, text, regclass) FROM PUBLIC;
 
-CREATE FUNCTION find_customer(phone text, region text DEFAULT NULL, customers regclass DEFAULT NULL)
+CREATE FUNCTION customer_identity.find_customer(phone text, region text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS uuid
     LANGUAGE c STABLE COST 5000
     AS 'MODULE_PATHNAME', 'find_customer';
-COMMENT ON FUNCTION find_customer(text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity.find_customer(text, text, regclass) IS
     'The customer of a phone, or NULL';
 
-CREATE FUNCTION record_proof(
+CREATE FUNCTION customer_identity.record_proof(
     phone text,
     user_id text DEFAULT NULL,
     method text DEFAULT 'external',
@@ -28,11 +28,11 @@ CREATE FUNCTION record_proof(
     RETURNS uuid
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'record_proof';
-COMMENT ON FUNCTION record_proof(text, text, text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity.record_proof(text, text, text, text, regclass) IS
     'Records that a user, or a guest, has shown to hold a phone. Returns its customer, who is verified from then on';
-REVOKE EXECUTE ON FUNCTION record_proof(text, text, text, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.record_proof(text, text, text, text, regclass) FROM PUBLIC;
 
-CREATE FUNCTION revoke_proof(
+CREATE FUNCTION customer_identity.revoke_proof(
     phone text,
     user_id text DEFAULT NULL,
     reason text DEFAULT NULL,
@@ -42,13 +42,13 @@ CREATE FUNCTION revoke_proof(
     RETURNS integer
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'revoke_proof';
-COMMENT ON FUNCTION revoke_proof(text, text, text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity.revoke_proof(text, text, text, text, regclass) IS
     'Ends the live proofs of a phone, of one user or of everybody, and returns how many there were';
-REVOKE EXECUTE ON FUNCTION revoke_proof(text, text, text, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.revoke_proof(text, text, text, text, regclass) FROM PUBLIC;
 
-CREATE FUNCTION can_see_customer(user_id text, customer_id uuid, customers regclass DEFAULT NULL)
+CREATE FUNCTION customer_identity.can_see_customer(user_id text, customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS boolean
     LANGUAGE c STABLE PARALLEL RESTRICTED COST 5000
     AS 'MODULE_PATHNAME', 'can_see_customer';
-COMMENT ON FUNCTION can_see_customer(text, uuid, regclass) IS
+COMMENT ON FUNCTION customer_identity.can_see_customer(text, uuid, regclass) IS
     'Whether a user is linked to a customer and has proved its phone; made for row-security policies';

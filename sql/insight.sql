@@ -1,22 +1,22 @@
 -- The logins of a book with their customers, as a query of user_id and customer_id.
-CREATE FUNCTION logins_query(customers regclass)
+CREATE FUNCTION customer_identity_internal.logins_query(customers regclass)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN COALESCE(
     (
         SELECT string_agg(
-            format('SELECT customer_identity.as_text(u.%I) AS user_id, u.%I AS customer_id FROM %s AS u',
+            format('SELECT customer_identity_internal.as_text(u.%I) AS user_id, u.%I AS customer_id FROM %s AS u',
                 a.key_column, a.customer_column, a.attached),
             ' UNION ALL ')
-        FROM attachments_of(customers) AS a
+        FROM customer_identity_internal.attachments_of(customers) AS a
         WHERE a.kind = 'users'
     ),
     'SELECT NULL::text AS user_id, NULL::uuid AS customer_id WHERE false'
 );
-COMMENT ON FUNCTION logins_query(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.logins_query(regclass) IS
     'A query of the logins of a book: user_id, customer_id';
 
-CREATE FUNCTION customer_stats_as_owner(since timestamptz, customers regclass)
+CREATE FUNCTION customer_identity_internal.customer_stats_as_owner(since timestamptz, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -69,26 +69,26 @@ BEGIN
             'new_customers', COALESCE(d.new_customers, '[]'))
         FROM counted AS c
         CROSS JOIN days AS d
-        $sql$, customer_identity.logins_query(customers), customers)
+        $sql$, customer_identity_internal.logins_query(customers), customers)
         INTO stats
         USING since;
     RETURN stats;
 END
 $$;
-COMMENT ON FUNCTION customer_stats_as_owner(timestamptz, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.customer_stats_as_owner(timestamptz, regclass) IS
     'customer_stats as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_stats_as_owner(timestamptz, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.customer_stats_as_owner(timestamptz, regclass) FROM PUBLIC;
 
-CREATE FUNCTION customer_stats(since timestamptz DEFAULT NULL, customers regclass DEFAULT NULL)
+CREATE FUNCTION customer_identity.customer_stats(since timestamptz DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE c STABLE COST 1000000
     AS 'MODULE_PATHNAME', 'call_as_book_owner';
-COMMENT ON FUNCTION customer_stats(timestamptz, regclass) IS
+COMMENT ON FUNCTION customer_identity.customer_stats(timestamptz, regclass) IS
     'Figures about the customers made since a time: people against logins, returning guests, share verified, repeat rate, new people per day';
-REVOKE EXECUTE ON FUNCTION customer_stats(timestamptz, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.customer_stats(timestamptz, regclass) FROM PUBLIC;
 
 -- Each of the signal queries yields customer_id and evidence.
-CREATE FUNCTION many_logins_query(customers regclass, threshold integer)
+CREATE FUNCTION customer_identity_internal.many_logins_query(customers regclass, threshold integer)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN format($sql$
@@ -97,11 +97,11 @@ RETURN format($sql$
     WHERE l.customer_id IS NOT NULL
     GROUP BY l.customer_id
     HAVING count(*) >= %s
-    $sql$, logins_query(customers), threshold);
-COMMENT ON FUNCTION many_logins_query(regclass, integer) IS
+    $sql$, customer_identity_internal.logins_query(customers), threshold);
+COMMENT ON FUNCTION customer_identity_internal.many_logins_query(regclass, integer) IS
     'The customers with many logins';
 
-CREATE FUNCTION unproved_claims_query(customers regclass, threshold integer)
+CREATE FUNCTION customer_identity_internal.unproved_claims_query(customers regclass, threshold integer)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN format($sql$
@@ -119,17 +119,17 @@ RETURN format($sql$
     ) AS c
     GROUP BY c.customer_id
     HAVING count(*) FILTER (WHERE NOT c.proved) >= %4$s
-    $sql$, logins_query(customers), customers, companion_of(customers, 'phone_proofs'), threshold);
-COMMENT ON FUNCTION unproved_claims_query(regclass, integer) IS
+    $sql$, customer_identity_internal.logins_query(customers), customers, customer_identity_internal.companion_of(customers, 'phone_proofs'), threshold);
+COMMENT ON FUNCTION customer_identity_internal.unproved_claims_query(regclass, integer) IS
     'The customers with a proved phone that many logins claim without a proof of their own';
 
 -- Logins that one transaction has linked count once: it loaded them, and nobody signed up. So do not
 -- those that the application or a backfill has linked.
-CREATE FUNCTION sign_up_burst_query(customers regclass, threshold integer)
+CREATE FUNCTION customer_identity_internal.sign_up_burst_query(customers regclass, threshold integer)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN CASE
-    WHEN keeps_history(customers) THEN format($sql$
+    WHEN customer_identity_internal.keeps_history(customers) THEN format($sql$
         SELECT DISTINCT ON (w.customer_id) w.customer_id,
             jsonb_build_object('users', w.within_an_hour, 'from', w.created_at) AS evidence
         FROM (
@@ -146,12 +146,12 @@ RETURN CASE
         ) AS w
         WHERE w.within_an_hour >= %s
         ORDER BY w.customer_id, w.within_an_hour DESC, w.created_at DESC
-        $sql$, companion_of(customers, 'customer_events'), threshold)
+        $sql$, customer_identity_internal.companion_of(customers, 'customer_events'), threshold)
 END;
-COMMENT ON FUNCTION sign_up_burst_query(regclass, integer) IS
+COMMENT ON FUNCTION customer_identity_internal.sign_up_burst_query(regclass, integer) IS
     'The customers whom many users were linked to within an hour; NULL without a history';
 
-CREATE FUNCTION cod_cancellations_query(customers regclass, threshold integer)
+CREATE FUNCTION customer_identity_internal.cod_cancellations_query(customers regclass, threshold integer)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN (
@@ -165,22 +165,22 @@ RETURN (
             format($sql$
                 SELECT o.%1$I AS customer_id, count(*) AS orders,
                     count(*) FILTER (
-                        WHERE lower(customer_identity.as_text(o.%2$I)) COLLATE "C" = ANY (customer_identity.cancelled_statuses())
+                        WHERE lower(customer_identity_internal.as_text(o.%2$I)) COLLATE "C" = ANY (customer_identity_internal.cancelled_statuses())
                     ) AS cancelled
                 FROM %3$s AS o
-                WHERE o.%1$I IS NOT NULL AND customer_identity.as_text(o.%4$I) COLLATE "C" = ANY (%5$L::text[])
+                WHERE o.%1$I IS NOT NULL AND customer_identity_internal.as_text(o.%4$I) COLLATE "C" = ANY (%5$L::text[])
                 GROUP BY o.%1$I
                 $sql$, a.customer_column, a.status_column, a.attached, a.payment_column, a.cod_values),
             ' UNION ALL '),
         threshold)
-    FROM attachments_of(customers) AS a
+    FROM customer_identity_internal.attachments_of(customers) AS a
     WHERE a.kind = 'orders' AND a.status_column IS NOT NULL AND a.payment_column IS NOT NULL
     HAVING count(*) > 0
 );
-COMMENT ON FUNCTION cod_cancellations_query(regclass, integer) IS
+COMMENT ON FUNCTION customer_identity_internal.cod_cancellations_query(regclass, integer) IS
     'The customers with many cancelled orders paid in cash on delivery; NULL where no table tells payment and status';
 
-CREATE FUNCTION cancelled_statuses()
+CREATE FUNCTION customer_identity_internal.cancelled_statuses()
     RETURNS text[]
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -188,20 +188,20 @@ AS $$
     SELECT string_to_array(
         regexp_replace(lower(current_setting('customer_identity.fraud_cancelled_statuses')), '\s*,\s*', ',', 'g'), ',')
 $$;
-COMMENT ON FUNCTION cancelled_statuses() IS
+COMMENT ON FUNCTION customer_identity_internal.cancelled_statuses() IS
     'The statuses of orders that were cancelled, in small letters';
 
-CREATE FUNCTION fraud_setting(name text)
+CREATE FUNCTION customer_identity_internal.fraud_setting(name text)
     RETURNS integer
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT current_setting('customer_identity.fraud_' || name)::integer
 $$;
-COMMENT ON FUNCTION fraud_setting(text) IS
+COMMENT ON FUNCTION customer_identity_internal.fraud_setting(text) IS
     'A setting of fraud_signals() that is a number';
 
-CREATE FUNCTION fraud_signals_as_owner(min_score numeric, customers regclass)
+CREATE FUNCTION customer_identity_internal.fraud_signals_as_owner(min_score numeric, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -213,16 +213,16 @@ DECLARE
 BEGIN
     SELECT string_agg(
         format('SELECT s.customer_id, %L AS signal, s.evidence, %s AS weight FROM (%s) AS s',
-            q.signal, customer_identity.fraud_setting(q.signal || '_weight'), q.query),
+            q.signal, customer_identity_internal.fraud_setting(q.signal || '_weight'), q.query),
         ' UNION ALL ')
     INTO signals
     FROM (VALUES
-        ('many_logins', customer_identity.many_logins_query(customers, customer_identity.fraud_setting('many_logins'))),
-        ('unproved_claims', customer_identity.unproved_claims_query(customers, customer_identity.fraud_setting('unproved_claims'))),
-        ('sign_up_burst', customer_identity.sign_up_burst_query(customers, customer_identity.fraud_setting('sign_up_burst'))),
-        ('cod_cancellations', customer_identity.cod_cancellations_query(customers, customer_identity.fraud_setting('cod_cancellations')))
+        ('many_logins', customer_identity_internal.many_logins_query(customers, customer_identity_internal.fraud_setting('many_logins'))),
+        ('unproved_claims', customer_identity_internal.unproved_claims_query(customers, customer_identity_internal.fraud_setting('unproved_claims'))),
+        ('sign_up_burst', customer_identity_internal.sign_up_burst_query(customers, customer_identity_internal.fraud_setting('sign_up_burst'))),
+        ('cod_cancellations', customer_identity_internal.cod_cancellations_query(customers, customer_identity_internal.fraud_setting('cod_cancellations')))
     ) AS q (signal, query)
-    WHERE q.query IS NOT NULL AND customer_identity.fraud_setting(q.signal) > 0;
+    WHERE q.query IS NOT NULL AND customer_identity_internal.fraud_setting(q.signal) > 0;
 
     IF signals IS NULL THEN
         RETURN '[]';
@@ -248,14 +248,14 @@ BEGIN
     RETURN suspects;
 END
 $$;
-COMMENT ON FUNCTION fraud_signals_as_owner(numeric, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.fraud_signals_as_owner(numeric, regclass) IS
     'fraud_signals as the owner of the book';
-REVOKE EXECUTE ON FUNCTION fraud_signals_as_owner(numeric, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.fraud_signals_as_owner(numeric, regclass) FROM PUBLIC;
 
-CREATE FUNCTION fraud_signals(min_score numeric DEFAULT 0, customers regclass DEFAULT NULL)
+CREATE FUNCTION customer_identity.fraud_signals(min_score numeric DEFAULT 0, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE c STABLE COST 1000000
     AS 'MODULE_PATHNAME', 'call_as_book_owner';
-COMMENT ON FUNCTION fraud_signals(numeric, regclass) IS
+COMMENT ON FUNCTION customer_identity.fraud_signals(numeric, regclass) IS
     'The customers that look like fraud, highest score first: an array of objects with customer_id, score and signals, each with its evidence and weight';
-REVOKE EXECUTE ON FUNCTION fraud_signals(numeric, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.fraud_signals(numeric, regclass) FROM PUBLIC;

@@ -1,4 +1,4 @@
-CREATE TYPE phone_details AS (
+CREATE TYPE customer_identity.phone_details AS (
     e164 text,
     country_code integer,
     national_number text,
@@ -9,41 +9,41 @@ CREATE TYPE phone_details AS (
     is_valid boolean,
     reason text
 );
-COMMENT ON TYPE phone_details IS
+COMMENT ON TYPE customer_identity.phone_details IS
     'What is known about a phone: its E.164 form and parts, and the reason why it is not acceptable ("ok" if it is)';
 
 -- Most phones cost what some thirty cheap operators cost; those left to the library, a hundred times that.
-CREATE FUNCTION normalize_phone(phone text, region text DEFAULT NULL)
+CREATE FUNCTION customer_identity.normalize_phone(phone text, region text DEFAULT NULL)
     RETURNS text
     LANGUAGE c STABLE PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'normalize_phone';
-COMMENT ON FUNCTION normalize_phone(text, text) IS
+COMMENT ON FUNCTION customer_identity.normalize_phone(text, text) IS
     'E.164 form of a phone, or NULL when it is not acceptable. Without a country code it is read as dialled in region (ISO 3166), by default customer_identity.default_region';
 
-CREATE FUNCTION parse_phone(phone text, region text DEFAULT NULL)
-    RETURNS phone_details
+CREATE FUNCTION customer_identity.parse_phone(phone text, region text DEFAULT NULL)
+    RETURNS customer_identity.phone_details
     LANGUAGE c STABLE PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'parse_phone';
-COMMENT ON FUNCTION parse_phone(text, text) IS
+COMMENT ON FUNCTION customer_identity.parse_phone(text, text) IS
     'Everything known about a phone, the reason included why it is not acceptable';
 
-CREATE FUNCTION format_phone(phone text, style text DEFAULT 'international', region text DEFAULT NULL)
+CREATE FUNCTION customer_identity.format_phone(phone text, style text DEFAULT 'international', region text DEFAULT NULL)
     RETURNS text
     LANGUAGE c STABLE PARALLEL SAFE COST 3000
     AS 'MODULE_PATHNAME', 'format_phone';
-COMMENT ON FUNCTION format_phone(text, text, text) IS
+COMMENT ON FUNCTION customer_identity.format_phone(text, text, text) IS
     'A phone for people to read: style e164, international, national or rfc3966. NULL when the phone is not acceptable';
 
-CREATE FUNCTION claimed_phone(phone text, region text)
+CREATE FUNCTION customer_identity_internal.claimed_phone(phone text, region text)
     RETURNS text
     LANGUAGE c STABLE PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'claimed_phone';
-COMMENT ON FUNCTION claimed_phone(text, text) IS
+COMMENT ON FUNCTION customer_identity_internal.claimed_phone(text, text) IS
     'The phone of a row as the triggers read it: normalize_phone, but NULL instead of an error for an unknown region';
 
-CREATE FUNCTION claim_problem(phone text, region text)
+CREATE FUNCTION customer_identity_internal.claim_problem(phone text, region text)
     RETURNS text
     LANGUAGE c STABLE PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'claim_problem';
-COMMENT ON FUNCTION claim_problem(text, text) IS
+COMMENT ON FUNCTION customer_identity_internal.claim_problem(text, text) IS
     'Why the triggers cannot read the phone of a row; "ok" when they can';

@@ -1,19 +1,19 @@
-CREATE FUNCTION search_text(value text)
+CREATE FUNCTION customer_identity.search_text(value text)
     RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
     AS 'MODULE_PATHNAME', 'search_text';
-COMMENT ON FUNCTION search_text(text) IS
+COMMENT ON FUNCTION customer_identity.search_text(text) IS
     'A text as searches compare it: small letters without accents. Indexes hold its values';
 
-CREATE FUNCTION like_literal(value text)
+CREATE FUNCTION customer_identity_internal.like_literal(value text)
     RETURNS text
     LANGUAGE sql IMMUTABLE
 RETURN replace(replace(replace(value, '\', '\\'), '%', '\%'), '_', '\_');
-COMMENT ON FUNCTION like_literal(text) IS
+COMMENT ON FUNCTION customer_identity_internal.like_literal(text) IS
     'A text that LIKE takes as it is';
 
 -- Trunk zeros, country prefixes written 00 and the (0) of +44 (0)20 are not part of an E.164 number.
-CREATE FUNCTION searched_digits(search text)
+CREATE FUNCTION customer_identity_internal.searched_digits(search text)
     RETURNS text
     LANGUAGE sql IMMUTABLE
 RETURN (
@@ -24,14 +24,14 @@ RETURN (
     FROM (SELECT regexp_replace(replace(search, '(0)', ''), '[^0-9]', '', 'g')) AS d (digits)
     WHERE search ~ '^[-0-9+()/.[:space:]\u00A0\u2010-\u2015\u2212]+$'
 );
-COMMENT ON FUNCTION searched_digits(text) IS
+COMMENT ON FUNCTION customer_identity_internal.searched_digits(text) IS
     'The digits of a search that looks like a part of a phone, or NULL when there are fewer than four';
 
 -- What reads catalogs for every page is plpgsql, which keeps its plans: an SQL function that cannot be inlined is
 -- planned anew at each call.
 
 -- Types that are the server's own have no casts or operators that somebody else could have made.
-CREATE FUNCTION plain_text(relation regclass, column_name text)
+CREATE FUNCTION customer_identity_internal.plain_text(relation regclass, column_name text)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -39,18 +39,18 @@ AS $$
 BEGIN
     RETURN (
         SELECT format(
-            CASE WHEN customer_identity.base_type(a.atttypid) = ANY ('{text,varchar,bpchar}'::regtype[]) THEN 'r.%I::text'
-                ELSE 'customer_identity.as_text(r.%I)' END,
+            CASE WHEN customer_identity_internal.base_type(a.atttypid) = ANY ('{text,varchar,bpchar}'::regtype[]) THEN 'r.%I::text'
+                ELSE 'customer_identity_internal.as_text(r.%I)' END,
             a.attname)
         FROM pg_attribute AS a
         WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped
     );
 END
 $$;
-COMMENT ON FUNCTION plain_text(regclass, text) IS
+COMMENT ON FUNCTION customer_identity_internal.plain_text(regclass, text) IS
     'The expression that reads a column of row r as text; NULL when there is no such column';
 
-CREATE FUNCTION time_column(relation regclass)
+CREATE FUNCTION customer_identity_internal.time_column(relation regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -67,11 +67,11 @@ BEGIN
     );
 END
 $$;
-COMMENT ON FUNCTION time_column(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.time_column(regclass) IS
     'The column that tells when a row was made, by its name, or NULL';
 
 -- Without a time zone it is taken for UTC, whoever asks.
-CREATE FUNCTION time_of_row(relation regclass)
+CREATE FUNCTION customer_identity_internal.time_of_row(relation regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -83,16 +83,16 @@ BEGIN
                 CASE a.atttypid WHEN 'timestamptz'::regtype THEN 'r.%I' ELSE 'r.%I::timestamp AT TIME ZONE ''UTC''' END,
                 a.attname)
             FROM pg_attribute AS a
-            WHERE a.attrelid = relation AND a.attname = customer_identity.time_column(relation)
+            WHERE a.attrelid = relation AND a.attname = customer_identity_internal.time_column(relation)
         ),
         'NULL::timestamptz'
     );
 END
 $$;
-COMMENT ON FUNCTION time_of_row(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.time_of_row(regclass) IS
     'The expression that tells when row r was made';
 
-CREATE FUNCTION phones_of_row(users attachments)
+CREATE FUNCTION customer_identity_internal.phones_of_row(users customer_identity.attachments)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -100,16 +100,16 @@ AS $$
 BEGIN
     RETURN (
         SELECT format('array_remove(ARRAY[%s]::text[], NULL)',
-            string_agg(customer_identity.plain_text(users.attached, p.name), ', ' ORDER BY p.position))
+            string_agg(customer_identity_internal.plain_text(users.attached, p.name), ', ' ORDER BY p.position))
         FROM unnest(users.phone_columns) WITH ORDINALITY AS p (name, position)
     );
 END
 $$;
-COMMENT ON FUNCTION phones_of_row(attachments) IS
+COMMENT ON FUNCTION customer_identity_internal.phones_of_row(customer_identity.attachments) IS
     'The expression that lists the phones of user r as they were typed';
 
 -- Columns that nobody asks for cost nothing: the planner leaves them out.
-CREATE FUNCTION users_query(customers regclass)
+CREATE FUNCTION customer_identity_internal.users_query(customers regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -118,24 +118,24 @@ DECLARE
     query text;
 BEGIN
     SELECT string_agg(
-        format('SELECT %L::text AS relation, customer_identity.as_text(r.%I) AS id, %s AS name, %s AS email,'
+        format('SELECT %L::text AS relation, customer_identity_internal.as_text(r.%I) AS id, %s AS name, %s AS email,'
             ' %s AS phones, %s AS created_at, r.%I AS customer_id FROM %s AS r',
-            customer_identity.qualified_name(u.attached), u.key_column,
-            COALESCE(customer_identity.plain_text(u.attached, COALESCE(u.name_column, 'name')), 'NULL::text'),
-            COALESCE(customer_identity.plain_text(u.attached, 'email'), 'NULL::text'),
-            customer_identity.phones_of_row(u), customer_identity.time_of_row(u.attached), u.customer_column, u.attached),
+            customer_identity_internal.qualified_name(u.attached), u.key_column,
+            COALESCE(customer_identity_internal.plain_text(u.attached, COALESCE(u.name_column, 'name')), 'NULL::text'),
+            COALESCE(customer_identity_internal.plain_text(u.attached, 'email'), 'NULL::text'),
+            customer_identity_internal.phones_of_row(u), customer_identity_internal.time_of_row(u.attached), u.customer_column, u.attached),
         ' UNION ALL ' ORDER BY u.attached::text COLLATE "C")
     INTO query
-    FROM customer_identity.attachments_of(users_query.customers) AS u
+    FROM customer_identity_internal.attachments_of(users_query.customers) AS u
     WHERE u.kind = 'users';
     RETURN COALESCE(query, 'SELECT NULL::text AS relation, NULL::text AS id, NULL::text AS name, NULL::text AS email,'
         ' NULL::text[] AS phones, NULL::timestamptz AS created_at, NULL::uuid AS customer_id WHERE false');
 END
 $$;
-COMMENT ON FUNCTION users_query(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.users_query(regclass) IS
     'The query that reads the users of a book from every attached users table';
 
-CREATE TYPE customer_search AS (
+CREATE TYPE customer_identity_internal.customer_search AS (
     phone text,
     digits text,
     beginning text,
@@ -143,11 +143,11 @@ CREATE TYPE customer_search AS (
     by_email uuid[],
     by_many_emails boolean
 );
-COMMENT ON TYPE customer_search IS
+COMMENT ON TYPE customer_identity_internal.customer_search IS
     'A search for customers: what their phone, name or a user''s e-mail has to be like';
 
 -- A trigram index finds nothing inside a word by fewer than three letters, so these begin a word.
-CREATE FUNCTION text_condition(value text, word_begins boolean)
+CREATE FUNCTION customer_identity_internal.text_condition(value text, word_begins boolean)
     RETURNS text
     LANGUAGE sql IMMUTABLE
 RETURN format(
@@ -156,11 +156,11 @@ RETURN format(
         ' OR customer_identity.search_text(%1$s) COLLATE "C" LIKE ($1).anywhere)'
     ELSE 'customer_identity.search_text(%1$s) COLLATE "C" LIKE ($1).anywhere' END,
     value);
-COMMENT ON FUNCTION text_condition(text, boolean) IS
+COMMENT ON FUNCTION customer_identity_internal.text_condition(text, boolean) IS
     'The condition that a text is like a search, which is parameter $1';
 
-CREATE FUNCTION read_search(search text, users_query text)
-    RETURNS customer_search
+CREATE FUNCTION customer_identity_internal.read_search(search text, users_query text)
+    RETURNS customer_identity_internal.customer_search
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
     SET row_security = off
@@ -169,11 +169,11 @@ AS $$
 DECLARE
     most_ids constant integer := 5000;
     typed constant text := btrim(search, E' \t\r\n');
-    sought constant text := customer_identity.like_literal(customer_identity.search_text(typed));
-    result customer_identity.customer_search;
+    sought constant text := customer_identity_internal.like_literal(customer_identity.search_text(typed));
+    result customer_identity_internal.customer_search;
 BEGIN
-    result.phone := customer_identity.normalize_phone(typed);
-    result.digits := '%' || customer_identity.searched_digits(typed) || '%';
+    result.phone := customer_identity.normalize_phone(typed, NULL::text);
+    result.digits := '%' || customer_identity_internal.searched_digits(typed) || '%';
     IF sought = '' THEN
         RETURN result;
     END IF;
@@ -186,45 +186,45 @@ BEGIN
     EXECUTE format(
         'SELECT array_agg(u.customer_id) FROM (SELECT u.customer_id FROM (%s) AS u'
         ' WHERE u.customer_id IS NOT NULL AND %s LIMIT %s) AS u',
-        users_query, customer_identity.text_condition('u.email', result.beginning IS NOT NULL), most_ids + 1)
+        users_query, customer_identity_internal.text_condition('u.email', result.beginning IS NOT NULL), most_ids + 1)
         INTO result.by_email
         USING result;
     result.by_many_emails := cardinality(result.by_email) > most_ids;
     RETURN result;
 END
 $$;
-COMMENT ON FUNCTION read_search(text, text) IS
+COMMENT ON FUNCTION customer_identity_internal.read_search(text, text) IS
     'What was typed into a search for customers, with the customers whose users'' e-mails are like it';
 
 -- Each part can be answered by an index; only where thousands of e-mails are alike, a page is filled
 -- sooner by asking customer after customer.
-CREATE FUNCTION search_condition(search customer_search, users_query text)
+CREATE FUNCTION customer_identity_internal.search_condition(search customer_identity_internal.customer_search, users_query text)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN '(' || concat_ws(' OR ',
     CASE WHEN search.phone IS NOT NULL THEN 'c.phone = ($1).phone' END,
     CASE WHEN search.digits IS NOT NULL THEN 'c.phone LIKE ($1).digits' END,
-    CASE WHEN search.anywhere IS NOT NULL THEN text_condition('c.preferred_name', search.beginning IS NOT NULL) END,
+    CASE WHEN search.anywhere IS NOT NULL THEN customer_identity_internal.text_condition('c.preferred_name::text', search.beginning IS NOT NULL) END,
     CASE
         WHEN search.by_many_emails THEN format(
             'EXISTS (SELECT FROM (%s) AS u WHERE u.customer_id = c.id AND %s)',
-            users_query, text_condition('u.email', search.beginning IS NOT NULL))
+            users_query, customer_identity_internal.text_condition('u.email', search.beginning IS NOT NULL))
         WHEN search.by_email IS NOT NULL THEN 'c.id = ANY (($1).by_email)'
     END,
     CASE WHEN search.phone IS NULL AND search.digits IS NULL AND search.anywhere IS NULL THEN 'false' END) || ')';
-COMMENT ON FUNCTION search_condition(customer_search, text) IS
+COMMENT ON FUNCTION customer_identity_internal.search_condition(customer_identity_internal.customer_search, text) IS
     'The condition that customer c is found by a search, which is parameter $1';
 
-CREATE FUNCTION searches_names(search customer_search)
+CREATE FUNCTION customer_identity_internal.searches_names(search customer_identity_internal.customer_search)
     RETURNS boolean
     LANGUAGE sql IMMUTABLE
 RETURN search.anywhere IS NOT NULL AND search.beginning IS NULL AND search.digits IS NULL
     AND search.by_many_emails IS NOT TRUE;
-COMMENT ON FUNCTION searches_names(customer_search) IS
+COMMENT ON FUNCTION customer_identity_internal.searches_names(customer_identity_internal.customer_search) IS
     'Whether hardly more than a part of a name decides what a search finds';
 
 -- None is on a total, which every order changes.
-CREATE FUNCTION sort_indexes(customers regclass)
+CREATE FUNCTION customer_identity_internal.sort_indexes(customers regclass)
     RETURNS TABLE (relation regclass, name text, definition text)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -235,10 +235,10 @@ BEGIN ATOMIC
     WHERE c.oid = customers AND a.attname IN ('created_at', 'updated_at', 'preferred_name')
         AND (a.attname <> 'preferred_name' OR a.atttypmod BETWEEN 0 AND 500);
 END;
-COMMENT ON FUNCTION sort_indexes(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.sort_indexes(regclass) IS
     'The indexes that list_customers needs to sort: table, name and definition';
 
-CREATE FUNCTION search_indexes(customers regclass)
+CREATE FUNCTION customer_identity_internal.search_indexes(customers regclass)
     RETURNS TABLE (relation regclass, name text, definition text)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -265,16 +265,16 @@ BEGIN
         UNION ALL
         SELECT u.attached, '_email_search_idx', format(
             'USING gin (customer_identity.search_text(email::text) COLLATE "C" %s) WITH (gin_pending_list_limit = 512)', trigrams)
-        FROM customer_identity.attachments_of(customers) AS u
-        WHERE u.kind = 'users' AND customer_identity.plain_text(u.attached, 'email') = 'r.email::text'
+        FROM customer_identity_internal.attachments_of(customers) AS u
+        WHERE u.kind = 'users' AND customer_identity_internal.plain_text(u.attached, 'email') = 'r.email::text'
     ) AS i (relation, suffix, definition)
     JOIN pg_class AS c ON c.oid = i.relation;
 END
 $$;
-COMMENT ON FUNCTION search_indexes(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.search_indexes(regclass) IS
     'The indexes that list_customers needs to search: table, name and definition';
 
-CREATE FUNCTION totals_indexes(customers regclass)
+CREATE FUNCTION customer_identity_internal.totals_indexes(customers regclass)
     RETURNS TABLE (relation regclass, name text, definition text)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -283,10 +283,10 @@ BEGIN ATOMIC
     CROSS JOIN unnest('{total_spent,total_orders}'::text[]) AS k (key)
     WHERE c.oid = customers;
 END;
-COMMENT ON FUNCTION totals_indexes(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.totals_indexes(regclass) IS
     'The indexes that list_customers needs to sort by totals: table, name and definition';
 
-CREATE FUNCTION index_valid(relation regclass, index_name text)
+CREATE FUNCTION customer_identity_internal.index_valid(relation regclass, index_name text)
     RETURNS boolean
     LANGUAGE sql STABLE
 RETURN (
@@ -296,43 +296,43 @@ RETURN (
     JOIN pg_index AS i ON i.indexrelid = c.oid AND i.indrelid = t.oid
     WHERE t.oid = relation AND c.relname = index_name
 );
-COMMENT ON FUNCTION index_valid(regclass, text) IS
+COMMENT ON FUNCTION customer_identity_internal.index_valid(regclass, text) IS
     'Whether a table''s index of that name can be used; NULL when there is none';
 
-CREATE FUNCTION search_index_statements(totals boolean DEFAULT false, customers regclass DEFAULT NULL)
+CREATE FUNCTION customer_identity.search_index_statements(totals boolean DEFAULT false, customers regclass DEFAULT NULL)
     RETURNS SETOF text
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT s.statement
     FROM (
-        SELECT i.* FROM sort_indexes(book(customers)) AS i
+        SELECT i.* FROM customer_identity_internal.sort_indexes(customer_identity_internal.book(customers)) AS i
         UNION ALL
-        SELECT i.* FROM search_indexes(book(customers)) AS i
+        SELECT i.* FROM customer_identity_internal.search_indexes(customer_identity_internal.book(customers)) AS i
         UNION ALL
-        SELECT i.* FROM totals_indexes(book(customers)) AS i WHERE totals
+        SELECT i.* FROM customer_identity_internal.totals_indexes(customer_identity_internal.book(customers)) AS i WHERE totals
     ) AS i
     JOIN pg_class AS c ON c.oid = i.relation
     CROSS JOIN LATERAL (VALUES
-        (1, CASE WHEN NOT index_valid(i.relation, i.name)
+        (1, CASE WHEN NOT customer_identity_internal.index_valid(i.relation, i.name)
             THEN format('DROP INDEX CONCURRENTLY %s.%I', c.relnamespace::regnamespace, i.name) END),
         (2, format('CREATE INDEX %s%I ON %s %s',
-            CASE WHEN c.relkind <> 'p' THEN 'CONCURRENTLY ' END, i.name, qualified_name(i.relation), i.definition)),
-        (3, CASE WHEN i.definition LIKE '%search_text%' THEN format('ANALYZE %s', qualified_name(i.relation)) END)
+            CASE WHEN c.relkind <> 'p' THEN 'CONCURRENTLY ' END, i.name, customer_identity_internal.qualified_name(i.relation), i.definition)),
+        (3, CASE WHEN i.definition LIKE '%search_text%' THEN format('ANALYZE %s', customer_identity_internal.qualified_name(i.relation)) END)
     ) AS s (step, statement)
-    WHERE index_valid(i.relation, i.name) IS NOT TRUE AND s.statement IS NOT NULL
+    WHERE customer_identity_internal.index_valid(i.relation, i.name) IS NOT TRUE AND s.statement IS NOT NULL
     ORDER BY i.relation, i.name, s.step;
 END;
-COMMENT ON FUNCTION search_index_statements(boolean, regclass) IS
+COMMENT ON FUNCTION customer_identity.search_index_statements(boolean, regclass) IS
     'The statements that make the missing indexes for list_customers while the shop goes on: for \gexec, each outside a transaction';
 
 -- The planner has to know how common a part of a name is, which only the index makes ANALYZE find out.
-CREATE FUNCTION create_missing_index(relation regclass, name text, definition text)
+CREATE FUNCTION customer_identity_internal.create_missing_index(relation regclass, name text, definition text)
     RETURNS boolean
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF customer_identity.index_valid(relation, name) THEN
+    IF customer_identity_internal.index_valid(relation, name) THEN
         RETURN false;
     END IF;
     EXECUTE format('CREATE INDEX %I ON %s %s', name, relation, definition);
@@ -342,34 +342,34 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION create_missing_index(regclass, text, text) IS
+COMMENT ON FUNCTION customer_identity_internal.create_missing_index(regclass, text, text) IS
     'Makes an index unless it is there';
-REVOKE EXECUTE ON FUNCTION create_missing_index(regclass, text, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.create_missing_index(regclass, text, text) FROM PUBLIC;
 
-CREATE FUNCTION create_search_indexes(customers regclass DEFAULT NULL)
+CREATE FUNCTION customer_identity.create_search_indexes(customers regclass DEFAULT NULL)
     RETURNS SETOF text
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     SELECT i.name
     FROM (
-        SELECT i.* FROM sort_indexes(book(customers)) AS i
+        SELECT i.* FROM customer_identity_internal.sort_indexes(customer_identity_internal.book(customers)) AS i
         UNION ALL
-        SELECT i.* FROM search_indexes(book(customers)) AS i
+        SELECT i.* FROM customer_identity_internal.search_indexes(customer_identity_internal.book(customers)) AS i
     ) AS i
-    WHERE create_missing_index(i.relation, i.name, i.definition);
+    WHERE customer_identity_internal.create_missing_index(i.relation, i.name, i.definition);
 END;
-COMMENT ON FUNCTION create_search_indexes(regclass) IS
+COMMENT ON FUNCTION customer_identity.create_search_indexes(regclass) IS
     'Makes the missing indexes that list_customers searches and sorts by in a large book, none of them on a total, and returns their names. Needs pg_trgm';
-REVOKE EXECUTE ON FUNCTION create_search_indexes(regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.create_search_indexes(regclass) FROM PUBLIC;
 
-CREATE FUNCTION index_totals(customers regclass DEFAULT NULL)
+CREATE FUNCTION customer_identity.index_totals(customers regclass DEFAULT NULL)
     RETURNS SETOF text
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     SELECT i.name
-    FROM totals_indexes(book(customers)) AS i
-    WHERE create_missing_index(i.relation, i.name, i.definition);
+    FROM customer_identity_internal.totals_indexes(customer_identity_internal.book(customers)) AS i
+    WHERE customer_identity_internal.create_missing_index(i.relation, i.name, i.definition);
 END;
-COMMENT ON FUNCTION index_totals(regclass) IS
+COMMENT ON FUNCTION customer_identity.index_totals(regclass) IS
     'Makes the indexes that list_customers needs to sort a large book by totals, and returns their names. Each order then writes to every index of customers';
-REVOKE EXECUTE ON FUNCTION index_totals(regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.index_totals(regclass) FROM PUBLIC;

@@ -1,14 +1,14 @@
-CREATE TYPE setup_finding AS (
+CREATE TYPE customer_identity_internal.setup_finding AS (
     severity text,
     object text,
     finding text,
     what_to_do text
 );
-COMMENT ON TYPE setup_finding IS
+COMMENT ON TYPE customer_identity_internal.setup_finding IS
     'What check_setup() found: severity (error, warning, info), object, finding and what to do about it';
 
-CREATE FUNCTION check_session(customers regclass)
-    RETURNS SETOF setup_finding
+CREATE FUNCTION customer_identity_internal.check_session(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT 'error', 'session', 'session_replication_role is replica: no trigger of ours fires',
@@ -19,7 +19,7 @@ BEGIN ATOMIC
         format('%L is not a region: phones without a region of their own are not read',
             current_setting('customer_identity.default_region')),
         'Set an ISO 3166 code of two letters, such as GB (not UK), or nothing.'
-    WHERE claim_problem('0', NULL) = 'unknown_region'
+    WHERE customer_identity_internal.claim_problem('0', NULL) = 'unknown_region'
     UNION ALL
     SELECT 'info', 'event trigger customer_identity_follow_renames',
         'it is missing or disabled: a renamed column makes the next statement fail with CI007',
@@ -29,12 +29,12 @@ BEGIN ATOMIC
         WHERE e.evtname = 'customer_identity_follow_renames' AND e.evtenabled IN ('O', 'A')
     );
 END;
-COMMENT ON FUNCTION check_session(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_session(regclass) IS
     'Findings of check_setup() about the session and the database';
 
 -- Whoever may change the history can make it say anything.
-CREATE FUNCTION check_history(customers regclass)
-    RETURNS SETOF setup_finding
+CREATE FUNCTION customer_identity_internal.check_history(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -48,18 +48,18 @@ BEGIN
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.oid = customers;
     BEGIN
-        events := customer_identity.companion_of(customers, 'customer_events');
+        events := customer_identity_internal.companion_of(customers, 'customer_events');
     EXCEPTION WHEN SQLSTATE 'CI003' THEN
         GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
         RETURN NEXT ROW('warning', format('%I.customer_events', schema_name), detail || ' No history is kept.',
-            format('SELECT customer_identity.create_tables(%L);', schema_name))::customer_identity.setup_finding;
+            format('SELECT customer_identity.create_tables(%L);', schema_name))::customer_identity_internal.setup_finding;
         RETURN;
     END;
-    IF NOT customer_identity.keeps_history(customers) THEN
+    IF NOT customer_identity_internal.keeps_history(customers) THEN
         RETURN NEXT ROW('warning', events,
             'No history is kept: a column customer_id, event, details or actor is missing or of another type, or it has a rule, or another column is NOT NULL without a default',
             format('Make it as the reference describes it, or: ALTER TABLE %s RENAME TO ...; SELECT customer_identity.create_tables(%L);',
-                events, schema_name))::customer_identity.setup_finding;
+                events, schema_name))::customer_identity_internal.setup_finding;
     END IF;
     RETURN QUERY
     SELECT 'warning', events,
@@ -75,11 +75,11 @@ BEGIN
     GROUP BY g.name;
 END
 $$;
-COMMENT ON FUNCTION check_history(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_history(regclass) IS
     'Findings of check_setup() about customer_events';
 
-CREATE FUNCTION check_book(customers regclass)
-    RETURNS SETOF setup_finding
+CREATE FUNCTION customer_identity_internal.check_book(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -91,10 +91,10 @@ DECLARE
     unusable bigint;
 BEGIN
     BEGIN
-        PERFORM customer_identity.check_customers(customers);
+        PERFORM customer_identity_internal.check_customers(customers);
     EXCEPTION WHEN SQLSTATE 'CI003' THEN
         GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-        RETURN NEXT ROW('error', customers::text, detail, hint)::customer_identity.setup_finding;
+        RETURN NEXT ROW('error', customers::text, detail, hint)::customer_identity_internal.setup_finding;
         RETURN;
     END;
     SELECT n.nspname INTO schema_name
@@ -103,14 +103,14 @@ BEGIN
     WHERE c.oid = customers;
     FOREACH companion IN ARRAY '{phone_proofs,loyalty_entries}'::text[] LOOP
         BEGIN
-            PERFORM customer_identity.companion_of(customers, companion);
+            PERFORM customer_identity_internal.companion_of(customers, companion);
         EXCEPTION WHEN SQLSTATE 'CI003' THEN
             GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
             RETURN NEXT ROW('error', format('%I.%I', schema_name, companion), detail,
-                format('SELECT customer_identity.create_tables(%L);', schema_name))::customer_identity.setup_finding;
+                format('SELECT customer_identity.create_tables(%L);', schema_name))::customer_identity_internal.setup_finding;
         END;
     END LOOP;
-    RETURN QUERY SELECT * FROM customer_identity.check_history(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_history(customers);
     RETURN QUERY
     SELECT 'warning', customers::text,
         format('column total_spent is %s: a larger total would refuse the order', format_type(a.atttypid, a.atttypmod)),
@@ -128,15 +128,15 @@ BEGIN
         INTO unusable;
     IF unusable > 0 THEN
         RETURN NEXT ROW('error', customers::text, format('phones that are not E.164, by which nobody is found: %s', unusable),
-            format('UPDATE %s SET phone = customer_identity.normalize_phone(phone, region) ...; merge the duplicates it reports.', customers))::customer_identity.setup_finding;
+            format('UPDATE %s SET phone = customer_identity.normalize_phone(phone, region) ...; merge the duplicates it reports.', customers))::customer_identity_internal.setup_finding;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION check_book(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_book(regclass) IS
     'Findings of check_setup() about customers and its companions';
 
 -- Every column that the triggers of a table name, and what they are for.
-CREATE FUNCTION named_columns(attached attachments)
+CREATE FUNCTION customer_identity_internal.named_columns(attached customer_identity.attachments)
     RETURNS TABLE (relation regclass, column_name text)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -147,10 +147,10 @@ BEGIN ATOMIC
         attached.payment_column]) AS c (name)
     WHERE c.name IS NOT NULL;
 END;
-COMMENT ON FUNCTION named_columns(attachments) IS
+COMMENT ON FUNCTION customer_identity_internal.named_columns(customer_identity.attachments) IS
     'The columns that the triggers of a table name';
 
-CREATE FUNCTION expected_triggers(kind text)
+CREATE FUNCTION customer_identity_internal.expected_triggers(kind text)
     RETURNS SETOF text
     LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
@@ -166,27 +166,27 @@ BEGIN ATOMIC
     ) AS t (kind, name)
     WHERE t.kind = expected_triggers.kind;
 END;
-COMMENT ON FUNCTION expected_triggers(text) IS
+COMMENT ON FUNCTION customer_identity_internal.expected_triggers(text) IS
     'The triggers that attach a table of a kind';
 
 -- Tables that carry any trigger of ours for this book, even where others were dropped.
-CREATE FUNCTION check_triggers(customers regclass)
-    RETURNS SETOF setup_finding
+CREATE FUNCTION customer_identity_internal.check_triggers(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     WITH roots AS (
         SELECT DISTINCT COALESCE(pg_partition_root(t.attached), t.attached) AS root,
             CASE WHEN t.function = 'link_user' THEN 'users' ELSE 'orders' END AS kind
-        FROM attached_triggers AS t
+        FROM customer_identity_internal.attached_triggers AS t
         WHERE t.customers = check_triggers.customers
             AND has_table_privilege(t.owner, t.customers, 'UPDATE')
     ),
     expected AS (
         SELECT r.root, r.kind, p.p AS relation, e.name
         FROM roots AS r
-        CROSS JOIN LATERAL partitions_of(r.root) AS p
-        CROSS JOIN LATERAL expected_triggers(r.kind) AS e (name)
+        CROSS JOIN LATERAL customer_identity_internal.partitions_of(r.root) AS p
+        CROSS JOIN LATERAL customer_identity_internal.expected_triggers(r.kind) AS e (name)
     )
     SELECT 'error', e.relation::text,
         CASE
@@ -198,27 +198,27 @@ BEGIN ATOMIC
             WHEN t.tgname IS NOT NULL THEN format('ALTER TABLE %s ENABLE TRIGGER %I;', e.relation, e.name)
             WHEN e.name = 'customer_identity_attach' THEN
                 format('SELECT %s; or, where it shall no longer count, SELECT customer_identity.detach(%L);',
-                    attach_call(e.root), e.root::text)
-            ELSE format('SELECT %s;', attach_call(e.root))
+                    customer_identity_internal.attach_call(e.root), e.root::text)
+            ELSE format('SELECT %s;', customer_identity_internal.attach_call(e.root))
         END
     FROM expected AS e
     LEFT JOIN pg_trigger AS t ON t.tgrelid = e.relation AND t.tgname = e.name
     WHERE t.tgname IS NULL OR t.tgenabled IN ('D', 'R')
     ORDER BY e.relation::text, e.name;
 END;
-COMMENT ON FUNCTION check_triggers(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_triggers(regclass) IS
     'Findings of check_setup() about missing and disabled triggers';
 
-CREATE FUNCTION check_columns(customers regclass)
-    RETURNS SETOF setup_finding
+CREATE FUNCTION customer_identity_internal.check_columns(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT 'error', a.attached::text,
         format('column %I, which the triggers name, was renamed or dropped', n.column_name),
-        format('Put the present name into: SELECT %s;', attach_call(a.attached))
-    FROM attachments_of(customers) AS a
-    CROSS JOIN LATERAL named_columns(a) AS n
+        format('Put the present name into: SELECT %s;', customer_identity_internal.attach_call(a.attached))
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    CROSS JOIN LATERAL customer_identity_internal.named_columns(a) AS n
     WHERE NOT EXISTS (
         SELECT FROM pg_attribute AS c
         WHERE c.attrelid = n.relation AND c.attname = n.column_name AND NOT c.attisdropped
@@ -227,7 +227,7 @@ BEGIN ATOMIC
     SELECT 'warning', a.attached::text,
         format('column %I is NOT NULL: a row without a readable phone is refused', a.customer_column),
         format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', a.attached, a.customer_column)
-    FROM attachments_of(customers) AS a
+    FROM customer_identity_internal.attachments_of(customers) AS a
     JOIN pg_attribute AS c ON c.attrelid = a.attached AND c.attname = a.customer_column
     WHERE c.attnotnull
     UNION ALL
@@ -235,29 +235,29 @@ BEGIN ATOMIC
         format('column %I has no foreign key to %s', a.customer_column, a.customers),
         format('ALTER TABLE %s ADD FOREIGN KEY (%I) REFERENCES %s (id) ON DELETE SET NULL;',
             a.attached, a.customer_column, a.customers)
-    FROM attachments_of(customers) AS a
-    WHERE NOT has_reference(a.attached, a.customer_column, a.customers)
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    WHERE NOT customer_identity_internal.has_reference(a.attached, a.customer_column, a.customers)
     UNION ALL
     SELECT 'warning', k.conrelid::regclass::text,
         format('foreign key %I is deferrable: an order may come before its customer and miss the totals', k.conname),
         format('ALTER TABLE %s ALTER CONSTRAINT %I NOT DEFERRABLE;', k.conrelid::regclass, k.conname)
-    FROM attachments_of(customers) AS a
+    FROM customer_identity_internal.attachments_of(customers) AS a
     JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.confrelid = a.customers
     WHERE k.contype = 'f' AND k.condeferrable AND k.conparentid = 0
     UNION ALL
     SELECT 'warning', a.attached::text,
         format('column %I has no index', i.name),
         format('CREATE INDEX CONCURRENTLY ON %s (%I);', a.attached, i.name)
-    FROM attachments_of(customers) AS a
+    FROM customer_identity_internal.attachments_of(customers) AS a
     JOIN pg_class AS c ON c.oid = a.attached
     CROSS JOIN LATERAL (VALUES (a.customer_column, 0), (a.user_column, 10000)) AS i (name, rows_to_matter)
-    WHERE i.name IS NOT NULL AND NOT has_index_on(a.attached, i.name) AND c.reltuples >= i.rows_to_matter - 1;
+    WHERE i.name IS NOT NULL AND NOT customer_identity_internal.has_index_on(a.attached, i.name) AND c.reltuples >= i.rows_to_matter - 1;
 END;
-COMMENT ON FUNCTION check_columns(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_columns(regclass) IS
     'Findings of check_setup() about columns, foreign keys and indexes';
 
-CREATE FUNCTION check_users_of_orders(customers regclass)
-    RETURNS SETOF setup_finding
+CREATE FUNCTION customer_identity_internal.check_users_of_orders(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
@@ -265,7 +265,7 @@ BEGIN ATOMIC
         format('foreign key %I keeps a user with orders from being deleted', k.conname),
         format('ALTER TABLE %s DROP CONSTRAINT %I, ADD FOREIGN KEY (%I) REFERENCES %s ON DELETE SET NULL;',
             k.conrelid::regclass, k.conname, a.user_column, k.confrelid::regclass)
-    FROM attachments_of(customers) AS a
+    FROM customer_identity_internal.attachments_of(customers) AS a
     JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.contype = 'f' AND k.conparentid = 0
     JOIN pg_attribute AS c ON c.attrelid = k.conrelid AND c.attnum = k.conkey[1]
     WHERE a.kind = 'orders' AND c.attname = a.user_column
@@ -273,32 +273,32 @@ BEGIN ATOMIC
     UNION ALL
     SELECT 'warning', a.attached::text,
         format('its users table is not known: an order is attached by its own phone only'),
-        format('SELECT %s; with users => ''...'' added', attach_call(a.attached))
-    FROM attachments_of(customers) AS a
+        format('SELECT %s; with users => ''...'' added', customer_identity_internal.attach_call(a.attached))
+    FROM customer_identity_internal.attachments_of(customers) AS a
     WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL
-        AND EXISTS (SELECT FROM attachments_of(customers) AS u WHERE u.kind = 'users');
+        AND EXISTS (SELECT FROM customer_identity_internal.attachments_of(customers) AS u WHERE u.kind = 'users');
 END;
-COMMENT ON FUNCTION check_users_of_orders(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_users_of_orders(regclass) IS
     'Findings of check_setup() about what joins orders to users';
 
-CREATE FUNCTION user_has_customer(attached attachments)
+CREATE FUNCTION customer_identity_internal.user_has_customer(attached customer_identity.attachments)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN COALESCE(
     (
         SELECT format('EXISTS (SELECT FROM %s AS u WHERE %s AND u.%I IS NOT NULL)',
-            u.attached, user_condition(user_has_customer.attached), u.customer_column)
-        FROM attachments AS u
+            u.attached, customer_identity_internal.user_condition(user_has_customer.attached), u.customer_column)
+        FROM customer_identity.attachments AS u
         WHERE u.attached = attached.users AND u.kind = 'users' AND attached.user_column IS NOT NULL
     ),
     'false'
 );
-COMMENT ON FUNCTION user_has_customer(attachments) IS
+COMMENT ON FUNCTION customer_identity_internal.user_has_customer(customer_identity.attachments) IS
     'The condition that the user of an order r has a customer';
 
 -- Looks at ten thousand rows of a table at the most: one may hold millions.
-CREATE FUNCTION check_rows(customers regclass)
-    RETURNS SETOF setup_finding
+CREATE FUNCTION customer_identity_internal.check_rows(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -307,9 +307,9 @@ DECLARE
     readable bigint;
     unreadable bigint;
 BEGIN
-    FOR attached IN SELECT a.* FROM customer_identity.attachments_of(customers) AS a LOOP
+    FOR attached IN SELECT a.* FROM customer_identity_internal.attachments_of(customers) AS a LOOP
         CONTINUE WHEN EXISTS (
-            SELECT FROM customer_identity.named_columns(attached) AS n
+            SELECT FROM customer_identity_internal.named_columns(attached) AS n
             WHERE NOT EXISTS (
                 SELECT FROM pg_attribute AS c
                 WHERE c.attrelid = n.relation AND c.attname = n.column_name AND NOT c.attisdropped
@@ -319,7 +319,7 @@ BEGIN
             SELECT count(*) FILTER (WHERE r.readable), count(*) FILTER (WHERE NOT r.readable)
             FROM (
                 SELECT %5$s OR (
-                    SELECT bool_or(customer_identity.claimed_phone(c.raw, %3$s) IS NOT NULL)
+                    SELECT bool_or(customer_identity_internal.claimed_phone(c.raw, %3$s) IS NOT NULL)
                     FROM (%2$s) AS c (n, raw)
                     WHERE c.raw IS NOT NULL
                 ) AS readable
@@ -328,102 +328,102 @@ BEGIN
                 LIMIT 10000
             ) AS r
             $sql$,
-            attached.attached, customer_identity.claims_query(attached),
-            customer_identity.region_expression(attached), attached.customer_column,
-            customer_identity.user_has_customer(attached))
+            attached.attached, customer_identity_internal.claims_query(attached),
+            customer_identity_internal.region_expression(attached), attached.customer_column,
+            customer_identity_internal.user_has_customer(attached))
             INTO readable, unreadable;
         IF readable > 0 THEN
             RETURN NEXT ROW('warning', attached.attached::text,
                 format('rows that could have a customer and have none: %s', readable),
-                format('CALL customer_identity.backfill(%L);', attached.attached::text))::customer_identity.setup_finding;
+                format('CALL customer_identity.backfill(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
         END IF;
         IF unreadable > 0 THEN
             RETURN NEXT ROW('info', attached.attached::text,
                 format('rows with a phone that cannot be read and no customer: %s', unreadable),
-                format('SELECT * FROM customer_identity.phone_problems(%L);', attached.attached::text))::customer_identity.setup_finding;
+                format('SELECT * FROM customer_identity.phone_problems(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
         END IF;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION check_rows(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_rows(regclass) IS
     'Findings of check_setup() about rows without a customer';
 
-CREATE FUNCTION check_sms_as_owner(customers regclass)
-    RETURNS SETOF setup_finding
+CREATE FUNCTION customer_identity_internal.check_sms_as_owner(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT 'warning', 'setting customer_identity.sms_countries',
         'codes were asked for and are sent to no country: it is empty, and so is customer_identity.default_region',
         'As a superuser: ALTER DATABASE ... SET customer_identity.sms_countries = ''GB,IE'';'
-    WHERE sms_countries() IS NULL AND EXISTS (SELECT FROM verification_events AS e WHERE e.bucket = 'unsupported')
+    WHERE customer_identity_internal.sms_countries() IS NULL AND EXISTS (SELECT FROM customer_identity.verification_events AS e WHERE e.bucket = 'unsupported')
     UNION ALL
     SELECT 'warning', 'messages', format('codes that nobody has tried to send for more than a minute: %s', count(*)),
         'SELECT customer_identity.start_sms_worker(); or name the database in customer_identity.sms_databases, or send them with claim_messages().'
-    FROM sms_messages AS m
+    FROM customer_identity.sms_messages AS m
     WHERE m.status = 'pending' AND m.attempts = 0 AND m.created_at < now() - interval '1 minute' AND m.expires_at > now()
     HAVING count(*) > 0
     UNION ALL
     SELECT 'warning', 'messages', format('codes that could not be sent within the last hour: %s', count(*)),
         'SELECT ended_at, error FROM customer_identity.sms_messages WHERE status = ''failed'';'
-    FROM sms_messages AS m
+    FROM customer_identity.sms_messages AS m
     WHERE m.status = 'failed' AND m.ended_at > now() - interval '1 hour'
     HAVING count(*) > 0;
 END;
-COMMENT ON FUNCTION check_sms_as_owner(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_sms_as_owner(regclass) IS
     'check_sms as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION check_sms_as_owner(regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.check_sms_as_owner(regclass) FROM PUBLIC;
 
-CREATE FUNCTION check_sms(customers regclass)
-    RETURNS SETOF setup_finding
+CREATE FUNCTION customer_identity_internal.check_sms(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE c STABLE
     AS 'MODULE_PATHNAME', 'call_as_owner';
-COMMENT ON FUNCTION check_sms(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_sms(regclass) IS
     'Findings of check_setup() about verification by SMS';
 
-CREATE FUNCTION findings_of(customers regclass)
-    RETURNS SETOF setup_finding
+CREATE FUNCTION customer_identity_internal.findings_of(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT * FROM check_session(customers)
+    SELECT * FROM customer_identity_internal.check_session(customers)
     UNION ALL
-    SELECT * FROM check_book(customers)
+    SELECT * FROM customer_identity_internal.check_book(customers)
     UNION ALL
-    SELECT * FROM check_triggers(customers)
+    SELECT * FROM customer_identity_internal.check_triggers(customers)
     UNION ALL
-    SELECT * FROM check_columns(customers)
+    SELECT * FROM customer_identity_internal.check_columns(customers)
     UNION ALL
-    SELECT * FROM check_users_of_orders(customers)
+    SELECT * FROM customer_identity_internal.check_users_of_orders(customers)
     UNION ALL
-    SELECT * FROM check_rows(customers)
+    SELECT * FROM customer_identity_internal.check_rows(customers)
     UNION ALL
-    SELECT * FROM check_sms(customers);
+    SELECT * FROM customer_identity_internal.check_sms(customers);
 END;
-COMMENT ON FUNCTION findings_of(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.findings_of(regclass) IS
     'check_setup for a book that is named';
 
-CREATE FUNCTION check_setup(customers regclass DEFAULT NULL)
+CREATE FUNCTION customer_identity.check_setup(customers regclass DEFAULT NULL)
     RETURNS TABLE (severity text, object text, finding text, what_to_do text)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT * FROM findings_of(book(customers));
+    SELECT * FROM customer_identity_internal.findings_of(customer_identity_internal.book(customers));
 END;
-COMMENT ON FUNCTION check_setup(regclass) IS
+COMMENT ON FUNCTION customer_identity.check_setup(regclass) IS
     'What is wrong with a book and the tables attached to it, and what to do about it; no row means all is well';
 
-CREATE FUNCTION follow_renames()
+CREATE FUNCTION customer_identity_internal.follow_renames()
     RETURNS event_trigger
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'follow_renames';
-COMMENT ON FUNCTION follow_renames() IS
+COMMENT ON FUNCTION customer_identity_internal.follow_renames() IS
     'Event trigger: rewrites the arguments of our triggers when a column, table or schema they name is renamed';
-REVOKE EXECUTE ON FUNCTION follow_renames() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.follow_renames() FROM PUBLIC;
 
 -- Only a superuser may make an event trigger; a trusted installation runs as one.
 DO $$
 BEGIN
     CREATE EVENT TRIGGER customer_identity_follow_renames ON ddl_command_end
         WHEN TAG IN ('ALTER TABLE', 'ALTER SCHEMA')
-        EXECUTE FUNCTION customer_identity.follow_renames();
+        EXECUTE FUNCTION customer_identity_internal.follow_renames();
     COMMENT ON EVENT TRIGGER customer_identity_follow_renames IS
         'Keeps the arguments of customer_identity''s triggers in step with renamed columns and tables';
 EXCEPTION
@@ -435,3 +435,4 @@ $$;
 -- A trusted installation leaves the functions to the bootstrap superuser: who installs may use them all
 -- and pass the right on.
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA customer_identity TO @extowner@ WITH GRANT OPTION;
+GRANT EXECUTE ON ALL ROUTINES IN SCHEMA customer_identity_internal TO @extowner@;

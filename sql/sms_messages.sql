@@ -1,4 +1,4 @@
-CREATE FUNCTION claim_messages_as_owner(max_messages integer, lease interval)
+CREATE FUNCTION customer_identity_internal.claim_messages_as_owner(max_messages integer, lease interval)
     RETURNS TABLE (message_id bigint, phone text, body text)
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -28,19 +28,19 @@ BEGIN
     RETURNING m.id, m.phone::text, m.body;
 END
 $$;
-COMMENT ON FUNCTION claim_messages_as_owner(integer, interval) IS
+COMMENT ON FUNCTION customer_identity_internal.claim_messages_as_owner(integer, interval) IS
     'claim_messages as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION claim_messages_as_owner(integer, interval) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.claim_messages_as_owner(integer, interval) FROM PUBLIC;
 
-CREATE FUNCTION claim_messages(max_messages integer DEFAULT 10, lease interval DEFAULT '1 minute')
+CREATE FUNCTION customer_identity.claim_messages(max_messages integer DEFAULT 10, lease interval DEFAULT '1 minute')
     RETURNS TABLE (message_id bigint, phone text, body text)
     LANGUAGE c VOLATILE COST 10000 ROWS 10
     AS 'MODULE_PATHNAME', 'call_as_owner';
-COMMENT ON FUNCTION claim_messages(integer, interval) IS
+COMMENT ON FUNCTION customer_identity.claim_messages(integer, interval) IS
     'Messages that wait to be sent, and are the caller''s for the time of the lease: report each with message_sent or message_failed. One that is not reported comes again';
-REVOKE EXECUTE ON FUNCTION claim_messages(integer, interval) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.claim_messages(integer, interval) FROM PUBLIC;
 
-CREATE FUNCTION message_sent_as_owner(message_id bigint, provider_id text)
+CREATE FUNCTION customer_identity_internal.message_sent_as_owner(message_id bigint, provider_id text)
     RETURNS boolean
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -53,28 +53,28 @@ BEGIN
     RETURN FOUND;
 END
 $$;
-COMMENT ON FUNCTION message_sent_as_owner(bigint, text) IS
+COMMENT ON FUNCTION customer_identity_internal.message_sent_as_owner(bigint, text) IS
     'message_sent as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION message_sent_as_owner(bigint, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.message_sent_as_owner(bigint, text) FROM PUBLIC;
 
-CREATE FUNCTION message_sent(message_id bigint, provider_id text)
+CREATE FUNCTION customer_identity.message_sent(message_id bigint, provider_id text)
     RETURNS boolean
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'call_as_owner';
-COMMENT ON FUNCTION message_sent(bigint, text) IS
+COMMENT ON FUNCTION customer_identity.message_sent(bigint, text) IS
     'The provider has taken a message: its text is erased. False: there is none that was not sent yet';
-REVOKE EXECUTE ON FUNCTION message_sent(bigint, text) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.message_sent(bigint, text) FROM PUBLIC;
 
 -- Twice the time after each attempt, up to a minute, and not all at the same moment.
-CREATE FUNCTION time_to_next_attempt(attempts integer)
+CREATE FUNCTION customer_identity_internal.time_to_next_attempt(attempts integer)
     RETURNS interval
     LANGUAGE sql VOLATILE
 RETURN make_interval(secs => LEAST(60, power(2, LEAST(attempts, 6))) * (0.5 + random()));
-COMMENT ON FUNCTION time_to_next_attempt(integer) IS
+COMMENT ON FUNCTION customer_identity_internal.time_to_next_attempt(integer) IS
     'How long a message waits after so many attempts that failed';
-REVOKE EXECUTE ON FUNCTION time_to_next_attempt(integer) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.time_to_next_attempt(integer) FROM PUBLIC;
 
-CREATE FUNCTION message_failed_as_owner(message_id bigint, error text, permanent boolean)
+CREATE FUNCTION customer_identity_internal.message_failed_as_owner(message_id bigint, error text, permanent boolean)
     RETURNS boolean
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -92,7 +92,7 @@ BEGIN
     FROM (
         SELECT t.id, t.at, COALESCE(permanent, false) OR t.at >= t.expires_at AS is_last
         FROM (
-            SELECT w.id, w.expires_at, moment + customer_identity.time_to_next_attempt(w.attempts) AS at
+            SELECT w.id, w.expires_at, moment + customer_identity_internal.time_to_next_attempt(w.attempts) AS at
             FROM customer_identity.sms_messages AS w
             WHERE w.id = message_id AND w.status = 'pending'
             FOR UPDATE
@@ -102,21 +102,21 @@ BEGIN
     RETURN FOUND;
 END
 $$;
-COMMENT ON FUNCTION message_failed_as_owner(bigint, text, boolean) IS
+COMMENT ON FUNCTION customer_identity_internal.message_failed_as_owner(bigint, text, boolean) IS
     'message_failed as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION message_failed_as_owner(bigint, text, boolean) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.message_failed_as_owner(bigint, text, boolean) FROM PUBLIC;
 
-CREATE FUNCTION message_failed(message_id bigint, error text, permanent boolean)
+CREATE FUNCTION customer_identity.message_failed(message_id bigint, error text, permanent boolean)
     RETURNS boolean
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'call_as_owner';
-COMMENT ON FUNCTION message_failed(bigint, text, boolean) IS
+COMMENT ON FUNCTION customer_identity.message_failed(bigint, text, boolean) IS
     'A message could not be sent: it is tried again after a while, or given up when that is permanent. False: none is waiting';
-REVOKE EXECUTE ON FUNCTION message_failed(bigint, text, boolean) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.message_failed(bigint, text, boolean) FROM PUBLIC;
 
 -- A day is kept for verification_health; limits look back an hour. What a clock that was wrong has put
 -- into the future counts from now.
-CREATE FUNCTION purge_verifications_as_owner()
+CREATE FUNCTION customer_identity_internal.purge_verifications_as_owner()
     RETURNS bigint
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -139,19 +139,19 @@ BEGIN
     RETURN purged;
 END
 $$;
-COMMENT ON FUNCTION purge_verifications_as_owner() IS
+COMMENT ON FUNCTION customer_identity_internal.purge_verifications_as_owner() IS
     'purge_verifications as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION purge_verifications_as_owner() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.purge_verifications_as_owner() FROM PUBLIC;
 
-CREATE FUNCTION purge_verifications()
+CREATE FUNCTION customer_identity.purge_verifications()
     RETURNS bigint
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'call_as_owner';
-COMMENT ON FUNCTION purge_verifications() IS
+COMMENT ON FUNCTION customer_identity.purge_verifications() IS
     'Erases the texts of messages that have expired, deletes verifications older than a day and returns how many. The worker does it by itself';
-REVOKE EXECUTE ON FUNCTION purge_verifications() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.purge_verifications() FROM PUBLIC;
 
-CREATE VIEW verification_health AS
+CREATE VIEW customer_identity.verification_health AS
     SELECT
         h.hour,
         count(*) FILTER (WHERE e.what = 'sent') AS sent,
@@ -164,19 +164,19 @@ CREATE VIEW verification_health AS
     CROSS JOIN LATERAL (SELECT date_trunc('hour', now()) - make_interval(hours => ago)) AS h (hour)
     LEFT JOIN (
         SELECT m.status, COALESCE(m.ended_at, m.created_at)
-        FROM sms_messages AS m
+        FROM customer_identity.sms_messages AS m
         WHERE m.status IN ('sent', 'failed') OR (m.status = 'pending' AND m.expires_at > now())
         UNION ALL
         SELECT v.status, v.approved_at
-        FROM verifications AS v
+        FROM customer_identity.verifications AS v
         WHERE v.status = 'approved'
         UNION ALL
         SELECT r.bucket, r.at
-        FROM verification_events AS r
+        FROM customer_identity.verification_events AS r
         WHERE r.bucket = 'throttled'
     ) AS e (what, at) ON e.at >= h.hour AND e.at < h.hour + interval '1 hour'
     GROUP BY h.hour
     ORDER BY h.hour DESC;
-COMMENT ON VIEW verification_health IS
+COMMENT ON VIEW customer_identity.verification_health IS
     'The last 24 hours, the present one first: messages sent, failed and pending, verifications approved and throttled';
-ALTER VIEW verification_health OWNER TO @extowner@;
+ALTER VIEW customer_identity.verification_health OWNER TO @extowner@;

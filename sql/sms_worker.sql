@@ -1,7 +1,7 @@
-CREATE FUNCTION start_sms_worker()
+CREATE FUNCTION customer_identity.start_sms_worker()
     RETURNS integer
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'start_sms_worker';
-COMMENT ON FUNCTION start_sms_worker() IS
+COMMENT ON FUNCTION customer_identity.start_sms_worker() IS
     'Starts the process that sends this database''s messages, unless there is one, and returns its pid. It lasts until the server stops; customer_identity.sms_databases starts one with the server';
-REVOKE EXECUTE ON FUNCTION start_sms_worker() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.start_sms_worker() FROM PUBLIC;

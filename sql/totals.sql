@@ -1,86 +1,86 @@
-CREATE FUNCTION order_amount(amount numeric)
+CREATE FUNCTION customer_identity_internal.order_amount(amount numeric)
     RETURNS numeric
     LANGUAGE c IMMUTABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'order_amount';
-COMMENT ON FUNCTION order_amount(numeric) IS
+COMMENT ON FUNCTION customer_identity_internal.order_amount(numeric) IS
     'What an order adds to total_spent: its amount, or 0 for NULL, NaN and infinity';
 
-CREATE FUNCTION order_points(amount numeric, points_per_unit numeric)
+CREATE FUNCTION customer_identity_internal.order_points(amount numeric, points_per_unit numeric)
     RETURNS bigint
     LANGUAGE c IMMUTABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'order_points';
-COMMENT ON FUNCTION order_points(numeric, numeric) IS
+COMMENT ON FUNCTION customer_identity_internal.order_points(numeric, numeric) IS
     'What an order adds to loyalty_points: floor(amount * points_per_unit), or 0 beyond a thousand million million';
 
 -- A table that its totals triggers alone still feed into the book, such as a partition that was detached,
 -- counts; a partition whose parent counts it does not.
-CREATE FUNCTION totals_sources(customers regclass)
+CREATE FUNCTION customer_identity_internal.totals_sources(customers regclass)
     RETURNS TABLE (source regclass, arguments text[])
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT DISTINCT ON (t.attached) t.attached, t.arguments
-    FROM attached_triggers AS t
+    FROM customer_identity_internal.attached_triggers AS t
     WHERE t.function = 'maintain_totals'
         AND t.customers = totals_sources.customers
         AND has_table_privilege(t.owner, t.customers, 'UPDATE')
         AND NOT EXISTS (
             SELECT
             FROM pg_partition_ancestors(t.attached) AS ancestor
-            JOIN attached_triggers AS p ON p.attached = ancestor.relid AND p.function = 'maintain_totals'
+            JOIN customer_identity_internal.attached_triggers AS p ON p.attached = ancestor.relid AND p.function = 'maintain_totals'
             WHERE ancestor.relid <> t.attached
         )
     ORDER BY t.attached, t.name;
 END;
-COMMENT ON FUNCTION totals_sources(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.totals_sources(regclass) IS
     'The tables whose orders make up the totals of a book, with the arguments of their totals triggers';
 
-CREATE FUNCTION totals_query(source regclass, arguments text[])
+CREATE FUNCTION customer_identity_internal.totals_query(source regclass, arguments text[])
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    status_column text := customer_identity.argument_value(arguments, 'status');
+    status_column text := customer_identity_internal.argument_value(arguments, 'status');
     condition text := '';
 BEGIN
     PERFORM FROM pg_attribute AS a
     WHERE a.attrelid = source
-        AND a.attname = COALESCE(customer_identity.argument_value(arguments, 'amount'), 'total')
-        AND customer_identity.base_type(a.atttypid)
+        AND a.attname = COALESCE(customer_identity_internal.argument_value(arguments, 'amount'), 'total')
+        AND customer_identity_internal.base_type(a.atttypid)
             <> ALL ('{numeric,smallint,integer,bigint,real,double precision}'::regtype[]);
     IF FOUND THEN
         RAISE EXCEPTION 'the column that holds the amount of % is not a number', source
-            USING ERRCODE = 'CI007', HINT = format('Name another one in: SELECT %s;', customer_identity.attach_call(source));
+            USING ERRCODE = 'CI007', HINT = format('Name another one in: SELECT %s;', customer_identity_internal.attach_call(source));
     END IF;
     IF status_column IS NOT NULL THEN
-        condition := format(' AND customer_identity.as_text(o.%I) COLLATE "C" = ANY (%L::text[])',
-            status_column, customer_identity.argument_values(arguments, 'counted'));
+        condition := format(' AND customer_identity_internal.as_text(o.%I) COLLATE "C" = ANY (%L::text[])',
+            status_column, customer_identity_internal.argument_values(arguments, 'counted'));
     END IF;
     RETURN format(
         'SELECT o.%1$I AS customer_id, count(*) AS orders,'
-        ' sum(customer_identity.order_amount(o.%2$I::numeric)) AS spent,'
-        ' sum(customer_identity.order_points(o.%2$I::numeric, %3$L::numeric)) AS points'
+        ' sum(customer_identity_internal.order_amount(o.%2$I::numeric)) AS spent,'
+        ' sum(customer_identity_internal.order_points(o.%2$I::numeric, %3$L::numeric)) AS points'
         ' FROM %4$s AS o WHERE o.%1$I IS NOT NULL%5$s GROUP BY o.%1$I',
-        COALESCE(customer_identity.argument_value(arguments, 'customer'), 'customer_id'),
-        COALESCE(customer_identity.argument_value(arguments, 'amount'), 'total'),
-        COALESCE(customer_identity.argument_value(arguments, 'points_per_unit'), '1'),
+        COALESCE(customer_identity_internal.argument_value(arguments, 'customer'), 'customer_id'),
+        COALESCE(customer_identity_internal.argument_value(arguments, 'amount'), 'total'),
+        COALESCE(customer_identity_internal.argument_value(arguments, 'points_per_unit'), '1'),
         source, condition);
 END
 $$;
-COMMENT ON FUNCTION totals_query(regclass, text[]) IS
+COMMENT ON FUNCTION customer_identity_internal.totals_query(regclass, text[]) IS
     'The query that sums a table of orders per customer';
 
 -- Everybody may call it: all it can write is what statements of this very transaction have left to be
 -- written, as the role they were to be written as. The same happens at commit anyway.
-CREATE FUNCTION flush_totals(customers regclass DEFAULT NULL)
+CREATE FUNCTION customer_identity.flush_totals(customers regclass DEFAULT NULL)
     RETURNS bigint
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'flush_totals';
-COMMENT ON FUNCTION flush_totals(regclass) IS
+COMMENT ON FUNCTION customer_identity.flush_totals(regclass) IS
     'Writes the totals that this transaction has postponed to its commit, of one book or (NULL) of all, and returns of how many customers';
 
 -- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
-CREATE FUNCTION totals_differences(customers regclass)
+CREATE FUNCTION customer_identity_internal.totals_differences(customers regclass)
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -90,12 +90,12 @@ DECLARE
     sources text;
     spent_scale integer;
 BEGIN
-    SELECT string_agg(customer_identity.totals_query(t.source, t.arguments), ' UNION ALL ') INTO sources
-    FROM customer_identity.totals_sources(customers) AS t;
+    SELECT string_agg(customer_identity_internal.totals_query(t.source, t.arguments), ' UNION ALL ') INTO sources
+    FROM customer_identity_internal.totals_sources(customers) AS t;
     IF sources IS NULL THEN
         RETURN;
     END IF;
-    entries := customer_identity.companion_of(customers, 'loyalty_entries');
+    entries := customer_identity_internal.companion_of(customers, 'loyalty_entries');
     -- A column decimal(10,2) cannot hold more digits than that.
     SELECT CASE WHEN a.atttypmod >= 0 THEN (a.atttypmod - 4) & 65535 ELSE 16383 END INTO spent_scale
     FROM pg_attribute AS a
@@ -124,23 +124,23 @@ BEGIN
         $sql$, sources, entries, customers, spent_scale);
 END
 $$;
-COMMENT ON FUNCTION totals_differences(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.totals_differences(regclass) IS
     'verify_totals for a book that is named';
 
-CREATE FUNCTION verify_totals(customers regclass DEFAULT NULL)
+CREATE FUNCTION customer_identity.verify_totals(customers regclass DEFAULT NULL)
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-    SELECT flush_totals(customers);
-    SELECT * FROM totals_differences(book(customers));
+    SELECT customer_identity.flush_totals(customers);
+    SELECT * FROM customer_identity_internal.totals_differences(customer_identity_internal.book(customers));
 END;
-COMMENT ON FUNCTION verify_totals(regclass) IS
+COMMENT ON FUNCTION customer_identity.verify_totals(regclass) IS
     'Every total that differs from what the attached orders and loyalty_entries come to, in one snapshot; no row means exact';
 
 -- A difference is the same for everybody who keeps exact totals meanwhile, so it is added, and
 -- nobody has to wait but another rebuild. What this transaction has postponed is written before, not
 -- added twice.
-CREATE FUNCTION rebuild_book(customers regclass)
+CREATE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
     RETURNS bigint
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -157,7 +157,7 @@ BEGIN
             COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_orders'), 0) AS orders,
             COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_spent'), 0) AS spent,
             COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'loyalty_points'), 0) AS points
-        FROM customer_identity.totals_differences(customers) AS d
+        FROM customer_identity_internal.totals_differences(customers) AS d
         GROUP BY d.customer_id
         ORDER BY d.customer_id
     LOOP
@@ -171,19 +171,19 @@ BEGIN
     RETURN corrected;
 END
 $$;
-COMMENT ON FUNCTION rebuild_book(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.rebuild_book(regclass) IS
     'rebuild_totals for a book that is named';
-REVOKE EXECUTE ON FUNCTION rebuild_book(regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.rebuild_book(regclass) FROM PUBLIC;
 
-CREATE FUNCTION rebuild_totals(customers regclass DEFAULT NULL)
+CREATE FUNCTION customer_identity.rebuild_totals(customers regclass DEFAULT NULL)
     RETURNS bigint
     LANGUAGE sql VOLATILE
-RETURN rebuild_book(book(customers));
-COMMENT ON FUNCTION rebuild_totals(regclass) IS
+RETURN customer_identity_internal.rebuild_book(customer_identity_internal.book(customers));
+COMMENT ON FUNCTION customer_identity.rebuild_totals(regclass) IS
     'Corrects every total that verify_totals() reports and returns how many customers it corrected';
-REVOKE EXECUTE ON FUNCTION rebuild_totals(regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.rebuild_totals(regclass) FROM PUBLIC;
 
-CREATE FUNCTION adjust_points(
+CREATE FUNCTION customer_identity.adjust_points(
     customer_id uuid,
     points bigint,
     reason text,
@@ -194,11 +194,11 @@ CREATE FUNCTION adjust_points(
     RETURNS bigint
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'adjust_points';
-COMMENT ON FUNCTION adjust_points(uuid, bigint, text, text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity.adjust_points(uuid, bigint, text, text, text, regclass) IS
     'Adds points to a customer, or takes some away, with an entry in loyalty_entries. Returns the new balance';
-REVOKE EXECUTE ON FUNCTION adjust_points(uuid, bigint, text, text, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.adjust_points(uuid, bigint, text, text, text, regclass) FROM PUBLIC;
 
-CREATE FUNCTION redeem_points(
+CREATE FUNCTION customer_identity.redeem_points(
     customer_id uuid,
     points bigint,
     reason text,
@@ -209,6 +209,6 @@ CREATE FUNCTION redeem_points(
     RETURNS bigint
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'redeem_points';
-COMMENT ON FUNCTION redeem_points(uuid, bigint, text, text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity.redeem_points(uuid, bigint, text, text, text, regclass) IS
     'Takes points off a customer''s balance and returns what is left. CI005 when it is short; the same key redeems once';
-REVOKE EXECUTE ON FUNCTION redeem_points(uuid, bigint, text, text, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.redeem_points(uuid, bigint, text, text, text, regclass) FROM PUBLIC;

@@ -1,23 +1,23 @@
-CREATE FUNCTION link_user()
+CREATE FUNCTION customer_identity.link_user()
     RETURNS trigger
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'link_user';
-COMMENT ON FUNCTION link_user() IS
+COMMENT ON FUNCTION customer_identity.link_user() IS
     'Trigger of a users table: links every login to its customer, keeps proofs, attaches earlier orders';
-REVOKE EXECUTE ON FUNCTION link_user() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.link_user() FROM PUBLIC;
 
-CREATE FUNCTION attach_order()
+CREATE FUNCTION customer_identity.attach_order()
     RETURNS trigger
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'attach_order';
-COMMENT ON FUNCTION attach_order() IS
+COMMENT ON FUNCTION customer_identity.attach_order() IS
     'Trigger of an orders table: gives every order its customer, and gates cash on delivery';
-REVOKE EXECUTE ON FUNCTION attach_order() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.attach_order() FROM PUBLIC;
 
-CREATE FUNCTION maintain_totals()
+CREATE FUNCTION customer_identity.maintain_totals()
     RETURNS trigger
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'maintain_totals';
-COMMENT ON FUNCTION maintain_totals() IS
+COMMENT ON FUNCTION customer_identity.maintain_totals() IS
     'Trigger of an orders table: adds what a statement changes to its customers'' totals';
-REVOKE EXECUTE ON FUNCTION maintain_totals() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.maintain_totals() FROM PUBLIC;

@@ -1,4 +1,4 @@
-CREATE FUNCTION editable_columns(customers regclass)
+CREATE FUNCTION customer_identity_internal.editable_columns(customers regclass)
     RETURNS SETOF text
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -8,13 +8,13 @@ AS $$
     WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped
         AND a.attgenerated = '' AND a.attidentity <> 'a'
         AND (a.attname IN ('preferred_name', 'notes')
-            OR a.attname NOT IN (SELECT c.name FROM customer_identity.customers_columns() AS c))
+            OR a.attname NOT IN (SELECT c.name FROM customer_identity_internal.customers_columns() AS c))
     ORDER BY a.attnum
 $$;
-COMMENT ON FUNCTION editable_columns(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.editable_columns(regclass) IS
     'The columns that update_customer may change: notes, preferred_name and the application''s own';
 
-CREATE FUNCTION require_changes(changes jsonb, customers regclass)
+CREATE FUNCTION customer_identity_internal.require_changes(changes jsonb, customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -28,20 +28,20 @@ BEGIN
     END IF;
     SELECT k.key INTO refused
     FROM jsonb_object_keys(changes) AS k (key)
-    WHERE k.key NOT IN (SELECT e.name FROM customer_identity.editable_columns(customers) AS e (name))
+    WHERE k.key NOT IN (SELECT e.name FROM customer_identity_internal.editable_columns(customers) AS e (name))
     ORDER BY k.key
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'column % cannot be changed', quote_ident(refused)
             USING ERRCODE = 'invalid_parameter_value',
-                HINT = format('Allowed are: %s.', (SELECT string_agg(e.name, ', ') FROM customer_identity.editable_columns(customers) AS e (name)));
+                HINT = format('Allowed are: %s.', (SELECT string_agg(e.name, ', ') FROM customer_identity_internal.editable_columns(customers) AS e (name)));
     END IF;
 END
 $$;
-COMMENT ON FUNCTION require_changes(jsonb, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.require_changes(jsonb, regclass) IS
     'Raises 22023 for changes that update_customer may not make';
 
-CREATE FUNCTION typed_columns(customers regclass, names text[])
+CREATE FUNCTION customer_identity_internal.typed_columns(customers regclass, names text[])
     RETURNS text
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -50,17 +50,17 @@ AS $$
     FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attname = ANY (names)
 $$;
-COMMENT ON FUNCTION typed_columns(regclass, text[]) IS
+COMMENT ON FUNCTION customer_identity_internal.typed_columns(regclass, text[]) IS
     'Columns of customers with their types, as jsonb_to_record takes them';
 
 -- The column alone: a whole row would have to fit the domains of its other columns, too.
-CREATE FUNCTION converted_value(customers regclass, column_name text, value jsonb)
+CREATE FUNCTION customer_identity_internal.converted_value(customers regclass, column_name text, value jsonb)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    typed_column constant text := customer_identity.typed_columns(customers, ARRAY[column_name]);
+    typed_column constant text := customer_identity_internal.typed_columns(customers, ARRAY[column_name]);
     converted jsonb;
 BEGIN
     EXECUTE format('SELECT to_jsonb(n.%I) FROM jsonb_to_record(jsonb_build_object($1, $2)) AS n (%s)', column_name, typed_column)
@@ -73,10 +73,10 @@ EXCEPTION WHEN data_exception OR check_violation OR not_null_violation THEN
             HINT = format('The column and its type: %s.', typed_column);
 END
 $$;
-COMMENT ON FUNCTION converted_value(regclass, text, jsonb) IS
+COMMENT ON FUNCTION customer_identity_internal.converted_value(regclass, text, jsonb) IS
     'A value as a column of customers holds it; 22023 when it cannot';
 
-CREATE FUNCTION changed_values(before jsonb, after jsonb)
+CREATE FUNCTION customer_identity_internal.changed_values(before jsonb, after jsonb)
     RETURNS jsonb
     LANGUAGE sql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
@@ -85,11 +85,11 @@ AS $$
     FROM jsonb_each(after) AS a
     WHERE before -> a.key IS DISTINCT FROM a.value
 $$;
-COMMENT ON FUNCTION changed_values(jsonb, jsonb) IS
+COMMENT ON FUNCTION customer_identity_internal.changed_values(jsonb, jsonb) IS
     'The old and new values of what differs; NULL when nothing does';
 
 -- Returns what became of the columns: triggers of the application may write something else, or nothing.
-CREATE FUNCTION write_changes(customer_id uuid, changes jsonb, columns text[], customers regclass)
+CREATE FUNCTION customer_identity_internal.write_changes(customer_id uuid, changes jsonb, columns text[], customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -105,9 +105,9 @@ BEGIN
     EXECUTE format(
         'UPDATE %s AS c SET updated_at = GREATEST(pg_catalog.clock_timestamp(), c.updated_at OPERATOR(pg_catalog.+) interval ''1 microsecond''), %s'
         ' FROM pg_catalog.jsonb_to_record($2) AS n (%s) WHERE c.id OPERATOR(pg_catalog.=) $1',
-        customer_identity.qualified_name(customers),
+        customer_identity_internal.qualified_name(customers),
         (SELECT string_agg(format('%1$I = n.%1$I', k.name), ', ') FROM unnest(columns) AS k (name)),
-        customer_identity.typed_columns(customers, columns))
+        customer_identity_internal.typed_columns(customers, columns))
         USING customer_id, changes;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     EXECUTE format('SELECT to_jsonb(c.*) FROM %s AS c WHERE c.id = $1', customers)
@@ -116,11 +116,11 @@ BEGIN
     RETURN (SELECT jsonb_object_agg(w.key, w.value) FROM jsonb_each(written) AS w WHERE w.key = ANY (columns));
 END
 $$;
-COMMENT ON FUNCTION write_changes(uuid, jsonb, text[], regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.write_changes(uuid, jsonb, text[], regclass) IS
     'Updates columns of a customer and returns the values that they have then; NULL when a trigger deleted it';
-REVOKE EXECUTE ON FUNCTION write_changes(uuid, jsonb, text[], regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.write_changes(uuid, jsonb, text[], regclass) FROM PUBLIC;
 
-CREATE FUNCTION update_customer_as_owner(
+CREATE FUNCTION customer_identity_internal.update_customer_as_owner(
     customer_id uuid, changes jsonb, expected_updated_at timestamptz, actor text, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
@@ -133,10 +133,10 @@ DECLARE
     written jsonb;
     changed jsonb;
 BEGIN
-    PERFORM customer_identity.require_changes(changes, customers);
+    PERFORM customer_identity_internal.require_changes(changes, customers);
     EXECUTE format(
         'SELECT to_jsonb(c.*), c.updated_at IS DISTINCT FROM $2::%s FROM %s AS c WHERE c.id = $1 FOR NO KEY UPDATE',
-        customer_identity.column_type(customers, 'updated_at'), customers)
+        customer_identity_internal.column_type(customers, 'updated_at'), customers)
         INTO before, is_stale
         USING customer_id, expected_updated_at;
     IF before IS NULL THEN
@@ -147,25 +147,25 @@ BEGIN
         RAISE EXCEPTION 'the row changed since it was read'
             USING ERRCODE = 'CI004', HINT = 'Read the customer again, and pass its updated_at as it was returned, with microseconds.';
     END IF;
-    SELECT jsonb_object_agg(c.key, customer_identity.converted_value(customers, c.key, c.value)) INTO wanted
+    SELECT jsonb_object_agg(c.key, customer_identity_internal.converted_value(customers, c.key, c.value)) INTO wanted
     FROM jsonb_each(changes) AS c;
-    changed := customer_identity.changed_values(before, wanted);
+    changed := customer_identity_internal.changed_values(before, wanted);
     IF changed IS NOT NULL THEN
-        written := customer_identity.write_changes(
+        written := customer_identity_internal.write_changes(
             customer_id, changes, ARRAY(SELECT k.key FROM jsonb_object_keys(changed) AS k (key)), customers);
-        changed := customer_identity.changed_values(before, written);
+        changed := customer_identity_internal.changed_values(before, written);
     END IF;
     IF changed IS NOT NULL THEN
-        PERFORM customer_identity.write_event(customers, customer_id, 'edited', changed, actor);
+        PERFORM customer_identity_internal.write_event(customers, customer_id, 'edited', changed, actor);
     END IF;
-    RETURN customer_identity.details_of(customer_id, customers);
+    RETURN customer_identity_internal.details_of(customer_id, customers);
 END
 $$;
-COMMENT ON FUNCTION update_customer_as_owner(uuid, jsonb, timestamptz, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.update_customer_as_owner(uuid, jsonb, timestamptz, text, regclass) IS
     'update_customer as the owner of the book';
-REVOKE EXECUTE ON FUNCTION update_customer_as_owner(uuid, jsonb, timestamptz, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.update_customer_as_owner(uuid, jsonb, timestamptz, text, regclass) FROM PUBLIC;
 
-CREATE FUNCTION update_customer(
+CREATE FUNCTION customer_identity.update_customer(
     customer_id uuid,
     changes jsonb,
     expected_updated_at timestamptz DEFAULT NULL,
@@ -175,6 +175,6 @@ CREATE FUNCTION update_customer(
     RETURNS jsonb
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'call_as_book_owner';
-COMMENT ON FUNCTION update_customer(uuid, jsonb, timestamptz, text, regclass) IS
+COMMENT ON FUNCTION customer_identity.update_customer(uuid, jsonb, timestamptz, text, regclass) IS
     'Changes notes, preferred_name and the application''s own columns, with an event in the history. CI004 when updated_at is not the expected one. Returns what customer_details returns';
-REVOKE EXECUTE ON FUNCTION update_customer(uuid, jsonb, timestamptz, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.update_customer(uuid, jsonb, timestamptz, text, regclass) FROM PUBLIC;

@@ -3,6 +3,7 @@
 // too, so that no number of sessions gets past a limit, and nobody waits for another's transaction.
 #include "pg/direct_lookup.hpp"
 #include "pg/postgres.hpp"
+#include "pg/schemas.hpp"
 
 namespace customer_identity {
 namespace {
@@ -26,7 +27,7 @@ struct Events {
   TimestampTz newest;
 };
 
-// Tables of the extension's schema, of which this function is one.
+// Tables of the extension's schema.
 struct EventTable {
   Relation table;
   Relation index;
@@ -162,7 +163,7 @@ CUSTOMER_IDENTITY_FUNCTION(admit) {
   const Datum *limits =
       elements_of(PG_GETARG_ARRAYTYPE_P(1), INT4OID, sizeof(int32), true, &limit_count);
   const LOCKTAG lock = admission_lock();
-  const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+  const Oid schema = get_namespace_oid(kSchema, false);
   const EventTable events = open_events(schema);
   const int counted = PG_GETARG_INT32(3);
   if (counted < 1 || counted > count || limit_count != count)

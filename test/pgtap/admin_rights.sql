@@ -29,9 +29,9 @@ SELECT throws_ok('SELECT * FROM customers', '42501', NULL, 'without any right on
 SELECT throws_ok('SELECT * FROM "user"', '42501', NULL, 'of the book and of the shop');
 SELECT throws_ok('SELECT * FROM customer_identity.create_search_indexes()', '42501', NULL, 'indexes are not for everybody to make');
 SELECT throws_ok('SELECT * FROM customer_identity.index_totals()', '42501', NULL, 'least of all those that every order pays for');
-SELECT is((failure(format('SELECT customer_identity.details_of(%L, ''customers'')', :'ada'))).code, '42501', 'what is internal has the rights of its caller');
-SELECT is((failure(format('SELECT customer_identity.order_page(%L, NULL, NULL, 50, NULL, ''customers'')', :'ada'))).code, '42501', 'and shows no orders');
-SELECT is((failure('SELECT customer_identity.find_user(''u1'', ''customers'')')).code, '42501', 'and no users');
+SELECT is((failure(format('SELECT customer_identity_internal.details_of(%L, ''customers'')', :'ada'))).code, '42501', 'what is internal has the rights of its caller');
+SELECT is((failure(format('SELECT customer_identity_internal.order_page(%L, NULL, NULL, 50, NULL, ''customers'')', :'ada'))).code, '42501', 'and shows no orders');
+SELECT is((failure('SELECT customer_identity_internal.find_user(''u1'', ''customers'')')).code, '42501', 'and no users');
 SELECT is((SELECT current_user), 'admin'::name, 'the caller is itself again');
 RESET ROLE;
 CREATE SCHEMA closed;

@@ -62,6 +62,8 @@ SELECT is_empty($$
       'write_event'                           -- writes with the rights of its caller alone
     ])
 $$, 'nobody may execute what writes, until granted');
+SELECT ok(has_schema_privilege('public', 'customer_identity_internal', 'USAGE')
+  AND NOT has_schema_privilege('public', 'customer_identity_internal', 'CREATE'), 'nobody adds to the workings');
 SELECT set_has($$
   SELECT proname::text FROM functions, aclexplode(coalesce(proacl, acldefault('f', proowner))) a WHERE a.grantee = 0
 $$, $$VALUES ('normalize_phone'), ('parse_phone'), ('format_phone'), ('can_see_customer')$$, 'everybody may read a phone');
@@ -73,17 +75,17 @@ SELECT is_empty($$
 $$, 'a book is nobody''s but its owner''s');
 
 -- The interface.
-SELECT set_has('SELECT proname::text FROM functions', $$SELECT unnest('{
+SELECT set_eq($$SELECT proname::text FROM functions WHERE pronamespace = 'customer_identity'::regnamespace$$, $$SELECT unnest('{
   normalize_phone,parse_phone,format_phone,
   create_tables,attach_users,attach_orders,detach,backfill,check_setup,phone_problems,
   get_or_create_customer,find_customer,record_proof,revoke_proof,can_see_customer,
-  start_verification,check_verification,cancel_verification,verification_required,purge_verifications,
+  start_verification,check_verification,cancel_verification,verification_required,purge_verifications,start_sms_worker,
   claim_messages,message_sent,message_failed,
   list_customers,customer_details,customer_users,customer_orders,update_customer,visible_orders,
-  create_search_indexes,search_index_statements,index_totals,
+  create_search_indexes,search_index_statements,index_totals,search_text,
   flush_totals,verify_totals,rebuild_totals,adjust_points,redeem_points,
   customer_history,customer_stats,fraud_signals,
-  link_user,attach_order,maintain_totals}'::text[])$$, 'the functions of the interface are there');
+  link_user,attach_order,maintain_totals}'::text[])$$, 'the schema that people see holds the interface and nothing else');
 SELECT is_empty($$
   SELECT signature FROM functions
   WHERE prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype) AND pronargs > 0

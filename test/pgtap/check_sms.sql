@@ -42,8 +42,8 @@ SELECT let_time_pass('2 minutes');
 BEGIN;
 CREATE ROLE app;
 SET ROLE app;
-SELECT lives_ok($$SELECT * FROM customer_identity.check_sms('public.customers')$$, 'a role without rights may');
-SELECT unalike((SELECT string_agg(s::text, '') FROM customer_identity.check_sms('public.customers') AS s), '%7400%', 'and reads no phone');
+SELECT lives_ok($$SELECT * FROM customer_identity_internal.check_sms('public.customers')$$, 'a role without rights may');
+SELECT unalike((SELECT string_agg(s::text, '') FROM customer_identity_internal.check_sms('public.customers') AS s), '%7400%', 'and reads no phone');
 ROLLBACK;
 SELECT is((SELECT count(*) FROM findings()), 1::bigint, 'the owner of the book finds it too');
 

@@ -20,7 +20,7 @@ CREATE FUNCTION buy_many(n int) RETURNS void LANGUAGE sql AS
 
 -- The set-up.
 SELECT is((SELECT timing FROM customer_identity.attachments WHERE attached = 'orders'::regclass), 'commit', 'attachments shows it');
-SELECT matches(customer_identity.attach_call('orders'), 'timing => ''commit''', 'attach_call as well');
+SELECT matches(customer_identity_internal.attach_call('orders'), 'timing => ''commit''', 'attach_call as well');
 SELECT is_empty($$SELECT * FROM customer_identity.check_setup() WHERE severity <> 'info'$$, 'check_setup has nothing against it');
 SELECT is((failure($$SELECT customer_identity.attach_orders('orders', timing => NULL)$$)).code, '0A000', 'no timing is no timing');
 

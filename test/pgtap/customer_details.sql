@@ -63,10 +63,10 @@ SELECT is(d ->> 'first_order_at' || (d ->> 'last_order_at'), '2026-01-01T00:00:0
 SELECT customer_identity.customer_orders(:'ada', 3) ->> 'next' AS after \gset
 SELECT is((failure(format('SELECT customer_identity.customer_orders(%L, after => %L)', :'bob', :'after'))).code, '22023', 'a cursor is not of another customer''s orders');
 SELECT is((failure(format('SELECT customer_identity.customer_orders(%L, after => %L)', :'ada', c))).code, '22023', 'no cursor')
-FROM unnest(ARRAY['', 'x', customer_identity.write_cursor(jsonb_build_array('orders', :'ada', NULL), '{"key": null, "table": "public.user", "id": "1"}'),
-  customer_identity.write_cursor(jsonb_build_array('orders', :'ada', NULL), '{"key": null, "table": "public.orders", "id": "one"}'),
-  customer_identity.write_cursor(jsonb_build_array('orders', :'ada', NULL), '{"key": "x", "table": "public.orders", "id": "1"}'),
-  customer_identity.write_cursor(jsonb_build_array('orders', :'ada', NULL), '{"key": null, "id": "1"}')]) AS c;
+FROM unnest(ARRAY['', 'x', customer_identity_internal.write_cursor(jsonb_build_array('orders', :'ada', NULL), '{"key": null, "table": "public.user", "id": "1"}'),
+  customer_identity_internal.write_cursor(jsonb_build_array('orders', :'ada', NULL), '{"key": null, "table": "public.orders", "id": "one"}'),
+  customer_identity_internal.write_cursor(jsonb_build_array('orders', :'ada', NULL), '{"key": "x", "table": "public.orders", "id": "1"}'),
+  customer_identity_internal.write_cursor(jsonb_build_array('orders', :'ada', NULL), '{"key": null, "id": "1"}')]) AS c;
 SELECT is((failure(format('SELECT customer_identity.customer_orders(%L, %s)', :'ada', n))).code, '22023', 'no page of ' || n) FROM unnest('{0,1001}'::int[]) AS n;
 
 -- Edits.

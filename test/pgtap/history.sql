@@ -148,12 +148,12 @@ SELECT throws_ok('DELETE FROM customer_events', '42501', NULL, 'delete from it')
 SELECT throws_ok('TRUNCATE customer_events', '42501', NULL, 'empty it');
 SELECT throws_ok(format($$INSERT INTO customer_events (customer_id, event) VALUES (%L, 'made up')$$, :'till'), '42501', NULL,
   'or add to it');
-SELECT throws_ok(format($$SELECT customer_identity.write_event('customers', %L, 'made up', '{}', NULL)$$, :'till'), '42501', NULL,
+SELECT throws_ok(format($$SELECT customer_identity_internal.write_event('customers', %L, 'made up', '{}', NULL)$$, :'till'), '42501', NULL,
   'by our function neither');
 SET ROLE app;
 SELECT lives_ok($$INSERT INTO "user" (id, phone) VALUES ('app', '07400 123441')$$, 'a sign-up needs no right on the history');
 SELECT throws_ok(format('SELECT customer_identity.customer_history(%L)', :'till'), '42501', NULL, 'nor brings one');
-SELECT throws_ok(format('SELECT customer_identity.customer_history_as_owner(%L, %L)', :'till', 'customers'), '42501', NULL, 'by any way');
+SELECT throws_ok(format('SELECT customer_identity_internal.customer_history_as_owner(%L, %L)', :'till', 'customers'), '42501', NULL, 'by any way');
 SET ROLE clerk;
 SELECT is(
   (SELECT jsonb_agg(e.value -> 'event') FROM jsonb_array_elements(customer_identity.customer_history(:'till')) e),
@@ -201,7 +201,7 @@ BEGIN
   INSERT INTO orders (phone, total) VALUES (number || '0', 5);
   customer := customer_identity.record_proof(number, 'works' || number);
   PERFORM customer_identity.adjust_points(customer, 5, 'gift'), customer_identity.redeem_points(customer, 5, 'voucher');
-  PERFORM customer_identity.write_event('customers', customer, 'edited', '{}', NULL);
+  PERFORM customer_identity_internal.write_event('customers', customer, 'edited', '{}', NULL);
   UPDATE "user" SET "phoneNumber" = NULL WHERE id = 'works' || number;
   RETURN 'works';
 EXCEPTION WHEN OTHERS THEN

@@ -36,9 +36,9 @@ INSERT INTO hand VALUES (1, '07400 123401');
 CREATE OR REPLACE TRIGGER wrong AFTER DELETE ON hand FOR EACH ROW
   EXECUTE FUNCTION customer_identity.attach_order('customers=public.customers', 'phone=phone');
 SELECT throws_ok('DELETE FROM hand', '39P01', NULL, 'attach_order on DELETE');
-SELECT is((SELECT array_agg(DISTINCT customer_identity.trigger_arguments(decode(repeat('41', n), 'hex'))::text) = array_agg(DISTINCT ARRAY[repeat('A', n)]::text)
+SELECT is((SELECT array_agg(DISTINCT customer_identity_internal.trigger_arguments(decode(repeat('41', n), 'hex'))::text) = array_agg(DISTINCT ARRAY[repeat('A', n)]::text)
   FROM generate_series(1, 40) AS n), true, 'arguments end where they end');
-SELECT throws_ok($$SELECT customer_identity.trigger_arguments('\xff00')$$, '22021', NULL, 'and are text');
+SELECT throws_ok($$SELECT customer_identity_internal.trigger_arguments('\xff00')$$, '22021', NULL, 'and are text');
 
 -- A book in a schema that others may not enter.
 CREATE SCHEMA closed;

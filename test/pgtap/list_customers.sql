@@ -133,10 +133,10 @@ SELECT is((failure(format('SELECT customer_identity.list_customers(%s, after => 
 FROM unnest(ARRAY[$$sort => '-created_at'$$, $$sort => 'updated_at'$$, $$sort => 'created_at', search => 'ada'$$, $$sort => 'created_at', filters => '{"verified": true}'$$]) AS a;
 SELECT is((failure(format('SELECT customer_identity.list_customers(sort => ''created_at'', after => %L)', c))).code, '22023', 'no cursor: ' || quote_literal(left(c, 20)))
 FROM unnest(ARRAY['', 'x', '====', '%', 'e30', 'bnVsbA', 'W10', :'after' || 'x', left(:'after', 10), reverse(:'after'), repeat('A', 100000), E'\t',
-  customer_identity.write_cursor('[null, {}, "created_at"]', '{"key": "x", "id": "00000000-0000-0000-0000-000000000000"}'),
-  customer_identity.write_cursor('[null, {}, "created_at"]', '{"key": "2026-01-01", "id": "1'' OR true"}'),
-  customer_identity.write_cursor('[null, {}, "created_at"]', '{"key": "2026-01-01"}'),
-  customer_identity.write_cursor('[null, {}, "created_at"]', '["key", "id"]')]) AS c;
+  customer_identity_internal.write_cursor('[null, {}, "created_at"]', '{"key": "x", "id": "00000000-0000-0000-0000-000000000000"}'),
+  customer_identity_internal.write_cursor('[null, {}, "created_at"]', '{"key": "2026-01-01", "id": "1'' OR true"}'),
+  customer_identity_internal.write_cursor('[null, {}, "created_at"]', '{"key": "2026-01-01"}'),
+  customer_identity_internal.write_cursor('[null, {}, "created_at"]', '["key", "id"]')]) AS c;
 SELECT matches(:'after'::text, '^[A-Za-z0-9_-]+$', 'a cursor can stand in a URL as it is');
 SELECT is((failure(format('SELECT customer_identity.list_customers(sort => ''created_at'', page_size => 2, filters => ''{}'', search => '' '', after => %L)', :'after'))).code, NULL,
   'no search and no filter are the same list however they are written, and so are pages of another size');
@@ -163,7 +163,7 @@ SELECT is(found(NULL, '{"created": {"to": "2026-01-02"}}'), '01', 'times without
 SELECT is(phones(customer_identity.list_customers(sort => 'created_at', customers => 'public.customers', page_size => 1)), '01', 'another book can be named');
 
 -- Values.
-SELECT is(customer_identity.is_value(t::regtype, v), w, format('%s: %s', t, v)) FROM (VALUES ('bigint', '7', true), ('bigint', 'x', false), ('uuid', '7', false), ('regclass', 'customers', false),
+SELECT is(customer_identity_internal.is_value(t::regtype, v), w, format('%s: %s', t, v)) FROM (VALUES ('bigint', '7', true), ('bigint', 'x', false), ('uuid', '7', false), ('regclass', 'customers', false),
   ('regclass', 'pg_class', true), ('regtype', 'no such type', false), ('date', 'soon', false), ('text', '''', true)) AS v (t, v, w);
 
 SELECT * FROM finish();

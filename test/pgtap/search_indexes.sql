@@ -23,7 +23,7 @@ SELECT is((SELECT count(*) FROM customer_identity.index_totals()), 2::bigint, 't
 DROP INDEX customers_total_spent_id_idx, customers_total_orders_id_idx;
 CREATE SCHEMA "My Ext";
 CREATE EXTENSION pg_trgm SCHEMA "My Ext";
-SELECT set_eq($$SELECT i.name FROM customer_identity.sort_indexes('customers') AS i WHERE customer_identity.index_valid('customers', i.name)$$,
+SELECT set_eq($$SELECT i.name FROM customer_identity_internal.sort_indexes('customers') AS i WHERE customer_identity_internal.index_valid('customers', i.name)$$,
   $$VALUES ('customers_created_at_id_idx'), ('customers_updated_at_id_idx'), ('customers_preferred_name_id_idx')$$, 'create_tables has made those of the sorts');
 SELECT is_empty($$SELECT statement FROM customer_identity.search_index_statements() AS statement WHERE statement LIKE '%created_at%'$$, 'which are not asked for again');
 DROP INDEX customers_created_at_id_idx, customers_updated_at_id_idx, customers_preferred_name_id_idx;

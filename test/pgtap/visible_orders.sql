@@ -46,7 +46,7 @@ SELECT is((SELECT string_agg(i ->> 'note', ' ') FROM jsonb_array_elements(custom
 SELECT customer_identity.visible_orders('ada', 2) ->> 'next' AS after \gset
 SELECT is((SELECT string_agg(i ->> 'note', ' ') FROM jsonb_array_elements(customer_identity.visible_orders('ada', 50, :'after') -> 'items') AS i), 'b a', 'by pages');
 SELECT is((failure(format('SELECT customer_identity.visible_orders(''mallory'', 50, %L)', :'after'))).code, '22023', 'a cursor is not another user''s');
-SELECT is((failure(format('SELECT customer_identity.visible_orders(''ada'', 50, %L)', customer_identity.write_cursor('["orders", null, "ada"]', '{"key": null, "table": "pg_catalog.pg_authid", "id": "1"}')))).code,
+SELECT is((failure(format('SELECT customer_identity.visible_orders(''ada'', 50, %L)', customer_identity_internal.write_cursor('["orders", null, "ada"]', '{"key": null, "table": "pg_catalog.pg_authid", "id": "1"}')))).code,
   '22023', 'a made-up cursor opens no other table');
 SELECT customer_identity.revoke_proof('07400 123401', 'ada');
 SELECT is((failure(format('SELECT customer_identity.visible_orders(''ada'', 50, %L)', :'after'))).code, '22023', 'nor the history after its proof ended');
