@@ -220,7 +220,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.ensure_customer_column(regclass, text, regclass) IS
     'Adds a nullable column for the customer, its foreign key and its index where they are missing';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.ensure_customer_column(regclass, text, regclass) FROM PUBLIC;
 
 -- Trigger arguments from keys and values; a NULL value leaves its key out.
 CREATE FUNCTION customer_identity_internal.written_arguments(keys text[], argument_values text[])
@@ -321,7 +320,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.attach_users_to(regclass, text[], text, text, text, text, regclass) IS
     'attach_users for a book that is named';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.attach_users_to(regclass, text[], text, text, text, text, regclass) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity.attach_users(
     users regclass,
@@ -403,7 +401,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.create_totals_triggers(regclass, text) IS
     'Puts maintain_totals on one table, for every kind of statement';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.create_totals_triggers(regclass, text) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity_internal.attach_orders_to(
     orders regclass,
@@ -526,12 +523,12 @@ BEGIN
     FOR relation IN SELECT p.* FROM customer_identity_internal.partitions_of(orders) AS p LOOP
         PERFORM customer_identity_internal.create_totals_triggers(relation, arguments);
     END LOOP;
+    PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.rebuild_book(customers);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) IS
     'attach_orders for a book that is named';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity.attach_orders(
     orders regclass,

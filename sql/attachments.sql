@@ -70,7 +70,9 @@ CREATE VIEW customer_identity_internal.attached_triggers AS
     JOIN pg_proc AS p ON p.oid = t.tgfoid
     JOIN pg_class AS c ON c.oid = t.tgrelid
     WHERE t.tgfoid IN ('customer_identity.link_user()'::regprocedure, 'customer_identity.attach_order()'::regprocedure, 'customer_identity.maintain_totals()'::regprocedure)
-        AND t.tgparentid = 0;
+        AND t.tgparentid = 0
+        -- Nobody's view: its query would run as whoever reads it.
+        AND c.relkind IN ('r', 'p');
 COMMENT ON VIEW customer_identity_internal.attached_triggers IS
     'The triggers that attach tables, with their arguments';
 GRANT SELECT ON customer_identity_internal.attached_triggers TO PUBLIC;
@@ -168,3 +170,17 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.partitions_of(regclass) IS
     'A table and all its partitions that are ordinary tables';
+
+-- A query may read two tables of one owner as that owner. What another owner's table holds is asked for through a
+-- function that acts as that owner: nobody's policy, cast, domain or index expression runs as somebody else.
+CREATE FUNCTION customer_identity_internal.have_one_owner(relation regclass, other regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT count(DISTINCT c.relowner) = 1 FROM pg_class AS c WHERE c.oid IN (relation, other));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.have_one_owner(regclass, regclass) IS
+    'Whether two tables belong to the same role';

@@ -16,27 +16,6 @@ RETURN CASE WHEN attached.region_column IS NULL THEN 'NULL::text' ELSE format('c
 COMMENT ON FUNCTION customer_identity_internal.region_expression(customer_identity.attachments) IS
     'The region of row r';
 
--- The condition that joins row r of an orders table to row u of its users table, so that an index of
--- either can serve where the types allow it.
-CREATE FUNCTION customer_identity_internal.user_condition(attached customer_identity.attachments)
-    RETURNS text
-    LANGUAGE sql STABLE
-RETURN (
-    SELECT CASE
-        WHEN count(DISTINCT CASE WHEN t.typcategory IN ('S', 'N') THEN t.typcategory::text ELSE t.typname::text END) = 1
-            THEN format('u.%I = r.%I', max(s.key_column), attached.user_column)
-        ELSE format('u.%I::text = r.%I::text', max(s.key_column), attached.user_column)
-    END
-    FROM customer_identity.attachments AS s
-    JOIN pg_attribute AS a
-        ON (a.attrelid = s.attached AND a.attname = s.key_column)
-        OR (a.attrelid = attached.attached AND a.attname = attached.user_column)
-    JOIN pg_type AS t ON t.oid = a.atttypid
-    WHERE s.attached = attached.users AND s.kind = 'users'
-);
-COMMENT ON FUNCTION customer_identity_internal.user_condition(customer_identity.attachments) IS
-    'The condition that joins an order r to its user u';
-
 CREATE FUNCTION customer_identity_internal.attachment_of(relation regclass)
     RETURNS customer_identity.attachments
     LANGUAGE plpgsql STABLE
@@ -65,9 +44,75 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.attachment_of(regclass) IS
     'The set-up of a table or of the partitioned table it belongs to; an error when it is not attached';
 
+-- The logins that orders are joined to as u, with key and customer_id: the users table itself where it has the
+-- orders' owner, else what a function tells that acts as its owner.
+CREATE FUNCTION customer_identity_internal.logins_of_orders(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    users customer_identity.attachments := customer_identity_internal.attachment_of(attached.users);
+BEGIN
+    IF NOT customer_identity_internal.have_one_owner(attached.attached, attached.users) THEN
+        RETURN format('(SELECT l.user_id AS key, l.customer_id FROM customer_identity_internal.logins_in(%L::regclass, %L::regclass) AS l)',
+            attached.users::oid, users.customers::oid);
+    END IF;
+    RETURN format('(SELECT u.%I AS key, u.%I AS customer_id FROM %s AS u)', users.key_column, users.customer_column, attached.users);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_of_orders(customer_identity.attachments) IS
+    'The logins of the users table of an orders table: key, customer_id';
+
+-- The condition that joins row r of an orders table to its login u, so that an index of either can serve where
+-- the types allow it.
+CREATE FUNCTION customer_identity_internal.user_condition(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key_type text := customer_identity_internal.comparable_type(
+        attached.users, (customer_identity_internal.attachment_of(attached.users)).key_column);
+BEGIN
+    IF customer_identity_internal.have_one_owner(attached.attached, attached.users)
+        AND key_type = customer_identity_internal.comparable_type(attached.attached, attached.user_column) THEN
+        RETURN format('u.key = r.%I', attached.user_column);
+    END IF;
+    RETURN format('u.key::text = r.%I::text', attached.user_column);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.user_condition(customer_identity.attachments) IS
+    'The condition that joins an order r to its login u';
+
+CREATE FUNCTION customer_identity_internal.comparable_type(relation regclass, column_name text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT CASE WHEN t.typcategory IN ('S', 'N') THEN t.typcategory::text ELSE t.typname::text END
+        FROM pg_attribute AS a
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.comparable_type(regclass, text) IS
+    'What a column has to have in common with another one for the two to be compared as they are';
+
+-- With the rights on customers of who calls it, whom the owner of the book stands in for, as in the triggers.
+CREATE FUNCTION customer_identity_internal.claim_customer(phone text, preferred_name text, customers regclass)
+    RETURNS uuid
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'claim_customer';
+COMMENT ON FUNCTION customer_identity_internal.claim_customer(text, text, regclass) IS
+    'The customer of an E.164 phone that a row of an attached table claims, made if there is none yet';
+
 -- Links the rows in some pages of one table that have no customer and a readable phone (an order: or
 -- a user with a customer). Phones are taken in order, so that two of these rarely wait for each other.
-CREATE FUNCTION customer_identity_internal.backfill_pages(relation regclass, first_page bigint, end_page bigint)
+CREATE FUNCTION customer_identity_internal.backfill_pages_as_owner(relation regclass, first_page bigint, end_page bigint, customers regclass)
     RETURNS bigint
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -80,10 +125,9 @@ DECLARE
     linked bigint;
 BEGIN
     IF attached.users IS NOT NULL AND attached.user_column IS NOT NULL THEN
-        SELECT format('u.%I', s.customer_column) INTO customer_of_user
-        FROM customer_identity.attachments AS s
-        WHERE s.attached = attached.users;
-        users_join := format('LEFT JOIN %s AS u ON %s', attached.users, customer_identity_internal.user_condition(attached));
+        customer_of_user := 'u.customer_id';
+        users_join := format('LEFT JOIN %s AS u ON %s',
+            customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached));
     END IF;
     EXECUTE format($sql$
         WITH todo AS MATERIALIZED (
@@ -108,7 +152,7 @@ BEGIN
             ORDER BY t.phone
         ),
         people AS MATERIALIZED (
-            SELECT p.phone, customer_identity.get_or_create_customer(p.phone, p.name, NULL::text, %10$L::regclass) AS customer
+            SELECT p.phone, customer_identity_internal.claim_customer(p.phone, p.name, %10$L::regclass) AS customer
             FROM phones AS p
         )
         UPDATE ONLY %5$s AS r
@@ -124,14 +168,21 @@ BEGIN
     RETURN linked;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.backfill_pages(regclass, bigint, bigint) IS
+COMMENT ON FUNCTION customer_identity_internal.backfill_pages_as_owner(regclass, bigint, bigint, regclass) IS
+    'backfill_pages as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.backfill_pages_as_owner(regclass, bigint, bigint, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.backfill_pages(relation regclass, first_page bigint, end_page bigint, customers regclass)
+    RETURNS bigint
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'call_as_table_owner';
+COMMENT ON FUNCTION customer_identity_internal.backfill_pages(regclass, bigint, bigint, regclass) IS
     'Links the rows in some pages of a table that have no customer yet; returns how many';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.backfill_pages(regclass, bigint, bigint) FROM PUBLIC;
 
 -- The batches of a backfill: runs of pages that hold about batch_size rows. The last run of a table is
 -- open-ended, for rows that move while it goes on.
 CREATE FUNCTION customer_identity_internal.backfill_steps(attached regclass, batch_size integer)
-    RETURNS TABLE (relation regclass, first_page bigint, end_page bigint, rows_done bigint, rows_in_all bigint)
+    RETURNS TABLE (relation regclass, first_page bigint, end_page bigint, customers regclass, rows_done bigint, rows_in_all bigint)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -140,7 +191,7 @@ BEGIN
         RAISE EXCEPTION 'batch_size has to be at least 1'
             USING ERRCODE = 'invalid_parameter_value', HINT = '10000 is the default.';
     END IF;
-    PERFORM customer_identity_internal.attachment_of(attached);
+    customers := (customer_identity_internal.attachment_of(attached)).customers;
     RETURN QUERY
     WITH leaves AS (
         SELECT c.oid AS leaf,
@@ -162,6 +213,7 @@ BEGIN
         s.leaf::regclass,
         s.page,
         CASE WHEN s.page + s.pages_per_step >= s.pages THEN 4294967295 ELSE s.page + s.pages_per_step END,
+        backfill_steps.customers,
         (sum(LEAST(s.pages_per_step, s.pages - s.page) * s.rows_per_page) OVER (ORDER BY s.leaf, s.page))::bigint,
         (sum(LEAST(s.pages_per_step, s.pages - s.page) * s.rows_per_page) OVER ())::bigint
     FROM steps AS s
@@ -194,7 +246,7 @@ DECLARE
 BEGIN
     FOR step IN SELECT s.* FROM customer_identity_internal.backfill_steps(attached, batch_size) AS s LOOP
         linked := pg_catalog.int8pl(linked,
-            customer_identity_internal.backfill_pages(step.relation, step.first_page, step.end_page));
+            customer_identity_internal.backfill_pages(step.relation, step.first_page, step.end_page, step.customers));
         COMMIT;
         RAISE NOTICE '%', customer_identity_internal.backfill_progress(attached, linked, step.rows_done, step.rows_in_all, started);
     END LOOP;
@@ -220,7 +272,7 @@ RETURN COALESCE(
 COMMENT ON FUNCTION customer_identity_internal.row_key(regclass) IS
     'An expression for the primary key of row r as text';
 
-CREATE FUNCTION customer_identity.phone_problems(attached regclass, max_rows integer DEFAULT 1000)
+CREATE FUNCTION customer_identity_internal.phone_problems_in_as_owner(attached regclass, max_rows integer, customers regclass)
     RETURNS TABLE (key text, phone text, reason text)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -241,5 +293,24 @@ BEGIN
         USING max_rows;
 END
 $$;
+COMMENT ON FUNCTION customer_identity_internal.phone_problems_in_as_owner(regclass, integer, regclass) IS
+    'phone_problems_in as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.phone_problems_in_as_owner(regclass, integer, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.phone_problems_in(attached regclass, max_rows integer, customers regclass)
+    RETURNS TABLE (key text, phone text, reason text)
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_table_owner';
+COMMENT ON FUNCTION customer_identity_internal.phone_problems_in(regclass, integer, regclass) IS
+    'phone_problems of a table that is attached to a book';
+
+CREATE FUNCTION customer_identity.phone_problems(attached regclass, max_rows integer DEFAULT 1000)
+    RETURNS TABLE (key text, phone text, reason text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT p.*
+    FROM customer_identity_internal.attachment_of(attached) AS a
+    CROSS JOIN LATERAL customer_identity_internal.phone_problems_in(attached, max_rows, a.customers) AS p;
+END;
 COMMENT ON FUNCTION customer_identity.phone_problems(regclass, integer) IS
     'The unlinked rows of an attached table whose phone cannot be read: key, phone as typed, reason';

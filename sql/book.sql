@@ -116,7 +116,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.make_customers(text) IS
     'Makes the table customers in a schema';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.make_customers(text) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity_internal.companion_of(customers regclass, companion text)
     RETURNS text
@@ -207,7 +206,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.make_companions(text) IS
     'Makes the tables phone_proofs, loyalty_entries and customer_events beside customers where they are missing';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.make_companions(text) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity_internal.make_book(schema_name text)
     RETURNS regclass
@@ -240,7 +238,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.make_book(text) IS
     'create_tables for a schema that is named';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.make_book(text) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity.create_tables(schema_name text DEFAULT NULL)
     RETURNS regclass

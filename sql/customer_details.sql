@@ -1,29 +1,3 @@
--- Types that are not the server's own could bring casts of whoever made them, which must not run with the
--- rights of the book's owner: in another owner's table such columns are read as text.
-CREATE FUNCTION customer_identity_internal.row_object(relation regclass, customers regclass)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN (
-        SELECT CASE
-            WHEN bool_and(a.atttypid < 16384 OR c.relowner = o.relowner) THEN 'to_jsonb(r.*)'
-            ELSE format('(SELECT to_jsonb(s.*) FROM (SELECT %s) AS s)', string_agg(
-                CASE WHEN a.atttypid < 16384 THEN format('r.%I', a.attname)
-                    ELSE format('customer_identity_internal.as_text(r.%I) AS %1$I', a.attname) END,
-                ', ' ORDER BY a.attnum))
-        END
-        FROM pg_attribute AS a
-        JOIN pg_class AS c ON c.oid = a.attrelid
-        JOIN pg_class AS o ON o.oid = customers
-        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
-    );
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.row_object(regclass, regclass) IS
-    'The expression that makes row r of a table an object';
-
 CREATE FUNCTION customer_identity_internal.open_claim()
     RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -31,6 +5,43 @@ RETURN 'NOT EXISTS (SELECT FROM %1$s AS p WHERE p.phone = c.phone AND p.user_id 
 COMMENT ON FUNCTION customer_identity_internal.open_claim() IS
     'The condition that user u has no live proof of the phone of customer c, for format() with the proofs as its first argument';
 
+CREATE FUNCTION customer_identity_internal.order_time_rows(orders customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format('SELECT %s AS at, r.%I AS customer_id FROM %s AS r',
+        customer_identity_internal.time_of_row(orders.attached), orders.customer_column, orders.attached);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.order_time_rows(customer_identity.attachments) IS
+    'The query that tells when each order of a table was placed';
+
+CREATE FUNCTION customer_identity_internal.first_and_last_order_as_owner(attached regclass, customer_id uuid, customers regclass)
+    RETURNS TABLE (at timestamptz)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format(
+        'SELECT unnest(ARRAY[min(o.at), max(o.at)]) FROM (%s) AS o WHERE o.customer_id = $1',
+        customer_identity_internal.order_time_rows(customer_identity_internal.attachment_of(attached)))
+        USING customer_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.first_and_last_order_as_owner(regclass, uuid, regclass) IS
+    'first_and_last_order as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.first_and_last_order_as_owner(regclass, uuid, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.first_and_last_order(attached regclass, customer_id uuid, customers regclass)
+    RETURNS TABLE (at timestamptz)
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_table_owner';
+COMMENT ON FUNCTION customer_identity_internal.first_and_last_order(regclass, uuid, regclass) IS
+    'When a customer placed the first and the last order in a table';
+
+-- For where customer c is joined to the times of its orders.
 CREATE FUNCTION customer_identity_internal.order_times(customers regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -40,8 +51,11 @@ DECLARE
     query text;
 BEGIN
     SELECT string_agg(
-        format('SELECT %s AS at, r.%I AS customer_id FROM %s AS r',
-            customer_identity_internal.time_of_row(o.attached), o.customer_column, o.attached),
+        CASE
+            WHEN customer_identity_internal.have_one_owner(o.attached, o.customers) THEN customer_identity_internal.order_time_rows(o)
+            ELSE format('SELECT o.at, c.id AS customer_id FROM customer_identity_internal.first_and_last_order(%L::regclass, c.id, %L::regclass) AS o',
+                o.attached::oid, o.customers::oid)
+        END,
         ' UNION ALL ')
     INTO query
     FROM customer_identity_internal.attachments_of(order_times.customers) AS o
@@ -50,7 +64,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.order_times(regclass) IS
-    'The query that tells when each order of a book was placed';
+    'The query that tells when the orders of customer c were placed';
 
 CREATE FUNCTION customer_identity_internal.details_of(customer_id uuid, customers regclass)
     RETURNS jsonb
@@ -108,7 +122,7 @@ BEGIN
         'SELECT COALESCE(jsonb_agg(jsonb_build_object(''table'', u.relation, ''id'', u.id, ''name'', u.name, ''email'', u.email,'
         ' ''phones'', u.phones, ''created_at'', u.created_at, ''proved'', NOT ' || customer_identity_internal.open_claim() || ')'
         ' ORDER BY u.created_at, u.relation, u.id COLLATE "C"), ''[]'')'
-        ' FROM %2$s AS c JOIN (%3$s) AS u ON u.customer_id = c.id WHERE c.id = $1',
+        ' FROM %2$s AS c CROSS JOIN LATERAL (SELECT u.* FROM (%3$s) AS u WHERE u.customer_id = c.id) AS u WHERE c.id = $1',
         customer_identity_internal.companion_of(customers, 'phone_proofs'), customers, customer_identity_internal.users_query(customers))
         INTO users
         USING customer_id;

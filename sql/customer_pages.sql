@@ -279,7 +279,7 @@ BEGIN
     condition := customer_identity_internal.filter_condition(given, users_query,
         (customer_identity_internal.customer_column_type(customers, 'created_at')).type::text);
     IF typed IS NOT NULL THEN
-        sought := customer_identity_internal.read_search(typed, users_query);
+        sought := customer_identity_internal.read_search(typed, customers);
         condition := condition || ' AND ' || customer_identity_internal.search_condition(sought, users_query);
     END IF;
     FOREACH without_value IN ARRAY CASE WHEN key_column.nullable THEN '{f,t}' ELSE '{f}' END::boolean[] LOOP

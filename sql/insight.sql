@@ -1,18 +1,58 @@
+CREATE FUNCTION customer_identity_internal.login_rows(users customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format('SELECT customer_identity_internal.as_text(u.%I) AS user_id, u.%I AS customer_id FROM %s AS u',
+        users.key_column, users.customer_column, users.attached);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.login_rows(customer_identity.attachments) IS
+    'The query of the logins of a table: user_id, customer_id';
+
+CREATE FUNCTION customer_identity_internal.logins_in_as_owner(attached regclass, customers regclass)
+    RETURNS TABLE (user_id text, customer_id uuid)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE customer_identity_internal.login_rows(customer_identity_internal.attachment_of(attached));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_in_as_owner(regclass, regclass) IS
+    'logins_in as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.logins_in_as_owner(regclass, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.logins_in(attached regclass, customers regclass)
+    RETURNS TABLE (user_id text, customer_id uuid)
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_table_owner';
+COMMENT ON FUNCTION customer_identity_internal.logins_in(regclass, regclass) IS
+    'The logins of a table, as text, with their customers';
+
 -- The logins of a book with their customers, as a query of user_id and customer_id.
 CREATE FUNCTION customer_identity_internal.logins_query(customers regclass)
     RETURNS text
-    LANGUAGE sql STABLE
-RETURN COALESCE(
-    (
-        SELECT string_agg(
-            format('SELECT customer_identity_internal.as_text(u.%I) AS user_id, u.%I AS customer_id FROM %s AS u',
-                a.key_column, a.customer_column, a.attached),
-            ' UNION ALL ')
-        FROM customer_identity_internal.attachments_of(customers) AS a
-        WHERE a.kind = 'users'
-    ),
-    'SELECT NULL::text AS user_id, NULL::uuid AS customer_id WHERE false'
-);
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    query text;
+BEGIN
+    SELECT string_agg(
+        CASE
+            WHEN customer_identity_internal.have_one_owner(a.attached, a.customers) THEN customer_identity_internal.login_rows(a)
+            ELSE format('SELECT l.user_id, l.customer_id FROM customer_identity_internal.logins_in(%L::regclass, %L::regclass) AS l',
+                a.attached::oid, a.customers::oid)
+        END,
+        ' UNION ALL ')
+    INTO query
+    FROM customer_identity_internal.attachments_of(logins_query.customers) AS a
+    WHERE a.kind = 'users';
+    RETURN COALESCE(query, 'SELECT NULL::text AS user_id, NULL::uuid AS customer_id WHERE false');
+END
+$$;
 COMMENT ON FUNCTION customer_identity_internal.logins_query(regclass) IS
     'A query of the logins of a book: user_id, customer_id';
 
@@ -151,32 +191,75 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.sign_up_burst_query(regclass, integer) IS
     'The customers whom many users were linked to within an hour; NULL without a history';
 
+CREATE FUNCTION customer_identity_internal.cod_rows(orders customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format($sql$
+        SELECT o.%1$I AS customer_id, count(*) AS orders,
+            count(*) FILTER (
+                WHERE lower(customer_identity_internal.as_text(o.%2$I)) COLLATE "C" = ANY (customer_identity_internal.cancelled_statuses())
+            ) AS cancelled
+        FROM %3$s AS o
+        WHERE o.%1$I IS NOT NULL AND customer_identity_internal.as_text(o.%4$I) COLLATE "C" = ANY (%5$L::text[])
+        GROUP BY o.%1$I
+        $sql$, orders.customer_column, orders.status_column, orders.attached, orders.payment_column, orders.cod_values);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.cod_rows(customer_identity.attachments) IS
+    'The query that counts each customer''s orders in a table that were paid in cash on delivery, and the cancelled ones';
+
+CREATE FUNCTION customer_identity_internal.cod_orders_in_as_owner(attached regclass, customers regclass)
+    RETURNS TABLE (customer_id uuid, orders bigint, cancelled bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE customer_identity_internal.cod_rows(customer_identity_internal.attachment_of(attached));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.cod_orders_in_as_owner(regclass, regclass) IS
+    'cod_orders_in as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.cod_orders_in_as_owner(regclass, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.cod_orders_in(attached regclass, customers regclass)
+    RETURNS TABLE (customer_id uuid, orders bigint, cancelled bigint)
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_table_owner';
+COMMENT ON FUNCTION customer_identity_internal.cod_orders_in(regclass, regclass) IS
+    'How many orders in a table each customer paid in cash on delivery, and how many of them were cancelled';
+
 CREATE FUNCTION customer_identity_internal.cod_cancellations_query(customers regclass, threshold integer)
     RETURNS text
-    LANGUAGE sql STABLE
-RETURN (
-    SELECT format($sql$
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    queries text;
+BEGIN
+    SELECT string_agg(
+        CASE
+            WHEN customer_identity_internal.have_one_owner(a.attached, a.customers) THEN customer_identity_internal.cod_rows(a)
+            ELSE format('SELECT o.* FROM customer_identity_internal.cod_orders_in(%L::regclass, %L::regclass) AS o',
+                a.attached::oid, a.customers::oid)
+        END,
+        ' UNION ALL ')
+    INTO queries
+    FROM customer_identity_internal.attachments_of(cod_cancellations_query.customers) AS a
+    WHERE a.kind = 'orders' AND a.status_column IS NOT NULL AND a.payment_column IS NOT NULL;
+    IF queries IS NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN format($sql$
         SELECT o.customer_id, jsonb_build_object('cancelled', sum(o.cancelled), 'orders', sum(o.orders)) AS evidence
         FROM (%s) AS o
         GROUP BY o.customer_id
         HAVING sum(o.cancelled) >= %s
-        $sql$,
-        string_agg(
-            format($sql$
-                SELECT o.%1$I AS customer_id, count(*) AS orders,
-                    count(*) FILTER (
-                        WHERE lower(customer_identity_internal.as_text(o.%2$I)) COLLATE "C" = ANY (customer_identity_internal.cancelled_statuses())
-                    ) AS cancelled
-                FROM %3$s AS o
-                WHERE o.%1$I IS NOT NULL AND customer_identity_internal.as_text(o.%4$I) COLLATE "C" = ANY (%5$L::text[])
-                GROUP BY o.%1$I
-                $sql$, a.customer_column, a.status_column, a.attached, a.payment_column, a.cod_values),
-            ' UNION ALL '),
-        threshold)
-    FROM customer_identity_internal.attachments_of(customers) AS a
-    WHERE a.kind = 'orders' AND a.status_column IS NOT NULL AND a.payment_column IS NOT NULL
-    HAVING count(*) > 0
-);
+        $sql$, queries, threshold);
+END
+$$;
 COMMENT ON FUNCTION customer_identity_internal.cod_cancellations_query(regclass, integer) IS
     'The customers with many cancelled orders paid in cash on delivery; NULL where no table tells payment and status';
 

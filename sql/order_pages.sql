@@ -54,7 +54,7 @@ COMMENT ON FUNCTION customer_identity_internal.after_place(customer_identity.att
     'The condition that order r, placed at t.at, comes after a place, which is parameter $3';
 
 -- $1 is a customer, $2 a user's id.
-CREATE FUNCTION customer_identity_internal.orders_query(customers regclass, orders customer_identity.attachments, condition text, after jsonb)
+CREATE FUNCTION customer_identity_internal.orders_query(orders customer_identity.attachments, condition text, after jsonb)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -62,17 +62,17 @@ AS $$
 BEGIN
     RETURN (
         SELECT format(
-            '(SELECT %1$s || jsonb_build_object(''table'', %2$L::text) AS item, t.at, %2$L::text COLLATE "C" AS relation,'
-            ' customer_identity_internal.as_text(r.%3$I) AS id, row_number() OVER (ORDER BY t.at DESC NULLS LAST, r.%3$I DESC) AS place'
-            ' FROM %4$s AS r CROSS JOIN LATERAL (SELECT %5$s) AS t (at)'
-            ' WHERE %6$s AND %7$s ORDER BY t.at DESC NULLS LAST, r.%3$I DESC LIMIT $4)',
-            customer_identity_internal.row_object(orders.attached, customers), customer_identity_internal.qualified_name(orders.attached),
+            '(SELECT to_jsonb(r.*) || jsonb_build_object(''table'', %1$L::text) AS item, t.at, %1$L::text COLLATE "C" AS relation,'
+            ' customer_identity_internal.as_text(r.%2$I) AS id, row_number() OVER (ORDER BY t.at DESC NULLS LAST, r.%2$I DESC) AS place'
+            ' FROM %3$s AS r CROSS JOIN LATERAL (SELECT %4$s) AS t (at)'
+            ' WHERE %5$s AND %6$s ORDER BY t.at DESC NULLS LAST, r.%2$I DESC LIMIT $4)',
+            customer_identity_internal.qualified_name(orders.attached),
             customer_identity_internal.row_key_column(orders.attached), orders.attached, customer_identity_internal.time_of_row(orders.attached),
             condition, customer_identity_internal.after_place(orders, after))
     );
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.orders_query(regclass, customer_identity.attachments, text, jsonb) IS
+COMMENT ON FUNCTION customer_identity_internal.orders_query(customer_identity.attachments, text, jsonb) IS
     'The query of a page of orders of one table';
 
 CREATE FUNCTION customer_identity_internal.order_condition(orders customer_identity.attachments, users regclass, user_id text)
@@ -99,26 +99,76 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.order_condition(customer_identity.attachments, regclass, text) IS
     'The condition that order r is the customer''s, or that user''s, who is one of these users';
 
+CREATE FUNCTION customer_identity_internal.is_row_key_as_owner(attached regclass, value text, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN customer_identity_internal.is_value(
+        customer_identity_internal.column_type(attached, customer_identity_internal.row_key_column(attached)), value);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_row_key_as_owner(regclass, text, regclass) IS
+    'is_row_key as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.is_row_key_as_owner(regclass, text, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.is_row_key(attached regclass, value text, customers regclass)
+    RETURNS boolean
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_table_owner';
+COMMENT ON FUNCTION customer_identity_internal.is_row_key(regclass, text, regclass) IS
+    'Whether a text can be read as the key of a table, whose type may be of the making of its owner';
+
 CREATE FUNCTION customer_identity_internal.require_order_place(place jsonb, customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_variable
+DECLARE
+    orders regclass;
 BEGIN
     IF place IS NULL THEN
         RETURN;
     END IF;
-    PERFORM FROM customer_identity_internal.attachments_of(customers) AS o
-    WHERE o.kind = 'orders' AND customer_identity_internal.qualified_name(o.attached) = place ->> 'table'
-        AND customer_identity_internal.is_value(
-            customer_identity_internal.column_type(o.attached, customer_identity_internal.row_key_column(o.attached)), place ->> 'id');
-    IF NOT FOUND THEN
+    SELECT o.attached INTO orders
+    FROM customer_identity_internal.attachments_of(customers) AS o
+    WHERE o.kind = 'orders' AND customer_identity_internal.qualified_name(o.attached) = place ->> 'table';
+    IF NOT FOUND OR NOT customer_identity_internal.is_row_key(orders, place ->> 'id', customers) THEN
         PERFORM customer_identity_internal.refuse_cursor();
     END IF;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_order_place(jsonb, regclass) IS
     'Raises 22023 for a place in no attached orders table';
+
+CREATE FUNCTION customer_identity_internal.orders_in_as_owner(
+    attached regclass, customer_id uuid, users regclass, user_id text, after jsonb, most integer, customers regclass)
+    RETURNS TABLE (item jsonb, at timestamptz, relation text, id text, place bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+    SET jit = off
+AS $$
+DECLARE
+    orders customer_identity.attachments := customer_identity_internal.attachment_of(attached);
+BEGIN
+    RETURN QUERY EXECUTE customer_identity_internal.orders_query(
+        orders, customer_identity_internal.order_condition(orders, users, user_id), after)
+        USING customer_id, user_id, after, most;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.orders_in_as_owner(regclass, uuid, regclass, text, jsonb, integer, regclass) IS
+    'orders_in as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.orders_in_as_owner(regclass, uuid, regclass, text, jsonb, integer, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.orders_in(
+    attached regclass, customer_id uuid, users regclass, user_id text, after jsonb, most integer, customers regclass)
+    RETURNS TABLE (item jsonb, at timestamptz, relation text, id text, place bigint)
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_table_owner';
+COMMENT ON FUNCTION customer_identity_internal.orders_in(regclass, uuid, regclass, text, jsonb, integer, regclass) IS
+    'A page of the orders in a table of a customer and a user';
 
 -- A customer's orders, and those of a user in `users`; NULL is nobody.
 CREATE FUNCTION customer_identity_internal.order_page(
@@ -141,7 +191,12 @@ BEGIN
     PERFORM customer_identity_internal.require_page_size(size);
     PERFORM customer_identity_internal.require_order_place(place, customers);
     SELECT string_agg(
-        customer_identity_internal.orders_query(customers, o, customer_identity_internal.order_condition(o, users, user_id), place),
+        CASE
+            WHEN customer_identity_internal.have_one_owner(o.attached, customers) THEN
+                customer_identity_internal.orders_query(o, customer_identity_internal.order_condition(o, users, user_id), place)
+            ELSE format('(SELECT p.* FROM customer_identity_internal.orders_in(%L::regclass, $1, %L::regclass, $2, $3, $4, %L::regclass) AS p)',
+                o.attached::oid, users::oid, customers::oid)
+        END,
         ' UNION ALL ')
     INTO queries
     FROM customer_identity_internal.attachments_of(customers) AS o
@@ -176,35 +231,55 @@ COMMENT ON FUNCTION customer_identity.customer_orders(uuid, integer, text, regcl
     'A page of a customer''s orders, of every login and attached table, the newest first: items and the cursor of the next page';
 REVOKE EXECUTE ON FUNCTION customer_identity.customer_orders(uuid, integer, text, regclass) FROM PUBLIC;
 
+CREATE FUNCTION customer_identity_internal.find_user_in_as_owner(
+    attached regclass, user_id text, customers regclass, OUT is_found boolean, OUT customer_id uuid)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    users customer_identity.attachments := customer_identity_internal.attachment_of(attached);
+    key_type regtype := customer_identity_internal.column_type(attached, users.key_column);
+BEGIN
+    IF customer_identity_internal.is_value(key_type, user_id) THEN
+        EXECUTE format('SELECT true, u.%I FROM %s AS u WHERE u.%I = %L::%s',
+            users.customer_column, attached, users.key_column, user_id, customer_identity_internal.type_name(key_type))
+            INTO is_found, customer_id;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.find_user_in_as_owner(regclass, text, regclass) IS
+    'find_user_in as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.find_user_in_as_owner(regclass, text, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.find_user_in(
+    attached regclass, user_id text, customers regclass, OUT is_found boolean, OUT customer_id uuid)
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_table_owner';
+COMMENT ON FUNCTION customer_identity_internal.find_user_in(regclass, text, regclass) IS
+    'Whether a table has a user, and the user''s customer';
+
 -- The same id in two users tables would be two people.
 CREATE FUNCTION customer_identity_internal.find_user(user_id text, customers regclass, OUT users regclass, OUT customer_id uuid)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
-    SET row_security = off
 AS $$
+#variable_conflict use_variable
 DECLARE
-    attached customer_identity.attachments;
-    key_type regtype;
-    found_customer uuid;
-    is_found boolean;
+    attached regclass;
+    found_user record;
 BEGIN
     FOR attached IN
-        SELECT u.* FROM customer_identity_internal.attachments_of(customers) AS u WHERE u.kind = 'users'
+        SELECT u.attached FROM customer_identity_internal.attachments_of(customers) AS u WHERE u.kind = 'users'
     LOOP
-        key_type := customer_identity_internal.column_type(attached.attached, attached.key_column);
-        CONTINUE WHEN NOT customer_identity_internal.is_value(key_type, user_id);
-        EXECUTE format('SELECT u.%I, true FROM %s AS u WHERE u.%I = %L::%s',
-            attached.customer_column, attached.attached, attached.key_column, user_id,
-            customer_identity_internal.type_name(key_type))
-            INTO found_customer, is_found;
-        CONTINUE WHEN is_found IS NULL;
+        found_user := customer_identity_internal.find_user_in(attached, user_id, customers);
+        CONTINUE WHEN found_user.is_found IS NULL;
         IF users IS NOT NULL THEN
             RAISE EXCEPTION 'the user''s id is in several users tables'
-                USING ERRCODE = 'CI006', DETAIL = format('It is in %s and in %s.', users, attached.attached),
+                USING ERRCODE = 'CI006', DETAIL = format('It is in %s and in %s.', users, attached),
                     HINT = 'Ids have to differ among the users tables of a book.';
         END IF;
-        users := attached.attached;
-        customer_id := found_customer;
+        users := attached;
+        customer_id := found_user.customer_id;
     END LOOP;
 END
 $$;

@@ -41,7 +41,8 @@ ALTER SCHEMA customer_identity OWNER TO @extowner@;
 GRANT USAGE ON SCHEMA customer_identity TO PUBLIC;
 
 -- The workings. Nobody else sees the schema before the script has ended, and nobody but a superuser may ever add
--- to it: what is called there is ours, whatever the types.
+-- to it: what is called there is ours, whatever the types. Everybody may execute what has the rights of its caller
+-- alone, so that EXECUTE on a function of customer_identity is enough; what acts for others is revoked.
 CREATE SCHEMA customer_identity_internal;
 COMMENT ON SCHEMA customer_identity_internal IS
     'The workings of customer_identity: what its functions call; no part of its interface';

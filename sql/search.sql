@@ -109,6 +109,47 @@ COMMENT ON FUNCTION customer_identity_internal.phones_of_row(customer_identity.a
     'The expression that lists the phones of user r as they were typed';
 
 -- Columns that nobody asks for cost nothing: the planner leaves them out.
+CREATE FUNCTION customer_identity_internal.user_rows(users customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format('SELECT %L::text AS relation, customer_identity_internal.as_text(r.%I) AS id, %s AS name, %s AS email,'
+        ' %s AS phones, %s AS created_at, r.%I AS customer_id FROM %s AS r',
+        customer_identity_internal.qualified_name(users.attached), users.key_column,
+        COALESCE(customer_identity_internal.plain_text(users.attached, COALESCE(users.name_column, 'name')), 'NULL::text'),
+        COALESCE(customer_identity_internal.plain_text(users.attached, 'email'), 'NULL::text'),
+        customer_identity_internal.phones_of_row(users), customer_identity_internal.time_of_row(users.attached),
+        users.customer_column, users.attached);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.user_rows(customer_identity.attachments) IS
+    'The query that reads the users of a table';
+
+CREATE FUNCTION customer_identity_internal.users_of_customer_as_owner(attached regclass, customer_id uuid, customers regclass)
+    RETURNS TABLE (relation text, id text, name text, email text, phones text[], created_at timestamptz, customer uuid)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format('SELECT u.* FROM (%s) AS u WHERE u.customer_id = $1',
+        customer_identity_internal.user_rows(customer_identity_internal.attachment_of(attached)))
+        USING customer_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.users_of_customer_as_owner(regclass, uuid, regclass) IS
+    'users_of_customer as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.users_of_customer_as_owner(regclass, uuid, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.users_of_customer(attached regclass, customer_id uuid, customers regclass)
+    RETURNS TABLE (relation text, id text, name text, email text, phones text[], created_at timestamptz, customer uuid)
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_table_owner';
+COMMENT ON FUNCTION customer_identity_internal.users_of_customer(regclass, uuid, regclass) IS
+    'The users in a table of a customer';
+
+-- For where customer c is joined to its users.
 CREATE FUNCTION customer_identity_internal.users_query(customers regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -118,12 +159,12 @@ DECLARE
     query text;
 BEGIN
     SELECT string_agg(
-        format('SELECT %L::text AS relation, customer_identity_internal.as_text(r.%I) AS id, %s AS name, %s AS email,'
-            ' %s AS phones, %s AS created_at, r.%I AS customer_id FROM %s AS r',
-            customer_identity_internal.qualified_name(u.attached), u.key_column,
-            COALESCE(customer_identity_internal.plain_text(u.attached, COALESCE(u.name_column, 'name')), 'NULL::text'),
-            COALESCE(customer_identity_internal.plain_text(u.attached, 'email'), 'NULL::text'),
-            customer_identity_internal.phones_of_row(u), customer_identity_internal.time_of_row(u.attached), u.customer_column, u.attached),
+        CASE
+            WHEN customer_identity_internal.have_one_owner(u.attached, u.customers) THEN customer_identity_internal.user_rows(u)
+            ELSE format('SELECT u.relation, u.id, u.name, u.email, u.phones, u.created_at, u.customer AS customer_id'
+                ' FROM customer_identity_internal.users_of_customer(%L::regclass, c.id, %L::regclass) AS u',
+                u.attached::oid, u.customers::oid)
+        END,
         ' UNION ALL ' ORDER BY u.attached::text COLLATE "C")
     INTO query
     FROM customer_identity_internal.attachments_of(users_query.customers) AS u
@@ -133,7 +174,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.users_query(regclass) IS
-    'The query that reads the users of a book from every attached users table';
+    'The query that reads the users of customer c from every attached users table; it may return other customers'' too';
 
 CREATE TYPE customer_identity_internal.customer_search AS (
     phone text,
@@ -159,7 +200,70 @@ RETURN format(
 COMMENT ON FUNCTION customer_identity_internal.text_condition(text, boolean) IS
     'The condition that a text is like a search, which is parameter $1';
 
-CREATE FUNCTION customer_identity_internal.read_search(search text, users_query text)
+CREATE FUNCTION customer_identity_internal.email_matches(users customer_identity.attachments, word_begins boolean)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format('SELECT u.customer_id FROM (%s) AS u WHERE u.customer_id IS NOT NULL AND %s',
+        customer_identity_internal.user_rows(users), customer_identity_internal.text_condition('u.email', word_begins));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.email_matches(customer_identity.attachments, boolean) IS
+    'The query of the customers whose users'' e-mails are like a search, which is parameter $1';
+
+CREATE FUNCTION customer_identity_internal.customers_by_email_as_owner(
+    attached regclass, search customer_identity_internal.customer_search, most integer, customers regclass)
+    RETURNS TABLE (customer_id uuid)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+    SET jit = off
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE customer_identity_internal.email_matches(
+        customer_identity_internal.attachment_of(attached), search.beginning IS NOT NULL) || ' LIMIT $2'
+        USING search, most;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.customers_by_email_as_owner(regclass, customer_identity_internal.customer_search, integer, regclass) IS
+    'customers_by_email as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.customers_by_email_as_owner(regclass, customer_identity_internal.customer_search, integer, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.customers_by_email(
+    attached regclass, search customer_identity_internal.customer_search, most integer, customers regclass)
+    RETURNS TABLE (customer_id uuid)
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_table_owner';
+COMMENT ON FUNCTION customer_identity_internal.customers_by_email(regclass, customer_identity_internal.customer_search, integer, regclass) IS
+    'The customers of a table''s users whose e-mails are like a search, up to a number';
+
+-- $1 is the search, $2 how many are enough.
+CREATE FUNCTION customer_identity_internal.emails_query(word_begins boolean, customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    query text;
+BEGIN
+    SELECT string_agg(
+        CASE
+            WHEN customer_identity_internal.have_one_owner(u.attached, u.customers) THEN customer_identity_internal.email_matches(u, word_begins)
+            ELSE format('SELECT e.customer_id FROM customer_identity_internal.customers_by_email(%L::regclass, $1, $2, %L::regclass) AS e',
+                u.attached::oid, u.customers::oid)
+        END,
+        ' UNION ALL ')
+    INTO query
+    FROM customer_identity_internal.attachments_of(emails_query.customers) AS u
+    WHERE u.kind = 'users';
+    RETURN COALESCE(query, 'SELECT NULL::uuid AS customer_id WHERE $1 IS NULL');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.emails_query(boolean, regclass) IS
+    'The query of the customers whose users'' e-mails, in any table of a book, are like a search';
+
+CREATE FUNCTION customer_identity_internal.read_search(search text, customers regclass)
     RETURNS customer_identity_internal.customer_search
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -183,17 +287,15 @@ BEGIN
     ELSE
         result.anywhere := '%' || sought || '%';
     END IF;
-    EXECUTE format(
-        'SELECT array_agg(u.customer_id) FROM (SELECT u.customer_id FROM (%s) AS u'
-        ' WHERE u.customer_id IS NOT NULL AND %s LIMIT %s) AS u',
-        users_query, customer_identity_internal.text_condition('u.email', result.beginning IS NOT NULL), most_ids + 1)
+    EXECUTE format('SELECT array_agg(u.customer_id) FROM (SELECT u.customer_id FROM (%s) AS u LIMIT $2) AS u',
+        customer_identity_internal.emails_query(result.beginning IS NOT NULL, customers))
         INTO result.by_email
-        USING result;
+        USING result, most_ids + 1;
     result.by_many_emails := cardinality(result.by_email) > most_ids;
     RETURN result;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.read_search(text, text) IS
+COMMENT ON FUNCTION customer_identity_internal.read_search(text, regclass) IS
     'What was typed into a search for customers, with the customers whose users'' e-mails are like it';
 
 -- Each part can be answered by an index; only where thousands of e-mails are alike, a page is filled
@@ -344,7 +446,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.create_missing_index(regclass, text, text) IS
     'Makes an index unless it is there';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.create_missing_index(regclass, text, text) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity.create_search_indexes(customers regclass DEFAULT NULL)
     RETURNS SETOF text

@@ -78,6 +78,30 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.check_history(regclass) IS
     'Findings of check_setup() about customer_events';
 
+CREATE FUNCTION customer_identity_internal.unusable_phones_as_owner(customers regclass)
+    RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unusable bigint;
+BEGIN
+    EXECUTE format($sql$SELECT count(*) FROM (SELECT FROM %s WHERE phone !~ '^[+][1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
+        INTO unusable;
+    RETURN unusable;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.unusable_phones_as_owner(regclass) IS
+    'unusable_phones as the owner of the book';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.unusable_phones_as_owner(regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.unusable_phones(customers regclass)
+    RETURNS bigint
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
+COMMENT ON FUNCTION customer_identity_internal.unusable_phones(regclass) IS
+    'How many customers have a phone that is not E.164, counted up to ten thousand';
+
 CREATE FUNCTION customer_identity_internal.check_book(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
@@ -124,8 +148,7 @@ BEGIN
     FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped
         AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attname <> 'phone';
-    EXECUTE format($sql$SELECT count(*) FROM (SELECT FROM %s WHERE phone !~ '^[+][1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
-        INTO unusable;
+    unusable := customer_identity_internal.unusable_phones(customers);
     IF unusable > 0 THEN
         RETURN NEXT ROW('error', customers::text, format('phones that are not E.164, by which nobody is found: %s', unusable),
             format('UPDATE %s SET phone = customer_identity.normalize_phone(phone, region) ...; merge the duplicates it reports.', customers))::customer_identity_internal.setup_finding;
@@ -281,22 +304,62 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.check_users_of_orders(regclass) IS
     'Findings of check_setup() about what joins orders to users';
 
+-- The condition that the user of an order r has a customer.
 CREATE FUNCTION customer_identity_internal.user_has_customer(attached customer_identity.attachments)
     RETURNS text
-    LANGUAGE sql STABLE
-RETURN COALESCE(
-    (
-        SELECT format('EXISTS (SELECT FROM %s AS u WHERE %s AND u.%I IS NOT NULL)',
-            u.attached, customer_identity_internal.user_condition(user_has_customer.attached), u.customer_column)
-        FROM customer_identity.attachments AS u
-        WHERE u.attached = attached.users AND u.kind = 'users' AND attached.user_column IS NOT NULL
-    ),
-    'false'
-);
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF attached.users IS NULL OR attached.user_column IS NULL THEN
+        RETURN 'false';
+    END IF;
+    RETURN format('EXISTS (SELECT FROM %s AS u WHERE %s AND u.customer_id IS NOT NULL)',
+        customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached));
+END
+$$;
 COMMENT ON FUNCTION customer_identity_internal.user_has_customer(customer_identity.attachments) IS
     'The condition that the user of an order r has a customer';
 
--- Looks at ten thousand rows of a table at the most: one may hold millions.
+-- Looks at ten thousand rows at the most: the table may hold millions.
+CREATE FUNCTION customer_identity_internal.count_unlinked_as_owner(
+    relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    attached customer_identity.attachments := customer_identity_internal.attachment_of(relation);
+BEGIN
+    EXECUTE format($sql$
+        SELECT count(*) FILTER (WHERE r.readable), count(*) FILTER (WHERE NOT r.readable)
+        FROM (
+            SELECT %5$s OR (
+                SELECT bool_or(customer_identity_internal.claimed_phone(c.raw, %3$s) IS NOT NULL)
+                FROM (%2$s) AS c (n, raw)
+                WHERE c.raw IS NOT NULL
+            ) AS readable
+            FROM %1$s AS r
+            WHERE r.%4$I IS NULL
+            LIMIT 10000
+        ) AS r
+        $sql$,
+        relation, customer_identity_internal.claims_query(attached),
+        customer_identity_internal.region_expression(attached), attached.customer_column,
+        customer_identity_internal.user_has_customer(attached))
+        INTO readable, unreadable;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.count_unlinked_as_owner(regclass, regclass) IS
+    'count_unlinked as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.count_unlinked_as_owner(regclass, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.count_unlinked(
+    relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint)
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_table_owner';
+COMMENT ON FUNCTION customer_identity_internal.count_unlinked(regclass, regclass) IS
+    'How many rows of a table without a customer could have one, and how many have a phone that cannot be read';
+
 CREATE FUNCTION customer_identity_internal.check_rows(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
@@ -304,8 +367,7 @@ CREATE FUNCTION customer_identity_internal.check_rows(customers regclass)
 AS $$
 DECLARE
     attached customer_identity.attachments;
-    readable bigint;
-    unreadable bigint;
+    unlinked record;
 BEGIN
     FOR attached IN SELECT a.* FROM customer_identity_internal.attachments_of(customers) AS a LOOP
         CONTINUE WHEN EXISTS (
@@ -315,31 +377,15 @@ BEGIN
                 WHERE c.attrelid = n.relation AND c.attname = n.column_name AND NOT c.attisdropped
             )
         );
-        EXECUTE format($sql$
-            SELECT count(*) FILTER (WHERE r.readable), count(*) FILTER (WHERE NOT r.readable)
-            FROM (
-                SELECT %5$s OR (
-                    SELECT bool_or(customer_identity_internal.claimed_phone(c.raw, %3$s) IS NOT NULL)
-                    FROM (%2$s) AS c (n, raw)
-                    WHERE c.raw IS NOT NULL
-                ) AS readable
-                FROM %1$s AS r
-                WHERE r.%4$I IS NULL
-                LIMIT 10000
-            ) AS r
-            $sql$,
-            attached.attached, customer_identity_internal.claims_query(attached),
-            customer_identity_internal.region_expression(attached), attached.customer_column,
-            customer_identity_internal.user_has_customer(attached))
-            INTO readable, unreadable;
-        IF readable > 0 THEN
+        unlinked := customer_identity_internal.count_unlinked(attached.attached, customers);
+        IF unlinked.readable > 0 THEN
             RETURN NEXT ROW('warning', attached.attached::text,
-                format('rows that could have a customer and have none: %s', readable),
+                format('rows that could have a customer and have none: %s', unlinked.readable),
                 format('CALL customer_identity.backfill(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
         END IF;
-        IF unreadable > 0 THEN
+        IF unlinked.unreadable > 0 THEN
             RETURN NEXT ROW('info', attached.attached::text,
-                format('rows with a phone that cannot be read and no customer: %s', unreadable),
+                format('rows with a phone that cannot be read and no customer: %s', unlinked.unreadable),
                 format('SELECT * FROM customer_identity.phone_problems(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
         END IF;
     END LOOP;

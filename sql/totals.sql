@@ -70,6 +70,26 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.totals_query(regclass, text[]) IS
     'The query that sums a table of orders per customer';
 
+CREATE FUNCTION customer_identity_internal.totals_in_as_owner(source regclass, arguments text[], customers regclass)
+    RETURNS TABLE (customer_id uuid, orders bigint, spent numeric, points numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE customer_identity_internal.totals_query(source, arguments);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.totals_in_as_owner(regclass, text[], regclass) IS
+    'totals_in as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.totals_in_as_owner(regclass, text[], regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.totals_in(source regclass, arguments text[], customers regclass)
+    RETURNS TABLE (customer_id uuid, orders bigint, spent numeric, points numeric)
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_feeding_owner';
+COMMENT ON FUNCTION customer_identity_internal.totals_in(regclass, text[], regclass) IS
+    'What the orders in a table come to for each customer';
+
 -- Everybody may call it: all it can write is what statements of this very transaction have left to be
 -- written, as the role they were to be written as. The same happens at commit anyway.
 CREATE FUNCTION customer_identity.flush_totals(customers regclass DEFAULT NULL)
@@ -80,7 +100,7 @@ COMMENT ON FUNCTION customer_identity.flush_totals(regclass) IS
     'Writes the totals that this transaction has postponed to its commit, of one book or (NULL) of all, and returns of how many customers';
 
 -- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
-CREATE FUNCTION customer_identity_internal.totals_differences(customers regclass)
+CREATE FUNCTION customer_identity_internal.totals_differences_as_owner(customers regclass)
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -90,7 +110,14 @@ DECLARE
     sources text;
     spent_scale integer;
 BEGIN
-    SELECT string_agg(customer_identity_internal.totals_query(t.source, t.arguments), ' UNION ALL ') INTO sources
+    SELECT string_agg(
+        CASE
+            WHEN customer_identity_internal.have_one_owner(t.source, customers) THEN customer_identity_internal.totals_query(t.source, t.arguments)
+            ELSE format('SELECT t.* FROM customer_identity_internal.totals_in(%L::regclass, %L::text[], %L::regclass) AS t',
+                t.source::oid, t.arguments, customers::oid)
+        END,
+        ' UNION ALL ')
+    INTO sources
     FROM customer_identity_internal.totals_sources(customers) AS t;
     IF sources IS NULL THEN
         RETURN;
@@ -124,6 +151,14 @@ BEGIN
         $sql$, sources, entries, customers, spent_scale);
 END
 $$;
+COMMENT ON FUNCTION customer_identity_internal.totals_differences_as_owner(regclass) IS
+    'totals_differences as the owner of the book';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.totals_differences_as_owner(regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.totals_differences(customers regclass)
+    RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
 COMMENT ON FUNCTION customer_identity_internal.totals_differences(regclass) IS
     'verify_totals for a book that is named';
 
@@ -140,7 +175,7 @@ COMMENT ON FUNCTION customer_identity.verify_totals(regclass) IS
 -- A difference is the same for everybody who keeps exact totals meanwhile, so it is added, and
 -- nobody has to wait but another rebuild. What this transaction has postponed is written before, not
 -- added twice.
-CREATE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
+CREATE FUNCTION customer_identity_internal.rebuild_book_as_owner(customers regclass)
     RETURNS bigint
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -149,7 +184,6 @@ DECLARE
     wrong record;
     corrected bigint := 0;
 BEGIN
-    PERFORM customer_identity.flush_totals(customers);
     EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', customers);
     FOR wrong IN
         SELECT
@@ -171,14 +205,24 @@ BEGIN
     RETURN corrected;
 END
 $$;
+COMMENT ON FUNCTION customer_identity_internal.rebuild_book_as_owner(regclass) IS
+    'rebuild_book as the owner of the book';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.rebuild_book_as_owner(regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
+    RETURNS bigint
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
 COMMENT ON FUNCTION customer_identity_internal.rebuild_book(regclass) IS
     'rebuild_totals for a book that is named';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.rebuild_book(regclass) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity.rebuild_totals(customers regclass DEFAULT NULL)
     RETURNS bigint
     LANGUAGE sql VOLATILE
-RETURN customer_identity_internal.rebuild_book(customer_identity_internal.book(customers));
+BEGIN ATOMIC
+    SELECT customer_identity.flush_totals(customers);
+    SELECT customer_identity_internal.rebuild_book(customer_identity_internal.book(customers));
+END;
 COMMENT ON FUNCTION customer_identity.rebuild_totals(regclass) IS
     'Corrects every total that verify_totals() reports and returns how many customers it corrected';
 REVOKE EXECUTE ON FUNCTION customer_identity.rebuild_totals(regclass) FROM PUBLIC;

@@ -118,7 +118,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.write_changes(uuid, jsonb, text[], regclass) IS
     'Updates columns of a customer and returns the values that they have then; NULL when a trigger deleted it';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.write_changes(uuid, jsonb, text[], regclass) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity_internal.update_customer_as_owner(
     customer_id uuid, changes jsonb, expected_updated_at timestamptz, actor text, customers regclass)

@@ -105,7 +105,8 @@ Attachment planned_attachment_of_user(const AttachOrder &setup, const char *user
   return first_attachment();
 }
 
-Attachment attachment_of_user(const AttachOrder &setup, HeapTuple order, Relation orders) {
+// As the owner of the users table.
+Attachment found_attachment_of_user(const AttachOrder &setup, HeapTuple order, Relation orders) {
   bool is_null;
   const Sought user = {value_in(setup.user, order, orders, &is_null),
                        comparable_type(setup.user.type)};
@@ -121,6 +122,13 @@ Attachment attachment_of_user(const AttachOrder &setup, HeapTuple order, Relatio
   SPI_connect();
   attachment = planned_attachment_of_user(setup, user_id);
   SPI_finish();
+  return attachment;
+}
+
+Attachment attachment_of_user(const AttachOrder &setup, HeapTuple order, Relation orders) {
+  const Visit users_owner = stand_in(setup.users, ACL_SELECT);
+  const Attachment attachment = found_attachment_of_user(setup, order, orders);
+  leave(users_owner);
   return attachment;
 }
 
@@ -230,10 +238,12 @@ bool only_renames_user(const AttachOrder &setup, const TriggerData *call) {
   const char *old_id = text_in(setup.user, call->tg_trigtuple, orders);
   if (old_id == nullptr || !differs(setup.user, call->tg_trigtuple, call->tg_newtuple, orders))
     return false;
+  const Visit users_owner = stand_in(setup.users, ACL_SELECT);
   SPI_connect();
   const Datum values[] = {CStringGetTextDatum(old_id)};
   const bool is_gone = run(user_plan(setup, Purpose::kUserCustomer, ""), values) == 0;
   SPI_finish();
+  leave(users_owner);
   return is_gone;
 }
 

@@ -1,12 +1,17 @@
 // Finds the customer of a phone, or makes one.
 #pragma once
 
+#include "pg/owner.hpp"
 #include "pg/postgres.hpp"
 
 namespace customer_identity {
 
-/// Who runs our statements: the caller of an SQL function, or the owner of a trigger's table.
+/// Who runs our statements: the caller of an SQL function, or the owner of a trigger's table, for
+/// whom the owner of the book stands in.
 enum class Acting : std::uint32_t { kCaller, kOwner };
+
+/// The current user, or who stands in for him.
+Visit visit_customers(Oid customers, Acting acting, AclMode needed);
 
 /// The customer of an E.164 phone. False: there is none.
 bool find_customer_of(Oid customers, Acting acting, const char *e164, pg_uuid_t *customer);

@@ -5,6 +5,7 @@
 
 #include "identity/history.hpp"
 #include "pg/book.hpp"
+#include "pg/owner.hpp"
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
 
@@ -18,6 +19,13 @@ namespace {
 struct Proofs {
   Oid customers;
   Acting acting;
+
+  /// The current user, or the owner of the book for who may write both tables.
+  Visit enter() const {
+    if (acting == Acting::kCaller) return visit(GetUserId());
+    return stand_in(customers, ACL_SELECT | ACL_UPDATE, find_companion(customers, "phone_proofs"),
+                    ACL_SELECT | ACL_INSERT | ACL_UPDATE);
+  }
 
   PlanKey key(Purpose purpose) const {
     return {customers, InvalidOid, purpose, static_cast<std::uint32_t>(acting)};
@@ -156,22 +164,18 @@ std::uint64_t end_proofs_of_phone(const Proofs &book, const char *e164, const ch
   return ended;
 }
 
-}  // namespace
-
-void keep_proof(Oid customers, Acting acting, const char *e164, const pg_uuid_t &customer,
+void make_proof(const Proofs &book, const char *e164, const pg_uuid_t &customer,
                 const char *user_id, const char *method) {
-  const Proofs book = {customers, acting};
   if (is_proved(book, e164, user_id)) return;
   lock_customers(book, array_of(e164));
   if (insert_proof(book, e164, customer, user_id, method))
-    write_event(customers, customer, "proof_made", {{"method", method}, {"user_id", user_id}},
+    write_event(book.customers, customer, "proof_made", {{"method", method}, {"user_id", user_id}},
                 user_id);
   mark_verified(book, customer);
 }
 
-void end_proofs_of_user(Oid customers, Acting acting, const char *user_id, const char *kept,
-                        const char *reason) {
-  const Proofs book = {customers, acting};
+// Those of every phone but `kept`.
+void end_proofs(const Proofs &book, const char *user_id, const char *kept, const char *reason) {
   bool none;
   const Datum phones = phones_to_end(book, user_id, kept, &none);
   if (none) return;
@@ -184,7 +188,7 @@ void end_proofs_of_user(Oid customers, Acting acting, const char *user_id, const
             " WHERE user_id " E " $1 AND phone " E
             " ANY ($2) AND ended_at IS NULL"
             " RETURNING customer_id, user_id",
-            proofs_name(customers));
+            proofs_name(book.customers));
       });
   const Datum values[] = {CStringGetTextDatum(user_id), phones, CStringGetTextDatum(reason)};
   run(plan, values);
@@ -192,8 +196,27 @@ void end_proofs_of_user(Oid customers, Acting acting, const char *user_id, const
   unmark_unproved(book, phones);
 }
 
+}  // namespace
+
+void keep_proof(Oid customers, Acting acting, const char *e164, const pg_uuid_t &customer,
+                const char *user_id, const char *method) {
+  const Proofs book = {customers, acting};
+  const Visit visited = book.enter();
+  make_proof(book, e164, customer, user_id, method);
+  leave(visited);
+}
+
+void end_proofs_of_user(Oid customers, Acting acting, const char *user_id, const char *kept,
+                        const char *reason) {
+  const Proofs book = {customers, acting};
+  const Visit visited = book.enter();
+  end_proofs(book, user_id, kept, reason);
+  leave(visited);
+}
+
 bool has_live_proof(Oid customers, Acting acting, const pg_uuid_t &customer) {
   const Proofs book = {customers, acting};
+  const Visit visited = book.enter();
   SPIPlanPtr plan = saved_plan(book.key(Purpose::kAnyLiveProof), {UUIDOID}, [&] {
     return psprintf("SELECT true FROM %s AS c JOIN %s AS p ON p.phone " E
                     " c.phone"
@@ -201,7 +224,9 @@ bool has_live_proof(Oid customers, Acting acting, const pg_uuid_t &customer) {
                     customers_name(customers), proofs_name(customers));
   });
   const Datum values[] = {UUIDPGetDatum(&customer)};
-  return run(plan, values) > 0;
+  const bool proved = run(plan, values) > 0;
+  leave(visited);
+  return proved;
 }
 
 CUSTOMER_IDENTITY_FUNCTION(record_proof) {

@@ -1,9 +1,12 @@
-// The doors to functions that work on tables no caller may read: f(...) runs f_as_owner(...) as the
-// owner of the extension's working tables, or of the book that is meant.
+// The doors to functions that work on tables no caller may read, or must not read as himself:
+// f(...) runs f_as_owner(...) as the owner of the extension's working tables, of the book that is
+// meant, or of an attached table.
+#include "pg/attached_tables.hpp"
 #include "pg/book.hpp"
 #include "pg/owner.hpp"
 #include "pg/postgres.hpp"
 #include "pg/schemas.hpp"
+#include "pg/trigger_setup.hpp"
 
 namespace customer_identity {
 namespace {
@@ -26,10 +29,18 @@ Call call_of(FunctionCallInfo fcinfo) {
   const int last = call.count - 1;
   if (call.count > 0 && call.types[last] == REGCLASSOID) {
     const Oid customers = book_argument(fcinfo, last);
-    require_schema(customers);
     call.values[last] = ObjectIdGetDatum(customers);
     call.nulls[last] = ' ';
   }
+  return call;
+}
+
+// As above, for who may look into the schema of the book.
+Call call_on_book(FunctionCallInfo fcinfo) {
+  const Call call = call_of(fcinfo);
+  const int last = call.count - 1;
+  if (call.count > 0 && call.types[last] == REGCLASSOID)
+    require_schema(DatumGetObjectId(call.values[last]));
   return call;
 }
 
@@ -73,13 +84,14 @@ Oid inner_function(Oid function, const Call &call) {
   return LookupFuncName(name, call.count, call.types, false);
 }
 
-// Called without asking whether the acting role may: the caller may execute the outer function.
-Datum called(Oid function, Oid collation, const Call &call, bool *is_null) {
+// Called without asking whether the acting role may: the caller may execute the outer function. A
+// set goes where the caller wants it.
+Datum called(FunctionCallInfo fcinfo, Oid function, const Call &call, bool *is_null) {
   FmgrInfo callee;
   fmgr_info(function, &callee);
   LOCAL_FCINFO(inner, FUNC_MAX_ARGS);
-  InitFunctionCallInfoData(*inner, &callee, static_cast<short>(call.count), collation, nullptr,
-                           nullptr);
+  InitFunctionCallInfoData(*inner, &callee, static_cast<short>(call.count), PG_GET_COLLATION(),
+                           nullptr, fcinfo->resultinfo);
   for (int i = 0; i < call.count; ++i) {
     inner->args[i].value = call.values[i];
     inner->args[i].isnull = call.nulls[i] == 'n';
@@ -87,6 +99,49 @@ Datum called(Oid function, Oid collation, const Call &call, bool *is_null) {
   const Datum value = FunctionCallInvoke(inner);
   *is_null = inner->isnull;
   return value;
+}
+
+Datum called_as(FunctionCallInfo fcinfo, const Call &call, Oid owner) {
+  const Oid function = fcinfo->flinfo->fn_oid;
+  const Oid inner = inner_function(function, call);
+  const bool writes = func_volatile(function) == PROVOLATILE_VOLATILE;
+  const Visit visited =
+      writes ? visit_to_write(owner) : visit(owner, SECURITY_RESTRICTED_OPERATION);
+  bool is_null = false;
+  const Datum value = called(fcinfo, inner, call, &is_null);
+  leave(visited);
+  if (is_null) PG_RETURN_NULL();
+  PG_RETURN_DATUM(value);
+}
+
+// Whether a trigger of ours on the table names the book.
+bool feeds(Relation table, Oid customers) {
+  const TriggerDesc *triggers = table->trigdesc;
+  for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i)
+    if (is_trigger_function(triggers->triggers[i].tgfoid) &&
+        find_table(value_of(arguments_of(&triggers->triggers[i]), "customers")) == customers)
+      return true;
+  return false;
+}
+
+// The owner of an ordinary or partitioned table that is attached to the book.
+Oid owner_of_attached(Oid attached, Oid customers) {
+  Relation table = try_relation_open(attached, AccessShareLock);
+  const char kind = table == nullptr ? '\0' : table->rd_rel->relkind;
+  const bool is_attached =
+      (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) && feeds(table, customers);
+  const Oid owner = is_attached ? table->rd_rel->relowner : InvalidOid;
+  if (table != nullptr) relation_close(table, NoLock);
+  if (is_attached) return owner;
+  ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+          errmsg("the table is not attached to these customers"),
+          errhint("SELECT * FROM customer_identity.attachments shows what is."));
+  pg_unreachable();
+}
+
+AclMode right_of(FunctionCallInfo fcinfo) {
+  const bool writes = func_volatile(fcinfo->flinfo->fn_oid) == PROVOLATILE_VOLATILE;
+  return writes ? ACL_SELECT | ACL_UPDATE : ACL_SELECT;
 }
 
 // A plan that is printed shows its parameters to the client: the code for one.
@@ -102,7 +157,7 @@ Datum call(FunctionCallInfo fcinfo, int restrictions) {
   const Oid type = get_func_rettype(function);
   if (returns_set) InitMaterializedSRF(fcinfo, 0);
 
-  Call inner = call_of(fcinfo);
+  Call inner = call_on_book(fcinfo);
   const char *statement = statement_of(function, inner.count);
   const Visit owner = visit(owner_of_tables(), restrictions);
   print_no_plans();
@@ -125,21 +180,44 @@ CUSTOMER_IDENTITY_FUNCTION(call_as_owner) { return call(fcinfo, SECURITY_RESTRIC
 // For functions that write to a book, whose own triggers may be deferred.
 CUSTOMER_IDENTITY_FUNCTION(call_as_owner_with_book) { return call(fcinfo, 0); }
 
-// For functions that return one value and whose last argument is the book: they act as its owner,
-// who need not be the owner of the extension.
+// For functions whose last argument is the book: they act as its owner, who need not be the owner
+// of the extension.
 CUSTOMER_IDENTITY_FUNCTION(call_as_book_owner) {
-  const Oid function = fcinfo->flinfo->fn_oid;
-  const Call call = call_of(fcinfo);
+  const Call call = call_on_book(fcinfo);
   const Oid customers = DatumGetObjectId(call.values[call.count - 1]);
   customers_name(customers);
-  const Oid inner = inner_function(function, call);
-  const bool writes = func_volatile(function) == PROVOLATILE_VOLATILE;
-  const Visit owner = visit(owner_of(customers), writes ? 0 : SECURITY_RESTRICTED_OPERATION);
-  bool is_null = false;
-  const Datum value = called(inner, PG_GET_COLLATION(), call, &is_null);
-  leave(owner);
-  if (is_null) PG_RETURN_NULL();
-  PG_RETURN_DATUM(value);
+  return called_as(fcinfo, call, owner_of(customers));
+}
+
+// The same for who may read customers himself, or update it if the function writes.
+CUSTOMER_IDENTITY_FUNCTION(call_with_right_on_book) {
+  const Call call = call_on_book(fcinfo);
+  const Oid customers = DatumGetObjectId(call.values[call.count - 1]);
+  require_right(customers, right_of(fcinfo));
+  return called_as(fcinfo, call, owner_of(customers));
+}
+
+// For functions whose first argument is an attached table and whose last one is the book: they act
+// as the table's owner, for who may read the table himself, or update it if the function writes.
+CUSTOMER_IDENTITY_FUNCTION(call_as_table_owner) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  const Call call = call_of(fcinfo);
+  const Oid attached = DatumGetObjectId(call.values[0]);
+  const Oid owner = owner_of_attached(attached, DatumGetObjectId(call.values[call.count - 1]));
+  require_right(attached, right_of(fcinfo));
+  return called_as(fcinfo, call, owner);
+}
+
+// The same for what a book has to know of any table that feeds it: its owner asks.
+CUSTOMER_IDENTITY_FUNCTION(call_as_feeding_owner) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  const Call call = call_of(fcinfo);
+  const Oid attached = DatumGetObjectId(call.values[0]);
+  const Oid customers = DatumGetObjectId(call.values[call.count - 1]);
+  const Oid owner = owner_of_attached(attached, customers);
+  if (owner_of(customers) != GetUserId() || !may_feed(owner, customers))
+    require_right(attached, right_of(fcinfo));
+  return called_as(fcinfo, call, owner);
 }
 
 }  // namespace customer_identity

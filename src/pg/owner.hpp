@@ -41,6 +41,20 @@ inline Visit visit(Oid owner, int restrictions = 0) {
   return visit;
 }
 
+/// Acting as an owner to write: what his triggers defer is run by who commits, before PostgreSQL
+/// 18, and a superuser must not be made to.
+Visit visit_to_write(Oid owner);
+
+/// Raises 42501 unless the current user has the rights on the whole table, all its rows included.
+void require_right(Oid table, AclMode needed);
+
+/// Acting as the owner of `table` for the current user, who needs those rights on it himself: code
+/// of the table's owner (triggers, policies, domains, indexes) then runs as nobody else. Without
+/// the rights, or where row security binds him, he goes on as himself, and is refused or bound.
+Visit stand_in(Oid table, AclMode needed);
+/// As above, for who has the rights on a book's table and on its companion.
+Visit stand_in(Oid table, AclMode needed, Oid companion, AclMode needed_there);
+
 inline void leave(const Visit &visit) {
   AtEOXact_GUC(false, visit.settings);
   act_again_as(visit.before);

@@ -96,6 +96,12 @@ Oid trigger_function(const char *name) {
   return LookupFuncName(names, 0, nullptr, true);
 }
 
+bool is_trigger_function(Oid function) {
+  return function == trigger_function("link_user") ||
+         function == trigger_function("attach_order") ||
+         function == trigger_function("maintain_totals");
+}
+
 const char *value_of(const Arguments &arguments, const char *key) {
   for (int i = 0; i < arguments.count; ++i)
     if (const char *value = value_after(arguments.values[i], key)) return value;

@@ -21,6 +21,8 @@ Arguments stored_arguments(HeapTuple row, Relation catalog);
 Datum stored(const Arguments &arguments);
 /// The OID of one of our trigger functions.
 Oid trigger_function(const char *name);
+/// Whether it is one.
+bool is_trigger_function(Oid function);
 
 /// First value of `key`, or NULL.
 const char *value_of(const Arguments &arguments, const char *key);

@@ -2,6 +2,7 @@
 #include "totals/write_totals.hpp"
 
 #include "pg/book.hpp"
+#include "pg/owner.hpp"
 #include "totals/direct_write.hpp"
 #include "totals/planned_write.hpp"
 
@@ -70,9 +71,11 @@ void explain_missing(const Deltas &changes, std::uint64_t written, Oid customers
 std::uint64_t write_totals(Deltas &deltas, Oid customers) {
   keep_changes(deltas);
   if (deltas.count == 0) return 0;
+  const Visit book = stand_in(customers, ACL_SELECT | ACL_UPDATE);
   std::uint64_t written;
   if (!write_directly(deltas, customers, &written)) written = write_by_plan(deltas, customers);
   if (written < deltas.count) explain_missing(deltas, written, customers);
+  leave(book);
   return written;
 }
 

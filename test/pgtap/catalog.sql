@@ -59,7 +59,9 @@ SELECT is_empty($$
       'verify_totals', 'totals_differences',  -- read, but want a snapshot of their own
       'backfill_progress',                    -- reads the clock
       'flush_totals',                         -- writes what the caller's transaction has left to be written
-      'write_event'                           -- writes with the rights of its caller alone
+      -- Workings that write with the rights of their caller alone.
+      'write_event', 'claim_customer', 'rebuild_book', 'backfill_pages', 'make_customers', 'make_companions', 'make_book', 'attach_users_to',
+      'attach_orders_to', 'create_totals_triggers', 'ensure_customer_column', 'create_missing_index', 'write_changes'
     ])
 $$, 'nobody may execute what writes, until granted');
 SELECT ok(has_schema_privilege('public', 'customer_identity_internal', 'USAGE')

@@ -1,0 +1,47 @@
+// Decides as whom a table is read and written.
+#include "pg/owner.hpp"
+
+#include "pg/book.hpp"
+
+namespace customer_identity {
+namespace {
+
+bool has_rights(Oid table, AclMode needed) {
+  return pg_class_aclmask(table, GetUserId(), needed, ACLMASK_ALL) == needed &&
+         check_enable_rls(table, InvalidOid, true) != RLS_ENABLED;
+}
+
+// Before PostgreSQL 18 a deferred trigger runs as who commits: for a superuser none of this owner's
+// may be left behind.
+int restrictions_of(Oid owner) {
+#if PG_VERSION_NUM < 180000
+  if (superuser_arg(GetSessionUserId()) && !superuser_arg(owner))
+    return SECURITY_RESTRICTED_OPERATION;
+#endif
+  return 0;
+}
+
+Visit visit_for(Oid owner, bool allowed) {
+  if (!allowed || owner == GetUserId()) return visit(GetUserId());
+  return visit_to_write(owner);
+}
+
+}  // namespace
+
+Visit visit_to_write(Oid owner) { return visit(owner, restrictions_of(owner)); }
+
+void require_right(Oid table, AclMode needed) {
+  if (has_rights(table, needed)) return;
+  aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
+}
+
+Visit stand_in(Oid table, AclMode needed) {
+  return visit_for(owner_of(table), has_rights(table, needed));
+}
+
+Visit stand_in(Oid table, AclMode needed, Oid companion, AclMode needed_there) {
+  return visit_for(owner_of(table), has_rights(table, needed) && OidIsValid(companion) &&
+                                        has_rights(companion, needed_there));
+}
+
+}  // namespace customer_identity
