@@ -190,7 +190,8 @@ Oid table_named(const char *name) {
 
 Oid root_of(Relation table) {
   const Oid relation = RelationGetRelid(table);
-  return table->rd_rel->relispartition ? llast_oid(get_partition_ancestors(relation)) : relation;
+  const List *ancestors = table->rd_rel->relispartition ? get_partition_ancestors(relation) : NIL;
+  return ancestors == NIL ? relation : llast_oid(ancestors);
 }
 
 void users_outdated(Relation orders, Oid users, const char *detail) {

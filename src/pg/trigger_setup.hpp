@@ -63,7 +63,8 @@ const RangeVar *qualified_name(const char *name);
 Oid find_table(const char *name);
 /// As find_table(); raises CI003 when the table is gone.
 Oid table_named(const char *name);
-/// The table itself, or the partitioned table it is a partition of.
+/// The table itself, or the partitioned table it is a partition of. One that is being detached
+/// concurrently belongs to no other table any more.
 Oid root_of(Relation table);
 
 /// The set-up of the trigger that is being called; `read` fills it from the arguments.
