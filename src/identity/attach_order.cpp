@@ -9,11 +9,15 @@
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
 #include "pg/postgres.hpp"
+#include "pg/trigger_call.hpp"
 #include "pg/trigger_setup.hpp"
 #include "pg/user_id.hpp"
 
 namespace customer_identity {
 namespace {
+
+constexpr std::initializer_list<TriggerEvent> kMadeFor = {kBeforeRow | TRIGGER_EVENT_INSERT,
+                                                          kBeforeRow | TRIGGER_EVENT_UPDATE};
 
 struct AttachOrder : Setup {
   Column user;
@@ -249,7 +253,7 @@ bool is_untouched(const AttachOrder &setup, const TriggerData *call) {
 }  // namespace
 
 CUSTOMER_IDENTITY_FUNCTION(attach_order) {
-  const TriggerData *call = trigger_call(fcinfo, CalledFor::kNewRow);
+  const TriggerData *call = trigger_call(fcinfo, kMadeFor);
   const AttachOrder &setup = *setup_of<AttachOrder>(call, read_setup);
   const bool is_insert = TRIGGER_FIRED_BY_INSERT(call->tg_event);
   HeapTuple order = is_insert ? call->tg_trigtuple : call->tg_newtuple;

@@ -62,13 +62,6 @@ const char *value_after(const char *argument, const char *key) {
   return matches ? argument + length + 1 : nullptr;
 }
 
-[[noreturn]] void wrong_trigger(const TriggerData *call, const char *should) {
-  ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-          errmsg("trigger \"%s\" has to %s", call->tg_trigger->tgname, should),
-          errhint("customer_identity.attach_users() and attach_orders() make the triggers."));
-  pg_unreachable();
-}
-
 }  // namespace
 
 Arguments stored_arguments(HeapTuple row, Relation catalog) {
@@ -215,23 +208,6 @@ void setup_outdated(Relation relation, const char *detail) {
       errdetail_internal("%s", detail),
       errhint("Put the present column's name into this call: SELECT %s;", attach_call(relation)));
   pg_unreachable();
-}
-
-TriggerData *trigger_call(FunctionCallInfo fcinfo, CalledFor called_for) {
-  if (!CALLED_AS_TRIGGER(fcinfo))
-    ereport(
-        ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-        errmsg("function \"%s\" works as a trigger only", get_func_name(fcinfo->flinfo->fn_oid)),
-        errhint("customer_identity.attach_users() and attach_orders() make the triggers."));
-  auto *call = reinterpret_cast<TriggerData *>(fcinfo->context);
-  const bool for_each_row = called_for != CalledFor::kStatement;
-  if ((TRIGGER_FIRED_FOR_ROW(call->tg_event) != 0) != for_each_row)
-    wrong_trigger(call, for_each_row ? "be FOR EACH ROW" : "be FOR EACH STATEMENT");
-  const bool has_new_row =
-      TRIGGER_FIRED_BY_INSERT(call->tg_event) || TRIGGER_FIRED_BY_UPDATE(call->tg_event);
-  if (called_for == CalledFor::kNewRow && !has_new_row)
-    wrong_trigger(call, "fire on INSERT or UPDATE");
-  return call;
 }
 
 char *text_of(const Column &column, Datum value) {

@@ -84,10 +84,6 @@ Kind *setup_of(const TriggerData *call, void (*read)(Kind *, const TriggerData *
 [[noreturn]] void setup_outdated(Relation relation, const char *detail);
 /// Raises CI007 for an orders table whose users table has changed, with the calls for both.
 [[noreturn]] void users_outdated(Relation orders, Oid users, const char *detail);
-enum class CalledFor { kStatement, kNewRow, kAnyRow };
-
-/// Raises unless called by a trigger of that kind; `kNewRow`: INSERT or UPDATE.
-TriggerData *trigger_call(FunctionCallInfo fcinfo, CalledFor called_for);
 
 /// Value of a column that is named, in a row of the trigger's table.
 inline Datum value_in(const Column &column, HeapTuple row, Relation relation, bool *is_null) {
