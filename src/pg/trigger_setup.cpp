@@ -1,60 +1,12 @@
-// Resolves trigger arguments and keeps what they mean, one set-up a trigger.
+// Resolves trigger arguments.
 #include "pg/trigger_setup.hpp"
 
 #include "pg/attach_call.hpp"
 #include "pg/book.hpp"
 #include "pg/errors.hpp"
-#include "pg/plans.hpp"
-#include "pg/retirement.hpp"
 
 namespace customer_identity {
 namespace {
-
-struct Entry {
-  Oid trigger;
-  Setup *setup;
-};
-
-HTAB *setups = nullptr;
-bool any_stale = false;
-
-void create_table() {
-  HASHCTL shape = {};
-  shape.keysize = sizeof(Oid);
-  shape.entrysize = sizeof(Entry);
-  setups = hash_create("customer_identity set-ups", 32, &shape, HASH_ELEM | HASH_BLOBS);
-}
-
-// InvalidOid: every relation.
-void relation_changed(Datum, Oid relation) {
-  if (setups == nullptr) return;
-  HASH_SEQ_STATUS scan;
-  hash_seq_init(&scan, setups);
-  while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan))) {
-    Setup *setup = entry->setup;
-    if (OidIsValid(relation) && setup->relation != relation && setup->customers != relation &&
-        setup->users != relation)
-      continue;
-    setup->stale = true;
-    any_stale = true;
-  }
-}
-
-// Also what nobody will ask for again, such as a dropped table's set-up.
-void retire_stale() {
-  if (!any_stale) return;
-  any_stale = false;
-  HASH_SEQ_STATUS scan;
-  hash_seq_init(&scan, setups);
-  while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan))) {
-    if (!entry->setup->stale) continue;
-    retire(entry->setup->memory);
-    hash_search(setups, &entry->trigger, HASH_REMOVE, nullptr);
-  }
-}
-
-// A renamed schema sends nothing for the relations in it, but arguments name it.
-void schema_changed(Datum, int, uint32) { relation_changed(Datum(0), InvalidOid); }
 
 const char *value_after(const char *argument, const char *key) {
   const std::size_t length = strlen(key);
@@ -101,37 +53,6 @@ List *values_of(const Arguments &arguments, const char *key) {
     if (const char *value = value_after(arguments.values[i], key))
       values = lappend(values, pstrdup(value));
   return values;
-}
-
-Setup *find_setup(Oid trigger) {
-  if (setups == nullptr) create_table();
-  auto *entry = static_cast<Entry *>(hash_search(setups, &trigger, HASH_FIND, nullptr));
-  return entry == nullptr || entry->setup->stale ? nullptr : entry->setup;
-}
-
-Setup *new_setup(std::size_t size, const TriggerData *call) {
-  // Ends with the caller's memory if reading the arguments fails.
-  MemoryContext memory =
-      AllocSetContextCreate(CurrentMemoryContext, "customer_identity set-up", ALLOCSET_SMALL_SIZES);
-  auto *setup = static_cast<Setup *>(MemoryContextAllocZero(memory, size));
-  setup->memory = memory;
-  setup->trigger = call->tg_trigger->tgoid;
-  setup->relation = RelationGetRelid(call->tg_relation);
-  return setup;
-}
-
-void keep_setup(Setup *setup) {
-  free_retired();
-  retire_stale();
-  forget_plans_of(setup->trigger);
-  auto *entry = static_cast<Entry *>(hash_search(setups, &setup->trigger, HASH_ENTER, nullptr));
-  MemoryContextSetParent(setup->memory, CacheMemoryContext);
-  entry->setup = setup;
-}
-
-void watch_setups() {
-  CacheRegisterRelcacheCallback(relation_changed, Datum(0));
-  CacheRegisterSyscacheCallback(NAMESPACEOID, schema_changed, Datum(0));
 }
 
 Column column_named(Relation relation, const char *name) {
