@@ -89,7 +89,7 @@ SELECT is(f.hint, 'customer_identity.attach_users() and attach_orders() make the
 -- The event trigger as well.
 CREATE FUNCTION event_outcome(event text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-  EXECUTE format('CREATE EVENT TRIGGER tried ON %s EXECUTE FUNCTION customer_identity.follow_renames()', event);
+  EXECUTE format('CREATE EVENT TRIGGER tried ON %s EXECUTE FUNCTION customer_identity_internal.follow_renames()', event);
   CREATE TABLE made (a int);
   ALTER TABLE made ALTER a TYPE bigint USING 1;
   DROP TABLE made;
