@@ -105,7 +105,10 @@ BEGIN
     IF class.relispartition THEN
         RAISE EXCEPTION '% is a partition', relation
             USING ERRCODE = 'wrong_object_type',
-                HINT = format('Attach %s: its partitions come along.', pg_partition_root(relation));
+                HINT = CASE
+                    WHEN pg_partition_root(relation) = relation THEN 'It is being detached: ALTER TABLE ... DETACH PARTITION ... FINALIZE ends that.'
+                    ELSE format('Attach %s: its partitions come along.', pg_partition_root(relation))
+                END;
     END IF;
     IF relation = customers THEN
         RAISE EXCEPTION '% is the customers table itself', relation

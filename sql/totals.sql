@@ -13,7 +13,8 @@ COMMENT ON FUNCTION customer_identity_internal.order_points(numeric, numeric) IS
     'What an order adds to loyalty_points: floor(amount * points_per_unit), or 0 beyond a thousand million million';
 
 -- A table that its totals triggers alone still feed into the book, such as a partition that was detached,
--- counts; a partition whose parent counts it does not.
+-- counts; a partition whose parent counts it does not. While one is being detached concurrently it is the
+-- snapshot that tells, to pg_partition_tree as to a query of the parent, but not to pg_partition_ancestors.
 CREATE FUNCTION customer_identity_internal.totals_sources(customers regclass)
     RETURNS TABLE (source regclass, arguments text[])
     LANGUAGE sql STABLE
@@ -23,11 +24,12 @@ BEGIN ATOMIC
     WHERE t.function = 'maintain_totals'
         AND t.customers = totals_sources.customers
         AND has_table_privilege(t.owner, t.customers, 'UPDATE')
-        AND NOT EXISTS (
-            SELECT
-            FROM pg_partition_ancestors(t.attached) AS ancestor
-            JOIN customer_identity_internal.attached_triggers AS p ON p.attached = ancestor.relid AND p.function = 'maintain_totals'
-            WHERE ancestor.relid <> t.attached
+        AND t.attached NOT IN (
+            SELECT p.relid
+            FROM customer_identity_internal.attached_triggers AS parent
+            CROSS JOIN LATERAL pg_partition_tree(parent.attached) AS p
+            WHERE parent.function = 'maintain_totals' AND parent.customers = totals_sources.customers
+                AND p.relid <> parent.attached
         )
     ORDER BY t.attached, t.name;
 END;

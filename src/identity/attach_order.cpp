@@ -9,11 +9,15 @@
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
 #include "pg/postgres.hpp"
+#include "pg/trigger_call.hpp"
 #include "pg/trigger_setup.hpp"
 #include "pg/user_id.hpp"
 
 namespace customer_identity {
 namespace {
+
+constexpr std::initializer_list<TriggerEvent> kMadeFor = {kBeforeRow | TRIGGER_EVENT_INSERT,
+                                                          kBeforeRow | TRIGGER_EVENT_UPDATE};
 
 struct AttachOrder : Setup {
   Column user;
@@ -84,7 +88,7 @@ Attachment first_attachment() {
 }
 
 SPIPlanPtr user_plan(const AttachOrder &setup, Purpose purpose, const char *lock) {
-  const PlanKey key = {setup.users, setup.trigger, purpose, 1};
+  const PlanKey key = {setup.relation, setup.trigger, purpose, 1};
   return saved_plan(key, {TEXTOID}, [&] {
     return psprintf("SELECT %s FROM %s WHERE %s%s", quote_identifier(setup.users_customer),
                     relation_name(setup.users),
@@ -259,8 +263,8 @@ bool is_untouched(const AttachOrder &setup, const TriggerData *call) {
 }  // namespace
 
 CUSTOMER_IDENTITY_FUNCTION(attach_order) {
-  const TriggerData *call = trigger_call(fcinfo, CalledFor::kNewRow);
-  const AttachOrder &setup = *setup_of<AttachOrder>(call, read_setup);
+  const TriggerData *call = trigger_call(fcinfo, kMadeFor);
+  const AttachOrder &setup = setup_of<AttachOrder>(call, read_setup);
   const bool is_insert = TRIGGER_FIRED_BY_INSERT(call->tg_event);
   HeapTuple order = is_insert ? call->tg_trigtuple : call->tg_newtuple;
   if (is_untouched(setup, call)) PG_RETURN_POINTER(order);

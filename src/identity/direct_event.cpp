@@ -3,6 +3,7 @@
 #include "identity/direct_event.hpp"
 
 #include "pg/direct_lookup.hpp"
+#include "pg/relation_cache.hpp"
 
 namespace customer_identity {
 namespace {
@@ -22,38 +23,18 @@ constexpr Shape kShapes[kColumns] = {{"id", INT8OID},    {"customer_id", UUIDOID
 struct Target {
   Oid events;
   Oid customers;
-  bool stale;
   bool is_allowed;
   AttrNumber columns[kColumns];
   Oid sequence;
   IndexKey customer_index;
 };
 
-HTAB *targets = nullptr;
-
-void create_table() {
-  HASHCTL shape = {};
-  shape.keysize = sizeof(Oid);
-  shape.entrysize = sizeof(Target);
-  targets = hash_create("customer_identity events", 4, &shape, HASH_ELEM | HASH_BLOBS);
-}
-
-// InvalidOid: every relation.
-void relation_changed(Datum, Oid relation) {
-  if (targets == nullptr) return;
-  HASH_SEQ_STATUS scan;
-  hash_seq_init(&scan, targets);
-  while (auto *target = static_cast<Target *>(hash_seq_search(&scan)))
-    if (!OidIsValid(relation) || target->events == relation || target->customers == relation)
-      target->stale = true;
-}
-
 bool is_plain_column(const FormData_pg_attribute *column) {
   return !column->attnotnull && !column->atthasdef && column->attidentity == '\0';
 }
 
 // A column of the application's own stays NULL.
-bool find_columns(Target *target, Relation events) {
+bool find_columns(Target &target, Relation events) {
   int found = 0;
   const TupleDesc columns = RelationGetDescr(events);
   for (int i = 0; i < columns->natts; ++i) {
@@ -62,7 +43,7 @@ bool find_columns(Target *target, Relation events) {
     int which = 0;
     while (which < kColumns && strcmp(NameStr(column->attname), kShapes[which].name) != 0) ++which;
     if (which < kColumns && column->atttypid == kShapes[which].type) {
-      target->columns[which] = column->attnum;
+      target.columns[which] = column->attnum;
       ++found;
     } else if (!is_plain_column(column)) {
       return false;
@@ -130,30 +111,26 @@ Oid identity_sequence(Relation events, AttrNumber column) {
 #endif
 }
 
-void resolve(Target *target, Relation events, Relation customers) {
-  target->customers = RelationGetRelid(customers);
-  target->is_allowed = false;
-  target->stale = false;
+void resolve(Target &target, Relation events, Relation customers) {
+  target.events = RelationGetRelid(events);
+  target.customers = RelationGetRelid(customers);
   if (!is_plain(events) || events->rd_rel->relispartition || events->rd_rel->relhasrules ||
       !is_plain(customers) || !find_columns(target, events) || has_constraints(events) ||
-      has_triggers(*target, events) || has_exotic_index(events) ||
-      !defaults_to_now(events, target->columns[kCreatedAt]))
+      has_triggers(target, events) || has_exotic_index(events) ||
+      !defaults_to_now(events, target.columns[kCreatedAt]))
     return;
-  target->sequence = identity_sequence(events, target->columns[kId]);
-  target->customer_index = unique_index_of(customers, get_attnum(target->customers, "id"), UUIDOID);
-  target->is_allowed = OidIsValid(target->sequence) && OidIsValid(target->customer_index.index);
+  target.sequence = identity_sequence(events, target.columns[kId]);
+  target.customer_index = unique_index_of(customers, get_attnum(target.customers, "id"), UUIDOID);
+  target.is_allowed = OidIsValid(target.sequence) && OidIsValid(target.customer_index.index);
 }
 
 const Target &target_of(Relation events, Relation customers) {
-  if (targets == nullptr) create_table();
-  const Oid key = RelationGetRelid(events);
-  bool found;
-  auto *target = static_cast<Target *>(hash_search(targets, &key, HASH_ENTER, &found));
-  if (!found || target->stale || target->customers != RelationGetRelid(customers)) {
-    target->stale = true;  // should resolve() fail
+  const CacheKey key = {RelationGetRelid(events), RelationGetRelid(customers),
+                        Purpose::kEventsTarget, 0};
+  return kept<Target>(key, [&](Target &target, Reading &reading) {
+    depend_on(reading, RelationGetRelid(customers));
     resolve(target, events, customers);
-  }
-  return *target;
+  });
 }
 
 // False: it is gone.
@@ -241,7 +218,5 @@ bool write_event_directly(Oid customers, Oid events, const Event &event) {
   table_close(table, NoLock);
   return written;
 }
-
-void watch_direct_events() { CacheRegisterRelcacheCallback(relation_changed, Datum(0)); }
 
 }  // namespace customer_identity

@@ -19,7 +19,4 @@ struct Event {
 /// a plan; the table is not as create_tables() makes it, or the next id was given already.
 bool write_event_directly(Oid customers, Oid events, const Event &event);
 
-/// Called once, when the library loads.
-void watch_direct_events();
-
 }  // namespace customer_identity

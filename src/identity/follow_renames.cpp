@@ -1,6 +1,7 @@
 // follow_renames: an event trigger that rewrites the arguments of our triggers when a column, table
 // or schema they name is renamed, in the transaction that renames it.
 #include "pg/postgres.hpp"
+#include "pg/trigger_call.hpp"
 #include "pg/trigger_setup.hpp"
 
 namespace customer_identity {
@@ -154,10 +155,7 @@ void follow_in_all_triggers(const Rename &rename) {
 }  // namespace
 
 CUSTOMER_IDENTITY_FUNCTION(follow_renames) {
-  if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
-    ereport(ERROR, errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
-            errmsg("function \"follow_renames\" works as an event trigger only"));
-  const auto *call = reinterpret_cast<EventTriggerData *>(fcinfo->context);
+  const EventTriggerData *call = event_trigger_call(fcinfo, "ddl_command_end");
   Rename rename = rename_of(call->parsetree);
   if (rename.kind == Rename::Kind::kNothing) PG_RETURN_NULL();
   if (rename.kind == Rename::Kind::kColumn) {

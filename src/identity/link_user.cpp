@@ -11,11 +11,18 @@
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
 #include "pg/postgres.hpp"
+#include "pg/trigger_call.hpp"
 #include "pg/trigger_setup.hpp"
 #include "pg/user_id.hpp"
 
 namespace customer_identity {
 namespace {
+
+constexpr std::initializer_list<TriggerEvent> kMadeFor = {
+    kBeforeRow | TRIGGER_EVENT_INSERT, kBeforeRow | TRIGGER_EVENT_UPDATE,
+    kAfterRow | TRIGGER_EVENT_INSERT,  kAfterRow | TRIGGER_EVENT_UPDATE,
+    kAfterRow | TRIGGER_EVENT_DELETE,
+};
 
 struct LinkUser : Setup {
   Column key;
@@ -153,7 +160,8 @@ void attach_orders_of(const Attached &orders, const LinkUser &setup, const char 
   if (user_number <= 0 || get_attnum(orders.relation, customer_column) <= 0) return;
 
   const Actor before = act_as(orders.owner);
-  const PlanKey key = {orders.relation, setup.trigger, Purpose::kAttachEarlierOrders, 1};
+  const PlanKey key = {orders.relation, orders.trigger, Purpose::kAttachEarlierOrders,
+                       setup.key.type};
   SPIPlanPtr plan = saved_plan(key, {UUIDOID, TEXTOID}, [&] {
     const Oid user_type = getBaseType(get_atttype(orders.relation, user_number));
     return psprintf("UPDATE %s SET %s = $1 WHERE %s AND %s IS NULL", relation_name(orders.relation),
@@ -288,11 +296,9 @@ void after(const LinkUser &setup, const TriggerData *call) {
 }  // namespace
 
 CUSTOMER_IDENTITY_FUNCTION(link_user) {
-  const TriggerData *call = trigger_call(fcinfo, CalledFor::kAnyRow);
-  const bool is_delete = TRIGGER_FIRED_BY_DELETE(call->tg_event);
-  if (is_delete && (TRIGGER_FIRED_BEFORE(call->tg_event) || has_lost_book(call)))
-    PG_RETURN_POINTER(call->tg_trigtuple);
-  const LinkUser &setup = *setup_of<LinkUser>(call, read_setup);
+  const TriggerData *call = trigger_call(fcinfo, kMadeFor);
+  if (TRIGGER_FIRED_BY_DELETE(call->tg_event) && has_lost_book(call)) PG_RETURN_POINTER(nullptr);
+  const LinkUser &setup = setup_of<LinkUser>(call, read_setup);
   if (TRIGGER_FIRED_AFTER(call->tg_event)) {
     after(setup, call);
     PG_RETURN_POINTER(nullptr);

@@ -1,46 +1,16 @@
-// Scans pg_trigger, which no index serves, and keeps the answer until any relation or role changes.
+// Scans pg_trigger, which no index serves, and keeps the answer until anything changes.
 #include "pg/attached_tables.hpp"
 
 #include "pg/book.hpp"
-#include "pg/retirement.hpp"
+#include "pg/relation_cache.hpp"
 
 namespace customer_identity {
 namespace {
 
-struct Key {
-  TableKind kind;
-  Oid customers;
-};
-
 struct Answer {
-  Key key;
-  MemoryContext memory;  // NULL: not known
+  std::uint64_t changes;  // that were known of when it was read
   List *tables;
 };
-
-HTAB *answers = nullptr;
-bool stale = false;
-
-void create_table() {
-  HASHCTL shape = {};
-  shape.keysize = sizeof(Key);
-  shape.entrysize = sizeof(Answer);
-  answers = hash_create("customer_identity attached tables", 16, &shape, HASH_ELEM | HASH_BLOBS);
-}
-
-void forget_all() {
-  HASH_SEQ_STATUS scan;
-  hash_seq_init(&scan, answers);
-  while (auto *answer = static_cast<Answer *>(hash_seq_search(&scan))) {
-    if (answer->memory != nullptr) retire(answer->memory);
-    hash_search(answers, &answer->key, HASH_REMOVE, nullptr);
-  }
-  stale = false;
-}
-
-void relation_changed(Datum, Oid) { stale = true; }
-
-void catalog_changed(Datum, int, uint32) { stale = true; }
 
 // The right comes first: what a stranger wrote into his trigger is not even read.
 bool feeds(const Arguments &arguments, Oid owner, Oid customers) {
@@ -77,31 +47,16 @@ bool may_feed(Oid owner, Oid customers) {
 }
 
 const List *attached_tables(TableKind kind, Oid customers) {
-  if (answers == nullptr) create_table();
-  if (stale) forget_all();
-  const Key key = {kind, customers};
-  bool found;
-  auto *answer = static_cast<Answer *>(hash_search(answers, &key, HASH_ENTER, &found));
-  if (found && answer->memory != nullptr) return answer->tables;
-  answer->memory = nullptr;
-  free_retired();
-
-  MemoryContext memory = AllocSetContextCreate(
-      CurrentMemoryContext, "customer_identity attached tables", ALLOCSET_SMALL_SIZES);
-  MemoryContext caller = MemoryContextSwitchTo(memory);
-  List *tables = scanned_tables(kind, customers);
-  MemoryContextSwitchTo(caller);
-  MemoryContextSetParent(memory, CacheMemoryContext);
-  answer->memory = memory;
-  answer->tables = tables;
-  return tables;
-}
-
-void watch_attached_tables() {
-  CacheRegisterRelcacheCallback(relation_changed, Datum(0));
-  CacheRegisterSyscacheCallback(NAMESPACEOID, catalog_changed, Datum(0));
-  CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, catalog_changed, Datum(0));
-  CacheRegisterSyscacheCallback(AUTHOID, catalog_changed, Datum(0));
+  const CacheKey key = {customers, InvalidOid, Purpose::kAttachedTables,
+                        static_cast<std::uint32_t>(kind)};
+  const auto *known = static_cast<Answer *>(find_kept(key));
+  if (known != nullptr && known->changes == change_count()) return known->tables;
+  return read_and_keep<Answer>(key,
+                               [&](Answer &answer, const Reading &reading) {
+                                 answer.changes = reading.start;
+                                 answer.tables = scanned_tables(kind, customers);
+                               })
+      .tables;
 }
 
 }  // namespace customer_identity

@@ -25,7 +25,4 @@ const List *attached_tables(TableKind kind, Oid customers);
 /// Whether a table of this owner may feed the book.
 bool may_feed(Oid owner, Oid customers);
 
-/// Called once, when the library loads.
-void watch_attached_tables();
-
 }  // namespace customer_identity

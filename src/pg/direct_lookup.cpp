@@ -1,40 +1,17 @@
-// Remembers which index serves a look-up until its table changes.
+// Keeps which index serves a look-up.
 #include "pg/direct_lookup.hpp"
+
+#include "pg/relation_cache.hpp"
 
 namespace customer_identity {
 namespace {
 
-struct Key {
-  Oid table;
-  Oid type;
-};
-
 struct Known {
-  Key key;
-  bool stale;
   NameData key_column;
   NameData wanted_column;
   AttrNumber wanted;
   IndexKey index_key;
 };
-
-HTAB *lookups = nullptr;
-
-void create_table() {
-  HASHCTL shape = {};
-  shape.keysize = sizeof(Key);
-  shape.entrysize = sizeof(Known);
-  lookups = hash_create("customer_identity look-ups", 16, &shape, HASH_ELEM | HASH_BLOBS);
-}
-
-// InvalidOid: every relation.
-void relation_changed(Datum, Oid relation) {
-  if (lookups == nullptr) return;
-  HASH_SEQ_STATUS scan;
-  hash_seq_init(&scan, lookups);
-  while (auto *known = static_cast<Known *>(hash_seq_search(&scan)))
-    if (!OidIsValid(relation) || known->key.table == relation) known->stale = true;
-}
 
 bool is_usable(Relation index, AttrNumber column) {
   const FormData_pg_index *form = index->rd_index;
@@ -56,30 +33,24 @@ bool is_uuid(Relation table, AttrNumber column) {
   return column > 0 && TupleDescAttr(RelationGetDescr(table), column - 1)->atttypid == UUIDOID;
 }
 
-void resolve(Known *known, Relation table, const Wanted &wanted) {
+void resolve(Known &known, Relation table, const Wanted &wanted, Oid type) {
   if (wanted.check != nullptr) wanted.check(wanted.table);
-  namestrcpy(&known->key_column, wanted.key);
-  namestrcpy(&known->wanted_column, wanted.column);
-  known->index_key = {};
-  known->stale = false;
-  known->wanted = get_attnum(wanted.table, wanted.column);
+  namestrcpy(&known.key_column, wanted.key);
+  namestrcpy(&known.wanted_column, wanted.column);
+  known.wanted = get_attnum(wanted.table, wanted.column);
   const AttrNumber column = get_attnum(wanted.table, wanted.key);
-  if (!is_plain(table) || !is_uuid(table, known->wanted) || column <= 0) return;
-  known->index_key = unique_index_of(table, column, known->key.type);
+  if (!is_plain(table) || !is_uuid(table, known.wanted) || column <= 0) return;
+  known.index_key = unique_index_of(table, column, type);
 }
 
 const Known &known_lookup(Relation table, const Wanted &wanted, Oid type) {
-  if (lookups == nullptr) create_table();
-  const Key key = {wanted.table, type};
-  bool found;
-  auto *known = static_cast<Known *>(hash_search(lookups, &key, HASH_ENTER, &found));
-  if (!found) known->stale = true;
-  if (known->stale || strcmp(NameStr(known->key_column), wanted.key) != 0 ||
-      strcmp(NameStr(known->wanted_column), wanted.column) != 0) {
-    known->stale = true;  // should resolve() fail
-    resolve(known, table, wanted);
-  }
-  return *known;
+  const CacheKey key = {wanted.table, InvalidOid, Purpose::kLookup, type};
+  const auto *known = static_cast<Known *>(find_kept(key));
+  if (known != nullptr && strcmp(NameStr(known->key_column), wanted.key) == 0 &&
+      strcmp(NameStr(known->wanted_column), wanted.column) == 0)
+    return *known;
+  return read_and_keep<Known>(
+      key, [&](Known &value, Reading &) { resolve(value, table, wanted, type); });
 }
 
 Lookup scanned(Relation table, const Known &known, const Sought &sought, Snapshot snapshot,
@@ -161,7 +132,5 @@ bool scan_for(IndexScanDesc scan, const IndexKey &key, const Sought &sought, Tup
   index_rescan(scan, &condition, 1, nullptr, 0);
   return index_getnext_slot(scan, ForwardScanDirection, row);
 }
-
-void watch_lookups() { CacheRegisterRelcacheCallback(relation_changed, Datum(0)); }
 
 }  // namespace customer_identity

@@ -54,7 +54,4 @@ IndexScanDesc begin_scan(Relation table, Relation index, Snapshot snapshot, int 
 /// The only row with `sought` in the index's column. False: no visible one.
 bool scan_for(IndexScanDesc scan, const IndexKey &key, const Sought &sought, TupleTableSlot *row);
 
-/// Called once, when the library loads.
-void watch_lookups();
-
 }  // namespace customer_identity

@@ -1,72 +1,17 @@
-// Resolves trigger arguments and keeps what they mean, one set-up a trigger.
+// Resolves trigger arguments.
 #include "pg/trigger_setup.hpp"
 
 #include "pg/attach_call.hpp"
 #include "pg/book.hpp"
 #include "pg/errors.hpp"
-#include "pg/plans.hpp"
-#include "pg/retirement.hpp"
 
 namespace customer_identity {
 namespace {
-
-struct Entry {
-  Oid trigger;
-  Setup *setup;
-};
-
-HTAB *setups = nullptr;
-bool any_stale = false;
-
-void create_table() {
-  HASHCTL shape = {};
-  shape.keysize = sizeof(Oid);
-  shape.entrysize = sizeof(Entry);
-  setups = hash_create("customer_identity set-ups", 32, &shape, HASH_ELEM | HASH_BLOBS);
-}
-
-// InvalidOid: every relation.
-void relation_changed(Datum, Oid relation) {
-  if (setups == nullptr) return;
-  HASH_SEQ_STATUS scan;
-  hash_seq_init(&scan, setups);
-  while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan))) {
-    Setup *setup = entry->setup;
-    if (OidIsValid(relation) && setup->relation != relation && setup->customers != relation &&
-        setup->users != relation)
-      continue;
-    setup->stale = true;
-    any_stale = true;
-  }
-}
-
-// Also what nobody will ask for again, such as a dropped table's set-up.
-void retire_stale() {
-  if (!any_stale) return;
-  any_stale = false;
-  HASH_SEQ_STATUS scan;
-  hash_seq_init(&scan, setups);
-  while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan))) {
-    if (!entry->setup->stale) continue;
-    retire(entry->setup->memory);
-    hash_search(setups, &entry->trigger, HASH_REMOVE, nullptr);
-  }
-}
-
-// A renamed schema sends nothing for the relations in it, but arguments name it.
-void schema_changed(Datum, int, uint32) { relation_changed(Datum(0), InvalidOid); }
 
 const char *value_after(const char *argument, const char *key) {
   const std::size_t length = strlen(key);
   const bool matches = strncmp(argument, key, length) == 0 && argument[length] == '=';
   return matches ? argument + length + 1 : nullptr;
-}
-
-[[noreturn]] void wrong_trigger(const TriggerData *call, const char *should) {
-  ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-          errmsg("trigger \"%s\" has to %s", call->tg_trigger->tgname, should),
-          errhint("customer_identity.attach_users() and attach_orders() make the triggers."));
-  pg_unreachable();
 }
 
 }  // namespace
@@ -114,37 +59,6 @@ List *values_of(const Arguments &arguments, const char *key) {
     if (const char *value = value_after(arguments.values[i], key))
       values = lappend(values, pstrdup(value));
   return values;
-}
-
-Setup *find_setup(Oid trigger) {
-  if (setups == nullptr) create_table();
-  auto *entry = static_cast<Entry *>(hash_search(setups, &trigger, HASH_FIND, nullptr));
-  return entry == nullptr || entry->setup->stale ? nullptr : entry->setup;
-}
-
-Setup *new_setup(std::size_t size, const TriggerData *call) {
-  // Ends with the caller's memory if reading the arguments fails.
-  MemoryContext memory =
-      AllocSetContextCreate(CurrentMemoryContext, "customer_identity set-up", ALLOCSET_SMALL_SIZES);
-  auto *setup = static_cast<Setup *>(MemoryContextAllocZero(memory, size));
-  setup->memory = memory;
-  setup->trigger = call->tg_trigger->tgoid;
-  setup->relation = RelationGetRelid(call->tg_relation);
-  return setup;
-}
-
-void keep_setup(Setup *setup) {
-  free_retired();
-  retire_stale();
-  forget_plans_of(setup->trigger);
-  auto *entry = static_cast<Entry *>(hash_search(setups, &setup->trigger, HASH_ENTER, nullptr));
-  MemoryContextSetParent(setup->memory, CacheMemoryContext);
-  entry->setup = setup;
-}
-
-void watch_setups() {
-  CacheRegisterRelcacheCallback(relation_changed, Datum(0));
-  CacheRegisterSyscacheCallback(NAMESPACEOID, schema_changed, Datum(0));
 }
 
 Column column_named(Relation relation, const char *name) {
@@ -196,7 +110,8 @@ Oid table_named(const char *name) {
 
 Oid root_of(Relation table) {
   const Oid relation = RelationGetRelid(table);
-  return table->rd_rel->relispartition ? llast_oid(get_partition_ancestors(relation)) : relation;
+  const List *ancestors = table->rd_rel->relispartition ? get_partition_ancestors(relation) : NIL;
+  return ancestors == NIL ? relation : llast_oid(ancestors);
 }
 
 void users_outdated(Relation orders, Oid users, const char *detail) {
@@ -220,23 +135,6 @@ void setup_outdated(Relation relation, const char *detail) {
       errdetail_internal("%s", detail),
       errhint("Put the present column's name into this call: SELECT %s;", attach_call(relation)));
   pg_unreachable();
-}
-
-TriggerData *trigger_call(FunctionCallInfo fcinfo, CalledFor called_for) {
-  if (!CALLED_AS_TRIGGER(fcinfo))
-    ereport(
-        ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-        errmsg("function \"%s\" works as a trigger only", get_func_name(fcinfo->flinfo->fn_oid)),
-        errhint("customer_identity.attach_users() and attach_orders() make the triggers."));
-  auto *call = reinterpret_cast<TriggerData *>(fcinfo->context);
-  const bool for_each_row = called_for != CalledFor::kStatement;
-  if ((TRIGGER_FIRED_FOR_ROW(call->tg_event) != 0) != for_each_row)
-    wrong_trigger(call, for_each_row ? "be FOR EACH ROW" : "be FOR EACH STATEMENT");
-  const bool has_new_row =
-      TRIGGER_FIRED_BY_INSERT(call->tg_event) || TRIGGER_FIRED_BY_UPDATE(call->tg_event);
-  if (called_for == CalledFor::kNewRow && !has_new_row)
-    wrong_trigger(call, "fire on INSERT or UPDATE");
-  return call;
 }
 
 char *text_of(const Column &column, Datum value) {

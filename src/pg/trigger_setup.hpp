@@ -3,6 +3,7 @@
 #pragma once
 
 #include "pg/postgres.hpp"
+#include "pg/relation_cache.hpp"
 
 namespace customer_identity {
 
@@ -38,21 +39,11 @@ struct Column {
 
 /// What every set-up holds; the triggers' own ones derive from it.
 struct Setup {
-  MemoryContext memory;  // the set-up and all it points to
   Oid trigger;
   Oid relation;
   Oid customers;
   Oid users;  // InvalidOid: none
-  bool stale;
 };
-
-/// The kept set-up of this trigger, or NULL.
-Setup *find_setup(Oid trigger);
-/// An empty set-up in a memory context of its own.
-Setup *new_setup(std::size_t size, const TriggerData *call);
-void keep_setup(Setup *setup);
-/// Called once, when the library loads.
-void watch_setups();
 
 /// Resolves a column by name; `name` NULL gives the empty Column. Raises CI007 when it is gone.
 Column column_named(Relation relation, const char *name);
@@ -65,30 +56,29 @@ const RangeVar *qualified_name(const char *name);
 Oid find_table(const char *name);
 /// As find_table(); raises CI003 when the table is gone.
 Oid table_named(const char *name);
-/// The table itself, or the partitioned table it is a partition of.
+/// The table itself, or the partitioned table it is a partition of. One that is being detached
+/// concurrently belongs to no other table any more.
 Oid root_of(Relation table);
 
 /// The set-up of the trigger that is being called; `read` fills it from the arguments.
 template <typename Kind>
-Kind *setup_of(const TriggerData *call, void (*read)(Kind *, const TriggerData *)) {
-  if (Setup *known = find_setup(call->tg_trigger->tgoid)) return static_cast<Kind *>(known);
-  auto *setup = static_cast<Kind *>(new_setup(sizeof(Kind), call));
-  MemoryContext caller = MemoryContextSwitchTo(setup->memory);
-  setup->customers = table_named(value_of(arguments_of(call->tg_trigger), "customers"));
-  read(setup, call);
-  MemoryContextSwitchTo(caller);
-  keep_setup(setup);
-  return setup;
+Kind &setup_of(const TriggerData *call, void (*read)(Kind *, const TriggerData *)) {
+  const Oid relation = RelationGetRelid(call->tg_relation);
+  const Oid trigger = call->tg_trigger->tgoid;
+  return kept<Kind>({relation, trigger, Purpose::kSetup, 0}, [&](Kind &setup, Reading &reading) {
+    setup.trigger = trigger;
+    setup.relation = relation;
+    setup.customers = table_named(value_of(arguments_of(call->tg_trigger), "customers"));
+    read(&setup, call);
+    depend_on(reading, setup.customers);
+    depend_on(reading, setup.users);
+  });
 }
 
 /// Raises CI007 with the call that sets the table up again.
 [[noreturn]] void setup_outdated(Relation relation, const char *detail);
 /// Raises CI007 for an orders table whose users table has changed, with the calls for both.
 [[noreturn]] void users_outdated(Relation orders, Oid users, const char *detail);
-enum class CalledFor { kStatement, kNewRow, kAnyRow };
-
-/// Raises unless called by a trigger of that kind; `kNewRow`: INSERT or UPDATE.
-TriggerData *trigger_call(FunctionCallInfo fcinfo, CalledFor called_for);
 
 /// Value of a column that is named, in a row of the trigger's table.
 inline Datum value_in(const Column &column, HeapTuple row, Relation relation, bool *is_null) {

@@ -5,6 +5,7 @@
 #include "totals/direct_write.hpp"
 
 #include "pg/direct_lookup.hpp"
+#include "pg/relation_cache.hpp"
 
 namespace customer_identity {
 namespace {
@@ -16,42 +17,23 @@ constexpr const char *kNames[kTotals] = {"total_orders", "total_spent", "loyalty
 // A customers table, as far as it matters here.
 struct Target {
   Oid customers;
-  bool stale;
   bool is_allowed;
   AttrNumber id;
   int columns[kTotals];
   IndexKey index;
 };
 
-HTAB *targets = nullptr;
-
-void create_table() {
-  HASHCTL shape = {};
-  shape.keysize = sizeof(Oid);
-  shape.entrysize = sizeof(Target);
-  targets = hash_create("customer_identity targets", 4, &shape, HASH_ELEM | HASH_BLOBS);
-}
-
-// InvalidOid: every relation.
-void relation_changed(Datum, Oid relation) {
-  if (targets == nullptr) return;
-  HASH_SEQ_STATUS scan;
-  hash_seq_init(&scan, targets);
-  while (auto *target = static_cast<Target *>(hash_seq_search(&scan)))
-    if (!OidIsValid(relation) || target->customers == relation) target->stale = true;
-}
-
 bool is_integer(Oid type) { return type == INT4OID || type == INT8OID; }
 
-bool find_columns(Target *target, Relation table) {
-  target->id = get_attnum(target->customers, "id");
+bool find_columns(Target &target, Relation table) {
+  target.id = get_attnum(target.customers, "id");
   for (int total = 0; total < kTotals; ++total) {
-    target->columns[total] = get_attnum(target->customers, kNames[total]);
-    if (target->columns[total] <= 0) return false;
-    const Oid type = TupleDescAttr(RelationGetDescr(table), target->columns[total] - 1)->atttypid;
+    target.columns[total] = get_attnum(target.customers, kNames[total]);
+    if (target.columns[total] <= 0) return false;
+    const Oid type = TupleDescAttr(RelationGetDescr(table), target.columns[total] - 1)->atttypid;
     if (total == kSpent ? type != NUMERICOID : !is_integer(type)) return false;
   }
-  return target->id > 0;
+  return target.id > 0;
 }
 
 bool is_total(const Target &target, AttrNumber column) {
@@ -117,27 +99,19 @@ bool has_exotic_index(const Target &target, Relation table) {
   return found;
 }
 
-void resolve(Target *target, Relation table) {
-  target->is_allowed = false;
-  target->stale = false;
+void resolve(Target &target, Relation table) {
+  target.customers = RelationGetRelid(table);
   if (!is_plain(table) || table->rd_rel->relispartition || table->rd_rel->relhasrules ||
-      has_triggers(table) || !find_columns(target, table) || has_constraints(*target, table) ||
-      has_exotic_index(*target, table))
+      has_triggers(table) || !find_columns(target, table) || has_constraints(target, table) ||
+      has_exotic_index(target, table))
     return;
-  target->index = unique_index_of(table, target->id, UUIDOID);
-  target->is_allowed = OidIsValid(target->index.index);
+  target.index = unique_index_of(table, target.id, UUIDOID);
+  target.is_allowed = OidIsValid(target.index.index);
 }
 
 const Target &target_of(Relation table) {
-  if (targets == nullptr) create_table();
-  const Oid customers = RelationGetRelid(table);
-  bool found;
-  auto *target = static_cast<Target *>(hash_search(targets, &customers, HASH_ENTER, &found));
-  if (!found || target->stale) {
-    target->stale = true;  // should resolve() fail
-    resolve(target, table);
-  }
-  return *target;
+  return kept<Target>({RelationGetRelid(table), InvalidOid, Purpose::kTotalsTarget, 0},
+                      [&](Target &target, Reading &) { resolve(target, table); });
 }
 
 bool may_update(Oid customers) {
@@ -348,7 +322,5 @@ bool write_directly(const Deltas &changes, Oid customers, std::uint64_t *written
   table_close(table, NoLock);
   return is_allowed;
 }
-
-void watch_direct_writes() { CacheRegisterRelcacheCallback(relation_changed, Datum(0)); }
 
 }  // namespace customer_identity

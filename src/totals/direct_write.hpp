@@ -13,7 +13,4 @@ namespace customer_identity {
 /// were there to be written.
 bool write_directly(const Deltas &changes, Oid customers, std::uint64_t *written);
 
-/// Called once, when the library loads.
-void watch_direct_writes();
-
 }  // namespace customer_identity

@@ -3,6 +3,7 @@
 // read.
 #include "pg/owner.hpp"
 #include "pg/postgres.hpp"
+#include "pg/trigger_call.hpp"
 #include "pg/trigger_setup.hpp"
 #include "totals/amount.hpp"
 #include "totals/deltas.hpp"
@@ -12,6 +13,10 @@
 
 namespace customer_identity {
 namespace {
+
+constexpr std::initializer_list<TriggerEvent> kMadeFor = {
+    kAfterStatement | TRIGGER_EVENT_INSERT, kAfterStatement | TRIGGER_EVENT_UPDATE,
+    kAfterStatement | TRIGGER_EVENT_DELETE, kBeforeStatement | TRIGGER_EVENT_TRUNCATE};
 
 struct MaintainTotals : Setup {
   Column customer;
@@ -198,37 +203,20 @@ void take_away_all(Summing &summing, Relation orders) {
   UnregisterSnapshot(snapshot);
 }
 
-// The transition tables that this kind of statement has to have.
-void require_transition_tables(const TriggerData *call) {
-  const bool needs_old = !TRIGGER_FIRED_BY_INSERT(call->tg_event);
-  const bool needs_new = !TRIGGER_FIRED_BY_DELETE(call->tg_event);
-  if ((!needs_old || call->tg_oldtable != nullptr) && (!needs_new || call->tg_newtable != nullptr))
-    return;
-  ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-          errmsg("trigger \"%s\" lacks a transition table", call->tg_trigger->tgname),
-          errhint("customer_identity.attach_orders() makes the triggers."));
-}
-
-void sum_statement(Summing &summing, const TriggerData *call) {
-  if (TRIGGER_FIRED_BY_TRUNCATE(call->tg_event)) {
-    take_away_all(summing, call->tg_relation);
-    return;
-  }
-  require_transition_tables(call);
-  add_tables(summing, call);
-}
-
 }  // namespace
 
 CUSTOMER_IDENTITY_FUNCTION(maintain_totals) {
-  const TriggerData *call = trigger_call(fcinfo, CalledFor::kStatement);
-  const MaintainTotals &setup = *setup_of<MaintainTotals>(call, read_setup);
+  const TriggerData *call = trigger_call(fcinfo, kMadeFor);
+  const MaintainTotals &setup = setup_of<MaintainTotals>(call, read_setup);
 
   const Actor before = act_as(call->tg_relation->rd_rel->relowner);
   Summing summing = {
       setup, new_deltas(),
       AllocSetContextCreate(CurrentMemoryContext, "customer_identity order", ALLOCSET_SMALL_SIZES)};
-  sum_statement(summing, call);
+  if (TRIGGER_FIRED_BY_TRUNCATE(call->tg_event))
+    take_away_all(summing, call->tg_relation);
+  else
+    add_tables(summing, call);
   if (!setup.at_commit || !postpone(summing.deltas, setup.customers))
     write_totals(summing.deltas, setup.customers);
   MemoryContextDelete(summing.row_memory);

@@ -25,17 +25,7 @@ INSERT INTO keyless VALUES (NULL, '07400 123401', true);
 SELECT lives_ok($$UPDATE keyless SET phone = '07400 123402'$$, 'a user without an id');
 SELECT is_empty('SELECT * FROM phone_proofs', 'who proves nothing');
 
--- Triggers written by hand.
-CREATE TABLE hand (id text PRIMARY KEY, phone text, customer_id uuid);
-INSERT INTO hand VALUES (1, '07400 123401');
-CREATE TRIGGER wrong BEFORE DELETE ON hand FOR EACH ROW
-  EXECUTE FUNCTION customer_identity.link_user('customers=public.customers', 'key=id', 'phone=phone');
-SELECT lives_ok('DELETE FROM hand', 'link_user before a DELETE has nothing to do');
-SELECT is_empty('SELECT FROM hand', 'and lets it be');
-INSERT INTO hand VALUES (1, '07400 123401');
-CREATE OR REPLACE TRIGGER wrong AFTER DELETE ON hand FOR EACH ROW
-  EXECUTE FUNCTION customer_identity.attach_order('customers=public.customers', 'phone=phone');
-SELECT throws_ok('DELETE FROM hand', '39P01', NULL, 'attach_order on DELETE');
+-- Arguments written by hand.
 SELECT is((SELECT array_agg(DISTINCT customer_identity_internal.trigger_arguments(decode(repeat('41', n), 'hex'))::text) = array_agg(DISTINCT ARRAY[repeat('A', n)]::text)
   FROM generate_series(1, 40) AS n), true, 'arguments end where they end');
 SELECT throws_ok($$SELECT customer_identity_internal.trigger_arguments('\xff00')$$, '22021', NULL, 'and are text');

@@ -1,0 +1,82 @@
+// Compares how a trigger function is called with what it was made for.
+#include "pg/trigger_call.hpp"
+
+namespace customer_identity {
+namespace {
+
+constexpr const char *kHint =
+    "customer_identity.attach_users() and attach_orders() make the triggers.";
+
+const char *name_of_function(FunctionCallInfo fcinfo) {
+  return get_func_name(fcinfo->flinfo->fn_oid);
+}
+
+// As CREATE TRIGGER says it.
+const char *description_of(TriggerEvent event) {
+  const char *timing = TRIGGER_FIRED_BEFORE(event)  ? "BEFORE"
+                       : TRIGGER_FIRED_AFTER(event) ? "AFTER"
+                                                    : "INSTEAD OF";
+  const char *statement = TRIGGER_FIRED_BY_INSERT(event)   ? "INSERT"
+                          : TRIGGER_FIRED_BY_UPDATE(event) ? "UPDATE"
+                          : TRIGGER_FIRED_BY_DELETE(event) ? "DELETE"
+                                                           : "TRUNCATE";
+  const char *level = TRIGGER_FIRED_FOR_ROW(event) ? "ROW" : "STATEMENT";
+  return psprintf("%s %s FOR EACH %s", timing, statement, level);
+}
+
+bool is_among(TriggerEvent event, std::initializer_list<TriggerEvent> made_for) {
+  constexpr TriggerEvent kKind =
+      TRIGGER_EVENT_OPMASK | TRIGGER_EVENT_ROW | TRIGGER_EVENT_TIMINGMASK;
+  for (const TriggerEvent allowed : made_for)
+    if ((event & kKind) == allowed) return true;
+  return false;
+}
+
+bool lacks_transition_table(const TriggerData *call) {
+  if (TRIGGER_FIRED_FOR_ROW(call->tg_event) || !TRIGGER_FIRED_AFTER(call->tg_event)) return false;
+  const bool needs_old = !TRIGGER_FIRED_BY_INSERT(call->tg_event);
+  const bool needs_new = !TRIGGER_FIRED_BY_DELETE(call->tg_event);
+  return (needs_old && call->tg_oldtable == nullptr) || (needs_new && call->tg_newtable == nullptr);
+}
+
+}  // namespace
+
+const TriggerData *trigger_call(FunctionCallInfo fcinfo,
+                                std::initializer_list<TriggerEvent> made_for) {
+  constexpr int kViolated = ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED;
+  if (!CALLED_AS_TRIGGER(fcinfo))
+    ereport(ERROR, errcode(kViolated),
+            errmsg("function \"%s\" works as a trigger only", name_of_function(fcinfo)),
+            errhint("%s", kHint));
+  const auto *call = reinterpret_cast<const TriggerData *>(fcinfo->context);
+  const char kind = call->tg_relation->rd_rel->relkind;
+  if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
+    ereport(ERROR, errcode(kViolated),
+            errmsg("function \"%s\" does not work as a trigger of \"%s\"", name_of_function(fcinfo),
+                   RelationGetRelationName(call->tg_relation)),
+            errdetail_relkind_not_supported(kind), errhint("%s", kHint));
+  if (!is_among(call->tg_event, made_for))
+    ereport(ERROR, errcode(kViolated),
+            errmsg("function \"%s\" does not work as a trigger %s", name_of_function(fcinfo),
+                   description_of(call->tg_event)),
+            errhint("%s", kHint));
+  if (lacks_transition_table(call))
+    ereport(ERROR, errcode(kViolated),
+            errmsg("trigger \"%s\" lacks a transition table", call->tg_trigger->tgname),
+            errhint("%s", kHint));
+  return call;
+}
+
+const EventTriggerData *event_trigger_call(FunctionCallInfo fcinfo, const char *event) {
+  const auto *call = CALLED_AS_EVENT_TRIGGER(fcinfo)
+                         ? reinterpret_cast<const EventTriggerData *>(fcinfo->context)
+                         : nullptr;
+  if (call == nullptr || strcmp(call->event, event) != 0)
+    ereport(ERROR, errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
+            errmsg("function \"%s\" works as an event trigger ON %s only", name_of_function(fcinfo),
+                   event),
+            errhint("CREATE EXTENSION customer_identity makes the event trigger."));
+  return call;
+}
+
+}  // namespace customer_identity
