@@ -24,13 +24,14 @@ void write(std::string_view national, char *to) {
   to[national.size()] = '\0';
 }
 
-void describe(const Number &number, const Input &input, Acceptance acceptance, Details &details) {
+void describe(const Number &number, std::string_view extension, Acceptance acceptance,
+              Details &details) {
   const CallingCode &code = *number.code;
   details.e164[0] = '+';
   std::memcpy(details.e164 + 1, code.digits.data(), code.digits.size());
   write(number.national, details.e164 + 1 + code.size);
   write(number.national, details.national_number);
-  details.extension[input.extension.copy(details.extension, sizeof(details.extension) - 1)] = '\0';
+  details.extension[extension.copy(details.extension, sizeof(details.extension) - 1)] = '\0';
   details.country_code = code.number;
 
   const Verdict verdict = code.verdict(number.national);
@@ -55,21 +56,45 @@ Reason why_unread(Reason reason, std::string_view text) {
   return refused == Reason::kOk ? reason : refused;
 }
 
+Outcome read(std::string_view text, const NumberingPlan *home, Input &input, Number &number) {
+  const Outcome outcome = read_input(text, input);
+  return outcome == Reason::kOk ? apply_rules(NumberingPlans::get(), input, home, number) : outcome;
+}
+
+/// Reads the E.164 form of an acceptable number until it reads as itself. False when the library
+/// has to do it.
+[[gnu::noinline]] bool settle(std::string_view extension, Acceptance acceptance, Details &details) {
+  for (int reading = 0; reading < kMaxReadings; ++reading) {
+    Input input;
+    Number number;
+    const Outcome outcome = read(details.e164, nullptr, input, number);
+    if (!outcome) return false;
+    if (*outcome == Reason::kOk && number.national == details.national_number) return true;
+    if (*outcome == Reason::kOk)
+      describe(number, extension, acceptance, details);
+    else
+      details = unread(*outcome);
+    if (details.reason != Reason::kOk) return true;
+  }
+  details.reason = Reason::kNotInUse;
+  return true;
+}
+
 }  // namespace
 
 bool parse_fast(std::string_view text, std::string_view region, Acceptance acceptance,
                 Details &details) {
-  const NumberingPlans &plans = NumberingPlans::get();
   Input input;
   Number number;
-  Outcome outcome = read_input(text, input);
-  if (outcome == Reason::kOk) outcome = apply_rules(plans, input, plans.of_region(region), number);
+  const Outcome outcome = read(text, NumberingPlans::get().of_region(region), input, number);
   if (!outcome) return false;
-  if (*outcome == Reason::kOk)
-    describe(number, input, acceptance, details);
-  else
+  if (*outcome != Reason::kOk) {
     details = unread(why_unread(*outcome, text));
-  return true;
+    return true;
+  }
+  describe(number, input.extension, acceptance, details);
+  return details.reason != Reason::kOk || number.settled ||
+         settle(input.extension, acceptance, details);
 }
 
 bool is_region(std::string_view region) {

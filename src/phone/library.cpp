@@ -106,20 +106,41 @@ Details describe(const PhoneNumber &number, Acceptance acceptance) {
   return details;
 }
 
+/// kOk, or why `text` cannot be parsed.
+Reason parse_once(const std::string &text, const std::string &region, PhoneNumber &number) {
+  const PhoneNumberUtil::ErrorType error = library().Parse(text, region, &number);
+  return error == PhoneNumberUtil::NO_PARSING_ERROR ? Reason::kOk : reason_of(error, text, region);
+}
+
+/// Reads the E.164 form of an acceptable number until it reads as itself.
+void settle(Acceptance acceptance, PhoneNumber &number, Details &details) {
+  for (int reading = 0; reading < kMaxReadings; ++reading) {
+    PhoneNumber again;
+    std::string e164;
+    const Reason parsed = parse_once(details.e164, "ZZ", again);
+    if (parsed == Reason::kOk) library().Format(again, PhoneNumberUtil::E164, &e164);
+    if (e164 == details.e164) return;
+    if (number.has_extension()) again.set_extension(number.extension());
+    number = again;
+    details = parsed == Reason::kOk ? describe(number, acceptance) : unread(parsed);
+    if (details.reason != Reason::kOk) return;
+  }
+  details.reason = Reason::kNotInUse;
+}
+
 /// parse(), leaving the library's own form in `number` when the text could be parsed.
 Details read(std::string_view text, std::string_view region, Acceptance acceptance,
              PhoneNumber &number) {
   const Reason refused = refusal(text);
   if (refused != Reason::kOk) return unread(refused);
-
-  const std::string input(text);
-  const std::string from = known_region(region);
-  const PhoneNumberUtil::ErrorType error = library().Parse(input, from, &number);
-  if (error != PhoneNumberUtil::NO_PARSING_ERROR) return unread(reason_of(error, input, from));
+  const Reason parsed = parse_once(std::string(text), known_region(region), number);
+  if (parsed != Reason::kOk) return unread(parsed);
 
   // The library keeps an extension as it was typed, in any script's digits.
   if (number.has_extension()) library().NormalizeDigitsOnly(number.mutable_extension());
-  return describe(number, acceptance);
+  Details details = describe(number, acceptance);
+  if (details.reason == Reason::kOk && text != details.e164) settle(acceptance, number, details);
+  return details;
 }
 
 PhoneNumberUtil::PhoneNumberFormat library_style(Style style) {

@@ -127,8 +127,12 @@ Outcome apply_rules(const NumberingPlans &plans, const Input &input, const Numbe
   if (number.code == nullptr) number.code = home->code;
   if (!number.code->ready()) return std::nullopt;
   if (number.national.size() < kShortestNational) return Reason::kTooShort;
+  const char *const dialled = number.national.data();
   if (!strip_if_long_enough(plan, number)) return std::nullopt;
   if (number.national.size() < kShortestNational) return Reason::kTooShort;
+  const NumberingPlan &main = *number.code->main;
+  number.settled = !may_have_prefix(main, number.national) ||
+                   (&plan == &main && number.national.data() == dialled);
   return number.national.size() > kLongestNational ? Reason::kTooLong : Reason::kOk;
 }
 

@@ -12,6 +12,7 @@ namespace customer_identity::phone {
 struct Number {
   CallingCode *code = nullptr;
   std::string_view national;  // in the input or in one of the buffers
+  bool settled = false;       // its E.164 form certainly reads as the same number
   Digits stripped_home;
   Digits stripped;
 };

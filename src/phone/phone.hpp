@@ -18,6 +18,11 @@ inline constexpr std::size_t kMaxCharacters = 250;
 /// The column that holds an E.164 text is varchar(20), the '+' included.
 inline constexpr std::size_t kMaxE164 = 20;
 
+/// The E.164 form of an acceptable number has to read as the same number. Where it reads as
+/// another, that one is meant, and read in its turn. Each reading takes a prefix off: more of them
+/// than a number has digits go round in circles, and the number is not in use.
+inline constexpr int kMaxReadings = 20;
+
 /// What counts as a usable phone: in use by the numbering plan, or merely of a possible length.
 enum class Acceptance : std::uint8_t { kValid, kPossible };
 
@@ -79,8 +84,9 @@ struct Formatted {
 bool is_region(std::string_view region);
 
 /// Reads `text` (UTF-8) as dialled in `region` (known to is_region(), or empty: only international
-/// spellings are readable then). Never throws for what the text holds; std::bad_alloc may pass, and
-/// under FastPath::kVerify std::logic_error, which names the field that differs.
+/// spellings are readable then). What is acceptable reads from its own E.164 form as the same
+/// number. Never throws for what the text holds; std::bad_alloc may pass, and under
+/// FastPath::kVerify std::logic_error, which names the field that differs.
 Details parse(std::string_view text, std::string_view region, Acceptance acceptance,
               FastPath fast_path = FastPath::kOn);
 

@@ -21,6 +21,13 @@ SELECT isnt(customer_identity.get_or_create_customer('(201) 555-0123', region =>
 SELECT is(customer_identity.find_customer('2015550123', 'us'), customer_identity.find_customer('+12015550123'),
   'for finding as well');
 
+SET customer_identity.phone_validation = 'possible';
+SELECT customer_identity.get_or_create_customer('000 2497 918415', region => 'DE') AS far \gset
+SELECT is(customer_identity.get_or_create_customer(phone, region => 'MX'), id, 'the phone of a customer finds that customer')
+FROM customers WHERE id = :'far';
+SELECT is(customer_identity.find_customer(phone), id, 'by any function') FROM customers WHERE id = :'far';
+RESET customer_identity.phone_validation;
+
 -- Unreadable.
 SELECT is((failure($$SELECT customer_identity.get_or_create_customer('call me')$$)).code, 'CI001',
   'an unreadable phone is CI001');

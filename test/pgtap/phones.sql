@@ -72,6 +72,24 @@ SELECT is(format_phone('+447400123456', 'national'), '07400 123456', 'style nati
 SELECT is(format_phone('+447400123456', 'rfc3966'), 'tel:+44-7400-123456', 'style rfc3966');
 SELECT throws_ok($$SELECT format_phone('+447400123456', 'pretty')$$, '22023', NULL, 'an unknown style is refused');
 
+-- What is acceptable reads as the same number again, however often a prefix was dialled.
+CREATE TABLE dialled AS
+  SELECT r.region, v.validation, repeat('0', n % 5) || (ARRAY['', '1', '15', '044', '8', '80'])[1 + n % 6]
+    || substr(abs(hashint8extended(n, 1))::text, 1, 6 + n % 7) AS phone
+  FROM unnest('{MX,AR,BR,DE,IT,RU,US,GB,GG,AU,CX,BY,LT,HU,LU,NG,ID,CN,KR,VA,BB}'::text[]) AS r (region),
+    unnest('{valid,possible}'::text[]) AS v (validation), generate_series(1, 600) AS n
+  UNION ALL VALUES ('MX', 'valid', '01161470.01154');
+SELECT is_empty($$
+  SELECT d.region, d.phone, read.e164, again.*
+  FROM dialled AS d, set_config('customer_identity.phone_validation', d.validation, true) AS s,
+    LATERAL (SELECT e164, reason FROM parse_phone(CASE WHEN s IS NOT NULL THEN d.phone END, d.region)) AS read,
+    LATERAL (SELECT normalize_phone(d.phone, d.region) AS normalized, format_phone(d.phone, 'e164', d.region) AS formatted,
+      normalize_phone(read.e164) AS again, (parse_phone(read.e164)).reason AS reason_again) AS again
+  WHERE read.reason = 'ok'
+    AND (read.e164, read.e164, read.e164, 'ok') IS DISTINCT FROM
+        (again.normalized, again.formatted, again.again, again.reason_again)
+$$, 'an acceptable phone reads as the same number again, and all functions agree');
+
 -- Long input is refused unread: the library's time grows with the square of the length.
 SELECT is((parse_phone(repeat('+', 251), 'GB')).reason, 'too_long', '251 characters are too long');
 SELECT isnt((parse_phone(repeat('+', 250), 'GB')).reason, 'too_long', '250 characters are read');

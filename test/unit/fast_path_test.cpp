@@ -2,7 +2,6 @@
 // for made-up ones. PHONES_ROWS says how many are made up, PHONES_SEED which.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <iostream>
 #include <stdexcept>
 #include <string>
@@ -17,11 +16,6 @@ using namespace customer_identity::phone;
 
 constexpr std::uint64_t kSeed = 20240229;
 constexpr std::uint64_t kRows = 100000;
-
-std::uint64_t setting(const char *name, std::uint64_t otherwise) {
-  const char *value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
-  return value == nullptr || *value == '\0' ? otherwise : std::stoull(value);
-}
 
 void expect_same(const std::string &text, const std::string &region, Acceptance acceptance) {
   try {

@@ -5,6 +5,7 @@
 #include <phonenumbers/phonenumber.pb.h>
 #include <phonenumbers/phonenumberutil.h>
 
+#include <cstdlib>
 #include <set>
 #include <string_view>
 
@@ -133,6 +134,11 @@ std::string in_script(char digit, std::string zero) {
 
 }  // namespace
 
+std::uint64_t setting(const char *name, std::uint64_t otherwise) {
+  const char *value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+  return value == nullptr || *value == '\0' ? otherwise : std::stoull(value);
+}
+
 PhoneGenerator::PhoneGenerator(std::uint64_t seed) : random_(seed) {
   const PhoneNumberUtil &util = *PhoneNumberUtil::GetInstance();
   std::set<std::string> regions;
@@ -180,6 +186,15 @@ TypedPhone PhoneGenerator::next() {
       return {one_in(6) ? mutated(text) : text, region};
     }
   }
+}
+
+TypedPhone PhoneGenerator::next_overdialled() {
+  const Example &example = any(examples_);
+  std::string text = one_in(2) ? any(kPrefixes) : "";
+  if (one_in(4)) text += example.calling_code;
+  text += one_in(3) ? example.prefix : any(kPrefixes);
+  text += one_in(3) ? misdialled(example.national) : random_digits(12);
+  return {text, regions_[next_region_++ % regions_.size()]};
 }
 
 std::string PhoneGenerator::random_digits(std::size_t at_most) {

@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+/// A number from the environment, for tests that can be made longer or repeated.
+std::uint64_t setting(const char *name, std::uint64_t otherwise);
+
 struct TypedPhone {
   std::string text;
   std::string region;
@@ -18,6 +21,9 @@ class PhoneGenerator {
   explicit PhoneGenerator(std::uint64_t seed);
 
   TypedPhone next();
+
+  /// Digits behind what may be two prefixes, dialled in one region after the other.
+  TypedPhone next_overdialled();
 
  private:
   struct Example {
@@ -43,6 +49,7 @@ class PhoneGenerator {
 
   std::mt19937_64 random_;
   std::vector<std::string> regions_;
+  std::size_t next_region_ = 0;
   std::vector<Example> examples_;
   std::vector<TypedPhone> recorded_;
 };
