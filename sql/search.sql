@@ -3,7 +3,7 @@ CREATE FUNCTION customer_identity.search_text(value text)
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
     AS 'MODULE_PATHNAME', 'search_text';
 COMMENT ON FUNCTION customer_identity.search_text(text) IS
-    'A text as searches compare it: small letters without accents. Indexes hold its values';
+    'A text as searches compare it: its first 1,000 characters, in small letters without accents. Indexes hold its values';
 
 CREATE FUNCTION customer_identity_internal.like_literal(value text)
     RETURNS text
