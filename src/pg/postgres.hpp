@@ -78,6 +78,7 @@ extern "C" {
 #include <utils/fmgroids.h>
 #include <utils/formatting.h>
 #include <utils/guc.h>
+#include <utils/guc_tables.h>
 #include <utils/hsearch.h>
 #include <utils/inval.h>
 #include <utils/jsonb.h>

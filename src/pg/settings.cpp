@@ -1,6 +1,7 @@
 // Defines the settings customer_identity.* when the library loads.
 #include "pg/settings.hpp"
 
+#include "pg/client_settings.hpp"
 #include "pg/postgres.hpp"
 #include "sms/settings.hpp"
 
@@ -30,6 +31,9 @@ const config_enum_entry kValidations[] = {
     {"possible", static_cast<int>(phone::Acceptance::kPossible), false},
     {nullptr, 0, false},
 };
+
+// Providers take no longer ones. In bytes: what a character is, the postmaster does not know.
+constexpr std::size_t kMaxSmsText = 1600;
 
 char upper(char c) { return static_cast<char>(pg_ascii_toupper(static_cast<unsigned char>(c))); }
 
@@ -73,6 +77,11 @@ bool check_countries(char **value, void **, GucSource) {
 }
 
 bool check_sms_text(char **value, void **, GucSource) {
+  if (strlen(*value) > kMaxSmsText) {
+    GUC_check_errmsg("the text of messages is too long");
+    GUC_check_errdetail("It has no more than %zu bytes.", kMaxSmsText);
+    return false;
+  }
   if (strstr(*value, "{code}") != nullptr) return true;
   GUC_check_errdetail("The text says {code} where the code goes.");
   return false;
@@ -105,7 +114,7 @@ void define_sms() {
   DefineCustomStringVariable("customer_identity.sms_text", "Text of the message with a code.",
                              "{code} stands for the code, {minutes} for how long it is valid.",
                              &sms_text_setting,
-                             "Your code is {code}. It is valid for {minutes} minutes.", PGC_USERSET,
+                             "Your code is {code}. It is valid for {minutes} minutes.", PGC_SUSET,
                              0, check_sms_text, nullptr, nullptr);
   int *value = sms_limit_settings;
   for (const Limit &limit : kSmsLimits)
@@ -153,11 +162,12 @@ void define_fraud() {
 }  // namespace
 
 void define() {
+  List *named = named_by_client();
   DefineCustomStringVariable(
       "customer_identity.default_region",
       "Region in which phone numbers without a country code are read.",
       "An ISO 3166 code of two letters. Empty: only international spellings are readable.",
-      &default_region_setting, "", PGC_USERSET, 0, check_default_region, nullptr, nullptr);
+      &default_region_setting, "", PGC_SUSET, 0, check_default_region, nullptr, nullptr);
   DefineCustomEnumVariable("customer_identity.fast_path",
                            "Reads phones with tables instead of regular expressions.",
                            "The answer is the same. \"off\": libphonenumber alone. \"verify\": "
@@ -178,6 +188,7 @@ void define() {
   sms::define_settings();
   define_fraud();
   MarkGUCPrefixReserved("customer_identity");
+  refuse_what_clients_may_not_set(named);
 }
 
 const char *default_region() {

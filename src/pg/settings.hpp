@@ -1,4 +1,5 @@
-// The settings customer_identity.*, as SHOW and SET know them.
+// The settings customer_identity.*, as SHOW and SET know them. What decides who is sent a message,
+// and which, is the superuser's: a session that could set it would write to strangers.
 #pragma once
 
 #include "phone/phone.hpp"

@@ -6,6 +6,7 @@ SELECT * FROM no_plan();
 CREATE ROLE shop_owner;
 SELECT format('GRANT CREATE ON DATABASE %I TO shop_owner', current_database()) \gexec
 GRANT CREATE ON SCHEMA public TO shop_owner;
+GRANT SET ON PARAMETER customer_identity.default_region TO shop_owner;
 SET ROLE shop_owner;
 SELECT lives_ok('CREATE EXTENSION customer_identity', 'an owner of the database installs it');
 SET LOCAL customer_identity.default_region = 'GB';
