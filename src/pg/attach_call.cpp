@@ -102,9 +102,10 @@ const char *attach_call(Relation relation) {
   return call.data;
 }
 
-// The call as an SQL function, for check_setup() and for people.
+// The call as an SQL function, for check_setup() and for people; NULL for a table that was dropped.
 CUSTOMER_IDENTITY_FUNCTION(attach_call) {
-  Relation relation = relation_open(PG_GETARG_OID(0), AccessShareLock);
+  Relation relation = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
+  if (relation == nullptr) PG_RETURN_NULL();
   const char *call = attach_call(relation);
   relation_close(relation, AccessShareLock);
   PG_RETURN_TEXT_P(cstring_to_text(call));

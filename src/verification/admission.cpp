@@ -167,7 +167,7 @@ CUSTOMER_IDENTITY_FUNCTION(admit) {
   const EventTable events = open_events(schema);
   const int counted = PG_GETARG_INT32(3);
   if (counted < 1 || counted > count || limit_count != count)
-    elog(ERROR, "each bucket has a limit");
+    ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("each bucket has a limit"));
 
   LockAcquire(&lock, ExclusiveLock, false, false);
   const TimestampTz now = GetCurrentTimestamp();

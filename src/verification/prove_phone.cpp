@@ -41,6 +41,8 @@ CUSTOMER_IDENTITY_FUNCTION(prove_phone) {
   const Oid customers = book_argument(fcinfo, 0);
   const char *e164 = text_argument(fcinfo, 1);
   const char *user_id = text_argument(fcinfo, 2);
+  if (e164 == nullptr)
+    ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("phone must not be NULL"));
   const Visit books_owner = visit(owner_of(customers));
 
   SPI_connect();
