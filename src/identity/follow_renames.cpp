@@ -140,6 +140,7 @@ void follow_in_all_triggers(const Rename &rename) {
   Relation catalog = table_open(TriggerRelationId, RowExclusiveLock);
   SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, nullptr, 0, nullptr);
   while (HeapTuple row = systable_getnext(scan)) {
+    CHECK_FOR_INTERRUPTS();
     const auto *trigger = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(row));
     bool ours = false;
     for (const Oid function : functions) ours = ours || trigger->tgfoid == function;

@@ -174,6 +174,7 @@ void add_tables(Summing &summing, const TriggerData *call) {
   Rows old_rows = rows_of(call->tg_oldtable, call->tg_relation);
   Rows new_rows = rows_of(call->tg_newtable, call->tg_relation);
   for (;;) {
+    CHECK_FOR_INTERRUPTS();
     const bool has_old = next(old_rows);
     const bool has_new = next(new_rows);
     if (!has_old && !has_new) break;
@@ -195,6 +196,7 @@ void take_away_all(Summing &summing, Relation orders) {
   TupleTableSlot *order = table_slot_create(orders, nullptr);
   TableScanDesc scan = table_beginscan(orders, snapshot, 0, nullptr);
   while (table_scan_getnextslot(scan, ForwardScanDirection, order)) {
+    CHECK_FOR_INTERRUPTS();
     add_row(summing, order, -1);
     MemoryContextReset(summing.row_memory);
   }

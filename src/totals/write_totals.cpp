@@ -32,6 +32,7 @@ std::uint64_t count_there(const Deltas &changes, Relation customers, Snapshot sn
   const Oid index = index_of_id(customers, id);
   std::uint64_t there = 0;
   for (std::uint32_t i = 0; i < changes.count; ++i) {
+    CHECK_FOR_INTERRUPTS();
     ScanKeyData key;
     ScanKeyInit(&key, id, BTEqualStrategyNumber, F_UUID_EQ,
                 UUIDPGetDatum(&changes.deltas[i].customer));
