@@ -135,6 +135,15 @@ void add_numeric(Deltas &deltas, Delta &delta, Numeric amount, int sign) {
   MemoryContextSwitchTo(caller);
 }
 
+void add_delta(Deltas &sums, const Delta &delta) {
+  Delta &sum = delta_of(sums, delta.customer);
+  sum.orders += delta.orders;
+  if (pg_add_s64_overflow(sum.points, delta.points, &sum.points))
+    ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("bigint out of range"));
+  add_units(sums, sum, {delta.units, delta.scale}, 1);
+  if (delta.rest != nullptr) add_numeric(sums, sum, delta.rest, 1);
+}
+
 Numeric spent_of(const Delta &delta) {
   Numeric units = numeric_of_units(delta.units, delta.scale);
   return delta.rest == nullptr ? units : numeric_add_opt_error(units, delta.rest, nullptr);

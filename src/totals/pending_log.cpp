@@ -177,15 +177,6 @@ void spill(PendingLog &log) {
 
 }  // namespace
 
-void add_delta(Deltas &sums, const Delta &delta) {
-  Delta &sum = delta_of(sums, delta.customer);
-  sum.orders += delta.orders;
-  if (pg_add_s64_overflow(sum.points, delta.points, &sum.points))
-    ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("bigint out of range"));
-  add_units(sums, sum, {delta.units, delta.scale}, 1);
-  if (delta.rest != nullptr) add_numeric(sums, sum, delta.rest, 1);
-}
-
 PendingLog *new_log(Oid customers) {
   constexpr std::uint32_t kRoom = 4;
   MemoryContext memory = AllocSetContextCreate(
