@@ -44,6 +44,47 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_written_column(regclass, text, text) IS
     'Raises for a column that a call names and the table lacks or generates';
 
+-- An enum has a list of what it can hold; of a domain, that of the type below.
+CREATE FUNCTION customer_identity_internal.missing_values(relation regclass, column_name text, named_values text[])
+    RETURNS SETOF text
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT v.value
+    FROM pg_attribute AS a
+    JOIN pg_type AS t ON t.oid = customer_identity_internal.base_type(a.atttypid) AND t.typtype = 'e'
+    CROSS JOIN LATERAL unnest(named_values) AS v (value)
+    WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
+        AND NOT EXISTS (SELECT FROM pg_enum AS e WHERE e.enumtypid = t.oid AND e.enumlabel = v.value);
+END;
+COMMENT ON FUNCTION customer_identity_internal.missing_values(regclass, text, text[]) IS
+    'Those of some values that a column of an enum cannot hold';
+
+CREATE FUNCTION customer_identity_internal.require_values(relation regclass, column_name text, named_values text[], parameter text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    missing text;
+    labels text;
+BEGIN
+    SELECT string_agg(quote_literal(m), ', ') INTO missing
+    FROM customer_identity_internal.missing_values(relation, column_name, named_values) AS m;
+    IF missing IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) INTO labels
+    FROM pg_attribute AS a
+    JOIN pg_enum AS e ON e.enumtypid = customer_identity_internal.base_type(a.atttypid)
+    WHERE a.attrelid = relation AND a.attname = column_name;
+    RAISE EXCEPTION 'column % of % cannot hold %', quote_ident(column_name), relation, missing
+        USING ERRCODE = 'invalid_parameter_value',
+            HINT = format('Name in %s => ''{...}'' some of: %s.', parameter, labels);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_values(regclass, text, text[], text) IS
+    'Raises 22023 for values that a call names and a column of an enum cannot hold';
+
 -- A column that only the parameter's default names may be missing.
 CREATE FUNCTION customer_identity_internal.optional_column(relation regclass, column_name text, parameter text, default_name text)
     RETURNS text
@@ -507,6 +548,9 @@ BEGIN
     END IF;
 
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', orders);
+    -- Until the lock was there a value could be renamed.
+    PERFORM customer_identity_internal.require_values(orders, status_column, counted_statuses, 'counted_statuses');
+    PERFORM customer_identity_internal.require_values(orders, payment_column, cod_values, 'cod_values');
     PERFORM customer_identity_internal.ensure_customer_column(orders, customer_column, customers);
     arguments := customer_identity_internal.written_arguments(
         '{customers,users,users_key,users_customer,user,phone,region,payment}'::text[]

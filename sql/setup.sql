@@ -279,6 +279,24 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.check_columns(regclass) IS
     'Findings of check_setup() about columns, foreign keys and indexes';
 
+CREATE FUNCTION customer_identity_internal.check_values(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'error', a.attached::text,
+        format('column %I cannot hold %L, which %s names: %s', n.column_name, m.value, n.parameter, n.consequence),
+        format('Put what it was renamed to into: SELECT %s;', customer_identity_internal.attach_call(a.attached))
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    CROSS JOIN LATERAL (VALUES
+        (a.status_column, a.counted_statuses, 'counted_statuses', 'no such order counts'),
+        (a.payment_column, a.cod_values, 'cod_values', 'no such order needs a proof')
+    ) AS n (column_name, named_values, parameter, consequence)
+    CROSS JOIN LATERAL customer_identity_internal.missing_values(a.attached, n.column_name, n.named_values) AS m (value);
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_values(regclass) IS
+    'Findings of check_setup() about statuses and cash values that a column cannot hold';
+
 CREATE FUNCTION customer_identity_internal.check_users_of_orders(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
@@ -438,6 +456,8 @@ BEGIN ATOMIC
     UNION ALL
     SELECT * FROM customer_identity_internal.check_columns(customers)
     UNION ALL
+    SELECT * FROM customer_identity_internal.check_values(customers)
+    UNION ALL
     SELECT * FROM customer_identity_internal.check_users_of_orders(customers)
     UNION ALL
     SELECT * FROM customer_identity_internal.check_rows(customers)
@@ -468,7 +488,7 @@ REVOKE EXECUTE ON FUNCTION customer_identity_internal.follow_renames() FROM PUBL
 DO $$
 BEGIN
     CREATE EVENT TRIGGER customer_identity_follow_renames ON ddl_command_end
-        WHEN TAG IN ('ALTER TABLE', 'ALTER SCHEMA')
+        WHEN TAG IN ('ALTER TABLE', 'ALTER SCHEMA', 'ALTER TYPE')
         EXECUTE FUNCTION customer_identity_internal.follow_renames();
     COMMENT ON EVENT TRIGGER customer_identity_follow_renames IS
         'Keeps the arguments of customer_identity''s triggers in step with renamed columns and tables';
