@@ -44,6 +44,31 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_written_column(regclass, text, text) IS
     'Raises for a column that a call names and the table lacks or generates';
 
+-- A phone inside of something else (json, an array) is not read; a type of another extension may be one for phones.
+CREATE FUNCTION customer_identity_internal.require_phone_column(relation regclass, column_name text, parameter text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_type text;
+BEGIN
+    PERFORM customer_identity_internal.require_written_column(relation, column_name, parameter);
+    SELECT format_type(a.atttypid, a.atttypmod) INTO found_type
+    FROM pg_attribute AS a
+    JOIN pg_type AS t ON t.oid = customer_identity_internal.base_type(a.atttypid)
+    WHERE a.attrelid = relation AND a.attname = column_name
+        AND t.typcategory <> 'S' AND t.oid <> ALL ('{smallint,integer,bigint,numeric}'::regtype[])
+        AND (t.typcategory <> 'U' OR t.typnamespace = 'pg_catalog'::regnamespace);
+    IF FOUND THEN
+        RAISE EXCEPTION 'column % of % is of type % and holds no phone', quote_ident(column_name), relation, found_type
+            USING ERRCODE = 'datatype_mismatch', HINT = format('Name a text column in %s => ''...''.', parameter);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_phone_column(regclass, text, text) IS
+    'Raises for a column that cannot be written by a trigger or holds no phone';
+
 -- An enum has a list of what it can hold; of a domain, that of the type below.
 CREATE FUNCTION customer_identity_internal.missing_values(relation regclass, column_name text, named_values text[])
     RETURNS SETOF text
@@ -130,6 +155,26 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.key_column(regclass) IS
     'The column that tells the rows of a table apart: its primary key, else id';
 
+-- What is written to a table that inherits from an attached one, and is no partition, fires none of its triggers.
+CREATE FUNCTION customer_identity_internal.heirs_of(relation regclass)
+    RETURNS TABLE (heir regclass, parent regclass)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH RECURSIVE heirs AS (
+        SELECT i.inhrelid, i.inhparent
+        FROM pg_class AS c
+        JOIN pg_inherits AS i ON i.inhparent = c.oid
+        WHERE c.oid = relation AND c.relkind = 'r'
+        UNION
+        SELECT i.inhrelid, i.inhparent
+        FROM heirs AS h
+        JOIN pg_inherits AS i ON i.inhparent = h.inhrelid
+    )
+    SELECT h.inhrelid::regclass, h.inhparent::regclass FROM heirs AS h;
+END;
+COMMENT ON FUNCTION customer_identity_internal.heirs_of(regclass) IS
+    'The tables that inherit from an ordinary table, and from what';
+
 CREATE FUNCTION customer_identity_internal.require_attachable(relation regclass, customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
@@ -137,6 +182,7 @@ CREATE FUNCTION customer_identity_internal.require_attachable(relation regclass,
 AS $$
 DECLARE
     class pg_class;
+    heirs text;
 BEGIN
     SELECT c.* INTO class FROM pg_class AS c WHERE c.oid = relation;
     IF class.oid IS NULL OR class.relkind NOT IN ('r', 'p') THEN
@@ -155,12 +201,14 @@ BEGIN
         RAISE EXCEPTION '% is the customers table itself', relation
             USING ERRCODE = 'wrong_object_type', HINT = 'Name the table of users or of orders.';
     END IF;
-    PERFORM FROM pg_inherits AS i WHERE i.inhparent = relation AND class.relkind = 'r';
-    IF FOUND THEN
+    SELECT string_agg(h.heir::text, ', ' ORDER BY h.heir::text) INTO heirs
+    FROM customer_identity_internal.heirs_of(relation) AS h
+    WHERE NOT EXISTS (SELECT FROM customer_identity_internal.attached_triggers AS t WHERE t.attached = h.heir);
+    IF heirs IS NOT NULL THEN
         RAISE EXCEPTION '% has tables that inherit from it', relation
             USING ERRCODE = 'wrong_object_type',
-                DETAIL = 'Rows written to them would not be seen by the triggers.',
-                HINT = 'Use a partitioned table, or attach each table that holds rows.';
+                DETAIL = format('Rows written to them would not be seen by the triggers: %s.', heirs),
+                HINT = 'Attach those that others inherit from last, or use a partitioned table.';
     END IF;
     IF class.relpersistence = 't' THEN
         RAISE EXCEPTION '% is a temporary table', relation
@@ -317,7 +365,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Name at least one: phone_columns => ''{phone}''.';
     END IF;
     FOREACH named_column IN ARRAY phone_columns LOOP
-        PERFORM customer_identity_internal.require_written_column(users, named_column, 'phone_columns');
+        PERFORM customer_identity_internal.require_phone_column(users, named_column, 'phone_columns');
     END LOOP;
     IF verified_column IS NOT NULL THEN
         PERFORM customer_identity_internal.require_written_column(users, verified_column, 'verified_column');
@@ -501,7 +549,7 @@ BEGIN
     user_column := customer_identity_internal.optional_column(orders, user_column, 'user_column', 'user_id');
     phone_column := customer_identity_internal.optional_column(orders, phone_column, 'phone_column', 'phone');
     IF phone_column IS NOT NULL THEN
-        PERFORM customer_identity_internal.require_written_column(orders, phone_column, 'phone_column');
+        PERFORM customer_identity_internal.require_phone_column(orders, phone_column, 'phone_column');
     END IF;
     IF user_column IS NOT NULL THEN
         PERFORM customer_identity_internal.require_written_column(orders, user_column, 'user_column');
