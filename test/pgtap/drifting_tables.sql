@@ -85,6 +85,8 @@ CREATE TABLE notes (id int, customer_id uuid REFERENCES customers, phone text, t
 SELECT is_empty('SELECT findings()', 'other tables are not meant');
 CREATE TABLE people (LIKE "user");
 SELECT matches(findings(), 'warning public.people it has every column of public."user".* not linked', 'a copy of users');
+ALTER TABLE people ADD street text;
+SELECT is_empty('SELECT findings()', 'but not whatever has a phone and a customer');
 DROP TABLE people, notes, orders_old, orders_archive;
 
 -- Tables that a crash empties.
