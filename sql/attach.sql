@@ -44,6 +44,72 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_written_column(regclass, text, text) IS
     'Raises for a column that a call names and the table lacks or generates';
 
+-- A phone inside of something else (json, an array) is not read; a type of another extension may be one for phones.
+CREATE FUNCTION customer_identity_internal.require_phone_column(relation regclass, column_name text, parameter text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_type text;
+BEGIN
+    PERFORM customer_identity_internal.require_written_column(relation, column_name, parameter);
+    SELECT format_type(a.atttypid, a.atttypmod) INTO found_type
+    FROM pg_attribute AS a
+    JOIN pg_type AS t ON t.oid = customer_identity_internal.base_type(a.atttypid)
+    WHERE a.attrelid = relation AND a.attname = column_name
+        AND t.typcategory <> 'S' AND t.oid <> ALL ('{smallint,integer,bigint,numeric}'::regtype[])
+        AND (t.typcategory <> 'U' OR t.typnamespace = 'pg_catalog'::regnamespace);
+    IF FOUND THEN
+        RAISE EXCEPTION 'column % of % is of type % and holds no phone', quote_ident(column_name), relation, found_type
+            USING ERRCODE = 'datatype_mismatch', HINT = format('Name a text column in %s => ''...''.', parameter);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_phone_column(regclass, text, text) IS
+    'Raises for a column that cannot be written by a trigger or holds no phone';
+
+-- An enum has a list of what it can hold; of a domain, that of the type below.
+CREATE FUNCTION customer_identity_internal.missing_values(relation regclass, column_name text, named_values text[])
+    RETURNS SETOF text
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT v.value
+    FROM pg_attribute AS a
+    JOIN pg_type AS t ON t.oid = customer_identity_internal.base_type(a.atttypid) AND t.typtype = 'e'
+    CROSS JOIN LATERAL unnest(named_values) AS v (value)
+    WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
+        AND NOT EXISTS (SELECT FROM pg_enum AS e WHERE e.enumtypid = t.oid AND e.enumlabel = v.value);
+END;
+COMMENT ON FUNCTION customer_identity_internal.missing_values(regclass, text, text[]) IS
+    'Those of some values that a column of an enum cannot hold';
+
+CREATE FUNCTION customer_identity_internal.require_values(relation regclass, column_name text, named_values text[], parameter text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    missing text;
+    labels text;
+BEGIN
+    SELECT string_agg(quote_literal(m), ', ') INTO missing
+    FROM customer_identity_internal.missing_values(relation, column_name, named_values) AS m;
+    IF missing IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) INTO labels
+    FROM pg_attribute AS a
+    JOIN pg_enum AS e ON e.enumtypid = customer_identity_internal.base_type(a.atttypid)
+    WHERE a.attrelid = relation AND a.attname = column_name;
+    RAISE EXCEPTION 'column % of % cannot hold %', quote_ident(column_name), relation, missing
+        USING ERRCODE = 'invalid_parameter_value',
+            HINT = format('Name in %s => ''{...}'' some of: %s.', parameter, labels);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_values(regclass, text, text[], text) IS
+    'Raises 22023 for values that a call names and a column of an enum cannot hold';
+
 -- A column that only the parameter's default names may be missing.
 CREATE FUNCTION customer_identity_internal.optional_column(relation regclass, column_name text, parameter text, default_name text)
     RETURNS text
@@ -89,6 +155,26 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.key_column(regclass) IS
     'The column that tells the rows of a table apart: its primary key, else id';
 
+-- What is written to a table that inherits from an attached one, and is no partition, fires none of its triggers.
+CREATE FUNCTION customer_identity_internal.heirs_of(relation regclass)
+    RETURNS TABLE (heir regclass, parent regclass)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH RECURSIVE heirs AS (
+        SELECT i.inhrelid, i.inhparent
+        FROM pg_class AS c
+        JOIN pg_inherits AS i ON i.inhparent = c.oid
+        WHERE c.oid = relation AND c.relkind = 'r'
+        UNION
+        SELECT i.inhrelid, i.inhparent
+        FROM heirs AS h
+        JOIN pg_inherits AS i ON i.inhparent = h.inhrelid
+    )
+    SELECT h.inhrelid::regclass, h.inhparent::regclass FROM heirs AS h;
+END;
+COMMENT ON FUNCTION customer_identity_internal.heirs_of(regclass) IS
+    'The tables that inherit from an ordinary table, and from what';
+
 CREATE FUNCTION customer_identity_internal.require_attachable(relation regclass, customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
@@ -96,6 +182,7 @@ CREATE FUNCTION customer_identity_internal.require_attachable(relation regclass,
 AS $$
 DECLARE
     class pg_class;
+    heirs text;
 BEGIN
     SELECT c.* INTO class FROM pg_class AS c WHERE c.oid = relation;
     IF class.oid IS NULL OR class.relkind NOT IN ('r', 'p') THEN
@@ -114,12 +201,14 @@ BEGIN
         RAISE EXCEPTION '% is the customers table itself', relation
             USING ERRCODE = 'wrong_object_type', HINT = 'Name the table of users or of orders.';
     END IF;
-    PERFORM FROM pg_inherits AS i WHERE i.inhparent = relation AND class.relkind = 'r';
-    IF FOUND THEN
+    SELECT string_agg(h.heir::text, ', ' ORDER BY h.heir::text) INTO heirs
+    FROM customer_identity_internal.heirs_of(relation) AS h
+    WHERE NOT EXISTS (SELECT FROM customer_identity_internal.attached_triggers AS t WHERE t.attached = h.heir);
+    IF heirs IS NOT NULL THEN
         RAISE EXCEPTION '% has tables that inherit from it', relation
             USING ERRCODE = 'wrong_object_type',
-                DETAIL = 'Rows written to them would not be seen by the triggers.',
-                HINT = 'Use a partitioned table, or attach each table that holds rows.';
+                DETAIL = format('Rows written to them would not be seen by the triggers: %s.', heirs),
+                HINT = 'Attach those that others inherit from last, or use a partitioned table.';
     END IF;
     IF class.relpersistence = 't' THEN
         RAISE EXCEPTION '% is a temporary table', relation
@@ -276,7 +365,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Name at least one: phone_columns => ''{phone}''.';
     END IF;
     FOREACH named_column IN ARRAY phone_columns LOOP
-        PERFORM customer_identity_internal.require_written_column(users, named_column, 'phone_columns');
+        PERFORM customer_identity_internal.require_phone_column(users, named_column, 'phone_columns');
     END LOOP;
     IF verified_column IS NOT NULL THEN
         PERFORM customer_identity_internal.require_written_column(users, verified_column, 'verified_column');
@@ -460,7 +549,7 @@ BEGIN
     user_column := customer_identity_internal.optional_column(orders, user_column, 'user_column', 'user_id');
     phone_column := customer_identity_internal.optional_column(orders, phone_column, 'phone_column', 'phone');
     IF phone_column IS NOT NULL THEN
-        PERFORM customer_identity_internal.require_written_column(orders, phone_column, 'phone_column');
+        PERFORM customer_identity_internal.require_phone_column(orders, phone_column, 'phone_column');
     END IF;
     IF user_column IS NOT NULL THEN
         PERFORM customer_identity_internal.require_written_column(orders, user_column, 'user_column');
@@ -507,6 +596,9 @@ BEGIN
     END IF;
 
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', orders);
+    -- Until the lock was there a value could be renamed.
+    PERFORM customer_identity_internal.require_values(orders, status_column, counted_statuses, 'counted_statuses');
+    PERFORM customer_identity_internal.require_values(orders, payment_column, cod_values, 'cod_values');
     PERFORM customer_identity_internal.ensure_customer_column(orders, customer_column, customers);
     arguments := customer_identity_internal.written_arguments(
         '{customers,users,users_key,users_customer,user,phone,region,payment}'::text[]

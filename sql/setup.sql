@@ -21,13 +21,13 @@ BEGIN ATOMIC
         'Set an ISO 3166 code of two letters, such as GB (not UK), or nothing.'
     WHERE customer_identity_internal.claim_problem('0', NULL) = 'unknown_region'
     UNION ALL
-    SELECT 'info', 'event trigger customer_identity_follow_renames',
-        'it is missing or disabled: a renamed column makes the next statement fail with CI007',
-        'As a superuser: ALTER EVENT TRIGGER customer_identity_follow_renames ENABLE;'
-    WHERE NOT EXISTS (
-        SELECT FROM pg_event_trigger AS e
-        WHERE e.evtname = 'customer_identity_follow_renames' AND e.evtenabled IN ('O', 'A')
-    );
+    SELECT 'info', 'event trigger ' || n.name, 'it is missing or disabled: ' || n.consequence,
+        format('As a superuser: ALTER EVENT TRIGGER %I ENABLE;', n.name)
+    FROM (VALUES
+        ('customer_identity_follow_renames', 'a renamed column makes the next statement fail with CI007, and a renamed status counts no more'),
+        ('customer_identity_recount_altered', 'ALTER TABLE that changes amounts leaves the totals as they were')
+    ) AS n (name, consequence)
+    WHERE NOT EXISTS (SELECT FROM pg_event_trigger AS e WHERE e.evtname = n.name AND e.evtenabled IN ('O', 'A'));
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_session(regclass) IS
     'Findings of check_setup() about the session and the database';
@@ -174,19 +174,19 @@ COMMENT ON FUNCTION customer_identity_internal.named_columns(customer_identity.a
     'The columns that the triggers of a table name';
 
 CREATE FUNCTION customer_identity_internal.expected_triggers(kind text)
-    RETURNS SETOF text
-    LANGUAGE sql IMMUTABLE
+    RETURNS TABLE (name text, function regprocedure)
+    LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT t.name
+    SELECT t.name, t.function
     FROM (VALUES
-        ('users', 'customer_identity_link'),
-        ('users', 'customer_identity_linked'),
-        ('orders', 'customer_identity_attach'),
-        ('orders', 'customer_identity_totals_insert'),
-        ('orders', 'customer_identity_totals_update'),
-        ('orders', 'customer_identity_totals_delete'),
-        ('orders', 'customer_identity_totals_truncate')
-    ) AS t (kind, name)
+        ('users', 'customer_identity_link', 'customer_identity.link_user()'::regprocedure),
+        ('users', 'customer_identity_linked', 'customer_identity.link_user()'),
+        ('orders', 'customer_identity_attach', 'customer_identity.attach_order()'),
+        ('orders', 'customer_identity_totals_insert', 'customer_identity.maintain_totals()'),
+        ('orders', 'customer_identity_totals_update', 'customer_identity.maintain_totals()'),
+        ('orders', 'customer_identity_totals_delete', 'customer_identity.maintain_totals()'),
+        ('orders', 'customer_identity_totals_truncate', 'customer_identity.maintain_totals()')
+    ) AS t (kind, name, function)
     WHERE t.kind = expected_triggers.kind;
 END;
 COMMENT ON FUNCTION customer_identity_internal.expected_triggers(text) IS
@@ -206,19 +206,20 @@ BEGIN ATOMIC
             AND has_table_privilege(t.owner, t.customers, 'UPDATE')
     ),
     expected AS (
-        SELECT r.root, r.kind, p.p AS relation, e.name
+        SELECT r.root, r.kind, p.p AS relation, e.name, e.function
         FROM roots AS r
         CROSS JOIN LATERAL customer_identity_internal.partitions_of(r.root) AS p
-        CROSS JOIN LATERAL customer_identity_internal.expected_triggers(r.kind) AS e (name)
+        CROSS JOIN LATERAL customer_identity_internal.expected_triggers(r.kind) AS e
     )
     SELECT 'error', e.relation::text,
         CASE
-            WHEN t.tgname IS NOT NULL THEN format('trigger %I is disabled', e.name)
+            WHEN t.tgenabled IN ('D', 'R') THEN format('trigger %I is disabled', e.name)
+            WHEN t.tgname IS NOT NULL THEN format('trigger %I is not as it was made, or as that of %s', e.name, e.root)
             WHEN e.relation <> e.root THEN format('the partition has no trigger %I', e.name)
             ELSE format('trigger %I is missing', e.name)
         END,
         CASE
-            WHEN t.tgname IS NOT NULL THEN format('ALTER TABLE %s ENABLE TRIGGER %I;', e.relation, e.name)
+            WHEN t.tgenabled IN ('D', 'R') THEN format('ALTER TABLE %s ENABLE TRIGGER %I;', e.relation, e.name)
             WHEN e.name = 'customer_identity_attach' THEN
                 format('SELECT %s; or, where it shall no longer count, SELECT customer_identity.detach(%L);',
                     customer_identity_internal.attach_call(e.root), e.root::text)
@@ -226,11 +227,13 @@ BEGIN ATOMIC
         END
     FROM expected AS e
     LEFT JOIN pg_trigger AS t ON t.tgrelid = e.relation AND t.tgname = e.name
-    WHERE t.tgname IS NULL OR t.tgenabled IN ('D', 'R')
+    -- A partition that was away may have missed that its root was attached in another way.
+    LEFT JOIN pg_trigger AS r ON r.tgrelid = e.root AND r.tgname = 'customer_identity_totals_insert' AND e.name LIKE '%totals%'
+    WHERE t.tgname IS NULL OR t.tgenabled IN ('D', 'R') OR t.tgfoid <> e.function OR t.tgqual IS NOT NULL OR t.tgargs <> r.tgargs
     ORDER BY e.relation::text, e.name;
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_triggers(regclass) IS
-    'Findings of check_setup() about missing and disabled triggers';
+    'Findings of check_setup() about missing, disabled and changed triggers';
 
 CREATE FUNCTION customer_identity_internal.check_columns(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
@@ -278,6 +281,109 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_columns(regclass) IS
     'Findings of check_setup() about columns, foreign keys and indexes';
+
+CREATE FUNCTION customer_identity_internal.check_types(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'error', u.source::text,
+        format('column %I is %s, not %s: writing fails with CI007', u.column_name, u.found_type, u.wanted),
+        format('Change its type, or name another one in: SELECT %s;', customer_identity_internal.attach_call(u.source))
+    FROM customer_identity_internal.uncountable_columns(customers) AS u
+    WHERE u.found_type IS NOT NULL;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_types(regclass) IS
+    'Findings of check_setup() about columns that totals cannot be made of';
+
+CREATE FUNCTION customer_identity_internal.check_heirs(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'error', h.heir::text,
+        format('it inherits from %s and is not attached: its rows are not %s', a.attached,
+            CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted, and changing them through that table spoils the totals' END),
+        format('SELECT %s; with this table''s name in the place of that; or ALTER TABLE %s NO INHERIT %s;',
+            customer_identity_internal.attach_call(a.attached), h.heir, h.parent)
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.attached) AS h
+    WHERE NOT EXISTS (
+        SELECT
+        FROM customer_identity_internal.attachments_of(customers) AS own
+        WHERE own.attached = h.heir AND own.kind = a.kind
+    );
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass) IS
+    'Findings of check_setup() about tables that inherit from attached ones';
+
+CREATE FUNCTION customer_identity_internal.has_columns_of(relation regclass, other regclass)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN NOT EXISTS (
+    SELECT
+    FROM pg_attribute AS o
+    WHERE o.attrelid = other AND o.attnum > 0 AND NOT o.attisdropped
+        AND NOT EXISTS (
+            SELECT FROM pg_attribute AS r
+            WHERE r.attrelid = relation AND r.attname = o.attname AND NOT r.attisdropped
+        )
+);
+COMMENT ON FUNCTION customer_identity_internal.has_columns_of(regclass, regclass) IS
+    'Whether a table has a column of each name that another one has';
+
+-- Orders that come and go behind the triggers' back: in a copy that has taken a table's place, which has its
+-- columns and none of its triggers, and in a table that a crash empties. Many a table has all that few columns
+-- of users are called.
+CREATE FUNCTION customer_identity_internal.check_tables(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'warning', copy.oid::regclass::text,
+        format('it has every column of %s, the customer included, and no trigger: its rows are not %s',
+            a.attached, CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted' END),
+        format('If it has taken the place of %s: SELECT %s; with this table''s name. Else: ALTER TABLE %s DROP COLUMN %I;',
+            a.attached, customer_identity_internal.attach_call(a.attached), copy.oid::regclass, a.customer_column)
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    JOIN pg_class AS c ON c.oid = a.attached
+    JOIN pg_class AS copy ON copy.relnamespace = c.relnamespace AND copy.oid <> c.oid
+        AND copy.relkind IN ('r', 'p') AND NOT copy.relispartition
+    WHERE copy.relname NOT IN ('phone_proofs', 'loyalty_entries', 'customer_events')
+        AND NOT EXISTS (SELECT FROM customer_identity_internal.attached_triggers AS t WHERE t.attached = copy.oid)
+        AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = copy.oid)
+        AND customer_identity_internal.has_columns_of(copy.oid, a.attached)
+        AND (a.kind = 'orders' OR customer_identity_internal.has_columns_of(a.attached, copy.oid))
+    UNION ALL
+    SELECT 'warning', p.oid::regclass::text,
+        'it is UNLOGGED: a crash of the server empties it, and the totals go on counting its orders',
+        format('ALTER TABLE %s SET LOGGED;', p.oid::regclass)
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS leaf
+    JOIN pg_class AS p ON p.oid = leaf.leaf AND p.relkind = 'r'
+    JOIN pg_class AS c ON c.oid = a.customers
+    WHERE a.kind = 'orders' AND p.relpersistence = 'u' AND c.relpersistence = 'p';
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_tables(regclass) IS
+    'Findings of check_setup() about copies of attached tables and unlogged ones';
+
+CREATE FUNCTION customer_identity_internal.check_values(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'error', a.attached::text,
+        format('column %I cannot hold %L, which %s names: %s', n.column_name, m.value, n.parameter, n.consequence),
+        format('Put what it was renamed to into: SELECT %s;', customer_identity_internal.attach_call(a.attached))
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    CROSS JOIN LATERAL (VALUES
+        (a.status_column, a.counted_statuses, 'counted_statuses', 'no such order counts'),
+        (a.payment_column, a.cod_values, 'cod_values', 'no such order needs a proof')
+    ) AS n (column_name, named_values, parameter, consequence)
+    CROSS JOIN LATERAL customer_identity_internal.missing_values(a.attached, n.column_name, n.named_values) AS m (value);
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_values(regclass) IS
+    'Findings of check_setup() about statuses and cash values that a column cannot hold';
 
 CREATE FUNCTION customer_identity_internal.check_users_of_orders(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
@@ -438,6 +544,14 @@ BEGIN ATOMIC
     UNION ALL
     SELECT * FROM customer_identity_internal.check_columns(customers)
     UNION ALL
+    SELECT * FROM customer_identity_internal.check_types(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_values(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_heirs(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_tables(customers)
+    UNION ALL
     SELECT * FROM customer_identity_internal.check_users_of_orders(customers)
     UNION ALL
     SELECT * FROM customer_identity_internal.check_rows(customers)
@@ -464,17 +578,30 @@ COMMENT ON FUNCTION customer_identity_internal.follow_renames() IS
     'Event trigger: rewrites the arguments of our triggers when a column, table or schema they name is renamed';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.follow_renames() FROM PUBLIC;
 
+CREATE FUNCTION customer_identity_internal.recount_altered()
+    RETURNS event_trigger
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'recount_altered';
+COMMENT ON FUNCTION customer_identity_internal.recount_altered() IS
+    'Event trigger: counts a book anew when ALTER TABLE has changed what its totals are made of';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.recount_altered() FROM PUBLIC;
+
 -- Only a superuser may make an event trigger; a trusted installation runs as one.
 DO $$
 BEGIN
     CREATE EVENT TRIGGER customer_identity_follow_renames ON ddl_command_end
-        WHEN TAG IN ('ALTER TABLE', 'ALTER SCHEMA')
+        WHEN TAG IN ('ALTER TABLE', 'ALTER SCHEMA', 'ALTER TYPE')
         EXECUTE FUNCTION customer_identity_internal.follow_renames();
     COMMENT ON EVENT TRIGGER customer_identity_follow_renames IS
         'Keeps the arguments of customer_identity''s triggers in step with renamed columns and tables';
+    CREATE EVENT TRIGGER customer_identity_recount_altered ON ddl_command_end
+        WHEN TAG IN ('ALTER TABLE')
+        EXECUTE FUNCTION customer_identity_internal.recount_altered();
+    COMMENT ON EVENT TRIGGER customer_identity_recount_altered IS
+        'Counts the orders of customer_identity''s tables anew when ALTER TABLE has changed their amounts';
 EXCEPTION
     WHEN insufficient_privilege THEN
-        RAISE NOTICE 'renamed columns will not be followed: only a superuser can create the event trigger';
+        RAISE NOTICE 'renamed columns will not be followed, nor altered ones counted anew: only a superuser can create event triggers';
 END
 $$;
 

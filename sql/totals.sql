@@ -36,6 +36,32 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.totals_sources(regclass) IS
     'The tables whose orders make up the totals of a book, with the arguments of their totals triggers';
 
+CREATE FUNCTION customer_identity_internal.uncountable_columns(customers regclass)
+    RETURNS TABLE (source regclass, column_name text, found_type text, wanted text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT s.source, n.name, format_type(a.atttypid, NULL), n.wanted
+    FROM customer_identity_internal.totals_sources(customers) AS s
+    CROSS JOIN LATERAL (VALUES
+        (COALESCE(customer_identity_internal.argument_value(s.arguments, 'customer'), 'customer_id'), 'uuid', '{uuid}'::regtype[]),
+        (COALESCE(customer_identity_internal.argument_value(s.arguments, 'amount'), 'total'), 'a number',
+            '{numeric,smallint,integer,bigint,real,double precision}'::regtype[]),
+        (customer_identity_internal.argument_value(s.arguments, 'status'), NULL, NULL)
+    ) AS n (name, wanted, types)
+    LEFT JOIN pg_attribute AS a ON a.attrelid = s.source AND a.attname = n.name AND NOT a.attisdropped
+    WHERE n.name IS NOT NULL AND (a.attname IS NULL OR customer_identity_internal.base_type(a.atttypid) <> ALL (n.types));
+END;
+COMMENT ON FUNCTION customer_identity_internal.uncountable_columns(regclass) IS
+    'The columns that totals are made of and cannot be: gone (no found_type) or of another type';
+
+CREATE FUNCTION customer_identity_internal.is_countable(customers regclass)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN NOT EXISTS (SELECT FROM customer_identity_internal.uncountable_columns(customers));
+COMMENT ON FUNCTION customer_identity_internal.is_countable(regclass) IS
+    'Whether the totals of a book can be made of the tables that feed it';
+
+-- Rows of a table that inherits from an attached one are that table's, which is attached itself or reported.
 CREATE FUNCTION customer_identity_internal.totals_query(source regclass, arguments text[])
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -66,7 +92,7 @@ BEGIN
         COALESCE(customer_identity_internal.argument_value(arguments, 'customer'), 'customer_id'),
         COALESCE(customer_identity_internal.argument_value(arguments, 'amount'), 'total'),
         COALESCE(customer_identity_internal.argument_value(arguments, 'points_per_unit'), '1'),
-        source, condition);
+        (SELECT CASE c.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END FROM pg_class AS c WHERE c.oid = source) || source, condition);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.totals_query(regclass, text[]) IS

@@ -1,5 +1,5 @@
-// follow_renames: an event trigger that rewrites the arguments of our triggers when a column, table
-// or schema they name is renamed, in the transaction that renames it.
+// follow_renames: an event trigger that rewrites the arguments of our triggers when a column,
+// table, schema or enum value they name is renamed, in the transaction that renames it.
 #include "pg/postgres.hpp"
 #include "pg/trigger_call.hpp"
 #include "pg/trigger_setup.hpp"
@@ -20,17 +20,24 @@ bool is_one_of(const char *key, std::size_t length, const char *const (&keys)[Co
   return false;
 }
 
+// Keys of values, and of the column that holds them.
+struct Values {
+  const char *key;
+  const char *column;
+};
+constexpr Values kValues[] = {{"counted", "status"}, {"cod", "payment"}};
+
 // What was renamed. `from` and `to` are bare names.
 struct Rename {
-  enum class Kind { kNothing, kColumn, kTable, kSchema } kind;
+  enum class Kind { kNothing, kColumn, kTable, kSchema, kValue } kind;
   const char *from_schema;  // of a table; NULL: one on the search path
   const char *from;
   const char *to;
-  Oid relation;  // of the column, or the table itself
-  List *heirs;   // the relation and all that inherit its columns
+  Oid object;   // the relation of the column, the table itself or the enum of the value
+  List *heirs;  // the relation and all that inherit its columns
 };
 
-// The relation the command that has just ended worked on.
+// The object the command that has just ended worked on.
 Oid commanded_object() {
   Oid object = InvalidOid;
   SPI_connect();
@@ -49,7 +56,14 @@ Rename move_of(const AlterObjectSchemaStmt &move) {
   return {Rename::Kind::kTable, move.relation->schemaname, name, name, commanded_object(), NIL};
 }
 
+Rename rename_of(const AlterEnumStmt &change) {
+  if (change.oldVal == nullptr) return {};
+  return {Rename::Kind::kValue, nullptr, change.oldVal, change.newVal, commanded_object(), NIL};
+}
+
 Rename rename_of(const Node *command) {
+  if (IsA(command, AlterEnumStmt))
+    return rename_of(*reinterpret_cast<const AlterEnumStmt *>(command));
   if (IsA(command, AlterObjectSchemaStmt))
     return move_of(*reinterpret_cast<const AlterObjectSchemaStmt *>(command));
   if (!IsA(command, RenameStmt)) return {};
@@ -76,7 +90,9 @@ bool is_on_search_path(const char *schema) {
 // The new qualified name of a table that an argument names, or NULL when it is not concerned: a
 // table that is still there under its name is not the one that was renamed.
 const char *followed_table(const Rename &rename, const char *name) {
-  if (rename.kind == Rename::Kind::kColumn || OidIsValid(find_table(name))) return nullptr;
+  const bool concerns_tables =
+      rename.kind == Rename::Kind::kTable || rename.kind == Rename::Kind::kSchema;
+  if (!concerns_tables || OidIsValid(find_table(name))) return nullptr;
   const RangeVar *range = qualified_name(name);
   if (range == nullptr) return nullptr;
   if (rename.kind == Rename::Kind::kSchema) {
@@ -88,19 +104,33 @@ const char *followed_table(const Rename &rename, const char *name) {
                                ? is_on_search_path(range->schemaname)
                                : strcmp(range->schemaname, rename.from_schema) == 0;
   if (!same_schema) return nullptr;
-  const char *schema = get_namespace_name(get_rel_namespace(rename.relation));
-  const char *now = get_rel_name(rename.relation);
+  const char *schema = get_namespace_name(get_rel_namespace(rename.object));
+  const char *now = get_rel_name(rename.object);
   return schema == nullptr || now == nullptr ? nullptr : quote_qualified_identifier(schema, now);
 }
 
-const char *followed_value(const Rename &rename, const char *key, std::size_t length,
-                           const char *value, Oid table, Oid users) {
+// Whether the key names values of the enum, domains over it looked through.
+bool names_values(const Rename &rename, const Arguments &arguments, const char *key,
+                  std::size_t length, Oid table) {
+  for (const Values &values : kValues) {
+    if (strlen(values.key) != length || strncmp(values.key, key, length) != 0) continue;
+    const char *column = value_of(arguments, values.column);
+    const AttrNumber number = column == nullptr ? InvalidAttrNumber : get_attnum(table, column);
+    return number > 0 && getBaseType(get_atttype(table, number)) == rename.object;
+  }
+  return false;
+}
+
+const char *followed_value(const Rename &rename, const Arguments &arguments, const char *key,
+                           std::size_t length, const char *value, Oid table, Oid users) {
   if (is_one_of(key, length, kTableKeys)) return followed_table(rename, value);
-  if (rename.kind != Rename::Kind::kColumn || strcmp(value, rename.from) != 0) return nullptr;
+  if (strcmp(value, rename.from) != 0) return nullptr;
+  if (rename.kind == Rename::Kind::kValue)
+    return names_values(rename, arguments, key, length, table) ? rename.to : nullptr;
+  if (rename.kind != Rename::Kind::kColumn) return nullptr;
   if (is_one_of(key, length, kColumnKeys))
     return list_member_oid(rename.heirs, table) ? rename.to : nullptr;
-  if (is_one_of(key, length, kUsersColumnKeys))
-    return users == rename.relation ? rename.to : nullptr;
+  if (is_one_of(key, length, kUsersColumnKeys)) return users == rename.object ? rename.to : nullptr;
   return nullptr;
 }
 
@@ -113,7 +143,8 @@ bool follow(const Rename &rename, Arguments *arguments, Oid table) {
     const char *equals = strchr(argument, '=');
     if (equals == nullptr) continue;
     const std::size_t length = equals - argument;
-    const char *value = followed_value(rename, argument, length, equals + 1, table, users);
+    const char *value =
+        followed_value(rename, *arguments, argument, length, equals + 1, table, users);
     if (value == nullptr) continue;
     arguments->values[i] = psprintf("%.*s=%s", static_cast<int>(length), argument, value);
     changed = true;
@@ -132,7 +163,9 @@ void rewrite(Relation catalog, HeapTuple row, const Arguments &arguments) {
   CacheInvalidateRelcacheByRelid(reinterpret_cast<Form_pg_trigger>(GETSTRUCT(row))->tgrelid);
 }
 
-void follow_in_all_triggers(const Rename &rename) {
+// Calls `use` for each of our triggers whose arguments are concerned, with those that follow.
+template <typename Use>
+void for_each_concerned(const Rename &rename, Use &&use) {
   Oid functions[lengthof(kFunctions)];
   for (std::size_t i = 0; i < lengthof(kFunctions); ++i)
     functions[i] = trigger_function(kFunctions[i]);
@@ -140,16 +173,29 @@ void follow_in_all_triggers(const Rename &rename) {
   Relation catalog = table_open(TriggerRelationId, RowExclusiveLock);
   SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, nullptr, 0, nullptr);
   while (HeapTuple row = systable_getnext(scan)) {
+    CHECK_FOR_INTERRUPTS();
     const auto *trigger = reinterpret_cast<Form_pg_trigger>(GETSTRUCT(row));
     bool ours = false;
     for (const Oid function : functions) ours = ours || trigger->tgfoid == function;
     if (!ours) continue;
     Arguments arguments = stored_arguments(row, catalog);
-    if (follow(rename, &arguments, trigger->tgrelid)) rewrite(catalog, row, arguments);
+    if (follow(rename, &arguments, trigger->tgrelid)) use(catalog, row, arguments);
   }
   systable_endscan(scan);
   table_close(catalog, RowExclusiveLock);
-  CommandCounterIncrement();
+}
+
+// ALTER TYPE locks no table. As for CREATE TRIGGER nobody writes to one while its triggers change:
+// whoever waited knows the new name.
+void lock_concerned(const Rename &rename) {
+  List *tables = NIL;
+  for_each_concerned(rename, [&](Relation, HeapTuple row, const Arguments &) {
+    tables =
+        list_append_unique_oid(tables, reinterpret_cast<Form_pg_trigger>(GETSTRUCT(row))->tgrelid);
+  });
+  list_sort(tables, list_oid_cmp);
+  ListCell *cell;
+  foreach (cell, tables) LockRelationOid(lfirst_oid(cell), ShareRowExclusiveLock);
 }
 
 }  // namespace
@@ -159,10 +205,12 @@ CUSTOMER_IDENTITY_FUNCTION(follow_renames) {
   Rename rename = rename_of(call->parsetree);
   if (rename.kind == Rename::Kind::kNothing) PG_RETURN_NULL();
   if (rename.kind == Rename::Kind::kColumn) {
-    if (!OidIsValid(rename.relation)) PG_RETURN_NULL();
-    rename.heirs = find_all_inheritors(rename.relation, NoLock, nullptr);
+    if (!OidIsValid(rename.object)) PG_RETURN_NULL();
+    rename.heirs = find_all_inheritors(rename.object, NoLock, nullptr);
   }
-  follow_in_all_triggers(rename);
+  if (rename.kind == Rename::Kind::kValue) lock_concerned(rename);
+  for_each_concerned(rename, rewrite);
+  CommandCounterIncrement();
   PG_RETURN_NULL();
 }
 

@@ -136,6 +136,7 @@ void record_ends(const Proofs &book, const char *reason, const char *actor) {
   SPITupleTable *ended = SPI_tuptable;
   const std::uint64_t count = SPI_processed;
   for (std::uint64_t i = 0; i < count; ++i) {
+    CHECK_FOR_INTERRUPTS();
     bool is_null;
     const Datum customer = SPI_getbinval(ended->vals[i], ended->tupdesc, 1, &is_null);
     if (is_null) continue;

@@ -62,8 +62,10 @@ Oid owner_of_tables() {
 
 void keep_rows(FunctionCallInfo fcinfo) {
   auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-  for (std::uint64_t i = 0; i < SPI_processed; ++i)
+  for (std::uint64_t i = 0; i < SPI_processed; ++i) {
+    CHECK_FOR_INTERRUPTS();
     tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
+  }
 }
 
 // The only row: a record, or the value of a function that returns no record.

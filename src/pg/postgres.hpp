@@ -20,6 +20,7 @@ extern "C" {
 #include <access/heapam.h>
 #include <access/htup_details.h>
 #include <access/relation.h>
+#include <access/relscan.h>
 #include <access/sysattr.h>
 #include <access/table.h>
 #include <access/tableam.h>
@@ -66,6 +67,7 @@ extern "C" {
 #include <postmaster/bgworker.h>
 #include <postmaster/interrupt.h>
 #include <storage/buffile.h>
+#include <storage/bufmgr.h>
 #include <storage/ipc.h>
 #include <storage/latch.h>
 #include <storage/lmgr.h>

@@ -169,6 +169,7 @@ CUSTOMER_IDENTITY_FUNCTION(trigger_arguments) {
   const char *end = next + VARSIZE_ANY_EXHDR(PG_GETARG_BYTEA_PP(0));
   ArrayBuildState *values = initArrayResult(TEXTOID, CurrentMemoryContext, false);
   while (next < end) {
+    CHECK_FOR_INTERRUPTS();
     const int length = static_cast<int>(strnlen(next, end - next));
     pg_verifymbstr(next, length, false);
     accumArrayResult(values, PointerGetDatum(cstring_to_text_with_len(next, length)), false,
@@ -189,6 +190,7 @@ CUSTOMER_IDENTITY_FUNCTION(argument_values) {
                     &count);
   ArrayBuildState *values = nullptr;
   for (int i = 0; i < count; ++i) {
+    CHECK_FOR_INTERRUPTS();
     if (nulls[i]) continue;
     const char *argument = TextDatumGetCString(arguments[i]);
     if (strncmp(argument, key, length) != 0 || argument[length] != '=') continue;

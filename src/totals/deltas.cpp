@@ -38,8 +38,10 @@ void make_places(Deltas &deltas) {
   deltas.places = static_cast<std::uint32_t *>(MemoryContextAllocExtended(
       deltas.memory, sizeof(std::uint32_t) * number, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
   deltas.mask = number - 1;
-  for (std::uint32_t i = 0; i < deltas.count; ++i)
+  for (std::uint32_t i = 0; i < deltas.count; ++i) {
+    CHECK_FOR_INTERRUPTS();
     *find_place(deltas, deltas.deltas[i].customer) = i + 1;
+  }
 }
 
 void make_room(Deltas &deltas) {
@@ -71,12 +73,16 @@ bool is_zero(Numeric number) {
   return DatumGetBool(DirectFunctionCall2(numeric_eq, NumericGetDatum(number), zero));
 }
 
+// Asked of every delta, as is_before() is: an interrupt leaves the array in disorder, and with the
+// memory that an error frees.
 bool changes_nothing(const Delta &delta) {
+  CHECK_FOR_INTERRUPTS();
   if (delta.orders != 0 || delta.points != 0) return false;
   return delta.rest == nullptr ? delta.units == 0 : is_zero(spent_of(delta));
 }
 
 bool is_before(const Delta &left, const Delta &right) {
+  CHECK_FOR_INTERRUPTS();
   return memcmp(&left.customer, &right.customer, sizeof(pg_uuid_t)) < 0;
 }
 
@@ -127,6 +133,15 @@ void add_numeric(Deltas &deltas, Delta &delta, Numeric amount, int sign) {
                         : numeric_sub_opt_error(before, amount, nullptr);
   pfree(before);
   MemoryContextSwitchTo(caller);
+}
+
+void add_delta(Deltas &sums, const Delta &delta) {
+  Delta &sum = delta_of(sums, delta.customer);
+  sum.orders += delta.orders;
+  if (pg_add_s64_overflow(sum.points, delta.points, &sum.points))
+    ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("bigint out of range"));
+  add_units(sums, sum, {delta.units, delta.scale}, 1);
+  if (delta.rest != nullptr) add_numeric(sums, sum, delta.rest, 1);
 }
 
 Numeric spent_of(const Delta &delta) {

@@ -41,6 +41,9 @@ void add_points(Delta &delta, std::int64_t points);
 void add_units(Deltas &deltas, Delta &delta, const Amount &amount, int sign);
 void add_numeric(Deltas &deltas, Delta &delta, Numeric amount, int sign);
 
+/// Adds a delta to its customer's sum.
+void add_delta(Deltas &sums, const Delta &delta);
+
 /// What the delta adds to total_spent.
 Numeric spent_of(const Delta &delta);
 

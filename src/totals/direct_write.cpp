@@ -292,8 +292,10 @@ std::uint64_t write_all(const Deltas &changes, Relation table, const Target &tar
       nullptr,
       nullptr};
   std::uint64_t written = 0;
-  for (std::uint32_t i = 0; i < changes.count; ++i)
+  for (std::uint32_t i = 0; i < changes.count; ++i) {
+    CHECK_FOR_INTERRUPTS();
     if (add(writer, changes.deltas[i])) ++written;
+  }
 
   close_indexes(writer);
   index_endscan(writer.scan);

@@ -6,6 +6,7 @@
 #include "pg/trigger_call.hpp"
 #include "pg/trigger_setup.hpp"
 #include "totals/amount.hpp"
+#include "totals/customer_ids.hpp"
 #include "totals/deltas.hpp"
 #include "totals/order_value.hpp"
 #include "totals/pending_totals.hpp"
@@ -58,11 +59,21 @@ void read_setup(MaintainTotals *setup, const TriggerData *call) {
     setup_outdated(orders, "The column that holds the amount is not a number.");
 }
 
+// An order that a statement gave to another customer, or (no `has_to`) took from one.
+struct Move {
+  pg_uuid_t from;
+  pg_uuid_t to;
+  bool has_to;
+};
+
 // The rows of a statement and what they come to so far.
 struct Summing {
   const MaintainTotals &setup;
   Deltas deltas;
   MemoryContext row_memory;  // for what only some rows need
+  Move move;                 // the last one
+  pg_uuid_t loser;           // whose totals it takes from
+  bool follows_renumbered;   // whether any was taken from a customer whose id has changed
 };
 
 bool is_text(Oid type) { return type == TEXTOID || type == VARCHAROID; }
@@ -107,14 +118,19 @@ void add_exactly(Summing &summing, Delta &delta, Datum stored, int sign) {
   MemoryContextSwitchTo(caller);
 }
 
-void add_row(Summing &summing, TupleTableSlot *order, int sign) {
-  const MaintainTotals &setup = summing.setup;
+bool customer_in(const Summing &summing, TupleTableSlot *order, pg_uuid_t *customer) {
   bool is_null;
-  const Datum customer = slot_getattr(order, setup.customer.number, &is_null);
-  if (is_null || !is_counted(summing, order)) return;
-  Delta &delta = delta_of(summing.deltas, *DatumGetUUIDP(customer));
+  const Datum value = slot_getattr(order, summing.setup.customer.number, &is_null);
+  if (!is_null) *customer = *DatumGetUUIDP(value);
+  return !is_null;
+}
+
+void add_value(Summing &summing, const pg_uuid_t &customer, TupleTableSlot *order, int sign) {
+  const MaintainTotals &setup = summing.setup;
+  Delta &delta = delta_of(summing.deltas, customer);
   delta.orders += sign;
 
+  bool is_null;
   const Datum stored = slot_getattr(order, setup.amount.number, &is_null);
   if (is_null) return;
   Amount amount;
@@ -126,6 +142,35 @@ void add_row(Summing &summing, TupleTableSlot *order, int sign) {
   } else {
     add_exactly(summing, delta, stored, sign);
   }
+}
+
+void add_row(Summing &summing, TupleTableSlot *order, int sign) {
+  pg_uuid_t customer;
+  if (customer_in(summing, order, &customer) && is_counted(summing, order))
+    add_value(summing, customer, order, sign);
+}
+
+// A foreign key ON UPDATE moves the orders of a customer whose id changes, and one statement may
+// move many.
+pg_uuid_t loser_of(Summing &summing, const Move &move) {
+  if (memcmp(&move, &summing.move, sizeof(Move)) == 0) return summing.loser;
+  MemoryContext caller = MemoryContextSwitchTo(summing.row_memory);
+  const CustomerIds ids = open_ids(summing.setup.customers);
+  summing.loser = present_id(ids, move.from, move.has_to ? &move.to : nullptr);
+  close_ids(ids);
+  MemoryContextSwitchTo(caller);
+  summing.move = move;
+  if (!is_same_id(summing.loser, move.from)) summing.follows_renumbered = true;
+  return summing.loser;
+}
+
+// `changed`: what the order has become.
+void take_changed(Summing &summing, TupleTableSlot *order, TupleTableSlot *changed) {
+  Move move = {};
+  if (!customer_in(summing, order, &move.from) || !is_counted(summing, order)) return;
+  move.has_to = customer_in(summing, changed, &move.to);
+  const bool stays = move.has_to && is_same_id(move.from, move.to);
+  add_value(summing, stays ? move.from : loser_of(summing, move), order, -1);
 }
 
 // The rows of a transition table, in the order in which the statement wrote them.
@@ -174,12 +219,14 @@ void add_tables(Summing &summing, const TriggerData *call) {
   Rows old_rows = rows_of(call->tg_oldtable, call->tg_relation);
   Rows new_rows = rows_of(call->tg_newtable, call->tg_relation);
   for (;;) {
+    CHECK_FOR_INTERRUPTS();
     const bool has_old = next(old_rows);
     const bool has_new = next(new_rows);
     if (!has_old && !has_new) break;
     const bool matters =
         !has_old || !has_new || !cancel_out(summing, old_rows.order, new_rows.order);
-    if (matters && has_old) add_row(summing, old_rows.order, -1);
+    if (matters && has_old && has_new) take_changed(summing, old_rows.order, new_rows.order);
+    if (matters && has_old && !has_new) add_row(summing, old_rows.order, -1);
     if (matters && has_new) add_row(summing, new_rows.order, 1);
     MemoryContextReset(summing.row_memory);
   }
@@ -195,6 +242,7 @@ void take_away_all(Summing &summing, Relation orders) {
   TupleTableSlot *order = table_slot_create(orders, nullptr);
   TableScanDesc scan = table_beginscan(orders, snapshot, 0, nullptr);
   while (table_scan_getnextslot(scan, ForwardScanDirection, order)) {
+    CHECK_FOR_INTERRUPTS();
     add_row(summing, order, -1);
     MemoryContextReset(summing.row_memory);
   }
@@ -211,12 +259,18 @@ CUSTOMER_IDENTITY_FUNCTION(maintain_totals) {
 
   const Actor before = act_as(call->tg_relation->rd_rel->relowner);
   Summing summing = {
-      setup, new_deltas(),
-      AllocSetContextCreate(CurrentMemoryContext, "customer_identity order", ALLOCSET_SMALL_SIZES)};
+      setup,
+      new_deltas(),
+      AllocSetContextCreate(CurrentMemoryContext, "customer_identity order", ALLOCSET_SMALL_SIZES),
+      {},
+      {},
+      false};
   if (TRIGGER_FIRED_BY_TRUNCATE(call->tg_event))
     take_away_all(summing, call->tg_relation);
   else
     add_tables(summing, call);
+  // What is pending under the old id must not wait until that is somebody else's.
+  if (summing.follows_renumbered) write_pending(setup.customers);
   if (!setup.at_commit || !postpone(summing.deltas, setup.customers))
     write_totals(summing.deltas, setup.customers);
   MemoryContextDelete(summing.row_memory);

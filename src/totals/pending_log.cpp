@@ -18,6 +18,15 @@ struct StoredRecord {
   std::int64_t units;
 };
 
+// What fails in the file leaves it in doubt; an interrupt between two operations does not.
+template <typename Operation>
+void on_file(PendingLog &log, Operation &&operation) {
+  CHECK_FOR_INTERRUPTS();
+  log.is_damaged = true;
+  operation();
+  log.is_damaged = false;
+}
+
 void require_undamaged(const PendingLog &log) {
   if (!log.is_damaged) return;
   ereport(ERROR, errcode(ERRCODE_IO_ERROR),
@@ -78,7 +87,10 @@ Segment &current_segment(PendingLog &log, const Level &level, Oid owner) {
 }
 
 void add_all(Deltas &sums, const Deltas &deltas) {
-  for (std::uint32_t i = 0; i < deltas.count; ++i) add_delta(sums, deltas.deltas[i]);
+  for (std::uint32_t i = 0; i < deltas.count; ++i) {
+    CHECK_FOR_INTERRUPTS();
+    add_delta(sums, deltas.deltas[i]);
+  }
 }
 
 // In the current memory context.
@@ -102,27 +114,31 @@ BufFile *new_file(MemoryContext memory) {
   return file;
 }
 
-void seek(const PendingLog &log, const Place &place) {
-  if (BufFileSeek(log.file, place.file_number, place.offset, SEEK_SET) == 0) return;
-  ereport(ERROR, errcode_for_file_access(),
-          errmsg("could not seek in the temporary file of pending totals: %m"));
+void seek(PendingLog &log, const Place &place) {
+  on_file(log, [&] {
+    if (BufFileSeek(log.file, place.file_number, place.offset, SEEK_SET) == 0) return;
+    ereport(ERROR, errcode_for_file_access(),
+            errmsg("could not seek in the temporary file of pending totals: %m"));
+  });
 }
 
-void read_bytes(const PendingLog &log, void *bytes, std::size_t size) {
-  if (BufFileRead(log.file, bytes, size) == size) return;
-  ereport(ERROR, errcode(ERRCODE_IO_ERROR),
-          errmsg("the temporary file of pending totals ends too early"));
+void read_bytes(PendingLog &log, void *bytes, std::size_t size) {
+  on_file(log, [&] {
+    if (BufFileRead(log.file, bytes, size) == size) return;
+    ereport(ERROR, errcode(ERRCODE_IO_ERROR),
+            errmsg("the temporary file of pending totals ends too early"));
+  });
 }
 
-void write_segment(const PendingLog &log, const Segment &segment) {
+void write_segment(PendingLog &log, const Segment &segment) {
   for (std::uint32_t i = 0; i < segment.deltas.count; ++i) {
     StoredRecord *record = stored(segment.deltas.deltas[i], segment.owner);
-    BufFileWrite(log.file, record, VARSIZE(record));
+    on_file(log, [&] { BufFileWrite(log.file, record, VARSIZE(record)); });
     pfree(record);
   }
 }
 
-StoredRecord *read_stored(const PendingLog &log) {
+StoredRecord *read_stored(PendingLog &log) {
   auto *record = static_cast<StoredRecord *>(palloc(sizeof(StoredRecord)));
   read_bytes(log, record, sizeof(StoredRecord));
   const std::size_t size = VARSIZE(record);
@@ -134,7 +150,6 @@ StoredRecord *read_stored(const PendingLog &log) {
 
 // Moves the segments to the file, and with them the places that lie among them.
 void spill(PendingLog &log) {
-  log.is_damaged = true;
   if (log.file == nullptr) log.file = new_file(log.memory);
   seek(log, log.spilled);
   auto *ends =
@@ -158,19 +173,9 @@ void spill(PendingLog &log) {
   cut(log, ends[0]);
   log.spilled = end;
   pfree(ends);
-  log.is_damaged = false;
 }
 
 }  // namespace
-
-void add_delta(Deltas &sums, const Delta &delta) {
-  Delta &sum = delta_of(sums, delta.customer);
-  sum.orders += delta.orders;
-  if (pg_add_s64_overflow(sum.points, delta.points, &sum.points))
-    ereport(ERROR, errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("bigint out of range"));
-  add_units(sums, sum, {delta.units, delta.scale}, 1);
-  if (delta.rest != nullptr) add_numeric(sums, sum, delta.rest, 1);
-}
 
 PendingLog *new_log(Oid customers) {
   constexpr std::uint32_t kRoom = 4;
@@ -225,13 +230,11 @@ Tuplesortstate *sort_unwritten(PendingLog &log) {
     pfree(record);
   };
 
-  log.is_damaged = true;
   if (!is_in_memory(log, log.written)) seek(log, log.written);
   for (std::int64_t i = log.written.records; i < log.spilled.records; ++i) put(read_stored(log));
   for (std::uint32_t i = first_segment_after(log, log.written); i < log.count; ++i)
     for (std::uint32_t j = 0; j < log.segments[i].deltas.count; ++j)
       put(stored(log.segments[i].deltas.deltas[j], log.segments[i].owner));
-  log.is_damaged = false;
   tuplesort_performsort(records);
   return records;
 }

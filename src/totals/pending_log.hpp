@@ -51,9 +51,6 @@ void free_log(PendingLog *log);
 
 bool has_unwritten(const PendingLog &log);
 
-/// Adds a delta to its customer's sum.
-void add_delta(Deltas &sums, const Delta &delta);
-
 /// Adds deltas of the current subtransaction, to be written as `owner`.
 void append(PendingLog &log, const Deltas &deltas, Oid owner);
 

@@ -63,6 +63,7 @@ std::uint64_t write_sorted(Tuplesortstate *records, Oid customers) {
   std::uint64_t written = 0;
   Record record;
   while (next_record(records, record_memory, &record)) {
+    CHECK_FOR_INTERRUPTS();
     if (batch.count > 0 && !belongs_to(batch, owner, record)) {
       written += write_as(owner, batch, customers);
       MemoryContextReset(batch_memory);
@@ -105,15 +106,31 @@ std::uint64_t write_log(PendingLog *log) {
   return written;
 }
 
+// The server stops the clock of statement_timeout before it commits.
+bool start_clock() {
+  if (StatementTimeout <= 0 || MyBackendType != B_BACKEND || get_timeout_active(STATEMENT_TIMEOUT))
+    return false;
+  enable_timeout_after(STATEMENT_TIMEOUT, StatementTimeout);
+  return true;
+}
+
+// What has run out by now is this commit's, not the next statement's.
+void stop_clock() {
+  disable_timeout(STATEMENT_TIMEOUT, true);
+  CHECK_FOR_INTERRUPTS();
+}
+
 // What the application's triggers on customers have deferred or left open is done as if it had come
 // with the last statement; totals that it changes are written at once.
 void before_commit(bool prepares) {
   is_committing = true;
   if (logs == nullptr) return;
+  const bool is_timed = start_clock();
   write_pending(InvalidOid);
   do AfterTriggerFireDeferred();
   while (PreCommit_Portals(prepares));
   while (logs != nullptr) forget(logs);
+  if (is_timed) stop_clock();
 }
 
 void transaction_changes(XactEvent event, void *) {

@@ -52,6 +52,7 @@ Columns columns_of(const Deltas &changes) {
   Columns columns = {static_cast<Datum *>(palloc(size)), static_cast<Datum *>(palloc(size)),
                      static_cast<Datum *>(palloc(size)), static_cast<Datum *>(palloc(size))};
   for (std::uint32_t i = 0; i < changes.count; ++i) {
+    CHECK_FOR_INTERRUPTS();
     const Delta &delta = changes.deltas[i];
     columns.ids[i] = UUIDPGetDatum(&delta.customer);
     columns.orders[i] = Int64GetDatum(delta.orders);

@@ -3,41 +3,19 @@
 
 #include "pg/book.hpp"
 #include "pg/owner.hpp"
+#include "totals/customer_ids.hpp"
 #include "totals/direct_write.hpp"
 #include "totals/planned_write.hpp"
 
 namespace customer_identity {
 namespace {
 
-bool indexes_alone(Oid index, AttrNumber column) {
-  HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
-  const auto *form = reinterpret_cast<Form_pg_index>(GETSTRUCT(tuple));
-  const bool alone = form->indnatts == 1 && form->indkey.values[0] == column && form->indisunique &&
-                     form->indisvalid && heap_attisnull(tuple, Anum_pg_index_indpred, nullptr);
-  ReleaseSysCache(tuple);
-  return alone;
-}
-
-// The unique index of the id; InvalidOid makes a scan read the table itself.
-Oid index_of_id(Relation customers, AttrNumber id) {
-  ListCell *cell;
-  foreach (cell, RelationGetIndexList(customers))
-    if (indexes_alone(lfirst_oid(cell), id)) return lfirst_oid(cell);
-  return InvalidOid;
-}
-
 // How many of the changed customers a snapshot has, row security or not.
-std::uint64_t count_there(const Deltas &changes, Relation customers, Snapshot snapshot) {
-  const AttrNumber id = get_attnum(RelationGetRelid(customers), "id");
-  const Oid index = index_of_id(customers, id);
+std::uint64_t count_there(const Deltas &changes, const CustomerIds &ids, Snapshot snapshot) {
   std::uint64_t there = 0;
   for (std::uint32_t i = 0; i < changes.count; ++i) {
-    ScanKeyData key;
-    ScanKeyInit(&key, id, BTEqualStrategyNumber, F_UUID_EQ,
-                UUIDPGetDatum(&changes.deltas[i].customer));
-    SysScanDesc scan = systable_beginscan(customers, index, OidIsValid(index), snapshot, 1, &key);
-    if (HeapTupleIsValid(systable_getnext(scan))) ++there;
-    systable_endscan(scan);
+    CHECK_FOR_INTERRUPTS();
+    if (is_there(ids, changes.deltas[i].customer, snapshot)) ++there;
   }
   return there;
 }
@@ -45,16 +23,13 @@ std::uint64_t count_there(const Deltas &changes, Relation customers, Snapshot sn
 // Fewer rows were written than asked for. A customer that was deleted has no totals to keep; one
 // that row security or a trigger of the application hides would silently miss orders, and so would
 // one that was made after the snapshot of a REPEATABLE READ transaction.
-void explain_missing(const Deltas &changes, std::uint64_t written, Oid customers) {
-  if (get_rel_relkind(customers) != RELKIND_RELATION) return;
-  Relation relation = table_open(customers, AccessShareLock);
+void explain_missing(const Deltas &changes, std::uint64_t written, const CustomerIds &ids) {
   Snapshot latest = RegisterSnapshot(GetLatestSnapshot());
-  const bool missed = count_there(changes, relation, latest) > written;
+  const bool missed = count_there(changes, ids, latest) > written;
   UnregisterSnapshot(latest);
-  const bool too_new = missed && IsolationUsesXactSnapshot() &&
-                       count_there(changes, relation, GetTransactionSnapshot()) <= written;
-  table_close(relation, AccessShareLock);
   if (!missed) return;
+  const bool too_new =
+      IsolationUsesXactSnapshot() && count_there(changes, ids, GetTransactionSnapshot()) <= written;
   if (too_new)
     ereport(ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
             errmsg("could not serialize access due to concurrent update"));
@@ -62,8 +37,30 @@ void explain_missing(const Deltas &changes, std::uint64_t written, Oid customers
           errmsg("the totals of a customer cannot be written"),
           errdetail("Row security or a trigger on %s hides rows from role %s, the owner of the "
                     "orders table.",
-                    relation_name(customers), GetUserNameFromId(GetUserId(), false)),
+                    relation_name(RelationGetRelid(ids.customers)),
+                    GetUserNameFromId(GetUserId(), false)),
           errhint("Let that role update every row of customers, or give both tables one owner."));
+}
+
+// What belongs to customers whose id this transaction has changed, under their present ids.
+Deltas taken_along(const Deltas &changes, const CustomerIds &ids) {
+  Deltas along = new_deltas();
+  for (std::uint32_t i = 0; i < changes.count; ++i) {
+    CHECK_FOR_INTERRUPTS();
+    Delta delta = changes.deltas[i];
+    delta.customer = present_id(ids, delta.customer, nullptr);
+    if (!is_same_id(delta.customer, changes.deltas[i].customer)) add_delta(along, delta);
+  }
+  return along;
+}
+
+Deltas follow_missing(const Deltas &changes, std::uint64_t written, Oid customers) {
+  if (get_rel_relkind(customers) != RELKIND_RELATION) return new_deltas();
+  const CustomerIds ids = open_ids(customers);
+  explain_missing(changes, written, ids);
+  const Deltas along = taken_along(changes, ids);
+  close_ids(ids);
+  return along;
 }
 
 }  // namespace
@@ -74,9 +71,10 @@ std::uint64_t write_totals(Deltas &deltas, Oid customers) {
   const Visit book = stand_in(customers, ACL_SELECT | ACL_UPDATE);
   std::uint64_t written;
   if (!write_directly(deltas, customers, &written)) written = write_by_plan(deltas, customers);
-  if (written < deltas.count) explain_missing(deltas, written, customers);
+  Deltas along = new_deltas();
+  if (written < deltas.count) along = follow_missing(deltas, written, customers);
   leave(book);
-  return written;
+  return along.count == 0 ? written : written + write_totals(along, customers);
 }
 
 }  // namespace customer_identity

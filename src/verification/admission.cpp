@@ -91,6 +91,7 @@ Events recent_events(const EventTable &events, Datum bucket, TimestampTz now) {
   index_rescan(scan, conditions, 2, nullptr, 0);
   Events found = {};
   while (index_getnext_slot(scan, ForwardScanDirection, row)) {
+    CHECK_FOR_INTERRUPTS();
     bool is_null;
     found.newest = DatumGetTimestampTz(slot_getattr(row, 2, &is_null));
     if (found.count++ == 0) found.oldest = found.newest;

@@ -39,7 +39,7 @@ BEGIN;
 ALTER TABLE orders DROP COLUMN phone;
 SELECT ok(found('orders', 'phone'), 'a dropped column');
 ROLLBACK;
-SELECT evtname AS follow FROM pg_event_trigger WHERE evtfoid::regproc::text LIKE 'customer_identity_internal.%' \gset
+SELECT evtname AS follow FROM pg_event_trigger WHERE evtname LIKE '%follow_renames' \gset
 BEGIN;
 ALTER EVENT TRIGGER :"follow" DISABLE;
 ALTER TABLE orders RENAME COLUMN status TO state;

@@ -2,7 +2,7 @@
 \ir shop.psql
 SELECT * FROM no_plan();
 
-SELECT evtname AS follow FROM pg_event_trigger WHERE evtfoid::regproc::text LIKE 'customer_identity_internal.%' \gset
+SELECT evtname AS follow FROM pg_event_trigger WHERE evtname LIKE '%follow_renames' \gset
 CREATE FUNCTION arguments(relation regclass) RETURNS text LANGUAGE sql AS
   $$SELECT string_agg(encode(tgargs, 'escape'),
   ' ') FROM pg_trigger WHERE tgrelid = relation AND tgname LIKE 'customer_identity%'$$;
