@@ -203,7 +203,7 @@ BEGIN
     END IF;
     SELECT string_agg(h.heir::text, ', ' ORDER BY h.heir::text) INTO heirs
     FROM customer_identity_internal.heirs_of(relation) AS h
-    WHERE NOT EXISTS (SELECT FROM customer_identity_internal.attached_triggers AS t WHERE t.attached = h.heir);
+    WHERE NOT EXISTS (SELECT FROM customer_identity_internal.triggers_of(h.heir));
     IF heirs IS NOT NULL THEN
         RAISE EXCEPTION '% has tables that inherit from it', relation
             USING ERRCODE = 'wrong_object_type',
@@ -582,8 +582,8 @@ BEGIN
         users := customer_identity_internal.users_of(orders, user_column, customers);
     END IF;
     SELECT a.* INTO users_setup
-    FROM customer_identity_internal.attachments_of(customers) AS a
-    WHERE a.kind = 'users' AND a.attached = users;
+    FROM customer_identity_internal.feeding_setups(users, customers) AS a
+    WHERE a.kind = 'users';
     IF users IS NOT NULL AND users_setup.attached IS NULL THEN
         IF users_given THEN
             RAISE EXCEPTION 'users table % is not attached to %', users, customers
@@ -660,8 +660,8 @@ DECLARE
 BEGIN
     FOR trigger IN
         SELECT t.attached AS relation, t.name
-        FROM customer_identity_internal.attached_triggers AS t
-        WHERE t.attached IN (SELECT p.* FROM customer_identity_internal.partitions_of(detach.attached) AS p)
+        FROM customer_identity_internal.partitions_of(detach.attached) AS p
+        CROSS JOIN LATERAL customer_identity_internal.triggers_of(p.p) AS t
     LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', trigger.name, trigger.relation);
     END LOOP;

@@ -54,51 +54,102 @@ CREATE FUNCTION customer_identity_internal.attach_call(attached regclass)
 COMMENT ON FUNCTION customer_identity_internal.attach_call(regclass) IS
     'The attach_users or attach_orders call that the triggers of a table stand for';
 
--- Triggers of ours that were put on a table itself, not copied to a partition.
-CREATE VIEW customer_identity_internal.attached_triggers AS
+CREATE FUNCTION customer_identity_internal.attached_to(customers regclass)
+    RETURNS SETOF regclass
+    LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 10
+    AS 'MODULE_PATHNAME', 'attached_to';
+COMMENT ON FUNCTION customer_identity_internal.attached_to(regclass) IS
+    'The tables with a trigger of ours that names the book, whoever owns them; NULL: any book';
+
+-- Triggers of ours that were put on the table itself, not copied to a partition.
+CREATE FUNCTION customer_identity_internal.triggers_of(relation regclass)
+    RETURNS TABLE (
+        trigger_id oid,
+        attached regclass,
+        name name,
+        function name,
+        type smallint,
+        enabled "char",
+        arguments text[],
+        customers regclass,
+        owner oid
+    )
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
     SELECT
-        t.oid AS trigger_id,
-        t.tgrelid::regclass AS attached,
-        t.tgname AS name,
-        p.proname AS function,
-        t.tgtype AS type,
-        t.tgenabled AS enabled,
-        customer_identity_internal.trigger_arguments(t.tgargs) AS arguments,
-        customer_identity_internal.table_of_argument(customer_identity_internal.argument_value(customer_identity_internal.trigger_arguments(t.tgargs), 'customers')) AS customers,
-        c.relowner AS owner
+        t.oid,
+        relation,
+        t.tgname,
+        p.proname,
+        t.tgtype,
+        t.tgenabled,
+        customer_identity_internal.trigger_arguments(t.tgargs),
+        customer_identity_internal.table_of_argument(customer_identity_internal.argument_value(customer_identity_internal.trigger_arguments(t.tgargs), 'customers')),
+        c.relowner
     FROM pg_trigger AS t
     JOIN pg_proc AS p ON p.oid = t.tgfoid
     JOIN pg_class AS c ON c.oid = t.tgrelid
-    WHERE t.tgfoid IN ('customer_identity.link_user()'::regprocedure, 'customer_identity.attach_order()'::regprocedure, 'customer_identity.maintain_totals()'::regprocedure)
+    WHERE t.tgrelid = relation
+        AND t.tgfoid IN ('customer_identity.link_user()'::regprocedure, 'customer_identity.attach_order()'::regprocedure, 'customer_identity.maintain_totals()'::regprocedure)
         AND t.tgparentid = 0
         -- Nobody's view: its query would run as whoever reads it.
         AND c.relkind IN ('r', 'p');
+END;
+COMMENT ON FUNCTION customer_identity_internal.triggers_of(regclass) IS
+    'The triggers that attach a table, with their arguments';
+
+CREATE VIEW customer_identity_internal.attached_triggers AS
+    SELECT t.*
+    FROM customer_identity_internal.attached_to(NULL) AS a (attached)
+    CROSS JOIN LATERAL customer_identity_internal.triggers_of(a.attached) AS t;
 COMMENT ON VIEW customer_identity_internal.attached_triggers IS
     'The triggers that attach tables, with their arguments';
 GRANT SELECT ON customer_identity_internal.attached_triggers TO PUBLIC;
 
-CREATE VIEW customer_identity.attachments AS
+CREATE FUNCTION customer_identity_internal.setups_of(relation regclass)
+    RETURNS TABLE (
+        attached regclass,
+        kind text,
+        customers regclass,
+        customer_column text,
+        key_column text,
+        phone_columns text[],
+        verified_column text,
+        name_column text,
+        region_column text,
+        users regclass,
+        user_column text,
+        amount_column text,
+        status_column text,
+        counted_statuses text[],
+        points_per_unit numeric,
+        payment_column text,
+        cod_values text[],
+        timing text
+    )
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
     SELECT
         link.attached,
-        'users' AS kind,
+        'users',
         link.customers,
-        COALESCE(customer_identity_internal.argument_value(link.arguments, 'customer'), 'customer_id') AS customer_column,
-        customer_identity_internal.argument_value(link.arguments, 'key') AS key_column,
-        customer_identity_internal.argument_values(link.arguments, 'phone') AS phone_columns,
-        customer_identity_internal.argument_value(link.arguments, 'verified') AS verified_column,
-        customer_identity_internal.argument_value(link.arguments, 'name') AS name_column,
-        customer_identity_internal.argument_value(link.arguments, 'region') AS region_column,
-        NULL::regclass AS users,
-        NULL::text AS user_column,
-        NULL::text AS amount_column,
-        NULL::text AS status_column,
-        NULL::text[] AS counted_statuses,
-        NULL::numeric AS points_per_unit,
-        NULL::text AS payment_column,
-        NULL::text[] AS cod_values,
-        NULL::text AS timing
-    FROM customer_identity_internal.attached_triggers AS link
-    WHERE link.function = 'link_user' AND link.type & 2 = 2
+        COALESCE(customer_identity_internal.argument_value(link.arguments, 'customer'), 'customer_id'),
+        customer_identity_internal.argument_value(link.arguments, 'key'),
+        customer_identity_internal.argument_values(link.arguments, 'phone'),
+        customer_identity_internal.argument_value(link.arguments, 'verified'),
+        customer_identity_internal.argument_value(link.arguments, 'name'),
+        customer_identity_internal.argument_value(link.arguments, 'region'),
+        NULL::regclass,
+        NULL::text,
+        NULL::text,
+        NULL::text,
+        NULL::text[],
+        NULL::numeric,
+        NULL::text,
+        NULL::text[],
+        NULL::text
+    FROM customer_identity_internal.triggers_of(relation) AS link
+    WHERE link.function = 'link_user' AND link.type & 3 = 3
     UNION ALL
     SELECT
         attach.attached,
@@ -122,37 +173,55 @@ CREATE VIEW customer_identity.attachments AS
         customer_identity_internal.argument_value(attach.arguments, 'payment'),
         customer_identity_internal.argument_values(attach.arguments, 'cod'),
         COALESCE(customer_identity_internal.argument_value(totals.arguments, 'timing'), 'statement')
-    FROM customer_identity_internal.attached_triggers AS attach
-    LEFT JOIN LATERAL (
+    FROM customer_identity_internal.triggers_of(relation) AS attach
+    LEFT JOIN (
         SELECT t.arguments
-        FROM customer_identity_internal.attached_triggers AS t
-        WHERE t.attached = attach.attached AND t.function = 'maintain_totals'
+        FROM customer_identity_internal.triggers_of(relation) AS t
+        WHERE t.function = 'maintain_totals'
         ORDER BY t.name
         LIMIT 1
     ) AS totals ON true
-    WHERE attach.function = 'attach_order' AND attach.type & 2 = 2;
+    WHERE attach.function = 'attach_order' AND attach.type & 3 = 3;
+END;
+COMMENT ON FUNCTION customer_identity_internal.setups_of(regclass) IS
+    'What a table is attached as, with every setting';
+
+CREATE VIEW customer_identity.attachments AS
+    SELECT s.*
+    FROM customer_identity_internal.attached_to(NULL) AS a (attached)
+    CROSS JOIN LATERAL customer_identity_internal.setups_of(a.attached) AS s;
 COMMENT ON VIEW customer_identity.attachments IS
     'What is attached to which book, with every setting; read from the triggers'' arguments';
 GRANT SELECT ON customer_identity.attachments TO PUBLIC;
 
 -- Anybody can put our triggers on a table of his own and name this book in them. Only tables whose
 -- owner may write to the book are part of it.
-CREATE FUNCTION customer_identity_internal.attachments_of(customers regclass)
+CREATE FUNCTION customer_identity_internal.feeding_setups(relation regclass, customers regclass)
     RETURNS SETOF customer_identity.attachments
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT a.*
-    FROM customer_identity.attachments AS a
-    JOIN pg_class AS c ON c.oid = a.attached
-    WHERE a.customers = attachments_of.customers
-        AND has_table_privilege(c.relowner, a.customers, 'UPDATE')
-        -- What they are read for runs with the rights of the book's owner: no query of a view, no cast of a type.
-        AND c.relkind IN ('r', 'p')
+    FROM customer_identity_internal.setups_of(relation) AS a
+    JOIN pg_class AS c ON c.oid = relation
+    WHERE a.customers = feeding_setups.customers
+        AND has_table_privilege(c.relowner, feeding_setups.customers, 'UPDATE')
+        -- What they are read for runs with the rights of the book's owner: no cast of a type.
         AND NOT EXISTS (
             SELECT FROM pg_attribute AS k
-            WHERE k.attrelid = a.attached AND k.attname = a.customer_column AND NOT k.attisdropped
+            WHERE k.attrelid = relation AND k.attname = a.customer_column AND NOT k.attisdropped
                 AND customer_identity_internal.base_type(k.atttypid) <> 'uuid'::regtype
         );
+END;
+COMMENT ON FUNCTION customer_identity_internal.feeding_setups(regclass, regclass) IS
+    'What a table is attached as to a book that it may feed';
+
+CREATE FUNCTION customer_identity_internal.attachments_of(customers regclass)
+    RETURNS SETOF customer_identity.attachments
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT s.*
+    FROM customer_identity_internal.attached_to(customers) AS a (attached)
+    CROSS JOIN LATERAL customer_identity_internal.feeding_setups(a.attached, customers) AS s;
 END;
 COMMENT ON FUNCTION customer_identity_internal.attachments_of(regclass) IS
     'The tables that feed a book';

@@ -25,8 +25,7 @@ DECLARE
     found_attachment customer_identity.attachments;
 BEGIN
     SELECT a.* INTO found_attachment
-    FROM customer_identity.attachments AS a
-    WHERE a.attached = COALESCE(pg_partition_root(relation), relation);
+    FROM customer_identity_internal.setups_of(COALESCE(pg_partition_root(relation), relation)) AS a;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'table % is not attached', relation
             USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -266,6 +265,7 @@ RETURN COALESCE(
         CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (number, position)
         JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
         WHERE i.indrelid = relation AND i.indisprimary
+        HAVING count(*) > 0
     ),
     'r.ctid::text'
 );

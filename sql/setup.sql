@@ -192,6 +192,19 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.expected_triggers(text) IS
     'The triggers that attach a table of a kind';
 
+-- Found by the index, whatever the planner thinks of what it is joined to: hence the limit.
+CREATE FUNCTION customer_identity_internal.trigger_named(relation regclass, trigger_name text)
+    RETURNS SETOF pg_trigger
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT t.*
+    FROM pg_trigger AS t
+    WHERE t.tgrelid = relation AND t.tgname = trigger_name::name
+    LIMIT 1;
+END;
+COMMENT ON FUNCTION customer_identity_internal.trigger_named(regclass, text) IS
+    'The trigger of a table that has a name, or no row';
+
 -- Tables that carry any trigger of ours for this book, even where others were dropped.
 CREATE FUNCTION customer_identity_internal.check_triggers(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
@@ -201,7 +214,8 @@ BEGIN ATOMIC
     WITH roots AS (
         SELECT DISTINCT COALESCE(pg_partition_root(t.attached), t.attached) AS root,
             CASE WHEN t.function = 'link_user' THEN 'users' ELSE 'orders' END AS kind
-        FROM customer_identity_internal.attached_triggers AS t
+        FROM customer_identity_internal.attached_to(customers) AS a (attached)
+        CROSS JOIN LATERAL customer_identity_internal.triggers_of(a.attached) AS t
         WHERE t.customers = check_triggers.customers
             AND has_table_privilege(t.owner, t.customers, 'UPDATE')
     ),
@@ -226,9 +240,9 @@ BEGIN ATOMIC
             ELSE format('SELECT %s;', customer_identity_internal.attach_call(e.root))
         END
     FROM expected AS e
-    LEFT JOIN pg_trigger AS t ON t.tgrelid = e.relation AND t.tgname = e.name
+    LEFT JOIN LATERAL customer_identity_internal.trigger_named(e.relation, e.name) AS t ON true
     -- A partition that was away may have missed that its root was attached in another way.
-    LEFT JOIN pg_trigger AS r ON r.tgrelid = e.root AND r.tgname = 'customer_identity_totals_insert' AND e.name LIKE '%totals%'
+    LEFT JOIN LATERAL customer_identity_internal.trigger_named(e.root, 'customer_identity_totals_insert') AS r ON e.name LIKE '%totals%'
     WHERE t.tgname IS NULL OR t.tgenabled IN ('D', 'R') OR t.tgfoid <> e.function OR t.tgqual IS NOT NULL OR t.tgargs <> r.tgargs
     ORDER BY e.relation::text, e.name;
 END;
@@ -240,10 +254,11 @@ CREATE FUNCTION customer_identity_internal.check_columns(customers regclass)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
+    WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers))
     SELECT 'error', a.attached::text,
         format('column %I, which the triggers name, was renamed or dropped', n.column_name),
         format('Put the present name into: SELECT %s;', customer_identity_internal.attach_call(a.attached))
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM attached AS a
     CROSS JOIN LATERAL customer_identity_internal.named_columns(a) AS n
     WHERE NOT EXISTS (
         SELECT FROM pg_attribute AS c
@@ -253,7 +268,7 @@ BEGIN ATOMIC
     SELECT 'warning', a.attached::text,
         format('column %I is NOT NULL: a row without a readable phone is refused', a.customer_column),
         format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', a.attached, a.customer_column)
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM attached AS a
     JOIN pg_attribute AS c ON c.attrelid = a.attached AND c.attname = a.customer_column
     WHERE c.attnotnull
     UNION ALL
@@ -261,20 +276,20 @@ BEGIN ATOMIC
         format('column %I has no foreign key to %s', a.customer_column, a.customers),
         format('ALTER TABLE %s ADD FOREIGN KEY (%I) REFERENCES %s (id) ON DELETE SET NULL;',
             a.attached, a.customer_column, a.customers)
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM attached AS a
     WHERE NOT customer_identity_internal.has_reference(a.attached, a.customer_column, a.customers)
     UNION ALL
     SELECT 'warning', k.conrelid::regclass::text,
         format('foreign key %I is deferrable: an order may come before its customer and miss the totals', k.conname),
         format('ALTER TABLE %s ALTER CONSTRAINT %I NOT DEFERRABLE;', k.conrelid::regclass, k.conname)
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM attached AS a
     JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.confrelid = a.customers
     WHERE k.contype = 'f' AND k.condeferrable AND k.conparentid = 0
     UNION ALL
     SELECT 'warning', a.attached::text,
         format('column %I has no index', i.name),
         format('CREATE INDEX CONCURRENTLY ON %s (%I);', a.attached, i.name)
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM attached AS a
     JOIN pg_class AS c ON c.oid = a.attached
     CROSS JOIN LATERAL (VALUES (a.customer_column, 0), (a.user_column, 10000)) AS i (name, rows_to_matter)
     WHERE i.name IS NOT NULL AND NOT customer_identity_internal.has_index_on(a.attached, i.name) AND c.reltuples >= i.rows_to_matter - 1;
@@ -310,8 +325,8 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.attached) AS h
     WHERE NOT EXISTS (
         SELECT
-        FROM customer_identity_internal.attachments_of(customers) AS own
-        WHERE own.attached = h.heir AND own.kind = a.kind
+        FROM customer_identity_internal.feeding_setups(h.heir, customers) AS own
+        WHERE own.kind = a.kind
     );
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass) IS
@@ -350,7 +365,7 @@ BEGIN ATOMIC
     JOIN pg_class AS copy ON copy.relnamespace = c.relnamespace AND copy.oid <> c.oid
         AND copy.relkind IN ('r', 'p') AND NOT copy.relispartition
     WHERE copy.relname NOT IN ('phone_proofs', 'loyalty_entries', 'customer_events')
-        AND NOT EXISTS (SELECT FROM customer_identity_internal.attached_triggers AS t WHERE t.attached = copy.oid)
+        AND NOT EXISTS (SELECT FROM customer_identity_internal.triggers_of(copy.oid))
         AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = copy.oid)
         AND customer_identity_internal.has_columns_of(copy.oid, a.attached)
         AND (a.kind = 'orders' OR customer_identity_internal.has_columns_of(a.attached, copy.oid))
@@ -390,11 +405,12 @@ CREATE FUNCTION customer_identity_internal.check_users_of_orders(customers regcl
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
+    WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers))
     SELECT 'warning', k.conrelid::regclass::text,
         format('foreign key %I keeps a user with orders from being deleted', k.conname),
         format('ALTER TABLE %s DROP CONSTRAINT %I, ADD FOREIGN KEY (%I) REFERENCES %s ON DELETE SET NULL;',
             k.conrelid::regclass, k.conname, a.user_column, k.confrelid::regclass)
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM attached AS a
     JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.contype = 'f' AND k.conparentid = 0
     JOIN pg_attribute AS c ON c.attrelid = k.conrelid AND c.attnum = k.conkey[1]
     WHERE a.kind = 'orders' AND c.attname = a.user_column
@@ -403,9 +419,9 @@ BEGIN ATOMIC
     SELECT 'warning', a.attached::text,
         format('its users table is not known: an order is attached by its own phone only'),
         format('SELECT %s; with users => ''...'' added', customer_identity_internal.attach_call(a.attached))
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM attached AS a
     WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL
-        AND EXISTS (SELECT FROM customer_identity_internal.attachments_of(customers) AS u WHERE u.kind = 'users');
+        AND EXISTS (SELECT FROM attached AS u WHERE u.kind = 'users');
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_users_of_orders(regclass) IS
     'Findings of check_setup() about what joins orders to users';

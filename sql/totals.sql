@@ -19,19 +19,23 @@ CREATE FUNCTION customer_identity_internal.totals_sources(customers regclass)
     RETURNS TABLE (source regclass, arguments text[])
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT DISTINCT ON (t.attached) t.attached, t.arguments
-    FROM customer_identity_internal.attached_triggers AS t
-    WHERE t.function = 'maintain_totals'
-        AND t.customers = totals_sources.customers
-        AND has_table_privilege(t.owner, t.customers, 'UPDATE')
-        AND t.attached NOT IN (
-            SELECT p.relid
-            FROM customer_identity_internal.attached_triggers AS parent
-            CROSS JOIN LATERAL pg_partition_tree(parent.attached) AS p
-            WHERE parent.function = 'maintain_totals' AND parent.customers = totals_sources.customers
-                AND p.relid <> parent.attached
-        )
-    ORDER BY t.attached, t.name;
+    WITH sources AS MATERIALIZED (
+        SELECT DISTINCT ON (t.attached) t.attached, t.arguments
+        FROM customer_identity_internal.attached_to(customers) AS a (attached)
+        CROSS JOIN LATERAL customer_identity_internal.triggers_of(a.attached) AS t
+        WHERE t.function = 'maintain_totals'
+            AND t.customers = totals_sources.customers
+            AND has_table_privilege(t.owner, totals_sources.customers, 'UPDATE')
+        ORDER BY t.attached, t.name
+    )
+    SELECT s.attached, s.arguments
+    FROM sources AS s
+    WHERE s.attached NOT IN (
+        SELECT p.relid
+        FROM sources AS parent
+        CROSS JOIN LATERAL pg_partition_tree(parent.attached) AS p
+        WHERE p.relid <> parent.attached
+    );
 END;
 COMMENT ON FUNCTION customer_identity_internal.totals_sources(regclass) IS
     'The tables whose orders make up the totals of a book, with the arguments of their totals triggers';

@@ -264,7 +264,7 @@ bool is_untouched(const AttachOrder &setup, const TriggerData *call) {
 
 CUSTOMER_IDENTITY_FUNCTION(attach_order) {
   const TriggerData *call = trigger_call(fcinfo, kMadeFor);
-  const AttachOrder &setup = setup_of<AttachOrder>(call, read_setup);
+  const AttachOrder &setup = *setup_of<AttachOrder>(call, read_setup);
   const bool is_insert = TRIGGER_FIRED_BY_INSERT(call->tg_event);
   HeapTuple order = is_insert ? call->tg_trigtuple : call->tg_newtuple;
   if (is_untouched(setup, call)) PG_RETURN_POINTER(order);

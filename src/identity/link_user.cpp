@@ -298,7 +298,7 @@ void after(const LinkUser &setup, const TriggerData *call) {
 CUSTOMER_IDENTITY_FUNCTION(link_user) {
   const TriggerData *call = trigger_call(fcinfo, kMadeFor);
   if (TRIGGER_FIRED_BY_DELETE(call->tg_event) && has_lost_book(call)) PG_RETURN_POINTER(nullptr);
-  const LinkUser &setup = setup_of<LinkUser>(call, read_setup);
+  const LinkUser &setup = *setup_of<LinkUser>(call, read_setup);
   if (TRIGGER_FIRED_AFTER(call->tg_event)) {
     after(setup, call);
     PG_RETURN_POINTER(nullptr);

@@ -1,5 +1,4 @@
-// Which tables carry our triggers and feed a book, as pg_trigger says, remembered until it may say
-// something else.
+// Which tables carry our triggers and feed a book, as pg_trigger says.
 #pragma once
 
 #include "pg/postgres.hpp"
@@ -17,9 +16,9 @@ struct Attached {
 
 enum class TableKind : std::uint32_t { kUsers, kOrders };
 
-/// The tables of a kind that feed `customers`, as a list of Attached. A partition's copy of its
-/// parent's trigger does not count, nor a table whose owner may not write to the book: anybody can
-/// put our trigger on a table of his own.
+/// The tables of a kind that feed `customers`, as a list of Attached that lasts until the
+/// transaction ends. A partition's copy of its parent's trigger does not count, nor a table whose
+/// owner may not write to the book: anybody can put our trigger on a table of his own.
 const List *attached_tables(TableKind kind, Oid customers);
 
 /// Whether a table of this owner may feed the book.

@@ -49,7 +49,7 @@ const Known &known_lookup(Relation table, const Wanted &wanted, Oid type) {
   if (known != nullptr && strcmp(NameStr(known->key_column), wanted.key) == 0 &&
       strcmp(NameStr(known->wanted_column), wanted.column) == 0)
     return *known;
-  return read_and_keep<Known>(
+  return *read_and_keep<Known>(
       key, [&](Known &value, Reading &) { resolve(value, table, wanted, type); });
 }
 

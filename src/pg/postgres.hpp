@@ -31,8 +31,10 @@ extern "C" {
 #include <catalog/namespace.h>
 #include <catalog/partition.h>
 #include <catalog/pg_am.h>
+#include <catalog/pg_authid.h>
 #include <catalog/pg_collation.h>
 #include <catalog/pg_database.h>
+#include <catalog/pg_depend.h>
 #include <catalog/pg_index.h>
 #include <catalog/pg_inherits.h>
 #include <catalog/pg_namespace.h>

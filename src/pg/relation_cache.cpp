@@ -22,11 +22,13 @@ struct Entry {
 };
 
 constexpr long kMinimumSweep = 64;
+constexpr std::uint64_t kRemembered = 1024;  // changes
 
 HTAB *watched = nullptr;  // entries stay where they are
 HTAB *entries = nullptr;
 std::uint64_t changes = 0;
 std::uint64_t everything_changed = 0;
+Oid changed_relations[kRemembered];  // by the number of the change
 long sweep_at = kMinimumSweep;
 
 HTAB *new_table(const char *name, Size key_size, Size entry_size) {
@@ -38,16 +40,19 @@ HTAB *new_table(const char *name, Size key_size, Size entry_size) {
 
 // InvalidOid: every relation.
 void relation_changed(Datum, Oid relation) {
-  ++changes;
+  changed_relations[++changes % kRemembered] = relation;
   if (!OidIsValid(relation)) everything_changed = changes;
   auto *known = static_cast<Watched *>(hash_search(watched, &relation, HASH_FIND, nullptr));
   if (known != nullptr) known->changed = changes;
 }
 
 // A renamed schema tells nothing of the relations in it, but statements and arguments name it.
-void schema_changed(Datum, int, uint32) { relation_changed(Datum(0), InvalidOid); }
+void schema_changed(Datum, int, uint32) {
+  relation_changed(Datum(0), NamespaceRelationId);
+  everything_changed = changes;
+}
 
-void role_changed(Datum, int, uint32) { ++changes; }
+void role_changed(Datum, int, uint32) { relation_changed(Datum(0), AuthIdRelationId); }
 
 // A relation that was not watched may have changed just now.
 const Watched *watch(Oid relation) {
@@ -126,6 +131,12 @@ MemoryContext memory_to_keep() {
 }
 
 std::uint64_t change_count() { return changes; }
+
+bool find_change(std::uint64_t number, Oid *relation) {
+  if (number + kRemembered <= changes) return false;
+  *relation = changed_relations[number % kRemembered];
+  return true;
+}
 
 void watch_relations() {
   watched = new_table("customer_identity relations", sizeof(Oid), sizeof(Watched));

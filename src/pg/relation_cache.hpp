@@ -77,7 +77,7 @@ MemoryContext memory_to_keep();
 
 /// Keeps what `read(value, reading)` makes of a zeroed value; it may allocate.
 template <typename Value, typename Read>
-Value &read_and_keep(const CacheKey &key, Read &&read) {
+Value *read_and_keep(const CacheKey &key, Read &&read) {
   Reading reading = start_reading(key.relation);
   MemoryContext memory = memory_to_keep();
   MemoryContext caller = MemoryContextSwitchTo(memory);
@@ -85,18 +85,20 @@ Value &read_and_keep(const CacheKey &key, Read &&read) {
   read(*value, reading);
   MemoryContextSwitchTo(caller);
   keep(key, reading, value, memory);
-  return *value;
+  return value;
 }
 
 /// What is kept for `key`, read if need be.
 template <typename Value, typename Read>
-Value &kept(const CacheKey &key, Read &&read) {
+Value *kept(const CacheKey &key, Read &&read) {
   void *known = find_kept(key);
-  return known != nullptr ? *static_cast<Value *>(known) : read_and_keep<Value>(key, read);
+  return known != nullptr ? static_cast<Value *>(known) : read_and_keep<Value>(key, read);
 }
 
-/// How many changes of relations, schemas and roles the session was told of.
+/// How many changes the session was told of. A role's change counts as one of pg_authid.
 std::uint64_t change_count();
+/// The relation of the `number`th change, InvalidOid for all; false: it is no longer known.
+bool find_change(std::uint64_t number, Oid *relation);
 
 /// Called once, when the library loads.
 void watch_relations();

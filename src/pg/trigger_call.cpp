@@ -4,8 +4,11 @@
 namespace customer_identity {
 namespace {
 
-constexpr const char *kHint =
-    "customer_identity.attach_users() and attach_orders() make the triggers.";
+[[noreturn]] void refuse(const char *message) {
+  ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg_internal("%s", message),
+          errhint("customer_identity.attach_users() and attach_orders() make the triggers."));
+  pg_unreachable();
+}
 
 const char *name_of_function(FunctionCallInfo fcinfo) {
   return get_func_name(fcinfo->flinfo->fn_oid);
@@ -43,27 +46,18 @@ bool lacks_transition_table(const TriggerData *call) {
 
 const TriggerData *trigger_call(FunctionCallInfo fcinfo,
                                 std::initializer_list<TriggerEvent> made_for) {
-  constexpr int kViolated = ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED;
   if (!CALLED_AS_TRIGGER(fcinfo))
-    ereport(ERROR, errcode(kViolated),
-            errmsg("function \"%s\" works as a trigger only", name_of_function(fcinfo)),
-            errhint("%s", kHint));
+    refuse(psprintf("function \"%s\" works as a trigger only", name_of_function(fcinfo)));
   const auto *call = reinterpret_cast<const TriggerData *>(fcinfo->context);
   const char kind = call->tg_relation->rd_rel->relkind;
   if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
-    ereport(ERROR, errcode(kViolated),
-            errmsg("function \"%s\" does not work as a trigger of \"%s\"", name_of_function(fcinfo),
-                   RelationGetRelationName(call->tg_relation)),
-            errdetail_relkind_not_supported(kind), errhint("%s", kHint));
+    refuse(psprintf("function \"%s\" works as a trigger of ordinary and partitioned tables only",
+                    name_of_function(fcinfo)));
   if (!is_among(call->tg_event, made_for))
-    ereport(ERROR, errcode(kViolated),
-            errmsg("function \"%s\" does not work as a trigger %s", name_of_function(fcinfo),
-                   description_of(call->tg_event)),
-            errhint("%s", kHint));
+    refuse(psprintf("function \"%s\" does not work as a trigger %s", name_of_function(fcinfo),
+                    description_of(call->tg_event)));
   if (lacks_transition_table(call))
-    ereport(ERROR, errcode(kViolated),
-            errmsg("trigger \"%s\" lacks a transition table", call->tg_trigger->tgname),
-            errhint("%s", kHint));
+    refuse(psprintf("trigger \"%s\" lacks a transition table", call->tg_trigger->tgname));
   return call;
 }
 

@@ -62,7 +62,7 @@ Oid root_of(Relation table);
 
 /// The set-up of the trigger that is being called; `read` fills it from the arguments.
 template <typename Kind>
-Kind &setup_of(const TriggerData *call, void (*read)(Kind *, const TriggerData *)) {
+Kind *setup_of(const TriggerData *call, void (*read)(Kind *, const TriggerData *)) {
   const Oid relation = RelationGetRelid(call->tg_relation);
   const Oid trigger = call->tg_trigger->tgoid;
   return kept<Kind>({relation, trigger, Purpose::kSetup, 0}, [&](Kind &setup, Reading &reading) {

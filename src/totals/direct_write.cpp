@@ -110,8 +110,8 @@ void resolve(Target &target, Relation table) {
 }
 
 const Target &target_of(Relation table) {
-  return kept<Target>({RelationGetRelid(table), InvalidOid, Purpose::kTotalsTarget, 0},
-                      [&](Target &target, Reading &) { resolve(target, table); });
+  return *kept<Target>({RelationGetRelid(table), InvalidOid, Purpose::kTotalsTarget, 0},
+                       [&](Target &target, Reading &) { resolve(target, table); });
 }
 
 bool may_update(Oid customers) {

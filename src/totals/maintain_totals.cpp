@@ -255,7 +255,7 @@ void take_away_all(Summing &summing, Relation orders) {
 
 CUSTOMER_IDENTITY_FUNCTION(maintain_totals) {
   const TriggerData *call = trigger_call(fcinfo, kMadeFor);
-  const MaintainTotals &setup = setup_of<MaintainTotals>(call, read_setup);
+  const MaintainTotals &setup = *setup_of<MaintainTotals>(call, read_setup);
 
   const Actor before = act_as(call->tg_relation->rd_rel->relowner);
   Summing summing = {

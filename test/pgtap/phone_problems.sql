@@ -39,5 +39,7 @@ SELECT customer_identity.attach_orders('visits');
 INSERT INTO visits VALUES (1, 2, NULL, 'call me', 1);
 SELECT ok((SELECT key ~ '1' AND key ~ '2' FROM customer_identity.phone_problems('visits') AS p(key, phone, reason)),
   'a key of two columns is shown whole');
+ALTER TABLE visits DROP CONSTRAINT visits_pkey;
+SELECT is((SELECT count(*) FROM customer_identity.phone_problems('visits')), 1::bigint, 'a table without a key is shown as well');
 
 SELECT * FROM finish();
