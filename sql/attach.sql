@@ -203,7 +203,7 @@ BEGIN
     END IF;
     SELECT string_agg(h.heir::text, ', ' ORDER BY h.heir::text) INTO heirs
     FROM customer_identity_internal.heirs_of(relation) AS h
-    WHERE NOT EXISTS (SELECT FROM customer_identity_internal.triggers_of(h.heir));
+    WHERE NOT customer_identity_internal.has_triggers(h.heir);
     IF heirs IS NOT NULL THEN
         RAISE EXCEPTION '% has tables that inherit from it', relation
             USING ERRCODE = 'wrong_object_type',

@@ -98,6 +98,13 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.triggers_of(regclass) IS
     'The triggers that attach a table, with their arguments';
 
+CREATE FUNCTION customer_identity_internal.has_triggers(relation regclass)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN EXISTS (SELECT FROM customer_identity_internal.triggers_of(relation));
+COMMENT ON FUNCTION customer_identity_internal.has_triggers(regclass) IS
+    'Whether a table has a trigger that attaches it';
+
 CREATE VIEW customer_identity_internal.attached_triggers AS
     SELECT t.*
     FROM customer_identity_internal.attached_to(NULL) AS a (attached)

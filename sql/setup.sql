@@ -355,17 +355,33 @@ CREATE FUNCTION customer_identity_internal.check_tables(customers regclass)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
+    WITH attached AS MATERIALIZED (
+        SELECT a.*, c.relnamespace
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        JOIN pg_class AS c ON c.oid = a.attached
+    ),
+    neighbours AS MATERIALIZED (
+        SELECT c.oid, c.relnamespace
+        FROM (SELECT DISTINCT a.relnamespace FROM attached AS a) AS n
+        -- What depends on the schema, by the index, hence the offset: a database may hold a thousand schemas.
+        CROSS JOIN LATERAL (
+            SELECT d.objid
+            FROM pg_depend AS d
+            WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.relnamespace AND d.classid = 'pg_class'::regclass
+            OFFSET 0
+        ) AS d
+        JOIN pg_class AS c ON c.oid = d.objid
+        WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+            AND c.relname NOT IN ('phone_proofs', 'loyalty_entries', 'customer_events')
+    )
     SELECT 'warning', copy.oid::regclass::text,
         format('it has every column of %s, the customer included, and no trigger: its rows are not %s',
             a.attached, CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted' END),
         format('If it has taken the place of %s: SELECT %s; with this table''s name. Else: ALTER TABLE %s DROP COLUMN %I;',
             a.attached, customer_identity_internal.attach_call(a.attached), copy.oid::regclass, a.customer_column)
-    FROM customer_identity_internal.attachments_of(customers) AS a
-    JOIN pg_class AS c ON c.oid = a.attached
-    JOIN pg_class AS copy ON copy.relnamespace = c.relnamespace AND copy.oid <> c.oid
-        AND copy.relkind IN ('r', 'p') AND NOT copy.relispartition
-    WHERE copy.relname NOT IN ('phone_proofs', 'loyalty_entries', 'customer_events')
-        AND NOT EXISTS (SELECT FROM customer_identity_internal.triggers_of(copy.oid))
+    FROM attached AS a
+    JOIN neighbours AS copy ON copy.relnamespace = a.relnamespace
+    WHERE NOT customer_identity_internal.has_triggers(copy.oid)
         AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = copy.oid)
         AND customer_identity_internal.has_columns_of(copy.oid, a.attached)
         AND (a.kind = 'orders' OR customer_identity_internal.has_columns_of(a.attached, copy.oid))
@@ -373,7 +389,7 @@ BEGIN ATOMIC
     SELECT 'warning', p.oid::regclass::text,
         'it is UNLOGGED: a crash of the server empties it, and the totals go on counting its orders',
         format('ALTER TABLE %s SET LOGGED;', p.oid::regclass)
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM attached AS a
     CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS leaf
     JOIN pg_class AS p ON p.oid = leaf.leaf AND p.relkind = 'r'
     JOIN pg_class AS c ON c.oid = a.customers

@@ -7,6 +7,7 @@
 #include "pg/schemas.hpp"
 #include "pg/trigger_call.hpp"
 #include "pg/trigger_setup.hpp"
+#include "totals/pending_totals.hpp"
 
 namespace customer_identity {
 namespace {
@@ -114,8 +115,10 @@ bool is_countable(Oid book) {
   return is_countable;
 }
 
-// Where one cannot count, the next statement fails, and check_setup() says why.
+// Where one cannot count, the next statement fails, and check_setup() says why. What is pending is
+// in the tables already, and must not be added once more.
 void recount(Oid book) {
+  write_pending(book);
   const Visit owner = visit(owner_of(book));
   if (is_countable(book))
     call_about("rebuild_book", book);
