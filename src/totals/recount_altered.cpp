@@ -7,6 +7,7 @@
 #include "pg/schemas.hpp"
 #include "pg/trigger_call.hpp"
 #include "pg/trigger_setup.hpp"
+#include "totals/pending_totals.hpp"
 
 namespace customer_identity {
 namespace {
@@ -116,9 +117,10 @@ bool is_countable(Oid book) {
 
 // Where one cannot count, the next statement fails, and check_setup() says why.
 void recount(Oid book) {
-  const Visit owner = visit(owner_of(book));
+  write_pending(book);
+  const Visit owner = visit_to_write(owner_of(book));
   if (is_countable(book))
-    call_about("rebuild_book", book);
+    call_about("rebuild_book_as_owner", book);
   else
     ereport(WARNING, errmsg("the totals of %s are not counted anew", relation_name(book)),
             errdetail("The amount, customer or status of an attached table cannot be read."),
