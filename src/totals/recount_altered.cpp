@@ -119,9 +119,9 @@ bool is_countable(Oid book) {
 // in the tables already, and must not be added once more.
 void recount(Oid book) {
   write_pending(book);
-  const Visit owner = visit(owner_of(book));
+  const Visit owner = visit_to_write(owner_of(book));
   if (is_countable(book))
-    call_about("rebuild_book", book);
+    call_about("rebuild_book_as_owner", book);
   else
     ereport(WARNING, errmsg("the totals of %s are not counted anew", relation_name(book)),
             errdetail("The amount, customer or status of an attached table cannot be read."),

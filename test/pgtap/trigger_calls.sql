@@ -86,7 +86,7 @@ CREATE TRIGGER t INSTEAD OF DELETE ON seen FOR EACH ROW EXECUTE FUNCTION custome
 SELECT is(f.hint, 'customer_identity.attach_users() and attach_orders() make the triggers.', 'the hint says what makes triggers')
   FROM failure('DELETE FROM seen') AS f;
 
--- Event triggers as well.
+-- The event triggers as well.
 CREATE FUNCTION event_outcome(function regproc, event text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   EXECUTE format('CREATE EVENT TRIGGER tried ON %s EXECUTE FUNCTION %s()', event, function);
@@ -99,8 +99,8 @@ EXCEPTION
   WHEN OTHERS THEN RETURN SQLSTATE;
 END $$;
 SELECT is(event_outcome(p.oid, event), expected, p.proname || ' on ' || event)
-FROM pg_proc p,
-  (VALUES ('ddl_command_start', '39P03'), ('ddl_command_end', NULL), ('sql_drop', '39P03'), ('table_rewrite', '39P03')) AS v (event, expected)
+FROM pg_proc p
+CROSS JOIN (VALUES ('ddl_command_start', '39P03'), ('ddl_command_end', NULL), ('sql_drop', '39P03'), ('table_rewrite', '39P03')) AS v (event, expected)
 WHERE p.prorettype = 'event_trigger'::regtype AND p.probin ~ 'customer_identity';
 
 SELECT * FROM finish();

@@ -128,6 +128,13 @@ SELECT is(customer_identity.rebuild_totals(), 1::bigint, 'a superuser corrects t
 SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'which are exact then');
 SELECT lives_ok(format($$SELECT customer_identity.update_customer(%L, '{"notes": "x"}')$$, :'ada'), 'and edits a customer');
 
+INSERT INTO sales VALUES (7, '07400 123402', 1);
+SELECT lives_ok('ALTER TABLE sales ALTER total TYPE numeric USING total + 1', 'and has what he alters counted anew');
+SET ROLE orders_owner;
+SELECT lives_ok('ALTER TABLE sales ALTER total TYPE numeric USING total + 1', 'as does the owner of the orders, for all of the book');
+RESET ROLE;
+SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'exactly');
+
 -- What is deferred would run as who commits.
 SET ROLE book_owner;
 CREATE CONSTRAINT TRIGGER deferred AFTER UPDATE ON customers DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION guard('book_owner');
@@ -135,11 +142,13 @@ RESET ROLE;
 SELECT current_setting('server_version_num')::int < 180000 AS before_18 \gset
 \if :before_18
 SELECT throws_ok($$INSERT INTO sales VALUES (8, '07400 123402', 1)$$, '42501', NULL, 'a superuser leaves nothing behind that would run as him');
+SELECT throws_ok('ALTER TABLE sales ALTER total TYPE numeric USING total + 1', '42501', NULL, 'nor by altering a table');
 \endif
-SET ROLE orders_owner;
-DROP TABLE sales;
 SET ROLE book_owner;
 DROP TRIGGER deferred ON customers;
+SET ROLE orders_owner;
+DELETE FROM sales;
+DROP TABLE sales;
 RESET ROLE;
 
 -- A view of somebody else, and a table whose policies and key type mean harm.
