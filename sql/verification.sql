@@ -274,10 +274,6 @@ DECLARE
 BEGIN
     user_id := NULLIF(user_id, '');
     phone := customer_identity_internal.readable_phone(raw_phone, region);
-    IF octet_length(user_id) > 2000 THEN
-        RAISE EXCEPTION 'the id of the user is too long'
-            USING ERRCODE = 'invalid_parameter_value', DETAIL = 'It may have 2000 bytes.';
-    END IF;
     IF NOT customer_identity_internal.can_get_codes(phone) THEN
         status := 'unsupported';
     ELSE
