@@ -51,10 +51,11 @@ CREATE INDEX sms_messages_next_attempt_at_idx ON customer_identity.sms_messages 
 
 CREATE TABLE customer_identity.verification_events (
     bucket text COLLATE "C" NOT NULL,
-    at timestamptz NOT NULL
+    at timestamptz NOT NULL,
+    events bigint NOT NULL DEFAULT 1
 );
 COMMENT ON TABLE customer_identity.verification_events IS
-    'What limits count: messages by phone, prefix, address, user and in all, wrong answers, refusals';
+    'What limits count, a row each: messages by phone, prefix, address, user and in all, wrong answers. Refusals by the quarter of an hour, with the first one''s time';
 CREATE INDEX verification_events_bucket_at_idx ON customer_identity.verification_events (bucket, at);
 -- A publication of all tables would else refuse to let events be deleted.
 ALTER TABLE customer_identity.verification_events REPLICA IDENTITY FULL;
@@ -120,8 +121,16 @@ CREATE FUNCTION customer_identity_internal.admit(buckets text[], limits integer[
     LANGUAGE c VOLATILE STRICT
     AS 'MODULE_PATHNAME', 'admit';
 COMMENT ON FUNCTION customer_identity_internal.admit(text[], integer[], integer, integer) IS
-    'Unless a bucket is at its limit for the hour, or the first one has to pause (first_pause seconds, doubled with each event), writes an event into the first `counted` of them; else how long to wait. earlier: events of the first bucket';
+    'Unless a bucket is at its limit for the hour (0: none), or the first one has to pause (first_pause seconds, doubled with each event), writes an event into the first `counted` of them; else how long to wait. earlier: events of the first bucket';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.admit(text[], integer[], integer, integer) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.count_refusal(bucket text)
+    RETURNS void
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME', 'count_refusal';
+COMMENT ON FUNCTION customer_identity_internal.count_refusal(text) IS
+    'Adds one to a row of the bucket for this quarter of an hour that no other transaction holds, or makes one; waits for nobody';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.count_refusal(text) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity_internal.prove_phone(customers regclass, phone text, user_id text, OUT customer_id uuid, OUT other_users text[])
     LANGUAGE c VOLATILE
@@ -285,7 +294,7 @@ BEGIN
         verification_id := customer_identity_internal.send_code(customers, phone, purpose, user_id, client_address, moment);
         expires_at := moment + customer_identity_internal.code_lifetime();
     ELSE
-        INSERT INTO customer_identity.verification_events (bucket, at) VALUES (status, moment);
+        PERFORM customer_identity_internal.count_refusal(status);
     END IF;
     RETURN NEXT;
 END
