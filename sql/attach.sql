@@ -7,7 +7,7 @@ BEGIN
     PERFORM FROM pg_attribute AS a
     WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'table % has no column %', relation, quote_ident(column_name)
+        RAISE EXCEPTION 'table % has no column %', relation, quote_ident(customer_identity_internal.shown(column_name))
             USING ERRCODE = 'undefined_column',
                 HINT = format('Name the column in %s => ''...''; camelCase names are written as they are.', parameter);
     END IF;
@@ -288,6 +288,7 @@ AS $$
 DECLARE
     found_column pg_attribute;
 BEGIN
+    PERFORM customer_identity_internal.require_limit('customer_column', column_name);
     SELECT a.* INTO found_column
     FROM pg_attribute AS a
     WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
@@ -364,6 +365,7 @@ BEGIN
         RAISE EXCEPTION 'no phone column is named'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Name at least one: phone_columns => ''{phone}''.';
     END IF;
+    PERFORM customer_identity_internal.require_values('phone_columns', phone_columns);
     FOREACH named_column IN ARRAY phone_columns LOOP
         PERFORM customer_identity_internal.require_phone_column(users, named_column, 'phone_columns');
     END LOOP;
@@ -468,6 +470,23 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_pair(boolean, boolean, text, text, text) IS
     'Raises 22023 when one of two parameters is given without the other';
 
+-- They become arguments of triggers, which every statement reads.
+CREATE FUNCTION customer_identity_internal.require_values(parameter text, given text[])
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF cardinality(given) > 100 OR EXISTS (SELECT FROM unnest(given) AS g (value) WHERE octet_length(g.value) > 200) THEN
+        RAISE EXCEPTION '% are too many or too long', parameter
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = 'There may be no more than 100, of no more than 200 bytes each.',
+                HINT = 'Name the values of the column that matter.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_values(text, text[]) IS
+    'Raises 22023 for a list of more than 100 values, or with one of more than 200 bytes';
+
 CREATE FUNCTION customer_identity_internal.create_totals_triggers(orders regclass, arguments text)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -523,7 +542,7 @@ DECLARE
     relation regclass;
 BEGIN
     IF timing IS NULL OR timing NOT IN ('statement', 'commit') THEN
-        RAISE EXCEPTION 'timing % is not supported', quote_nullable(timing)
+        RAISE EXCEPTION 'timing % is not supported', quote_nullable(customer_identity_internal.shown(timing))
             USING ERRCODE = 'feature_not_supported',
                 HINT = 'Totals are written at the end of each statement, timing => ''statement'', or of the transaction, timing => ''commit''.';
     END IF;
@@ -540,7 +559,10 @@ BEGIN
         'status_column', 'counted_statuses', 'status_column => ''status'', counted_statuses => ''{paid,shipped}''');
     PERFORM customer_identity_internal.require_pair(payment_column IS NOT NULL, cod_values IS NOT NULL,
         'payment_column', 'cod_values', 'payment_column => ''payment_method'', cod_values => ''{cash}''');
-    IF points_per_unit IS NULL OR points_per_unit = 'NaN' OR abs(points_per_unit) > 1000000000 THEN
+    PERFORM customer_identity_internal.require_values('counted_statuses', counted_statuses);
+    PERFORM customer_identity_internal.require_values('cod_values', cod_values);
+    IF points_per_unit IS NULL OR points_per_unit = 'NaN' OR abs(points_per_unit) > 1000000000
+        OR length(points_per_unit::text) > 64 THEN
         RAISE EXCEPTION 'points_per_unit has to be a number up to a thousand million'
             USING ERRCODE = 'invalid_parameter_value', HINT = '0 means that orders earn no points.';
     END IF;

@@ -215,6 +215,7 @@ AS $$
 DECLARE
     customers regclass;
 BEGIN
+    PERFORM customer_identity_internal.require_limit('schema_name', schema_name);
     IF schema_name IS NULL OR to_regnamespace(quote_ident(schema_name)) IS NULL THEN
         RAISE EXCEPTION 'there is no schema for the customers'
             USING ERRCODE = 'invalid_schema_name',

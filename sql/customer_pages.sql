@@ -122,7 +122,7 @@ BEGIN
         RETURN name;
     END IF;
     RAISE EXCEPTION 'unknown sort'
-        USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Sort: %s.', quote_nullable(sort)),
+        USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Sort: %s.', quote_nullable(customer_identity_internal.shown(sort))),
             HINT = 'Allowed are created_at, updated_at, preferred_name, total_spent and total_orders; a hyphen in front turns the order round.';
 END
 $$;

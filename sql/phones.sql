@@ -1,3 +1,25 @@
+-- Texts that callers give: how long they may be, and what errors show of them.
+CREATE FUNCTION customer_identity_internal.text_limit(argument text)
+    RETURNS integer
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'text_limit';
+COMMENT ON FUNCTION customer_identity_internal.text_limit(text) IS
+    'The most bytes that an argument of this name may have, or NULL';
+
+CREATE FUNCTION customer_identity_internal.require_limit(argument text, value text)
+    RETURNS void
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'require_limit';
+COMMENT ON FUNCTION customer_identity_internal.require_limit(text, text) IS
+    'Raises 22023 for an argument that is longer than one of its name may be';
+
+CREATE FUNCTION customer_identity_internal.shown(given text)
+    RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'shown';
+COMMENT ON FUNCTION customer_identity_internal.shown(text) IS
+    'What errors show of a text that was given: its first 64 characters';
+
 CREATE TYPE customer_identity.phone_details AS (
     e164 text,
     country_code integer,

@@ -157,24 +157,24 @@ CREATE VIEW customer_identity.verification_health AS
         count(*) FILTER (WHERE e.what = 'sent') AS sent,
         count(*) FILTER (WHERE e.what = 'approved') AS approved,
         count(*) FILTER (WHERE e.what = 'failed') AS failed,
-        count(*) FILTER (WHERE e.what = 'throttled') AS throttled,
+        COALESCE(sum(e.events) FILTER (WHERE e.what = 'throttled'), 0)::bigint AS throttled,
         count(*) FILTER (WHERE e.what = 'pending') AS pending,
         min(e.at) FILTER (WHERE e.what = 'pending') AS oldest_pending
     FROM generate_series(0, 23) AS ago
     CROSS JOIN LATERAL (SELECT date_trunc('hour', now()) - make_interval(hours => ago)) AS h (hour)
     LEFT JOIN (
-        SELECT m.status, COALESCE(m.ended_at, m.created_at)
+        SELECT m.status, COALESCE(m.ended_at, m.created_at), 1
         FROM customer_identity.sms_messages AS m
         WHERE m.status IN ('sent', 'failed') OR (m.status = 'pending' AND m.expires_at > now())
         UNION ALL
-        SELECT v.status, v.approved_at
+        SELECT v.status, v.approved_at, 1
         FROM customer_identity.verifications AS v
         WHERE v.status = 'approved'
         UNION ALL
-        SELECT r.bucket, r.at
+        SELECT r.bucket, r.at, r.events
         FROM customer_identity.verification_events AS r
         WHERE r.bucket = 'throttled'
-    ) AS e (what, at) ON e.at >= h.hour AND e.at < h.hour + interval '1 hour'
+    ) AS e (what, at, events) ON e.at >= h.hour AND e.at < h.hour + interval '1 hour'
     GROUP BY h.hour
     ORDER BY h.hour DESC;
 COMMENT ON VIEW customer_identity.verification_health IS

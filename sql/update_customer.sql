@@ -32,7 +32,7 @@ BEGIN
     ORDER BY k.key
     LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'column % cannot be changed', quote_ident(refused)
+        RAISE EXCEPTION 'column % cannot be changed', quote_ident(customer_identity_internal.shown(refused))
             USING ERRCODE = 'invalid_parameter_value',
                 HINT = format('Allowed are: %s.', (SELECT string_agg(e.name, ', ') FROM customer_identity_internal.editable_columns(customers) AS e (name)));
     END IF;
@@ -69,7 +69,7 @@ BEGIN
     RETURN COALESCE(converted, 'null');
 EXCEPTION WHEN data_exception OR check_violation OR not_null_violation THEN
     RAISE EXCEPTION 'column % cannot hold that value', quote_ident(column_name)
-        USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It says: %s.', SQLERRM),
+        USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It says: %s.', CASE WHEN length(value::text) > 64 THEN customer_identity_internal.shown(SQLERRM) ELSE SQLERRM END),
             HINT = format('The column and its type: %s.', typed_column);
 END
 $$;

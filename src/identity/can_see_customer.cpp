@@ -4,6 +4,7 @@
 
 #include "identity/users.hpp"
 #include "pg/book.hpp"
+#include "pg/given_text.hpp"
 #include "pg/owner.hpp"
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
@@ -39,7 +40,7 @@ bool can_see(Oid customers, const char *user_id, const pg_uuid_t &customer) {
 
 CUSTOMER_IDENTITY_FUNCTION(can_see_customer) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_BOOL(false);
-  const char *user_id = text_argument(fcinfo, 0);
+  const char *user_id = text_argument(fcinfo, 0, kUserId);
   const pg_uuid_t customer = *PG_GETARG_UUID_P(1);
   const Oid customers = book_argument(fcinfo, 2);
 

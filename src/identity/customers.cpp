@@ -7,6 +7,7 @@
 #include "pg/book.hpp"
 #include "pg/direct_lookup.hpp"
 #include "pg/errors.hpp"
+#include "pg/given_text.hpp"
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
 #include "pg/trigger_setup.hpp"
@@ -25,6 +26,9 @@ SPIPlanPtr find_plan_of(Oid customers, Acting acting) {
   });
 }
 
+// Where the column has no length of its own.
+constexpr int kMaxName = 1000;
+
 // A name that is too long for its column is cut, not refused.
 SPIPlanPtr create_plan_of(Oid customers, Acting acting) {
   return saved_plan(key_of(customers, acting, Purpose::kCreateCustomer), {TEXTOID, TEXTOID}, [&] {
@@ -35,14 +39,18 @@ SPIPlanPtr create_plan_of(Oid customers, Acting acting) {
   });
 }
 
+Datum name_of(const char *given) {
+  const int length = pg_mbcharcliplen(given, static_cast<int>(strlen(given)), kMaxName);
+  return PointerGetDatum(cstring_to_text_with_len(given, length));
+}
+
 bool create_customer(Oid customers, Acting acting, const char *e164, const char *preferred_name,
                      pg_uuid_t *customer) {
   const bool named =
       preferred_name != nullptr && preferred_name[strspn(preferred_name, " ")] != '\0';
   const Visit book = visit_customers(customers, acting, ACL_SELECT | ACL_INSERT);
   SPI_connect();
-  const Datum values[] = {CStringGetTextDatum(e164),
-                          named ? CStringGetTextDatum(preferred_name) : Datum(0)};
+  const Datum values[] = {CStringGetTextDatum(e164), named ? name_of(preferred_name) : Datum(0)};
   const bool made = run(create_plan_of(customers, acting), values, named ? "  " : " n") > 0 &&
                     first_uuid(customer);
   SPI_finish();
@@ -109,10 +117,10 @@ pg_uuid_t customer_of(Oid customers, Acting acting, const char *e164, const char
 }
 
 CUSTOMER_IDENTITY_FUNCTION(get_or_create_customer) {
-  const char *raw = PG_ARGISNULL(0) ? "" : text_argument(fcinfo, 0);
-  const phone::Details details = required_phone(raw, required_region(text_argument(fcinfo, 2)));
+  const Region region = required_region(text_in_place(fcinfo, 2, kRegion));
+  const phone::Details details = required_phone(phone_argument(fcinfo, 0), region);
   const Oid customers = book_argument(fcinfo, 3);
-  const char *preferred_name = text_argument(fcinfo, 1);
+  const char *preferred_name = cut_argument(fcinfo, 1, kMaxName);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
   *result = customer_of(customers, Acting::kCaller, details.e164, preferred_name,
                         {"function", nullptr, nullptr});
@@ -133,7 +141,7 @@ CUSTOMER_IDENTITY_FUNCTION(claim_customer) {
 CUSTOMER_IDENTITY_FUNCTION(find_customer) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   const phone::Details details =
-      read_phone(text_argument(fcinfo, 0), required_region(text_argument(fcinfo, 1)));
+      read_phone(phone_argument(fcinfo, 0), required_region(text_in_place(fcinfo, 1, kRegion)));
   if (details.reason != phone::Reason::kOk) PG_RETURN_NULL();
   const Oid customers = book_argument(fcinfo, 2);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));

@@ -5,6 +5,7 @@
 
 #include "identity/history.hpp"
 #include "pg/book.hpp"
+#include "pg/given_text.hpp"
 #include "pg/owner.hpp"
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
@@ -231,10 +232,10 @@ bool has_live_proof(Oid customers, Acting acting, const pg_uuid_t &customer) {
 }
 
 CUSTOMER_IDENTITY_FUNCTION(record_proof) {
-  const char *raw = PG_ARGISNULL(0) ? "" : text_argument(fcinfo, 0);
-  const phone::Details details = required_phone(raw, required_region(text_argument(fcinfo, 3)));
-  const char *user_id = text_argument(fcinfo, 1);
-  const char *method = PG_ARGISNULL(2) ? "external" : text_argument(fcinfo, 2);
+  const Region region = required_region(text_in_place(fcinfo, 3, kRegion));
+  const phone::Details details = required_phone(phone_argument(fcinfo, 0), region);
+  const char *user_id = text_argument(fcinfo, 1, kUserId);
+  const char *method = PG_ARGISNULL(2) ? "external" : text_argument(fcinfo, 2, kMethod);
   const Oid customers = book_argument(fcinfo, 4);
   auto *customer = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
 
@@ -247,10 +248,10 @@ CUSTOMER_IDENTITY_FUNCTION(record_proof) {
 }
 
 CUSTOMER_IDENTITY_FUNCTION(revoke_proof) {
-  const char *raw = PG_ARGISNULL(0) ? "" : text_argument(fcinfo, 0);
-  const phone::Details details = required_phone(raw, required_region(text_argument(fcinfo, 3)));
-  const char *user_id = text_argument(fcinfo, 1);
-  const char *reason = text_argument(fcinfo, 2);
+  const Region region = required_region(text_in_place(fcinfo, 3, kRegion));
+  const phone::Details details = required_phone(phone_argument(fcinfo, 0), region);
+  const char *user_id = text_argument(fcinfo, 1, kUserId);
+  const char *reason = text_argument(fcinfo, 2, kReason);
   const Oid customers = book_argument(fcinfo, 4);
 
   SPI_connect();

@@ -84,15 +84,22 @@ void append_parameter(StringInfo call, const Parameter &parameter, const Trigger
     appendStringInfoString(call, quote_literal_cstr(static_cast<char *>(linitial(values))));
 }
 
+bool is_users(Relation relation) { return trigger_on(relation, "link_user") != nullptr; }
+
+StringInfoData beginning_of_call(Relation relation) {
+  StringInfoData call;
+  initStringInfo(&call);
+  appendStringInfo(&call, "customer_identity.%s(%s",
+                   is_users(relation) ? "attach_users" : "attach_orders",
+                   quote_literal_cstr(relation_name(RelationGetRelid(relation))));
+  return call;
+}
+
 }  // namespace
 
 const char *attach_call(Relation relation) {
-  const bool is_users = trigger_on(relation, "link_user") != nullptr;
-  StringInfoData call;
-  initStringInfo(&call);
-  appendStringInfo(&call, "customer_identity.%s(%s", is_users ? "attach_users" : "attach_orders",
-                   quote_literal_cstr(relation_name(RelationGetRelid(relation))));
-  if (is_users)
+  StringInfoData call = beginning_of_call(relation);
+  if (is_users(relation))
     for (const Parameter &parameter : kUsersParameters)
       append_parameter(&call, parameter, trigger_on(relation, parameter.function));
   else
@@ -100,6 +107,13 @@ const char *attach_call(Relation relation) {
       append_parameter(&call, parameter, orders_trigger(relation, parameter));
   appendStringInfoChar(&call, ')');
   return call.data;
+}
+
+const char *shown_attach_call(Relation relation) {
+  constexpr std::size_t kMaxShown = 1000;
+  const char *call = attach_call(relation);
+  if (strlen(call) <= kMaxShown) return call;
+  return psprintf("%s, ...)", beginning_of_call(relation).data);
 }
 
 // The call as an SQL function, for check_setup() and for people; NULL for a table that was dropped.

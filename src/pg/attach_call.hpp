@@ -9,4 +9,7 @@ namespace customer_identity {
 /// trigger of ours.
 const char *attach_call(Relation relation);
 
+/// The same for errors: of a long one only the table.
+const char *shown_attach_call(Relation relation);
+
 }  // namespace customer_identity

@@ -3,6 +3,7 @@
 // meant, or of an attached table.
 #include "pg/attached_tables.hpp"
 #include "pg/book.hpp"
+#include "pg/given_text.hpp"
 #include "pg/owner.hpp"
 #include "pg/postgres.hpp"
 #include "pg/schemas.hpp"
@@ -20,6 +21,7 @@ struct Call {
 
 // A last argument of type regclass is the book.
 Call call_of(FunctionCallInfo fcinfo) {
+  require_limits(fcinfo);
   Call call = {};
   get_func_signature(fcinfo->flinfo->fn_oid, &call.types, &call.count);
   for (int i = 0; i < call.count; ++i) {

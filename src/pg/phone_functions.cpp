@@ -1,5 +1,6 @@
 // normalize_phone, parse_phone, format_phone and claimed_phone: the phone core as SQL functions.
 #include "pg/errors.hpp"
+#include "pg/given_text.hpp"
 #include "pg/guard.hpp"
 #include "pg/phone_reader.hpp"
 #include "pg/postgres.hpp"
@@ -39,7 +40,7 @@ phone::Style required_style(const char *name) {
   const auto style = phone::style_named(name);
   if (style) return *style;
   ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-          errmsg("unknown phone style \"%s\"", name),
+          errmsg("unknown phone style \"%s\"", shown(name)),
           errhint("Styles are e164, international, national and rfc3966."));
   pg_unreachable();
 }
@@ -48,23 +49,23 @@ phone::Style required_style(const char *name) {
 
 CUSTOMER_IDENTITY_FUNCTION(normalize_phone) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
-  const Region region = required_region(text_in_place(fcinfo, 1));
-  const phone::Details details = read_phone(text_in_place(fcinfo, 0), region);
+  const Region region = required_region(text_in_place(fcinfo, 1, kRegion));
+  const phone::Details details = read_phone(phone_argument(fcinfo, 0), region);
   if (details.reason != phone::Reason::kOk) PG_RETURN_NULL();
   PG_RETURN_TEXT_P(cstring_to_text(details.e164));
 }
 
 CUSTOMER_IDENTITY_FUNCTION(parse_phone) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
-  const Region region = required_region(text_in_place(fcinfo, 1));
-  return row_of(read_phone(text_in_place(fcinfo, 0), region), fcinfo);
+  const Region region = required_region(text_in_place(fcinfo, 1, kRegion));
+  return row_of(read_phone(phone_argument(fcinfo, 0), region), fcinfo);
 }
 
 CUSTOMER_IDENTITY_FUNCTION(format_phone) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
-  const phone::Style style = required_style(text_argument(fcinfo, 1));
-  const Region region = required_region(text_in_place(fcinfo, 2));
-  const std::string_view raw = text_in_place(fcinfo, 0);
+  const phone::Style style = required_style(text_argument(fcinfo, 1, kStyle));
+  const Region region = required_region(text_in_place(fcinfo, 2, kRegion));
+  const std::string_view raw = phone_argument(fcinfo, 0);
   if (read_phone(raw, region).reason != phone::Reason::kOk) PG_RETURN_NULL();
 
   const std::string_view utf8 = to_utf8(raw);
@@ -83,7 +84,7 @@ CUSTOMER_IDENTITY_FUNCTION(claimed_phone) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   const Region region = region_of(text_in_place(fcinfo, 1));
   if (!region.known) PG_RETURN_NULL();
-  const phone::Details details = read_phone(text_in_place(fcinfo, 0), region);
+  const phone::Details details = read_phone(phone_argument(fcinfo, 0), region);
   if (details.reason != phone::Reason::kOk) PG_RETURN_NULL();
   PG_RETURN_TEXT_P(cstring_to_text(details.e164));
 }
@@ -92,7 +93,7 @@ CUSTOMER_IDENTITY_FUNCTION(claimed_phone) {
 CUSTOMER_IDENTITY_FUNCTION(claim_problem) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   const Region region = region_of(text_in_place(fcinfo, 1));
-  const phone::Details details = read_phone(text_in_place(fcinfo, 0), region);
+  const phone::Details details = read_phone(phone_argument(fcinfo, 0), region);
   const bool blank = details.reason == phone::Reason::kEmpty;
   const char *reason = region.known || blank ? phone::name(details.reason) : "unknown_region";
   PG_RETURN_TEXT_P(cstring_to_text(reason));

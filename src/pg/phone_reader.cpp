@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "pg/errors.hpp"
+#include "pg/given_text.hpp"
 #include "pg/guard.hpp"
 #include "pg/settings.hpp"
 
@@ -72,8 +73,13 @@ void parse_remembering(std::string_view text, const Region &region, phone::Accep
   remember(text, region, acceptance, details);
 }
 
-/// Counting characters is for texts that have more bytes than that only.
+std::size_t max_bytes(std::size_t characters) {
+  return characters * static_cast<std::size_t>(pg_database_encoding_max_length());
+}
+
+/// Counting characters is for texts only that their bytes do not decide about.
 bool is_too_long(std::string_view text) {
+  if (text.size() > max_bytes(phone::kMaxCharacters)) return true;
   return text.size() > phone::kMaxCharacters &&
          pg_mbstrlen_with_len(text.data(), static_cast<int>(text.size())) >
              static_cast<int>(phone::kMaxCharacters);
@@ -108,7 +114,7 @@ Region required_region(std::string_view name) {
   if (region.known) return region;
   if (name.empty()) name = region.code;
   ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-          errmsg("unknown region \"%.*s\"", static_cast<int>(name.size()), name.data()),
+          errmsg("unknown region \"%s\"", shown(name)),
           name.data() != region.code
               ? errhint("A region is an ISO 3166 code of two letters: GB, not UK.")
               : errhint("Correct the setting customer_identity.default_region: an ISO 3166 code "
@@ -162,6 +168,16 @@ phone::Details required_phone(std::string_view text, const Region &region) {
 void prepare_phones() {
   Failure failure;
   if (!guarded(failure, [] { phone::prepare(); })) failure.raise();
+}
+
+std::string_view phone_argument(FunctionCallInfo fcinfo, int index) {
+  if (PG_ARGISNULL(index)) return "";
+  const auto *stored = reinterpret_cast<varlena *>(DatumGetPointer(PG_GETARG_DATUM(index)));
+  if (!VARATT_IS_EXTERNAL(stored) && !VARATT_IS_COMPRESSED(stored))
+    return text_in_place(fcinfo, index);
+  const auto enough = static_cast<int>(max_bytes(phone::kMaxCharacters + 1));
+  const text *start = PG_GETARG_TEXT_P_SLICE(index, 0, enough);
+  return {VARDATA_ANY(start), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(start))};
 }
 
 const char *text_argument(FunctionCallInfo fcinfo, int index) {

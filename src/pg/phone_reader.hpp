@@ -47,6 +47,10 @@ void prepare_phones();
 /// `text` in UTF-8, or without data when it cannot be expressed there.
 std::string_view to_utf8(std::string_view text);
 
+/// The phone in argument `index` where it lies, empty for NULL; of one that is too long only as
+/// much as shows that.
+std::string_view phone_argument(FunctionCallInfo fcinfo, int index);
+
 /// The text of argument `index`, or NULL.
 const char *text_argument(FunctionCallInfo fcinfo, int index);
 

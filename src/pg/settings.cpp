@@ -34,16 +34,26 @@ const config_enum_entry kValidations[] = {
 
 // Providers take no longer ones. In bytes: what a character is, the postmaster does not know.
 constexpr std::size_t kMaxSmsText = 1600;
+constexpr std::size_t kMaxList = 2000;
 
 char upper(char c) { return static_cast<char>(pg_ascii_toupper(static_cast<unsigned char>(c))); }
 
 bool is_letter(char c) { return upper(c) >= 'A' && upper(c) <= 'Z'; }
+
+// Without this the server's message would show all of it.
+bool fits(const char *value, std::size_t most) {
+  if (strlen(value) <= most) return true;
+  GUC_check_errmsg("the value is too long");
+  GUC_check_errdetail("It may have no more than %zu bytes.", most);
+  return false;
+}
 
 // Upper-cases the region. Whether the library knows it is asked when it is used: loading a setting
 // must not load the phone metadata.
 bool check_default_region(char **value, void **, GucSource) {
   const std::size_t length = strlen(*value);
   if (length == 0) return true;
+  if (!fits(*value, kMaxList)) return false;
   bool letters = length == 2;
   for (char *c = *value; letters && *c != '\0'; ++c) {
     letters = is_letter(*c);
@@ -57,6 +67,7 @@ bool check_default_region(char **value, void **, GucSource) {
 // Codes of two letters, upper-cased, or a star, with commas between them.
 bool check_countries(char **value, void **, GucSource) {
   if (**value == '\0') return true;
+  if (!fits(*value, kMaxList)) return false;
   char *c = *value;
   for (;;) {
     c += strspn(c, " ");
@@ -77,15 +88,13 @@ bool check_countries(char **value, void **, GucSource) {
 }
 
 bool check_sms_text(char **value, void **, GucSource) {
-  if (strlen(*value) > kMaxSmsText) {
-    GUC_check_errmsg("the text of messages is too long");
-    GUC_check_errdetail("It has no more than %zu bytes.", kMaxSmsText);
-    return false;
-  }
+  if (!fits(*value, kMaxSmsText)) return false;
   if (strstr(*value, "{code}") != nullptr) return true;
   GUC_check_errdetail("The text says {code} where the code goes.");
   return false;
 }
+
+bool check_statuses(char **value, void **, GucSource) { return fits(*value, kMaxList); }
 
 struct Limit {
   const char *name;
@@ -151,7 +160,7 @@ void define_fraud() {
       "customer_identity.fraud_cancelled_statuses", "Statuses of orders that were cancelled.",
       "With commas between them; capitals and small letters are the same.",
       &fraud_cancelled_statuses_setting, "cancelled,canceled,returned,refused", PGC_USERSET, 0,
-      nullptr, nullptr, nullptr);
+      check_statuses, nullptr, nullptr);
   int *value = fraud_settings;
   for (const Limit &setting : kFraudSettings)
     DefineCustomIntVariable(setting.name, setting.description, "0: the signal does not count.",

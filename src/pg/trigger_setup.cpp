@@ -4,6 +4,7 @@
 #include "pg/attach_call.hpp"
 #include "pg/book.hpp"
 #include "pg/errors.hpp"
+#include "pg/given_text.hpp"
 
 namespace customer_identity {
 namespace {
@@ -66,7 +67,7 @@ Column column_named(Relation relation, const char *name) {
   const AttrNumber number = get_attnum(RelationGetRelid(relation), name);
   if (number <= 0)
     setup_outdated(relation, psprintf("Column %s is named by a trigger and is not there.",
-                                      quote_identifier(name)));
+                                      quote_identifier(shown(name))));
   Column column = {number, getBaseType(get_atttype(RelationGetRelid(relation), number)),
                    InvalidOid};
   bool is_varlena;
@@ -100,11 +101,12 @@ Oid find_table(const char *name) {
 Oid table_named(const char *name) {
   const Oid table = find_table(name);
   if (OidIsValid(table)) return table;
-  ereport(ERROR, errcode(kNoBook),
-          errmsg("a table that a trigger of customer_identity names is not there"),
-          errdetail("Table %s was dropped or renamed.", name == nullptr ? "customers" : name),
-          errhint("Attach the table again, or remove its triggers with "
-                  "customer_identity.detach()."));
+  ereport(
+      ERROR, errcode(kNoBook),
+      errmsg("a table that a trigger of customer_identity names is not there"),
+      errdetail("Table %s was dropped or renamed.", name == nullptr ? "customers" : shown(name)),
+      errhint("Attach the table again, or remove its triggers with "
+              "customer_identity.detach()."));
   pg_unreachable();
 }
 
@@ -116,24 +118,24 @@ Oid root_of(Relation table) {
 
 void users_outdated(Relation orders, Oid users, const char *detail) {
   Relation relation = relation_open(users, AccessShareLock);
-  const char *users_call = attach_call(relation);
+  const char *users_call = shown_attach_call(relation);
   relation_close(relation, AccessShareLock);
   ereport(ERROR, errcode(kSetupOutdated),
           errmsg("the triggers of customer_identity on table \"%s\" no longer fit its users table",
                  RelationGetRelationName(orders)),
           errdetail_internal("%s", detail),
           errhint("Put the present column's name into the first call: SELECT %s; SELECT %s;",
-                  users_call, attach_call(orders)));
+                  users_call, shown_attach_call(orders)));
   pg_unreachable();
 }
 
 void setup_outdated(Relation relation, const char *detail) {
-  ereport(
-      ERROR, errcode(kSetupOutdated),
-      errmsg("the triggers of customer_identity on table \"%s\" no longer fit it",
-             RelationGetRelationName(relation)),
-      errdetail_internal("%s", detail),
-      errhint("Put the present column's name into this call: SELECT %s;", attach_call(relation)));
+  ereport(ERROR, errcode(kSetupOutdated),
+          errmsg("the triggers of customer_identity on table \"%s\" no longer fit it",
+                 RelationGetRelationName(relation)),
+          errdetail_internal("%s", detail),
+          errhint("Put the present column's name into this call: SELECT %s;",
+                  shown_attach_call(relation)));
   pg_unreachable();
 }
 

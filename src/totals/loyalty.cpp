@@ -3,6 +3,7 @@
 #include "identity/history.hpp"
 #include "pg/book.hpp"
 #include "pg/errors.hpp"
+#include "pg/given_text.hpp"
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
 #include "pg/postgres.hpp"
@@ -62,7 +63,7 @@ bool was_entered(const Entry &entry) {
   if (DatumGetBool(first_value(&is_null)) && !is_null) return true;
   ereport(ERROR, errcode(kConflict), errmsg("the idempotency key was used for something else"),
           errdetail("Key \"%s\" belongs to an entry of another customer or number of points.",
-                    entry.idempotency_key),
+                    shown(entry.idempotency_key)),
           errhint("Use a key of its own for each change of points."));
   pg_unreachable();
 }
@@ -127,12 +128,16 @@ void require_argument(FunctionCallInfo fcinfo, int index, const char *name) {
           errhint("Every change of points names a customer, a number of points and a reason."));
 }
 
-Entry entry_of(FunctionCallInfo fcinfo) {
+Entry entry_of(FunctionCallInfo fcinfo, const TextLimit &actor) {
   require_argument(fcinfo, 0, "customer_id");
   require_argument(fcinfo, 1, "points");
   require_argument(fcinfo, 2, "reason");
-  return {book_argument(fcinfo, 5), *PG_GETARG_UUID_P(0),     PG_GETARG_INT64(1),
-          text_argument(fcinfo, 2), text_argument(fcinfo, 3), text_argument(fcinfo, 4)};
+  return {book_argument(fcinfo, 5),
+          *PG_GETARG_UUID_P(0),
+          PG_GETARG_INT64(1),
+          text_argument(fcinfo, 2, kReason),
+          text_argument(fcinfo, 3, kIdempotencyKey),
+          text_argument(fcinfo, 4, actor)};
 }
 
 void require_sight(const Entry &entry) {
@@ -147,7 +152,7 @@ void require_sight(const Entry &entry) {
 }  // namespace
 
 CUSTOMER_IDENTITY_FUNCTION(adjust_points) {
-  const Entry entry = entry_of(fcinfo);
+  const Entry entry = entry_of(fcinfo, kActor);
   write_pending(entry.customers);
   SPI_connect();
   std::int64_t balance = lock_balance(entry);
@@ -160,7 +165,7 @@ CUSTOMER_IDENTITY_FUNCTION(adjust_points) {
 }
 
 CUSTOMER_IDENTITY_FUNCTION(redeem_points) {
-  Entry entry = entry_of(fcinfo);
+  Entry entry = entry_of(fcinfo, kUserId);
   const std::int64_t wanted = entry.points;
   if (wanted <= 0)
     ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),

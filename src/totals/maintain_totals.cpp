@@ -30,8 +30,13 @@ struct MaintainTotals : Setup {
   bool at_commit;  // totals are written when the transaction commits
 };
 
-Numeric points_per_unit_of(const Arguments &arguments) {
+// attach_orders() writes no longer one; a forged one would be shown whole by the server's error.
+constexpr std::size_t kMaxRate = 64;
+
+Numeric points_per_unit_of(Relation orders, const Arguments &arguments) {
   const char *value = value_of(arguments, "points_per_unit");
+  if (value != nullptr && strlen(value) > kMaxRate)
+    setup_outdated(orders, "The points per unit have too many digits.");
   const Datum number =
       DirectFunctionCall3(numeric_in, CStringGetDatum(value == nullptr ? "1" : value),
                           ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
@@ -52,7 +57,7 @@ void read_setup(MaintainTotals *setup, const TriggerData *call) {
   setup->amount = column_named(orders, amount == nullptr ? "total" : amount);
   setup->status = column_named(orders, value_of(arguments, "status"));
   setup->counted = values_of(arguments, "counted");
-  setup->points_per_unit = points_per_unit_of(arguments);
+  setup->points_per_unit = points_per_unit_of(orders, arguments);
   setup->rate_fits = read_amount(NumericGetDatum(setup->points_per_unit), NUMERICOID, &setup->rate);
   setup->at_commit = is_at_commit(orders, value_of(arguments, "timing"));
   if (!is_amount_type(setup->amount.type))

@@ -2,6 +2,7 @@
 // right on the book: it is written as its owner, as the triggers write it.
 #include "identity/proofs.hpp"
 #include "pg/book.hpp"
+#include "pg/given_text.hpp"
 #include "pg/owner.hpp"
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
@@ -30,8 +31,8 @@ Datum other_users(Oid customers, const char *e164, const char *user_id, bool *no
 
 // The phone in E.164; raises CI001 when it cannot be read.
 CUSTOMER_IDENTITY_FUNCTION(readable_phone) {
-  const std::string_view raw = text_in_place(fcinfo, 0);
-  const phone::Details details = required_phone(raw, required_region(text_in_place(fcinfo, 1)));
+  const Region region = required_region(text_in_place(fcinfo, 1, kRegion));
+  const phone::Details details = required_phone(phone_argument(fcinfo, 0), region);
   PG_RETURN_TEXT_P(cstring_to_text(details.e164));
 }
 

@@ -4,6 +4,7 @@
 #include "identity/proofs.hpp"
 #include "identity/users.hpp"
 #include "pg/book.hpp"
+#include "pg/given_text.hpp"
 #include "pg/owner.hpp"
 #include "pg/phone_reader.hpp"
 #include "pg/postgres.hpp"
@@ -12,9 +13,9 @@ namespace customer_identity {
 namespace {
 
 bool customer_of_phone(Oid customers, FunctionCallInfo fcinfo, pg_uuid_t *customer) {
-  const Region region = region_of(text_in_place(fcinfo, 2));
+  const Region region = region_of(text_in_place(fcinfo, 2, kRegion));
   if (!region.known) return false;
-  const phone::Details details = read_phone(text_in_place(fcinfo, 0), region);
+  const phone::Details details = read_phone(phone_argument(fcinfo, 0), region);
   return details.reason == phone::Reason::kOk &&
          find_customer_of(customers, Acting::kOwner, details.e164, customer);
 }
@@ -22,7 +23,7 @@ bool customer_of_phone(Oid customers, FunctionCallInfo fcinfo, pg_uuid_t *custom
 }  // namespace
 
 CUSTOMER_IDENTITY_FUNCTION(verification_required) {
-  const char *user_id = text_argument(fcinfo, 1);
+  const char *user_id = text_argument(fcinfo, 1, kUserId);
   const Oid customers = book_argument(fcinfo, 3);
   require_schema(customers);
 

@@ -94,7 +94,7 @@ SELECT is(jsonb_array_length(customer_identity.list_customers('weiss') -> 'items
 SELECT is(jsonb_array_length(customer_identity.list_customers(s) -> 'items'), n, 'wildcards are literal: ' || s)
 FROM (VALUES ('%', 1), ('_', 1), ('% _', 1), ('% _ \', 1), ('\ weiß', 1), ('a%a', 0), ('a_a', 0), ('E_h', 1), ('__', 0), ('%%%%', 0)) AS v (s, n);
 SELECT is(jsonb_array_length(customer_identity.list_customers(s) -> 'items'), 0, 'injected: ' || s)
-FROM unnest(ARRAY[$$' OR true --$$, $$'; DROP TABLE customers; --$$, '$1', '%I', '%1$s', E'\\'' OR 1=1', '$$', repeat('x', 100000)]) AS s;
+FROM unnest(ARRAY[$$' OR true --$$, $$'; DROP TABLE customers; --$$, '$1', '%I', '%1$s', E'\\'' OR 1=1', '$$', repeat('x', 1000)]) AS s;
 SELECT is(pages('-preferred_name', 1, 'ada'), '02 01', 'a search has pages');
 SET customer_identity.default_region = 'DE';
 SELECT is(found('0151 1234507'), '07', 'a national spelling is read in the default region');

@@ -98,6 +98,9 @@ SELECT customer_identity.normalize_phone('') \g /dev/null
 SELECT results_eq(format($$SELECT (failure('SET customer_identity.sms_text = ''%s''')).code$$, repeat('{code}', n)),
   format($$VALUES (%L)$$, code), format('a text of %s bytes', 6 * n))
 FROM (VALUES (266, NULL), (267, '22023'), (1000000, '22023')) AS v (n, code);
+SELECT results_eq(format($$SELECT code, length(message) < 100 FROM failure(%L)$$, format('SET customer_identity.%s = %L', name, repeat('{code}', 1000000))),
+  $$VALUES ('22023', true)$$, name || ': no error shows a value that is long')
+FROM unnest('{default_region,sms_countries,sms_text,fraud_cancelled_statuses}'::text[]) AS name;
 SELECT * FROM finish();
 
 REVOKE SET ON PARAMETER customer_identity.default_region, customer_identity.sms_text FROM settings_owner;

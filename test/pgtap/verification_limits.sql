@@ -92,6 +92,70 @@ SELECT is((SELECT count(*) FROM customer_identity.verification_events WHERE buck
   'nor that of all');
 RESET customer_identity.sms_limit_per_address;
 
+-- Refusals are counted in a row by the quarter of an hour, exactly, however many there are.
+SELECT let_time_pass('2 days');
+SELECT is(start_status('07400 990003'), 'sent', 'a code');
+SELECT is(count(*), 500::bigint, 'then refusals without end') FROM generate_series(1, 500) WHERE start_status('07400 990003') = 'throttled';
+SELECT is(count(*), 100::bigint, 'and others') FROM generate_series(1, 100) WHERE start_status('0121 234 5678') = 'unsupported';
+SELECT bag_eq($$SELECT bucket, sum(events), count(*) <= 2 FROM customer_identity.verification_events WHERE bucket IN ('throttled', 'unsupported') AND at > now() - interval '1 day'
+  GROUP BY bucket$$, $$VALUES ('throttled'::text, 500::numeric, true), ('unsupported', 100, true)$$, 'are a row each');
+SELECT is(sum(throttled), 500::numeric, 'and counted exactly') FROM customer_identity.verification_health;
+BEGIN;
+SELECT start_status('07400 990003') FROM generate_series(1, 5) \g /dev/null
+SAVEPOINT a;
+SELECT start_status('07400 990003') FROM generate_series(1, 5) \g /dev/null
+ROLLBACK TO a;
+SELECT start_status('07400 990003') FROM generate_series(1, 5) \g /dev/null
+COMMIT;
+SELECT is(sum(throttled), 510::numeric, 'what is rolled back is not') FROM customer_identity.verification_health;
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+SELECT start_status('07400 990003') FROM generate_series(1, 10) \g /dev/null
+COMMIT;
+SELECT is(sum(throttled), 520::numeric, 'at every isolation level') FROM customer_identity.verification_health;
+SELECT cmp_ok(count(*), '<=', 2::bigint, 'in the same row') FROM customer_identity.verification_events
+WHERE bucket = 'throttled' AND at > now() - interval '1 day';
+
+-- What has no limit is neither written nor read; of the rest no more is read than decides.
+CREATE FUNCTION read_by(statement text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  before constant bigint := (SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'customer_identity.verification_events'::regclass);
+BEGIN
+  EXECUTE statement;
+  RETURN (SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'customer_identity.verification_events'::regclass) - before;
+END
+$$;
+SELECT let_time_pass('2 days');
+SET customer_identity.sms_limit_per_phone = 0;
+SET customer_identity.sms_limit_per_prefix = 0;
+SET customer_identity.sms_limit_per_user = 0;
+SET customer_identity.sms_limit_total = 0;
+SET customer_identity.verification_failures_per_phone = 0;
+SELECT started('07400 990004', 'dan', '192.0.2.10') AS v \gset
+SELECT is(checked(:'v', 'guess'), 'incorrect 4', 'a failure');
+SELECT bag_eq($$SELECT bucket FROM customer_identity.verification_events WHERE at > now() - interval '1 day'$$,
+  $$VALUES ('phone +447400990004'), ('address 192.0.2.10')$$, 'only the phone, which has to pause, and what has a limit are written');
+SELECT is(start_status('07400 990004'), 'throttled', 'the pause holds');
+INSERT INTO customer_identity.verification_events (bucket, at) SELECT bucket, now() - interval '59 minutes'
+FROM unnest('{phone +447400990004,prefix +44740099,user dan,all,failure +447400990004,address 192.0.2.10}'::text[]) AS bucket, generate_series(1, 5000);
+BEGIN;
+SELECT cmp_ok(read_by($$SELECT start_status('07400 990004', 'dan', '192.0.2.10')$$), '<', 30::bigint, 'of thousands of events few are read');
+SELECT cmp_ok(read_by(format($$SELECT checked(%L, 'guess')$$, :'v')), '<', 10::bigint, 'for an answer as well');
+COMMIT;
+SELECT is(retry_after BETWEEN interval '30 minutes' AND interval '1 hour', true, 'the pause is as long as it gets')
+FROM customer_identity.start_verification('07400 990004');
+RESET customer_identity.sms_limit_per_phone;
+RESET customer_identity.sms_limit_per_prefix;
+RESET customer_identity.sms_limit_per_user;
+RESET customer_identity.sms_limit_total;
+RESET customer_identity.verification_failures_per_phone;
+BEGIN;
+SELECT cmp_ok(read_by($$SELECT start_status('07400 990005', 'dan', '192.0.2.10')$$), '<', 1100::bigint, 'no more than the limits are read');
+COMMIT;
+SELECT let_time_pass('-2 hours');
+SELECT is(retry_after, interval '1 hour', 'whatever lies in the future, an hour is waited at the most')
+FROM customer_identity.start_verification('07400 990006', client_address => '192.0.2.10');
+SELECT let_time_pass('2 hours');
+
 -- Settings.
 SELECT results_eq($$SELECT replace(name, 'customer_identity.', ''), boot_val, context FROM pg_settings
   WHERE name ~ '^customer_identity\.(sms_(limit|countries|text)|verification)' ORDER BY 1$$,
