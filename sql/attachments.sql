@@ -72,7 +72,9 @@ CREATE VIEW customer_identity_internal.attached_triggers AS
     WHERE t.tgfoid IN ('customer_identity.link_user()'::regprocedure, 'customer_identity.attach_order()'::regprocedure, 'customer_identity.maintain_totals()'::regprocedure)
         AND t.tgparentid = 0
         -- Nobody's view: its query would run as whoever reads it.
-        AND c.relkind IN ('r', 'p');
+        AND c.relkind IN ('r', 'p')
+        -- An older snapshot still shows a table that has just been dropped.
+        AND pg_table_is_visible(t.tgrelid) IS NOT NULL;
 COMMENT ON VIEW customer_identity_internal.attached_triggers IS
     'The triggers that attach tables, with their arguments';
 GRANT SELECT ON customer_identity_internal.attached_triggers TO PUBLIC;
