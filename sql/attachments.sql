@@ -93,7 +93,9 @@ BEGIN ATOMIC
         AND t.tgfoid IN ('customer_identity.link_user()'::regprocedure, 'customer_identity.attach_order()'::regprocedure, 'customer_identity.maintain_totals()'::regprocedure)
         AND t.tgparentid = 0
         -- Nobody's view: its query would run as whoever reads it.
-        AND c.relkind IN ('r', 'p');
+        AND c.relkind IN ('r', 'p')
+        -- An older snapshot still shows a table that has just been dropped.
+        AND pg_table_is_visible(t.tgrelid) IS NOT NULL;
 END;
 COMMENT ON FUNCTION customer_identity_internal.triggers_of(regclass) IS
     'The triggers that attach a table, with their arguments';

@@ -43,6 +43,15 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.attachment_of(regclass) IS
     'The set-up of a table or of the partitioned table it belongs to; an error when it is not attached';
 
+CREATE FUNCTION customer_identity_internal.has_logins(orders customer_identity.attachments)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN (orders).user_column IS NOT NULL AND EXISTS (
+    SELECT FROM customer_identity.attachments AS u WHERE u.attached = (orders).users AND u.kind = 'users'
+);
+COMMENT ON FUNCTION customer_identity_internal.has_logins(customer_identity.attachments) IS
+    'Whether the users table that an orders table names is attached';
+
 -- The logins that orders are joined to as u, with key and customer_id: the users table itself where it has the
 -- orders' owner, else what a function tells that acts as its owner.
 CREATE FUNCTION customer_identity_internal.logins_of_orders(attached customer_identity.attachments)
@@ -123,7 +132,7 @@ DECLARE
     name_expression text := CASE WHEN attached.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', attached.name_column) END;
     linked bigint;
 BEGIN
-    IF attached.users IS NOT NULL AND attached.user_column IS NOT NULL THEN
+    IF customer_identity_internal.has_logins(attached) THEN
         customer_of_user := 'u.customer_id';
         users_join := format('LEFT JOIN %s AS u ON %s',
             customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached));

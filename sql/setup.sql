@@ -437,7 +437,13 @@ BEGIN ATOMIC
         format('SELECT %s; with users => ''...'' added', customer_identity_internal.attach_call(a.attached))
     FROM attached AS a
     WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL
-        AND EXISTS (SELECT FROM attached AS u WHERE u.kind = 'users');
+        AND EXISTS (SELECT FROM attached AS u WHERE u.kind = 'users')
+    UNION ALL
+    SELECT 'warning', a.attached::text,
+        format('its users table, %s, is not attached: users get no customer whose orders these could be', a.users),
+        format('SELECT customer_identity.attach_users(%L);', a.users::text)
+    FROM attached AS a
+    WHERE a.kind = 'orders' AND a.users IS NOT NULL AND NOT customer_identity_internal.has_logins(a);
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_users_of_orders(regclass) IS
     'Findings of check_setup() about what joins orders to users';
@@ -449,7 +455,7 @@ CREATE FUNCTION customer_identity_internal.user_has_customer(attached customer_i
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF attached.users IS NULL OR attached.user_column IS NULL THEN
+    IF NOT customer_identity_internal.has_logins(attached) THEN
         RETURN 'false';
     END IF;
     RETURN format('EXISTS (SELECT FROM %s AS u WHERE %s AND u.customer_id IS NOT NULL)',

@@ -3,7 +3,7 @@
 #   test/cluster.sh psql -c 'SELECT version()'
 #
 # The command gets PGHOST, PGPORT, PGUSER, PGDATABASE, PGDATA, PG_BINDIR and CLUSTER_USER, the user
-# who runs the server (never root). It may set:
+# who runs the server (never root). More servers that it starts beside PGDATA end with it. It may set:
 #   PG_CONFIG      selects the server (pg_config of the PATH)
 #   CLUSTER_CONF   more lines for postgresql.conf
 #   CLUSTER_FSYNC  on: writes reach the disk (off)
@@ -32,9 +32,11 @@ clean_up() {
   trap - EXIT INT TERM HUP
   if [ -n "$group" ]; then kill -TERM -- "-$group" 2>/dev/null || true; fi
   if [ -n "${CLUSTER_KEEP:-}" ] && [ -z "$failed_start" ]; then return; fi
-  if [ -f "$folder/data/postmaster.pid" ]; then
-    as_cluster_user "$PG_BINDIR/pg_ctl" stop -D "$folder/data" -m immediate -s >&2 || true
-  fi
+  local server
+  for server in "$folder"/*/postmaster.pid; do
+    [ -f "$server" ] || continue
+    as_cluster_user "$PG_BINDIR/pg_ctl" stop -D "${server%/*}" -m immediate -s >&2 || true
+  done
   rm -rf "$folder"
 }
 trap clean_up EXIT

@@ -26,11 +26,11 @@ def points(amount, points_per_unit):
     return earned if abs(earned) <= MOST_POINTS_OF_AN_ORDER else 0
 
 
-def expected_totals(cursor):
+def expected_totals(cursor, tables):
     """customer id -> Totals, for every row of customers, from the raw orders and loyalty entries."""
     cursor.execute('SELECT id FROM customers')
     totals = {customer: Totals(0, Decimal(0), 0) for customer, in cursor}
-    for table in TABLES:
+    for table in tables:
         status = table.status or 'NULL'
         cursor.execute(
             f'SELECT customer_id, {table.amount}, {status} FROM {table.name} WHERE customer_id IS NOT NULL')
@@ -45,8 +45,8 @@ def expected_totals(cursor):
     return totals
 
 
-def totals_differences(cursor):
-    expected = expected_totals(cursor)
+def totals_differences(cursor, tables):
+    expected = expected_totals(cursor, tables)
     cursor.execute('SELECT id, total_orders, total_spent, loyalty_points FROM customers ORDER BY id')
     for customer, *stored in cursor:
         for field, found, right in zip(Totals._fields, stored, expected[customer]):
@@ -72,15 +72,15 @@ def verify_differences(cursor):
         yield Difference(*row)
 
 
-def differences(session, phones=None, strict=False):
+def differences(session, phones=None, strict=False, tables=TABLES):
     """Every difference of one snapshot, or none. The tables are locked before the snapshot is taken:
     TRUNCATE empties a table for snapshots that are older than it, too."""
     cursor = session.cursor
-    names = ', '.join(table.name for table in TABLES)
+    names = ', '.join(table.name for table in tables)
     while True:
         try:
             cursor.execute(f'BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE {names} IN ACCESS SHARE MODE')
-            found = list(totals_differences(cursor))
+            found = list(totals_differences(cursor, tables))
             found += link_differences(cursor, phones, strict) if phones else []
             found += [row._replace(field=f'verify_totals: {row.field}') for row in verify_differences(cursor)]
             return found

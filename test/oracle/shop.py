@@ -1,5 +1,5 @@
 """The shop of shop.sql as Python sees it: its orders tables, its phones, and a cluster of its own.
-The oracle, crash and race tests share it."""
+The oracle, crash, race and chaos tests share it."""
 
 import os
 import random
@@ -53,8 +53,8 @@ def take_seed():
     return seed
 
 
-def open_shop():
-    with psycopg2.connect('') as connection, connection.cursor() as cursor:
+def open_shop(**where):
+    with psycopg2.connect('', **where) as connection, connection.cursor() as cursor:
         cursor.execute((HERE / 'shop.sql').read_text())
     connection.close()
 
@@ -75,10 +75,11 @@ def spellings(number):
 class Session:
     """One connection that remembers its last statements."""
 
-    def __init__(self, name='session'):
+    def __init__(self, name='session', **where):
         self.name = name
         self.recent = deque(maxlen=25)
-        self.connection = psycopg2.connect('', application_name=name, options='-c statement_timeout=60s -c deadlock_timeout=20ms')
+        self.connection = psycopg2.connect(
+            '', application_name=name, options='-c statement_timeout=60s -c deadlock_timeout=20ms', **where)
         self.connection.autocommit = True
         self.cursor = self.connection.cursor()
 

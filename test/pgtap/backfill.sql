@@ -69,4 +69,12 @@ SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'exactly');
 SELECT throws_ok($$CALL customer_identity.backfill('before')$$, NULL, NULL, 'a table that is not attached is an error');
 SELECT throws_ok($$CALL customer_identity.backfill('orders', 0)$$, '22023', NULL, 'a batch has at least one row');
 
+-- Of users that are detached an order has no customer, but of its own phone.
+INSERT INTO orders VALUES (9001, 'u2', '07400 123603', 1);
+UPDATE orders SET customer_id = NULL WHERE id = 9001;
+SELECT customer_identity.detach('"user"');
+CALL customer_identity.backfill('orders');
+SELECT is((SELECT c.phone FROM orders AS o JOIN customers AS c ON c.id = o.customer_id WHERE o.id = 9001), '+447400123603',
+  'orders are linked whether or not their users are attached');
+
 SELECT * FROM finish();

@@ -87,6 +87,12 @@ SET LOCAL customer_identity.default_region = 'XX';
 SELECT ok(found('default_region', 'not a region'), 'a default region that is none');
 ROLLBACK;
 
+-- Orders whose users are not attached any more.
+BEGIN;
+SELECT customer_identity.detach('"user"');
+SELECT ok(found('orders', 'its users table, .*user.*, is not attached'), 'users that were detached');
+ROLLBACK;
+
 -- Rows.
 BEGIN;
 SET LOCAL session_replication_role = replica;

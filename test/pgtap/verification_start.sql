@@ -77,6 +77,12 @@ RESET customer_identity.phone_validation;
 SELECT is(start_status('+1 201 555 0123'), 'sent', 'a number that may be mobile gets one');
 SELECT is(start_status('+353 85 012 3456'), 'sent', 'in every country');
 
+-- The answer does not tell whose phone it is.
+SELECT customer_identity.record_proof('07400 123477', 'ada') \g /dev/null
+SELECT results_eq(format('SELECT status, retry_after, expires_at > now(), phone = %L FROM customer_identity.start_verification(%1$L)', phone),
+  $$VALUES ('sent', '30 seconds'::interval, true, true)$$, what)
+FROM (VALUES ('+447400123477', 'a customer''s phone'), ('+447400123478', 'and one never seen get one answer')) AS p (phone, what);
+
 -- Countries.
 SET customer_identity.sms_countries = '';
 SELECT is(start_status('07400 123407'), 'sent', 'without a list: the country of default_region');
