@@ -117,7 +117,7 @@ Attachment found_attachment_of_user(const AttachOrder &setup, HeapTuple order, R
   const Wanted customer = {setup.users, setup.users_key, setup.users_customer, nullptr};
   Attachment attachment = {};
   const Lookup lookup = OidIsValid(user.type)
-                            ? look_up_uuid_now(customer, user, &attachment.customer)
+                            ? look_up_uuid_now(customer, user, Hold::kNothing, &attachment.customer)
                             : Lookup::kImpossible;
   attachment.found = lookup == Lookup::kFound;
   if (attachment.found || lookup == Lookup::kNoRow) return attachment;
@@ -129,11 +129,22 @@ Attachment found_attachment_of_user(const AttachOrder &setup, HeapTuple order, R
   return attachment;
 }
 
-Attachment attachment_of_user(const AttachOrder &setup, HeapTuple order, Relation orders) {
+Attachment seen_attachment_of_user(const AttachOrder &setup, HeapTuple order, Relation orders) {
   const Visit users_owner = stand_in(setup.users, ACL_SELECT);
   const Attachment attachment = found_attachment_of_user(setup, order, orders);
   leave(users_owner);
   return attachment;
+}
+
+// Where the customer is being deleted, the user has none by the time that it is gone, or has got
+// another one.
+Attachment attachment_of_user(const AttachOrder &setup, HeapTuple order, Relation orders) {
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const Attachment attachment = seen_attachment_of_user(setup, order, orders);
+    if (!attachment.found) break;
+    if (hold_customer(setup.customers, Acting::kOwner, attachment.customer)) return attachment;
+  }
+  return {};
 }
 
 Attachment attachment_of_phone(const AttachOrder &setup, HeapTuple order, Relation orders) {
@@ -144,7 +155,8 @@ Attachment attachment_of_phone(const AttachOrder &setup, HeapTuple order, Relati
   const phone::Details details = read_phone(raw, region);
   if (details.reason != phone::Reason::kOk) return {};
   const Origin origin = {"order", orders, text_in(setup.user, order, orders)};
-  return {true, customer_of(setup.customers, Acting::kOwner, details.e164, nullptr, origin)};
+  return {true,
+          customer_of(setup.customers, Acting::kOwner, details.e164, nullptr, Hold::kRow, origin)};
 }
 
 bool has_user(const AttachOrder &setup, HeapTuple order, Relation orders) {
@@ -260,17 +272,13 @@ bool is_untouched(const AttachOrder &setup, const TriggerData *call) {
   return true;
 }
 
-}  // namespace
-
-CUSTOMER_IDENTITY_FUNCTION(attach_order) {
-  const TriggerData *call = trigger_call(fcinfo, kMadeFor);
-  const AttachOrder &setup = *setup_of<AttachOrder>(call, read_setup);
+HeapTuple attached(const AttachOrder &setup, const TriggerData *call) {
   const bool is_insert = TRIGGER_FIRED_BY_INSERT(call->tg_event);
   HeapTuple order = is_insert ? call->tg_trigtuple : call->tg_newtuple;
-  if (is_untouched(setup, call)) PG_RETURN_POINTER(order);
+  if (is_untouched(setup, call)) return order;
 
   bool keep = stays(setup, call, order);
-  if (keep && !is_cash_on_delivery(setup, order, call->tg_relation)) PG_RETURN_POINTER(order);
+  if (keep && !is_cash_on_delivery(setup, order, call->tg_relation)) return order;
 
   const Actor before = act_as(call->tg_relation->rd_rel->relowner);
   keep = keep || only_renames_user(setup, call);
@@ -278,8 +286,15 @@ CUSTOMER_IDENTITY_FUNCTION(attach_order) {
                                      : derived_attachment(setup, order, call->tg_relation);
   if (needs_proof(setup, call, order, attachment)) require_proof(setup, attachment);
   act_again_as(before);
-  if (keep) PG_RETURN_POINTER(order);
-  PG_RETURN_POINTER(with_customer(setup, order, call->tg_relation, attachment));
+  return keep ? order : with_customer(setup, order, call->tg_relation, attachment);
+}
+
+}  // namespace
+
+CUSTOMER_IDENTITY_FUNCTION(attach_order) {
+  const TriggerData *call = trigger_call(fcinfo, kMadeFor);
+  const AttachOrder &setup = *setup_of<AttachOrder>(call, read_setup);
+  PG_RETURN_POINTER(attached(setup, call));
 }
 
 }  // namespace customer_identity

@@ -1,6 +1,6 @@
 // get_or_create_customer and find_customer. Looks first, then INSERT ... ON CONFLICT DO NOTHING,
 // then looks again: DO UPDATE would deadlock with orders and write each time, MERGE raises
-// duplicate keys.
+// duplicate keys. What is about to refer to the customer holds it, else its foreign key might fail.
 #include "identity/customers.hpp"
 
 #include "identity/history.hpp"
@@ -19,9 +19,19 @@ PlanKey key_of(Oid customers, Acting acting, Purpose purpose) {
   return {customers, InvalidOid, purpose, static_cast<std::uint32_t>(acting)};
 }
 
-SPIPlanPtr find_plan_of(Oid customers, Acting acting) {
-  return saved_plan(key_of(customers, acting, Purpose::kFindCustomer), {TEXTOID}, [&] {
-    return psprintf("SELECT id FROM %s WHERE phone OPERATOR(pg_catalog.=) $1",
+SPIPlanPtr find_plan_of(Oid customers, Acting acting, Hold hold) {
+  const bool holds = hold == Hold::kRow;
+  const PlanKey key =
+      key_of(customers, acting, holds ? Purpose::kHoldCustomerOfPhone : Purpose::kFindCustomer);
+  return saved_plan(key, {TEXTOID}, [&] {
+    return psprintf("SELECT id FROM %s WHERE phone OPERATOR(pg_catalog.=) $1%s",
+                    customers_name(customers), holds ? " FOR KEY SHARE" : "");
+  });
+}
+
+SPIPlanPtr hold_plan_of(Oid customers, Acting acting) {
+  return saved_plan(key_of(customers, acting, Purpose::kHoldCustomer), {UUIDOID}, [&] {
+    return psprintf("SELECT id FROM %s WHERE id OPERATOR(pg_catalog.=) $1 FOR KEY SHARE",
                     customers_name(customers));
   });
 }
@@ -66,14 +76,21 @@ void record_creation(Oid customers, const pg_uuid_t &customer, const Origin &ori
 }
 
 // `execute` is run() or look_up().
-bool find_by_plan(Oid customers, Acting acting, const char *e164, decltype(run) execute,
+bool find_by_plan(Oid customers, Acting acting, const char *e164, Hold hold, decltype(run) execute,
                   pg_uuid_t *customer) {
   SPI_connect();
   const Datum values[] = {CStringGetTextDatum(e164)};
   const bool found =
-      execute(find_plan_of(customers, acting), values, nullptr) > 0 && first_uuid(customer);
+      execute(find_plan_of(customers, acting, hold), values, nullptr) > 0 && first_uuid(customer);
   SPI_finish();
   return found;
+}
+
+bool hold_by_plan(Oid customers, Acting acting, Datum id) {
+  SPI_connect();
+  const bool held = run(hold_plan_of(customers, acting), &id) > 0;
+  SPI_finish();
+  return held;
 }
 
 void check_book(Oid customers) { customers_name(customers); }
@@ -88,22 +105,36 @@ Visit visit_customers(Oid customers, Acting acting, AclMode needed) {
   return acting == Acting::kOwner ? stand_in(customers, needed) : visit(GetUserId());
 }
 
-bool find_customer_of(Oid customers, Acting acting, const char *e164, pg_uuid_t *customer) {
-  const Visit book = visit_customers(customers, acting, ACL_SELECT);
-  const Lookup lookup = look_up_uuid_now(customer_by_phone(customers), as_sought(e164), customer);
+bool find_customer_of(Oid customers, Acting acting, const char *e164, Hold hold,
+                      pg_uuid_t *customer) {
+  const Visit book = visit_customers(customers, acting, rights_to_find(hold));
+  const Lookup lookup =
+      look_up_uuid_now(customer_by_phone(customers), as_sought(e164), hold, customer);
   const bool found = lookup == Lookup::kImpossible
-                         ? find_by_plan(customers, acting, e164, run, customer)
+                         ? find_by_plan(customers, acting, e164, hold, run, customer)
                          : lookup == Lookup::kFound;
   leave(book);
   return found;
 }
 
+bool hold_customer(Oid customers, Acting acting, const pg_uuid_t &customer) {
+  const Visit book = visit_customers(customers, acting, rights_to_find(Hold::kRow));
+  pg_uuid_t found;
+  const Datum id = UUIDPGetDatum(&customer);
+  const Lookup lookup =
+      look_up_uuid_now({customers, "id", "id", check_book}, {id, UUIDOID}, Hold::kRow, &found);
+  const bool held = lookup == Lookup::kImpossible ? hold_by_plan(customers, acting, id)
+                                                  : lookup == Lookup::kFound;
+  leave(book);
+  return held;
+}
+
 pg_uuid_t customer_of(Oid customers, Acting acting, const char *e164, const char *preferred_name,
-                      const Origin &origin) {
+                      Hold hold, const Origin &origin) {
   pg_uuid_t customer;
   // A conflicting row can be gone again before it is looked at, so twice may not be enough.
   for (int attempt = 0; attempt < 10; ++attempt) {
-    if (find_customer_of(customers, acting, e164, &customer)) return customer;
+    if (find_customer_of(customers, acting, e164, hold, &customer)) return customer;
     if (!create_customer(customers, acting, e164, preferred_name, &customer)) continue;
     record_creation(customers, customer, origin);
     return customer;
@@ -122,7 +153,7 @@ CUSTOMER_IDENTITY_FUNCTION(get_or_create_customer) {
   const Oid customers = book_argument(fcinfo, 3);
   const char *preferred_name = cut_argument(fcinfo, 1, kMaxName);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
-  *result = customer_of(customers, Acting::kCaller, details.e164, preferred_name,
+  *result = customer_of(customers, Acting::kCaller, details.e164, preferred_name, Hold::kNothing,
                         {"function", nullptr, nullptr});
   PG_RETURN_UUID_P(result);
 }
@@ -133,7 +164,7 @@ CUSTOMER_IDENTITY_FUNCTION(claim_customer) {
   const char *e164 = text_argument(fcinfo, 0);
   const Oid customers = book_argument(fcinfo, 2);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
-  *result = customer_of(customers, Acting::kOwner, e164, text_argument(fcinfo, 1),
+  *result = customer_of(customers, Acting::kOwner, e164, text_argument(fcinfo, 1), Hold::kRow,
                         {"function", nullptr, nullptr});
   PG_RETURN_UUID_P(result);
 }
@@ -148,9 +179,10 @@ CUSTOMER_IDENTITY_FUNCTION(find_customer) {
 
   const Lookup lookup = look_up_uuid(customer_by_phone(customers), as_sought(details.e164),
                                      GetActiveSnapshot(), result);
-  const bool found = lookup == Lookup::kImpossible
-                         ? find_by_plan(customers, Acting::kCaller, details.e164, look_up, result)
-                         : lookup == Lookup::kFound;
+  const bool found =
+      lookup == Lookup::kImpossible
+          ? find_by_plan(customers, Acting::kCaller, details.e164, Hold::kNothing, look_up, result)
+          : lookup == Lookup::kFound;
   if (!found) PG_RETURN_NULL();
   PG_RETURN_UUID_P(result);
 }

@@ -142,9 +142,11 @@ bool lock_customer(Relation customers, const Target &target, const pg_uuid_t &cu
   if (there) {
     TM_FailureData failure;
     ItemPointerData place = row->tts_tid;
-    there = table_tuple_lock(customers, &place, GetActiveSnapshot(), row,
-                             GetCurrentCommandId(false), LockTupleKeyShare, LockWaitBlock,
-                             TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure) == TM_Ok;
+    there = table_tuple_lock(
+                customers, &place, GetActiveSnapshot(), row, GetCurrentCommandId(false),
+                LockTupleKeyShare, LockWaitBlock,
+                TUPLE_LOCK_FLAG_FIND_LAST_VERSION | TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS,
+                &failure) == TM_Ok;
   }
   index_endscan(scan);
   ExecDropSingleTupleTableSlot(row);

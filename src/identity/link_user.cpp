@@ -99,8 +99,8 @@ HeapTuple linked_to_claim(const LinkUser &setup, HeapTuple user, Relation users,
                           const Claim &claim) {
   const char *name = text_in(setup.name, user, users);
   const Actor before = act_as(users->rd_rel->relowner);
-  const pg_uuid_t customer =
-      customer_of(setup.customers, Acting::kOwner, claim.e164, name, origin_of(setup, user, users));
+  const pg_uuid_t customer = customer_of(setup.customers, Acting::kOwner, claim.e164, name,
+                                         Hold::kRow, origin_of(setup, user, users));
   act_again_as(before);
   return with_customer(setup, user, users, UUIDPGetDatum(&customer), false);
 }
@@ -147,7 +147,7 @@ void keep_proof_of(const LinkUser &setup, const TriggerData *call, HeapTuple use
   const char *user_id = text_in(setup.key, user, call->tg_relation);
   if (user_id == nullptr) return;
   const pg_uuid_t customer = customer_of(setup.customers, Acting::kOwner, claim.e164, nullptr,
-                                         origin_of(setup, user, call->tg_relation));
+                                         Hold::kRow, origin_of(setup, user, call->tg_relation));
   keep_proof(setup.customers, Acting::kOwner, claim.e164, customer, user_id, "auth");
 }
 

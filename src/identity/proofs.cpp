@@ -240,7 +240,7 @@ CUSTOMER_IDENTITY_FUNCTION(record_proof) {
   auto *customer = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
 
   SPI_connect();
-  *customer = customer_of(customers, Acting::kCaller, details.e164, nullptr,
+  *customer = customer_of(customers, Acting::kCaller, details.e164, nullptr, Hold::kRow,
                           {"function", nullptr, user_id});
   keep_proof(customers, Acting::kCaller, details.e164, *customer, user_id, method);
   SPI_finish();

@@ -53,8 +53,17 @@ const Known &known_lookup(Relation table, const Wanted &wanted, Oid type) {
       key, [&](Known &value, Reading &) { resolve(value, table, wanted, type); });
 }
 
+// As the executor locks. False: another transaction has changed or deleted the row.
+bool lock_row(Relation table, TupleTableSlot *row, Snapshot snapshot) {
+  TM_FailureData failure;
+  ItemPointerData place = row->tts_tid;
+  return table_tuple_lock(table, &place, snapshot, row, GetCurrentCommandId(false),
+                          LockTupleKeyShare, LockWaitBlock, TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS,
+                          &failure) == TM_Ok;
+}
+
 Lookup scanned(Relation table, const Known &known, const Sought &sought, Snapshot snapshot,
-               pg_uuid_t *found) {
+               Hold hold, pg_uuid_t *found) {
   Relation index = index_open(known.index_key.index, AccessShareLock);
   TupleTableSlot *row = table_slot_create(table, nullptr);
   IndexScanDesc scan = begin_scan(table, index, snapshot);
@@ -64,6 +73,7 @@ Lookup scanned(Relation table, const Known &known, const Sought &sought, Snapsho
     const Datum value = slot_getattr(row, known.wanted, &is_null);
     if (!is_null) *found = *DatumGetUUIDP(value);
     result = is_null ? Lookup::kNull : Lookup::kFound;
+    if (hold == Hold::kRow && !lock_row(table, row, snapshot)) result = Lookup::kImpossible;
   }
   index_endscan(scan);
   ExecDropSingleTupleTableSlot(row);
@@ -71,25 +81,35 @@ Lookup scanned(Relation table, const Known &known, const Sought &sought, Snapsho
   return result;
 }
 
-}  // namespace
+bool is_allowed(Oid table, Hold hold) {
+  const AclMode rights = rights_to_find(hold);
+  return pg_class_aclmask(table, GetUserId(), rights, ACLMASK_ALL) == rights;
+}
 
-Lookup look_up_uuid(const Wanted &wanted, const Sought &sought, Snapshot snapshot,
-                    pg_uuid_t *found) {
-  Relation table = try_table_open(wanted.table, AccessShareLock);
+Lookup look_up(const Wanted &wanted, const Sought &sought, Snapshot snapshot, Hold hold,
+               pg_uuid_t *found) {
+  Relation table =
+      try_table_open(wanted.table, hold == Hold::kRow ? RowShareLock : AccessShareLock);
   if (table == nullptr) return Lookup::kImpossible;
   const Known &known = known_lookup(table, wanted, sought.type);
   Lookup result = Lookup::kImpossible;
-  if (OidIsValid(known.index_key.index) &&
-      pg_class_aclcheck(wanted.table, GetUserId(), ACL_SELECT) == ACLCHECK_OK)
-    result = scanned(table, known, sought, snapshot, found);
+  if (OidIsValid(known.index_key.index) && is_allowed(wanted.table, hold))
+    result = scanned(table, known, sought, snapshot, hold, found);
   table_close(table, NoLock);
   return result;
 }
 
-Lookup look_up_uuid_now(const Wanted &wanted, const Sought &sought, pg_uuid_t *found) {
+}  // namespace
+
+Lookup look_up_uuid(const Wanted &wanted, const Sought &sought, Snapshot snapshot,
+                    pg_uuid_t *found) {
+  return look_up(wanted, sought, snapshot, Hold::kNothing, found);
+}
+
+Lookup look_up_uuid_now(const Wanted &wanted, const Sought &sought, Hold hold, pg_uuid_t *found) {
   CommandCounterIncrement();
   PushActiveSnapshot(GetTransactionSnapshot());
-  const Lookup result = look_up_uuid(wanted, sought, GetActiveSnapshot(), found);
+  const Lookup result = look_up(wanted, sought, GetActiveSnapshot(), hold, found);
   PopActiveSnapshot();
   return result;
 }

@@ -27,12 +27,22 @@ enum class Lookup {
   kFound,
 };
 
+/// Whether the row that is found is locked until the transaction ends, FOR KEY SHARE: as a foreign
+/// key locks the row it refers to, so that nobody deletes it or changes its key.
+enum class Hold : std::uint8_t { kNothing, kRow };
+
+/// The rights on the table that a look-up asks for.
+inline AclMode rights_to_find(Hold hold) {
+  return hold == Hold::kRow ? ACL_SELECT | ACL_UPDATE : ACL_SELECT;
+}
+
 /// Looks the row up with the rights of the current user.
 Lookup look_up_uuid(const Wanted &wanted, const Sought &sought, Snapshot snapshot,
                     pg_uuid_t *found);
 
-/// As look_up_uuid(), on a fresh snapshot that sees this transaction's earlier statements.
-Lookup look_up_uuid_now(const Wanted &wanted, const Sought &sought, pg_uuid_t *found);
+/// As look_up_uuid(), on a fresh snapshot that sees this transaction's earlier statements. A row to
+/// be held that changed meanwhile is left to the plan: kImpossible.
+Lookup look_up_uuid_now(const Wanted &wanted, const Sought &sought, Hold hold, pg_uuid_t *found);
 
 /// An ordinary heap table whose rows nothing hides and that no other table inherits from. The
 /// caller holds a lock on it.

@@ -16,6 +16,8 @@ enum class Purpose : std::uint32_t {
   kEventsTarget,
 
   kFindCustomer,
+  kHoldCustomerOfPhone,
+  kHoldCustomer,
   kCreateCustomer,
   kInsertEvent,
   kLiveProof,

@@ -17,7 +17,7 @@ bool customer_of_phone(Oid customers, FunctionCallInfo fcinfo, pg_uuid_t *custom
   if (!region.known) return false;
   const phone::Details details = read_phone(phone_argument(fcinfo, 0), region);
   return details.reason == phone::Reason::kOk &&
-         find_customer_of(customers, Acting::kOwner, details.e164, customer);
+         find_customer_of(customers, Acting::kOwner, details.e164, Hold::kNothing, customer);
 }
 
 }  // namespace
