@@ -1,7 +1,7 @@
 CREATE FUNCTION customer_identity_internal.open_claim()
     RETURNS text
     LANGUAGE sql IMMUTABLE
-RETURN 'NOT EXISTS (SELECT FROM %1$s AS p WHERE p.phone = c.phone AND p.user_id = u.id AND p.ended_at IS NULL)';
+RETURN 'NOT EXISTS (SELECT FROM %1$s AS p WHERE p.phone = c.phone AND p.customer_id = c.id AND p.user_id = u.id AND p.ended_at IS NULL)';
 COMMENT ON FUNCTION customer_identity_internal.open_claim() IS
     'The condition that user u has no live proof of the phone of customer c, for format() with the proofs as its first argument';
 

@@ -102,6 +102,44 @@ CREATE FUNCTION customer_identity_internal.unusable_phones(customers regclass)
 COMMENT ON FUNCTION customer_identity_internal.unusable_phones(regclass) IS
     'How many customers have a phone that is not E.164, counted up to ten thousand';
 
+-- A phone that is changed in the table takes no flag along.
+CREATE FUNCTION customer_identity_internal.is_unproved(customers regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('c.is_phone_verified AND NOT EXISTS (SELECT FROM %s AS p'
+        ' WHERE p.customer_id = c.id AND p.phone = c.phone AND p.ended_at IS NULL)',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_unproved(regclass) IS
+    'The condition that customer c is marked as verified without a live proof';
+
+CREATE FUNCTION customer_identity_internal.unproved_phones_as_owner(customers regclass)
+    RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unproved bigint;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM (SELECT FROM %s AS c WHERE %s LIMIT 10000) AS c',
+        customers, customer_identity_internal.is_unproved(customers))
+        INTO unproved;
+    RETURN unproved;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.unproved_phones_as_owner(regclass) IS
+    'unproved_phones as the owner of the book';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.unproved_phones_as_owner(regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.unproved_phones(customers regclass)
+    RETURNS bigint
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
+COMMENT ON FUNCTION customer_identity_internal.unproved_phones(regclass) IS
+    'How many customers are marked as verified without a live proof, counted up to ten thousand';
+
 CREATE FUNCTION customer_identity_internal.check_book(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
@@ -113,6 +151,8 @@ DECLARE
     companion text;
     schema_name text;
     unusable bigint;
+    unproved bigint;
+    has_proofs boolean := true;
 BEGIN
     BEGIN
         PERFORM customer_identity_internal.check_customers(customers);
@@ -129,6 +169,7 @@ BEGIN
         BEGIN
             PERFORM customer_identity_internal.companion_of(customers, companion);
         EXCEPTION WHEN SQLSTATE 'CI003' THEN
+            has_proofs := has_proofs AND companion <> 'phone_proofs';
             GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
             RETURN NEXT ROW('error', format('%I.%I', schema_name, companion), detail,
                 format('SELECT customer_identity.create_tables(%L);', schema_name))::customer_identity_internal.setup_finding;
@@ -152,6 +193,13 @@ BEGIN
     IF unusable > 0 THEN
         RETURN NEXT ROW('error', customers::text, format('phones that are not E.164, by which nobody is found: %s', unusable),
             format('UPDATE %s SET phone = customer_identity.normalize_phone(phone, region) ...; merge the duplicates it reports.', customers))::customer_identity_internal.setup_finding;
+    END IF;
+    unproved := CASE WHEN has_proofs THEN customer_identity_internal.unproved_phones(customers) END;
+    IF unproved > 0 THEN
+        RETURN NEXT ROW('warning', customers::text,
+            format('customers whose phone is marked as verified without a live proof: %s', unproved),
+            format('UPDATE %s AS c SET is_phone_verified = false WHERE %s;',
+                customers, customer_identity_internal.is_unproved(customers)))::customer_identity_internal.setup_finding;
     END IF;
 END
 $$;

@@ -19,10 +19,10 @@ bool has_proved(Oid customers, const char *user_id, const pg_uuid_t &customer) {
   const PlanKey key = {customers, InvalidOid, Purpose::kVisibleProof, 1};
   SPIPlanPtr plan = saved_plan(key, {UUIDOID, TEXTOID}, [&] {
     return psprintf(
-        "SELECT true FROM %s AS c JOIN %s AS p"
-        " ON p.phone OPERATOR(pg_catalog.=) c.phone"
-        " WHERE c.id OPERATOR(pg_catalog.=) $1"
-        " AND p.user_id OPERATOR(pg_catalog.=) $2 AND p.ended_at IS NULL",
+        "SELECT true FROM %s AS c WHERE c.id OPERATOR(pg_catalog.=) $1"
+        " AND c.id OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT p.customer_id FROM %s AS p"
+        " WHERE p.phone OPERATOR(pg_catalog.=) c.phone"
+        " AND p.user_id OPERATOR(pg_catalog.=) $2 AND p.ended_at IS NULL))",
         customers_name(customers), proofs_name(customers));
   });
   const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(user_id)};

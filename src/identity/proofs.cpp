@@ -37,42 +37,78 @@ Datum text_or_null(const char *text) {
   return text == nullptr ? Datum(0) : CStringGetTextDatum(text);
 }
 
-bool is_proved(const Proofs &book, const char *e164, const char *user_id) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kLiveProof), {TEXTOID, TEXTOID}, [&] {
+// Whose live proofs of a phone there are, as an array: a condition on the customer within would be
+// served by the wrong index.
+char *provers(const Proofs &book, const char *phone, const char *condition) {
+  return psprintf("ARRAY(SELECT p.customer_id FROM %s AS p WHERE p.phone " E
+                  " %s AND p.ended_at IS NULL%s)",
+                  proofs_name(book.customers), phone, condition);
+}
+
+// A proof counts for the customer it was made for, as long as that one has the phone.
+bool is_proved(const Proofs &book, const char *e164, const pg_uuid_t &customer,
+               const char *user_id) {
+  SPIPlanPtr plan = saved_plan(book.key(Purpose::kLiveProof), {TEXTOID, UUIDOID, TEXTOID}, [&] {
     return psprintf(
-        "SELECT CAST(c.is_phone_verified AS pg_catalog.bool) FROM %s AS p JOIN %s AS c ON "
-        "c.phone " E
-        " p.phone"
-        " WHERE p.phone " E
-        " $1 AND p.ended_at IS NULL"
-        " AND (p.user_id " E " $2 OR (p.user_id IS NULL AND $2 IS NULL))",
-        proofs_name(book.customers), customers_name(book.customers));
+        "SELECT CAST(is_phone_verified AS pg_catalog.bool) FROM %s WHERE phone " E " $1 AND id " E
+        " $2 AND id " E " ANY (%s)",
+        customers_name(book.customers),
+        provers(book, "$1", " AND (p.user_id " E " $3 OR (p.user_id IS NULL AND $3 IS NULL))"));
   });
-  const Datum values[] = {CStringGetTextDatum(e164), text_or_null(user_id)};
-  if (run(plan, values, user_id == nullptr ? " n" : "  ") == 0) return false;
+  const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer),
+                          text_or_null(user_id)};
+  if (run(plan, values, user_id == nullptr ? "  n" : "   ") == 0) return false;
   bool is_null;
   return DatumGetBool(first_value(&is_null)) && !is_null;
 }
 
-// Locks the customers, then writes them as they are: a transaction with an older snapshot, which
-// cannot judge the proofs by it, fails (40001). In one statement, which would come to the locked
-// row by way of its older version, two sessions would wait for each other.
-void lock_customers(const Proofs &book, Datum phones) {
-  SPIPlanPtr lock = saved_plan(book.key(Purpose::kLockPhones), {TEXTARRAYOID}, [&] {
-    return psprintf("SELECT id FROM %s WHERE phone " E " ANY ($1) ORDER BY id FOR NO KEY UPDATE",
-                    customers_name(book.customers));
-  });
-  run(lock, &phones);
-  SPIPlanPtr write = saved_plan(book.key(Purpose::kWriteLocked), {TEXTARRAYOID}, [&] {
-    return psprintf("UPDATE %s SET updated_at = updated_at WHERE phone " E " ANY ($1)",
-                    customers_name(book.customers));
-  });
-  run(write, &phones);
+// The ids in a uuid array, as a list.
+List *ids_in(Datum array) {
+  Datum *ids;
+  bool *nulls;
+  int count;
+  deconstruct_array(DatumGetArrayTypeP(array), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR, &ids,
+                    &nulls, &count);
+  List *list = NIL;
+  for (int i = 0; i < count; ++i)
+    if (!nulls[i]) list = lappend(list, DatumGetUUIDP(ids[i]));
+  return list;
 }
 
-Datum array_of(const char *text) {
-  Datum element = CStringGetTextDatum(text);
-  return PointerGetDatum(construct_array(&element, 1, TEXTOID, -1, false, TYPALIGN_INT));
+// Locks customers, in the order of their ids, and writes them as they are: a transaction with an
+// older snapshot, which cannot judge the proofs by it, fails (40001). In one statement, which would
+// come to the locked row by way of its older version, two sessions would wait for each other. One
+// by one: for many ids a plan that was made while the table was small reads all of it.
+void lock_customers(const Proofs &book, const List *ids) {
+  SPIPlanPtr lock = saved_plan(book.key(Purpose::kLockProved), {UUIDOID}, [&] {
+    return psprintf("SELECT id FROM %s WHERE id " E " $1 FOR NO KEY UPDATE",
+                    customers_name(book.customers));
+  });
+  SPIPlanPtr write = saved_plan(book.key(Purpose::kWriteLocked), {UUIDOID}, [&] {
+    return psprintf("UPDATE %s SET updated_at = updated_at WHERE id " E " $1",
+                    customers_name(book.customers));
+  });
+  ListCell *cell;
+  foreach (cell, ids) {
+    const Datum id = PointerGetDatum(lfirst(cell));
+    run(lock, &id);
+    run(write, &id);
+  }
+}
+
+// The customers that have the phone, or have live proofs of it.
+List *customers_of_phone(const Proofs &book, const char *e164) {
+  SPIPlanPtr plan = saved_plan(book.key(Purpose::kCustomersOfPhone), {TEXTOID}, [&] {
+    return psprintf("SELECT ARRAY(SELECT id FROM %s WHERE phone " E
+                    " $1"
+                    " UNION SELECT customer_id FROM %s WHERE phone " E
+                    " $1 AND ended_at IS NULL ORDER BY 1)",
+                    customers_name(book.customers), proofs_name(book.customers));
+  });
+  const Datum values[] = {CStringGetTextDatum(e164)};
+  run(plan, values);
+  bool is_null;
+  return ids_in(first_value(&is_null));
 }
 
 // False: another session has meanwhile.
@@ -90,45 +126,32 @@ bool insert_proof(const Proofs &book, const char *e164, const pg_uuid_t &custome
   return run(plan, values, user_id == nullptr ? "  n " : "    ") > 0;
 }
 
-void mark_verified(const Proofs &book, const pg_uuid_t &customer) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kMarkVerified), {UUIDOID}, [&] {
+void mark_verified(const Proofs &book, const pg_uuid_t &customer, const char *e164) {
+  SPIPlanPtr plan = saved_plan(book.key(Purpose::kMarkVerified), {UUIDOID, TEXTOID}, [&] {
     return psprintf(
         "UPDATE %s SET is_phone_verified = true, updated_at = pg_catalog.now()"
-        " WHERE id " E " $1 AND is_phone_verified IS NOT TRUE",
+        " WHERE id " E " $1 AND phone " E " $2 AND is_phone_verified IS NOT TRUE",
         customers_name(book.customers));
   });
-  const Datum values[] = {UUIDPGetDatum(&customer)};
+  const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(e164)};
   run(plan, values);
 }
 
-// Takes the phones whose proofs have just ended as a text array.
-void unmark_unproved(const Proofs &book, Datum phones) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kUnmarkVerified), {TEXTARRAYOID}, [&] {
+// Takes customers whose proofs have just ended.
+void unmark_unproved(const Proofs &book, const List *ids) {
+  SPIPlanPtr plan = saved_plan(book.key(Purpose::kUnmarkVerified), {UUIDOID}, [&] {
     return psprintf(
         "UPDATE %s AS c SET is_phone_verified = false, updated_at = pg_catalog.now()"
-        " WHERE c.phone " E
-        " ANY ($1) AND c.is_phone_verified IS NOT FALSE"
-        " AND NOT EXISTS (SELECT FROM %s AS p WHERE p.phone " E
-        " c.phone"
-        " AND p.ended_at IS NULL)",
-        customers_name(book.customers), proofs_name(book.customers));
+        " WHERE c.id " E
+        " $1 AND c.is_phone_verified IS NOT FALSE"
+        " AND c.id OPERATOR(pg_catalog.<>) ALL (%s)",
+        customers_name(book.customers), provers(book, "c.phone", ""));
   });
-  run(plan, &phones);
-}
-
-// The phones the user has live proofs of, but `kept`; NULL when there are none.
-Datum phones_to_end(const Proofs &book, const char *user_id, const char *kept, bool *none) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kPhonesOfUser), {TEXTOID, TEXTOID}, [&] {
-    return psprintf(
-        "SELECT pg_catalog.array_agg(CAST(phone AS pg_catalog.text)) FROM %s"
-        " WHERE user_id " E
-        " $1 AND ended_at IS NULL"
-        " AND ($2 IS NULL OR phone OPERATOR(pg_catalog.<>) $2)",
-        proofs_name(book.customers));
-  });
-  const Datum values[] = {CStringGetTextDatum(user_id), text_or_null(kept)};
-  run(plan, values, kept == nullptr ? " n" : "  ");
-  return first_value(none);
+  ListCell *cell;
+  foreach (cell, ids) {
+    const Datum id = PointerGetDatum(lfirst(cell));
+    run(plan, &id);
+  }
 }
 
 // What the last statement returned: the customers, and the users (NULL: a guest), of proofs that
@@ -166,36 +189,77 @@ std::uint64_t end_proofs_of_phone(const Proofs &book, const char *e164, const ch
   return ended;
 }
 
+// The phone has another customer now: with the old proofs the unique indexes would keep out new
+// ones.
+void end_proofs_of_others(const Proofs &book, const char *e164, const pg_uuid_t &customer) {
+  SPIPlanPtr plan = saved_plan(book.key(Purpose::kEndProofsOfOthers), {TEXTOID, UUIDOID}, [&] {
+    return psprintf(
+        "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = 'phone changed'"
+        " WHERE phone " E
+        " $1 AND ended_at IS NULL AND customer_id OPERATOR(pg_catalog.<>) $2"
+        " RETURNING customer_id, user_id",
+        proofs_name(book.customers));
+  });
+  const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer)};
+  run(plan, values);
+  record_ends(book, "phone changed", nullptr);
+}
+
+// The customers that the user has live proofs of, but those of the phone `kept`.
+List *proved_customers(const Proofs &book, const char *user_id, const char *kept) {
+  SPIPlanPtr plan = saved_plan(book.key(Purpose::kProvedCustomers), {TEXTOID, TEXTOID}, [&] {
+    return psprintf("SELECT ARRAY(SELECT DISTINCT customer_id FROM %s WHERE user_id " E
+                    " $1 AND ended_at IS NULL"
+                    " AND ($2 IS NULL OR phone OPERATOR(pg_catalog.<>) $2) ORDER BY 1)",
+                    proofs_name(book.customers));
+  });
+  const Datum values[] = {CStringGetTextDatum(user_id), text_or_null(kept)};
+  run_on_latest(plan, values, kept == nullptr ? " n" : "  ");
+  bool is_null;
+  return ids_in(first_value(&is_null));
+}
+
+void end_proofs_at(const Proofs &book, const pg_uuid_t &customer, const char *user_id,
+                   const char *kept, const char *reason) {
+  SPIPlanPtr plan =
+      saved_plan(book.key(Purpose::kEndProofsOfUser), {TEXTOID, TEXTOID, TEXTOID, UUIDOID}, [&] {
+        return psprintf(
+            "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = $3"
+            " WHERE user_id " E " $1 AND customer_id " E
+            " $4 AND ended_at IS NULL"
+            " AND ($2 IS NULL OR phone OPERATOR(pg_catalog.<>) $2)"
+            " RETURNING customer_id, user_id",
+            proofs_name(book.customers));
+      });
+  const Datum values[] = {CStringGetTextDatum(user_id), text_or_null(kept),
+                          CStringGetTextDatum(reason), UUIDPGetDatum(&customer)};
+  run(plan, values, kept == nullptr ? " n  " : "    ");
+  record_ends(book, reason, user_id);
+}
+
 void make_proof(const Proofs &book, const char *e164, const pg_uuid_t &customer,
                 const char *user_id, const char *method) {
-  if (is_proved(book, e164, user_id)) return;
-  lock_customers(book, array_of(e164));
+  if (is_proved(book, e164, customer, user_id)) return;
+  const List *concerned = customers_of_phone(book, e164);
+  const bool had_others = list_length(concerned) > 1;
+  lock_customers(book, concerned);
+  if (had_others) end_proofs_of_others(book, e164, customer);
   if (insert_proof(book, e164, customer, user_id, method))
     write_event(book.customers, customer, "proof_made", {{"method", method}, {"user_id", user_id}},
                 user_id);
-  mark_verified(book, customer);
+  mark_verified(book, customer, e164);
+  if (had_others) unmark_unproved(book, concerned);
 }
 
 // Those of every phone but `kept`.
 void end_proofs(const Proofs &book, const char *user_id, const char *kept, const char *reason) {
-  bool none;
-  const Datum phones = phones_to_end(book, user_id, kept, &none);
-  if (none) return;
-  lock_customers(book, phones);
-
-  SPIPlanPtr plan =
-      saved_plan(book.key(Purpose::kEndProofsOfUser), {TEXTOID, TEXTARRAYOID, TEXTOID}, [&] {
-        return psprintf(
-            "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = $3"
-            " WHERE user_id " E " $1 AND phone " E
-            " ANY ($2) AND ended_at IS NULL"
-            " RETURNING customer_id, user_id",
-            proofs_name(book.customers));
-      });
-  const Datum values[] = {CStringGetTextDatum(user_id), phones, CStringGetTextDatum(reason)};
-  run(plan, values);
-  record_ends(book, reason, user_id);
-  unmark_unproved(book, phones);
+  const List *concerned = proved_customers(book, user_id, kept);
+  if (concerned == NIL) return;
+  lock_customers(book, concerned);
+  ListCell *cell;
+  foreach (cell, concerned)
+    end_proofs_at(book, *static_cast<pg_uuid_t *>(lfirst(cell)), user_id, kept, reason);
+  unmark_unproved(book, concerned);
 }
 
 }  // namespace
@@ -220,10 +284,8 @@ bool has_live_proof(Oid customers, Acting acting, const pg_uuid_t &customer) {
   const Proofs book = {customers, acting};
   const Visit visited = book.enter();
   SPIPlanPtr plan = saved_plan(book.key(Purpose::kAnyLiveProof), {UUIDOID}, [&] {
-    return psprintf("SELECT true FROM %s AS c JOIN %s AS p ON p.phone " E
-                    " c.phone"
-                    " WHERE c.id " E " $1 AND p.ended_at IS NULL LIMIT 1",
-                    customers_name(customers), proofs_name(customers));
+    return psprintf("SELECT true FROM %s AS c WHERE c.id " E " $1 AND c.id " E " ANY (%s)",
+                    customers_name(customers), provers(book, "c.phone", ""));
   });
   const Datum values[] = {UUIDPGetDatum(&customer)};
   const bool proved = run(plan, values) > 0;
@@ -256,9 +318,10 @@ CUSTOMER_IDENTITY_FUNCTION(revoke_proof) {
 
   SPI_connect();
   const Proofs book = {customers, Acting::kCaller};
-  lock_customers(book, array_of(details.e164));
+  const List *concerned = customers_of_phone(book, details.e164);
+  lock_customers(book, concerned);
   const std::uint64_t ended = end_proofs_of_phone(book, details.e164, user_id, reason);
-  unmark_unproved(book, array_of(details.e164));
+  unmark_unproved(book, concerned);
   SPI_finish();
   PG_RETURN_INT32(static_cast<std::int32_t>(ended));
 }

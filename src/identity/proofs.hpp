@@ -7,7 +7,8 @@
 namespace customer_identity {
 
 /// From now on `user_id` (NULL: a guest) has a live proof of the phone and its customer is
-/// verified. One that is there already stays as it is. SPI must be connected.
+/// verified. One that is there already stays as it is; those of a customer who had the phone before
+/// end. SPI must be connected.
 void keep_proof(Oid customers, Acting acting, const char *e164, const pg_uuid_t &customer,
                 const char *user_id, const char *method);
 

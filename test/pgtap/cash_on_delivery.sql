@@ -49,6 +49,16 @@ SELECT throws_ok($$UPDATE orders SET phone = '07400 123405' WHERE phone = '07400
   'nor a cash order to an unproven phone');
 SELECT lives_ok($$DELETE FROM "user" WHERE id = 'ada'$$, 'a user with cash orders can be deleted');
 SELECT is(order_phone('cash'), '+447400123401', 'and the orders keep their customer');
+
+-- A number that was retired.
+UPDATE customers SET phone = NULL WHERE phone = '+447400123403';
+SELECT throws_ok($$INSERT INTO orders (phone, total, payment) VALUES ('07400 123403', 5, 'cash')$$, 'CI002', NULL,
+  'its next owner has to prove it again');
+SELECT customer_identity.record_proof('07400 123403');
+SELECT lives_ok($$INSERT INTO orders (phone, total, payment, note) VALUES ('07400 123403', 5, 'cash', 'next')$$, 'and can');
+UPDATE customers SET phone = '+447400123404' WHERE phone = '+447400123403';
+SELECT throws_ok($$INSERT INTO orders (phone, total, payment) VALUES ('07400 123404', 5, 'cash')$$, 'CI002', NULL,
+  'so has who changed his number');
 SELECT is_empty('SELECT * FROM wrong_totals()', 'rejected orders count nothing');
 
 SELECT * FROM finish();

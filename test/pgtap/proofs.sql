@@ -100,6 +100,37 @@ SELECT throws_ok($$INSERT INTO phone_proofs (phone, customer_id, user_id, method
   method FROM phone_proofs WHERE user_id = 'many1'$$,
   '23505', NULL, 'no login can have two live proofs of a phone');
 
+-- A number that goes to somebody else. It is the application that changes customers.phone.
+CREATE FUNCTION flagged() RETURNS text LANGUAGE sql AS
+  $$SELECT string_agg(what_to_do, ' ') FROM customer_identity.check_setup() WHERE finding LIKE '%without a live proof%'$$;
+INSERT INTO "user" (id, "phoneNumber", "phoneNumberVerified") VALUES ('first', '+447400123421', true);
+SELECT customer_identity.record_proof('+447400123421');
+SELECT customer_id AS first FROM "user" WHERE id = 'first' \gset
+SELECT is(flagged(), NULL, 'every verified phone has a proof');
+UPDATE customers SET phone = NULL WHERE id = :'first';
+SELECT is(customer_identity.can_see_customer('first', :'first'), false, 'a proof of a number that was retired opens nothing');
+SELECT isnt(flagged(), NULL, 'check_setup finds the flag that stayed');
+INSERT INTO "user" (id, phone) VALUES ('next', '07400 123421');
+SELECT is(sees('next', '+447400123421'), false, 'its next owner has proved nothing');
+UPDATE "user" SET customer_id = (SELECT customer_id FROM "user" WHERE id = 'next') WHERE id = 'first';
+SELECT is(sees('first', '+447400123421'), false, 'nor does the old proof open what is the next owner''s');
+SELECT is(verified('+447400123421'), false, 'whose phone is not verified');
+SELECT is(customer_identity.verification_required('07400 123421', 'next'), true, 'and has to be');
+SELECT is(customer_identity.record_proof('07400 123421', 'next'), (SELECT customer_id FROM "user" WHERE id = 'next'), 'who proves it is the next owner');
+SELECT is(sees('next', '+447400123421'), true, 'who sees what is his');
+SELECT customer_identity.record_proof('07400 123421');
+SELECT is((SELECT count(*) FROM phone_proofs WHERE phone = '+447400123421' AND ended_at IS NULL), 2::bigint, 'old proofs do not stand in the way of a guest''s');
+SELECT is((SELECT string_agg(DISTINCT ended_reason, ' ') FROM phone_proofs WHERE customer_id = :'first'), 'phone changed', 'they ended');
+SELECT is((SELECT is_phone_verified FROM customers WHERE id = :'first'), false, 'with the flag');
+SELECT is(flagged(), NULL, 'and check_setup is content');
+UPDATE customers SET phone = '+447400123422' WHERE id = (SELECT customer_id FROM "user" WHERE id = 'next');
+SELECT is(sees('next', '+447400123422'), false, 'a proof of the old number is none of a new one');
+SELECT flagged() AS repair \gset
+:repair
+SELECT is(verified('+447400123422'), false, 'what check_setup says takes the flag away');
+SELECT is(flagged(), NULL, 'and nothing else');
+SELECT is(verified('+447400123401'), true, 'a proved phone keeps its flag');
+
 -- A deleted login, and another one that gets its id.
 INSERT INTO "user" (id, "phoneNumber", "phoneNumberVerified") VALUES ('gone', '+447400123431', true);
 SELECT customer_identity.record_proof('+447400123431', 'stays', 'sms');
