@@ -6,6 +6,7 @@
 #include "pg/direct_lookup.hpp"
 #include "pg/errors.hpp"
 #include "pg/owner.hpp"
+#include "pg/partition_moves.hpp"
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
 #include "pg/postgres.hpp"
@@ -29,6 +30,7 @@ struct AttachOrder : Setup {
   char *users_key;
   char *users_customer;
   Oid users_key_type;
+  Oid root;
 };
 
 char *copy_of(const char *text) { return text == nullptr ? nullptr : pstrdup(text); }
@@ -63,6 +65,7 @@ void read_setup(AttachOrder *setup, const TriggerData *call) {
   setup->payment = column_named(orders, value_of(arguments, "payment"));
   setup->customer = customer_column(orders, arguments);
   setup->cod_values = values_of(arguments, "cod");
+  setup->root = root_of(orders);
   read_users(setup, call);
 }
 
@@ -294,7 +297,12 @@ HeapTuple attached(const AttachOrder &setup, const TriggerData *call) {
 CUSTOMER_IDENTITY_FUNCTION(attach_order) {
   const TriggerData *call = trigger_call(fcinfo, kMadeFor);
   const AttachOrder &setup = *setup_of<AttachOrder>(call, read_setup);
-  PG_RETURN_POINTER(attached(setup, call));
+  const PartitionCall partition = {call, setup.root};
+  if (const TriggerData *update = arriving_update(partition))
+    PG_RETURN_POINTER(attached(setup, update));
+  HeapTuple order = attached(setup, call);
+  note_update(partition, order);
+  PG_RETURN_POINTER(order);
 }
 
 }  // namespace customer_identity

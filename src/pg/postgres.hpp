@@ -25,6 +25,7 @@ extern "C" {
 #include <access/sysattr.h>
 #include <access/table.h>
 #include <access/tableam.h>
+#include <access/tupconvert.h>
 #include <access/xact.h>
 #include <access/xlog.h>
 #include <catalog/dependency.h>

@@ -1,0 +1,164 @@
+-- A row that moves to another partition is updated, and nothing else: the same statements on an ordinary
+-- table and on a partitioned one have the same effect.
+\ir shop.psql
+SELECT * FROM no_plan();
+
+-- The twins. Partitions have their columns in another order, a dropped one, partitions of their own.
+CREATE TABLE plain (id int PRIMARY KEY, user_id text, phone text, country text, total numeric, payment text, part int);
+CREATE TABLE parted (id int, user_id text, phone text, country text, total numeric, payment text, part int) PARTITION BY LIST (part);
+CREATE TABLE parted_0 PARTITION OF parted FOR VALUES IN (0);
+CREATE TABLE parted_1 (part int, junk int, payment text, total numeric, phone text, id int, country text, user_id text);
+ALTER TABLE parted_1 DROP junk;
+ALTER TABLE parted ATTACH PARTITION parted_1 FOR VALUES IN (1);
+CREATE TABLE parted_2 PARTITION OF parted FOR VALUES IN (2, 3) PARTITION BY LIST (part);
+CREATE TABLE parted_2_2 PARTITION OF parted_2 FOR VALUES IN (2);
+CREATE TABLE parted_2_3 PARTITION OF parted_2 FOR VALUES IN (3);
+SELECT customer_identity.attach_orders(t::regclass, users => '"user"', region_column => 'country',
+  payment_column => 'payment', cod_values => '{cash}') FROM unnest(ARRAY['plain', 'parted']) AS t;
+INSERT INTO "user" (id, phone) VALUES ('ada', '07400 123401'), ('bob', '07400 123402'), ('none', NULL);
+CREATE FUNCTION differences() RETURNS SETOF text LANGUAGE sql AS $$
+  SELECT d::text FROM (
+    (SELECT id, user_id, phone, country, payment, part, customer_id FROM plain
+     EXCEPT SELECT id, user_id, phone, country, payment, part, customer_id FROM parted)
+    UNION ALL
+    (SELECT id, user_id, phone, country, payment, part, customer_id FROM parted
+     EXCEPT SELECT id, user_id, phone, country, payment, part, customer_id FROM plain)) AS d
+$$;
+-- Runs a statement on both and tells where they disagree; %1$s is the table.
+CREATE FUNCTION twins(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  on_plain text := (failure(format(statement, 'plain'))).code;
+  on_parted text := (failure(format(statement, 'parted'))).code;
+BEGIN
+  IF on_plain IS DISTINCT FROM on_parted THEN
+    RETURN format('%s: %s, %s', statement, on_plain, on_parted);
+  END IF;
+  RETURN (SELECT format('%s: %s', statement, string_agg(d, ' ')) FROM differences() AS d HAVING count(*) > 0);
+END
+$$;
+
+-- What the application has decided stays.
+SELECT customer_identity.record_proof('07400 123401');
+SELECT is(twins($$INSERT INTO %1$s VALUES (1, NULL, '07400 123401', NULL, 10, 'cash', 0), (2, 'ada', NULL, NULL, 10, 'card', 0)$$), NULL, 'the twins begin alike');
+SELECT customer_identity.revoke_proof('07400 123401');
+SELECT lives_ok('UPDATE parted SET part = 1 WHERE id = 1', 'an order that was let through moves without its proof');
+SELECT lives_ok('UPDATE parted SET part = 3 WHERE id = 1', 'also to a partition of a partition');
+SELECT lives_ok('UPDATE parted_2 SET part = 2 WHERE id = 1', 'also within one');
+SELECT lives_ok($$WITH moved AS (UPDATE parted SET part = 0 WHERE id = 1 RETURNING *) SELECT * FROM moved$$, 'also out of one, in a subquery');
+UPDATE plain SET part = 0 WHERE id = 1;
+SELECT is(twins('UPDATE %1$s SET customer_id = NULL WHERE id = 2'), NULL, 'the application takes the customer away');
+SELECT is(twins('UPDATE %1$s SET part = 1 - part'), NULL, 'and it stays away when the order moves');
+SELECT is((SELECT customer_id FROM parted WHERE id = 2), NULL, 'as it does');
+SELECT is(twins('UPDATE %1$s SET part = 2, customer_id = (SELECT customer_id FROM "user" WHERE id = ''bob'') WHERE id = 2'), NULL,
+  'a customer that comes with the move is taken');
+SELECT isnt((SELECT customer_id FROM parted WHERE id = 2), NULL, 'as it is');
+
+-- What changes on the way is an update all the same.
+SELECT is(twins($$UPDATE %1$s SET part = 0, phone = '07400 123403' WHERE id = 1$$), NULL, 'cash of another person asks for a proof');
+SELECT is((failure($$UPDATE parted SET part = 0, phone = '07400 123403' WHERE id = 1$$)).code, 'CI002', 'as an update does');
+SELECT is(twins($$UPDATE %1$s SET part = 0, phone = '0044 7400 123401' WHERE id = 1$$), NULL, 'another spelling does not');
+SELECT is(twins($$UPDATE %1$s SET part = 0, payment = 'cash' WHERE id = 2$$), NULL, 'nor can an order that moves become cash');
+SELECT is(twins($$UPDATE %1$s SET part = 1, user_id = 'ada', payment = 'card'$$), NULL, 'a user that comes with the move is followed');
+
+-- A new row is new, whoever moves beside it.
+SELECT customer_identity.record_proof('07400 123401');
+SELECT is(twins($$INSERT INTO %1$s VALUES (3, NULL, '07400 123401', NULL, 10, 'cash', 0)$$), NULL, 'one more');
+SELECT customer_identity.revoke_proof('07400 123401');
+SELECT throws_ok($$
+  WITH moved AS (UPDATE parted SET part = 1 - part WHERE id = 3 RETURNING *)
+  INSERT INTO parted SELECT 4, NULL, phone, NULL, 10, 'cash', part FROM moved$$, 'CI002', NULL, 'one that follows a move in its statement');
+SELECT throws_ok($$
+  MERGE INTO parted AS p USING (VALUES (3), (5)) AS v (id) ON p.id = v.id
+  WHEN MATCHED THEN UPDATE SET part = 1 - part
+  WHEN NOT MATCHED THEN INSERT VALUES (v.id, NULL, '07400 123401', NULL, 10, 'cash', 0)$$, 'CI002', NULL, 'one that MERGE adds');
+BEGIN;
+SELECT lives_ok($$
+  MERGE INTO parted AS p USING (VALUES (3)) AS v (id) ON p.id = v.id
+  WHEN MATCHED THEN UPDATE SET part = 1 - part
+  WHEN NOT MATCHED THEN INSERT VALUES (v.id, NULL, '07400 123401', NULL, 10, 'cash', 0)$$, 'one that MERGE moves is none');
+ROLLBACK;
+BEGIN;
+UPDATE parted SET part = 1 - part WHERE id = 3;
+SELECT throws_ok($$INSERT INTO parted VALUES (6, NULL, '07400 123401', NULL, 10, 'cash', 0)$$, 'CI002', NULL, 'one in the next statement');
+ROLLBACK;
+SELECT throws_ok($$
+  DO $do$ BEGIN
+    BEGIN
+      UPDATE parted SET part = 1 - part WHERE id = 3;
+      RAISE division_by_zero;
+    EXCEPTION WHEN division_by_zero THEN NULL;
+    END;
+    INSERT INTO parted VALUES (6, NULL, '07400 123401', NULL, 10, 'cash', 0);
+  END $do$ $$, 'CI002', NULL, 'one after a move that was rolled back');
+ALTER TABLE parted_0 ADD UNIQUE (id);
+ALTER TABLE parted_1 ADD UNIQUE (id);
+SELECT throws_ok($$INSERT INTO parted_1 VALUES (0, 'cash', 10, '07400 123401', 3, NULL, NULL), (1, 'cash', 10, '07400 123401', 3, NULL, NULL)
+  ON CONFLICT (id) DO UPDATE SET total = 1$$, 'CI002', NULL, 'an upsert is an INSERT, as on any table');
+
+-- Triggers of the application, before ours and after them, that add rows, change the row or keep it back.
+CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  CASE current_setting('shop.meddle', true)
+    WHEN TG_OP || ' adds' THEN
+      IF NEW.id < 1000 THEN
+        INSERT INTO parted VALUES (NEW.id + 1000, NEW.user_id, NEW.phone, NEW.country, NEW.total, NEW.payment, NEW.part);
+      END IF;
+    WHEN TG_OP || ' changes the phone' THEN
+      NEW.phone := '07400 123409';
+    WHEN TG_OP || ' unlinks' THEN
+      NEW.customer_id := NULL;
+    WHEN TG_OP || ' keeps back' THEN
+      RETURN CASE WHEN NEW.id > 1000 THEN NEW END;
+    ELSE
+  END CASE;
+  RETURN NEW;
+END
+$$;
+CREATE TRIGGER a_meddle BEFORE INSERT OR UPDATE ON parted FOR EACH ROW EXECUTE FUNCTION meddle();
+SET shop.meddle = 'UPDATE adds';
+SELECT throws_ok('UPDATE parted SET part = 1 - part WHERE id = 3', 'CI002', NULL, 'an order placed before the move is a new one');
+SET shop.meddle = 'INSERT adds';
+SELECT throws_ok('UPDATE parted SET part = 1 - part WHERE id = 3', 'CI002', NULL, 'and one placed in the middle of it as well');
+SET shop.meddle = 'INSERT keeps back';
+SELECT throws_ok($$
+  WITH moved AS (UPDATE parted SET part = 1 - part WHERE id = 3)
+  INSERT INTO parted VALUES (1007, NULL, '07400 123401', NULL, 10, 'cash', 0)$$, 'CI002', NULL, 'and one after a move that came to nothing');
+SET shop.meddle = 'INSERT changes the phone';
+SELECT throws_ok('UPDATE parted SET part = 1 - part WHERE id = 3', 'CI002', NULL, 'a phone that is changed on the way is updated');
+SELECT lives_ok($$UPDATE parted SET part = 1 - part, payment = 'card' WHERE id = 3$$, 'which matters not where nothing is paid in cash');
+SELECT is((SELECT c.phone::text FROM parted AS p JOIN customers AS c ON c.id = p.customer_id WHERE p.id = 3), '+447400123409', 'and followed');
+RESET shop.meddle;
+DROP TRIGGER a_meddle ON parted;
+CREATE TRIGGER z_meddle BEFORE INSERT OR UPDATE ON parted FOR EACH ROW EXECUTE FUNCTION meddle();
+SET shop.meddle = 'UPDATE unlinks';
+UPDATE parted SET part = 1 - part, phone = '07400 123408' WHERE id = 3;
+SELECT is((SELECT customer_id FROM parted WHERE id = 3), NULL, 'what a later trigger takes away on the way stays away');
+RESET shop.meddle;
+DROP TRIGGER z_meddle ON parted;
+DELETE FROM parted WHERE id = 3;
+DELETE FROM plain WHERE id = 3;
+
+-- Many statements.
+CREATE FUNCTION one_of(VARIADIC choices text[]) RETURNS text LANGUAGE sql VOLATILE AS
+  'SELECT choices[1 + floor(random() * cardinality(choices))::int]';
+CREATE FUNCTION random_update() RETURNS text LANGUAGE sql VOLATILE AS $$
+  SELECT 'UPDATE %1$s SET part = ' || one_of('part', '0', '1', '2', '3', '3 - part', 'id %% 4')
+    || one_of('', '', format(', phone = %L', one_of('07400 123401', '0044 7400 123401', '07400 123402', '07400 123407', '201 555 0123', 'junk', '')))
+    || one_of('', '', format(', user_id = %s', one_of('''ada''', '''bob''', '''none''', '''nobody''', 'NULL')))
+    || one_of('', '', '', format(', country = %s', one_of('''US''', '''GB''', 'NULL', '''Narnia''')))
+    || one_of('', '', format(', payment = %s', one_of('''cash''', '''card''', 'NULL')))
+    || one_of('', '', '', ', customer_id = NULL', ', customer_id = (SELECT id FROM customers WHERE phone = ''+447400123402'')')
+    || ' WHERE ' || one_of('true', format('id %%%% 3 = %s', one_of('0', '1', '2')), format('id = %s', one_of('1', '2', '11', '12', '13', '14')))
+$$;
+SELECT twins($$INSERT INTO %1$s SELECT n, NULL, '07400 12340' || n %% 4, NULL, n, 'card', n %% 4 FROM generate_series(11, 30) n$$);
+SELECT setseed(0.5);
+CREATE TABLE disagreements AS
+SELECT n, CASE n % 10 WHEN 1 THEN customer_identity.record_proof('07400 123401')::text WHEN 6 THEN customer_identity.revoke_proof('07400 123401')::text END,
+  twins(random_update()) AS what
+FROM generate_series(1, 300) n;
+SELECT is_empty('SELECT * FROM disagreements WHERE what IS NOT NULL', 'many updates have the same effect on both');
+SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'totals are exact');
+
+-- Nothing is left behind.
+SELECT is_empty('SELECT * FROM customer_identity.check_setup() AS f WHERE f.severity = ''error''', 'the set-up is whole');
+SELECT * FROM finish();
