@@ -357,6 +357,7 @@ DECLARE
     named_column text;
     key text;
     arguments text;
+    relation regclass;
 BEGIN
     PERFORM customer_identity_internal.require_attachable(users, customers);
     PERFORM customer_identity_internal.check_customers(customers);
@@ -390,14 +391,6 @@ BEGIN
             USING ERRCODE = 'invalid_table_definition', HINT = format('ALTER TABLE %s ADD PRIMARY KEY (...);', users);
     END IF;
 
-    PERFORM FROM pg_class AS c WHERE c.oid = users AND c.relkind = 'p' AND verified_column IS NOT NULL;
-    IF FOUND THEN
-        RAISE EXCEPTION 'verified_column is not supported on the partitioned table %', users
-            USING ERRCODE = 'feature_not_supported',
-                DETAIL = 'A row that moves to another partition looks like a new one, whose flag would be taken for a proof.',
-                HINT = 'Call customer_identity.record_proof() when a phone has been verified.';
-    END IF;
-
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', users);
     PERFORM customer_identity_internal.ensure_customer_column(users, customer_column, customers);
     arguments := customer_identity_internal.written_arguments(
@@ -410,6 +403,15 @@ BEGIN
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER customer_identity_linked AFTER INSERT OR UPDATE OR DELETE ON %s'
         ' FOR EACH ROW EXECUTE FUNCTION customer_identity.link_user(%s)', users, arguments);
+    -- Statement triggers of a table do not fire for statements that name its partitions.
+    FOR relation IN SELECT p.* FROM customer_identity_internal.partitions_of(users) AS p LOOP
+        EXECUTE format(
+            'CREATE OR REPLACE TRIGGER customer_identity_renamed AFTER UPDATE ON %s'
+            ' FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.link_user(%s)', relation, arguments);
+        EXECUTE format(
+            'CREATE OR REPLACE TRIGGER customer_identity_truncated BEFORE TRUNCATE ON %s'
+            ' FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.link_user(%s)', relation, arguments);
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.attach_users_to(regclass, text[], text, text, text, text, regclass) IS

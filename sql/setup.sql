@@ -229,6 +229,8 @@ BEGIN ATOMIC
     FROM (VALUES
         ('users', 'customer_identity_link', 'customer_identity.link_user()'::regprocedure),
         ('users', 'customer_identity_linked', 'customer_identity.link_user()'),
+        ('users', 'customer_identity_renamed', 'customer_identity.link_user()'),
+        ('users', 'customer_identity_truncated', 'customer_identity.link_user()'),
         ('orders', 'customer_identity_attach', 'customer_identity.attach_order()'),
         ('orders', 'customer_identity_totals_insert', 'customer_identity.maintain_totals()'),
         ('orders', 'customer_identity_totals_update', 'customer_identity.maintain_totals()'),

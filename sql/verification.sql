@@ -25,6 +25,7 @@ CREATE TABLE customer_identity.verifications (
 COMMENT ON TABLE customer_identity.verifications IS
     'Codes that were sent, each known by a keyed hash; the hash goes when the code was used';
 CREATE INDEX verifications_created_at_idx ON customer_identity.verifications (created_at);
+CREATE INDEX verifications_user_id_idx ON customer_identity.verifications (user_id) WHERE status = 'pending';
 
 CREATE TABLE customer_identity.sms_messages (
     id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,

@@ -124,6 +124,27 @@ void write_event(Oid customers, const pg_uuid_t &customer, const char *event,
   leave(owner);
 }
 
+void rename_users_in_history(Oid customers, const pg_uuid_t &customer, Datum new_ids) {
+  const Oid events = events_of(customers);
+  if (!can_write(events)) return;
+  const PlanKey key = {customers, InvalidOid, Purpose::kRenameInEvents, 1};
+  SPIPlanPtr plan = saved_plan(key, {UUIDOID, JSONBOID}, [&] {
+    return psprintf(
+        "UPDATE %s SET actor = COALESCE($2 OPERATOR(pg_catalog.->>) actor, actor),"
+        " details = CASE WHEN $2 OPERATOR(pg_catalog.?) (details OPERATOR(pg_catalog.->>) "
+        "'user_id')"
+        " THEN pg_catalog.jsonb_set(details, '{user_id}',"
+        " $2 OPERATOR(pg_catalog.->) (details OPERATOR(pg_catalog.->>) 'user_id'))"
+        " ELSE details END"
+        " WHERE customer_id OPERATOR(pg_catalog.=) $1"
+        " AND ($2 OPERATOR(pg_catalog.?) actor"
+        " OR $2 OPERATOR(pg_catalog.?) (details OPERATOR(pg_catalog.->>) 'user_id'))",
+        relation_name(events));
+  });
+  const Datum values[] = {UUIDPGetDatum(&customer), new_ids};
+  run(plan, values);
+}
+
 // write_event(customers, customer_id, event, details, actor) with the rights of the caller: only
 // who acts as the owner of the book has them.
 CUSTOMER_IDENTITY_FUNCTION(write_event) {

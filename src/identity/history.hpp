@@ -24,4 +24,8 @@ struct Detail {
 void write_event(Oid customers, const pg_uuid_t &customer, const char *event,
                  std::initializer_list<Detail> details, const char *actor);
 
+/// The history of a customer speaks of users by their new ids: a jsonb object with the old ones as
+/// keys. As the owner of the book, who acts; SPI must be connected.
+void rename_users_in_history(Oid customers, const pg_uuid_t &customer, Datum new_ids);
+
 }  // namespace customer_identity

@@ -1,13 +1,15 @@
 // link_user: keeps every login linked to its customer. BEFORE the row is written it sets the
 // customer; AFTER it, when the row is sure to exist, it keeps proofs and attaches earlier orders. A
-// login that was deleted takes its proofs along.
+// login that was deleted takes its proofs along; after the statement they follow new ids.
 #include "identity/customers.hpp"
 #include "identity/history.hpp"
 #include "identity/proofs.hpp"
+#include "identity/user_changes.hpp"
 #include "identity/users.hpp"
 #include "pg/attached_tables.hpp"
 #include "pg/book.hpp"
 #include "pg/owner.hpp"
+#include "pg/partition_moves.hpp"
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
 #include "pg/postgres.hpp"
@@ -19,9 +21,10 @@ namespace customer_identity {
 namespace {
 
 constexpr std::initializer_list<TriggerEvent> kMadeFor = {
-    kBeforeRow | TRIGGER_EVENT_INSERT, kBeforeRow | TRIGGER_EVENT_UPDATE,
-    kAfterRow | TRIGGER_EVENT_INSERT,  kAfterRow | TRIGGER_EVENT_UPDATE,
-    kAfterRow | TRIGGER_EVENT_DELETE,
+    kBeforeRow | TRIGGER_EVENT_INSERT,         kBeforeRow | TRIGGER_EVENT_UPDATE,
+    kAfterRow | TRIGGER_EVENT_INSERT,          kAfterRow | TRIGGER_EVENT_UPDATE,
+    kAfterRow | TRIGGER_EVENT_DELETE,          kAfterStatementAlone | TRIGGER_EVENT_UPDATE,
+    kBeforeStatement | TRIGGER_EVENT_TRUNCATE,
 };
 
 struct LinkUser : Setup {
@@ -32,6 +35,7 @@ struct LinkUser : Setup {
   Column name;
   Column region;
   Column customer;
+  Oid root;
 };
 
 void read_setup(LinkUser *setup, const TriggerData *call) {
@@ -47,6 +51,7 @@ void read_setup(LinkUser *setup, const TriggerData *call) {
   setup->name = column_named(users, value_of(arguments, "name"));
   setup->region = column_named(users, value_of(arguments, "region"));
   setup->customer = customer_column(users, arguments);
+  setup->root = root_of(users);
 }
 
 // A phone that a row claims; `column` counts in order of trust. Empty e164: none is readable.
@@ -91,16 +96,25 @@ HeapTuple with_customer(const LinkUser &setup, HeapTuple user, Relation users, D
   return heap_modify_tuple_by_cols(user, RelationGetDescr(users), 1, &number, &customer, &is_null);
 }
 
-Origin origin_of(const LinkUser &setup, HeapTuple user, Relation users) {
-  return {"user", users, text_in(setup.key, user, users)};
+// The id of the login before the statement, by which proofs and history know it until the statement
+// ends; of one that is new, or had none, the present one.
+const char *id_of_login(const LinkUser &setup, const TriggerData *call) {
+  const char *id = text_in(setup.key, call->tg_trigtuple, call->tg_relation);
+  if (id != nullptr || !TRIGGER_FIRED_BY_UPDATE(call->tg_event)) return id;
+  return text_in(setup.key, call->tg_newtuple, call->tg_relation);
 }
 
-HeapTuple linked_to_claim(const LinkUser &setup, HeapTuple user, Relation users,
+Origin origin_of(const LinkUser &setup, const TriggerData *call) {
+  return {"user", call->tg_relation, id_of_login(setup, call)};
+}
+
+HeapTuple linked_to_claim(const LinkUser &setup, const TriggerData *call, HeapTuple user,
                           const Claim &claim) {
+  const Relation users = call->tg_relation;
   const char *name = text_in(setup.name, user, users);
   const Actor before = act_as(users->rd_rel->relowner);
   const pg_uuid_t customer = customer_of(setup.customers, Acting::kOwner, claim.e164, name,
-                                         Hold::kRow, origin_of(setup, user, users));
+                                         Hold::kRow, origin_of(setup, call));
   act_again_as(before);
   return with_customer(setup, user, users, UUIDPGetDatum(&customer), false);
 }
@@ -109,7 +123,7 @@ HeapTuple linked_to_claim(const LinkUser &setup, HeapTuple user, Relation users,
 HeapTuple before_insert(const LinkUser &setup, const TriggerData *call) {
   const Claim claim = claim_of(setup, call->tg_trigtuple, call->tg_relation);
   if (!is_readable(claim)) return call->tg_trigtuple;
-  return linked_to_claim(setup, call->tg_trigtuple, call->tg_relation, claim);
+  return linked_to_claim(setup, call, call->tg_trigtuple, claim);
 }
 
 HeapTuple before_update(const LinkUser &setup, const TriggerData *call) {
@@ -123,7 +137,7 @@ HeapTuple before_update(const LinkUser &setup, const TriggerData *call) {
   const Claim old_claim = claim_of(setup, call->tg_trigtuple, users);
   const bool respelled = strcmp(claim.e164, old_claim.e164) == 0;
   if (respelled && customer_in(setup, user, users, &customer)) return user;
-  return linked_to_claim(setup, user, users, claim);
+  return linked_to_claim(setup, call, user, claim);
 }
 
 bool is_set(const Column &column, const TriggerData *call) {
@@ -142,12 +156,11 @@ bool brings_proof(const LinkUser &setup, const TriggerData *call, HeapTuple user
   return is_set(setup.phones[0], call) && is_set(setup.verified, call);
 }
 
-void keep_proof_of(const LinkUser &setup, const TriggerData *call, HeapTuple user,
-                   const Claim &claim) {
-  const char *user_id = text_in(setup.key, user, call->tg_relation);
+void keep_proof_of(const LinkUser &setup, const TriggerData *call, const Claim &claim) {
+  const char *user_id = id_of_login(setup, call);
   if (user_id == nullptr) return;
   const pg_uuid_t customer = customer_of(setup.customers, Acting::kOwner, claim.e164, nullptr,
-                                         Hold::kRow, origin_of(setup, user, call->tg_relation));
+                                         Hold::kRow, origin_of(setup, call));
   keep_proof(setup.customers, Acting::kOwner, claim.e164, customer, user_id, "auth");
 }
 
@@ -182,11 +195,10 @@ void attach_earlier_orders(const LinkUser &setup, const TriggerData *call, HeapT
   const char *user_id = text_in(setup.key, user, call->tg_relation);
   if (user_id == nullptr) return;
 
-  const Oid users = root_of(call->tg_relation);
   ListCell *cell;
   foreach (cell, attached_tables(TableKind::kOrders, setup.customers)) {
     const auto *orders = static_cast<Attached *>(lfirst(cell));
-    if (find_table(value_of(orders->arguments, "users")) == users)
+    if (find_table(value_of(orders->arguments, "users")) == setup.root)
       attach_orders_of(*orders, setup, user_id, customer);
   }
 }
@@ -200,12 +212,12 @@ const char *cause_of_link(const LinkUser &setup, const TriggerData *call) {
   return claimed ? "phone_changed" : "application";
 }
 
-void record_link(const LinkUser &setup, const TriggerData *call, HeapTuple user, const char *event,
+void record_link(const LinkUser &setup, const TriggerData *call, const char *event,
                  const pg_uuid_t &customer) {
-  const char *user_id = text_in(setup.key, user, call->tg_relation);
+  const char *user_id = id_of_login(setup, call);
   write_event(setup.customers, customer, event,
               {{"cause", cause_of_link(setup, call)},
-               {"table", relation_name(root_of(call->tg_relation))},
+               {"table", relation_name(setup.root)},
                {"user_id", user_id}},
               user_id);
 }
@@ -218,17 +230,16 @@ void record_links(const LinkUser &setup, const TriggerData *call, HeapTuple old_
   if (!may_feed(users->rd_rel->relowner, setup.customers)) return;
   pg_uuid_t customer;
   if (old_user != nullptr && customer_in(setup, old_user, users, &customer))
-    record_link(setup, call, old_user, "user_unlinked", customer);
+    record_link(setup, call, "user_unlinked", customer);
   if (user != nullptr && customer_in(setup, user, users, &customer))
-    record_link(setup, call, user, "user_linked", customer);
+    record_link(setup, call, "user_linked", customer);
 }
 
 void after_insert(const LinkUser &setup, const TriggerData *call) {
   record_links(setup, call, nullptr, call->tg_trigtuple);
   if (setup.verified.number == 0) return;
   const Claim claim = claim_of(setup, call->tg_trigtuple, call->tg_relation);
-  if (brings_proof(setup, call, call->tg_trigtuple, claim))
-    keep_proof_of(setup, call, call->tg_trigtuple, claim);
+  if (brings_proof(setup, call, call->tg_trigtuple, claim)) keep_proof_of(setup, call, claim);
 }
 
 void after_update(const LinkUser &setup, const TriggerData *call) {
@@ -237,29 +248,28 @@ void after_update(const LinkUser &setup, const TriggerData *call) {
   if (differs(setup.customer, call->tg_trigtuple, user, users))
     record_links(setup, call, call->tg_trigtuple, user);
   const Claim claim = claim_of(setup, user, users);
-  const char *user_id = text_in(setup.key, user, users);
+  const char *user_id = id_of_login(setup, call);
   if (user_id != nullptr && claim_differs(setup, call->tg_trigtuple, user, users)) {
     const Claim old_claim = claim_of(setup, call->tg_trigtuple, users);
     if (strcmp(claim.e164, old_claim.e164) != 0)
       end_proofs_of_user(setup.customers, Acting::kOwner, user_id,
                          is_readable(claim) ? claim.e164 : nullptr, "phone changed");
   }
-  if (brings_proof(setup, call, user, claim)) keep_proof_of(setup, call, user, claim);
+  if (brings_proof(setup, call, user, claim)) keep_proof_of(setup, call, claim);
   attach_earlier_orders(setup, call, user);
 }
 
-// Whoever gets the id of a deleted user has proved nothing. The user is still there when the row
-// moved to another partition, or when another users table has the id.
+// Whoever gets the id of a deleted user has proved nothing. Another users table may have the user
+// as well.
 void after_delete(const LinkUser &setup, const TriggerData *call) {
   const char *user_id = text_in(setup.key, call->tg_trigtuple, call->tg_relation);
   const Oid users_owner = call->tg_relation->rd_rel->relowner;
   if (user_id == nullptr || !may_feed(users_owner, setup.customers)) return;
-  if (is_user(setup.customers, user_id)) return;
+  if (is_user_elsewhere(setup.customers, setup.root, user_id)) return;
   record_links(setup, call, call->tg_trigtuple, nullptr);
-  if (!OidIsValid(find_companion(setup.customers, "phone_proofs"))) return;
-  const Actor before = act_as(owner_of(setup.customers));
-  end_proofs_of_user(setup.customers, Acting::kOwner, user_id, nullptr, "user deleted");
-  act_again_as(before);
+  const Visit books_owner = visit_to_write(owner_of(setup.customers));
+  end_user(setup.customers, user_id, "user deleted");
+  leave(books_owner);
 }
 
 // Nobody needs a book to leave.
@@ -279,7 +289,7 @@ bool needs_after(const LinkUser &setup, const TriggerData *call) {
          (setup.verified.number != 0 && is_set(setup.verified, call));
 }
 
-void after(const LinkUser &setup, const TriggerData *call) {
+void act_after(const LinkUser &setup, const TriggerData *call) {
   if (!needs_after(setup, call)) return;
   const Actor before = act_as(call->tg_relation->rd_rel->relowner);
   SPI_connect();
@@ -293,18 +303,92 @@ void after(const LinkUser &setup, const TriggerData *call) {
   act_again_as(before);
 }
 
+void note_rename(const LinkUser &setup, const TriggerData *call) {
+  const Relation users = call->tg_relation;
+  if (!differs(setup.key, call->tg_trigtuple, call->tg_newtuple, users)) return;
+  RenamedUser user = {};
+  user.old_id = text_in(setup.key, call->tg_trigtuple, users);
+  user.new_id = text_in(setup.key, call->tg_newtuple, users);
+  if (user.old_id == nullptr) return;
+  if (user.new_id != nullptr && strcmp(user.old_id, user.new_id) == 0) return;
+  for (HeapTuple row : {call->tg_trigtuple, call->tg_newtuple})
+    if (customer_in(setup, row, users, &user.customers[user.customer_count])) ++user.customer_count;
+  note_new_id(setup.root, user);
+}
+
+void after_row(const LinkUser &setup, const TriggerData *call) {
+  const PartitionCall partition = {call, setup.root};
+  if (TRIGGER_FIRED_BY_DELETE(call->tg_event) && moves_away(partition)) return;
+  if (const TriggerData *update = arriving_update(partition)) call = update;
+  if (TRIGGER_FIRED_BY_UPDATE(call->tg_event)) note_rename(setup, call);
+  act_after(setup, call);
+}
+
+HeapTuple before_row(const LinkUser &setup, const TriggerData *call) {
+  const PartitionCall partition = {call, setup.root};
+  if (const TriggerData *update = arriving_update(partition)) return before_update(setup, update);
+  if (TRIGGER_FIRED_BY_INSERT(call->tg_event)) return before_insert(setup, call);
+  HeapTuple user = before_update(setup, call);
+  note_update(partition, user);
+  return user;
+}
+
+// Every row of the statement has been seen.
+void after_statement(const LinkUser &setup, const TriggerData *call) {
+  RenamedUsers *renamed = noted_new_ids(setup.root);
+  while (const TriggerData *loss = lost_row({call, setup.root})) act_after(setup, loss);
+  if (renamed == nullptr || !may_feed(call->tg_relation->rd_rel->relowner, setup.customers)) return;
+  const Visit books_owner = visit_to_write(owner_of(setup.customers));
+  SPI_connect();
+  follow_new_ids(setup.customers, renamed);
+  SPI_finish();
+  leave(books_owner);
+}
+
+// The logins that TRUNCATE is about to remove, seen or not by the transaction's own snapshot. A
+// partitioned table has none itself: its partitions' triggers fire as well.
+void before_truncate(const LinkUser &setup, const TriggerData *call) {
+  const Relation users = call->tg_relation;
+  if (users->rd_rel->relkind != RELKIND_RELATION || setup.key.number == 0 ||
+      !may_feed(users->rd_rel->relowner, setup.customers))
+    return;
+  const Visit books_owner = visit_to_write(owner_of(setup.customers));
+  Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+  TupleTableSlot *user = table_slot_create(users, nullptr);
+  TableScanDesc scan = table_beginscan(users, snapshot, 0, nullptr);
+  while (table_scan_getnextslot(scan, ForwardScanDirection, user)) {
+    CHECK_FOR_INTERRUPTS();
+    bool is_null;
+    const Datum id = slot_getattr(user, setup.key.number, &is_null);
+    SPI_connect();
+    if (!is_null) end_user(setup.customers, text_of(setup.key, id), "user deleted");
+    SPI_finish();
+  }
+  table_endscan(scan);
+  ExecDropSingleTupleTableSlot(user);
+  UnregisterSnapshot(snapshot);
+  leave(books_owner);
+}
+
+bool takes_users_away(const TriggerData *call) {
+  return TRIGGER_FIRED_BY_DELETE(call->tg_event) || TRIGGER_FIRED_BY_TRUNCATE(call->tg_event);
+}
+
 }  // namespace
 
 CUSTOMER_IDENTITY_FUNCTION(link_user) {
   const TriggerData *call = trigger_call(fcinfo, kMadeFor);
-  if (TRIGGER_FIRED_BY_DELETE(call->tg_event) && has_lost_book(call)) PG_RETURN_POINTER(nullptr);
+  if (takes_users_away(call) && has_lost_book(call)) PG_RETURN_POINTER(nullptr);
   const LinkUser &setup = *setup_of<LinkUser>(call, read_setup);
-  if (TRIGGER_FIRED_AFTER(call->tg_event)) {
-    after(setup, call);
-    PG_RETURN_POINTER(nullptr);
-  }
-  const bool is_insert = TRIGGER_FIRED_BY_INSERT(call->tg_event);
-  PG_RETURN_POINTER(is_insert ? before_insert(setup, call) : before_update(setup, call));
+  if (TRIGGER_FIRED_FOR_ROW(call->tg_event) && TRIGGER_FIRED_BEFORE(call->tg_event))
+    PG_RETURN_POINTER(before_row(setup, call));
+  if (TRIGGER_FIRED_FOR_ROW(call->tg_event))
+    after_row(setup, call);
+  else if (TRIGGER_FIRED_BY_TRUNCATE(call->tg_event))
+    before_truncate(setup, call);
+  else
+    after_statement(setup, call);
+  PG_RETURN_POINTER(nullptr);
 }
 
 }  // namespace customer_identity

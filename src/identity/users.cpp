@@ -49,11 +49,16 @@ bool customer_of_user(Oid customers, const char *user_id, pg_uuid_t *customer) {
   return false;
 }
 
-bool is_user(Oid customers, const char *user_id) {
+bool is_user_elsewhere(Oid customers, Oid users, const char *user_id) {
+  bool found = false;
+  SPI_connect();
   ListCell *cell;
-  foreach (cell, attached_tables(TableKind::kUsers, customers))
-    if (find_in(*static_cast<Attached *>(lfirst(cell)), user_id, run)) return true;
-  return false;
+  foreach (cell, attached_tables(TableKind::kUsers, customers)) {
+    const auto *other = static_cast<Attached *>(lfirst(cell));
+    found = found || (other->relation != users && find_in(*other, user_id, run));
+  }
+  SPI_finish();
+  return found;
 }
 
 bool is_user_of(Oid customers, const char *user_id, const pg_uuid_t &customer) {

@@ -9,8 +9,9 @@ namespace customer_identity {
 /// none. SPI must be connected.
 bool customer_of_user(Oid customers, const char *user_id, pg_uuid_t *customer);
 
-/// Whether any attached users table has the login, as this transaction sees it now.
-bool is_user(Oid customers, const char *user_id);
+/// Whether an attached users table other than `users` has the login, as this transaction sees it
+/// now.
+bool is_user_elsewhere(Oid customers, Oid users, const char *user_id);
 
 /// Whether a login is linked to that customer; where several users tables share an id, any of them.
 bool is_user_of(Oid customers, const char *user_id, const pg_uuid_t &customer);

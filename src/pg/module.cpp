@@ -6,6 +6,7 @@
 #include "pg/settings.hpp"
 #include "sms/launcher.hpp"
 #include "totals/pending_totals.hpp"
+#include "verification/follow_users.hpp"
 
 extern "C" {
 PG_MODULE_MAGIC;
@@ -17,6 +18,7 @@ void _PG_init(void) {
   customer_identity::settings::define();
   customer_identity::watch_relations();
   customer_identity::watch_transactions();
+  customer_identity::follow_users();
   if (process_shared_preload_libraries_in_progress) {
     customer_identity::prepare_phones();
     customer_identity::sms::register_launcher();

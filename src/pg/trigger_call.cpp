@@ -27,16 +27,16 @@ const char *description_of(TriggerEvent event) {
   return psprintf("%s %s FOR EACH %s", timing, statement, level);
 }
 
-bool is_among(TriggerEvent event, std::initializer_list<TriggerEvent> made_for) {
+// NULL: the function was not made for it.
+const TriggerEvent *find_among(std::initializer_list<TriggerEvent> made_for, TriggerEvent event) {
   constexpr TriggerEvent kKind =
       TRIGGER_EVENT_OPMASK | TRIGGER_EVENT_ROW | TRIGGER_EVENT_TIMINGMASK;
-  for (const TriggerEvent allowed : made_for)
-    if ((event & kKind) == allowed) return true;
-  return false;
+  for (const TriggerEvent &allowed : made_for)
+    if ((event & kKind) == (allowed & kKind)) return &allowed;
+  return nullptr;
 }
 
 bool lacks_transition_table(const TriggerData *call) {
-  if (TRIGGER_FIRED_FOR_ROW(call->tg_event) || !TRIGGER_FIRED_AFTER(call->tg_event)) return false;
   const bool needs_old = !TRIGGER_FIRED_BY_INSERT(call->tg_event);
   const bool needs_new = !TRIGGER_FIRED_BY_DELETE(call->tg_event);
   return (needs_old && call->tg_oldtable == nullptr) || (needs_new && call->tg_newtable == nullptr);
@@ -53,10 +53,11 @@ const TriggerData *trigger_call(FunctionCallInfo fcinfo,
   if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
     refuse(psprintf("function \"%s\" works as a trigger of ordinary and partitioned tables only",
                     name_of_function(fcinfo)));
-  if (!is_among(call->tg_event, made_for))
+  const TriggerEvent *made = find_among(made_for, call->tg_event);
+  if (made == nullptr)
     refuse(psprintf("function \"%s\" does not work as a trigger %s", name_of_function(fcinfo),
                     description_of(call->tg_event)));
-  if (lacks_transition_table(call))
+  if ((*made & kWithTables) != 0 && lacks_transition_table(call))
     refuse(psprintf("trigger \"%s\" lacks a transition table", call->tg_trigger->tgname));
   return call;
 }

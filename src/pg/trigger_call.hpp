@@ -12,8 +12,10 @@ namespace customer_identity {
 inline constexpr TriggerEvent kBeforeRow = TRIGGER_EVENT_BEFORE | TRIGGER_EVENT_ROW;
 inline constexpr TriggerEvent kAfterRow = TRIGGER_EVENT_AFTER | TRIGGER_EVENT_ROW;
 inline constexpr TriggerEvent kBeforeStatement = TRIGGER_EVENT_BEFORE;
+inline constexpr TriggerEvent kAfterStatementAlone = TRIGGER_EVENT_AFTER;
 /// Of INSERT, UPDATE and DELETE: with the transition tables that the statement can have.
-inline constexpr TriggerEvent kAfterStatement = TRIGGER_EVENT_AFTER;
+inline constexpr TriggerEvent kWithTables = 0x80000000;
+inline constexpr TriggerEvent kAfterStatement = TRIGGER_EVENT_AFTER | kWithTables;
 
 /// Raises 39P01 unless called by a trigger of a kind that is `made_for`, on an ordinary or a
 /// partitioned table.

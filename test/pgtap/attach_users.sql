@@ -15,7 +15,8 @@ SELECT results_eq($$SELECT confrelid::regclass::text, confdeltype::text, convali
 SELECT is((SELECT count(*) FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indexrelid
   WHERE indrelid = 'logins'::regclass AND a.attname = 'customer_id'),
   1::bigint, 'and an index');
-SELECT triggers_are('logins', ARRAY['customer_identity_link', 'customer_identity_linked']);
+SELECT triggers_are('logins', ARRAY['customer_identity_link', 'customer_identity_linked', 'customer_identity_renamed',
+  'customer_identity_truncated']);
 SELECT is_empty($$
   SELECT tgname FROM pg_trigger
   WHERE tgrelid = 'logins'::regclass AND NOT tgisinternal AND (tgattr::text <> '' OR tgqual IS NOT NULL)
@@ -24,7 +25,8 @@ SELECT lives_ok($$ALTER TABLE logins ALTER tel TYPE varchar(40)$$, 'the type of 
 
 -- Again.
 SELECT lives_ok($$SELECT customer_identity.attach_users('logins', '{tel}')$$, 'a second call is fine');
-SELECT triggers_are('logins', ARRAY['customer_identity_link', 'customer_identity_linked']);
+SELECT triggers_are('logins', ARRAY['customer_identity_link', 'customer_identity_linked', 'customer_identity_renamed',
+  'customer_identity_truncated']);
 SELECT is((SELECT count(*) FROM pg_constraint WHERE conrelid = 'logins'::regclass AND contype = 'f'), 1::bigint,
   'one foreign key stays one');
 SELECT is((SELECT count(*) FROM pg_index WHERE indrelid = 'logins'::regclass), 2::bigint, 'one index stays one');

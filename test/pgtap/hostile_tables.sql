@@ -73,8 +73,4 @@ SELECT lives_ok($$INSERT INTO huge VALUES (1, '07400 123405', ('9e131071')::nume
 SELECT throws_ok($$INSERT INTO huge SELECT 10 + n, '07400 123405', 1e14 FROM generate_series(1, 9300) AS n$$, '22003', NULL, 'points that do not fit are an error');
 SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'and nothing is wrong');
 
--- What was prepared before the extension came.
-CREATE TABLE user_parts (id int, region text, phone text, checked boolean, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
-SELECT throws_ok($$SELECT customer_identity.attach_users('user_parts', verified_column => 'checked')$$, '0A000', NULL, 'a flag on partitions is refused');
-
 SELECT * FROM finish();

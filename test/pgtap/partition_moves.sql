@@ -159,6 +159,93 @@ FROM generate_series(1, 300) n;
 SELECT is_empty('SELECT * FROM disagreements WHERE what IS NOT NULL', 'many updates have the same effect on both');
 SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'totals are exact');
 
+-- Users.
+CREATE TABLE plain_logins (id text PRIMARY KEY, name text, phone text, verified boolean, region text);
+CREATE TABLE logins (id text, name text, phone text, verified boolean, region text, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+CREATE TABLE logins_de PARTITION OF logins FOR VALUES IN ('DE');
+CREATE TABLE logins_fr (region text NOT NULL, verified boolean, junk int, phone text, name text, id text NOT NULL);
+ALTER TABLE logins_fr DROP junk;
+ALTER TABLE logins ATTACH PARTITION logins_fr FOR VALUES IN ('FR');
+CREATE TABLE logins_rest PARTITION OF logins DEFAULT PARTITION BY RANGE (region);
+CREATE TABLE logins_gb PARTITION OF logins_rest FOR VALUES FROM ('GA') TO ('GZ');
+CREATE TABLE logins_it PARTITION OF logins_rest FOR VALUES FROM ('IA') TO ('IZ');
+SELECT lives_ok($$SELECT customer_identity.attach_users(t::regclass, verified_column => 'verified', name_column => 'name')
+  FROM unnest(ARRAY['plain_logins', 'logins']) AS t$$, 'a flag on partitions is taken');
+-- What became of a login, whatever its id begins with.
+CREATE FUNCTION story(prefix text) RETURNS TABLE (login text, customer text, live text[], ended text[], events text[]) LANGUAGE sql AS $$
+  SELECT substr(u.id, 2), (SELECT phone FROM customers c WHERE c.id = u.customer_id),
+    ARRAY(SELECT p.phone || p.method FROM phone_proofs p WHERE p.user_id = u.id AND p.ended_at IS NULL ORDER BY 1),
+    ARRAY(SELECT p.phone || p.ended_reason FROM phone_proofs p WHERE p.user_id = u.id AND p.ended_at IS NOT NULL ORDER BY 1),
+    ARRAY(SELECT concat_ws(' ', c.phone, e.event, e.details ->> 'cause', e.details ->> 'reason', e.details ->> 'method')
+          FROM customer_events e JOIN customers c ON c.id = e.customer_id WHERE e.actor = u.id AND e.event <> 'created' ORDER BY e.id)
+  FROM (SELECT id, customer_id FROM plain_logins UNION ALL SELECT id, customer_id FROM logins) AS u
+  WHERE left(u.id, 1) = prefix
+$$;
+CREATE FUNCTION twin_logins(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  on_plain text := (failure(format(statement, 'plain_logins', 'a'))).code;
+  on_parted text := (failure(format(statement, 'logins', 'b'))).code;
+BEGIN
+  IF on_plain IS DISTINCT FROM on_parted THEN
+    RETURN format('%s: %s, %s', statement, on_plain, on_parted);
+  END IF;
+  RETURN (SELECT format('%s: %s', statement, string_agg(d::text, ' ')) FROM (
+    (SELECT 'a', s.* FROM story('a') s WHERE s NOT IN (SELECT t FROM story('b') t))
+    UNION ALL (SELECT 'b', s.* FROM story('b') s WHERE s NOT IN (SELECT t FROM story('a') t))) AS d HAVING count(*) > 0);
+END
+$$;
+SELECT is(twin_logins($$INSERT INTO %1$I VALUES (%2$L || 'ada', 'Ada', '07400 123421', true, 'DE'), (%2$L || 'bob', 'Bob', '07400 123422', false, 'FR')$$),
+  NULL, 'a sign-up with phone and flag is a proof in a partition too');
+SELECT is((SELECT live FROM story('b') WHERE login = 'ada'), ARRAY['+447400123421auth'], 'as it is');
+SELECT is(twin_logins($$UPDATE %1$I SET region = 'FR'$$), NULL, 'a login that moves is not a new one');
+SELECT is((SELECT events FROM story('b') WHERE login = 'bob'), ARRAY['+447400123422 user_linked sign_up'], 'nor does its history say so');
+SELECT is(twin_logins($$UPDATE %1$I SET region = 'IT', phone = '07400 123423' WHERE name = 'Bob'$$), NULL, 'a phone under a flag that was false');
+SELECT is(twin_logins($$UPDATE %1$I SET region = 'GB', verified = true WHERE name = 'Bob'$$), NULL, 'a flag that flips alone on the way is no proof');
+SELECT is((SELECT live FROM story('b') WHERE login = 'bob'), '{}', 'as it is none');
+SELECT is(twin_logins($$UPDATE %1$I SET region = 'IT', phone = '07400 123423' WHERE name = 'Bob'$$), NULL, 'a phone changed under a true flag is none either');
+SELECT is((SELECT live FROM story('b') WHERE login = 'bob'), '{}', 'as it is none');
+SELECT is(twin_logins($$UPDATE %1$I SET region = 'FR', phone = '07400 123423', verified = true WHERE name = 'Bob'$$), NULL, 'both in one move are');
+SELECT is((SELECT live FROM story('b') WHERE login = 'bob'), ARRAY['+447400123423auth'], 'as they are');
+SELECT is(twin_logins($$UPDATE %1$I SET region = 'DE', customer_id = NULL$$), NULL, 'an unlinked login');
+SELECT is(twin_logins($$UPDATE %1$I SET region = 'GB'$$), NULL, 'stays unlinked when it moves');
+SELECT is((SELECT customer FROM story('b') WHERE login = 'bob'), NULL, 'as it does');
+SELECT is(twin_logins($$DELETE FROM %1$I WHERE name = 'Bob'$$), NULL, 'a login that is deleted');
+SELECT is((SELECT count(*) FROM phone_proofs WHERE user_id = 'bbob' AND ended_at IS NULL), 0::bigint, 'leaves no proof');
+CREATE FUNCTION random_login_update() RETURNS text LANGUAGE sql VOLATILE AS $$
+  SELECT 'UPDATE %1$I SET region = ' || one_of('region', '''DE''', '''FR''', '''GB''', '''IT''')
+    || one_of('', format(', phone = %L', one_of('07400 12342' || one_of('1', '2', '3', '4'), '0044 7400 123421', 'junk', '')))
+    || one_of('', format(', verified = %s', one_of('true', 'false', 'NULL')))
+    || one_of('', '', '', ', customer_id = NULL', ', customer_id = (SELECT id FROM customers WHERE phone = ''+447400123422'')')
+    || one_of('', '', ', id = %2$L || md5(substr(id, 2))', ', id = %2$L || CASE substr(id, 2) WHEN ''ada'' THEN ''eve'' ELSE ''ada'' END')
+    || ' WHERE ' || one_of('true', 'substr(name, 1, 1) = ''A''', 'name = ''Bob''', 'phone LIKE ''%%3''')
+$$;
+SELECT twin_logins($$INSERT INTO %1$I SELECT %2$L || n, one_of('Ann', 'Bob', 'Al'), '07400 12342' || n %% 4, n %% 2 = 0, 'GB' FROM generate_series(1, 3) n$$);
+TRUNCATE plain_logins, logins;
+TRUNCATE phone_proofs, customer_events;
+SELECT twin_logins($$INSERT INTO %1$I SELECT %2$L || n, (ARRAY['Ann', 'Bob', 'Al'])[n], '07400 12342' || n, n = 2, 'GB' FROM generate_series(1, 3) n$$);
+CREATE TABLE login_disagreements AS SELECT n, twin_logins(random_login_update()) AS what FROM generate_series(1, 200) n;
+SELECT is_empty('SELECT * FROM login_disagreements WHERE what IS NOT NULL', 'many updates have the same effect on both');
+
+-- Rows that a trigger of the application keeps back have left.
+INSERT INTO logins VALUES ('lost', 'Lost', '07400 123431', true, 'DE'), ('kept', 'Kept', '07400 123432', true, 'DE'), ('lost too', 'Lost', '07400 123433', true, 'DE');
+CREATE FUNCTION keep_back() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN CASE WHEN NEW.name <> ''Lost'' THEN NEW END; END';
+CREATE TRIGGER z_keep_back BEFORE INSERT ON logins FOR EACH ROW EXECUTE FUNCTION keep_back();
+UPDATE logins SET region = 'FR' WHERE region = 'DE';
+SELECT is((SELECT string_agg(user_id || coalesce(' ' || ended_reason, ''), ', ' ORDER BY user_id) FROM phone_proofs WHERE user_id IN ('lost', 'kept', 'lost too')),
+  'kept, lost user deleted, lost too user deleted', 'proofs of rows that got lost on the way end');
+-- Beside another table's, which lacks its columns.
+CREATE TABLE others (id text, tel text, checked boolean, region text, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+CREATE TABLE others_de PARTITION OF others FOR VALUES IN ('DE');
+CREATE TABLE others_fr PARTITION OF others FOR VALUES IN ('FR');
+SELECT customer_identity.attach_users('others', phone_columns => '{tel}', verified_column => 'checked');
+INSERT INTO others VALUES ('other', '07400 123434', true, 'DE');
+INSERT INTO logins VALUES ('lost again', 'Kept', '07400 123435', true, 'GB');
+WITH one AS (UPDATE logins SET region = 'IT', name = 'Lost' WHERE id = 'lost again'), other AS (UPDATE others SET region = 'FR', checked = true)
+SELECT;
+SELECT is((SELECT string_agg(user_id || coalesce(' ' || ended_reason, ''), ', ' ORDER BY user_id) FROM phone_proofs WHERE user_id IN ('other', 'lost again')),
+  'lost again user deleted, other', 'whatever else moves in the statement');
+DROP TRIGGER z_keep_back ON logins;
+
 -- Nothing is left behind.
 SELECT is_empty('SELECT * FROM customer_identity.check_setup() AS f WHERE f.severity = ''error''', 'the set-up is whole');
 SELECT * FROM finish();

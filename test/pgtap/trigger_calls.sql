@@ -59,6 +59,8 @@ CREATE TABLE made_for (function text, timing text, events text[], level text);
 INSERT INTO made_for VALUES
   ('link_user', 'BEFORE', '{INSERT,UPDATE}', 'ROW'),
   ('link_user', 'AFTER', '{INSERT,UPDATE,DELETE}', 'ROW'),
+  ('link_user', 'AFTER', '{UPDATE}', 'STATEMENT'),
+  ('link_user', 'BEFORE', '{TRUNCATE}', 'STATEMENT'),
   ('attach_order', 'BEFORE', '{INSERT,UPDATE}', 'ROW'),
   ('maintain_totals', 'BEFORE', '{TRUNCATE}', 'STATEMENT'),
   ('maintain_totals', 'AFTER', '{INSERT,UPDATE,DELETE}', 'STATEMENT');
@@ -66,7 +68,7 @@ CREATE VIEW expected AS
 SELECT o.*, relation NOT IN ('seen', 'distant') AND EXISTS (
   SELECT FROM made_for m
   WHERE m.function = o.function AND m.timing = o.timing AND m.level = o.level AND o.event = ANY (m.events)
-    AND (m.level = 'ROW' OR m.timing = 'BEFORE'
+    AND (m.level = 'ROW' OR m.timing = 'BEFORE' OR m.function = 'link_user'
       OR ((o.event = 'INSERT' OR o.tables ~ 'OLD') AND (o.event = 'DELETE' OR o.tables ~ 'NEW')))
 ) AS works
 FROM outcomes o;

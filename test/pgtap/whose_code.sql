@@ -177,5 +177,17 @@ GRANT SELECT, INSERT, UPDATE ON customers, phone_proofs TO stranger;
 ALTER TABLE hidden DISABLE ROW LEVEL SECURITY;
 SELECT lives_ok($$SELECT customer_identity.visible_orders(id) FROM unnest('{"{x}","(x,1)",x}'::text[]) AS id$$, 'and beside those of one who may feed the book');
 SELECT lives_ok('SELECT customer_identity.' || call, 'all of them: ' || call) FROM calls;
+
+-- Ids that change, and logins that go.
+GRANT EXECUTE ON FUNCTION customer_identity.record_proof TO book_owner;
+SET ROLE book_owner;
+SELECT customer_identity.record_proof('07400 123401', 'ada') \g /dev/null
+SET ROLE users_owner;
+SELECT lives_ok($$UPDATE users SET id = 'ada lovelace' WHERE id = 'ada'$$, 'proofs and history follow a new id as the owner of the book');
+SELECT is(customer_identity.can_see_customer('ada lovelace', :'ada'), true, 'as they do');
+SELECT lives_ok($$DELETE FROM users WHERE id = 'bob'$$, 'they end so with a login');
+RESET ROLE;
+SELECT lives_ok('TRUNCATE users', 'and with all of them');
+SELECT is((SELECT count(*) FROM phone_proofs WHERE ended_at IS NULL), 0::bigint, 'whoever takes them away');
 SELECT * FROM finish();
 ROLLBACK;

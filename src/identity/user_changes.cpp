@@ -1,0 +1,280 @@
+// What is kept by ids is set aside before any of it gets its new id: where ids are swapped or
+// handed on, nothing of two logins ever meets under one id.
+#include "identity/user_changes.hpp"
+
+#include "identity/history.hpp"
+#include "identity/proofs.hpp"
+#include "identity/users.hpp"
+#include "pg/book.hpp"
+#include "pg/plans.hpp"
+#include "pg/query_notes.hpp"
+
+namespace customer_identity {
+
+struct RenamedUsers : QueryNote {
+  RenamedUser *users;
+  std::size_t count;
+  std::size_t capacity;
+};
+
+namespace {
+
+#define E "OPERATOR(pg_catalog.=)"
+
+constexpr const char *kReason = "user id changed";
+
+QueryNote *notes = nullptr;
+UserWatcher watcher = {};
+
+// A history that has to speak of a login by its new id.
+struct Mention {
+  pg_uuid_t customer;
+  const RenamedUser *user;
+};
+
+// What is to be done, sorted out; lists of what is allocated elsewhere.
+struct Changes {
+  Oid customers;
+  bool has_proofs;
+  List *moving;    // RenamedUser: what belongs to it goes along
+  List *ended;     // ids that nobody has any more, or somebody anew
+  List *mentions;  // Mention
+};
+
+PlanKey key_of(Oid customers, Purpose purpose) { return {customers, InvalidOid, purpose, 1}; }
+
+char *aside(const char *id) {
+  return psprintf("\001renamed %s", id);  // no login's id begins so
+}
+
+int compare_ids(const void *one, const void *other) {
+  return strcmp(*static_cast<const char *const *>(one), *static_cast<const char *const *>(other));
+}
+
+const char **sorted_old_ids(const RenamedUsers &renamed) {
+  const std::size_t size = sizeof(char *) * renamed.count;
+  auto **ids = static_cast<const char **>(palloc_extended(size, MCXT_ALLOC_HUGE));
+  for (std::size_t i = 0; i < renamed.count; ++i) ids[i] = renamed.users[i].old_id;
+  qsort(ids, renamed.count, sizeof(char *), compare_ids);
+  return ids;
+}
+
+// Another users table may have an id as well: what is kept by it stays as it is.
+Changes sorted_out(Oid customers, const RenamedUsers &renamed) {
+  Changes changes = {};
+  changes.customers = customers;
+  changes.has_proofs = OidIsValid(find_companion(customers, "phone_proofs"));
+  const char **old_ids = sorted_old_ids(renamed);
+  const auto is_free = [&](const char *id) {
+    return !is_user_elsewhere(customers, renamed.subject.table, id);
+  };
+  for (std::size_t i = 0; i < renamed.count; ++i) {
+    CHECK_FOR_INTERRUPTS();
+    RenamedUser &user = renamed.users[i];
+    const bool leaves = is_free(user.old_id);
+    if (leaves && user.new_id != nullptr) changes.moving = lappend(changes.moving, &user);
+    if (leaves && user.new_id == nullptr)
+      changes.ended = lappend(changes.ended, const_cast<char *>(user.old_id));
+    if (user.new_id == nullptr ||
+        bsearch(&user.new_id, old_ids, renamed.count, sizeof(char *), compare_ids) != nullptr)
+      continue;
+    if (is_free(user.new_id))
+      changes.ended = lappend(changes.ended, const_cast<char *>(user.new_id));
+  }
+  return changes;
+}
+
+void add_mention(Changes &changes, const pg_uuid_t &customer, const RenamedUser &user) {
+  auto *mention = static_cast<Mention *>(palloc(sizeof(Mention)));
+  *mention = {customer, &user};
+  changes.mentions = lappend(changes.mentions, mention);
+}
+
+// One that another session has just made is not left behind: at REPEATABLE READ that fails (40001).
+std::uint64_t move_proofs(Oid customers, const char *from, const char *to) {
+  SPIPlanPtr plan = saved_plan(key_of(customers, Purpose::kMoveProofs), {TEXTOID, TEXTOID}, [&] {
+    return psprintf("UPDATE %s SET user_id = $2 WHERE user_id " E
+                    " $1 AND ended_at IS NULL RETURNING customer_id",
+                    proofs_name(customers));
+  });
+  const Datum values[] = {CStringGetTextDatum(from), CStringGetTextDatum(to)};
+  return run_on_latest(plan, values);
+}
+
+// Whether there is any.
+bool set_proofs_aside(Changes &changes, const RenamedUser &user) {
+  MemoryContext caller = CurrentMemoryContext;
+  SPI_connect();
+  const std::uint64_t moved = move_proofs(changes.customers, user.old_id, aside(user.old_id));
+  for (std::uint64_t i = 0; i < moved; ++i) {
+    bool is_null;
+    const Datum customer = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null);
+    MemoryContext inner = MemoryContextSwitchTo(caller);
+    add_mention(changes, *DatumGetUUIDP(customer), user);
+    MemoryContextSwitchTo(inner);
+  }
+  SPI_finish();
+  return moved > 0;
+}
+
+// The new id may have a live proof of the phone already, of another users table or of another login
+// where ids are not unique. One is enough.
+void end_doubles(Oid customers, const char *from, const char *to) {
+  SPIPlanPtr plan =
+      saved_plan(key_of(customers, Purpose::kEndDoubles), {TEXTOID, TEXTOID, TEXTOID}, [&] {
+        const char *proofs = proofs_name(customers);
+        return psprintf(
+            "UPDATE %s AS p SET user_id = $2, ended_at = pg_catalog.now(), ended_reason = $3"
+            " WHERE p.user_id " E
+            " $1 AND p.ended_at IS NULL AND EXISTS (SELECT FROM %s AS o"
+            " WHERE o.phone " E " p.phone AND o.user_id " E " $2 AND o.ended_at IS NULL)",
+            proofs, proofs);
+      });
+  const Datum values[] = {CStringGetTextDatum(from), CStringGetTextDatum(to),
+                          CStringGetTextDatum(kReason)};
+  run(plan, values);
+}
+
+void give_new_id(Oid customers, const RenamedUser &user) {
+  SPI_connect();
+  end_doubles(customers, aside(user.old_id), user.new_id);
+  move_proofs(customers, aside(user.old_id), user.new_id);
+  SPI_finish();
+}
+
+void rename_in_ended_proofs(Oid customers, const pg_uuid_t &customer, Datum new_ids) {
+  SPIPlanPtr plan =
+      saved_plan(key_of(customers, Purpose::kRenameInProofs), {UUIDOID, JSONBOID}, [&] {
+        return psprintf(
+            "UPDATE %s SET user_id = $2 OPERATOR(pg_catalog.->>) user_id"
+            " WHERE customer_id " E
+            " $1 AND ended_at IS NOT NULL AND $2 OPERATOR(pg_catalog.?) user_id",
+            proofs_name(customers));
+      });
+  const Datum values[] = {UUIDPGetDatum(&customer), new_ids};
+  run(plan, values);
+}
+
+void push_text(JsonbParseState **state, JsonbIteratorToken token, const char *text) {
+  JsonbValue value = {};
+  value.type = jbvString;
+  value.val.string.len = static_cast<int>(strlen(text));
+  value.val.string.val = const_cast<char *>(text);
+  pushJsonbValue(state, token, &value);
+}
+
+int compare_mentions(const ListCell *one, const ListCell *other) {
+  return memcmp(&static_cast<const Mention *>(lfirst(one))->customer,
+                &static_cast<const Mention *>(lfirst(other))->customer, sizeof(pg_uuid_t));
+}
+
+// Follows the mentions of one customer, from index `first` on, in one statement: it may have
+// several logins. Returns the index after the last one.
+int rename_at_customer(const Changes &changes, int first) {
+  SPI_connect();
+  const pg_uuid_t customer = static_cast<Mention *>(list_nth(changes.mentions, first))->customer;
+  JsonbParseState *state = nullptr;
+  pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
+  int i = first;
+  for (; i < list_length(changes.mentions); ++i) {
+    const auto *mention = static_cast<Mention *>(list_nth(changes.mentions, i));
+    if (memcmp(&mention->customer, &customer, sizeof(pg_uuid_t)) != 0) break;
+    push_text(&state, WJB_KEY, mention->user->old_id);
+    push_text(&state, WJB_VALUE, mention->user->new_id);
+  }
+  const Datum new_ids =
+      JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
+  rename_users_in_history(changes.customers, customer, new_ids);
+  if (changes.has_proofs) rename_in_ended_proofs(changes.customers, customer, new_ids);
+  SPI_finish();
+  return i;
+}
+
+void rename_in_histories(Changes &changes) {
+  ListCell *cell;
+  foreach (cell, changes.moving) {
+    const auto *user = static_cast<RenamedUser *>(lfirst(cell));
+    for (int i = 0; i < user->customer_count; ++i) add_mention(changes, user->customers[i], *user);
+  }
+  list_sort(changes.mentions, compare_mentions);
+  for (int i = 0; i < list_length(changes.mentions);) i = rename_at_customer(changes, i);
+}
+
+void tell_watcher(const Changes &changes) {
+  if (watcher.renamed == nullptr) return;
+  ListCell *cell;
+  foreach (cell, changes.ended) watcher.gone(changes.customers, static_cast<char *>(lfirst(cell)));
+  foreach (cell, changes.moving) {
+    const auto *user = static_cast<RenamedUser *>(lfirst(cell));
+    watcher.renamed(changes.customers, user->old_id, aside(user->old_id));
+  }
+  foreach (cell, changes.moving) {
+    const auto *user = static_cast<RenamedUser *>(lfirst(cell));
+    watcher.renamed(changes.customers, aside(user->old_id), user->new_id);
+  }
+}
+
+void end_proofs(Oid customers, const char *user_id, const char *reason) {
+  SPI_connect();
+  end_proofs_of_user(customers, Acting::kOwner, user_id, nullptr, reason);
+  SPI_finish();
+}
+
+void make_room(RenamedUsers *renamed) {
+  if (renamed->count < renamed->capacity) return;
+  renamed->capacity = Max(renamed->capacity * 2, 16);
+  const std::size_t size = sizeof(RenamedUser) * renamed->capacity;
+  renamed->users = static_cast<RenamedUser *>(renamed->users == nullptr
+                                                  ? MemoryContextAllocHuge(renamed->query, size)
+                                                  : repalloc_huge(renamed->users, size));
+}
+
+char *copy_in(MemoryContext memory, const char *text) {
+  return text == nullptr ? nullptr : MemoryContextStrdup(memory, text);
+}
+
+}  // namespace
+
+void note_new_id(Oid users, const RenamedUser &user) {
+  MemoryContext query = running_query();
+  auto *renamed = static_cast<RenamedUsers *>(find_note(notes, query, {users, InvalidOid}));
+  if (renamed == nullptr)
+    renamed = static_cast<RenamedUsers *>(
+        add_note(&notes, query, {users, InvalidOid}, sizeof(RenamedUsers)));
+  make_room(renamed);
+  RenamedUser &note = renamed->users[renamed->count++];
+  note = user;
+  note.old_id = copy_in(query, user.old_id);
+  note.new_id = copy_in(query, user.new_id);
+}
+
+RenamedUsers *noted_new_ids(Oid users) {
+  auto *renamed =
+      static_cast<RenamedUsers *>(find_note(notes, running_query(), {users, InvalidOid}));
+  return renamed == nullptr || renamed->count == 0 ? nullptr : renamed;
+}
+
+void follow_new_ids(Oid customers, RenamedUsers *renamed) {
+  Changes changes = sorted_out(customers, *renamed);
+  renamed->count = 0;
+  tell_watcher(changes);
+  List *proved = NIL;
+  ListCell *cell;
+  if (changes.has_proofs) {
+    foreach (cell, changes.ended) end_proofs(customers, static_cast<char *>(lfirst(cell)), kReason);
+    foreach (cell, changes.moving)
+      if (set_proofs_aside(changes, *static_cast<RenamedUser *>(lfirst(cell))))
+        proved = lappend(proved, lfirst(cell));
+  }
+  rename_in_histories(changes);
+  foreach (cell, proved) give_new_id(customers, *static_cast<RenamedUser *>(lfirst(cell)));
+}
+
+void end_user(Oid customers, const char *user_id, const char *reason) {
+  if (watcher.gone != nullptr) watcher.gone(customers, user_id);
+  if (OidIsValid(find_companion(customers, "phone_proofs"))) end_proofs(customers, user_id, reason);
+}
+
+void watch_users(const UserWatcher &room) { watcher = room; }
+
+}  // namespace customer_identity
