@@ -13,7 +13,7 @@ bool has_rights(Oid table, AclMode needed) {
 
 // Before PostgreSQL 18 a deferred trigger runs as who commits: for a superuser none of this owner's
 // may be left behind.
-int restrictions_of(Oid owner) {
+int restrictions_of([[maybe_unused]] Oid owner) {
 #if PG_VERSION_NUM < 180000
   if (superuser_arg(GetSessionUserId()) && !superuser_arg(owner))
     return SECURITY_RESTRICTED_OPERATION;

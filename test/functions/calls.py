@@ -14,7 +14,7 @@ SETTINGS = (
     "transaction_isolation = 'repeatable read'", "transaction_isolation = 'serializable'", "DateStyle = 'German'",
     "IntervalStyle = 'sql_standard'", "extra_float_digits = -15", "bytea_output = 'escape'", "TimeZone = 'Pacific/Apia'",
     "standard_conforming_strings = off", "session_replication_role = replica", "enable_indexscan = off", "plan_cache_mode = 'force_generic_plan'",
-    "client_min_messages = 'debug5'", "check_function_bodies = off", "default_tablespace = 'nowhere'", "debug_print_plan = on")
+    "client_min_messages = 'debug5'", "check_function_bodies = off", "default_tablespace = 'nowhere'")
 
 
 def functions_of(session):
