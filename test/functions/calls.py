@@ -7,19 +7,25 @@ import server
 Function = namedtuple('Function', 'name kind types names defaults is_c is_for_people')
 
 SETTINGS = (
-    "search_path = ''", "search_path = zoo, pg_temp", "search_path = draft, public", "search_path = broken", "search_path = mistyped",
-    "search_path = seen", "search_path = halved", "search_path = parted", "search_path = nowhere", "search_path = tenant, public",
-    "customer_identity.default_region = ''", "customer_identity.default_region = 'US'", "customer_identity.phone_validation = 'possible'",
+    "search_path = ''", "search_path = zoo, pg_temp", "search_path = draft, public", "search_path = broken",
+    "search_path = mistyped",
+    "search_path = seen", "search_path = halved", "search_path = parted", "search_path = nowhere",
+    "search_path = tenant, public",
+    "customer_identity.default_region = ''", "customer_identity.default_region = 'US'",
+    "customer_identity.phone_validation = 'possible'",
     "customer_identity.trust_claims = on", "row_security = off", "transaction_read_only = on", "work_mem = '64kB'",
     "transaction_isolation = 'repeatable read'", "transaction_isolation = 'serializable'", "DateStyle = 'German'",
-    "IntervalStyle = 'sql_standard'", "extra_float_digits = -15", "bytea_output = 'escape'", "TimeZone = 'Pacific/Apia'",
-    "standard_conforming_strings = off", "session_replication_role = replica", "enable_indexscan = off", "plan_cache_mode = 'force_generic_plan'",
+    "IntervalStyle = 'sql_standard'", "extra_float_digits = -15", "bytea_output = 'escape'",
+    "TimeZone = 'Pacific/Apia'",
+    "standard_conforming_strings = off", "session_replication_role = replica", "enable_indexscan = off",
+    "plan_cache_mode = 'force_generic_plan'",
     "client_min_messages = 'debug5'", "check_function_bodies = off", "default_tablespace = 'nowhere'")
 
 
 def functions_of(session):
     return [Function(*row) for row in session.run('''
-        SELECT p.oid::regproc::text, p.prokind, p.proargtypes::oid[]::integer[], coalesce(p.proargnames, array_fill(''::text, ARRAY[p.pronargs::integer])), p.pronargdefaults,
+        SELECT p.oid::regproc::text, p.prokind, p.proargtypes::oid[]::integer[],
+            coalesce(p.proargnames, array_fill(''::text, ARRAY[p.pronargs::integer])), p.pronargdefaults,
             l.lanname = 'c', p.pronamespace = 'customer_identity'::regnamespace
         FROM pg_proc p
         JOIN pg_language l ON l.oid = p.prolang

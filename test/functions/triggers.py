@@ -3,18 +3,23 @@ attach_users() and attach_orders() would never write, and fires them."""
 
 FUNCTIONS = ('link_user', 'attach_order', 'maintain_totals')
 BOOKS = (
-    'draft.customers', 'tenant.customers', 'broken.customers', 'mistyped.customers', 'seen.customers', 'halved.customers', 'parted.customers',
+    'draft.customers', 'tenant.customers', 'broken.customers', 'mistyped.customers', 'seen.customers',
+    'halved.customers', 'parted.customers',
     'pg_catalog.pg_class', 'customers', 'nowhere.customers', 'zoo.phones', 'zoo.numbers_seq', 'zoo.plain')
 USERS = ('zoo.plain', 'tenant.users', 'zoo.parts', 'zoo.plain_view', 'zoo.abroad', 'nowhere.users', 'zoo.domains')
 RATES = ('0.35', '-2', 'NaN', 'Infinity', '1e1000', '1e-500', '', 'many', '9' * 40)
 # What a key stands for in a set-up that works, and what it had better not.
 MEANT = {
-    'customers': (('public.customers',), BOOKS), 'users': (('public."user"',), USERS), 'counted': (('paid', 'shipped', 'done'), ('',)),
-    'cod': (('cod',), ('card',)), 'points_per_unit': (('1', '0.5'), RATES), 'timing': (('statement', 'commit'), ('never',))}
+    'customers': (('public.customers',), BOOKS), 'users': (('public."user"',), USERS),
+    'counted': (('paid', 'shipped', 'done'), ('',)),
+    'cod': (('cod',), ('card',)), 'points_per_unit': (('1', '0.5'), RATES),
+    'timing': (('statement', 'commit'), ('never',))}
 # The columns that a key may name; any other key names one of its own name.
 NAMED = {
-    'key': ('id',), 'user': ('user_id', 'buyerId', 'userId'), 'phone': ('phone', 'phoneNumber', 'buyerPhone'), 'customer': ('customer_id',),
-    'verified': ('verified', 'phoneNumberVerified'), 'amount': ('total', 'Amount', 'cents'), 'status': ('status', 'state'),
+    'key': ('id',), 'user': ('user_id', 'buyerId', 'userId'), 'phone': ('phone', 'phoneNumber', 'buyerPhone'),
+    'customer': ('customer_id',),
+    'verified': ('verified', 'phoneNumberVerified'), 'amount': ('total', 'Amount', 'cents'),
+    'status': ('status', 'state'),
     'users_key': ('id',), 'users_customer': ('customer_id',)}
 KEYS = {
     'link_user': ('customers', 'key', 'phone', 'verified', 'name', 'region', 'customer'),
@@ -22,27 +27,42 @@ KEYS = {
         'customers', 'user', 'phone', 'customer', 'users', 'users_key', 'users_customer', 'payment', 'cod', 'region'),
     'maintain_totals': ('customers', 'customer', 'amount', 'status', 'counted', 'points_per_unit', 'timing')}
 JUNK = (
-    '', '=', '==', 'phone', 'phone=', '=phone', 'phone==phone', ' phone=phone', 'PHONE=phone', 'key=ctid', 'phone=tableoid', 'phone="phone"',
-    'customer=id', 'amount=phone', 'status=total', 'verified=total', 'customers="', 'customers=a.b.c', 'users=', 'counted=' + 'x' * 3000,
+    '', '=', '==', 'phone', 'phone=', '=phone', 'phone==phone', ' phone=phone', 'PHONE=phone', 'key=ctid',
+    'phone=tableoid', 'phone="phone"',
+    'customer=id', 'amount=phone', 'status=total', 'verified=total', 'customers="', 'customers=a.b.c', 'users=',
+    'counted=' + 'x' * 3000,
     'x' * 5000, 'é=ü', "'=''", '\\=\\', 'customers=public."customers', 'phone=' + 'p' * 100, 'cod=%s%n', 'users_key=')
 
 READERS = (
-    'SELECT * FROM customer_identity.attachments', 'SELECT * FROM customer_identity.check_setup()', 'SELECT * FROM customer_identity.verify_totals()',
-    'SELECT customer_identity.rebuild_totals()', 'SELECT * FROM customer_identity.phone_problems({0})', 'SELECT customer_identity.detach({0})',
-    "SELECT customer_identity.visible_orders('100')", "SELECT customer_identity.customer_details((SELECT min(id::text)::uuid FROM customers))",
-    'SELECT customer_identity.list_customers()', 'SELECT customer_identity.fraud_signals()', 'SELECT customer_identity.customer_stats()',
-    'SELECT customer_identity.attach_users({0})', 'SELECT customer_identity.attach_orders({0})', 'SET CONSTRAINTS ALL IMMEDIATE',
-    "SELECT customer_identity.record_proof('+4915123450110', '100')", "SELECT customer_identity.revoke_proof('+4915123450110')")
+    'SELECT * FROM customer_identity.attachments', 'SELECT * FROM customer_identity.check_setup()',
+    'SELECT * FROM customer_identity.verify_totals()',
+    'SELECT customer_identity.rebuild_totals()', 'SELECT * FROM customer_identity.phone_problems({0})',
+    'SELECT customer_identity.detach({0})',
+    "SELECT customer_identity.visible_orders('100')",
+    "SELECT customer_identity.customer_details((SELECT min(id::text)::uuid FROM customers))",
+    'SELECT customer_identity.list_customers()', 'SELECT customer_identity.fraud_signals()',
+    'SELECT customer_identity.customer_stats()',
+    'SELECT customer_identity.attach_users({0})', 'SELECT customer_identity.attach_orders({0})',
+    'SET CONSTRAINTS ALL IMMEDIATE',
+    "SELECT customer_identity.record_proof('+4915123450110', '100')",
+    "SELECT customer_identity.revoke_proof('+4915123450110')")
 CHANGES = (
-    'ALTER TABLE {0} DROP COLUMN {1}', 'ALTER TABLE {0} RENAME COLUMN {1} TO renamed', 'ALTER TABLE {0} ALTER COLUMN {1} TYPE text',
+    'ALTER TABLE {0} DROP COLUMN {1}', 'ALTER TABLE {0} RENAME COLUMN {1} TO renamed',
+    'ALTER TABLE {0} ALTER COLUMN {1} TYPE text',
     'ALTER TABLE {0} ADD COLUMN more text', 'ALTER TABLE {0} RENAME TO renamed', 'ALTER TABLE {0} SET SCHEMA draft',
-    'ALTER TABLE zoo.parts DETACH PARTITION zoo.part', 'ALTER TABLE zoo.parts ATTACH PARTITION zoo.part_free FOR VALUES FROM (200) TO (300)',
-    'ALTER TABLE public.customers RENAME TO persons', 'DROP TABLE public.customers CASCADE', 'DROP TABLE public.phone_proofs',
+    'ALTER TABLE zoo.parts DETACH PARTITION zoo.part',
+    'ALTER TABLE zoo.parts ATTACH PARTITION zoo.part_free FOR VALUES FROM (200) TO (300)',
+    'ALTER TABLE public.customers RENAME TO persons', 'DROP TABLE public.customers CASCADE',
+    'DROP TABLE public.phone_proofs',
     'ALTER TABLE public.customers DROP COLUMN total_spent', 'ALTER TABLE public.customers ALTER COLUMN phone TYPE text',
-    'ALTER TABLE public.customers OWNER TO tenant', 'ALTER TABLE {0} OWNER TO tenant', 'DROP INDEX public.customers_phone_key',
-    'ALTER TABLE public.customers DROP CONSTRAINT customers_phone_key CASCADE', 'ALTER SCHEMA public RENAME TO elsewhere',
-    'ALTER TABLE public.customers ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', 'TRUNCATE public.customers CASCADE',
-    'ALTER TABLE {0} DISABLE TRIGGER ALL', 'CREATE INDEX ON {0} ({1})', 'ALTER TABLE public.customers ADD COLUMN more integer NOT NULL DEFAULT 1')
+    'ALTER TABLE public.customers OWNER TO tenant', 'ALTER TABLE {0} OWNER TO tenant',
+    'DROP INDEX public.customers_phone_key',
+    'ALTER TABLE public.customers DROP CONSTRAINT customers_phone_key CASCADE',
+    'ALTER SCHEMA public RENAME TO elsewhere',
+    'ALTER TABLE public.customers ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY',
+    'TRUNCATE public.customers CASCADE',
+    'ALTER TABLE {0} DISABLE TRIGGER ALL', 'CREATE INDEX ON {0} ({1})',
+    'ALTER TABLE public.customers ADD COLUMN more integer NOT NULL DEFAULT 1')
 
 
 def quoted(text):
@@ -60,15 +80,19 @@ class Forger:
         self.random = values.random
         self.number = 0
         self.names = dict(session.run(
-            "SELECT proname, oid::regproc::text FROM pg_proc WHERE prorettype = 'trigger'::regtype AND proname = ANY (%s)" % quoted_list(FUNCTIONS)))
+            "SELECT proname, oid::regproc::text FROM pg_proc "
+            f"WHERE prorettype = 'trigger'::regtype AND proname = ANY ({quoted_list(FUNCTIONS)})"))
         self.views = [name for name, in session.run(
             "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'v' AND relnamespace = 'zoo'::regnamespace")]
         self.keyed = [name for name, in session.run("""
-            SELECT conrelid::regclass::text FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1] AND attname = 'id'
+            SELECT conrelid::regclass::text FROM pg_constraint
+            JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1] AND attname = 'id'
             WHERE contype = 'p' AND cardinality(conkey) = 1""")]
         self.columns = {}
         for relation, column, type_, generated in session.run('''
-                SELECT c.oid::regclass::text, quote_ident(attname), atttypid::integer, attgenerated <> '' OR attidentity = 'a' FROM pg_class c
+                SELECT c.oid::regclass::text, quote_ident(attname), atttypid::integer,
+                    attgenerated <> '' OR attidentity = 'a'
+                FROM pg_class c
                 JOIN pg_namespace n ON n.oid = relnamespace AND (nspname IN ('zoo', 'public', 'tenant'))
                 LEFT JOIN pg_attribute a ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped
                 WHERE relkind IN ('r', 'p', 'v', 'f', 'm') ORDER BY c.oid::regclass::text, attnum'''):
@@ -85,7 +109,7 @@ class Forger:
     # The trigger
 
     def meant(self, key, names):
-        """The value of a key in a set-up that works, now and then another one; None where the relation has no such column."""
+        """The value of a key in a set-up that works, now and then another one; None: there is no such column."""
         if key in MEANT:
             fits, others = MEANT[key]
             return self.pick(others if self.chance(0.1) else fits)
@@ -126,29 +150,33 @@ class Forger:
         if relation in self.views and not statement:
             timing = 'INSTEAD OF'
         elif as_made:
-            timing = 'AFTER' if statement else self.pick(('BEFORE', 'AFTER') if function == 'link_user' else ('BEFORE',))
+            timings = ('BEFORE', 'AFTER') if function == 'link_user' else ('BEFORE',)
+            timing = 'AFTER' if statement else self.pick(timings)
         events = self.random.sample(('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'), self.pick((1, 1, 2, 4)))
         tables = ''
         if timing == 'AFTER' and (self.chance(0.8) if statement else self.chance(0.1)):
             events = [self.pick(('INSERT', 'UPDATE', 'DELETE'))]
             wanted = {'INSERT': ('NEW',), 'UPDATE': ('OLD', 'NEW'), 'DELETE': ('OLD',)}[events[0]]
-            tables = 'REFERENCING ' + ' '.join(f'{table} TABLE AS {table}_rows' for table in wanted if as_made or self.chance(0.7))
-            tables = '' if tables == 'REFERENCING ' else tables
+            named = [f'{table} TABLE AS {table}_rows' for table in wanted if as_made or self.chance(0.7)]
+            tables = f'REFERENCING {" ".join(named)}' if named else ''
         elif not statement and not self.chance(0.1):
             events = [event for event in events if event != 'TRUNCATE'] or ['INSERT']
         if 'UPDATE' in events and not tables and self.columns[relation] and self.chance(0.2):
             events[events.index('UPDATE')] += f' OF {self.pick(self.columns[relation])[0]}'
         constraint = timing == 'AFTER' and not statement and not tables and self.chance(0.2)
         return (
-            'CONSTRAINT ' if constraint else '', f'{timing} {" OR ".join(events)}', 'DEFERRABLE INITIALLY DEFERRED' if constraint else '', tables,
-            'STATEMENT' if statement else 'ROW', 'WHEN (pg_trigger_depth() < 3)' if self.chance(0.1) and timing != 'INSTEAD OF' else '')
+            'CONSTRAINT ' if constraint else '', f'{timing} {" OR ".join(events)}',
+            'DEFERRABLE INITIALLY DEFERRED' if constraint else '', tables,
+            'STATEMENT' if statement else 'ROW',
+            'WHEN (pg_trigger_depth() < 3)' if self.chance(0.1) and timing != 'INSTEAD OF' else '')
 
     def trigger(self, relation):
         self.number += 1
         function = self.pick(FUNCTIONS)
         constraint, when, deferrable, tables, level, condition = self.shape(function, relation)
         return (
-            f'CREATE {constraint}TRIGGER forged_{self.number} {when} ON {relation} {deferrable} {tables} FOR EACH {level} {condition} '
+            f'CREATE {constraint}TRIGGER forged_{self.number} {when} ON {relation} {deferrable} {tables} '
+            f'FOR EACH {level} {condition} '
             f'EXECUTE FUNCTION {self.names[function]}({self.arguments(function, relation)})')
 
     # What fires it
@@ -164,7 +192,8 @@ class Forger:
             return f'INSERT INTO {relation} DEFAULT VALUES'
         is_wild = self.chance(0.15)
         rows = ', '.join(f'({self.row(columns, is_wild)})' for _ in range(self.pick((1, 1, 2, 3))))
-        conflict = self.pick(('', '', '', 'ON CONFLICT DO NOTHING', f'ON CONFLICT (id) DO UPDATE SET {self.assignment(relation)}' if relation in self.keyed else ''))
+        conflict = self.pick(('', '', '', 'ON CONFLICT DO NOTHING',
+            f'ON CONFLICT (id) DO UPDATE SET {self.assignment(relation)}' if relation in self.keyed else ''))
         return f'INSERT INTO {relation} ({", ".join(column[0] for column in columns)}) VALUES {rows} {conflict}'
 
     def assignment(self, relation):
@@ -174,7 +203,8 @@ class Forger:
     def update(self, relation):
         if not self.columns[relation]:
             return f'DELETE FROM {relation}'
-        return f'UPDATE {relation} SET {self.assignment(relation)} WHERE {self.pick(("true", "ctid IS NOT NULL", "random() < 0.5", "false"))}'
+        condition = self.pick(('true', 'ctid IS NOT NULL', 'random() < 0.5', 'false'))
+        return f'UPDATE {relation} SET {self.assignment(relation)} WHERE {condition}'
 
     def merge(self, relation):
         if not self.columns[relation]:
@@ -195,9 +225,13 @@ class Forger:
 
     def statement(self, relation, may_change):
         kinds = (
-            (self.insert, 8), (self.update, 6), (lambda r: f'DELETE FROM {r} WHERE {self.pick(("true", "random() < 0.3"))}', 3), (self.merge, 2), (self.copy, 2),
-            (lambda r: f'TRUNCATE {r} {self.pick(("", "CASCADE"))}', 1), (lambda r: self.pick(READERS).format(f'{quoted(r)}::regclass'), 4),
-            (lambda r: self.pick(CHANGES).format(r, self.pick(self.columns[r] or [('id',)])[0]), 3 if may_change else 0),
+            (self.insert, 8), (self.update, 6),
+            (lambda r: f'DELETE FROM {r} WHERE {self.pick(("true", "random() < 0.3"))}', 3), (self.merge, 2),
+            (self.copy, 2),
+            (lambda r: f'TRUNCATE {r} {self.pick(("", "CASCADE"))}', 1),
+            (lambda r: self.pick(READERS).format(f'{quoted(r)}::regclass'), 4),
+            (lambda r: self.pick(CHANGES).format(r, self.pick(self.columns[r] or [('id',)])[0]),
+                3 if may_change else 0),
             (lambda r: self.insert(self.pick(tuple(self.columns))), 1))
         return self.random.choices([kind for kind, _ in kinds], [weight for _, weight in kinds])[0](relation)
 
@@ -232,5 +266,6 @@ class Forger:
         fault = fault or session.fault('COMMIT' if commits else 'ROLLBACK')
         session.fault('ROLLBACK')
         if commits:
-            session.fault('; '.join(f'DROP TRIGGER IF EXISTS forged_{n} ON {relation}' for n in range(first, self.number + 1)))
+            numbers = range(first, self.number + 1)
+            session.fault('; '.join(f'DROP TRIGGER IF EXISTS forged_{n} ON {relation}' for n in numbers))
         return fault
