@@ -96,7 +96,7 @@ all install clean:
 	@exit 1
 endif
 
-.PHONY: FORCE bench help setup test test-phones-nightly torture demo shop lint format
+.PHONY: FORCE bench help setup test test-phones-nightly test-sanitized torture demo shop lint format
 
 help:
 	@echo 'make            build the extension'
@@ -107,6 +107,7 @@ help:
 	@echo 'make test       every test; needs nothing prepared'
 	@echo 'make test-NAME  one suite: $(sort $(shell test/run --list))'
 	@echo 'make test-phones-nightly  a million made-up phones and a long fuzz'
+	@echo 'make test-sanitized  pgtap, regress and functions, in a server that notices undefined behaviour'
 	@echo 'make torture    the chaos run for longer (SECONDS of storms, SEED repeats the choices)'
 	@echo 'make bench      measure, and write docs/performance.md (ROWS, ROUNDS, SECONDS, CLIENTS size it)'
 	@echo 'make lint       clang-tidy, cppcheck, formatting, include rule, exported symbols'
@@ -143,6 +144,9 @@ test-phones-nightly: setup
 	@cmake -S . -B build/unit >/dev/null && cmake --build build/unit --parallel 2 >/dev/null
 	@PHONES_ROWS=1000000 PHONES_SEED=$$(date +%Y%m%d) build/unit/phone_test --gtest_filter='fast_path.*'
 	@FUZZ_SECONDS=1800 test/fuzz/run
+
+test-sanitized: setup
+	@scripts/sanitized.sh test/run pgtap regress functions
 
 torture: export SECONDS ?= 600
 torture: setup
