@@ -235,6 +235,25 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.attachments_of(regclass) IS
     'The tables that feed a book';
 
+CREATE FUNCTION customer_identity_internal.hold_table(relation regclass)
+    RETURNS boolean
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'hold_table';
+COMMENT ON FUNCTION customer_identity_internal.hold_table(regclass) IS
+    'Keeps a table from being dropped until the transaction ends, as reading it does; false: it is gone';
+
+-- Between the making of a query and its running another session could drop a table.
+CREATE FUNCTION customer_identity_internal.attachments_to_read(customers regclass)
+    RETURNS SETOF customer_identity.attachments
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT a.*
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    WHERE customer_identity_internal.hold_table(a.attached);
+END;
+COMMENT ON FUNCTION customer_identity_internal.attachments_to_read(regclass) IS
+    'The tables that feed a book and are there to stay until the transaction ends';
+
 CREATE FUNCTION customer_identity_internal.partitions_of(relation regclass)
     RETURNS SETOF regclass
     LANGUAGE sql STABLE

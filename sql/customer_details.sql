@@ -58,7 +58,7 @@ BEGIN
         END,
         ' UNION ALL ')
     INTO query
-    FROM customer_identity_internal.attachments_of(order_times.customers) AS o
+    FROM customer_identity_internal.attachments_to_read(order_times.customers) AS o
     WHERE o.kind = 'orders';
     RETURN COALESCE(query, 'SELECT NULL::timestamptz AS at, NULL::uuid AS customer_id');
 END

@@ -48,7 +48,7 @@ BEGIN
         END,
         ' UNION ALL ')
     INTO query
-    FROM customer_identity_internal.attachments_of(logins_query.customers) AS a
+    FROM customer_identity_internal.attachments_to_read(logins_query.customers) AS a
     WHERE a.kind = 'users';
     RETURN COALESCE(query, 'SELECT NULL::text AS user_id, NULL::uuid AS customer_id WHERE false');
 END
@@ -247,7 +247,7 @@ BEGIN
         END,
         ' UNION ALL ')
     INTO queries
-    FROM customer_identity_internal.attachments_of(cod_cancellations_query.customers) AS a
+    FROM customer_identity_internal.attachments_to_read(cod_cancellations_query.customers) AS a
     WHERE a.kind = 'orders' AND a.status_column IS NOT NULL AND a.payment_column IS NOT NULL;
     IF queries IS NULL THEN
         RETURN NULL;

@@ -133,7 +133,7 @@ BEGIN
         RETURN;
     END IF;
     SELECT o.attached INTO orders
-    FROM customer_identity_internal.attachments_of(customers) AS o
+    FROM customer_identity_internal.attachments_to_read(customers) AS o
     WHERE o.kind = 'orders' AND customer_identity_internal.qualified_name(o.attached) = place ->> 'table';
     IF NOT FOUND OR NOT customer_identity_internal.is_row_key(orders, place ->> 'id', customers) THEN
         PERFORM customer_identity_internal.refuse_cursor();
@@ -199,7 +199,7 @@ BEGIN
         END,
         ' UNION ALL ')
     INTO queries
-    FROM customer_identity_internal.attachments_of(customers) AS o
+    FROM customer_identity_internal.attachments_to_read(customers) AS o
     WHERE o.kind = 'orders';
     IF queries IS NOT NULL THEN
         EXECUTE format(
@@ -269,7 +269,7 @@ DECLARE
     found_user record;
 BEGIN
     FOR attached IN
-        SELECT u.attached FROM customer_identity_internal.attachments_of(customers) AS u WHERE u.kind = 'users'
+        SELECT u.attached FROM customer_identity_internal.attachments_to_read(customers) AS u WHERE u.kind = 'users'
     LOOP
         found_user := customer_identity_internal.find_user_in(attached, user_id, customers);
         CONTINUE WHEN found_user.is_found IS NULL;

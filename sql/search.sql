@@ -167,7 +167,7 @@ BEGIN
         END,
         ' UNION ALL ' ORDER BY u.attached::text COLLATE "C")
     INTO query
-    FROM customer_identity_internal.attachments_of(users_query.customers) AS u
+    FROM customer_identity_internal.attachments_to_read(users_query.customers) AS u
     WHERE u.kind = 'users';
     RETURN COALESCE(query, 'SELECT NULL::text AS relation, NULL::text AS id, NULL::text AS name, NULL::text AS email,'
         ' NULL::text[] AS phones, NULL::timestamptz AS created_at, NULL::uuid AS customer_id WHERE false');
@@ -255,7 +255,7 @@ BEGIN
         END,
         ' UNION ALL ')
     INTO query
-    FROM customer_identity_internal.attachments_of(emails_query.customers) AS u
+    FROM customer_identity_internal.attachments_to_read(emails_query.customers) AS u
     WHERE u.kind = 'users';
     RETURN COALESCE(query, 'SELECT NULL::uuid AS customer_id WHERE $1 IS NULL');
 END

@@ -563,7 +563,7 @@ DECLARE
     attached customer_identity.attachments;
     unlinked record;
 BEGIN
-    FOR attached IN SELECT a.* FROM customer_identity_internal.attachments_of(customers) AS a LOOP
+    FOR attached IN SELECT a.* FROM customer_identity_internal.attachments_to_read(customers) AS a LOOP
         CONTINUE WHEN EXISTS (
             SELECT FROM customer_identity_internal.named_columns(attached) AS n
             WHERE NOT EXISTS (

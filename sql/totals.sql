@@ -150,7 +150,8 @@ BEGIN
         END,
         ' UNION ALL ')
     INTO sources
-    FROM customer_identity_internal.totals_sources(customers) AS t;
+    FROM customer_identity_internal.totals_sources(customers) AS t
+    WHERE customer_identity_internal.hold_table(t.source);
     IF sources IS NULL THEN
         RETURN;
     END IF;

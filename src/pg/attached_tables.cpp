@@ -285,6 +285,13 @@ const List *attached_tables(TableKind kind, Oid customers) {
   return answer->tables;
 }
 
+CUSTOMER_IDENTITY_FUNCTION(hold_table) {
+  Relation table = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
+  if (table == nullptr) PG_RETURN_BOOL(false);
+  relation_close(table, NoLock);
+  PG_RETURN_BOOL(true);
+}
+
 // attached_to(customers): the tables with a trigger of ours that names the book; NULL: any book.
 CUSTOMER_IDENTITY_FUNCTION(attached_to) {
   InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
