@@ -2,6 +2,8 @@
 // replaced.
 #include "totals/customer_ids.hpp"
 
+#include "pg/book.hpp"
+
 namespace customer_identity {
 namespace {
 
@@ -81,6 +83,7 @@ bool is_there_now(const CustomerIds &ids, const pg_uuid_t &id) {
 
 CustomerIds open_ids(Oid customers) {
   Relation table = table_open(customers, AccessShareLock);
+  customers_name(customers);  // anybody's trigger may name a table whose ids are no uuids
   const AttrNumber column = get_attnum(customers, "id");
   return {table, column, index_of(table, column)};
 }

@@ -10,6 +10,13 @@ CREATE TABLE typed (id bigint, phone text, preferred_name text, is_phone_verifie
 INSERT INTO typed (id, phone) VALUES (4711, '+447400123401');
 SELECT throws_ok($$SELECT customer_identity.find_customer('07400 123401', customers => 'typed')$$, 'CI003', NULL, 'an id that is no uuid');
 SELECT throws_ok($$SELECT customer_identity.get_or_create_customer('07400 123401', customers => 'typed')$$, 'CI003', NULL, 'nor is it made');
+CREATE TABLE misled (id int, customer_id uuid, total numeric);
+INSERT INTO misled SELECT n, gen_random_uuid(), n FROM generate_series(1, 3) AS n;
+CREATE TRIGGER t AFTER UPDATE ON misled REFERENCING OLD TABLE AS o NEW TABLE AS n FOR EACH STATEMENT
+  EXECUTE FUNCTION customer_identity.maintain_totals('customers=public.typed', 'amount=total');
+CREATE UNIQUE INDEX ON typed (id);
+SELECT throws_ok($$UPDATE misled SET customer_id = gen_random_uuid()$$, 'CI003', NULL, 'nor are orders counted for it');
+DROP TABLE misled;
 ALTER TABLE typed ALTER id TYPE uuid USING NULL;
 SELECT is(customer_identity.find_customer('07400 123401', customers => 'typed'), NULL, 'an id that is NULL');
 
