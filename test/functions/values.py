@@ -235,7 +235,7 @@ class Values:
             f"'{{}}'::{full}", f'ARRAY[{one}]::{full}', f'ARRAY[{one}, {self.value(element, name)}]::{full}',
             f'ARRAY[NULL, {one}, NULL]::{full}',
             f'ARRAY[[{one}, {one}], [{one}, {one}]]::{full}', f'array_fill({one}, ARRAY[3], ARRAY[-5])::{full}',
-            f'array_fill({one}, ARRAY[200])::{full}'))
+            f'array_fill({one}, ARRAY[20])::{full}'))
 
     def composite(self, relation, full, has_rows):
         if has_rows and self.chance(0.5):
