@@ -3,6 +3,7 @@
 #include "identity/customers.hpp"
 #include "identity/proofs.hpp"
 #include "pg/book.hpp"
+#include "pg/conflicting_row.hpp"
 #include "pg/direct_lookup.hpp"
 #include "pg/errors.hpp"
 #include "pg/owner.hpp"
@@ -150,12 +151,16 @@ Attachment attachment_of_user(const AttachOrder &setup, HeapTuple order, Relatio
   return {};
 }
 
-Attachment attachment_of_phone(const AttachOrder &setup, HeapTuple order, Relation orders) {
+// Readable: its reason is kOk.
+phone::Details phone_in(const AttachOrder &setup, HeapTuple order, Relation orders) {
   const char *raw = text_in(setup.phone, order, orders);
-  if (raw == nullptr) return {};
+  if (raw == nullptr) return phone::unread(phone::Reason::kEmpty);
   const Region region = region_of(text_in(setup.region, order, orders));
-  if (!region.known) return {};
-  const phone::Details details = read_phone(raw, region);
+  return region.known ? read_phone(raw, region) : phone::unread(phone::Reason::kNoRegion);
+}
+
+Attachment attachment_of_phone(const AttachOrder &setup, HeapTuple order, Relation orders) {
+  const phone::Details details = phone_in(setup, order, orders);
   if (details.reason != phone::Reason::kOk) return {};
   const Origin origin = {"order", orders, text_in(setup.user, order, orders)};
   return {true,
@@ -169,27 +174,50 @@ bool has_user(const AttachOrder &setup, HeapTuple order, Relation orders) {
   return !is_null;
 }
 
-Attachment derived_attachment(const AttachOrder &setup, HeapTuple order, Relation orders) {
-  if (has_user(setup, order, orders)) {
-    const Attachment attachment = attachment_of_user(setup, order, orders);
-    if (attachment.found) return attachment;
-  }
-  return attachment_of_phone(setup, order, orders);
+// A login that was deleted says nothing new.
+bool user_changed(const AttachOrder &setup, const TriggerData *call) {
+  bool is_null;
+  value_in(setup.user, call->tg_newtuple, call->tg_relation, &is_null);
+  return !is_null && differs(setup.user, call->tg_trigtuple, call->tg_newtuple, call->tg_relation);
 }
 
-bool is_blank(const char *text) { return text == nullptr || text[strspn(text, " \t\r\n")] == '\0'; }
+// What an update says about the phone of an order.
+enum class PhoneNews {
+  kNone,      // spelled differently, read for another region, masked or erased
+  kFilledIn,  // readable, and there was no phone to compare it with, or no customer to leave
+  kAnother,
+};
 
-// Whether an update changed who placed the order. A login that was deleted, or a phone that was
-// erased, says nothing new.
-bool placed_by_changed(const AttachOrder &setup, const TriggerData *call) {
+PhoneNews news_of_phone(const AttachOrder &setup, const TriggerData *call) {
   const Relation orders = call->tg_relation;
-  const bool user_changed = differs(setup.user, call->tg_trigtuple, call->tg_newtuple, orders) &&
-                            text_in(setup.user, call->tg_newtuple, orders) != nullptr;
-  const bool phone_changed =
-      (differs(setup.phone, call->tg_trigtuple, call->tg_newtuple, orders) ||
-       differs(setup.region, call->tg_trigtuple, call->tg_newtuple, orders)) &&
-      !is_blank(text_in(setup.phone, call->tg_newtuple, orders));
-  return user_changed || phone_changed;
+  const bool rewritten = differs(setup.phone, call->tg_trigtuple, call->tg_newtuple, orders);
+  if (!rewritten && !differs(setup.region, call->tg_trigtuple, call->tg_newtuple, orders))
+    return PhoneNews::kNone;
+  const phone::Details after = phone_in(setup, call->tg_newtuple, orders);
+  if (after.reason != phone::Reason::kOk) return PhoneNews::kNone;
+  if (!attachment_in(setup, call->tg_trigtuple, orders).found) return PhoneNews::kFilledIn;
+  if (!rewritten) return PhoneNews::kNone;
+  const phone::Details before = phone_in(setup, call->tg_trigtuple, orders);
+  if (before.reason != phone::Reason::kOk) return PhoneNews::kFilledIn;
+  return strcmp(before.e164, after.e164) == 0 ? PhoneNews::kNone : PhoneNews::kAnother;
+}
+
+// Whether an update only fills in the phone of an order that has a customer. Where that is a
+// user's, the phone never told whose order it is.
+bool only_fills_in_phone(const AttachOrder &setup, const TriggerData *call) {
+  return TRIGGER_FIRED_BY_UPDATE(call->tg_event) && !user_changed(setup, call) &&
+         news_of_phone(setup, call) == PhoneNews::kFilledIn &&
+         attachment_in(setup, call->tg_trigtuple, call->tg_relation).found;
+}
+
+Attachment derived_attachment(const AttachOrder &setup, const TriggerData *call, HeapTuple order) {
+  const Relation orders = call->tg_relation;
+  if (has_user(setup, order, orders)) {
+    const Attachment attachment = attachment_of_user(setup, order, orders);
+    if (attachment.found)
+      return only_fills_in_phone(setup, call) ? attachment_in(setup, order, orders) : attachment;
+  }
+  return attachment_of_phone(setup, order, orders);
 }
 
 bool is_cash_on_delivery(const AttachOrder &setup, HeapTuple order, Relation orders) {
@@ -201,17 +229,13 @@ bool is_cash_on_delivery(const AttachOrder &setup, HeapTuple order, Relation ord
   return false;
 }
 
-// An order that was let through stays: its status may change after the proof has ended, and the
-// customer may be deleted.
-bool needs_proof(const AttachOrder &setup, const TriggerData *call, HeapTuple order,
-                 const Attachment &attachment) {
+// Only an order that is placed in cash on delivery, or turns into it, is asked for. One that exists
+// may get another customer, and its status may change after the proof has ended.
+bool needs_proof(const AttachOrder &setup, const TriggerData *call, HeapTuple order) {
   const Relation orders = call->tg_relation;
-  if (!is_cash_on_delivery(setup, order, orders)) return false;
-  if (TRIGGER_FIRED_BY_INSERT(call->tg_event)) return true;
-  if (!is_cash_on_delivery(setup, call->tg_trigtuple, orders)) return true;
-  const Attachment old = attachment_in(setup, call->tg_trigtuple, orders);
-  if (!attachment.found) return false;
-  return !old.found || memcmp(&old.customer, &attachment.customer, sizeof(pg_uuid_t)) != 0;
+  return is_cash_on_delivery(setup, order, orders) &&
+         (TRIGGER_FIRED_BY_INSERT(call->tg_event) ||
+          !is_cash_on_delivery(setup, call->tg_trigtuple, orders));
 }
 
 bool is_proved(const AttachOrder &setup, const Attachment &attachment) {
@@ -222,8 +246,11 @@ bool is_proved(const AttachOrder &setup, const Attachment &attachment) {
   return proved;
 }
 
-void require_proof(const AttachOrder &setup, const Attachment &attachment) {
+// An upsert of an order that exists reaches BEFORE INSERT as well, and BEFORE UPDATE after that.
+void require_proof(const AttachOrder &setup, const TriggerData *call, HeapTuple order,
+                   const Attachment &attachment) {
   if (is_proved(setup, attachment)) return;
+  if (TRIGGER_FIRED_BY_INSERT(call->tg_event) && meets_row(call->tg_relation, order)) return;
   ereport(ERROR, errcode(kProofRequired), errmsg("cash on delivery needs a verified phone"),
           attachment.found ? errdetail("Nobody has proved the phone of the order's customer.")
                            : errdetail("The order has no readable phone."),
@@ -245,7 +272,7 @@ bool stays(const AttachOrder &setup, const TriggerData *call, HeapTuple order) {
   if (TRIGGER_FIRED_BY_INSERT(call->tg_event))
     return attachment_in(setup, order, call->tg_relation).found;
   return differs(setup.customer, call->tg_trigtuple, order, call->tg_relation) ||
-         !placed_by_changed(setup, call);
+         (!user_changed(setup, call) && news_of_phone(setup, call) == PhoneNews::kNone);
 }
 
 // A user whose id was changed is the same user: ON UPDATE CASCADE brings the new id to the orders,
@@ -253,7 +280,7 @@ bool stays(const AttachOrder &setup, const TriggerData *call, HeapTuple order) {
 bool only_renames_user(const AttachOrder &setup, const TriggerData *call) {
   const Relation orders = call->tg_relation;
   if (TRIGGER_FIRED_BY_INSERT(call->tg_event) || !OidIsValid(setup.users)) return false;
-  if (differs(setup.phone, call->tg_trigtuple, call->tg_newtuple, orders)) return false;
+  if (news_of_phone(setup, call) != PhoneNews::kNone) return false;
   const char *old_id = text_in(setup.user, call->tg_trigtuple, orders);
   if (old_id == nullptr || !differs(setup.user, call->tg_trigtuple, call->tg_newtuple, orders))
     return false;
@@ -281,13 +308,14 @@ HeapTuple attached(const AttachOrder &setup, const TriggerData *call) {
   if (is_untouched(setup, call)) return order;
 
   bool keep = stays(setup, call, order);
-  if (keep && !is_cash_on_delivery(setup, order, call->tg_relation)) return order;
+  const bool asks = needs_proof(setup, call, order);
+  if (keep && !asks) return order;
 
   const Actor before = act_as(call->tg_relation->rd_rel->relowner);
   keep = keep || only_renames_user(setup, call);
   const Attachment attachment = keep ? attachment_in(setup, order, call->tg_relation)
-                                     : derived_attachment(setup, order, call->tg_relation);
-  if (needs_proof(setup, call, order, attachment)) require_proof(setup, attachment);
+                                     : derived_attachment(setup, call, order);
+  if (asks) require_proof(setup, call, order, attachment);
   act_again_as(before);
   return keep ? order : with_customer(setup, order, call->tg_relation, attachment);
 }

@@ -1,0 +1,59 @@
+// Asks the executor, as INSERT ... ON CONFLICT does.
+#include "pg/conflicting_row.hpp"
+
+namespace customer_identity {
+namespace {
+
+// Deferrable ones let the INSERT pass for now.
+List *immediate_unique_indexes(const ResultRelInfo *table) {
+  List *indexes = NIL;
+  for (int i = 0; i < table->ri_NumIndices; ++i) {
+    const FormData_pg_index *index = table->ri_IndexRelationDescs[i]->rd_index;
+    if (index->indisunique && index->indimmediate)
+      indexes = lappend_oid(indexes, index->indexrelid);
+  }
+  return indexes;
+}
+
+bool is_free(ResultRelInfo *table, TupleTableSlot *row, EState *state, List *indexes,
+             ItemPointer conflict) {
+#if PG_VERSION_NUM >= 180000
+  ItemPointerData none;
+  ItemPointerSetInvalid(&none);
+  return ExecCheckIndexConstraints(table, row, state, conflict, &none, indexes);
+#else
+  return ExecCheckIndexConstraints(table, row, state, conflict, indexes);
+#endif
+}
+
+// False: another transaction has changed or deleted the row.
+bool lock_against_deletion(Relation table, ItemPointer place) {
+  TupleTableSlot *row = table_slot_create(table, nullptr);
+  TM_FailureData failure;
+  const bool locked = table_tuple_lock(table, place, GetActiveSnapshot(), row,
+                                       GetCurrentCommandId(false), LockTupleKeyShare, LockWaitBlock,
+                                       TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS, &failure) == TM_Ok;
+  ExecDropSingleTupleTableSlot(row);
+  return locked;
+}
+
+}  // namespace
+
+bool meets_row(Relation table, HeapTuple inserted) {
+  EState *state = CreateExecutorState();
+  auto *target = makeNode(ResultRelInfo);
+  InitResultRelInfo(target, table, 0, nullptr, 0);
+  TupleTableSlot *row = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsHeapTuple);
+  ExecStoreHeapTuple(inserted, row, false);
+  ItemPointerData conflict;
+  ExecOpenIndices(target, true);
+  List *indexes = immediate_unique_indexes(target);
+  const bool conflicts = indexes != NIL && !is_free(target, row, state, indexes, &conflict) &&
+                         lock_against_deletion(table, &conflict);
+  ExecCloseIndices(target);
+  ExecDropSingleTupleTableSlot(row);
+  FreeExecutorState(state);
+  return conflicts;
+}
+
+}  // namespace customer_identity
