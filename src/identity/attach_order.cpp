@@ -176,9 +176,10 @@ bool has_user(const AttachOrder &setup, HeapTuple order, Relation orders) {
 
 // A login that was deleted says nothing new.
 bool user_changed(const AttachOrder &setup, const TriggerData *call) {
+  if (!differs(setup.user, call->tg_trigtuple, call->tg_newtuple, call->tg_relation)) return false;
   bool is_null;
   value_in(setup.user, call->tg_newtuple, call->tg_relation, &is_null);
-  return !is_null && differs(setup.user, call->tg_trigtuple, call->tg_newtuple, call->tg_relation);
+  return !is_null;
 }
 
 // What an update says about the phone of an order.
