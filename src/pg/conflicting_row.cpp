@@ -26,15 +26,25 @@ bool is_free(ResultRelInfo *table, TupleTableSlot *row, EState *state, List *ind
 #endif
 }
 
-// False: another transaction has changed or deleted the row.
+// False: another transaction has changed or deleted the row. One of this very statement is ours.
 bool lock_against_deletion(Relation table, ItemPointer place) {
   TupleTableSlot *row = table_slot_create(table, nullptr);
   TM_FailureData failure;
-  const bool locked = table_tuple_lock(table, place, GetActiveSnapshot(), row,
-                                       GetCurrentCommandId(false), LockTupleKeyShare, LockWaitBlock,
-                                       TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS, &failure) == TM_Ok;
+  const TM_Result result = table_tuple_lock(
+      table, place, GetActiveSnapshot(), row, GetCurrentCommandId(false), LockTupleKeyShare,
+      LockWaitBlock, TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS, &failure);
   ExecDropSingleTupleTableSlot(row);
-  return locked;
+  return result != TM_Updated && result != TM_Deleted;
+}
+
+bool meets_row(ResultRelInfo *table, TupleTableSlot *row, EState *state) {
+  List *indexes = immediate_unique_indexes(table);
+  ItemPointerData conflict;
+  while (indexes != NIL && !is_free(table, row, state, indexes, &conflict)) {
+    CHECK_FOR_INTERRUPTS();
+    if (lock_against_deletion(table->ri_RelationDesc, &conflict)) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -45,15 +55,12 @@ bool meets_row(Relation table, HeapTuple inserted) {
   InitResultRelInfo(target, table, 0, nullptr, 0);
   TupleTableSlot *row = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsHeapTuple);
   ExecStoreHeapTuple(inserted, row, false);
-  ItemPointerData conflict;
   ExecOpenIndices(target, true);
-  List *indexes = immediate_unique_indexes(target);
-  const bool conflicts = indexes != NIL && !is_free(target, row, state, indexes, &conflict) &&
-                         lock_against_deletion(table, &conflict);
+  const bool meets = meets_row(target, row, state);
   ExecCloseIndices(target);
   ExecDropSingleTupleTableSlot(row);
   FreeExecutorState(state);
-  return conflicts;
+  return meets;
 }
 
 }  // namespace customer_identity

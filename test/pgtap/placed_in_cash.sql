@@ -79,6 +79,14 @@ SELECT throws_ok(statement, 'CI002', NULL, regexp_replace(statement, '\s+', ' ',
   $$INSERT INTO sales (id, phone, total, pay, place, slip) VALUES (99, '07400 123407', 3, 'cash', 8, 'a') ON CONFLICT DO NOTHING$$,
   $$WITH gone AS (DELETE FROM sales WHERE id = 1 RETURNING *) INSERT INTO sales SELECT * FROM gone ON CONFLICT DO NOTHING$$]) AS statement;
 SELECT throws_ok($$INSERT INTO sales (id, phone, total, pay) VALUES (1, '07400 123407', 3, 'cash')$$, '23505', NULL, 'an INSERT of a key that is taken fails as it always did');
+SELECT customer_identity.record_proof('07400 123408');
+SELECT throws_ok($$INSERT INTO sales (id, phone, total, pay) VALUES (99, '07400 123408', 3, 'cash'), (99, '07400 123407', 3, 'cash')
+  ON CONFLICT (id) DO UPDATE SET total = 1$$, '21000', NULL, 'as does an upsert of one order twice');
+SELECT lives_ok($$INSERT INTO sales (id, phone, total, pay) VALUES (98, '07400 123408', 3, 'cash'), (98, '07400 123407', 3, 'cash')
+  ON CONFLICT DO NOTHING$$, 'and one that keeps the first');
+SELECT lives_ok($$WITH changed AS (UPDATE sales SET total = 9 WHERE id = 98 RETURNING id)
+  INSERT INTO sales (id, phone, total, pay) SELECT id, '07400 123407', 3, 'cash' FROM changed ON CONFLICT DO NOTHING$$, 'or meets one that its statement has changed');
+SELECT customer_identity.revoke_proof('07400 123408');
 ALTER TABLE sales ADD late int UNIQUE DEFERRABLE INITIALLY DEFERRED;
 UPDATE sales SET late = id;
 SELECT throws_ok($$INSERT INTO sales (id, phone, total, pay, late) VALUES (99, '07400 123407', 3, 'cash', 1)$$, 'CI002', NULL,
