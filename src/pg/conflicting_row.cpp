@@ -37,7 +37,7 @@ bool lock_against_deletion(Relation table, ItemPointer place) {
   return result != TM_Updated && result != TM_Deleted;
 }
 
-bool meets_row(ResultRelInfo *table, TupleTableSlot *row, EState *state) {
+bool conflicts(ResultRelInfo *table, TupleTableSlot *row, EState *state) {
   List *indexes = immediate_unique_indexes(table);
   ItemPointerData conflict;
   while (indexes != NIL && !is_free(table, row, state, indexes, &conflict)) {
@@ -56,7 +56,7 @@ bool meets_row(Relation table, HeapTuple inserted) {
   TupleTableSlot *row = MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsHeapTuple);
   ExecStoreHeapTuple(inserted, row, false);
   ExecOpenIndices(target, true);
-  const bool meets = meets_row(target, row, state);
+  const bool meets = conflicts(target, row, state);
   ExecCloseIndices(target);
   ExecDropSingleTupleTableSlot(row);
   FreeExecutorState(state);

@@ -80,7 +80,7 @@ SELECT is_empty($$SELECT * FROM spellings WHERE gb IS DISTINCT FROM customer_ide
   OR it IS DISTINCT FROM customer_identity.normalize_phone(raw, 'IT')$$, 'the model''s phones read as it says');
 
 CREATE TABLE logins (id text PRIMARY KEY, phone text, other text, verified boolean, country text);
-CREATE TABLE sales (id int, part int, user_id text, phone text, country text, total numeric, pay text, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
+CREATE TABLE sales (id int, part int, user_id text REFERENCES logins ON UPDATE CASCADE ON DELETE SET NULL, phone text, country text, total numeric, pay text, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
 CREATE TABLE sales_0 PARTITION OF sales FOR VALUES IN (0);
 CREATE TABLE sales_1 (pay text, total numeric, country text, phone text, user_id text, junk int, part int NOT NULL, id int NOT NULL);
 ALTER TABLE sales_1 DROP junk;
@@ -160,6 +160,9 @@ DECLARE
   statement text := one_of(
     format('UPDATE logins SET phone = %s WHERE id = %L', some_phone(), one_of('u1', 'u2', 'u3')),
     format('UPDATE logins SET other = phone, phone = other, country = %s WHERE id = %L', some_country(), one_of('u1', 'u2', 'u3')),
+    format('UPDATE logins SET id = ''new'' WHERE id = %1$L; UPDATE logins SET id = %1$L, phone = %2$s WHERE id = ''new''', one_of('u1', 'u2', 'u3'), some_phone()),
+    format('UPDATE customers SET phone = NULL WHERE phone = ''+44740012350%s''', one_of('1', '2', '3', '4')),
+    format('DELETE FROM logins WHERE id = %1$L; INSERT INTO logins VALUES (%1$L, %2$s)', one_of('u1', 'u2', 'u3'), some_phone()),
     format('SELECT customer_identity.record_proof(''+44740012350%s'')', one_of('1', '2', '3', '4')),
     format('SELECT customer_identity.revoke_proof(''+44740012350%s'')', one_of('1', '2', '3', '4')));
   what text;
