@@ -160,9 +160,10 @@ COMMENT ON FUNCTION customer_identity_internal.unlinked_rows_query(customer_iden
 -- Links the rows in some pages of one table that have no customer and a readable phone (an order: or
 -- a user with a customer). Phones are taken in order, so that two of these rarely wait for each other.
 -- Nothing depends on statistics, which a column that was just added has none of: no rows of ours are joined to others,
--- and num_nulls() hides the index that holds every row without a customer.
-CREATE FUNCTION customer_identity_internal.backfill_pages_as_owner(relation regclass, first_page bigint, end_page bigint, customers regclass)
-    RETURNS bigint
+-- and num_nulls() hides the index that holds every row without a customer. A row that is written to meanwhile is at
+-- another place.
+CREATE FUNCTION customer_identity_internal.backfill_pages_as_owner(
+    relation regclass, first_page bigint, end_page bigint, customers regclass, OUT linked bigint, OUT missed bigint)
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -176,7 +177,6 @@ DECLARE
     claim record;
     claimed uuid;
     place integer;
-    linked bigint;
 BEGIN
     EXECUTE customer_identity_internal.unlinked_rows_query(attached, relation, pages)
         INTO places, found_customers, phones, names;
@@ -196,19 +196,19 @@ BEGIN
         relation, attached.customer_column, pages)
         USING places, found_customers;
     GET DIAGNOSTICS linked = ROW_COUNT;
-    RETURN linked;
+    missed := COALESCE(cardinality(places), 0) - linked;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.backfill_pages_as_owner(regclass, bigint, bigint, regclass) IS
     'backfill_pages as the owner of the table';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.backfill_pages_as_owner(regclass, bigint, bigint, regclass) FROM PUBLIC;
 
-CREATE FUNCTION customer_identity_internal.backfill_pages(relation regclass, first_page bigint, end_page bigint, customers regclass)
-    RETURNS bigint
+CREATE FUNCTION customer_identity_internal.backfill_pages(
+    relation regclass, first_page bigint, end_page bigint, customers regclass, OUT linked bigint, OUT missed bigint)
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.backfill_pages(regclass, bigint, bigint, regclass) IS
-    'Links the rows in some pages of a table that have no customer yet; returns how many';
+    'Links the rows in some pages of a table that have no customer yet; how many, and how many others changed meanwhile';
 
 -- The batches of a backfill: runs of pages that hold about batch_size rows. The last run of a table is
 -- open-ended, for rows that move while it goes on.
@@ -233,7 +233,7 @@ BEGIN
         WHERE c.relkind = 'r'
     ),
     sized AS (
-        SELECT l.*, GREATEST(1, floor(batch_size / l.rows_per_page)::bigint) AS pages_per_step FROM leaves AS l
+        SELECT l.*, GREATEST(1, floor(LEAST(batch_size, 1000000) / l.rows_per_page)::bigint) AS pages_per_step FROM leaves AS l
     ),
     steps AS (
         SELECT s.*, g.page
@@ -266,20 +266,29 @@ RETURN (
 COMMENT ON FUNCTION customer_identity_internal.backfill_progress(regclass, bigint, bigint, bigint, timestamptz) IS
     'The NOTICE of a backfill';
 
--- A procedure that commits cannot pin search_path: every name is qualified, and there is no operator.
+-- A procedure that commits cannot pin search_path: every name is qualified, and there is no operator. Rows that others
+-- wrote to while their batch ran are looked for once more at the end: they may be anywhere.
 CREATE PROCEDURE customer_identity.backfill(attached regclass, batch_size integer DEFAULT 10000)
     LANGUAGE plpgsql
 AS $$
 DECLARE
     started pg_catalog.timestamptz := pg_catalog.clock_timestamp();
     linked pg_catalog.int8 := 0;
+    missed pg_catalog.int8;
     step record;
+    batch record;
 BEGIN
-    FOR step IN SELECT s.* FROM customer_identity_internal.backfill_steps(attached, batch_size) AS s LOOP
-        linked := pg_catalog.int8pl(linked,
-            customer_identity_internal.backfill_pages(step.relation, step.first_page, step.end_page, step.customers));
-        COMMIT;
-        RAISE NOTICE '%', customer_identity_internal.backfill_progress(attached, linked, step.rows_done, step.rows_in_all, started);
+    FOR pass IN 1..2 LOOP
+        missed := 0;
+        FOR step IN SELECT s.* FROM customer_identity_internal.backfill_steps(attached, batch_size) AS s LOOP
+            SELECT b.* INTO batch
+            FROM customer_identity_internal.backfill_pages(step.relation, step.first_page, step.end_page, step.customers) AS b;
+            linked := pg_catalog.int8pl(linked, batch.linked);
+            missed := pg_catalog.int8pl(missed, batch.missed);
+            COMMIT;
+            RAISE NOTICE '%', customer_identity_internal.backfill_progress(attached, linked, step.rows_done, step.rows_in_all, started);
+        END LOOP;
+        EXIT WHEN pg_catalog.int8eq(missed, 0);
     END LOOP;
 END
 $$;

@@ -235,7 +235,20 @@ void note_gained(const Attached &orders, MemoryContext query, const char *user, 
   note->users = accumArrayResult(note->users, CStringGetTextDatum(user), false, TEXTOID, query);
   note->customers =
       accumArrayResult(note->customers, UUIDPGetDatum(&customer), false, UUIDOID, query);
-  if (note->users->nelems == kMaxGained) attach_noted_orders(orders, note);
+}
+
+// Whether after_statement() is called for statements that name the table: a new partition has not
+// got the trigger yet.
+bool has_statement_trigger(const TriggerData *call) {
+  constexpr int kLevel = TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE;
+  const TriggerDesc *triggers = call->tg_relation->trigdesc;
+  for (int i = 0; i < triggers->numtriggers; ++i) {
+    const Trigger &trigger = triggers->triggers[i];
+    if (trigger.tgfoid == call->tg_trigger->tgfoid && trigger.tgenabled != TRIGGER_DISABLED &&
+        (trigger.tgtype & kLevel) == TRIGGER_TYPE_UPDATE)
+      return true;
+  }
+  return false;
 }
 
 // Calls `visit(orders)` for the tables with orders of these users.
@@ -257,8 +270,11 @@ void note_earlier_orders(const LinkUser &setup, const TriggerData *call) {
   if (!customer_in(setup, call->tg_newtuple, users, &customer)) return;
   const char *user_id = text_in(setup.key, call->tg_newtuple, users);
   if (user_id == nullptr) return;
+  const int limit = has_statement_trigger(call) ? kMaxGained : 1;
   for_each_orders_of(setup, [&](const Attached &orders) {
     note_gained(orders, query, user_id, setup.key.type, customer);
+    GainedCustomers *note = gained_for(orders, query);
+    if (note->users->nelems >= limit) attach_noted_orders(orders, note);
   });
 }
 
