@@ -51,7 +51,7 @@ BITCODE = $(OBJS:.o=.bc)
 # clang, which compiles the bitcode, rejects the `register` of PostgreSQL 15's headers.
 EXTENSION_CXXFLAGS = -std=c++20 -Wall -Wextra -Werror -Wno-register \
 	-fvisibility=hidden -fvisibility-inlines-hidden
-PG_CPPFLAGS = -Isrc
+PG_CPPFLAGS = -Isrc -DCUSTOMER_IDENTITY_VERSION=$(EXTENSION_VERSION)
 PG_CXXFLAGS = $(EXTENSION_CXXFLAGS) -MMD -MP
 SHLIB_LINK = -lphonenumber -lprotobuf -lstdc++ -Wl,--version-script=build/exports.map
 NO_INSTALLCHECK = 1

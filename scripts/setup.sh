@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing:
 #   scripts/setup.sh [build] [test] [shop] [lint]        (build and test, when nothing is named)
-# PG_CONFIG names the server they are for; a server outside Debian's folders brings its own files.
+# PG_CONFIG names the server they are for, the distribution's own where there is none yet; a server outside Debian's
+# folders brings its own files.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -19,8 +20,35 @@ server_major() {
   elif [[ $pg_config =~ ^$debian_servers/([0-9]+)/ ]]; then
     echo "${BASH_REMATCH[1]}"
   else
-    echo 15
+    distribution_major
   fi
+}
+
+# What the package postgresql stands for in this release. A fresh system has no lists yet to look that up in.
+distribution_major() {
+  command -v apt-get >/dev/null || { echo 17; return; }
+  default_major && return
+  if [ "$(id -u)" -ne 0 ]; then
+    echo "Which packages are missing can be told once root has said: apt-get update" >&2
+    return 1
+  fi
+  quietly apt-get update && default_major && return
+  echo "apt knows no package named postgresql." >&2
+  return 1
+}
+
+default_major() {
+  LC_ALL=C apt-cache depends postgresql 2>/dev/null | sed -nE 's/^ *Depends: postgresql-([0-9]+)$/\1/p' | grep .
+}
+
+# Shows the end of what a command says when it failed. A file takes it: a server that a package starts keeps a pipe open.
+quietly() {
+  local log status=0
+  log=$(mktemp)
+  "$@" >"$log" 2>&1 </dev/null || status=$?
+  [ "$status" -eq 0 ] || tail -n 40 "$log" >&2
+  rm -f "$log"
+  return "$status"
 }
 
 want() {
@@ -73,11 +101,7 @@ fi
 
 echo "installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-if ! { apt-get update && apt-get install -y --no-install-recommends "${missing[@]}"; } \
-  >"$log" 2>&1 </dev/null; then
-  tail -n 40 "$log" >&2
+if ! { quietly apt-get update && quietly apt-get install -y --no-install-recommends "${missing[@]}"; }; then
   echo "The packages could not be installed." >&2
   exit 1
 fi

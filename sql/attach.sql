@@ -624,6 +624,11 @@ BEGIN
     PERFORM customer_identity_internal.require_values(orders, status_column, counted_statuses, 'counted_statuses');
     PERFORM customer_identity_internal.require_values(orders, payment_column, cod_values, 'cod_values');
     PERFORM customer_identity_internal.ensure_customer_column(orders, customer_column, customers);
+    -- Who gets a phone has earlier orders attached, and who is deleted has them unlinked.
+    IF users IS NOT NULL AND NOT customer_identity_internal.has_index_on(orders, user_column)
+        AND customer_identity_internal.comparable_type(orders, user_column) = customer_identity_internal.comparable_type(users, users_setup.key_column) THEN
+        EXECUTE format('CREATE INDEX ON %s (%I)', orders, user_column);
+    END IF;
     arguments := customer_identity_internal.written_arguments(
         '{customers,users,users_key,users_customer,user,phone,region,payment}'::text[]
             || customer_identity_internal.repeated('cod', cod_values) || '{customer}'::text[],

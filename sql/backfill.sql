@@ -118,27 +118,18 @@ CREATE FUNCTION customer_identity_internal.claim_customer(phone text, preferred_
 COMMENT ON FUNCTION customer_identity_internal.claim_customer(text, text, regclass) IS
     'The customer of an E.164 phone that a row of an attached table claims, made if there is none yet';
 
--- Links the rows in some pages of one table that have no customer and a readable phone (an order: or
--- a user with a customer). Phones are taken in order, so that two of these rarely wait for each other.
-CREATE FUNCTION customer_identity_internal.backfill_pages_as_owner(relation regclass, first_page bigint, end_page bigint, customers regclass)
-    RETURNS bigint
-    LANGUAGE plpgsql VOLATILE
+-- One row of arrays in the order of the rows' places: these, and of each row its customer or else its phone, and its name.
+CREATE FUNCTION customer_identity_internal.unlinked_rows_query(attached customer_identity.attachments, relation regclass, pages text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    attached customer_identity.attachments := customer_identity_internal.attachment_of(relation);
-    customer_of_user text := 'NULL::uuid';
-    users_join text := '';
-    name_expression text := CASE WHEN attached.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', attached.name_column) END;
-    linked bigint;
+    has_logins boolean := customer_identity_internal.has_logins(attached);
 BEGIN
-    IF customer_identity_internal.has_logins(attached) THEN
-        customer_of_user := 'u.customer_id';
-        users_join := format('LEFT JOIN %s AS u ON %s',
-            customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached));
-    END IF;
-    EXECUTE format($sql$
-        WITH todo AS MATERIALIZED (
+    RETURN format($sql$
+        SELECT array_agg(t.place), array_agg(t.customer), array_agg(t.phone), array_agg(t.name)
+        FROM (
             SELECT r.ctid AS place, %1$s AS customer, %2$s AS name,
                 CASE WHEN %1$s IS NULL THEN (
                     SELECT p.phone
@@ -150,42 +141,74 @@ BEGIN
                 ) END AS phone
             FROM ONLY %5$s AS r
             %6$s
-            WHERE r.%7$I IS NULL AND r.ctid >= '(%8$s,0)' AND r.ctid < '(%9$s,0)'
-        ),
-        phones AS MATERIALIZED (
-            SELECT t.phone, (array_agg(t.name ORDER BY t.place))[1] AS name
-            FROM todo AS t
-            WHERE t.phone IS NOT NULL
-            GROUP BY t.phone
-            ORDER BY t.phone
-        ),
-        people AS MATERIALIZED (
-            SELECT p.phone, customer_identity_internal.claim_customer(p.phone, p.name, %10$L::regclass) AS customer
-            FROM phones AS p
-        )
-        UPDATE ONLY %5$s AS r
-        SET %7$I = COALESCE(t.customer, p.customer)
-        FROM todo AS t
-        LEFT JOIN people AS p ON p.phone = t.phone
-        WHERE r.ctid = t.place AND r.%7$I IS NULL AND COALESCE(t.customer, p.customer) IS NOT NULL
+            WHERE %7$s
+            ORDER BY r.ctid
+        ) AS t
+        WHERE num_nonnulls(t.customer, t.phone) > 0
         $sql$,
-        customer_of_user, name_expression, customer_identity_internal.claims_query(attached),
-        customer_identity_internal.region_expression(attached), relation, users_join,
-        attached.customer_column, first_page, end_page, attached.customers::oid);
+        CASE WHEN has_logins THEN 'u.customer_id' ELSE 'NULL::uuid' END,
+        CASE WHEN attached.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', attached.name_column) END,
+        customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached), relation,
+        CASE WHEN has_logins THEN format('LEFT JOIN %s AS u ON %s',
+            customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached)) END,
+        pages);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.unlinked_rows_query(customer_identity.attachments, regclass, text) IS
+    'A query for the rows r in some pages of a table that have no customer and can be given one';
+
+-- Links the rows in some pages of one table that have no customer and a readable phone (an order: or
+-- a user with a customer). Phones are taken in order, so that two of these rarely wait for each other.
+-- Nothing depends on statistics, which a column that was just added has none of: no rows of ours are joined to others,
+-- and num_nulls() hides the index that holds every row without a customer. A row that is written to meanwhile is at
+-- another place.
+CREATE FUNCTION customer_identity_internal.backfill_pages_as_owner(
+    relation regclass, first_page bigint, end_page bigint, customers regclass, OUT linked bigint, OUT missed bigint)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    attached customer_identity.attachments := customer_identity_internal.attachment_of(relation);
+    pages text := format($sql$num_nulls(r.%I) = 1 AND r.ctid >= '(%s,0)' AND r.ctid < '(%s,0)'$sql$, attached.customer_column, first_page, end_page);
+    places tid[];
+    found_customers uuid[];
+    phones text[];
+    names text[];
+    claim record;
+    claimed uuid;
+    place integer;
+BEGIN
+    EXECUTE customer_identity_internal.unlinked_rows_query(attached, relation, pages)
+        INTO places, found_customers, phones, names;
+    FOR claim IN
+        SELECT r.phone, (array_agg(r.name ORDER BY r.n))[1] AS name, array_agg(r.n) AS positions
+        FROM unnest(phones, names) WITH ORDINALITY AS r (phone, name, n)
+        WHERE r.phone IS NOT NULL
+        GROUP BY r.phone
+        ORDER BY r.phone
+    LOOP
+        claimed := customer_identity_internal.claim_customer(claim.phone, claim.name, attached.customers);
+        FOREACH place IN ARRAY claim.positions LOOP
+            found_customers[place] := claimed;
+        END LOOP;
+    END LOOP;
+    EXECUTE format('UPDATE ONLY %s AS r SET %I = ($2)[width_bucket(r.ctid, $1)] WHERE %s AND ($1)[width_bucket(r.ctid, $1)] = r.ctid',
+        relation, attached.customer_column, pages)
+        USING places, found_customers;
     GET DIAGNOSTICS linked = ROW_COUNT;
-    RETURN linked;
+    missed := COALESCE(cardinality(places), 0) - linked;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.backfill_pages_as_owner(regclass, bigint, bigint, regclass) IS
     'backfill_pages as the owner of the table';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.backfill_pages_as_owner(regclass, bigint, bigint, regclass) FROM PUBLIC;
 
-CREATE FUNCTION customer_identity_internal.backfill_pages(relation regclass, first_page bigint, end_page bigint, customers regclass)
-    RETURNS bigint
+CREATE FUNCTION customer_identity_internal.backfill_pages(
+    relation regclass, first_page bigint, end_page bigint, customers regclass, OUT linked bigint, OUT missed bigint)
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.backfill_pages(regclass, bigint, bigint, regclass) IS
-    'Links the rows in some pages of a table that have no customer yet; returns how many';
+    'Links the rows in some pages of a table that have no customer yet; how many, and how many others changed meanwhile';
 
 -- The batches of a backfill: runs of pages that hold about batch_size rows. The last run of a table is
 -- open-ended, for rows that move while it goes on.
@@ -210,7 +233,7 @@ BEGIN
         WHERE c.relkind = 'r'
     ),
     sized AS (
-        SELECT l.*, GREATEST(1, floor(batch_size / l.rows_per_page)::bigint) AS pages_per_step FROM leaves AS l
+        SELECT l.*, GREATEST(1, floor(LEAST(batch_size, 1000000) / l.rows_per_page)::bigint) AS pages_per_step FROM leaves AS l
     ),
     steps AS (
         SELECT s.*, g.page
@@ -243,20 +266,29 @@ RETURN (
 COMMENT ON FUNCTION customer_identity_internal.backfill_progress(regclass, bigint, bigint, bigint, timestamptz) IS
     'The NOTICE of a backfill';
 
--- A procedure that commits cannot pin search_path: every name is qualified, and there is no operator.
+-- A procedure that commits cannot pin search_path: every name is qualified, and there is no operator. Rows that others
+-- wrote to while their batch ran are looked for once more at the end: they may be anywhere.
 CREATE PROCEDURE customer_identity.backfill(attached regclass, batch_size integer DEFAULT 10000)
     LANGUAGE plpgsql
 AS $$
 DECLARE
     started pg_catalog.timestamptz := pg_catalog.clock_timestamp();
     linked pg_catalog.int8 := 0;
+    missed pg_catalog.int8;
     step record;
+    batch record;
 BEGIN
-    FOR step IN SELECT s.* FROM customer_identity_internal.backfill_steps(attached, batch_size) AS s LOOP
-        linked := pg_catalog.int8pl(linked,
-            customer_identity_internal.backfill_pages(step.relation, step.first_page, step.end_page, step.customers));
-        COMMIT;
-        RAISE NOTICE '%', customer_identity_internal.backfill_progress(attached, linked, step.rows_done, step.rows_in_all, started);
+    FOR pass IN 1..2 LOOP
+        missed := 0;
+        FOR step IN SELECT s.* FROM customer_identity_internal.backfill_steps(attached, batch_size) AS s LOOP
+            SELECT b.* INTO batch
+            FROM customer_identity_internal.backfill_pages(step.relation, step.first_page, step.end_page, step.customers) AS b;
+            linked := pg_catalog.int8pl(linked, batch.linked);
+            missed := pg_catalog.int8pl(missed, batch.missed);
+            COMMIT;
+            RAISE NOTICE '%', customer_identity_internal.backfill_progress(attached, linked, step.rows_done, step.rows_in_all, started);
+        END LOOP;
+        EXIT WHEN pg_catalog.int8eq(missed, 0);
     END LOOP;
 END
 $$;

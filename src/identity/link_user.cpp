@@ -1,6 +1,6 @@
 // link_user: keeps every login linked to its customer. BEFORE the row is written it sets the
-// customer; AFTER it, when the row is sure to exist, it keeps proofs and attaches earlier orders. A
-// login that was deleted takes its proofs along; after the statement they follow new ids.
+// customer; AFTER it, when the row is sure to exist, it keeps proofs. A login that was deleted
+// takes its proofs along; after the statement they follow new ids, and earlier orders are attached.
 #include "identity/customers.hpp"
 #include "identity/history.hpp"
 #include "identity/proofs.hpp"
@@ -13,6 +13,7 @@
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
 #include "pg/postgres.hpp"
+#include "pg/query_notes.hpp"
 #include "pg/trigger_call.hpp"
 #include "pg/trigger_setup.hpp"
 #include "pg/user_id.hpp"
@@ -164,43 +165,126 @@ void keep_proof_of(const LinkUser &setup, const TriggerData *call, const Claim &
   keep_proof(setup.customers, Acting::kOwner, claim.e164, customer, user_id, "auth");
 }
 
-void attach_orders_of(const Attached &orders, const LinkUser &setup, const char *user_id,
-                      const pg_uuid_t &customer) {
+// The users that a running statement gives a customer, as the orders of one table refer to them.
+struct GainedCustomers : QueryNote {
+  Oid type;  // of what they are referred to by
+  ArrayBuildState *users;
+  ArrayBuildState *customers;
+};
+
+constexpr int kMaxGained = 10000;
+
+QueryNote *gained_customers = nullptr;
+
+// A column that was just added has no statistics: num_nulls() is a condition that none are kept of
+// and that no index serves, which leaves the planner the index of the users.
+const char *attach_statement(const Attached &orders, AttrNumber user, Oid type) {
+  const char *customer_column = quote_identifier(value_of(orders.arguments, "customer"));
+  const Oid user_type = getBaseType(get_atttype(orders.relation, user));
+  return psprintf(
+      "UPDATE %s SET %s = gained_customer FROM"
+      " ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS g (gained_user, "
+      "gained_customer)"
+      " WHERE %s AND pg_catalog.num_nulls(%s) OPERATOR(pg_catalog.=) 1",
+      relation_name(orders.relation), customer_column,
+      equals_user_id(value_of(orders.arguments, "user"), user_type, type, "gained_user"),
+      customer_column);
+}
+
+// Several users are worth a plan of their own, which knows how many they are.
+void attach_orders_of(const Attached &orders, const GainedCustomers &gained) {
   const char *user_column = value_of(orders.arguments, "user");
   const char *customer_column = value_of(orders.arguments, "customer");
   if (user_column == nullptr || customer_column == nullptr) return;
-  const AttrNumber user_number = get_attnum(orders.relation, user_column);
-  if (user_number <= 0 || get_attnum(orders.relation, customer_column) <= 0) return;
+  const AttrNumber user = get_attnum(orders.relation, user_column);
+  if (user <= 0 || get_attnum(orders.relation, customer_column) <= 0) return;
 
   const Actor before = act_as(orders.owner);
-  const PlanKey key = {orders.relation, orders.trigger, Purpose::kAttachEarlierOrders,
-                       setup.key.type};
-  SPIPlanPtr plan = saved_plan(key, {UUIDOID, TEXTOID}, [&] {
-    const Oid user_type = getBaseType(get_atttype(orders.relation, user_number));
-    return psprintf("UPDATE %s SET %s = $1 WHERE %s AND %s IS NULL", relation_name(orders.relation),
-                    quote_identifier(customer_column),
-                    equals_user_id(user_column, user_type, setup.key.type, "$2"),
-                    quote_identifier(customer_column));
-  });
-  const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(user_id)};
+  SPI_connect();
+  const auto statement = [&] { return attach_statement(orders, user, gained.type); };
+  const PlanKey key = {orders.relation, orders.trigger, Purpose::kAttachEarlierOrders, gained.type};
+  SPIPlanPtr plan = gained.users->nelems == 1
+                        ? saved_plan(key, {TEXTARRAYOID, UUIDARRAYOID}, statement)
+                        : custom_plan(statement(), {TEXTARRAYOID, UUIDARRAYOID});
+  const Datum values[] = {makeArrayResult(gained.users, CurrentMemoryContext),
+                          makeArrayResult(gained.customers, CurrentMemoryContext)};
   run_on_latest(plan, values);
+  SPI_finish();
   act_again_as(before);
 }
 
-// The user's orders that were placed before the user had a customer.
-void attach_earlier_orders(const LinkUser &setup, const TriggerData *call, HeapTuple user) {
-  pg_uuid_t customer;
-  if (customer_in(setup, call->tg_trigtuple, call->tg_relation, &customer)) return;
-  if (!customer_in(setup, user, call->tg_relation, &customer)) return;
-  const char *user_id = text_in(setup.key, user, call->tg_relation);
-  if (user_id == nullptr) return;
+// The note is empty before anything runs that might add to it.
+void attach_noted_orders(const Attached &orders, GainedCustomers *note) {
+  const GainedCustomers gained = *note;
+  note->users = note->customers = nullptr;
+  if (gained.users != nullptr) attach_orders_of(orders, gained);
+}
 
+GainedCustomers *gained_for(const Attached &orders, MemoryContext query) {
+  return static_cast<GainedCustomers *>(
+      find_note(gained_customers, query, {orders.relation, InvalidOid}));
+}
+
+void note_gained(const Attached &orders, MemoryContext query, const char *user, Oid type,
+                 const pg_uuid_t &customer) {
+  GainedCustomers *note = gained_for(orders, query);
+  if (note == nullptr)
+    note = static_cast<GainedCustomers *>(
+        add_note(&gained_customers, query, {orders.relation, InvalidOid}, sizeof(GainedCustomers)));
+  note->type = type;
+  note->users = accumArrayResult(note->users, CStringGetTextDatum(user), false, TEXTOID, query);
+  note->customers =
+      accumArrayResult(note->customers, UUIDPGetDatum(&customer), false, UUIDOID, query);
+}
+
+// Whether after_statement() is called for statements that name the table: a new partition has not
+// got the trigger yet.
+bool has_statement_trigger(const TriggerData *call) {
+  constexpr int kLevel = TRIGGER_TYPE_ROW | TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE;
+  const TriggerDesc *triggers = call->tg_relation->trigdesc;
+  for (int i = 0; i < triggers->numtriggers; ++i) {
+    const Trigger &trigger = triggers->triggers[i];
+    if (trigger.tgfoid == call->tg_trigger->tgfoid && trigger.tgenabled != TRIGGER_DISABLED &&
+        (trigger.tgtype & kLevel) == TRIGGER_TYPE_UPDATE)
+      return true;
+  }
+  return false;
+}
+
+// Calls `visit(orders)` for the tables with orders of these users.
+template <typename Visit>
+void for_each_orders_of(const LinkUser &setup, Visit &&visit) {
   ListCell *cell;
   foreach (cell, attached_tables(TableKind::kOrders, setup.customers)) {
     const auto *orders = static_cast<Attached *>(lfirst(cell));
-    if (find_table(value_of(orders->arguments, "users")) == setup.root)
-      attach_orders_of(*orders, setup, user_id, customer);
+    if (find_table(value_of(orders->arguments, "users")) == setup.root) visit(*orders);
   }
+}
+
+// The user's orders that were placed before the user had a customer.
+void note_earlier_orders(const LinkUser &setup, const TriggerData *call) {
+  const Relation users = call->tg_relation;
+  const MemoryContext query = running_query();
+  pg_uuid_t customer;
+  if (customer_in(setup, call->tg_trigtuple, users, &customer)) return;
+  if (!customer_in(setup, call->tg_newtuple, users, &customer)) return;
+  const char *user_id = text_in(setup.key, call->tg_newtuple, users);
+  if (user_id == nullptr) return;
+  const int limit = has_statement_trigger(call) ? kMaxGained : 1;
+  for_each_orders_of(setup, [&](const Attached &orders) {
+    note_gained(orders, query, user_id, setup.key.type, customer);
+    GainedCustomers *note = gained_for(orders, query);
+    if (note->users->nelems >= limit) attach_noted_orders(orders, note);
+  });
+}
+
+void attach_earlier_orders(const LinkUser &setup) {
+  const MemoryContext query = running_query();
+  if (gained_customers == nullptr) return;
+  for_each_orders_of(setup, [&](const Attached &orders) {
+    GainedCustomers *note = gained_for(orders, query);
+    if (note != nullptr) attach_noted_orders(orders, note);
+  });
 }
 
 // What linked or unlinked a user. Only the application, or a backfill, sets a customer alone.
@@ -256,7 +340,6 @@ void after_update(const LinkUser &setup, const TriggerData *call) {
                          is_readable(claim) ? claim.e164 : nullptr, "phone changed");
   }
   if (brings_proof(setup, call, user, claim)) keep_proof_of(setup, call, claim);
-  attach_earlier_orders(setup, call, user);
 }
 
 // Whoever gets the id of a deleted user has proved nothing. Another users table may have the user
@@ -322,6 +405,7 @@ void after_row(const LinkUser &setup, const TriggerData *call) {
   if (const TriggerData *update = arriving_update(partition)) call = update;
   if (TRIGGER_FIRED_BY_UPDATE(call->tg_event)) note_rename(setup, call);
   act_after(setup, call);
+  if (TRIGGER_FIRED_BY_UPDATE(call->tg_event)) note_earlier_orders(setup, call);
 }
 
 HeapTuple before_row(const LinkUser &setup, const TriggerData *call) {
@@ -336,6 +420,7 @@ HeapTuple before_row(const LinkUser &setup, const TriggerData *call) {
 // Every row of the statement has been seen.
 void after_statement(const LinkUser &setup, const TriggerData *call) {
   RenamedUsers *renamed = noted_new_ids(setup.root);
+  attach_earlier_orders(setup);
   while (const TriggerData *loss = lost_row({call, setup.root})) act_after(setup, loss);
   if (renamed == nullptr || !may_feed(call->tg_relation->rd_rel->relowner, setup.customers)) return;
   const Visit books_owner = visit_to_write(owner_of(setup.customers));

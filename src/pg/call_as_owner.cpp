@@ -7,6 +7,7 @@
 #include "pg/owner.hpp"
 #include "pg/postgres.hpp"
 #include "pg/schemas.hpp"
+#include "pg/short_context.hpp"
 #include "pg/trigger_setup.hpp"
 
 namespace customer_identity {
@@ -90,7 +91,7 @@ Oid inner_function(Oid function, const Call &call) {
 
 // Called without asking whether the acting role may: the caller may execute the outer function. A
 // set goes where the caller wants it.
-Datum called(FunctionCallInfo fcinfo, Oid function, const Call &call, bool *is_null) {
+Datum invoked(FunctionCallInfo fcinfo, Oid function, const Call &call, bool *is_null) {
   FmgrInfo callee;
   fmgr_info(function, &callee);
   LOCAL_FCINFO(inner, FUNC_MAX_ARGS);
@@ -102,6 +103,25 @@ Datum called(FunctionCallInfo fcinfo, Oid function, const Call &call, bool *is_n
   }
   const Datum value = FunctionCallInvoke(inner);
   *is_null = inner->isnull;
+  return value;
+}
+
+Datum called(FunctionCallInfo fcinfo, Oid function, const Call &call, bool *is_null) {
+  MemoryContext caller = CurrentMemoryContext;
+  Datum value = 0;
+  // SPI puts the whole text of a statement, forty lines of ours, into an error's context, and
+  // nothing else can take it out again.
+  PG_TRY();
+  { value = invoked(fcinfo, function, call, is_null); }
+  PG_CATCH();
+  {
+    MemoryContextSwitchTo(caller);
+    ErrorData *error = CopyErrorData();
+    FlushErrorState();
+    error->context = short_context(error->context);
+    ReThrowError(error);
+  }
+  PG_END_TRY();
   return value;
 }
 

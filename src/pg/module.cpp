@@ -9,7 +9,12 @@
 #include "verification/follow_users.hpp"
 
 extern "C" {
+#ifdef PG_MODULE_MAGIC_EXT  // pg_get_loaded_modules() of PostgreSQL 18 shows both
+PG_MODULE_MAGIC_EXT(.name = "customer_identity",
+                    .version = CppAsString2(CUSTOMER_IDENTITY_VERSION));
+#else
 PG_MODULE_MAGIC;
+#endif
 
 PGDLLEXPORT void _PG_init(void);
 }

@@ -3,12 +3,25 @@
 
 namespace customer_identity {
 
-SPIPlanPtr keep_plan(const PlanKey &key, const Reading &reading, const char *text,
-                     std::initializer_list<Oid> types) {
+namespace {
+
+SPIPlanPtr prepare(const char *text, std::initializer_list<Oid> types, int options) {
   SPIPlanPtr plan = SPI_prepare_cursor(text, static_cast<int>(types.size()),
-                                       const_cast<Oid *>(types.begin()), CURSOR_OPT_GENERIC_PLAN);
+                                       const_cast<Oid *>(types.begin()), options);
   if (plan == nullptr)
     elog(ERROR, "cannot prepare \"%s\": %s", text, SPI_result_code_string(SPI_result));
+  return plan;
+}
+
+}  // namespace
+
+SPIPlanPtr custom_plan(const char *text, std::initializer_list<Oid> types) {
+  return prepare(text, types, CURSOR_OPT_CUSTOM_PLAN);
+}
+
+SPIPlanPtr keep_plan(const PlanKey &key, const Reading &reading, const char *text,
+                     std::initializer_list<Oid> types) {
+  SPIPlanPtr plan = prepare(text, types, CURSOR_OPT_GENERIC_PLAN);
   keep(key, reading, plan);
   return plan;
 }

@@ -27,7 +27,10 @@ SPIPlanPtr saved_plan(const PlanKey &key, std::initializer_list<Oid> types, Text
   return keep_plan(key, reading, text(), types);
 }
 
-/// Runs a saved plan on a fresh snapshot that sees this transaction's earlier statements.
+/// A plan that is made for the values it is first run with, and ends with SPI_finish().
+SPIPlanPtr custom_plan(const char *text, std::initializer_list<Oid> types);
+
+/// Runs a plan on a fresh snapshot that sees this transaction's earlier statements.
 /// Returns the number of rows processed. A NULL `nulls` means no parameter is NULL.
 std::uint64_t run(SPIPlanPtr plan, const Datum *values, const char *nulls = nullptr);
 

@@ -109,5 +109,13 @@ SELECT is(extnamespace::regnamespace || ' ' || extrelocatable, 'customer_identit
 FROM pg_extension WHERE extname = 'customer_identity';
 SELECT is((SELECT trusted FROM pg_available_extension_versions WHERE name = 'customer_identity' AND installed), true,
   'it is trusted');
+-- From PostgreSQL 18 on a library has a version of its own.
+LOAD 'customer_identity';
+SELECT CASE WHEN current_setting('server_version_num')::int >= 180000
+  THEN $$SELECT version FROM pg_get_loaded_modules() WHERE module_name = 'customer_identity'$$
+  ELSE $$SELECT default_version AS version FROM pg_available_extensions WHERE name = 'customer_identity'$$ END AS query \gset
+:query \gset loaded_
+SELECT is(:'loaded_version', extversion, 'the library has the version of the control file')
+FROM pg_extension WHERE extname = 'customer_identity';
 
 SELECT * FROM finish();
