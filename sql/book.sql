@@ -140,7 +140,7 @@ BEGIN
     IF to_regclass(format('%I.phone_proofs', schema_name)) IS NULL THEN
         EXECUTE format($sql$
             CREATE TABLE %1$I.phone_proofs (
-                id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+                id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
                 phone varchar(20) NOT NULL,
                 customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
                 user_id text,
@@ -162,7 +162,7 @@ BEGIN
     IF to_regclass(format('%I.loyalty_entries', schema_name)) IS NULL THEN
         EXECUTE format($sql$
             CREATE TABLE %1$I.loyalty_entries (
-                id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+                id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
                 customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
                 points bigint NOT NULL,
                 reason text NOT NULL,
@@ -179,7 +179,7 @@ BEGIN
     IF to_regclass(format('%I.customer_events', schema_name)) IS NULL THEN
         EXECUTE format($sql$
             CREATE TABLE %1$I.customer_events (
-                id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+                id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
                 customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
                 event text NOT NULL,
                 details jsonb NOT NULL DEFAULT '{}',

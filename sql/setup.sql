@@ -140,6 +140,45 @@ CREATE FUNCTION customer_identity_internal.unproved_phones(customers regclass)
 COMMENT ON FUNCTION customer_identity_internal.unproved_phones(regclass) IS
     'How many customers are marked as verified without a live proof, counted up to ten thousand';
 
+-- Whoever loads or replicates rows leaves the sequence behind.
+CREATE FUNCTION customer_identity_internal.check_sequences_as_owner(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    companion record;
+    highest bigint;
+BEGIN
+    FOR companion IN
+        SELECT c.oid::regclass AS relation, pg_get_serial_sequence(c.oid::regclass::text, 'id') AS sequence
+        FROM pg_class AS book
+        JOIN pg_class AS c ON c.relnamespace = book.relnamespace AND c.relowner = book.relowner AND c.relkind = 'r'
+        JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'id' AND NOT a.attisdropped
+        WHERE book.oid = customers AND c.relname IN ('phone_proofs', 'loyalty_entries', 'customer_events')
+            AND a.atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)
+    LOOP
+        CONTINUE WHEN companion.sequence IS NULL;
+        EXECUTE format('SELECT max(id) FROM %s', companion.relation) INTO highest;
+        IF highest > COALESCE(pg_sequence_last_value(companion.sequence), 0) THEN
+            RETURN NEXT ROW('error', companion.relation::text,
+                format('its highest id, %s, is beyond its sequence: the next rows would take ids that are there', highest),
+                format('SELECT setval(%L, %s);', companion.sequence, highest))::customer_identity_internal.setup_finding;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_sequences_as_owner(regclass) IS
+    'check_sequences as the owner of the book';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.check_sequences_as_owner(regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.check_sequences(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
+COMMENT ON FUNCTION customer_identity_internal.check_sequences(regclass) IS
+    'Findings of check_setup() about sequences that are behind the ids of the book';
+
 CREATE FUNCTION customer_identity_internal.check_book(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
@@ -176,6 +215,7 @@ BEGIN
         END;
     END LOOP;
     RETURN QUERY SELECT * FROM customer_identity_internal.check_history(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_sequences(customers);
     RETURN QUERY
     SELECT 'warning', customers::text,
         format('column total_spent is %s: a larger total would refuse the order', format_type(a.atttypid, a.atttypmod)),

@@ -14,6 +14,7 @@ enum class Purpose : std::uint32_t {
   kAttachedTables,
   kTotalsTarget,
   kEventsTarget,
+  kRowIds,
 
   kFindCustomer,
   kHoldCustomerOfPhone,
