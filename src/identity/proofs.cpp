@@ -213,6 +213,21 @@ void end_proofs_of_others(const Proofs &book, const char *e164, const pg_uuid_t 
   record_ends(book, "phone changed", nullptr);
 }
 
+// The customer has another phone now, or none.
+void end_proofs_of_customer(const Proofs &book, const pg_uuid_t &customer, const char *e164) {
+  SPIPlanPtr plan = saved_plan(book.key(Purpose::kEndProofsOfCustomer), {UUIDOID, TEXTOID}, [&] {
+    return psprintf(
+        "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = 'phone changed'"
+        " WHERE customer_id " E
+        " $1 AND ended_at IS NULL"
+        " AND ($2 IS NULL OR phone OPERATOR(pg_catalog.<>) $2) RETURNING customer_id, user_id",
+        proofs_name(book.customers));
+  });
+  const Datum values[] = {UUIDPGetDatum(&customer), text_or_null(e164)};
+  run(plan, values, e164 == nullptr ? " n" : "  ");
+  record_ends(book, "phone changed", nullptr);
+}
+
 // The customers that the user has live proofs of, but those of the phone `kept`.
 List *proved_customers(const Proofs &book, const char *user_id, const char *kept) {
   SPIPlanPtr plan = saved_plan(book.key(Purpose::kProvedCustomers), {TEXTOID, TEXTOID}, [&] {
@@ -289,6 +304,27 @@ void end_proofs_of_user(Oid customers, Acting acting, const char *user_id, const
   const Visit visited = book.enter();
   end_proofs(book, user_id, kept, reason);
   leave(visited);
+}
+
+bool is_proved(Oid customers, const pg_uuid_t &customer, const char *e164) {
+  if (e164 == nullptr) return false;
+  const Proofs book = {customers, Acting::kOwner};
+  SPIPlanPtr plan = saved_plan(book.key(Purpose::kProofOfPhone), {UUIDOID, TEXTOID}, [&] {
+    return psprintf("SELECT true WHERE $1 " E " ANY (%s)", provers(book, "$2", ""));
+  });
+  const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(e164)};
+  return run(plan, values) > 0;
+}
+
+void follow_new_phone(Oid customers, const pg_uuid_t &customer, const char *e164, bool is_marked) {
+  const Proofs book = {customers, Acting::kOwner};
+  end_proofs_of_customer(book, customer, e164);
+  const bool proved = is_proved(customers, customer, e164);
+  if (proved == is_marked) return;
+  if (proved)
+    mark_verified(book, customer, e164);
+  else
+    unmark_unproved(book, list_make1(const_cast<pg_uuid_t *>(&customer)));
 }
 
 bool has_live_proof(Oid customers, Acting acting, const pg_uuid_t &customer) {

@@ -15,6 +15,7 @@ enum class Purpose : std::uint32_t {
   kTotalsTarget,
   kEventsTarget,
   kRowIds,
+  kPhoneColumns,
 
   kFindCustomer,
   kHoldCustomerOfPhone,
@@ -35,6 +36,8 @@ enum class Purpose : std::uint32_t {
   kEndProofsOfUser,
   kEndProofsOfPhone,
   kEndProofsOfOthers,
+  kEndProofsOfCustomer,
+  kProofOfPhone,
   kUnmarkVerified,
   kMoveProofs,
   kEndDoubles,

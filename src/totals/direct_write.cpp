@@ -6,6 +6,7 @@
 
 #include "pg/direct_lookup.hpp"
 #include "pg/relation_cache.hpp"
+#include "pg/trigger_setup.hpp"
 
 namespace customer_identity {
 namespace {
@@ -42,14 +43,17 @@ bool is_total(const Target &target, AttrNumber column) {
   return false;
 }
 
-// The triggers of a foreign key that refers to this table have nothing to do: no key changes.
+// The triggers of a foreign key that refers to this table have nothing to do, as no key changes,
+// nor have ours: no phone does.
 bool has_triggers(Relation table) {
+  const Oid follow_phone = workings_function("follow_phone");
   const TriggerDesc *triggers = table->trigdesc;
   for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
     const Trigger &trigger = triggers->triggers[i];
     const bool of_referenced =
         trigger.tgisinternal && RI_FKey_trigger_type(trigger.tgfoid) == RI_TRIGGER_PK;
-    if (TRIGGER_FOR_UPDATE(trigger.tgtype) && !of_referenced) return true;
+    if (TRIGGER_FOR_UPDATE(trigger.tgtype) && !of_referenced && trigger.tgfoid != follow_phone)
+      return true;
   }
   return false;
 }
