@@ -393,7 +393,7 @@ BEGIN
 
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', users);
     PERFORM customer_identity_internal.ensure_customer_column(users, customer_column, customers);
-    PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE has_table_privilege(customers, 'TRIGGER');
+    PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);
     arguments := customer_identity_internal.written_arguments(
         ARRAY['customers', 'key'] || customer_identity_internal.repeated('phone', phone_columns) || '{verified,name,region,customer}'::text[],
         ARRAY[customer_identity_internal.qualified_name(customers), key] || phone_columns
@@ -625,7 +625,7 @@ BEGIN
     PERFORM customer_identity_internal.require_values(orders, status_column, counted_statuses, 'counted_statuses');
     PERFORM customer_identity_internal.require_values(orders, payment_column, cod_values, 'cod_values');
     PERFORM customer_identity_internal.ensure_customer_column(orders, customer_column, customers);
-    PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE has_table_privilege(customers, 'TRIGGER');
+    PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);
     arguments := customer_identity_internal.written_arguments(
         '{customers,users,users_key,users_customer,user,phone,region,payment}'::text[]
             || customer_identity_internal.repeated('cod', cod_values) || '{customer}'::text[],

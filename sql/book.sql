@@ -226,6 +226,13 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.phone_triggers(regclass) IS
     'The triggers that customers has to have, and as what it has them; NULL where one is missing';
 
+CREATE FUNCTION customer_identity_internal.is_owner(relation regclass)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c WHERE c.oid = relation);
+COMMENT ON FUNCTION customer_identity_internal.is_owner(regclass) IS
+    'Whether the current user has the rights of a table''s owner';
+
 CREATE FUNCTION customer_identity_internal.ensure_phone_triggers(customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -238,6 +245,8 @@ BEGIN
         EXECUTE format(
             'CREATE OR REPLACE TRIGGER %I %s UPDATE ON %s'
             ' FOR EACH ROW EXECUTE FUNCTION customer_identity_internal.follow_phone()', missing.name, missing.timing, customers);
+        -- DROP EXTENSION takes them along: they attach no table.
+        EXECUTE format('ALTER TRIGGER %I ON %s DEPENDS ON EXTENSION customer_identity', missing.name, customers);
     END LOOP;
 END
 $$;

@@ -237,4 +237,11 @@ UPDATE draft.customers SET phone = '+447400123423', is_phone_verified = NULL;
 SELECT results_eq('SELECT is_phone_verified FROM draft.customers', ARRAY[false], 'another type, a flag that is NULL');
 SELECT is(verified('+447400123425'), true, 'the other book is not touched');
 
+-- They keep nobody from removing the extension.
+DROP SCHEMA draft CASCADE;
+SELECT customer_identity.detach(t) FROM unnest('{"\"user\"",orders}'::regclass[]) AS t;
+SELECT lives_ok('DROP EXTENSION customer_identity', 'where no table is attached the extension goes');
+SELECT is_empty($$SELECT FROM pg_trigger WHERE tgname LIKE 'customer_identity%'$$, 'with its triggers');
+SELECT isnt_empty('SELECT FROM customers', 'and no row');
+
 SELECT * FROM finish();
