@@ -393,6 +393,7 @@ BEGIN
 
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', users);
     PERFORM customer_identity_internal.ensure_customer_column(users, customer_column, customers);
+    PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);
     arguments := customer_identity_internal.written_arguments(
         ARRAY['customers', 'key'] || customer_identity_internal.repeated('phone', phone_columns) || '{verified,name,region,customer}'::text[],
         ARRAY[customer_identity_internal.qualified_name(customers), key] || phone_columns
@@ -629,6 +630,7 @@ BEGIN
         AND customer_identity_internal.comparable_type(orders, user_column) = customer_identity_internal.comparable_type(users, users_setup.key_column) THEN
         EXECUTE format('CREATE INDEX ON %s (%I)', orders, user_column);
     END IF;
+    PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);
     arguments := customer_identity_internal.written_arguments(
         '{customers,users,users_key,users_customer,user,phone,region,payment}'::text[]
             || customer_identity_internal.repeated('cod', cod_values) || '{customer}'::text[],

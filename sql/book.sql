@@ -140,7 +140,7 @@ BEGIN
     IF to_regclass(format('%I.phone_proofs', schema_name)) IS NULL THEN
         EXECUTE format($sql$
             CREATE TABLE %1$I.phone_proofs (
-                id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+                id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
                 phone varchar(20) NOT NULL,
                 customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
                 user_id text,
@@ -162,7 +162,7 @@ BEGIN
     IF to_regclass(format('%I.loyalty_entries', schema_name)) IS NULL THEN
         EXECUTE format($sql$
             CREATE TABLE %1$I.loyalty_entries (
-                id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+                id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
                 customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
                 points bigint NOT NULL,
                 reason text NOT NULL,
@@ -179,7 +179,7 @@ BEGIN
     IF to_regclass(format('%I.customer_events', schema_name)) IS NULL THEN
         EXECUTE format($sql$
             CREATE TABLE %1$I.customer_events (
-                id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+                id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
                 customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
                 event text NOT NULL,
                 details jsonb NOT NULL DEFAULT '{}',
@@ -206,6 +206,52 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.make_companions(text) IS
     'Makes the tables phone_proofs, loyalty_entries and customer_events beside customers where they are missing';
+
+CREATE FUNCTION customer_identity_internal.follow_phone()
+    RETURNS trigger
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'follow_phone';
+COMMENT ON FUNCTION customer_identity_internal.follow_phone() IS
+    'Trigger of customers: whose phone changes is marked as verified only with a live proof of the new one, and the proofs of the old one end';
+
+CREATE FUNCTION customer_identity_internal.phone_triggers(customers regclass)
+    RETURNS TABLE (name text, timing text, trigger pg_trigger)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT e.name, e.timing, t
+    FROM (VALUES ('customer_identity_phone', 'BEFORE', 19), ('customer_identity_phone_changed', 'AFTER', 17)) AS e (name, timing, type)
+    LEFT JOIN pg_trigger AS t ON t.tgrelid = customers AND t.tgname = e.name::name AND t.tgtype = e.type
+        AND t.tgfoid = 'customer_identity_internal.follow_phone()'::regprocedure AND t.tgqual IS NULL AND t.tgattr = '';
+END;
+COMMENT ON FUNCTION customer_identity_internal.phone_triggers(regclass) IS
+    'The triggers that customers has to have, and as what it has them; NULL where one is missing';
+
+CREATE FUNCTION customer_identity_internal.is_owner(relation regclass)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c WHERE c.oid = relation);
+COMMENT ON FUNCTION customer_identity_internal.is_owner(regclass) IS
+    'Whether the current user has the rights of a table''s owner';
+
+CREATE FUNCTION customer_identity_internal.ensure_phone_triggers(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    missing record;
+BEGIN
+    FOR missing IN SELECT p.name, p.timing FROM customer_identity_internal.phone_triggers(customers) AS p WHERE (p.trigger).oid IS NULL LOOP
+        EXECUTE format(
+            'CREATE OR REPLACE TRIGGER %I %s UPDATE ON %s'
+            ' FOR EACH ROW EXECUTE FUNCTION customer_identity_internal.follow_phone()', missing.name, missing.timing, customers);
+        -- DROP EXTENSION takes them along: they attach no table.
+        EXECUTE format('ALTER TRIGGER %I ON %s DEPENDS ON EXTENSION customer_identity', missing.name, customers);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.ensure_phone_triggers(regclass) IS
+    'Puts follow_phone on customers where it is missing';
 
 CREATE FUNCTION customer_identity_internal.make_book(schema_name text)
     RETURNS regclass
@@ -234,6 +280,7 @@ BEGIN
     customers := format('%I.customers', schema_name)::regclass;
     PERFORM customer_identity_internal.check_customers(customers);
     PERFORM customer_identity_internal.make_companions(schema_name);
+    PERFORM customer_identity_internal.ensure_phone_triggers(customers);
     RETURN customers;
 END
 $$;

@@ -25,7 +25,7 @@ BEGIN
         SELECT COALESCE(
             jsonb_agg(
                 jsonb_build_object('at', e.created_at, 'event', e.event, 'actor', e.actor, 'details', e.details)
-                ORDER BY e.id DESC),
+                ORDER BY e.created_at DESC, e.id DESC),
             '[]')
         FROM %s AS e
         WHERE e.customer_id = $1

@@ -102,43 +102,128 @@ CREATE FUNCTION customer_identity_internal.unusable_phones(customers regclass)
 COMMENT ON FUNCTION customer_identity_internal.unusable_phones(regclass) IS
     'How many customers have a phone that is not E.164, counted up to ten thousand';
 
--- A phone that is changed in the table takes no flag along.
-CREATE FUNCTION customer_identity_internal.is_unproved(customers regclass)
-    RETURNS text
+-- Proofs and flags that do not fit together: a trigger was missing, or the application has written them.
+CREATE FUNCTION customer_identity_internal.proof_faults(customers regclass)
+    RETURNS TABLE (relation text, fault text, rows text, what_to_do text)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('c.is_phone_verified AND NOT EXISTS (SELECT FROM %s AS p'
-        ' WHERE p.customer_id = c.id AND p.phone = c.phone AND p.ended_at IS NULL)',
-        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+    SELECT f.relation, f.fault, f.rows, f.what_to_do
+    FROM (VALUES (customers::text, customer_identity_internal.companion_of(customers, 'phone_proofs'))) AS b (customers, proofs)
+    CROSS JOIN LATERAL (VALUES (
+        format('EXISTS (SELECT FROM %s AS p WHERE p.customer_id = c.id AND p.phone = c.phone AND p.ended_at IS NULL)', b.proofs)
+    )) AS e (is_proved)
+    CROSS JOIN LATERAL (VALUES
+        (
+            b.customers, 'customers whose phone is marked as verified, or not marked at all, without a live proof',
+            format('%s AS c WHERE c.is_phone_verified IS NOT FALSE AND NOT %s', b.customers, e.is_proved),
+            format('UPDATE %s AS c SET is_phone_verified = false WHERE c.is_phone_verified IS NOT FALSE AND NOT %s;', b.customers, e.is_proved)
+        ),
+        (
+            b.customers, 'customers with a live proof whose phone is not marked as verified',
+            format('%s AS p JOIN %s AS c ON c.id = p.customer_id AND c.phone = p.phone WHERE p.ended_at IS NULL AND c.is_phone_verified IS NOT TRUE',
+                b.proofs, b.customers),
+            format('UPDATE %s AS c SET is_phone_verified = true WHERE c.is_phone_verified IS NOT TRUE AND %s;', b.customers, e.is_proved)
+        ),
+        (
+            b.proofs, 'live proofs of phones that their customers no longer have, which open nothing',
+            format('%s AS p JOIN %s AS c ON c.id = p.customer_id WHERE p.ended_at IS NULL AND p.phone IS DISTINCT FROM c.phone', b.proofs, b.customers),
+            format('UPDATE %s AS p SET ended_at = now(), ended_reason = ''phone changed'' FROM %s AS c'
+                ' WHERE c.id = p.customer_id AND p.ended_at IS NULL AND p.phone IS DISTINCT FROM c.phone;', b.proofs, b.customers)
+        )
+    ) AS f (relation, fault, rows, what_to_do)
 $$;
-COMMENT ON FUNCTION customer_identity_internal.is_unproved(regclass) IS
-    'The condition that customer c is marked as verified without a live proof';
+COMMENT ON FUNCTION customer_identity_internal.proof_faults(regclass) IS
+    'How proofs and flags may not fit together: table, fault, FROM and WHERE of its rows, and the statement that mends it';
 
-CREATE FUNCTION customer_identity_internal.unproved_phones_as_owner(customers regclass)
-    RETURNS bigint
+CREATE FUNCTION customer_identity_internal.check_proofs_as_owner(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    unproved bigint;
+    faulty record;
+    found_rows bigint;
 BEGIN
-    EXECUTE format('SELECT count(*) FROM (SELECT FROM %s AS c WHERE %s LIMIT 10000) AS c',
-        customers, customer_identity_internal.is_unproved(customers))
-        INTO unproved;
-    RETURN unproved;
+    FOR faulty IN SELECT * FROM customer_identity_internal.proof_faults(customers) LOOP
+        EXECUTE format('SELECT count(*) FROM (SELECT FROM %s LIMIT 10000) AS r', faulty.rows) INTO found_rows;
+        IF found_rows > 0 THEN
+            RETURN NEXT ROW('warning', faulty.relation, format('%s: %s', faulty.fault, found_rows),
+                faulty.what_to_do)::customer_identity_internal.setup_finding;
+        END IF;
+    END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.unproved_phones_as_owner(regclass) IS
-    'unproved_phones as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.unproved_phones_as_owner(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION customer_identity_internal.check_proofs_as_owner(regclass) IS
+    'check_proofs as the owner of the book';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.check_proofs_as_owner(regclass) FROM PUBLIC;
 
-CREATE FUNCTION customer_identity_internal.unproved_phones(customers regclass)
-    RETURNS bigint
+CREATE FUNCTION customer_identity_internal.check_proofs(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE c STABLE
     AS 'MODULE_PATHNAME', 'call_with_right_on_book';
-COMMENT ON FUNCTION customer_identity_internal.unproved_phones(regclass) IS
-    'How many customers are marked as verified without a live proof, counted up to ten thousand';
+COMMENT ON FUNCTION customer_identity_internal.check_proofs(regclass) IS
+    'Findings of check_setup() about proofs and flags that do not fit together';
+
+CREATE FUNCTION customer_identity_internal.check_phone_triggers(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'warning', customers::text,
+        format('trigger %I is %s: proofs outlive a phone that is changed in the table', p.name,
+            CASE WHEN (p.trigger).oid IS NULL THEN 'missing' ELSE 'disabled' END),
+        CASE
+            WHEN (p.trigger).oid IS NULL THEN format('SELECT customer_identity.create_tables(%L);', n.nspname)
+            ELSE format('ALTER TABLE %s ENABLE TRIGGER %I;', customers, p.name)
+        END
+    FROM customer_identity_internal.phone_triggers(customers) AS p
+    JOIN pg_class AS c ON c.oid = customers
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE (p.trigger).oid IS NULL OR (p.trigger).tgenabled IN ('D', 'R')
+    ORDER BY p.name;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_phone_triggers(regclass) IS
+    'Findings of check_setup() about the triggers of customers';
+
+-- Whoever loads or replicates rows leaves the sequence behind.
+CREATE FUNCTION customer_identity_internal.check_sequences_as_owner(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    companion record;
+    highest bigint;
+BEGIN
+    FOR companion IN
+        SELECT c.oid::regclass AS relation, pg_get_serial_sequence(c.oid::regclass::text, 'id') AS sequence
+        FROM pg_class AS book
+        JOIN pg_class AS c ON c.relnamespace = book.relnamespace AND c.relowner = book.relowner AND c.relkind = 'r'
+        JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'id' AND NOT a.attisdropped
+        WHERE book.oid = customers AND c.relname IN ('phone_proofs', 'loyalty_entries', 'customer_events')
+            AND a.atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)
+    LOOP
+        CONTINUE WHEN companion.sequence IS NULL;
+        EXECUTE format('SELECT max(id) FROM %s', companion.relation) INTO highest;
+        IF highest > COALESCE(pg_sequence_last_value(companion.sequence), 0) THEN
+            RETURN NEXT ROW('error', companion.relation::text,
+                format('its highest id, %s, is beyond its sequence: the next rows would take ids that are there', highest),
+                format('SELECT setval(%L, %s);', companion.sequence, highest))::customer_identity_internal.setup_finding;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_sequences_as_owner(regclass) IS
+    'check_sequences as the owner of the book';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.check_sequences_as_owner(regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.check_sequences(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
+COMMENT ON FUNCTION customer_identity_internal.check_sequences(regclass) IS
+    'Findings of check_setup() about sequences that are behind the ids of the book';
 
 CREATE FUNCTION customer_identity_internal.check_book(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
@@ -151,7 +236,6 @@ DECLARE
     companion text;
     schema_name text;
     unusable bigint;
-    unproved bigint;
     has_proofs boolean := true;
 BEGIN
     BEGIN
@@ -176,6 +260,7 @@ BEGIN
         END;
     END LOOP;
     RETURN QUERY SELECT * FROM customer_identity_internal.check_history(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_sequences(customers);
     RETURN QUERY
     SELECT 'warning', customers::text,
         format('column total_spent is %s: a larger total would refuse the order', format_type(a.atttypid, a.atttypmod)),
@@ -194,12 +279,9 @@ BEGIN
         RETURN NEXT ROW('error', customers::text, format('phones that are not E.164, by which nobody is found: %s', unusable),
             format('UPDATE %s SET phone = customer_identity.normalize_phone(phone, region) ...; merge the duplicates it reports.', customers))::customer_identity_internal.setup_finding;
     END IF;
-    unproved := CASE WHEN has_proofs THEN customer_identity_internal.unproved_phones(customers) END;
-    IF unproved > 0 THEN
-        RETURN NEXT ROW('warning', customers::text,
-            format('customers whose phone is marked as verified without a live proof: %s', unproved),
-            format('UPDATE %s AS c SET is_phone_verified = false WHERE %s;',
-                customers, customer_identity_internal.is_unproved(customers)))::customer_identity_internal.setup_finding;
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_phone_triggers(customers);
+    IF has_proofs THEN
+        RETURN QUERY SELECT * FROM customer_identity_internal.check_proofs(customers);
     END IF;
 END
 $$;

@@ -27,8 +27,10 @@ COMMENT ON TABLE customer_identity.verifications IS
 CREATE INDEX verifications_created_at_idx ON customer_identity.verifications (created_at);
 CREATE INDEX verifications_user_id_idx ON customer_identity.verifications (user_id) WHERE status = 'pending';
 
+-- Ids are random, so that lastval() stays the application's, and an answer that is under way while the
+-- extension is made anew is not taken for another message's: 15 digits, which fit into a JavaScript number.
 CREATE TABLE customer_identity.sms_messages (
-    id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    id bigint PRIMARY KEY DEFAULT 100000000000000 + ('x' || right(gen_random_uuid()::text, 12))::bit(48)::bigint,
     verification_id uuid NOT NULL UNIQUE REFERENCES customer_identity.verifications ON DELETE CASCADE,
     phone varchar(20) NOT NULL,
     body text,
@@ -44,10 +46,6 @@ CREATE TABLE customer_identity.sms_messages (
 );
 COMMENT ON TABLE customer_identity.sms_messages IS
     'The messages with codes: the text stays until the message is sent or given up';
--- An answer that is under way while the extension is made anew must not be taken for another message's.
-SELECT pg_catalog.setval(
-    pg_catalog.pg_get_serial_sequence('customer_identity.sms_messages', 'id'),
-    (1000 * EXTRACT(epoch FROM pg_catalog.clock_timestamp()))::bigint);
 CREATE INDEX sms_messages_next_attempt_at_idx ON customer_identity.sms_messages (next_attempt_at) WHERE status = 'pending';
 
 CREATE TABLE customer_identity.verification_events (
@@ -253,15 +251,19 @@ BEGIN
         customer_identity_internal.code_hash(s.secret, verification_id, phone, code), moment, expires_at
     FROM customer_identity.verification_secret AS s;
 
-    INSERT INTO customer_identity.sms_messages AS m (
-        verification_id, phone, body, next_attempt_at, created_at, expires_at)
-    VALUES (
-        verification_id, phone,
-        replace(
-            replace(current_setting('customer_identity.sms_text'), '{code}', code), '{minutes}',
-            (extract(epoch FROM customer_identity_internal.code_lifetime()) / 60)::integer::text),
-        moment, moment, expires_at)
-    RETURNING m.id INTO message_id;
+    -- Another message may have the id.
+    WHILE message_id IS NULL LOOP
+        INSERT INTO customer_identity.sms_messages AS m (
+            verification_id, phone, body, next_attempt_at, created_at, expires_at)
+        VALUES (
+            verification_id, phone,
+            replace(
+                replace(current_setting('customer_identity.sms_text'), '{code}', code), '{minutes}',
+                (extract(epoch FROM customer_identity_internal.code_lifetime()) / 60)::integer::text),
+            moment, moment, expires_at)
+        ON CONFLICT (id) DO NOTHING
+        RETURNING m.id INTO message_id;
+    END LOOP;
 
     PERFORM pg_notify('customer_identity_sms', message_id::text);
     RETURN verification_id;

@@ -4,6 +4,7 @@
 
 #include "pg/direct_lookup.hpp"
 #include "pg/relation_cache.hpp"
+#include "pg/row_id.hpp"
 
 namespace customer_identity {
 namespace {
@@ -15,22 +16,26 @@ struct Shape {
   Oid type;
 };
 
-constexpr Shape kShapes[kColumns] = {{"id", INT8OID},    {"customer_id", UUIDOID},
+constexpr Shape kShapes[kColumns] = {{"id", InvalidOid}, {"customer_id", UUIDOID},
                                      {"event", TEXTOID}, {"details", JSONBOID},
                                      {"actor", TEXTOID}, {"created_at", TIMESTAMPTZOID}};
 
 // A table customer_events and its customers, as far as they matter here.
 struct Target {
-  Oid events;
   Oid customers;
   bool is_allowed;
   AttrNumber columns[kColumns];
-  Oid sequence;
+  Oid id_type;
   IndexKey customer_index;
 };
 
 bool is_plain_column(const FormData_pg_attribute *column) {
   return !column->attnotnull && !column->atthasdef && column->attidentity == '\0';
+}
+
+bool has_shape(const FormData_pg_attribute *column, int which) {
+  if (which == kId) return column->atttypid == UUIDOID || column->atttypid == INT8OID;
+  return which < kColumns && column->atttypid == kShapes[which].type;
 }
 
 // A column of the application's own stays NULL.
@@ -42,7 +47,7 @@ bool find_columns(Target &target, Relation events) {
     if (column->attisdropped) continue;
     int which = 0;
     while (which < kColumns && strcmp(NameStr(column->attname), kShapes[which].name) != 0) ++which;
-    if (which < kColumns && column->atttypid == kShapes[which].type) {
+    if (has_shape(column, which)) {
       target.columns[which] = column->attnum;
       ++found;
     } else if (!is_plain_column(column)) {
@@ -102,26 +107,16 @@ bool has_exotic_index(Relation events) {
   return found;
 }
 
-Oid identity_sequence(Relation events, AttrNumber column) {
-  if (TupleDescAttr(RelationGetDescr(events), column - 1)->attidentity == '\0') return InvalidOid;
-#if PG_VERSION_NUM >= 170000
-  return getIdentitySequence(events, column, true);
-#else
-  return getIdentitySequence(RelationGetRelid(events), column, true);
-#endif
-}
-
 void resolve(Target &target, Relation events, Relation customers) {
-  target.events = RelationGetRelid(events);
   target.customers = RelationGetRelid(customers);
   if (!is_plain(events) || events->rd_rel->relispartition || events->rd_rel->relhasrules ||
       !is_plain(customers) || !find_columns(target, events) || has_constraints(events) ||
       has_triggers(target, events) || has_exotic_index(events) ||
       !defaults_to_now(events, target.columns[kCreatedAt]))
     return;
-  target.sequence = identity_sequence(events, target.columns[kId]);
+  target.id_type = TupleDescAttr(RelationGetDescr(events), target.columns[kId] - 1)->atttypid;
   target.customer_index = unique_index_of(customers, get_attnum(target.customers, "id"), UUIDOID);
-  target.is_allowed = OidIsValid(target.sequence) && OidIsValid(target.customer_index.index);
+  target.is_allowed = OidIsValid(target.customer_index.index);
 }
 
 const Target &target_of(Relation events, Relation customers) {
@@ -154,13 +149,6 @@ bool lock_customer(Relation customers, const Target &target, const pg_uuid_t &cu
   return there;
 }
 
-// Rows were loaded, and the sequence was not.
-bool is_taken(Oid events, std::int64_t id) {
-  pg_uuid_t customer;
-  return look_up_uuid({events, "id", "customer_id", nullptr}, {Int64GetDatum(id), INT8OID},
-                      GetActiveSnapshot(), &customer) != Lookup::kNoRow;
-}
-
 void insert_index_entries(Relation events, TupleTableSlot *row) {
   EState *executor = CreateExecutorState();
   auto *relation = makeNode(ResultRelInfo);
@@ -175,13 +163,13 @@ void insert_index_entries(Relation events, TupleTableSlot *row) {
   FreeExecutorState(executor);
 }
 
-void insert(Relation events, const Target &target, std::int64_t id, const Event &event) {
+void insert(Relation events, const Target &target, Datum id, const Event &event) {
   TupleTableSlot *row = MakeSingleTupleTableSlot(RelationGetDescr(events), &TTSOpsVirtual);
   ExecStoreAllNullTuple(row);
   const Datum values[kColumns] = {
-      Int64GetDatum(id), UUIDPGetDatum(&event.customer),
-      event.name,        event.details,
-      event.actor,       TimestampTzGetDatum(GetCurrentTransactionStartTimestamp())};
+      id,          UUIDPGetDatum(&event.customer),
+      event.name,  event.details,
+      event.actor, TimestampTzGetDatum(GetCurrentTransactionStartTimestamp())};
   for (int i = 0; i < kColumns; ++i) {
     row->tts_values[target.columns[i] - 1] = values[i];
     row->tts_isnull[target.columns[i] - 1] = i == kActor && !event.is_signed;
@@ -196,9 +184,9 @@ bool write(Relation events, Relation customers, const Target &target, const Even
   PushActiveSnapshot(GetLatestSnapshot());
   bool written = true;
   if (lock_customer(customers, target, event.customer)) {
-    const std::int64_t id = nextval_internal(target.sequence, false);
-    written = !is_taken(target.events, id);
-    if (written) insert(events, target, id, event);
+    const RowId id = new_row_id(RelationGetRelid(events));
+    written = id.type == target.id_type;
+    if (written) insert(events, target, id.value, event);
   }
   PopActiveSnapshot();
   CommandCounterIncrement();

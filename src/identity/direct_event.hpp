@@ -16,7 +16,7 @@ struct Event {
 };
 
 /// As the owner of the book, who acts. Nothing is written for a customer that is gone. False: take
-/// a plan; the table is not as create_tables() makes it, or the next id was given already.
+/// a plan; the table is not as create_tables() makes it.
 bool write_event_directly(Oid customers, Oid events, const Event &event);
 
 }  // namespace customer_identity

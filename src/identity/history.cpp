@@ -8,6 +8,7 @@
 #include "pg/owner.hpp"
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
+#include "pg/row_id.hpp"
 
 namespace customer_identity {
 namespace {
@@ -29,12 +30,16 @@ bool is_written(const FormData_pg_attribute *column) {
   return false;
 }
 
-bool needs_value(const FormData_pg_attribute *column) {
-  return column->attnotnull && !column->atthasdef && column->attidentity == '\0';
+bool is_uuid_id(const FormData_pg_attribute *column) {
+  return strcmp(NameStr(column->attname), "id") == 0 && getBaseType(column->atttypid) == UUIDOID;
 }
 
-// Every column that we write is there, and no other one asks for a value. A rule would refuse our
-// ON CONFLICT.
+bool needs_value(const FormData_pg_attribute *column) {
+  return column->attnotnull && !column->atthasdef && column->attidentity == '\0' &&
+         !is_uuid_id(column);
+}
+
+// Every column that we write is there, and no other one asks for a value. A rule might do anything.
 bool fits(Relation events) {
   if (events->rd_rel->relhasrules) return false;
   const TupleDesc columns = RelationGetDescr(events);
@@ -91,20 +96,21 @@ Datum object_of(std::initializer_list<Detail> details) {
   return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
 }
 
-// The customer may be gone: its users are unlinked while it is deleted. An id may be there already:
-// rows were loaded and the sequence was not.
-void write_by_plan(Oid customers, Acting acting, const Event &event) {
+// The customer may be gone: its users are unlinked while it is deleted.
+void write_by_plan(Oid customers, Acting acting, const RowId &id, const Event &event) {
   const PlanKey key = {customers, InvalidOid, Purpose::kInsertEvent,
-                       static_cast<std::uint32_t>(acting)};
-  SPIPlanPtr plan = saved_plan(key, {UUIDOID, TEXTOID, JSONBOID, TEXTOID}, [&] {
-    const char *schema = get_namespace_name(get_rel_namespace(customers));
+                       id_variant(id, static_cast<std::uint32_t>(acting))};
+  SPIPlanPtr plan = saved_plan(key, {UUIDOID, TEXTOID, JSONBOID, TEXTOID, id.type}, [&] {
     return psprintf(
-        "INSERT INTO %s (customer_id, event, details, actor) SELECT id, $2, $3, $4 FROM %s"
-        " WHERE id OPERATOR(pg_catalog.=) $1 ON CONFLICT DO NOTHING",
-        quote_qualified_identifier(schema, kEvents), customers_name(customers));
+        "INSERT INTO %s (customer_id, event, details, actor%s) OVERRIDING SYSTEM VALUE"
+        " SELECT id, $2, $3, $4%s FROM %s WHERE id OPERATOR(pg_catalog.=) $1",
+        quote_qualified_identifier(get_namespace_name(get_rel_namespace(customers)), kEvents),
+        id_column(id), id_value(id, 5), customers_name(customers));
   });
-  const Datum values[] = {UUIDPGetDatum(&event.customer), event.name, event.details, event.actor};
-  run_on_latest(plan, values, event.is_signed ? "    " : "   n");
+  const Datum values[] = {UUIDPGetDatum(&event.customer), event.name, event.details, event.actor,
+                          id.value};
+  const char nulls[] = {' ', ' ', ' ', event.is_signed ? ' ' : 'n', ' ', '\0'};
+  run_on_latest(plan, values, nulls);
 }
 
 }  // namespace
@@ -119,7 +125,7 @@ void write_event(Oid customers, const pg_uuid_t &customer, const char *event,
   const Event row = {customer, CStringGetTextDatum(event), object_of(details),
                      is_signed ? CStringGetTextDatum(actor) : Datum(0), is_signed};
   if (!write_event_directly(customers, events, row) && can_write(events))
-    write_by_plan(customers, Acting::kOwner, row);
+    write_by_plan(customers, Acting::kOwner, new_row_id(events), row);
   SPI_finish();
   leave(owner);
 }
@@ -151,12 +157,13 @@ CUSTOMER_IDENTITY_FUNCTION(write_event) {
   for (int i = 0; i < 4; ++i)
     if (PG_ARGISNULL(i)) PG_RETURN_VOID();
   const Oid customers = PG_GETARG_OID(0);
-  if (!can_write(events_of(customers))) PG_RETURN_VOID();
+  const Oid events = events_of(customers);
+  if (!can_write(events)) PG_RETURN_VOID();
   const bool is_signed = !PG_ARGISNULL(4);
   const Event row = {*PG_GETARG_UUID_P(1), PG_GETARG_DATUM(2), PG_GETARG_DATUM(3),
                      is_signed ? PG_GETARG_DATUM(4) : Datum(0), is_signed};
   SPI_connect();
-  write_by_plan(customers, Acting::kCaller, row);
+  write_by_plan(customers, Acting::kCaller, new_row_id(events), row);
   SPI_finish();
   PG_RETURN_VOID();
 }

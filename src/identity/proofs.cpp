@@ -9,6 +9,7 @@
 #include "pg/owner.hpp"
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
+#include "pg/row_id.hpp"
 
 namespace customer_identity {
 namespace {
@@ -45,9 +46,12 @@ char *provers(const Proofs &book, const char *phone, const char *condition) {
                   proofs_name(book.customers), phone, condition);
 }
 
-// A proof counts for the customer it was made for, as long as that one has the phone.
-bool is_proved(const Proofs &book, const char *e164, const pg_uuid_t &customer,
-               const char *user_id) {
+enum class OwnProof { kNone, kUnmarked, kMarked };
+
+// Whether the user has a live proof, and the customer the flag. A proof counts for the customer it
+// was made for, as long as that one has the phone.
+OwnProof own_proof(const Proofs &book, const char *e164, const pg_uuid_t &customer,
+                   const char *user_id) {
   SPIPlanPtr plan = saved_plan(book.key(Purpose::kLiveProof), {TEXTOID, UUIDOID, TEXTOID}, [&] {
     return psprintf(
         "SELECT CAST(is_phone_verified AS pg_catalog.bool) FROM %s WHERE phone " E " $1 AND id " E
@@ -57,9 +61,10 @@ bool is_proved(const Proofs &book, const char *e164, const pg_uuid_t &customer,
   });
   const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer),
                           text_or_null(user_id)};
-  if (run(plan, values, user_id == nullptr ? "  n" : "   ") == 0) return false;
+  if (run(plan, values, user_id == nullptr ? "  n" : "   ") == 0) return OwnProof::kNone;
   bool is_null;
-  return DatumGetBool(first_value(&is_null)) && !is_null;
+  const bool marked = DatumGetBool(first_value(&is_null)) && !is_null;
+  return marked ? OwnProof::kMarked : OwnProof::kUnmarked;
 }
 
 // The ids in a uuid array, as a list.
@@ -111,19 +116,22 @@ List *customers_of_phone(const Proofs &book, const char *e164) {
   return ids_in(first_value(&is_null));
 }
 
-// False: another session has meanwhile.
-bool insert_proof(const Proofs &book, const char *e164, const pg_uuid_t &customer,
+// Any conflict is an error: what is in the way is no proof of this user and customer.
+void insert_proof(const Proofs &book, const char *e164, const pg_uuid_t &customer,
                   const char *user_id, const char *method) {
-  SPIPlanPtr plan =
-      saved_plan(book.key(Purpose::kInsertProof), {TEXTOID, UUIDOID, TEXTOID, TEXTOID}, [&] {
-        return psprintf(
-            "INSERT INTO %s (phone, customer_id, user_id, method)"
-            " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-            proofs_name(book.customers));
-      });
+  const RowId id = new_row_id(find_companion(book.customers, "phone_proofs"));
+  PlanKey key = book.key(Purpose::kInsertProof);
+  key.variant = id_variant(id, key.variant);
+  SPIPlanPtr plan = saved_plan(key, {TEXTOID, UUIDOID, TEXTOID, TEXTOID, id.type}, [&] {
+    return psprintf(
+        "INSERT INTO %s (phone, customer_id, user_id, method%s) OVERRIDING SYSTEM VALUE"
+        " VALUES ($1, $2, $3, $4%s)",
+        proofs_name(book.customers), id_column(id), id_value(id, 5));
+  });
   const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer),
-                          text_or_null(user_id), CStringGetTextDatum(method)};
-  return run(plan, values, user_id == nullptr ? "  n " : "    ") > 0;
+                          text_or_null(user_id), CStringGetTextDatum(method), id.value};
+  if (run(plan, values, user_id == nullptr ? "  n  " : "     ") == 0)
+    refuse_lost_row(book.customers, "phone_proofs");
 }
 
 void mark_verified(const Proofs &book, const pg_uuid_t &customer, const char *e164) {
@@ -205,6 +213,21 @@ void end_proofs_of_others(const Proofs &book, const char *e164, const pg_uuid_t 
   record_ends(book, "phone changed", nullptr);
 }
 
+// The customer has another phone now, or none.
+void end_proofs_of_customer(const Proofs &book, const pg_uuid_t &customer, const char *e164) {
+  SPIPlanPtr plan = saved_plan(book.key(Purpose::kEndProofsOfCustomer), {UUIDOID, TEXTOID}, [&] {
+    return psprintf(
+        "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = 'phone changed'"
+        " WHERE customer_id " E
+        " $1 AND ended_at IS NULL"
+        " AND ($2 IS NULL OR phone OPERATOR(pg_catalog.<>) $2) RETURNING customer_id, user_id",
+        proofs_name(book.customers));
+  });
+  const Datum values[] = {UUIDPGetDatum(&customer), text_or_null(e164)};
+  run(plan, values, e164 == nullptr ? " n" : "  ");
+  record_ends(book, "phone changed", nullptr);
+}
+
 // The customers that the user has live proofs of, but those of the phone `kept`.
 List *proved_customers(const Proofs &book, const char *user_id, const char *kept) {
   SPIPlanPtr plan = saved_plan(book.key(Purpose::kProvedCustomers), {TEXTOID, TEXTOID}, [&] {
@@ -239,14 +262,17 @@ void end_proofs_at(const Proofs &book, const pg_uuid_t &customer, const char *us
 
 void make_proof(const Proofs &book, const char *e164, const pg_uuid_t &customer,
                 const char *user_id, const char *method) {
-  if (is_proved(book, e164, customer, user_id)) return;
+  if (own_proof(book, e164, customer, user_id) == OwnProof::kMarked) return;
   const List *concerned = customers_of_phone(book, e164);
   const bool had_others = list_length(concerned) > 1;
   lock_customers(book, concerned);
   if (had_others) end_proofs_of_others(book, e164, customer);
-  if (insert_proof(book, e164, customer, user_id, method))
+  // Another session may have made it until the lock was there.
+  if (own_proof(book, e164, customer, user_id) == OwnProof::kNone) {
+    insert_proof(book, e164, customer, user_id, method);
     write_event(book.customers, customer, "proof_made", {{"method", method}, {"user_id", user_id}},
                 user_id);
+  }
   mark_verified(book, customer, e164);
   if (had_others) unmark_unproved(book, concerned);
 }
@@ -278,6 +304,27 @@ void end_proofs_of_user(Oid customers, Acting acting, const char *user_id, const
   const Visit visited = book.enter();
   end_proofs(book, user_id, kept, reason);
   leave(visited);
+}
+
+bool is_proved(Oid customers, const pg_uuid_t &customer, const char *e164) {
+  if (e164 == nullptr) return false;
+  const Proofs book = {customers, Acting::kOwner};
+  SPIPlanPtr plan = saved_plan(book.key(Purpose::kProofOfPhone), {UUIDOID, TEXTOID}, [&] {
+    return psprintf("SELECT true WHERE $1 " E " ANY (%s)", provers(book, "$2", ""));
+  });
+  const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(e164)};
+  return run(plan, values) > 0;
+}
+
+void follow_new_phone(Oid customers, const pg_uuid_t &customer, const char *e164, bool is_marked) {
+  const Proofs book = {customers, Acting::kOwner};
+  end_proofs_of_customer(book, customer, e164);
+  const bool proved = is_proved(customers, customer, e164);
+  if (proved == is_marked) return;
+  if (proved)
+    mark_verified(book, customer, e164);
+  else
+    unmark_unproved(book, list_make1(const_cast<pg_uuid_t *>(&customer)));
 }
 
 bool has_live_proof(Oid customers, Acting acting, const pg_uuid_t &customer) {

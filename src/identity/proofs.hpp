@@ -17,6 +17,14 @@ void keep_proof(Oid customers, Acting acting, const char *e164, const pg_uuid_t 
 void end_proofs_of_user(Oid customers, Acting acting, const char *user_id, const char *kept,
                         const char *reason);
 
+/// Whether there is a live proof of the customer for that phone (NULL: there is none). As the owner
+/// of the book, who acts; SPI must be connected.
+bool is_proved(Oid customers, const pg_uuid_t &customer, const char *e164);
+
+/// The customer has this phone now (NULL: none), and the flag: ends its proofs of other phones, and
+/// sets a flag right that a trigger of the application has changed. As above.
+void follow_new_phone(Oid customers, const pg_uuid_t &customer, const char *e164, bool is_marked);
+
 /// Whether anybody has a live proof of the customer's phone.
 bool has_live_proof(Oid customers, Acting acting, const pg_uuid_t &customer);
 

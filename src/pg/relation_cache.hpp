@@ -14,6 +14,8 @@ enum class Purpose : std::uint32_t {
   kAttachedTables,
   kTotalsTarget,
   kEventsTarget,
+  kRowIds,
+  kPhoneColumns,
 
   kFindCustomer,
   kHoldCustomerOfPhone,
@@ -34,6 +36,8 @@ enum class Purpose : std::uint32_t {
   kEndProofsOfUser,
   kEndProofsOfPhone,
   kEndProofsOfOthers,
+  kEndProofsOfCustomer,
+  kProofOfPhone,
   kUnmarkVerified,
   kMoveProofs,
   kEndDoubles,

@@ -5,6 +5,7 @@
 #include "pg/book.hpp"
 #include "pg/errors.hpp"
 #include "pg/given_text.hpp"
+#include "pg/schemas.hpp"
 
 namespace customer_identity {
 namespace {
@@ -13,6 +14,11 @@ const char *value_after(const char *argument, const char *key) {
   const std::size_t length = strlen(key);
   const bool matches = strncmp(argument, key, length) == 0 && argument[length] == '=';
   return matches ? argument + length + 1 : nullptr;
+}
+
+Oid function_in(const char *schema, const char *name) {
+  List *names = list_make2(makeString(pstrdup(schema)), makeString(pstrdup(name)));
+  return LookupFuncName(names, 0, nullptr, true);
 }
 
 }  // namespace
@@ -37,10 +43,9 @@ Datum stored(const Arguments &arguments) {
   return PointerGetDatum(cstring_to_text_with_len(bytes.data, bytes.len));
 }
 
-Oid trigger_function(const char *name) {
-  List *names = list_make2(makeString(pstrdup("customer_identity")), makeString(pstrdup(name)));
-  return LookupFuncName(names, 0, nullptr, true);
-}
+Oid trigger_function(const char *name) { return function_in(kSchema, name); }
+
+Oid workings_function(const char *name) { return function_in(kWorkings, name); }
 
 bool is_trigger_function(Oid function) {
   return function == trigger_function("link_user") ||

@@ -22,6 +22,8 @@ Arguments stored_arguments(HeapTuple row, Relation catalog);
 Datum stored(const Arguments &arguments);
 /// The OID of one of our trigger functions.
 Oid trigger_function(const char *name);
+/// The OID of a function without arguments among the workings.
+Oid workings_function(const char *name);
 /// Whether it is one.
 bool is_trigger_function(Oid function);
 

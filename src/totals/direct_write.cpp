@@ -6,6 +6,7 @@
 
 #include "pg/direct_lookup.hpp"
 #include "pg/relation_cache.hpp"
+#include "pg/trigger_setup.hpp"
 
 namespace customer_identity {
 namespace {
@@ -42,28 +43,31 @@ bool is_total(const Target &target, AttrNumber column) {
   return false;
 }
 
-// The triggers of a foreign key that refers to this table have nothing to do: no key changes.
+// The triggers of a foreign key that refers to this table have nothing to do, as no key changes,
+// nor have ours: no phone does.
 bool has_triggers(Relation table) {
+  const Oid follow_phone = workings_function("follow_phone");
   const TriggerDesc *triggers = table->trigdesc;
   for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
     const Trigger &trigger = triggers->triggers[i];
     const bool of_referenced =
         trigger.tgisinternal && RI_FKey_trigger_type(trigger.tgfoid) == RI_TRIGGER_PK;
-    if (TRIGGER_FOR_UPDATE(trigger.tgtype) && !of_referenced) return true;
+    if (TRIGGER_FOR_UPDATE(trigger.tgtype) && !of_referenced && trigger.tgfoid != follow_phone)
+      return true;
   }
   return false;
 }
 
-// A check that holds for the row goes on to hold when it reads none of the totals.
-bool reads_totals(const Target &target, const char *check) {
+bool reads_totals(const Target &target, void *expression) {
   Bitmapset *columns = nullptr;
-  pull_varattnos(static_cast<Node *>(stringToNode(check)), 1, &columns);
+  pull_varattnos(static_cast<Node *>(expression), 1, &columns);
   bool reads = bms_is_member(-FirstLowInvalidHeapAttributeNumber, columns);  // the whole row
   for (const int total : target.columns)
     reads = reads || bms_is_member(total - FirstLowInvalidHeapAttributeNumber, columns);
   return reads;
 }
 
+// A check that holds for the row goes on to hold when it reads none of the totals.
 bool has_constraints(const Target &target, Relation table) {
   const TupleConstr *constraints = RelationGetDescr(table)->constr;
   if (constraints == nullptr) return false;
@@ -72,18 +76,20 @@ bool has_constraints(const Target &target, Relation table) {
   if (constraints->has_generated_virtual) return true;
 #endif
   for (int i = 0; i < constraints->num_check; ++i)
-    if (!constraints->check[i].ccvalid || reads_totals(target, constraints->check[i].ccbin))
+    if (!constraints->check[i].ccvalid ||
+        reads_totals(target, stringToNode(constraints->check[i].ccbin)))
       return true;
   return false;
 }
 
+// An index that reads none of the totals has its entries already, or gets those of a row that has
+// left its page; one that is checked at the end of the transaction takes the executor.
 bool is_exotic(const Target &target, Relation index) {
   const FormData_pg_index *form = index->rd_index;
-  if (form->indisexclusion || !form->indimmediate || RelationGetIndexPredicate(index) != NIL)
-    return true;
   for (int i = 0; i < form->indnatts; ++i)
-    if (form->indkey.values[i] == 0 || is_total(target, form->indkey.values[i])) return true;
-  return false;
+    if (is_total(target, form->indkey.values[i])) return true;
+  return !form->indimmediate || reads_totals(target, RelationGetIndexExpressions(index)) ||
+         reads_totals(target, RelationGetIndexPredicate(index));
 }
 
 bool has_exotic_index(const Target &target, Relation table) {

@@ -7,6 +7,7 @@
 #include "pg/phone_reader.hpp"
 #include "pg/plans.hpp"
 #include "pg/postgres.hpp"
+#include "pg/row_id.hpp"
 #include "totals/pending_totals.hpp"
 
 namespace customer_identity {
@@ -68,24 +69,32 @@ bool was_entered(const Entry &entry) {
   pg_unreachable();
 }
 
+SPIPlanPtr insert_plan_of(const Entry &entry, const RowId &id) {
+  PlanKey key = key_of(entry, Purpose::kInsertEntry);
+  key.variant = id_variant(id, key.variant);
+  return saved_plan(key, {UUIDOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, id.type}, [&] {
+    return psprintf(
+        "INSERT INTO %s (customer_id, points, reason, idempotency_key, actor%s)"
+        " OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5%s)"
+        " ON CONFLICT (idempotency_key) DO NOTHING",
+        entries_name(entry.customers), id_column(id), id_value(id, 6));
+  });
+}
+
 // False: another session has used the key meanwhile, for the same.
 bool insert_entry(const Entry &entry) {
-  SPIPlanPtr plan = saved_plan(
-      key_of(entry, Purpose::kInsertEntry), {UUIDOID, INT8OID, TEXTOID, TEXTOID, TEXTOID}, [&] {
-        return psprintf(
-            "INSERT INTO %s (customer_id, points, reason, idempotency_key, actor)"
-            " VALUES ($1, $2, $3, $4, $5) ON CONFLICT (idempotency_key) DO NOTHING",
-            entries_name(entry.customers));
-      });
+  const RowId id = new_row_id(find_companion(entry.customers, "loyalty_entries"));
   const bool keyed = entry.idempotency_key != nullptr;
   const bool signed_off = entry.actor != nullptr;
-  const Datum values[] = {UUIDPGetDatum(&entry.customer), Int64GetDatum(entry.points),
+  const Datum values[] = {UUIDPGetDatum(&entry.customer),
+                          Int64GetDatum(entry.points),
                           CStringGetTextDatum(entry.reason),
                           keyed ? CStringGetTextDatum(entry.idempotency_key) : Datum(0),
-                          signed_off ? CStringGetTextDatum(entry.actor) : Datum(0)};
-  const char nulls[] = {' ', ' ', ' ', keyed ? ' ' : 'n', signed_off ? ' ' : 'n', '\0'};
-  if (run(plan, values, nulls) > 0) return true;
-  was_entered(entry);
+                          signed_off ? CStringGetTextDatum(entry.actor) : Datum(0),
+                          id.value};
+  const char nulls[] = {' ', ' ', ' ', keyed ? ' ' : 'n', signed_off ? ' ' : 'n', ' ', '\0'};
+  if (run(insert_plan_of(entry, id), values, nulls) > 0) return true;
+  if (!was_entered(entry)) refuse_lost_row(entry.customers, "loyalty_entries");
   return false;
 }
 

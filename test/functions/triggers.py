@@ -1,7 +1,7 @@
 """The forger: puts the extension's trigger functions on every kind of relation, with arguments, events and levels that
-attach_users() and attach_orders() would never write, and fires them."""
+attach_users(), attach_orders() and create_tables() would never write, and fires them."""
 
-FUNCTIONS = ('link_user', 'attach_order', 'maintain_totals')
+FUNCTIONS = ('link_user', 'attach_order', 'maintain_totals', 'follow_phone')
 BOOKS = (
     'draft.customers', 'tenant.customers', 'broken.customers', 'mistyped.customers', 'seen.customers',
     'halved.customers', 'parted.customers',
@@ -25,7 +25,8 @@ KEYS = {
     'link_user': ('customers', 'key', 'phone', 'verified', 'name', 'region', 'customer'),
     'attach_order': (
         'customers', 'user', 'phone', 'customer', 'users', 'users_key', 'users_customer', 'payment', 'cod', 'region'),
-    'maintain_totals': ('customers', 'customer', 'amount', 'status', 'counted', 'points_per_unit', 'timing')}
+    'maintain_totals': ('customers', 'customer', 'amount', 'status', 'counted', 'points_per_unit', 'timing'),
+    'follow_phone': ('customers', 'phone')}
 JUNK = (
     '', '=', '==', 'phone', 'phone=', '=phone', 'phone==phone', ' phone=phone', 'PHONE=phone', 'key=ctid',
     'phone=tableoid', 'phone="phone"',
@@ -150,7 +151,7 @@ class Forger:
         if relation in self.views and not statement:
             timing = 'INSTEAD OF'
         elif as_made:
-            timings = ('BEFORE', 'AFTER') if function == 'link_user' else ('BEFORE',)
+            timings = ('BEFORE', 'AFTER') if function in ('link_user', 'follow_phone') else ('BEFORE',)
             timing = 'AFTER' if statement else self.pick(timings)
         events = self.random.sample(('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE'), self.pick((1, 1, 2, 4)))
         tables = ''

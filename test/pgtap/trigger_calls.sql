@@ -28,8 +28,9 @@ CREATE FUNCTION outcome(function text, relation text, timing text, event text, l
 DECLARE
   state text := 'impossible';
 BEGIN
-  EXECUTE format('CREATE TRIGGER tried %s %s ON %s %s FOR EACH %s EXECUTE FUNCTION customer_identity.%s(%s)',
-    timing, event, relation, tables, level, function,
+  EXECUTE format('CREATE TRIGGER tried %s %s ON %s %s FOR EACH %s EXECUTE FUNCTION %s(%s)',
+    timing, event, relation, tables, level,
+    CASE function WHEN 'follow_phone' THEN 'customer_identity_internal.' ELSE 'customer_identity.' END || function,
     $q$'customers=public.customers', 'key=id', 'phone=phone', 'amount=total', 'customer=customer_id'$q$);
   state := NULL;
   EXECUTE CASE event
@@ -62,6 +63,8 @@ INSERT INTO made_for VALUES
   ('link_user', 'AFTER', '{UPDATE}', 'STATEMENT'),
   ('link_user', 'BEFORE', '{TRUNCATE}', 'STATEMENT'),
   ('attach_order', 'BEFORE', '{INSERT,UPDATE}', 'ROW'),
+  ('follow_phone', 'BEFORE', '{UPDATE}', 'ROW'),
+  ('follow_phone', 'AFTER', '{UPDATE}', 'ROW'),
   ('maintain_totals', 'BEFORE', '{TRUNCATE}', 'STATEMENT'),
   ('maintain_totals', 'AFTER', '{INSERT,UPDATE,DELETE}', 'STATEMENT');
 CREATE VIEW expected AS

@@ -34,6 +34,8 @@ UPDATE "user" SET customer_id = (SELECT id FROM customers WHERE phone = '+447400
 UPDATE customers SET phone = NULL WHERE phone = '+447400123401';
 SELECT is(seen('ada'), 'a', 'a retired phone opens nothing');
 UPDATE customers SET phone = '+447400123401' WHERE phone IS NULL;
+SELECT is(seen('ada'), 'a', 'and has to be proved again where it comes back');
+SELECT customer_identity.record_proof('07400 123401', 'ada');
 SET customer_identity.trust_claims = on;
 SELECT is(seen('ada2'), 'a b guest n', 'where claims are trusted, the link is enough');
 SELECT is(seen('mallory'), 'm', 'for one''s own customer');

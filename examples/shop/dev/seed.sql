@@ -66,13 +66,12 @@ FROM person AS p
 WHERE c.phone = '+4917604069' || p.line;
 
 CREATE TEMPORARY TABLE event AS
-SELECT e.customer_id, e.event, e.details, e.actor,
+SELECT e.id, e.customer_id, e.event, e.details, e.actor,
     GREATEST(u.created_at, c.created_at) + CASE e.event WHEN 'proof_made' THEN interval '20 minutes' ELSE interval '0' END AS created_at
 FROM customer_events AS e
 JOIN customers AS c ON c.id = e.customer_id
-LEFT JOIN "user" AS u ON u.id = e.details ->> 'user_id'
-ORDER BY 5, e.id;
+LEFT JOIN "user" AS u ON u.id = e.details ->> 'user_id';
 DELETE FROM customer_events;
-INSERT INTO customer_events (customer_id, event, details, actor, created_at) TABLE event;
+INSERT INTO customer_events (id, customer_id, event, details, actor, created_at) TABLE event;
 
 UPDATE phone_proofs AS p SET proved_at = c.created_at + interval '20 minutes' FROM customers AS c WHERE c.id = p.customer_id;

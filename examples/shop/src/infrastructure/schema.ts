@@ -154,7 +154,7 @@ export const orders = pgTable(
 export const phoneProofs = pgTable(
   "phone_proofs",
   {
-    id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    id: uuid("id").defaultRandom().primaryKey(),
     phone: varchar("phone", { length: 20 }).notNull(),
     customerId: uuid("customer_id").notNull(),
     userId: text("user_id"),
@@ -185,7 +185,7 @@ export const phoneProofs = pgTable(
 export const loyaltyEntries = pgTable(
   "loyalty_entries",
   {
-    id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    id: uuid("id").defaultRandom().primaryKey(),
     customerId: uuid("customer_id").notNull(),
     points: bigint("points", { mode: "number" }).notNull(),
     reason: text("reason").notNull(),
@@ -206,7 +206,7 @@ export const loyaltyEntries = pgTable(
 export const customerEvents = pgTable(
   "customer_events",
   {
-    id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    id: uuid("id").defaultRandom().primaryKey(),
     customerId: uuid("customer_id").notNull(),
     event: text("event").notNull(),
     details: jsonb("details").notNull().default({}),

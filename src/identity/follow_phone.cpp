@@ -1,0 +1,112 @@
+// follow_phone: trigger of customers. A proof is about a number: it ends when the customer gets
+// another one, or none, whoever writes it. Before the row is written the flag is set, after it the
+// proofs end. Most updates of customers change no phone, and it returns at once.
+#include "identity/proofs.hpp"
+#include "pg/book.hpp"
+#include "pg/owner.hpp"
+#include "pg/postgres.hpp"
+#include "pg/relation_cache.hpp"
+#include "pg/trigger_call.hpp"
+
+namespace customer_identity {
+namespace {
+
+// Where the columns are.
+struct Columns {
+  bool is_book;
+  int id;
+  int phone;
+  int flag;
+};
+
+// 0: there is none of these types.
+int column_of(Relation table, const char *name, Oid type, Oid other_type) {
+  const AttrNumber number = get_attnum(RelationGetRelid(table), name);
+  if (number <= 0) return 0;
+  const Oid found = TupleDescAttr(RelationGetDescr(table), number - 1)->atttypid;
+  return found == type || found == other_type ? number : 0;
+}
+
+const Columns &columns_of(Relation table) {
+  return *kept<Columns>({RelationGetRelid(table), InvalidOid, Purpose::kPhoneColumns, 0},
+                        [&](Columns &columns, Reading &) {
+                          columns.id = column_of(table, "id", UUIDOID, UUIDOID);
+                          columns.phone = column_of(table, "phone", TEXTOID, VARCHAROID);
+                          columns.flag = column_of(table, "is_phone_verified", BOOLOID, BOOLOID);
+                          columns.is_book = columns.id > 0 && columns.phone > 0 && columns.flag > 0;
+                        });
+}
+
+struct Value {
+  Datum datum;
+  bool is_null;
+};
+
+Value value_of(HeapTuple row, Relation table, int column) {
+  Value value;
+  value.datum = heap_getattr(row, column, RelationGetDescr(table), &value.is_null);
+  return value;
+}
+
+bool is_same_text(const Value &one, const Value &other) {
+  if (one.is_null || other.is_null) return one.is_null == other.is_null;
+  return datum_image_eq(one.datum, other.datum, false, -1);
+}
+
+const char *text_of(const Value &value) {
+  return value.is_null ? nullptr : TextDatumGetCString(value.datum);
+}
+
+bool is_marked(const Value &flag) { return !flag.is_null && DatumGetBool(flag.datum); }
+
+// The row as it is to be written.
+HeapTuple with_flag(const TriggerData *call, const Columns &columns, bool is_proved) {
+  Relation table = call->tg_relation;
+  const Value flag = value_of(call->tg_newtuple, table, columns.flag);
+  if (!flag.is_null && DatumGetBool(flag.datum) == is_proved) return call->tg_newtuple;
+  int column = columns.flag;
+  Datum value = BoolGetDatum(is_proved);
+  bool is_null = false;
+  return heap_modify_tuple_by_cols(call->tg_newtuple, RelationGetDescr(table), 1, &column, &value,
+                                   &is_null);
+}
+
+HeapTuple follow(const TriggerData *call, const Columns &columns, const Value &phone) {
+  Relation table = call->tg_relation;
+  const bool is_before = TRIGGER_FIRED_BEFORE(call->tg_event);
+  // The id may change as well: until the row is written the proofs have the old one.
+  const Value id = value_of(is_before ? call->tg_trigtuple : call->tg_newtuple, table, columns.id);
+  if (id.is_null) return call->tg_newtuple;
+  const pg_uuid_t customer = *DatumGetUUIDP(id.datum);
+  const Oid customers = RelationGetRelid(table);
+  if (is_before) return with_flag(call, columns, is_proved(customers, customer, text_of(phone)));
+  follow_new_phone(customers, customer, text_of(phone),
+                   is_marked(value_of(call->tg_newtuple, table, columns.flag)));
+  return call->tg_newtuple;
+}
+
+}  // namespace
+
+CUSTOMER_IDENTITY_FUNCTION(follow_phone) {
+  const TriggerData *call =
+      trigger_call(fcinfo, {kBeforeRow | TRIGGER_EVENT_UPDATE, kAfterRow | TRIGGER_EVENT_UPDATE});
+  Relation table = call->tg_relation;
+  const Columns columns = columns_of(table);
+  if (!columns.is_book) return PointerGetDatum(call->tg_newtuple);
+  const Value phone = value_of(call->tg_newtuple, table, columns.phone);
+  if (is_same_text(value_of(call->tg_trigtuple, table, columns.phone), phone))
+    return PointerGetDatum(call->tg_newtuple);
+  const Oid customers = RelationGetRelid(table);
+  if (!OidIsValid(find_companion(customers, "phone_proofs")))
+    return PointerGetDatum(call->tg_newtuple);
+
+  const Visit owner = visit_to_write(owner_of(customers));
+  SPI_connect();
+  HeapTuple row = follow(call, columns, phone);
+  if (row != call->tg_newtuple) row = SPI_copytuple(row);
+  SPI_finish();
+  leave(owner);
+  return PointerGetDatum(row);
+}
+
+}  // namespace customer_identity

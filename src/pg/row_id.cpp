@@ -1,0 +1,99 @@
+// Makes ids: UUIDs by the clock, integers by the table's sequence.
+#include "pg/row_id.hpp"
+
+#include "pg/book.hpp"
+#include "pg/direct_lookup.hpp"
+#include "pg/relation_cache.hpp"
+#include "pg/uuid_v7.hpp"
+
+namespace customer_identity {
+namespace {
+
+// Where the ids of a table come from; neither: from the column's default.
+struct Source {
+  bool is_uuid;
+  Oid sequence;
+};
+
+constexpr std::int64_t kFrom1970 =
+    (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * static_cast<std::int64_t>(SECS_PER_DAY);
+
+UuidClock id_clock;
+
+Oid sequence_of(Oid table, AttrNumber column) {
+  ListCell *cell;
+  foreach (cell, getOwnedSequences(table)) {
+    const Oid sequence = lfirst_oid(cell);
+    Oid owner;
+    int32 owned_by = 0;
+    if (!sequenceIsOwned(sequence, DEPENDENCY_INTERNAL, &owner, &owned_by))
+      sequenceIsOwned(sequence, DEPENDENCY_AUTO, &owner, &owned_by);
+    if (owned_by == column) return sequence;
+  }
+  return InvalidOid;
+}
+
+void resolve(Source &source, Relation table) {
+  const AttrNumber number = get_attnum(RelationGetRelid(table), "id");
+  if (number <= 0) return;
+  const FormData_pg_attribute *column = TupleDescAttr(RelationGetDescr(table), number - 1);
+  if (column->attgenerated != '\0') return;
+  source.is_uuid = getBaseType(column->atttypid) == UUIDOID;
+  if (!source.is_uuid && (column->attidentity != '\0' || column->atthasdef))
+    source.sequence = sequence_of(RelationGetRelid(table), number);
+}
+
+pg_uuid_t *new_uuid() {
+  std::uint64_t random;
+  if (!pg_strong_random(&random, sizeof(random)))
+    ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values"));
+  const UuidV7 made =
+      uuid_v7(next_time(id_clock, GetCurrentTimestamp() + kFrom1970 * USECS_PER_SEC), random);
+  auto *uuid = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
+  memcpy(uuid->data, made.bytes, UUID_LEN);
+  return uuid;
+}
+
+bool is_taken(Oid table, std::int64_t id) {
+  pg_uuid_t customer;
+  const Lookup lookup = look_up_uuid({table, "id", "customer_id", nullptr},
+                                     {Int64GetDatum(id), INT8OID}, GetActiveSnapshot(), &customer);
+  return lookup == Lookup::kFound || lookup == Lookup::kNull;
+}
+
+// A value is drawn once, so a sequence that is behind catches up whatever becomes of the
+// transaction.
+std::int64_t next_free(Oid sequence, Oid table) {
+  PushActiveSnapshot(GetLatestSnapshot());
+  std::int64_t id;
+  do {
+    CHECK_FOR_INTERRUPTS();
+    id = nextval_internal(sequence, false);
+  } while (is_taken(table, id));
+  PopActiveSnapshot();
+  return id;
+}
+
+}  // namespace
+
+RowId new_row_id(Oid table) {
+  Relation relation = try_table_open(table, RowExclusiveLock);
+  if (relation == nullptr) return {};
+  const Source source = *kept<Source>({table, InvalidOid, Purpose::kRowIds, 0},
+                                      [&](Source &value, Reading &) { resolve(value, relation); });
+  table_close(relation, NoLock);
+  if (source.is_uuid) return {UUIDOID, UUIDPGetDatum(new_uuid())};
+  if (!OidIsValid(source.sequence)) return {};
+  return {INT8OID, Int64GetDatum(next_free(source.sequence, table))};
+}
+
+void refuse_lost_row(Oid customers, const char *companion) {
+  ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+          errmsg("a row of %s cannot be written", companion),
+          errdetail("A trigger on %s keeps it from being there.",
+                    relation_name(find_companion(customers, companion))),
+          errhint("Let the trigger return NEW for the rows that customer_identity writes."));
+  pg_unreachable();
+}
+
+}  // namespace customer_identity
