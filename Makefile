@@ -18,6 +18,7 @@ SQL = \
 	sql/attachments.sql \
 	sql/totals.sql \
 	sql/history.sql \
+	sql/keys.sql \
 	sql/attach.sql \
 	sql/backfill.sql \
 	sql/insight.sql \

@@ -131,30 +131,6 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.optional_column(regclass, text, text, text) IS
     'The column, or NULL when only a default names it and the table lacks it';
 
-CREATE FUNCTION customer_identity_internal.key_column(relation regclass)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN COALESCE(
-        (
-            SELECT a.attname::text
-            FROM pg_index AS i
-            JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-            WHERE i.indrelid = relation AND i.indisprimary AND i.indnkeyatts = 1
-        ),
-        (
-            SELECT a.attname::text
-            FROM pg_attribute AS a
-            WHERE a.attrelid = relation AND a.attname = 'id' AND NOT a.attisdropped
-        )
-    );
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.key_column(regclass) IS
-    'The column that tells the rows of a table apart: its primary key, else id';
-
 -- What is written to a table that inherits from an attached one, and is no partition, fires none of its triggers.
 CREATE FUNCTION customer_identity_internal.heirs_of(relation regclass)
     RETURNS TABLE (heir regclass, parent regclass)
@@ -385,13 +361,10 @@ BEGIN
     IF region_column IS NOT NULL THEN
         PERFORM customer_identity_internal.require_written_column(users, region_column, 'region_column');
     END IF;
-    key := customer_identity_internal.key_column(users);
-    IF key IS NULL THEN
-        RAISE EXCEPTION 'table % has neither a primary key of one column nor a column id', users
-            USING ERRCODE = 'invalid_table_definition', HINT = format('ALTER TABLE %s ADD PRIMARY KEY (...);', users);
-    END IF;
 
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', users);
+    key := customer_identity_internal.require_key(users);
+    PERFORM customer_identity_internal.warn_of_new_key(users, key, customers);
     PERFORM customer_identity_internal.ensure_customer_column(users, customer_column, customers);
     PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);
     arguments := customer_identity_internal.written_arguments(
@@ -433,30 +406,6 @@ RETURN customer_identity_internal.attach_users_to(users, phone_columns, verified
 COMMENT ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, regclass) IS
     'Links the logins of a users table to their customers from now on. Calling it again replaces the set-up';
 REVOKE EXECUTE ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, regclass) FROM PUBLIC;
-
--- The users table of an orders table: the one its foreign key names, else the only one of the book.
-CREATE FUNCTION customer_identity_internal.users_of(orders regclass, user_column text, customers regclass)
-    RETURNS regclass
-    LANGUAGE sql STABLE
-RETURN COALESCE(
-    (
-        SELECT k.confrelid::regclass
-        FROM pg_constraint AS k
-        JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
-        WHERE k.contype = 'f' AND k.conrelid = orders AND cardinality(k.conkey) = 1
-            AND a.attname = user_column AND k.conparentid = 0
-        ORDER BY k.conname
-        LIMIT 1
-    ),
-    (
-        SELECT min(a.attached::oid)::regclass
-        FROM customer_identity_internal.attachments_of(customers) AS a
-        WHERE a.kind = 'users'
-        HAVING count(*) = 1
-    )
-);
-COMMENT ON FUNCTION customer_identity_internal.users_of(regclass, text, regclass) IS
-    'The users table that the orders'' user column refers to, as far as it can be told';
 
 CREATE FUNCTION customer_identity_internal.require_pair(given boolean, other boolean, parameter text, other_parameter text, example text)
     RETURNS void
@@ -540,6 +489,7 @@ AS $$
 DECLARE
     users_given boolean := users IS NOT NULL;
     users_setup customer_identity.attachments;
+    users_key text;
     name_of_customers text := customer_identity_internal.qualified_name(customers);
     arguments text;
     relation regclass;
@@ -624,6 +574,9 @@ BEGIN
     -- Until the lock was there a value could be renamed.
     PERFORM customer_identity_internal.require_values(orders, status_column, counted_statuses, 'counted_statuses');
     PERFORM customer_identity_internal.require_values(orders, payment_column, cod_values, 'cod_values');
+    IF users IS NOT NULL THEN
+        users_key := customer_identity_internal.users_key_of(orders, user_column, users);
+    END IF;
     PERFORM customer_identity_internal.ensure_customer_column(orders, customer_column, customers);
     -- Who gets a phone has earlier orders attached, and who is deleted has them unlinked.
     IF users IS NOT NULL AND NOT customer_identity_internal.has_index_on(orders, user_column)
@@ -634,7 +587,7 @@ BEGIN
     arguments := customer_identity_internal.written_arguments(
         '{customers,users,users_key,users_customer,user,phone,region,payment}'::text[]
             || customer_identity_internal.repeated('cod', cod_values) || '{customer}'::text[],
-        ARRAY[name_of_customers, customer_identity_internal.qualified_name(users), users_setup.key_column,
+        ARRAY[name_of_customers, customer_identity_internal.qualified_name(users), users_key,
             users_setup.customer_column, user_column, phone_column, region_column, payment_column]
             || COALESCE(cod_values, '{}') || ARRAY[customer_column]);
     EXECUTE format(

@@ -40,6 +40,13 @@ CREATE FUNCTION customer_identity_internal.type_name(type regtype)
 COMMENT ON FUNCTION customer_identity_internal.type_name(regtype) IS
     'The quoted and qualified name of a type, without a length';
 
+CREATE FUNCTION customer_identity_internal.equality_of(type regtype)
+    RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'equality_of';
+COMMENT ON FUNCTION customer_identity_internal.equality_of(regtype) IS
+    'The operator by which a foreign key compares values of a type, as a query names it';
+
 CREATE FUNCTION customer_identity_internal.as_text(value anyelement)
     RETURNS text
     LANGUAGE c STABLE STRICT PARALLEL SAFE
@@ -128,6 +135,7 @@ CREATE FUNCTION customer_identity_internal.setups_of(relation regclass)
         region_column text,
         users regclass,
         user_column text,
+        users_key_column text,
         amount_column text,
         status_column text,
         counted_statuses text[],
@@ -152,6 +160,7 @@ BEGIN ATOMIC
         NULL::text,
         NULL::text,
         NULL::text,
+        NULL::text,
         NULL::text[],
         NULL::numeric,
         NULL::text,
@@ -172,6 +181,7 @@ BEGIN ATOMIC
         customer_identity_internal.argument_value(attach.arguments, 'region'),
         customer_identity_internal.table_of_argument(customer_identity_internal.argument_value(attach.arguments, 'users')),
         customer_identity_internal.argument_value(attach.arguments, 'user'),
+        customer_identity_internal.argument_value(attach.arguments, 'users_key'),
         COALESCE(customer_identity_internal.argument_value(totals.arguments, 'amount'), 'total'),
         customer_identity_internal.argument_value(totals.arguments, 'status'),
         customer_identity_internal.argument_values(totals.arguments, 'counted'),

@@ -63,14 +63,35 @@ DECLARE
     users customer_identity.attachments := customer_identity_internal.attachment_of(attached.users);
 BEGIN
     IF NOT customer_identity_internal.have_one_owner(attached.attached, attached.users) THEN
-        RETURN format('(SELECT l.user_id AS key, l.customer_id FROM customer_identity_internal.logins_in(%L::regclass, %L::regclass) AS l)',
-            attached.users::oid, users.customers::oid);
+        RETURN format('(SELECT l.user_id AS key, l.customer_id FROM customer_identity_internal.logins_in(%L::regclass, %L, %L::regclass) AS l)',
+            attached.users::oid, attached.users_key_column, users.customers::oid);
     END IF;
-    RETURN format('(SELECT u.%I AS key, u.%I AS customer_id FROM %s AS u)', users.key_column, users.customer_column, attached.users);
+    RETURN format('(SELECT u.%I AS key, u.%I AS customer_id FROM %s AS u)', attached.users_key_column, users.customer_column, attached.users);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.logins_of_orders(customer_identity.attachments) IS
     'The logins of the users table of an orders table: key, customer_id';
+
+-- As a foreign key compares texts of two collations.
+CREATE FUNCTION customer_identity_internal.collation_of_users(orders customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN COALESCE((
+        SELECT format(' COLLATE %I.%I', n.nspname, c.collname)
+        FROM pg_attribute AS o
+        JOIN pg_attribute AS u ON u.attrelid = orders.users AND u.attname = orders.users_key_column
+        JOIN pg_collation AS c ON c.oid = u.attcollation
+        JOIN pg_namespace AS n ON n.oid = c.collnamespace
+        WHERE o.attrelid = orders.attached AND o.attname = orders.user_column
+            AND o.attcollation <> 0 AND o.attcollation <> u.attcollation
+    ), '');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.collation_of_users(customer_identity.attachments) IS
+    'The COLLATE clause that an orders table''s user column needs beside the column of users that it refers to';
 
 -- The condition that joins row r of an orders table to its login u, so that an index of either can serve where
 -- the types allow it.
@@ -80,12 +101,15 @@ CREATE FUNCTION customer_identity_internal.user_condition(attached customer_iden
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    key_type text := customer_identity_internal.comparable_type(
-        attached.users, (customer_identity_internal.attachment_of(attached.users)).key_column);
+    key_type text := customer_identity_internal.comparable_type(attached.users, attached.users_key_column);
+    type regtype := customer_identity_internal.column_type(attached.attached, attached.user_column);
 BEGIN
     IF customer_identity_internal.have_one_owner(attached.attached, attached.users)
         AND key_type = customer_identity_internal.comparable_type(attached.attached, attached.user_column) THEN
-        RETURN format('u.key = r.%I', attached.user_column);
+        RETURN format('u.key %s r.%I%s',
+            CASE WHEN type = customer_identity_internal.column_type(attached.users, attached.users_key_column)
+                THEN customer_identity_internal.equality_of(type) ELSE '=' END,
+            attached.user_column, customer_identity_internal.collation_of_users(attached));
     END IF;
     RETURN format('u.key::text = r.%I::text', attached.user_column);
 END

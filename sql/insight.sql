@@ -1,34 +1,35 @@
-CREATE FUNCTION customer_identity_internal.login_rows(users customer_identity.attachments)
+-- By their own key, or by another column that orders may be joined by.
+CREATE FUNCTION customer_identity_internal.login_rows(users customer_identity.attachments, key_column text)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN format('SELECT customer_identity_internal.as_text(u.%I) AS user_id, u.%I AS customer_id FROM %s AS u',
-        users.key_column, users.customer_column, users.attached);
+        key_column, users.customer_column, users.attached);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.login_rows(customer_identity.attachments) IS
+COMMENT ON FUNCTION customer_identity_internal.login_rows(customer_identity.attachments, text) IS
     'The query of the logins of a table: user_id, customer_id';
 
-CREATE FUNCTION customer_identity_internal.logins_in_as_owner(attached regclass, customers regclass)
+CREATE FUNCTION customer_identity_internal.logins_in_as_owner(attached regclass, key_column text, customers regclass)
     RETURNS TABLE (user_id text, customer_id uuid)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN QUERY EXECUTE customer_identity_internal.login_rows(customer_identity_internal.attachment_of(attached));
+    RETURN QUERY EXECUTE customer_identity_internal.login_rows(customer_identity_internal.attachment_of(attached), key_column);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.logins_in_as_owner(regclass, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.logins_in_as_owner(regclass, text, regclass) IS
     'logins_in as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.logins_in_as_owner(regclass, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.logins_in_as_owner(regclass, text, regclass) FROM PUBLIC;
 
-CREATE FUNCTION customer_identity_internal.logins_in(attached regclass, customers regclass)
+CREATE FUNCTION customer_identity_internal.logins_in(attached regclass, key_column text, customers regclass)
     RETURNS TABLE (user_id text, customer_id uuid)
     LANGUAGE c STABLE
     AS 'MODULE_PATHNAME', 'call_as_table_owner';
-COMMENT ON FUNCTION customer_identity_internal.logins_in(regclass, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.logins_in(regclass, text, regclass) IS
     'The logins of a table, as text, with their customers';
 
 -- The logins of a book with their customers, as a query of user_id and customer_id.
@@ -42,9 +43,9 @@ DECLARE
 BEGIN
     SELECT string_agg(
         CASE
-            WHEN customer_identity_internal.have_one_owner(a.attached, a.customers) THEN customer_identity_internal.login_rows(a)
-            ELSE format('SELECT l.user_id, l.customer_id FROM customer_identity_internal.logins_in(%L::regclass, %L::regclass) AS l',
-                a.attached::oid, a.customers::oid)
+            WHEN customer_identity_internal.have_one_owner(a.attached, a.customers) THEN customer_identity_internal.login_rows(a, a.key_column)
+            ELSE format('SELECT l.user_id, l.customer_id FROM customer_identity_internal.logins_in(%L::regclass, %L, %L::regclass) AS l',
+                a.attached::oid, a.key_column, a.customers::oid)
         END,
         ' UNION ALL ')
     INTO query

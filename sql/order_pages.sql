@@ -14,16 +14,24 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.column_type(regclass, text) IS
     'The type of a column, below any domains';
 
--- A table without a key has its rows' places, which an update changes.
+-- A table without a key has its rows' places, which an update changes. Of a partitioned one an id is told apart by the
+-- time as well, which comes before it.
 CREATE FUNCTION customer_identity_internal.row_key_column(relation regclass)
     RETURNS text
     LANGUAGE sql STABLE
-RETURN COALESCE(customer_identity_internal.key_column(relation), 'ctid');
+RETURN (
+    SELECT CASE
+        WHEN cardinality(k.key) = 1 THEN k.key[1]
+        WHEN customer_identity_internal.column_type(relation, 'id') IS NOT NULL THEN 'id'
+        ELSE 'ctid'
+    END
+    FROM customer_identity_internal.primary_key_columns(relation) AS k (key)
+);
 COMMENT ON FUNCTION customer_identity_internal.row_key_column(regclass) IS
     'The column that orders of the same time are told apart by';
 
 -- The newest come first, those of unknown time last; orders of one time by the name of their table, and
--- in one table by falling key. `after` is parameter $3.
+-- in one table by falling key. `after` is parameter $2.
 CREATE FUNCTION customer_identity_internal.after_place(orders customer_identity.attachments, after jsonb)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -34,7 +42,7 @@ BEGIN
         SELECT CASE
             WHEN after IS NULL THEN 'true'
             WHEN after ->> 'key' IS NULL THEN format('(t.at IS NULL AND %s)', s.same_time)
-            ELSE format('(t.at < ($3 ->> ''key'')::timestamptz OR t.at IS NULL OR (t.at = ($3 ->> ''key'')::timestamptz AND %s))', s.same_time)
+            ELSE format('(t.at < ($2 ->> ''key'')::timestamptz OR t.at IS NULL OR (t.at = ($2 ->> ''key'')::timestamptz AND %s))', s.same_time)
         END
         FROM (
             SELECT CASE
@@ -51,9 +59,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.after_place(customer_identity.attachments, jsonb) IS
-    'The condition that order r, placed at t.at, comes after a place, which is parameter $3';
+    'The condition that order r, placed at t.at, comes after a place, which is parameter $2';
 
--- $1 is a customer, $2 a user's id.
+-- $1 is a customer.
 CREATE FUNCTION customer_identity_internal.orders_query(orders customer_identity.attachments, condition text, after jsonb)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -65,7 +73,7 @@ BEGIN
             '(SELECT to_jsonb(r.*) || jsonb_build_object(''table'', %1$L::text) AS item, t.at, %1$L::text COLLATE "C" AS relation,'
             ' customer_identity_internal.as_text(r.%2$I) AS id, row_number() OVER (ORDER BY t.at DESC NULLS LAST, r.%2$I DESC) AS place'
             ' FROM %3$s AS r CROSS JOIN LATERAL (SELECT %4$s) AS t (at)'
-            ' WHERE %5$s AND %6$s ORDER BY t.at DESC NULLS LAST, r.%2$I DESC LIMIT $4)',
+            ' WHERE %5$s AND %6$s ORDER BY t.at DESC NULLS LAST, r.%2$I DESC LIMIT $3)',
             customer_identity_internal.qualified_name(orders.attached),
             customer_identity_internal.row_key_column(orders.attached), orders.attached, customer_identity_internal.time_of_row(orders.attached),
             condition, customer_identity_internal.after_place(orders, after))
@@ -75,29 +83,33 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.orders_query(customer_identity.attachments, text, jsonb) IS
     'The query of a page of orders of one table';
 
-CREATE FUNCTION customer_identity_internal.order_condition(orders customer_identity.attachments, users regclass, user_id text)
+-- `user_value` is what the user's row has in the column that the orders are joined by.
+CREATE FUNCTION customer_identity_internal.order_condition(orders customer_identity.attachments, user_value text)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    condition text := format('r.%I = $1', orders.customer_column);
+    type regtype := customer_identity_internal.column_type(orders.attached, orders.user_column);
+    users_type regtype := customer_identity_internal.column_type(orders.users, orders.users_key_column);
 BEGIN
-    RETURN (
-        SELECT CASE
-            WHEN orders.users = order_condition.users AND customer_identity_internal.is_value(u.type, user_id)
-                THEN format('(r.%1$I = $1 OR (r.%2$I = %3$L::%4$s%5$s))',
-                    orders.customer_column, orders.user_column, user_id, customer_identity_internal.type_name(u.type),
-                    -- Users 7 and 007 are two people, whatever the orders keep of them.
-                    CASE WHEN u.type <> k.type THEN format(' AND customer_identity_internal.as_text(r.%I) = $2', orders.user_column) ELSE '' END)
-            ELSE format('r.%I = $1', orders.customer_column)
-        END
-        FROM customer_identity_internal.column_type(orders.attached, orders.user_column) AS u (type)
-        CROSS JOIN customer_identity_internal.column_type(
-            order_condition.users, customer_identity_internal.key_column(order_condition.users)) AS k (type)
-    );
+    IF customer_identity_internal.comparable_type(orders.attached, orders.user_column) = 'N'
+        AND customer_identity_internal.comparable_type(orders.users, orders.users_key_column) = 'N' THEN
+        type := users_type;
+    END IF;
+    IF user_value IS NULL OR NOT customer_identity_internal.is_value(type, user_value) THEN
+        RETURN condition;
+    END IF;
+    -- Users 7 and 007 are two people, whatever the orders keep of them.
+    RETURN format('(%s OR (r.%I%s %s %L::%s%s))', condition, orders.user_column,
+        customer_identity_internal.collation_of_users(orders), customer_identity_internal.equality_of(type),
+        user_value, customer_identity_internal.type_name(type),
+        CASE WHEN type <> users_type THEN format(' AND customer_identity_internal.as_text(r.%I) = %L', orders.user_column, user_value) END);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.order_condition(customer_identity.attachments, regclass, text) IS
-    'The condition that order r is the customer''s, or that user''s, who is one of these users';
+COMMENT ON FUNCTION customer_identity_internal.order_condition(customer_identity.attachments, text) IS
+    'The condition that order r is that customer''s or that user''s, either of whom may be nobody';
 
 CREATE FUNCTION customer_identity_internal.is_row_key_as_owner(attached regclass, value text, customers regclass)
     RETURNS boolean
@@ -144,7 +156,7 @@ COMMENT ON FUNCTION customer_identity_internal.require_order_place(jsonb, regcla
     'Raises 22023 for a place in no attached orders table';
 
 CREATE FUNCTION customer_identity_internal.orders_in_as_owner(
-    attached regclass, customer_id uuid, users regclass, user_id text, after jsonb, most integer, customers regclass)
+    attached regclass, customer_id uuid, user_value text, after jsonb, most integer, customers regclass)
     RETURNS TABLE (item jsonb, at timestamptz, relation text, id text, place bigint)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -154,21 +166,66 @@ DECLARE
     orders customer_identity.attachments := customer_identity_internal.attachment_of(attached);
 BEGIN
     RETURN QUERY EXECUTE customer_identity_internal.orders_query(
-        orders, customer_identity_internal.order_condition(orders, users, user_id), after)
-        USING customer_id, user_id, after, most;
+        orders, customer_identity_internal.order_condition(orders, user_value), after)
+        USING customer_id, after, most;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.orders_in_as_owner(regclass, uuid, regclass, text, jsonb, integer, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.orders_in_as_owner(regclass, uuid, text, jsonb, integer, regclass) IS
     'orders_in as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.orders_in_as_owner(regclass, uuid, regclass, text, jsonb, integer, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.orders_in_as_owner(regclass, uuid, text, jsonb, integer, regclass) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity_internal.orders_in(
-    attached regclass, customer_id uuid, users regclass, user_id text, after jsonb, most integer, customers regclass)
+    attached regclass, customer_id uuid, user_value text, after jsonb, most integer, customers regclass)
     RETURNS TABLE (item jsonb, at timestamptz, relation text, id text, place bigint)
     LANGUAGE c STABLE
     AS 'MODULE_PATHNAME', 'call_as_table_owner';
-COMMENT ON FUNCTION customer_identity_internal.orders_in(regclass, uuid, regclass, text, jsonb, integer, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.orders_in(regclass, uuid, text, jsonb, integer, regclass) IS
     'A page of the orders in a table of a customer and a user';
+
+CREATE FUNCTION customer_identity_internal.is_user(users customer_identity.attachments, user_id text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    type regtype := customer_identity_internal.column_type(users.attached, users.key_column);
+BEGIN
+    IF NOT customer_identity_internal.is_value(type, user_id) THEN
+        RETURN 'false';
+    END IF;
+    RETURN format('u.%I = %L::%s', users.key_column, user_id, customer_identity_internal.type_name(type));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_user(customer_identity.attachments, text) IS
+    'The condition that user u has an id';
+
+CREATE FUNCTION customer_identity_internal.user_value_as_owner(attached regclass, user_id text, column_name text, customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    users customer_identity.attachments := customer_identity_internal.attachment_of(attached);
+    found_value text;
+BEGIN
+    IF customer_identity_internal.column_type(attached, column_name) IS NOT NULL THEN
+        EXECUTE format('SELECT customer_identity_internal.as_text(u.%I) FROM %s AS u WHERE %s',
+            column_name, attached, customer_identity_internal.is_user(users, user_id))
+            INTO found_value;
+    END IF;
+    RETURN found_value;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.user_value_as_owner(regclass, text, text, regclass) IS
+    'user_value as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.user_value_as_owner(regclass, text, text, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.user_value(attached regclass, user_id text, column_name text, customers regclass)
+    RETURNS text
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_table_owner';
+COMMENT ON FUNCTION customer_identity_internal.user_value(regclass, text, text, regclass) IS
+    'What a user''s row has in a column, by which orders may be joined';
 
 -- A customer's orders, and those of a user in `users`; NULL is nobody.
 CREATE FUNCTION customer_identity_internal.order_page(
@@ -193,20 +250,23 @@ BEGIN
     SELECT string_agg(
         CASE
             WHEN customer_identity_internal.have_one_owner(o.attached, customers) THEN
-                customer_identity_internal.orders_query(o, customer_identity_internal.order_condition(o, users, user_id), place)
-            ELSE format('(SELECT p.* FROM customer_identity_internal.orders_in(%L::regclass, $1, %L::regclass, $2, $3, $4, %L::regclass) AS p)',
-                o.attached::oid, users::oid, customers::oid)
+                customer_identity_internal.orders_query(o, customer_identity_internal.order_condition(o, v.user_value), place)
+            ELSE format('(SELECT p.* FROM customer_identity_internal.orders_in(%L::regclass, $1, %L, $2, $3, %L::regclass) AS p)',
+                o.attached::oid, v.user_value, customers::oid)
         END,
         ' UNION ALL ')
     INTO queries
     FROM customer_identity_internal.attachments_to_read(customers) AS o
+    -- An id may come with the collation of its column.
+    LEFT JOIN LATERAL customer_identity_internal.user_value(users, user_id COLLATE "default", o.users_key_column, customers) AS v (user_value)
+        ON o.users = users
     WHERE o.kind = 'orders';
     IF queries IS NOT NULL THEN
         EXECUTE format(
             'SELECT array_agg(p.item), array_agg(jsonb_build_object(''key'', p.at, ''table'', p.relation, ''id'', p.id))'
-            ' FROM (SELECT * FROM (%s) AS t ORDER BY t.at DESC NULLS LAST, t.relation, t.place LIMIT $4) AS p', queries)
+            ' FROM (SELECT * FROM (%s) AS t ORDER BY t.at DESC NULLS LAST, t.relation, t.place LIMIT $3) AS p', queries)
             INTO items, places
-            USING customer_id, user_id, place, size + 1;
+            USING customer_id, place, size + 1;
     END IF;
     RETURN customer_identity_internal.page_of(items, size, customer_identity_internal.write_cursor(list, places[size]));
 END
@@ -238,13 +298,10 @@ CREATE FUNCTION customer_identity_internal.find_user_in_as_owner(
 AS $$
 DECLARE
     users customer_identity.attachments := customer_identity_internal.attachment_of(attached);
-    key_type regtype := customer_identity_internal.column_type(attached, users.key_column);
 BEGIN
-    IF customer_identity_internal.is_value(key_type, user_id) THEN
-        EXECUTE format('SELECT true, u.%I FROM %s AS u WHERE u.%I = %L::%s',
-            users.customer_column, attached, users.key_column, user_id, customer_identity_internal.type_name(key_type))
-            INTO is_found, customer_id;
-    END IF;
+    EXECUTE format('SELECT true, u.%I FROM %s AS u WHERE %s',
+        users.customer_column, attached, customer_identity_internal.is_user(users, user_id))
+        INTO is_found, customer_id;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.find_user_in_as_owner(regclass, text, regclass) IS

@@ -293,6 +293,9 @@ CREATE FUNCTION customer_identity_internal.named_columns(attached customer_ident
     RETURNS TABLE (relation regclass, column_name text)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
+    SELECT attached.users, attached.users_key_column
+    WHERE attached.users IS NOT NULL AND attached.users_key_column IS NOT NULL
+    UNION ALL
     SELECT attached.attached, c.name
     FROM unnest(attached.phone_columns || ARRAY[
         attached.customer_column, attached.key_column, attached.verified_column, attached.name_column,
@@ -388,8 +391,12 @@ CREATE FUNCTION customer_identity_internal.check_columns(customers regclass)
 BEGIN ATOMIC
     WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers))
     SELECT 'error', a.attached::text,
-        format('column %I, which the triggers name, was renamed or dropped', n.column_name),
-        format('Put the present name into: SELECT %s;', customer_identity_internal.attach_call(a.attached))
+        CASE
+            WHEN n.relation = a.attached THEN format('column %I, which the triggers name, was renamed or dropped', n.column_name)
+            ELSE format('column %I of %s, which the triggers name, was renamed or dropped', n.column_name, n.relation)
+        END,
+        format('Put the present name into: SELECT %s;', customer_identity_internal.attach_call(n.relation))
+            || CASE WHEN n.relation <> a.attached THEN format(' SELECT %s;', customer_identity_internal.attach_call(a.attached)) ELSE '' END
     FROM attached AS a
     CROSS JOIN LATERAL customer_identity_internal.named_columns(a) AS n
     WHERE NOT EXISTS (
@@ -556,10 +563,11 @@ BEGIN ATOMIC
     WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers))
     SELECT 'warning', k.conrelid::regclass::text,
         format('foreign key %I keeps a user with orders from being deleted', k.conname),
-        format('ALTER TABLE %s DROP CONSTRAINT %I, ADD FOREIGN KEY (%I) REFERENCES %s ON DELETE SET NULL;',
-            k.conrelid::regclass, k.conname, a.user_column, k.confrelid::regclass)
+        format('ALTER TABLE %s DROP CONSTRAINT %I, ADD FOREIGN KEY (%I) REFERENCES %s (%I) ON DELETE SET NULL;',
+            k.conrelid::regclass, k.conname, a.user_column, k.confrelid::regclass, t.attname)
     FROM attached AS a
-    JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.contype = 'f' AND k.conparentid = 0
+    JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.contype = 'f' AND k.conparentid = 0 AND cardinality(k.conkey) = 1
+    JOIN pg_attribute AS t ON t.attrelid = k.confrelid AND t.attnum = k.confkey[1]
     JOIN pg_attribute AS c ON c.attrelid = k.conrelid AND c.attnum = k.conkey[1]
     WHERE a.kind = 'orders' AND c.attname = a.user_column
         AND (k.confdeltype IN ('a', 'r') OR (k.confdeltype = 'n' AND c.attnotnull))
@@ -579,6 +587,47 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_users_of_orders(regclass) IS
     'Findings of check_setup() about what joins orders to users';
+
+-- What is a key, and what a foreign key refers to, may have changed since the triggers were made.
+CREATE FUNCTION customer_identity_internal.key_problem(attached customer_identity.attachments, OUT finding text, OUT what_to_do text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    present text;
+BEGIN
+    IF attached.kind = 'users' THEN
+        present := customer_identity_internal.require_key(attached.attached);
+        finding := format('its key is %I, and proofs and history know its users by %s',
+            present, COALESCE(quote_ident(attached.key_column), 'none'));
+    ELSIF customer_identity_internal.has_logins(attached) THEN
+        present := customer_identity_internal.users_key_of(attached.attached, attached.user_column, attached.users);
+        finding := format('column %I refers to %I of %s, and the triggers join it by %s',
+            attached.user_column, present, attached.users, COALESCE(quote_ident(attached.users_key_column), 'none'));
+    END IF;
+    what_to_do := format('SELECT %s;', customer_identity_internal.attach_call(attached.attached));
+    IF present = COALESCE(attached.key_column, attached.users_key_column) THEN
+        finding := NULL;
+    END IF;
+EXCEPTION WHEN invalid_table_definition OR invalid_foreign_key OR ambiguous_column THEN
+    GET STACKED DIAGNOSTICS finding = MESSAGE_TEXT, what_to_do = PG_EXCEPTION_HINT;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.key_problem(customer_identity.attachments) IS
+    'Why the column that tells users apart, or that orders are joined to them by, is not the right one; NULL: it is';
+
+CREATE FUNCTION customer_identity_internal.check_keys(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'error', a.attached::text, p.finding, p.what_to_do
+    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    CROSS JOIN LATERAL customer_identity_internal.key_problem(a) AS p
+    WHERE p.finding IS NOT NULL;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_keys(regclass) IS
+    'Findings of check_setup() about keys of users and foreign keys of orders';
 
 -- The condition that the user of an order r has a customer.
 CREATE FUNCTION customer_identity_internal.user_has_customer(attached customer_identity.attachments)
@@ -723,6 +772,8 @@ BEGIN ATOMIC
     SELECT * FROM customer_identity_internal.check_tables(customers)
     UNION ALL
     SELECT * FROM customer_identity_internal.check_users_of_orders(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_keys(customers)
     UNION ALL
     SELECT * FROM customer_identity_internal.check_rows(customers)
     UNION ALL

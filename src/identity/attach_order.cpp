@@ -2,6 +2,7 @@
 // pass only for a proved phone where the shop switched that on.
 #include "identity/customers.hpp"
 #include "identity/proofs.hpp"
+#include "identity/users.hpp"
 #include "pg/book.hpp"
 #include "pg/conflicting_row.hpp"
 #include "pg/direct_lookup.hpp"
@@ -91,11 +92,22 @@ Attachment first_attachment() {
   return attachment;
 }
 
-SPIPlanPtr user_plan(const AttachOrder &setup, Purpose purpose, const char *lock) {
-  const PlanKey key = {setup.relation, setup.trigger, purpose, 1};
+// What is wanted of a user; `variant` tells apart what one purpose may want.
+struct Selected {
+  Purpose purpose;
+  const char *expression;
+  int variant;
+};
+
+Selected customer_of_user(const AttachOrder &setup, Purpose purpose) {
+  return {purpose, quote_identifier(setup.users_customer), 1};
+}
+
+SPIPlanPtr user_plan(const AttachOrder &setup, const Selected &selected, const char *lock) {
+  const PlanKey key = {setup.relation, setup.trigger, selected.purpose,
+                       static_cast<std::uint32_t>(selected.variant)};
   return saved_plan(key, {TEXTOID}, [&] {
-    return psprintf("SELECT %s FROM %s WHERE %s%s", quote_identifier(setup.users_customer),
-                    relation_name(setup.users),
+    return psprintf("SELECT %s FROM %s WHERE %s%s", selected.expression, relation_name(setup.users),
                     equals_user_id(setup.users_key, setup.users_key_type, setup.user.type, "$1"),
                     lock);
   });
@@ -105,11 +117,14 @@ SPIPlanPtr user_plan(const AttachOrder &setup, Purpose purpose, const char *lock
 // this order: waiting for the user's row lets one of the two see the other. SPI must be connected.
 Attachment planned_attachment_of_user(const AttachOrder &setup, const char *user_id) {
   const Datum values[] = {CStringGetTextDatum(user_id)};
-  if (run(user_plan(setup, Purpose::kUserCustomer, ""), values) == 0) return {};
+  if (run(user_plan(setup, customer_of_user(setup, Purpose::kUserCustomer), ""), values) == 0)
+    return {};
   const Attachment attachment = first_attachment();
   if (attachment.found) return attachment;
   if (pg_class_aclcheck(setup.users, GetUserId(), ACL_UPDATE) != ACLCHECK_OK) return {};
-  if (run(user_plan(setup, Purpose::kLockUserCustomer, " FOR SHARE"), values) == 0) return {};
+  if (run(user_plan(setup, customer_of_user(setup, Purpose::kLockUserCustomer), " FOR SHARE"),
+          values) == 0)
+    return {};
   return first_attachment();
 }
 
@@ -151,6 +166,35 @@ Attachment attachment_of_user(const AttachOrder &setup, HeapTuple order, Relatio
   return {};
 }
 
+// The user's id as text, of whom the orders may have another column's value, or the same in another
+// spelling.
+const char *found_id_of_user(const AttachOrder &setup, const char *user, const char *key) {
+  MemoryContext caller = CurrentMemoryContext;
+  const Visit users_owner = stand_in(setup.users, ACL_SELECT);
+  SPI_connect();
+  const char *wanted = psprintf("CAST(%s AS pg_catalog.text)", quote_identifier(key));
+  const Selected id = {Purpose::kIdOfUser, wanted, get_attnum(setup.users, key)};
+  const Datum values[] = {CStringGetTextDatum(user)};
+  bool is_null = run(user_plan(setup, id, ""), values) == 0;
+  const Datum value = is_null ? Datum(0) : first_value(&is_null);
+  const char *found = is_null ? nullptr : MemoryContextStrdup(caller, TextDatumGetCString(value));
+  SPI_finish();
+  leave(users_owner);
+  return found;
+}
+
+// As history knows the user that an order names.
+const char *id_of_user(const AttachOrder &setup, HeapTuple order, Relation orders) {
+  const char *user = text_in(setup.user, order, orders);
+  if (user == nullptr || !OidIsValid(setup.users)) return user;
+  const char *key = key_of_users(setup.customers, setup.users);
+  if (key == nullptr || get_attnum(setup.users, key) <= 0) return nullptr;
+  const bool is_id = strcmp(key, setup.users_key) == 0 &&
+                     OidIsValid(comparable_type(setup.user.type)) &&
+                     OidIsValid(comparable_type(setup.users_key_type));
+  return is_id ? user : found_id_of_user(setup, user, key);
+}
+
 // Readable: its reason is kOk.
 phone::Details phone_in(const AttachOrder &setup, HeapTuple order, Relation orders) {
   const char *raw = text_in(setup.phone, order, orders);
@@ -162,7 +206,7 @@ phone::Details phone_in(const AttachOrder &setup, HeapTuple order, Relation orde
 Attachment attachment_of_phone(const AttachOrder &setup, HeapTuple order, Relation orders) {
   const phone::Details details = phone_in(setup, order, orders);
   if (details.reason != phone::Reason::kOk) return {};
-  const Origin origin = {"order", orders, text_in(setup.user, order, orders)};
+  const Origin origin = {"order", orders, id_of_user(setup, order, orders)};
   return {true,
           customer_of(setup.customers, Acting::kOwner, details.e164, nullptr, Hold::kRow, origin)};
 }
@@ -288,7 +332,8 @@ bool only_renames_user(const AttachOrder &setup, const TriggerData *call) {
   const Visit users_owner = stand_in(setup.users, ACL_SELECT);
   SPI_connect();
   const Datum values[] = {CStringGetTextDatum(old_id)};
-  const bool is_gone = run(user_plan(setup, Purpose::kUserCustomer, ""), values) == 0;
+  const bool is_gone =
+      run(user_plan(setup, customer_of_user(setup, Purpose::kUserCustomer), ""), values) == 0;
   SPI_finish();
   leave(users_owner);
   return is_gone;

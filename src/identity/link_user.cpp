@@ -225,14 +225,29 @@ GainedCustomers *gained_for(const Attached &orders, MemoryContext query) {
       find_note(gained_customers, query, {orders.relation, InvalidOid}));
 }
 
-void note_gained(const Attached &orders, MemoryContext query, const char *user, Oid type,
+// What orders have that refer to the user, and the type that it has in the users table.
+struct Reference {
+  const char *value;
+  Oid type;
+};
+
+// By the column that the orders are joined by. A sign-up does not fail because it is gone.
+Reference reference_of(const Attached &orders, HeapTuple user, Relation users) {
+  const char *name = value_of(orders.arguments, "users_key");
+  if (name == nullptr || get_attnum(RelationGetRelid(users), name) <= 0) return {};
+  const Column column = column_named(users, name);
+  return {text_in(column, user, users), column.type};
+}
+
+void note_gained(const Attached &orders, MemoryContext query, const Reference &user,
                  const pg_uuid_t &customer) {
   GainedCustomers *note = gained_for(orders, query);
   if (note == nullptr)
     note = static_cast<GainedCustomers *>(
         add_note(&gained_customers, query, {orders.relation, InvalidOid}, sizeof(GainedCustomers)));
-  note->type = type;
-  note->users = accumArrayResult(note->users, CStringGetTextDatum(user), false, TEXTOID, query);
+  note->type = user.type;
+  note->users =
+      accumArrayResult(note->users, CStringGetTextDatum(user.value), false, TEXTOID, query);
   note->customers =
       accumArrayResult(note->customers, UUIDPGetDatum(&customer), false, UUIDOID, query);
 }
@@ -268,11 +283,11 @@ void note_earlier_orders(const LinkUser &setup, const TriggerData *call) {
   pg_uuid_t customer;
   if (customer_in(setup, call->tg_trigtuple, users, &customer)) return;
   if (!customer_in(setup, call->tg_newtuple, users, &customer)) return;
-  const char *user_id = text_in(setup.key, call->tg_newtuple, users);
-  if (user_id == nullptr) return;
   const int limit = has_statement_trigger(call) ? kMaxGained : 1;
   for_each_orders_of(setup, [&](const Attached &orders) {
-    note_gained(orders, query, user_id, setup.key.type, customer);
+    const Reference user = reference_of(orders, call->tg_newtuple, users);
+    if (user.value == nullptr) return;
+    note_gained(orders, query, user, customer);
     GainedCustomers *note = gained_for(orders, query);
     if (note->users->nelems >= limit) attach_noted_orders(orders, note);
   });

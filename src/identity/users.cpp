@@ -49,6 +49,15 @@ bool customer_of_user(Oid customers, const char *user_id, pg_uuid_t *customer) {
   return false;
 }
 
+const char *key_of_users(Oid customers, Oid users) {
+  ListCell *cell;
+  foreach (cell, attached_tables(TableKind::kUsers, customers)) {
+    const auto *attached = static_cast<Attached *>(lfirst(cell));
+    if (attached->relation == users) return value_of(attached->arguments, "key");
+  }
+  return nullptr;
+}
+
 bool is_user_elsewhere(Oid customers, Oid users, const char *user_id) {
   bool found = false;
   SPI_connect();

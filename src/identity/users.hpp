@@ -9,6 +9,10 @@ namespace customer_identity {
 /// none. SPI must be connected.
 bool customer_of_user(Oid customers, const char *user_id, pg_uuid_t *customer);
 
+/// The column that tells the logins of an attached table apart, by which proofs and history know
+/// them. NULL: the table does not feed the book.
+const char *key_of_users(Oid customers, Oid users);
+
 /// Whether an attached users table other than `users` has the login, as this transaction sees it
 /// now.
 bool is_user_elsewhere(Oid customers, Oid users, const char *user_id);

@@ -47,6 +47,7 @@ enum class Purpose : std::uint32_t {
   kUserCustomer,
   kLockUserCustomer,
   kCustomerOfUser,
+  kIdOfUser,
   kAttachEarlierOrders,
   kAddToOne,
   kLockMany,

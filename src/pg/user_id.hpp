@@ -6,8 +6,9 @@
 
 namespace customer_identity {
 
-/// A condition "column = parameter" for a text parameter that holds a value printed by `source`.
-/// Types that do not fit each other are compared as text: slower, but it never raises.
+/// A condition "column = parameter" for a text parameter that holds a value printed by `source`: of
+/// one type as a foreign key compares them. Types that do not fit each other are compared as text:
+/// slower, but it never raises.
 const char *equals_user_id(const char *column, Oid column_type, Oid source, const char *parameter);
 
 /// The type that `text` can be read as to be compared with a column of `column_type`: that type, or

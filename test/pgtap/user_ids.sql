@@ -152,9 +152,10 @@ SELECT is_empty('SELECT * FROM wrong_flags()', 'and its customer stays verified'
 SELECT customer_identity.detach('staff');
 DROP TABLE staff;
 
--- Ids that are not unique, or NULL.
-CREATE TABLE people (id text, phone text, verified boolean);
+-- Ids that are not unique any more, or NULL.
+CREATE TABLE people (id text PRIMARY KEY, phone text, verified boolean);
 SELECT customer_identity.attach_users('people', verified_column => 'verified');
+ALTER TABLE people DROP CONSTRAINT people_pkey, ALTER id DROP NOT NULL;
 INSERT INTO people VALUES ('p1', '07400 123441', true), ('p2', '07400 123441', true), ('p3', '07400 123442', true);
 SELECT lives_ok($$UPDATE people SET id = 'p' WHERE id IN ('p1', 'p2')$$, 'two logins may get one id');
 SELECT is(live('p'), '41', 'and have proved their phone');
