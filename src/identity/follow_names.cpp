@@ -17,9 +17,6 @@ struct NamedUsers : QueryNote {
 
 namespace {
 
-#define E "OPERATOR(pg_catalog.=)"
-#define NOT_E "OPERATOR(pg_catalog.<>)"
-
 QueryNote *notes = nullptr;
 
 // Companions may be missing, and come and go: InvalidOid.
@@ -34,37 +31,62 @@ struct Book {
 // The customers with a live proof of their phone, by anybody or by $2.
 const char *provers(const Book &book, const char *condition) {
   if (!OidIsValid(book.proofs)) return "CAST('{}' AS pg_catalog.uuid[])";
-  return psprintf("ARRAY(SELECT p.customer_id FROM %s AS p WHERE p.phone " E
-                  " c.phone AND p.ended_at IS NULL%s)",
+  return psprintf(R"(ARRAY(
+    SELECT p.customer_id FROM %s AS p
+    WHERE p.phone OPERATOR(pg_catalog.=) c.phone AND p.ended_at IS NULL%s))",
                   proofs_name(book.customers), condition);
 }
 
-// Whether $2 is the login that the customer was made for, and has been linked to it ever since. An
-// id that was given again, or came back, is linked twice.
-const char *is_made_for_user(const char *events) {
-  return psprintf("EXISTS (SELECT FROM %s AS e WHERE e.customer_id " E " c.id AND e.event " E
-                  " 'created' AND e.details OPERATOR(pg_catalog.->>) 'from' " E
-                  " 'user' AND e.details OPERATOR(pg_catalog.->>) 'user_id' " E
-                  " $2) AND (SELECT pg_catalog.count(*) FROM %s AS e WHERE e.customer_id " E
-                  " c.id AND e.event " E
-                  " 'user_linked' AND e.details OPERATOR(pg_catalog.->>) 'user_id' " E " $2) " E
-                  " 1",
-                  events, events);
-}
+// Whether the customer was made for login $2, which has been linked to it ever since: the history
+// names it, or it is the only one that was linked in the transaction that made the customer, as by
+// a backfill. An id that was given again, or came back, is linked twice.
+constexpr const char *kIsMadeForUser = R"(EXISTS (
+    SELECT FROM %1$s AS e, %1$s AS l
+    WHERE e.customer_id OPERATOR(pg_catalog.=) c.id
+        AND e.event OPERATOR(pg_catalog.=) 'created'
+        AND l.customer_id OPERATOR(pg_catalog.=) c.id
+        AND l.event OPERATOR(pg_catalog.=) 'user_linked'
+        AND l.details OPERATOR(pg_catalog.->>) 'user_id' OPERATOR(pg_catalog.=) $2
+        AND (e.details OPERATOR(pg_catalog.->>) 'from' OPERATOR(pg_catalog.=) 'user'
+                AND e.details OPERATOR(pg_catalog.->>) 'user_id' OPERATOR(pg_catalog.=) $2
+            OR l.created_at OPERATOR(pg_catalog.=) e.created_at AND NOT EXISTS (
+                SELECT FROM %1$s AS o
+                WHERE o.customer_id OPERATOR(pg_catalog.=) c.id
+                    AND o.event OPERATOR(pg_catalog.=) 'user_linked'
+                    AND o.created_at OPERATOR(pg_catalog.=) e.created_at
+                    AND o.details OPERATOR(pg_catalog.->>) 'user_id'
+                        OPERATOR(pg_catalog.<>) $2)))
+    AND (
+        SELECT pg_catalog.count(*) FROM %1$s AS l
+        WHERE l.customer_id OPERATOR(pg_catalog.=) c.id
+            AND l.event OPERATOR(pg_catalog.=) 'user_linked'
+            AND l.details OPERATOR(pg_catalog.->>) 'user_id' OPERATOR(pg_catalog.=) $2
+    ) OPERATOR(pg_catalog.=) 1)";
 
-const char *is_edited_by_others(const char *events) {
-  return psprintf("EXISTS (SELECT FROM %s AS e WHERE e.customer_id " E " c.id AND e.event " E
-                  " 'edited' AND e.details OPERATOR(pg_catalog.?) 'preferred_name'"
-                  " AND (e.actor " E " $2) IS NOT TRUE)",
-                  events);
-}
+constexpr const char *kIsEditedByOthers = R"(EXISTS (
+    SELECT FROM %1$s AS e
+    WHERE e.customer_id OPERATOR(pg_catalog.=) c.id
+        AND e.event OPERATOR(pg_catalog.=) 'edited'
+        AND e.details OPERATOR(pg_catalog.?) 'preferred_name'
+        AND (e.actor OPERATOR(pg_catalog.=) $2) IS NOT TRUE))";
 
 const char *may_name(const Book &book) {
-  const char *proved = psprintf("c.id " E " ANY (%s)", provers(book, " AND p.user_id " E " $2"));
+  const char *proved = psprintf("c.id OPERATOR(pg_catalog.=) ANY (%s)",
+                                provers(book, " AND p.user_id OPERATOR(pg_catalog.=) $2"));
   if (!OidIsValid(book.events)) return proved;
   const char *events = relation_name(book.events);
-  return psprintf("NOT %s AND (%s OR (%s AND c.id " NOT_E " ALL (%s)))",
-                  is_edited_by_others(events), proved, is_made_for_user(events), provers(book, ""));
+  return psprintf("NOT %s AND (%s OR %s AND c.id OPERATOR(pg_catalog.<>) ALL (%s))",
+                  psprintf(kIsEditedByOthers, events), proved, psprintf(kIsMadeForUser, events),
+                  provers(book, ""));
+}
+
+// Runs one of the statements below, which return a name, NULL for none. False: no row.
+bool run_for_name(SPIPlanPtr plan, const Datum *values, const char *nulls, const char **name) {
+  if (run_on_latest(plan, values, nulls) == 0) return false;
+  bool is_null;
+  const Datum value = first_value(&is_null);
+  *name = is_null ? nullptr : TextDatumGetCString(value);
+  return true;
 }
 
 // Locks the customer whose name is still the login's old one, or none, where the login may give it
@@ -73,20 +95,18 @@ bool lock_follower(const Book &book, const Datum *values, const char *nulls, con
   SPIPlanPtr plan =
       saved_plan(book.key(Purpose::kNameToFollow), {UUIDOID, TEXTOID, TEXTOID, TEXTOID}, [&] {
         const char *type = column_type(book.customers, "preferred_name");
-        return psprintf(
-            "SELECT CAST(c.preferred_name AS pg_catalog.text) FROM %s AS c WHERE c.id " E
-            " $1"
-            " AND (c.preferred_name IS NULL AND $4 IS NOT NULL OR c.preferred_name " E
-            " CAST($3 AS %s) AND ($4 IS NULL OR c.preferred_name " NOT_E
-            " CAST($4 AS %s)))"
-            " AND %s FOR NO KEY UPDATE OF c",
-            customers_name(book.customers), type, type, may_name(book));
+        return psprintf(R"(
+            SELECT CAST(c.preferred_name AS pg_catalog.text) FROM %1$s AS c
+            WHERE c.id OPERATOR(pg_catalog.=) $1
+                AND (c.preferred_name IS NULL AND $4 IS NOT NULL
+                    OR c.preferred_name OPERATOR(pg_catalog.=) CAST($3 AS %2$s)
+                        AND ($4 IS NULL
+                            OR c.preferred_name OPERATOR(pg_catalog.<>) CAST($4 AS %2$s)))
+                AND %3$s
+            FOR NO KEY UPDATE OF c)",
+                        customers_name(book.customers), type, may_name(book));
       });
-  if (run_on_latest(plan, values, nulls) == 0) return false;
-  bool is_null;
-  const Datum value = first_value(&is_null);
-  *name = is_null ? nullptr : TextDatumGetCString(value);
-  return true;
+  return run_for_name(plan, values, nulls, name);
 }
 
 // `name` is what the row holds afterwards: triggers may write something else. False: nothing was
@@ -94,18 +114,17 @@ bool lock_follower(const Book &book, const Datum *values, const char *nulls, con
 bool write_name(const Book &book, const Datum *values, const char *nulls, const char **name) {
   SPIPlanPtr plan =
       saved_plan(book.key(Purpose::kFollowName), {UUIDOID, TEXTOID, TEXTOID, TEXTOID}, [&] {
-        return psprintf(
-            "UPDATE %s AS c SET preferred_name = CAST($4 AS %s), updated_at = "
-            "GREATEST(pg_catalog.clock_timestamp(), c.updated_at OPERATOR(pg_catalog.+) interval "
-            "'1 microsecond') WHERE c.id " E
-            " $1 RETURNING CAST(c.preferred_name AS pg_catalog.text)",
-            customers_name(book.customers), column_type(book.customers, "preferred_name"));
+        return psprintf(R"(
+            UPDATE %1$s AS c
+            SET preferred_name = CAST($4 AS %2$s),
+                updated_at = GREATEST(pg_catalog.clock_timestamp(),
+                    c.updated_at OPERATOR(pg_catalog.+) interval '1 microsecond')
+            WHERE c.id OPERATOR(pg_catalog.=) $1
+            RETURNING CAST(c.preferred_name AS pg_catalog.text))",
+                        customers_name(book.customers),
+                        column_type(book.customers, "preferred_name"));
       });
-  if (run_on_latest(plan, values, nulls) == 0) return false;
-  bool is_null;
-  const Datum value = first_value(&is_null);
-  *name = is_null ? nullptr : TextDatumGetCString(value);
-  return true;
+  return run_for_name(plan, values, nulls, name);
 }
 
 bool is_same(const char *one, const char *other) {

@@ -112,6 +112,23 @@ SELECT is(name_of('+447400123408'), 'Moved', 'and a row that moves to another on
 UPDATE members SET name = 'Through the parent';
 SELECT is(name_of('+447400123408'), 'Through the parent', 'and one that names the parent');
 
+-- Backfilled.
+ALTER TABLE "user" DISABLE TRIGGER USER;
+INSERT INTO "user" (id, name, phone) VALUES ('alone', 'Alone', '07400 123411'), ('twin1', 'Twin', '07400 123412'), ('twin2', 'Twin', '07400 123412');
+ALTER TABLE "user" ENABLE TRIGGER USER;
+CALL customer_identity.backfill('"user"');
+UPDATE "user" SET name = 'Not alone' WHERE id = 'alone';
+SELECT is(name_of('+447400123411'), 'Not alone', 'the only login that a backfill made a customer for is followed');
+UPDATE "user" SET name = 'Evil twin' WHERE id = 'twin1';
+UPDATE "user" SET name = 'Evil twin' WHERE id = 'twin2';
+SELECT is(name_of('+447400123412'), 'Twin', 'of several nobody knows whose the name is');
+BEGIN;
+INSERT INTO orders (phone, total) VALUES ('07400 123413', 1);
+INSERT INTO "user" (id, name, phone) VALUES ('checkout', 'Checkout', '07400 123413');
+COMMIT;
+UPDATE "user" SET name = 'Named' WHERE id = 'checkout';
+SELECT is(name_of('+447400123413'), 'Named', 'a login that came with the order that made the customer names it');
+
 -- Rights: whoever may update users needs none on the book.
 CREATE ROLE follow_names_app;
 GRANT SELECT, UPDATE ON "user" TO follow_names_app;
