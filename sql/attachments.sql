@@ -26,13 +26,6 @@ RETURN (customer_identity_internal.argument_values(arguments, key))[1];
 COMMENT ON FUNCTION customer_identity_internal.argument_value(text[], text) IS
     'First value of a key among key=value arguments';
 
-CREATE FUNCTION customer_identity_internal.base_type(type regtype)
-    RETURNS regtype
-    LANGUAGE c STABLE STRICT PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'base_type';
-COMMENT ON FUNCTION customer_identity_internal.base_type(regtype) IS
-    'The type below any domains';
-
 CREATE FUNCTION customer_identity_internal.type_name(type regtype)
     RETURNS text
     LANGUAGE c STABLE STRICT PARALLEL SAFE

@@ -43,14 +43,98 @@ RETURN EXISTS (
 COMMENT ON FUNCTION customer_identity_internal.has_unique_index(regclass, text) IS
     'Whether a column alone is unique';
 
--- Raises CI003 for the first thing that a customers table lacks.
-CREATE FUNCTION customer_identity_internal.check_customers(customers regclass)
+CREATE FUNCTION customer_identity_internal.base_type(type regtype)
+    RETURNS regtype
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'base_type';
+COMMENT ON FUNCTION customer_identity_internal.base_type(regtype) IS
+    'The type below any domains';
+
+-- `statement` NULL: nothing makes this table fit.
+CREATE FUNCTION customer_identity_internal.refuse_customers(detail text, statement text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    mending constant text := statement || '; then call customer_identity.create_tables() again. Or keep the table as it is, and make';
+BEGIN
+    RAISE EXCEPTION 'no usable customers table'
+        USING ERRCODE = 'CI003', DETAIL = detail,
+            HINT = COALESCE(mending, 'Keep the table as it is, and make') || ' the book in a schema of its own: CREATE SCHEMA shop_identity;'
+                ' SELECT customer_identity.create_tables(''shop_identity''); and attach with customers => ''shop_identity.customers''.';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_customers(text, text) IS
+    'Raises CI003 with the statement that makes a customers table fit, and the way without it';
+
+-- Casts that somebody made are not for us to recommend: who types them may be a superuser.
+CREATE FUNCTION customer_identity_internal.can_cast(source regtype, target regtype)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN (
+    SELECT s.typcategory = 'S' OR t.typcategory = 'S' OR s.oid = t.oid OR EXISTS (
+        SELECT
+        FROM pg_cast AS c
+        LEFT JOIN pg_proc AS f ON f.oid = c.castfunc
+        WHERE c.castsource = s.oid AND c.casttarget = t.oid
+            AND (f.oid IS NULL OR f.pronamespace = 'pg_catalog'::regnamespace))
+    FROM pg_type AS s
+    CROSS JOIN pg_type AS t
+    WHERE s.oid = customer_identity_internal.base_type(source) AND t.oid = target
+);
+COMMENT ON FUNCTION customer_identity_internal.can_cast(regtype, regtype) IS
+    'Whether values of a type, or of the type beneath a domain, can be cast to another one';
+
+-- What ALTER COLUMN ... TYPE stumbles over: views, triggers, policies, functions and generated columns that read the
+-- column, and foreign keys from tables whose columns would have to change with it.
+CREATE FUNCTION customer_identity_internal.is_tied(customers regclass, column_name text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN (
+    SELECT a.attinhcount > 0 OR a.attgenerated <> '' OR a.attidentity <> ''
+        OR EXISTS (
+            SELECT
+            FROM pg_depend AS d
+            WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+                AND (d.classid IN ('pg_rewrite'::regclass, 'pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_proc'::regclass)
+                    OR (d.classid = 'pg_attrdef'::regclass AND d.deptype <> 'a')))
+        OR EXISTS (
+            SELECT
+            FROM pg_constraint AS f
+            WHERE f.contype = 'f' AND f.confrelid = a.attrelid AND a.attnum = ANY (f.confkey))
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attname = column_name
+);
+COMMENT ON FUNCTION customer_identity_internal.is_tied(regclass, text) IS
+    'Whether something else keeps the type of a column of customers from being changed';
+
+-- A default is replaced by ours: it might not fit the new type.
+CREATE FUNCTION customer_identity_internal.retyping(customers regclass, column_name text, found_type regtype, wanted regtype, definition text)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN (
+    SELECT format('ALTER TABLE %s ', customers) || concat_ws(', ',
+        format('ALTER COLUMN %I DROP DEFAULT', column_name),
+        format('ALTER COLUMN %1$I TYPE %2$s USING %1$I::%2$s', column_name, wanted),
+        format('ALTER COLUMN %I SET ', column_name) || substring(definition FROM 'DEFAULT .*'))
+    WHERE customer_identity_internal.can_cast(found_type, wanted)
+        AND NOT customer_identity_internal.is_tied(customers, column_name)
+);
+COMMENT ON FUNCTION customer_identity_internal.retyping(regclass, text, regtype, regtype, text) IS
+    'The statement that gives a column of customers another type; NULL where that cannot be done';
+
+CREATE FUNCTION customer_identity_internal.check_customer_columns(customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     wanted record;
+    has_key constant boolean := EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = customers AND i.indisprimary);
     found_type regtype;
 BEGIN
     FOR wanted IN SELECT * FROM customer_identity_internal.customers_columns() LOOP
@@ -58,40 +142,51 @@ BEGIN
         FROM pg_attribute AS a
         WHERE a.attrelid = customers AND a.attname = wanted.name AND NOT a.attisdropped;
         IF NOT FOUND THEN
-            RAISE EXCEPTION 'no usable customers table'
-                USING ERRCODE = 'CI003',
-                    DETAIL = format('Table %s has no column %I.', customers, wanted.name),
-                    HINT = format('ALTER TABLE %s ADD COLUMN %I %s; then call customer_identity.create_tables() again.',
-                        customers, wanted.name, wanted.definition);
+            PERFORM customer_identity_internal.refuse_customers(
+                format('Table %s has no column %I.', customers, wanted.name),
+                format('ALTER TABLE %s ADD COLUMN %I %s', customers, wanted.name,
+                    CASE WHEN has_key THEN replace(wanted.definition, 'PRIMARY KEY', 'NOT NULL UNIQUE') ELSE wanted.definition END));
         END IF;
         IF found_type <> ALL (wanted.types) THEN
-            RAISE EXCEPTION 'no usable customers table'
-                USING ERRCODE = 'CI003',
-                    DETAIL = format('Column %I of %s is of type %s.', wanted.name, customers, found_type),
-                    HINT = format('ALTER TABLE %s ALTER COLUMN %I TYPE %s; then call customer_identity.create_tables() again.',
-                        customers, wanted.name, wanted.types[array_upper(wanted.types, 1)]);
+            PERFORM customer_identity_internal.refuse_customers(
+                format('Column %I of %s is of type %s.', wanted.name, customers, found_type),
+                customer_identity_internal.retyping(customers, wanted.name, found_type,
+                    wanted.types[array_upper(wanted.types, 1)], wanted.definition));
         END IF;
     END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_customer_columns(regclass) IS
+    'Raises CI003 for the first column that a customers table lacks, or has with a type of no use';
+
+CREATE FUNCTION customer_identity_internal.check_customers(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM pg_class AS c
+    WHERE c.oid = customers AND c.relkind = 'r';
+    IF NOT FOUND THEN
+        PERFORM customer_identity_internal.refuse_customers(format('%s is not a table.', customers), NULL);
+    END IF;
+    PERFORM customer_identity_internal.check_customer_columns(customers);
     IF NOT customer_identity_internal.has_unique_index(customers, 'id') THEN
-        RAISE EXCEPTION 'no usable customers table'
-            USING ERRCODE = 'CI003',
-                DETAIL = format('Column id of %s is not unique.', customers),
-                HINT = format('ALTER TABLE %s ADD PRIMARY KEY (id); then call customer_identity.create_tables() again.', customers);
+        PERFORM customer_identity_internal.refuse_customers(
+            format('Column id of %s is not unique.', customers),
+            format('ALTER TABLE %s ADD %s (id)', customers,
+                CASE WHEN EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = customers AND i.indisprimary) THEN 'UNIQUE' ELSE 'PRIMARY KEY' END));
     END IF;
     IF NOT customer_identity_internal.has_unique_index(customers, 'phone') THEN
-        RAISE EXCEPTION 'no usable customers table'
-            USING ERRCODE = 'CI003',
-                DETAIL = format('Column phone of %s is not unique.', customers),
-                HINT = format('ALTER TABLE %s ADD UNIQUE (phone); then call customer_identity.create_tables() again.', customers);
+        PERFORM customer_identity_internal.refuse_customers(
+            format('Column phone of %s is not unique.', customers), format('ALTER TABLE %s ADD UNIQUE (phone)', customers));
     END IF;
     PERFORM FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attname = 'id' AND a.atthasdef;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'no usable customers table'
-            USING ERRCODE = 'CI003',
-                DETAIL = format('Column id of %s has no default.', customers),
-                HINT = format('ALTER TABLE %s ALTER COLUMN id SET DEFAULT gen_random_uuid(); then call customer_identity.create_tables() again.',
-                    customers);
+        PERFORM customer_identity_internal.refuse_customers(
+            format('Column id of %s has no default.', customers),
+            format('ALTER TABLE %s ALTER COLUMN id SET DEFAULT gen_random_uuid()', customers));
     END IF;
 END
 $$;

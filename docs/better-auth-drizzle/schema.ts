@@ -138,7 +138,7 @@ export const verification = pgTable(
 export const orders = pgTable(
   "orders",
   {
-    id: bigint("id", { mode: "number" }).primaryKey().generatedAlwaysAsIdentity(),
+    id: uuid("id").primaryKey().defaultRandom(),
     userId: userId().references(() => user.id, { onDelete: "set null" }),
     phone: text("phone"),
     total: numeric("total", { precision: 12, scale: 2 }).notNull(),

@@ -49,20 +49,16 @@ SPIPlanPtr create_plan_of(Oid customers, Acting acting) {
   });
 }
 
-Datum name_of(const char *given) {
-  const int length = pg_mbcharcliplen(given, static_cast<int>(strlen(given)), kMaxName);
-  return PointerGetDatum(cstring_to_text_with_len(given, length));
-}
-
 bool create_customer(Oid customers, Acting acting, const char *e164, const char *preferred_name,
                      pg_uuid_t *customer) {
-  const bool named =
-      preferred_name != nullptr && preferred_name[strspn(preferred_name, " ")] != '\0';
+  const char *name = as_preferred_name(preferred_name);
   const Visit book = visit_customers(customers, acting, ACL_SELECT | ACL_INSERT);
   SPI_connect();
-  const Datum values[] = {CStringGetTextDatum(e164), named ? name_of(preferred_name) : Datum(0)};
-  const bool made = run(create_plan_of(customers, acting), values, named ? "  " : " n") > 0 &&
-                    first_uuid(customer);
+  const Datum values[] = {CStringGetTextDatum(e164),
+                          name == nullptr ? Datum(0) : CStringGetTextDatum(name)};
+  const bool made =
+      run(create_plan_of(customers, acting), values, name == nullptr ? " n" : "  ") > 0 &&
+      first_uuid(customer);
   SPI_finish();
   leave(book);
   return made;
@@ -100,6 +96,11 @@ Wanted customer_by_phone(Oid customers) { return {customers, "phone", "id", chec
 Sought as_sought(const char *e164) { return {CStringGetTextDatum(e164), TEXTOID}; }
 
 }  // namespace
+
+const char *as_preferred_name(const char *given) {
+  if (given == nullptr || given[strspn(given, " ")] == '\0') return nullptr;
+  return pnstrdup(given, pg_mbcharcliplen(given, static_cast<int>(strlen(given)), kMaxName));
+}
 
 Visit visit_customers(Oid customers, Acting acting, AclMode needed) {
   return acting == Acting::kOwner ? stand_in(customers, needed) : visit(GetUserId());

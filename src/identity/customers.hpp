@@ -11,6 +11,9 @@ namespace customer_identity {
 /// whom the owner of the book stands in.
 enum class Acting : std::uint32_t { kCaller, kOwner };
 
+/// A name that is given, as it is kept: blank ones are none (NULL), long ones are cut.
+const char *as_preferred_name(const char *given);
+
 /// The current user, or who stands in for him.
 Visit visit_customers(Oid customers, Acting acting, AclMode needed);
 

@@ -76,21 +76,41 @@ JsonbValue string_value(const char *text) {
 }
 
 JsonbValue value_of(const Detail &detail) {
-  if (!detail.is_number) return string_value(detail.text);
+  if (detail.kind == Detail::Kind::kText) return string_value(detail.text);
   JsonbValue value = {};
   value.type = jbvNumeric;
   value.val.numeric = int64_to_numeric(detail.number);
   return value;
 }
 
+void push_change(JsonbParseState **state, const Detail &detail) {
+  pushJsonbValue(state, WJB_BEGIN_OBJECT, nullptr);
+  for (const char *name : {"old", "new"}) {
+    const char *text = name[0] == 'o' ? detail.old_text : detail.text;
+    JsonbValue key = string_value(name);
+    JsonbValue value = {};
+    if (text == nullptr)
+      value.type = jbvNull;
+    else
+      value = string_value(text);
+    pushJsonbValue(state, WJB_KEY, &key);
+    pushJsonbValue(state, WJB_VALUE, &value);
+  }
+  pushJsonbValue(state, WJB_END_OBJECT, nullptr);
+}
+
 Datum object_of(std::initializer_list<Detail> details) {
   JsonbParseState *state = nullptr;
   pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
   for (const Detail &detail : details) {
-    if (!detail.is_number && detail.text == nullptr) continue;
+    if (detail.kind == Detail::Kind::kText && detail.text == nullptr) continue;
     JsonbValue key = string_value(detail.key);
-    JsonbValue value = value_of(detail);
     pushJsonbValue(&state, WJB_KEY, &key);
+    if (detail.kind == Detail::Kind::kChange) {
+      push_change(&state, detail);
+      continue;
+    }
+    JsonbValue value = value_of(detail);
     pushJsonbValue(&state, WJB_VALUE, &value);
   }
   return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
@@ -128,6 +148,11 @@ void write_event(Oid customers, const pg_uuid_t &customer, const char *event,
     write_by_plan(customers, Acting::kOwner, new_row_id(events), row);
   SPI_finish();
   leave(owner);
+}
+
+Oid history_of(Oid customers) {
+  const Oid events = events_of(customers);
+  return can_write(events) ? events : InvalidOid;
 }
 
 void rename_users_in_history(Oid customers, const pg_uuid_t &customer, Datum new_ids) {

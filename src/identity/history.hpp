@@ -10,12 +10,18 @@ namespace customer_identity {
 /// One key of an event's details. A text that is NULL is left out.
 struct Detail {
   Detail(const char *name, const char *value) : key(name), text(value) {}
-  Detail(const char *name, std::int64_t value) : key(name), number(value), is_number(true) {}
+  Detail(const char *name, std::int64_t value) : key(name), kind(Kind::kNumber), number(value) {}
+  /// What a column held before and holds after an edit; NULL is kept.
+  Detail(const char *name, const char *before, const char *after)
+      : key(name), kind(Kind::kChange), text(after), old_text(before) {}
+
+  enum class Kind : std::uint8_t { kText, kNumber, kChange };
 
   const char *key;
+  Kind kind = Kind::kText;
   const char *text = nullptr;
+  const char *old_text = nullptr;
   std::int64_t number = 0;
-  bool is_number = false;
 };
 
 /// Adds an event to a customer's history, whoever acts: for callers that have just written to the
@@ -23,6 +29,9 @@ struct Detail {
 /// without a table customer_events that fits. `actor` NULL: nobody knows.
 void write_event(Oid customers, const pg_uuid_t &customer, const char *event,
                  std::initializer_list<Detail> details, const char *actor);
+
+/// The book's table customer_events; InvalidOid: it keeps none that fits.
+Oid history_of(Oid customers);
 
 /// The history of a customer speaks of users by their new ids: a jsonb object with the old ones as
 /// keys. As the owner of the book, who acts; SPI must be connected.

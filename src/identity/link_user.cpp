@@ -1,7 +1,9 @@
 // link_user: keeps every login linked to its customer. BEFORE the row is written it sets the
 // customer; AFTER it, when the row is sure to exist, it keeps proofs. A login that was deleted
-// takes its proofs along; after the statement they follow new ids, and earlier orders are attached.
+// takes its proofs along; after the statement they follow new ids, the customers' names follow new
+// names, and earlier orders are attached.
 #include "identity/customers.hpp"
+#include "identity/follow_names.hpp"
 #include "identity/history.hpp"
 #include "identity/proofs.hpp"
 #include "identity/user_changes.hpp"
@@ -414,11 +416,29 @@ void note_rename(const LinkUser &setup, const TriggerData *call) {
   note_new_id(setup.root, user);
 }
 
+void note_name(const LinkUser &setup, const TriggerData *call) {
+  const Relation users = call->tg_relation;
+  if (!differs(setup.name, call->tg_trigtuple, call->tg_newtuple, users)) return;
+  NamedUser user = {};
+  pg_uuid_t customer;
+  if (!customer_in(setup, call->tg_trigtuple, users, &customer)) return;
+  if (!customer_in(setup, call->tg_newtuple, users, &user.customer)) return;
+  if (memcmp(&customer, &user.customer, sizeof(customer)) != 0) return;
+  user.user_id = text_in(setup.key, call->tg_newtuple, users);
+  if (user.user_id == nullptr) return;
+  user.old_name = as_preferred_name(text_in(setup.name, call->tg_trigtuple, users));
+  user.new_name = as_preferred_name(text_in(setup.name, call->tg_newtuple, users));
+  note_new_name(setup.root, user);
+}
+
 void after_row(const LinkUser &setup, const TriggerData *call) {
   const PartitionCall partition = {call, setup.root};
   if (TRIGGER_FIRED_BY_DELETE(call->tg_event) && moves_away(partition)) return;
   if (const TriggerData *update = arriving_update(partition)) call = update;
-  if (TRIGGER_FIRED_BY_UPDATE(call->tg_event)) note_rename(setup, call);
+  if (TRIGGER_FIRED_BY_UPDATE(call->tg_event)) {
+    note_rename(setup, call);
+    note_name(setup, call);
+  }
   act_after(setup, call);
   if (TRIGGER_FIRED_BY_UPDATE(call->tg_event)) note_earlier_orders(setup, call);
 }
@@ -435,12 +455,15 @@ HeapTuple before_row(const LinkUser &setup, const TriggerData *call) {
 // Every row of the statement has been seen.
 void after_statement(const LinkUser &setup, const TriggerData *call) {
   RenamedUsers *renamed = noted_new_ids(setup.root);
+  NamedUsers *named = noted_new_names(setup.root);
   attach_earlier_orders(setup);
   while (const TriggerData *loss = lost_row({call, setup.root})) act_after(setup, loss);
-  if (renamed == nullptr || !may_feed(call->tg_relation->rd_rel->relowner, setup.customers)) return;
+  if (renamed == nullptr && named == nullptr) return;
+  if (!may_feed(call->tg_relation->rd_rel->relowner, setup.customers)) return;
   const Visit books_owner = visit_to_write(owner_of(setup.customers));
   SPI_connect();
-  follow_new_ids(setup.customers, renamed);
+  if (renamed != nullptr) follow_new_ids(setup.customers, renamed);
+  if (named != nullptr) follow_new_names(setup.customers, named);
   SPI_finish();
   leave(books_owner);
 }

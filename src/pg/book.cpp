@@ -14,8 +14,8 @@ constexpr const char *kColumns[] = {
   ereport(ERROR, errcode(kNoBook), errmsg("no usable customers table"),
           errdetail_internal("%s", detail),
           errhint("SELECT customer_identity.create_tables() makes the tables and tells what an "
-                  "existing customers table lacks. Name one in another schema with customers => "
-                  "'schema.customers'."));
+                  "existing customers table lacks. For a book in a schema of its own: "
+                  "create_tables('shop_identity'), and customers => 'shop_identity.customers'."));
   pg_unreachable();
 }
 

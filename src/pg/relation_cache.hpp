@@ -21,6 +21,8 @@ enum class Purpose : std::uint32_t {
   kHoldCustomerOfPhone,
   kHoldCustomer,
   kCreateCustomer,
+  kNameToFollow,
+  kFollowName,
   kInsertEvent,
   kRenameInEvents,
   kLiveProof,

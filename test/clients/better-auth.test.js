@@ -71,7 +71,7 @@ const scenarios = {
     assert.equal((await shop.one("SELECT customer_id FROM orders")).customer_id, customer.id);
   },
 
-  async profile_change_without_phone_changes_no_customer(shop) {
+  async profile_change_without_phone_links_to_no_other_customer(shop) {
     const browser = shop.browser();
     await browser.signUp({ phone });
     const before = await shop.customers();
@@ -80,7 +80,19 @@ const scenarios = {
     const signedIn = await browser.post("/sign-in/email", { email: "buyer1@shop.test", password: "correct horse" });
     assert.equal(signedIn.status, 200);
     assert.equal(signedIn.body.user.customerId, before[0].id);
-    assert.deepEqual(await shop.customers(), before);
+    const [{ preferred_name: name, updated_at: renamed, ...after }, ...others] = await shop.customers();
+    const { preferred_name: _, updated_at: made, ...unchanged } = before[0];
+    assert.deepEqual([name, after, others], ["New name", unchanged, []]);
+    assert.ok(renamed > made);
+  },
+
+  async name_that_the_plugin_made_up_goes_with_the_users_own(shop) {
+    const browser = shop.browser();
+    await browser.verifyPhone("+4915123456789");
+    assert.deepEqual((await shop.customers()).map((customer) => customer.preferred_name), ["New customer"]);
+    await shop.browser().signUp({ phone: "0151 23456789", name: "New customer" });
+    assert.equal((await browser.post("/update-user", { name: "Ada" })).status, 200);
+    assert.deepEqual((await shop.customers()).map((customer) => customer.preferred_name), ["Ada"]);
   },
 
   async phone_plugin_sign_up_is_a_proof_and_sign_in_finds_the_user_again(shop) {

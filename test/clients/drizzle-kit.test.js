@@ -2,14 +2,14 @@
 // attaching, and a book that drizzle-kit made is the one that create_tables() makes.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { before, describe, test } from "node:test";
 import pg from "pg";
 import { pgTable, text } from "drizzle-orm/pg-core";
-import { guideSql, schemaFor } from "./guide.js";
+import { guideSql, schemaFor, tablesOfBook } from "./guide.js";
 import { firstMigration, planPush, push } from "./push.js";
-import { createDatabase, dropDatabase } from "./shop.js";
+import { asAdmin, createDatabase, dropDatabase } from "./shop.js";
 
 async function inDatabase(name, body) {
   await createDatabase(name);
@@ -26,13 +26,15 @@ async function assertNothingToPush(pool, schema) {
   assert.deepEqual((await planPush(pool, schema)).statementsToExecute, []);
 }
 
-/** Every constraint and index of schema public, and every column, as SQL. */
+/** Every constraint, index and trigger of schema public, and every column, as SQL. */
 async function definitions(pool) {
   const { rows } = await pool.query(`
     SELECT format('%s: %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid)) AS definition
       FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conrelid <> 0
     UNION ALL
     SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+    UNION ALL
+    SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
     UNION ALL
     SELECT format('%s.%s %s %s %s %s', table_name, column_name, data_type, character_maximum_length, is_nullable,
                   coalesce(identity_generation, column_default))
@@ -53,29 +55,70 @@ function assertSame(actual, expected) {
   );
 }
 
-function runDrizzleKit(command, database, ids) {
-  const config = fileURLToPath(new URL(`build/${ids}/drizzle.config.ts`, import.meta.url));
+/** Runs the command-line tool on a schema file below build/, as the owner of the database, and returns what it said. */
+function runDrizzleKit(command, { folder, schema = "schema.ts", user = process.env.PGUSER }, ...options) {
+  const config = `build/${folder}/drizzle.config.ts`;
   writeFileSync(
-    config,
+    inBuild(folder, "drizzle.config.ts"),
     `export default ${JSON.stringify({
       dialect: "postgresql",
-      schema: `./build/${ids}/schema.ts`,
+      schema: `./build/${folder}/${schema}`,
+      out: `./build/${folder}/drizzle`,
       dbCredentials: {
         host: process.env.PGHOST,
         port: Number(process.env.PGPORT ?? 5432),
-        user: process.env.PGUSER,
-        database,
+        user,
+        database: "clients_push",
         ssl: false,
       },
     })};\n`,
   );
   const bin = fileURLToPath(new URL("node_modules/drizzle-kit/bin.cjs", import.meta.url));
-  return spawnSync(process.execPath, [bin, command, `--config=build/${ids}/drizzle.config.ts`], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, command, `--config=${config}`, ...options], {
     cwd: fileURLToPath(new URL(".", import.meta.url)),
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
     timeout: 60_000,
   });
+  assert.equal(status, 0, stdout + stderr);
+  assert.doesNotMatch(stdout + stderr, /^error:/m);
+  return stdout + stderr;
+}
+
+function inBuild(...path) {
+  return fileURLToPath(new URL(`build/${path.join("/")}`, import.meta.url));
+}
+
+/** An empty database of the role that the README advertises: its owner, no superuser. */
+async function inDatabaseOfOwner(body) {
+  await asAdmin("DROP DATABASE IF EXISTS clients_push");
+  await asAdmin("DROP ROLE IF EXISTS clients_owner");
+  await asAdmin("CREATE ROLE clients_owner LOGIN");
+  await asAdmin("CREATE DATABASE clients_push OWNER clients_owner");
+  await asAdmin("ALTER DATABASE clients_push SET customer_identity.default_region = 'DE'");
+  const pool = new pg.Pool({ database: "clients_push", user: "clients_owner" });
+  try {
+    await body(pool);
+  } finally {
+    await pool.end();
+    await dropDatabase("clients_push");
+    await asAdmin("DROP ROLE clients_owner");
+  }
+}
+
+/** A sign-up, an order and a proof reach the book, which finds nothing wrong with itself. */
+async function assertBookWorks(pool) {
+  const { rows: [user] } = await pool.query(`
+    INSERT INTO "user" (id, name, email, phone)
+    VALUES ('00000000-0000-0000-0000-000000000001', 'Mara', 'mara@shop.test', '0151 23456789')
+    RETURNING id, customer_id`);
+  await pool.query("INSERT INTO orders (user_id, total, status) VALUES ($1, 40, 'paid')", [user.id]);
+  await pool.query("SELECT customer_identity.record_proof('0151 23456789', $1)", [user.id]);
+  const { rows } = await pool.query("SELECT id, phone, total_spent, is_phone_verified FROM customers");
+  assert.deepEqual(rows, [{ id: user.customer_id, phone: "+4915123456789", total_spent: "40.00", is_phone_verified: true }]);
+  const { rows: events } = await pool.query("SELECT event FROM customer_events ORDER BY event");
+  assert.deepEqual(events.map(({ event }) => event), ["created", "proof_made", "user_linked"]);
+  assert.deepEqual((await pool.query("SELECT * FROM customer_identity.check_setup() WHERE severity = 'error'")).rows, []);
 }
 
 for (const ids of ["text", "uuid"]) {
@@ -96,8 +139,7 @@ for (const ids of ["text", "uuid"]) {
         await pool.query(guideSql("Attach, Drizzle"));
         await assertNothingToPush(pool, schema);
 
-        const cli = runDrizzleKit("push", "clients_push", ids);
-        assert.match(cli.stdout, /No changes detected/, cli.stdout + cli.stderr);
+        assert.match(runDrizzleKit("push", { folder: ids }), /No changes detected/);
       }));
 
     test("push_between_book_and_attaching_makes_only_what_is_missing", () =>
@@ -145,6 +187,48 @@ for (const ids of ["text", "uuid"]) {
         await push(pool, schema);
         await push(pool, declared);
         assertSame(await definitions(pool), expected);
+      }));
+
+    test("push_by_the_guide_leaves_all_of_ours_alone", () =>
+      inDatabaseOfOwner(async (pool) => {
+        const at = { folder: ids, user: "clients_owner" };
+        await pool.query(guideSql("The book"));
+        runDrizzleKit("push", at);
+        await pool.query(guideSql("Attach, Drizzle"));
+        const expected = await definitions(pool);
+        assert.match(runDrizzleKit("push", at), /No changes detected/);
+        assertSame(await definitions(pool), expected);
+        await assertBookWorks(pool);
+      }));
+
+    test("generate_and_migrate_by_the_guide_make_the_book_that_push_leaves_alone", () =>
+      inDatabaseOfOwner(async (pool) => {
+        const at = { folder: ids, user: "clients_owner" };
+        const migrations = inBuild(ids, "drizzle");
+        rmSync(migrations, { recursive: true, force: true });
+        runDrizzleKit("generate", at);
+        runDrizzleKit("generate", at, "--custom", "--name=customer_identity");
+        const [custom] = readdirSync(migrations).filter((file) => file.endsWith("_customer_identity.sql"));
+        writeFileSync(`${migrations}/${custom}`, guideSql("The book") + guideSql("Attach, Drizzle"));
+        runDrizzleKit("migrate", at);
+        const expected = await definitions(pool);
+        runDrizzleKit("migrate", at);
+        assert.match(runDrizzleKit("push", at), /No changes detected/);
+        assert.match(runDrizzleKit("generate", at), /No schema changes/);
+        assertSame(await definitions(pool), expected);
+        await assertBookWorks(pool);
+      }));
+
+    test("what_the_guide_names_for_tables_that_exist_is_all_of_the_book", () =>
+      inDatabase("clients_push", async (pool) => {
+        await pool.query(guideSql("The book"));
+        const { user, session, account, verification, orders } = schema;
+        const named = Object.fromEntries(tablesOfBook().map((name) => [name, schema[name]]));
+        const own = { user, session, account, verification, orders, ...named };
+        await push(pool, own);
+        await pool.query(guideSql("Attach, Drizzle"));
+        await assertNothingToPush(pool, own);
+        await assertBookWorks(pool);
       }));
 
     test("push_would_drop_what_a_schema_does_not_declare", () =>

@@ -7,6 +7,12 @@ const docs = new URL("../../docs/", import.meta.url);
 const build = new URL("build/", import.meta.url);
 const guide = readFileSync(new URL("better-auth-drizzle.md", docs), "utf8");
 
+/** The exports of schema.ts that a sentence of the guide names as the tables of the book. */
+export function tablesOfBook() {
+  const [, list] = guide.match(/^- the tables of the book: ([^]*?);$/m);
+  return [...list.matchAll(/`(\w+)`/g)].map(([, name]) => name);
+}
+
 /** The first SQL block under the guide's heading. */
 export function guideSql(heading) {
   const start = guide.search(new RegExp(`^#+ ${heading}$`, "m"));

@@ -69,7 +69,7 @@ const ordersOf = async (shopper) => (await post("my_orders", shopper)).body.item
 before(async () => {
   await createDatabase(database);
   owner = new pg.Pool({ database });
-  await owner.query(blocks("The shop", "sql")[0].replace("shop SET", `${database} SET`));
+  await owner.query(blocks("The shop", "sql")[0]);
   await owner.query(blocks("PostgREST", "sql")[0]);
   authenticator = new pg.Pool({ database, user: "authenticator" });
 });

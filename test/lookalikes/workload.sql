@@ -19,6 +19,7 @@ INSERT INTO orders VALUES (2, NULL, '0151 23456781', 5, 'paid', 'card');
 UPDATE orders SET total = total + 1;
 UPDATE orders SET status = 'cancelled' WHERE id = 11;
 DELETE FROM orders WHERE id = 12;
+UPDATE users SET name = 'Renamed';
 UPDATE users SET phone = '0151 23456782' WHERE id = 'eve';
 SELECT customer_identity.get_or_create_customer('0151 23456783'::text, 'Bob'::text, NULL::text, 'customers'::regclass),
   customer_identity.find_customer('0151 23456783'::text, NULL::text, 'customers'::regclass),
