@@ -223,7 +223,7 @@ export async function send(phone, body) {
   });
 
   const messages = () =>
-    db.rows("SELECT phone, status, body IS NULL AS erased, provider_id, error FROM customer_identity.sms_messages ORDER BY id");
+    db.rows("SELECT phone, status, body IS NULL AS erased, provider_id, error FROM customer_identity.sms_messages ORDER BY created_at");
 
   test("message_is_sent_when_it_is_notified_and_its_code_is_right", async () => {
     const listening = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'";
