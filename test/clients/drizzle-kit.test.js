@@ -189,7 +189,7 @@ for (const ids of ["text", "uuid"]) {
         assertSame(await definitions(pool), expected);
       }));
 
-    test("push_by_the_guide_leaves_all_of_ours_alone", () =>
+    test("push_by_the_guide_leaves_all_of_ours_alone_and_so_does_push_of_a_pulled_schema", () =>
       inDatabaseOfOwner(async (pool) => {
         const at = { folder: ids, user: "clients_owner" };
         await pool.query(guideSql("The book"));
@@ -197,6 +197,10 @@ for (const ids of ["text", "uuid"]) {
         await pool.query(guideSql("Attach, Drizzle"));
         const expected = await definitions(pool);
         assert.match(runDrizzleKit("push", at), /No changes detected/);
+
+        rmSync(inBuild(ids, "drizzle"), { recursive: true, force: true });
+        runDrizzleKit("pull", at);
+        assert.match(runDrizzleKit("push", { ...at, schema: "drizzle/schema.ts" }), /No changes detected/);
         assertSame(await definitions(pool), expected);
         await assertBookWorks(pool);
       }));
