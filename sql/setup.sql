@@ -340,6 +340,21 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.trigger_named(regclass, text) IS
     'The trigger of a table that has a name, or no row';
 
+-- ALTER TABLE ... DISABLE TRIGGER on the parent reaches the partitions' row triggers only.
+CREATE FUNCTION customer_identity_internal.fires_in_partitions(disabled pg_trigger)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT EXISTS (
+        SELECT
+        FROM customer_identity_internal.partitions_of(disabled.tgrelid) AS p
+        CROSS JOIN LATERAL customer_identity_internal.trigger_named(p.p, disabled.tgname::text) AS t
+        WHERE t.tgenabled IN ('O', 'A') AND t.tgparentid = 0
+    );
+END;
+COMMENT ON FUNCTION customer_identity_internal.fires_in_partitions(pg_trigger) IS
+    'Whether a trigger of a partitioned table that is disabled there has one of its name in a partition that is not';
+
 -- Tables that carry any trigger of ours for this book, even where others were dropped.
 CREATE FUNCTION customer_identity_internal.check_triggers(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
@@ -362,6 +377,8 @@ BEGIN ATOMIC
     )
     SELECT 'error', e.relation::text,
         CASE
+            WHEN t.tgenabled IN ('D', 'R') AND customer_identity_internal.fires_in_partitions(t) THEN
+                format('trigger %I is disabled, and those of its partitions are not: they fire for statements that name a partition', e.name)
             WHEN t.tgenabled IN ('D', 'R') THEN format('trigger %I is disabled', e.name)
             WHEN t.tgname IS NOT NULL THEN format('trigger %I is not as it was made, or as that of %s', e.name, e.root)
             WHEN e.relation <> e.root THEN format('the partition has no trigger %I', e.name)
@@ -383,6 +400,32 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_triggers(regclass) IS
     'Findings of check_setup() about missing, disabled and changed triggers';
+
+-- DISABLE TRIGGER ALL, which also a load that was interrupted leaves behind.
+CREATE FUNCTION customer_identity_internal.check_foreign_key_triggers(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'error', t.tgrelid::regclass::text,
+        format('triggers of foreign key %I are disabled: ids that lead nowhere are let in or left behind', k.conname),
+        format('As a superuser: ALTER TABLE %s %s;', t.tgrelid::regclass,
+            string_agg(format('ENABLE TRIGGER %I', t.tgname), ', ' ORDER BY t.tgname))
+    FROM (
+        SELECT customers AS oid
+        UNION
+        SELECT p.p
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS p
+    ) AS r
+    JOIN pg_trigger AS t ON t.tgrelid = r.oid
+    JOIN pg_constraint AS k ON k.oid = t.tgconstraint AND k.contype = 'f'
+    WHERE t.tgenabled IN ('D', 'R')
+    GROUP BY t.tgrelid, k.conname
+    ORDER BY t.tgrelid::regclass::text, k.conname;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_foreign_key_triggers(regclass) IS
+    'Findings of check_setup() about foreign keys that are not enforced';
 
 CREATE FUNCTION customer_identity_internal.check_columns(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
@@ -760,6 +803,8 @@ BEGIN ATOMIC
     SELECT * FROM customer_identity_internal.check_book(customers)
     UNION ALL
     SELECT * FROM customer_identity_internal.check_triggers(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_foreign_key_triggers(customers)
     UNION ALL
     SELECT * FROM customer_identity_internal.check_columns(customers)
     UNION ALL

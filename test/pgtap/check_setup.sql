@@ -41,6 +41,38 @@ BEGIN;
 DROP TRIGGER customer_identity_attach ON orders;
 SELECT ok(found('orders', 'trigger'), 'orders that are counted, but not attached');
 ROLLBACK;
+-- What DISABLE TRIGGER leaves on, or off, in a parent and its partitions.
+BEGIN;
+CREATE TABLE sales (id int, placed date, phone text, total numeric) PARTITION BY RANGE (placed);
+CREATE TABLE sales_2025 PARTITION OF sales FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+CREATE TABLE sales_2026 PARTITION OF sales FOR VALUES FROM ('2026-01-01') TO ('2027-01-01') PARTITION BY RANGE (placed);
+CREATE TABLE sales_january PARTITION OF sales_2026 FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+SELECT customer_identity.attach_orders('sales');
+SELECT is_empty($$SELECT * FROM customer_identity.check_setup() WHERE object ~ 'sales'$$, 'a partitioned table has no findings');
+ALTER TABLE sales DISABLE TRIGGER USER;
+SELECT is((SELECT count(*) FROM customer_identity.check_setup() WHERE object = 'public.sales' AND finding ~ 'those of its partitions are not'),
+  4::bigint, 'triggers of a parent that are disabled there alone');
+SELECT ok(NOT found('^public.sales_', 'totals'), 'those of its partitions do fire');
+SELECT format('ALTER TABLE %s DISABLE TRIGGER USER', relid) FROM pg_partition_tree('sales') \gexec
+SELECT ok(NOT found('sales', 'partitions'), 'disabled in all of them');
+SELECT is((SELECT count(DISTINCT object) FROM customer_identity.check_setup() WHERE finding ~ 'totals_insert is disabled'), 4::bigint,
+  'each is named');
+ALTER TABLE sales ENABLE TRIGGER USER;
+SELECT ok(found('^public.sales_january$', 'disabled'), 'enabled in the parent alone');
+SELECT format('ALTER TABLE %s ENABLE TRIGGER USER', relid) FROM pg_partition_tree('sales') \gexec
+SELECT is_empty($$SELECT * FROM customer_identity.check_setup() WHERE object ~ 'sales'$$, 'and enabled in all');
+ROLLBACK;
+-- Foreign keys that are not enforced.
+BEGIN;
+ALTER TABLE customers DISABLE TRIGGER ALL;
+SELECT ok(found('customers', 'foreign key orders_customer_id_fkey'), 'a foreign key of orders that customers do not heed');
+ROLLBACK;
+BEGIN;
+ALTER TABLE orders DISABLE TRIGGER ALL;
+SELECT ok(found('orders', 'foreign key orders_customer_id_fkey'), 'nor orders');
+SELECT replace(what_to_do, 'As a superuser: ', '') FROM customer_identity.check_setup() WHERE finding ~ 'foreign key' \gexec
+SELECT ok(NOT found('orders', 'foreign key'), 'what it says enables them');
+ROLLBACK;
 
 -- Columns.
 BEGIN;
