@@ -247,7 +247,8 @@ TEST(reading, repeated_calls_give_equal_details) {
     for (const char *region : {"GB", "", "XX", "001"}) {
       Formatted formatted;
       parse(text, region, Acceptance::kPossible);
-      customer_identity::phone::format(text, region, Acceptance::kPossible, Style::kNational, formatted);
+      customer_identity::phone::format(text, region, Acceptance::kPossible, Style::kNational,
+                                       formatted);
     }
   }
   std::exit(0);  // NOLINT(concurrency-mt-unsafe): so that the leak check runs
