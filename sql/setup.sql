@@ -523,11 +523,11 @@ COMMENT ON FUNCTION customer_identity_internal.has_one_of(regclass, text[]) IS
 -- Tables beside those of a book. What depends on a schema is found by the index, hence the offset: a database may
 -- hold a thousand schemas.
 CREATE FUNCTION customer_identity_internal.unattached_neighbours(customers regclass)
-    RETURNS TABLE (neighbour regclass, schema_id oid)
+    RETURNS TABLE (neighbour regclass)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT c.oid, c.relnamespace
+    SELECT c.oid
     FROM (
         SELECT b.relnamespace FROM pg_class AS b WHERE b.oid = customers
         UNION
@@ -559,10 +559,9 @@ CREATE FUNCTION customer_identity_internal.copies_of_attached(customers regclass
 BEGIN ATOMIC
     SELECT n.neighbour, a.attached
     FROM customer_identity_internal.attachments_of(customers) AS a
-    JOIN pg_class AS c ON c.oid = a.attached
-    JOIN customer_identity_internal.unattached_neighbours(customers) AS n ON n.schema_id = c.relnamespace
-    WHERE customer_identity_internal.has_columns_of(n.neighbour, a.attached)
-        AND (a.kind = 'orders' OR customer_identity_internal.has_columns_of(a.attached, n.neighbour));
+    JOIN customer_identity_internal.unattached_neighbours(customers) AS n
+        ON customer_identity_internal.has_columns_of(n.neighbour, a.attached)
+            AND (a.kind = 'orders' OR customer_identity_internal.has_columns_of(a.attached, n.neighbour));
 END;
 COMMENT ON FUNCTION customer_identity_internal.copies_of_attached(regclass) IS
     'Tables without our triggers that look like an attached one';
