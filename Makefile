@@ -159,7 +159,8 @@ bench: setup
 	@mkdir -p build/bench
 	@bench/phones/run | tee build/bench/phones.txt
 	@LINES=build/bench/totals.tsv bench/totals/run
-	@bench/report --phones build/bench/phones.txt build/bench/totals.tsv
+	@LINES=build/bench/backfill.tsv bench/backfill/run
+	@bench/report --phones build/bench/phones.txt build/bench/totals.tsv build/bench/backfill.tsv
 
 lint:
 	@scripts/setup.sh lint

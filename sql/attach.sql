@@ -761,7 +761,7 @@ BEGIN
     PERFORM customer_identity_internal.ensure_customer_column(orders, customer_column, customers);
     -- Who gets a phone has earlier orders attached, and who is deleted has them unlinked.
     IF users IS NOT NULL AND NOT customer_identity_internal.has_index_on(orders, user_column)
-        AND customer_identity_internal.comparable_type(orders, user_column) = customer_identity_internal.comparable_type(users, users_setup.key_column) THEN
+        AND customer_identity_internal.comparable_type(orders, user_column) = customer_identity_internal.comparable_type(users, users_key) THEN
         EXECUTE format('CREATE INDEX ON %s (%I)', orders, user_column);
     END IF;
     PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);

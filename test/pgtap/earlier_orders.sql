@@ -1,7 +1,7 @@
 -- Users who gain a customer bring their earlier orders along, by one statement for each orders table, whichever
 -- statement gives them their phones.
 \ir shop.psql
-SELECT plan(20);
+SELECT plan(22);
 
 ALTER TABLE orders DROP CONSTRAINT orders_user_id_fkey,
   ADD FOREIGN KEY (user_id) REFERENCES "user" ON UPDATE CASCADE ON DELETE SET NULL;
@@ -100,4 +100,13 @@ CALL customer_identity.backfill('members');
 SELECT is((SELECT count(customer_id) FROM bookings), 27::bigint, 'a backfill of partitions');
 SELECT is_empty('TABLE members_left_behind', 'everywhere to the customer of the member');
 SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'totals are exact');
+
+-- The index that finds them, of the column that orders refer to users by; not where no index could.
+CREATE TABLE accounts (id int PRIMARY KEY, code text UNIQUE, phone text);
+CREATE TABLE by_code (id int PRIMARY KEY, user_id text REFERENCES accounts (code), total numeric);
+CREATE TABLE by_other_type (id int PRIMARY KEY, user_id text, total numeric);
+SELECT customer_identity.attach_users('accounts');
+SELECT customer_identity.attach_orders(o, users => 'accounts') FROM unnest('{by_code,by_other_type,by_code}'::regclass[]) AS o;
+SELECT has_index('by_code', 'by_code_user_id_idx', 'user_id', 'attaching makes an index of the users of orders, once');
+SELECT hasnt_index('by_other_type', 'by_other_type_user_id_idx', 'but none that could not be used');
 SELECT * FROM finish();
