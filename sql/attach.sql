@@ -44,71 +44,239 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_written_column(regclass, text, text) IS
     'Raises for a column that a call names and the table lacks or generates';
 
--- A phone inside of something else (json, an array) is not read; a type of another extension may be one for phones.
-CREATE FUNCTION customer_identity_internal.require_phone_column(relation regclass, column_name text, parameter text)
+-- Of a type of another extension (one for phones, hstore), whether a phone that is put in comes out.
+CREATE FUNCTION customer_identity_internal.keeps_phones(type regtype)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kept text;
+BEGIN
+    EXECUTE format('SELECT customer_identity_internal.as_text(%L::%s)', '+4915123456789',
+        customer_identity_internal.type_name(type)) INTO kept;
+    RETURN COALESCE(customer_identity_internal.claimed_phone(kept, 'DE') = '+4915123456789', false);
+EXCEPTION
+    WHEN OTHERS THEN
+        RETURN false;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.keeps_phones(regtype) IS
+    'Whether a phone can be written to a type, which is no domain, and read again';
+
+CREATE FUNCTION customer_identity_internal.holds_phone(type regtype, modifier integer)
+    RETURNS boolean
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'holds_phone';
+COMMENT ON FUNCTION customer_identity_internal.holds_phone(regtype, integer) IS
+    'Whether the triggers read phones from columns of a type';
+
+CREATE FUNCTION customer_identity_internal.holds_region(type regtype)
+    RETURNS boolean
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'holds_region';
+COMMENT ON FUNCTION customer_identity_internal.holds_region(regtype) IS
+    'Whether the triggers read regions from columns of a type';
+
+CREATE FUNCTION customer_identity_internal.unusable_types(relation regclass, phone_columns text[], region_column text)
+    RETURNS TABLE (column_name text, type_name text, what text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT a.attname, format_type(a.atttypid, a.atttypmod), 'phone'
+    FROM pg_attribute AS a
+    JOIN pg_type AS t ON t.oid = customer_identity_internal.base_type(a.atttypid)
+    WHERE a.attrelid = relation AND a.attname = ANY (phone_columns) AND NOT a.attisdropped
+        AND CASE
+            WHEN NOT customer_identity_internal.holds_phone(a.atttypid, a.atttypmod) THEN true
+            WHEN t.typcategory = 'U' THEN NOT customer_identity_internal.keeps_phones(t.oid)
+        END
+    UNION ALL
+    SELECT a.attname, format_type(a.atttypid, a.atttypmod), 'region'
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = region_column AND NOT a.attisdropped
+        AND NOT customer_identity_internal.holds_region(a.atttypid);
+END;
+COMMENT ON FUNCTION customer_identity_internal.unusable_types(regclass, text[], text) IS
+    'Those of the columns for phones and the region whose types hold none';
+
+CREATE FUNCTION customer_identity_internal.require_types(relation regclass, phone_columns text[], region_column text, parameter text)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    found_type text;
+    unusable record;
 BEGIN
-    PERFORM customer_identity_internal.require_written_column(relation, column_name, parameter);
-    SELECT format_type(a.atttypid, a.atttypmod) INTO found_type
-    FROM pg_attribute AS a
-    JOIN pg_type AS t ON t.oid = customer_identity_internal.base_type(a.atttypid)
-    WHERE a.attrelid = relation AND a.attname = column_name
-        AND t.typcategory <> 'S' AND t.oid <> ALL ('{smallint,integer,bigint,numeric}'::regtype[])
-        AND (t.typcategory <> 'U' OR t.typnamespace = 'pg_catalog'::regnamespace);
+    SELECT u.* INTO unusable
+    FROM customer_identity_internal.unusable_types(relation, phone_columns, region_column) AS u;
     IF FOUND THEN
-        RAISE EXCEPTION 'column % of % is of type % and holds no phone', quote_ident(column_name), relation, found_type
-            USING ERRCODE = 'datatype_mismatch', HINT = format('Name a text column in %s => ''...''.', parameter);
+        RAISE EXCEPTION 'column % of % is of type % and holds no %',
+            quote_ident(unusable.column_name), relation, unusable.type_name, unusable.what
+            USING ERRCODE = 'datatype_mismatch',
+                HINT = format('Name a text column in %s => ''...''.',
+                    CASE unusable.what WHEN 'phone' THEN parameter ELSE 'region_column' END);
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.require_phone_column(regclass, text, text) IS
-    'Raises for a column that cannot be written by a trigger or holds no phone';
+COMMENT ON FUNCTION customer_identity_internal.require_types(regclass, text[], text, text) IS
+    'Raises 42804 for a column whose type holds no phone, or no region';
 
--- An enum has a list of what it can hold; of a domain, that of the type below.
-CREATE FUNCTION customer_identity_internal.missing_values(relation regclass, column_name text, named_values text[])
+CREATE FUNCTION customer_identity_internal.required_region(default_region text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.require_limit('default_region', default_region);
+    IF default_region IS NOT NULL AND customer_identity_internal.known_region(default_region) IS NULL THEN
+        RAISE EXCEPTION 'default_region % is not a region', quote_literal(customer_identity_internal.shown(default_region))
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = 'A region is an ISO 3166 code of two letters: GB, not UK.';
+    END IF;
+    RETURN customer_identity_internal.known_region(default_region);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.required_region(text) IS
+    'A region as the triggers'' arguments have it, or NULL; 22023 for what is none';
+
+-- Whoever looks need not be who signs people up, and his session may be older than what was set for the database.
+CREATE FUNCTION customer_identity_internal.has_default_region()
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN current_setting('customer_identity.default_region') <> '' OR EXISTS (
+    SELECT
+    FROM pg_db_role_setting AS s
+    CROSS JOIN LATERAL unnest(s.setconfig) AS c (setting)
+    WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()))
+        AND c.setting LIKE 'customer\_identity.default\_region=_%'
+);
+COMMENT ON FUNCTION customer_identity_internal.has_default_region() IS
+    'Whether customer_identity.default_region is set here, for the database or for any role';
+
+CREATE FUNCTION customer_identity_internal.lacks_region(phone_columns text[], region_column text, default_region text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN phone_columns[1] IS NOT NULL AND region_column IS NULL AND default_region IS NULL
+    AND NOT customer_identity_internal.has_default_region();
+COMMENT ON FUNCTION customer_identity_internal.lacks_region(text[], text, text) IS
+    'Whether a table has phones and nothing tells the region of national ones';
+
+CREATE FUNCTION customer_identity_internal.notice_no_region(relation regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE NOTICE 'phones in % without a country code will not be read', relation
+        USING DETAIL = 'It has no region column, and there is no default region.',
+            HINT = 'Attach it with default_region => ''DE'', or set customer_identity.default_region for the database.';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.notice_no_region(regclass) IS
+    'Says that national phones of a table will not be read';
+
+-- A row's value counts by its text: 't' is no value of a boolean, which is 'true'. An enum is looked up, for a value
+-- that this transaction has added cannot be used yet.
+CREATE FUNCTION customer_identity_internal.missing_values_as_owner(
+    relation regclass, column_name text, named_values text[], customers regclass)
     RETURNS SETOF text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    type pg_type;
+    type_name text;
+    named text;
+    held text;
+BEGIN
+    SELECT t.* INTO type
+    FROM pg_attribute AS a
+    JOIN pg_type AS t ON t.oid = a.atttypid
+    WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped;
+    SELECT format_type(a.atttypid, a.atttypmod) INTO type_name
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name;
+    FOREACH named IN ARRAY CASE WHEN type.oid IS NULL THEN '{}' ELSE named_values END LOOP
+        held := NULL;
+        IF type.typtype = 'e' THEN
+            SELECT e.enumlabel INTO held FROM pg_enum AS e WHERE e.enumtypid = type.oid AND e.enumlabel = named;
+        ELSE
+            BEGIN
+                EXECUTE format('SELECT customer_identity_internal.as_text(%L::%s)', named, type_name) INTO held;
+            EXCEPTION
+                WHEN OTHERS THEN
+                    NULL;
+            END;
+        END IF;
+        IF held IS DISTINCT FROM named THEN
+            RETURN NEXT named;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.missing_values_as_owner(regclass, text, text[], regclass) IS
+    'missing_values as the owner of the table: a domain may run anybody''s functions';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.missing_values_as_owner(regclass, text, text[], regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.missing_values(
+    relation regclass, column_name text, named_values text[], customers regclass)
+    RETURNS SETOF text
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_table_owner';
+COMMENT ON FUNCTION customer_identity_internal.missing_values(regclass, text, text[], regclass) IS
+    'Those of some values that no row of an attached table can have in a column';
+
+CREATE FUNCTION customer_identity_internal.possible_values(relation regclass, column_name text)
+    RETURNS text
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT v.value
+    SELECT CASE t.typtype
+        WHEN 'e' THEN (
+            SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
+            FROM pg_enum AS e
+            WHERE e.enumtypid = t.oid
+        )
+        ELSE CASE t.oid WHEN 'boolean'::regtype THEN quote_literal('true') || ', ' || quote_literal('false') END
+    END
     FROM pg_attribute AS a
-    JOIN pg_type AS t ON t.oid = customer_identity_internal.base_type(a.atttypid) AND t.typtype = 'e'
-    CROSS JOIN LATERAL unnest(named_values) AS v (value)
-    WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
-        AND NOT EXISTS (SELECT FROM pg_enum AS e WHERE e.enumtypid = t.oid AND e.enumlabel = v.value);
+    JOIN pg_type AS t ON t.oid = customer_identity_internal.base_type(a.atttypid)
+    WHERE a.attrelid = relation AND a.attname = column_name;
 END;
-COMMENT ON FUNCTION customer_identity_internal.missing_values(regclass, text, text[]) IS
-    'Those of some values that a column of an enum cannot hold';
+COMMENT ON FUNCTION customer_identity_internal.possible_values(regclass, text) IS
+    'What a column of an enum or a boolean can hold, or NULL';
 
-CREATE FUNCTION customer_identity_internal.require_values(relation regclass, column_name text, named_values text[], parameter text)
+CREATE FUNCTION customer_identity_internal.require_held(
+    relation regclass, column_name text, named_values text[], parameter text, customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     missing text;
-    labels text;
+    found_type text;
 BEGIN
+    IF column_name IS NULL THEN
+        RETURN;
+    END IF;
     SELECT string_agg(quote_literal(m), ', ') INTO missing
-    FROM customer_identity_internal.missing_values(relation, column_name, named_values) AS m;
+    FROM customer_identity_internal.missing_values(relation, column_name, named_values, customers) AS m;
     IF missing IS NULL THEN
         RETURN;
     END IF;
-    SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) INTO labels
+    SELECT format_type(a.atttypid, a.atttypmod) INTO found_type
     FROM pg_attribute AS a
-    JOIN pg_enum AS e ON e.enumtypid = customer_identity_internal.base_type(a.atttypid)
     WHERE a.attrelid = relation AND a.attname = column_name;
     RAISE EXCEPTION 'column % of % cannot hold %', quote_ident(column_name), relation, missing
-        USING ERRCODE = 'invalid_parameter_value',
-            HINT = format('Name in %s => ''{...}'' some of: %s.', parameter, labels);
+        USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is of type %s.', found_type),
+            HINT = format('Name in %s => ''{...}'' some of: %s.', parameter, COALESCE(
+                customer_identity_internal.possible_values(relation, column_name),
+                format('SELECT DISTINCT %I::text FROM %s', column_name, relation)));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.require_values(regclass, text, text[], text) IS
-    'Raises 22023 for values that a call names and a column of an enum cannot hold';
+COMMENT ON FUNCTION customer_identity_internal.require_held(regclass, text, text[], text, regclass) IS
+    'Raises 22023 for values that a call names and a column of an attached table cannot hold';
 
 -- A column that only the parameter's default names may be missing.
 CREATE FUNCTION customer_identity_internal.optional_column(relation regclass, column_name text, parameter text, default_name text)
@@ -323,6 +491,7 @@ CREATE FUNCTION customer_identity_internal.attach_users_to(
     name_column text,
     region_column text,
     customer_column text,
+    default_region text,
     customers regclass
 )
     RETURNS void
@@ -344,7 +513,7 @@ BEGIN
     END IF;
     PERFORM customer_identity_internal.require_values('phone_columns', phone_columns);
     FOREACH named_column IN ARRAY phone_columns LOOP
-        PERFORM customer_identity_internal.require_phone_column(users, named_column, 'phone_columns');
+        PERFORM customer_identity_internal.require_written_column(users, named_column, 'phone_columns');
     END LOOP;
     IF verified_column IS NOT NULL THEN
         PERFORM customer_identity_internal.require_written_column(users, verified_column, 'verified_column');
@@ -361,6 +530,8 @@ BEGIN
     IF region_column IS NOT NULL THEN
         PERFORM customer_identity_internal.require_written_column(users, region_column, 'region_column');
     END IF;
+    PERFORM customer_identity_internal.require_types(users, phone_columns, region_column, 'phone_columns');
+    default_region := customer_identity_internal.required_region(default_region);
 
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', users);
     key := customer_identity_internal.require_key(users);
@@ -368,9 +539,10 @@ BEGIN
     PERFORM customer_identity_internal.ensure_customer_column(users, customer_column, customers);
     PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);
     arguments := customer_identity_internal.written_arguments(
-        ARRAY['customers', 'key'] || customer_identity_internal.repeated('phone', phone_columns) || '{verified,name,region,customer}'::text[],
+        ARRAY['customers', 'key'] || customer_identity_internal.repeated('phone', phone_columns)
+            || '{verified,name,region,default_region,customer}'::text[],
         ARRAY[customer_identity_internal.qualified_name(customers), key] || phone_columns
-            || ARRAY[verified_column, name_column, region_column, customer_column]);
+            || ARRAY[verified_column, name_column, region_column, default_region, customer_column]);
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER customer_identity_link BEFORE INSERT OR UPDATE ON %s'
         ' FOR EACH ROW EXECUTE FUNCTION customer_identity.link_user(%s)', users, arguments);
@@ -386,9 +558,12 @@ BEGIN
             'CREATE OR REPLACE TRIGGER customer_identity_truncated BEFORE TRUNCATE ON %s'
             ' FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.link_user(%s)', relation, arguments);
     END LOOP;
+    IF customer_identity_internal.lacks_region(phone_columns, region_column, default_region) THEN
+        PERFORM customer_identity_internal.notice_no_region(users);
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.attach_users_to(regclass, text[], text, text, text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.attach_users_to(regclass, text[], text, text, text, text, text, regclass) IS
     'attach_users for a book that is named';
 
 CREATE FUNCTION customer_identity.attach_users(
@@ -398,14 +573,16 @@ CREATE FUNCTION customer_identity.attach_users(
     name_column text DEFAULT NULL,
     region_column text DEFAULT NULL,
     customer_column text DEFAULT 'customer_id',
+    default_region text DEFAULT NULL,
     customers regclass DEFAULT NULL
 )
     RETURNS void
     LANGUAGE sql VOLATILE
-RETURN customer_identity_internal.attach_users_to(users, phone_columns, verified_column, name_column, region_column, customer_column, customer_identity_internal.book(customers));
-COMMENT ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, regclass) IS
+RETURN customer_identity_internal.attach_users_to(users, phone_columns, verified_column, name_column, region_column,
+    customer_column, default_region, customer_identity_internal.book(customers));
+COMMENT ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, text, regclass) IS
     'Links the logins of a users table to their customers from now on. Calling it again replaces the set-up';
-REVOKE EXECUTE ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, text, regclass) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity_internal.require_pair(given boolean, other boolean, parameter text, other_parameter text, example text)
     RETURNS void
@@ -429,6 +606,10 @@ CREATE FUNCTION customer_identity_internal.require_values(parameter text, given 
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF cardinality(given) = 0 OR EXISTS (SELECT FROM unnest(given) AS g (value) WHERE g.value IS NULL) THEN
+        RAISE EXCEPTION '% name nothing, or NULL', parameter
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Name the values of the column that matter.';
+    END IF;
     IF cardinality(given) > 100 OR EXISTS (SELECT FROM unnest(given) AS g (value) WHERE octet_length(g.value) > 200) THEN
         RAISE EXCEPTION '% are too many or too long', parameter
             USING ERRCODE = 'invalid_parameter_value', DETAIL = 'There may be no more than 100, of no more than 200 bytes each.',
@@ -437,7 +618,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_values(text, text[]) IS
-    'Raises 22023 for a list of more than 100 values, or with one of more than 200 bytes';
+    'Raises 22023 for a list without values, with NULL, of more than 100 values or with one of more than 200 bytes';
 
 CREATE FUNCTION customer_identity_internal.create_totals_triggers(orders regclass, arguments text)
     RETURNS void
@@ -479,6 +660,7 @@ CREATE FUNCTION customer_identity_internal.attach_orders_to(
     region_column text,
     timing text,
     customer_column text,
+    default_region text,
     customers regclass
 )
     RETURNS void
@@ -524,7 +706,7 @@ BEGIN
     user_column := customer_identity_internal.optional_column(orders, user_column, 'user_column', 'user_id');
     phone_column := customer_identity_internal.optional_column(orders, phone_column, 'phone_column', 'phone');
     IF phone_column IS NOT NULL THEN
-        PERFORM customer_identity_internal.require_phone_column(orders, phone_column, 'phone_column');
+        PERFORM customer_identity_internal.require_written_column(orders, phone_column, 'phone_column');
     END IF;
     IF user_column IS NOT NULL THEN
         PERFORM customer_identity_internal.require_written_column(orders, user_column, 'user_column');
@@ -538,6 +720,8 @@ BEGIN
     IF region_column IS NOT NULL THEN
         PERFORM customer_identity_internal.require_written_column(orders, region_column, 'region_column');
     END IF;
+    PERFORM customer_identity_internal.require_types(orders, ARRAY[phone_column], region_column, 'phone_column');
+    default_region := customer_identity_internal.required_region(default_region);
     IF user_column IS NULL AND phone_column IS NULL THEN
         RAISE EXCEPTION 'table % has neither a user nor a phone to attach orders by', orders
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Name one with user_column => ''...'' or phone_column => ''...''.';
@@ -571,9 +755,6 @@ BEGIN
     END IF;
 
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', orders);
-    -- Until the lock was there a value could be renamed.
-    PERFORM customer_identity_internal.require_values(orders, status_column, counted_statuses, 'counted_statuses');
-    PERFORM customer_identity_internal.require_values(orders, payment_column, cod_values, 'cod_values');
     IF users IS NOT NULL THEN
         users_key := customer_identity_internal.users_key_of(orders, user_column, users);
     END IF;
@@ -585,10 +766,11 @@ BEGIN
     END IF;
     PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);
     arguments := customer_identity_internal.written_arguments(
-        '{customers,users,users_key,users_customer,user,phone,region,payment}'::text[]
+        '{customers,users,users_key,users_customer,user,phone,region,default_region,payment}'::text[]
             || customer_identity_internal.repeated('cod', cod_values) || '{customer}'::text[],
         ARRAY[name_of_customers, customer_identity_internal.qualified_name(users), users_key,
-            users_setup.customer_column, user_column, phone_column, region_column, payment_column]
+            users_setup.customer_column, user_column, phone_column, region_column, default_region,
+            payment_column]
             || COALESCE(cod_values, '{}') || ARRAY[customer_column]);
     EXECUTE format(
         'CREATE OR REPLACE TRIGGER customer_identity_attach BEFORE INSERT OR UPDATE ON %s'
@@ -602,11 +784,17 @@ BEGIN
     FOR relation IN SELECT p.* FROM customer_identity_internal.partitions_of(orders) AS p LOOP
         PERFORM customer_identity_internal.create_totals_triggers(relation, arguments);
     END LOOP;
+    -- Until the lock was there a value could be renamed; until the triggers were, nobody may act as the table's owner.
+    PERFORM customer_identity_internal.require_held(orders, status_column, counted_statuses, 'counted_statuses', customers);
+    PERFORM customer_identity_internal.require_held(orders, payment_column, cod_values, 'cod_values', customers);
+    IF customer_identity_internal.lacks_region(ARRAY[phone_column], region_column, default_region) THEN
+        PERFORM customer_identity_internal.notice_no_region(orders);
+    END IF;
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.rebuild_book(customers);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass) IS
     'attach_orders for a book that is named';
 
 CREATE FUNCTION customer_identity.attach_orders(
@@ -623,16 +811,17 @@ CREATE FUNCTION customer_identity.attach_orders(
     region_column text DEFAULT NULL,
     timing text DEFAULT 'statement',
     customer_column text DEFAULT 'customer_id',
+    default_region text DEFAULT NULL,
     customers regclass DEFAULT NULL
 )
     RETURNS void
     LANGUAGE sql VOLATILE
 RETURN customer_identity_internal.attach_orders_to(orders, users, user_column, phone_column, amount_column, status_column,
     counted_statuses, points_per_unit, payment_column, cod_values, region_column, timing,
-    customer_column, customer_identity_internal.book(customers));
-COMMENT ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) IS
+    customer_column, default_region, customer_identity_internal.book(customers));
+COMMENT ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass) IS
     'Attaches the orders of a table to their customers and keeps totals from now on. Calling it again replaces the set-up';
-REVOKE EXECUTE ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity.detach(attached regclass)
     RETURNS void

@@ -12,9 +12,14 @@ COMMENT ON FUNCTION customer_identity_internal.claims_query(customer_identity.at
 CREATE FUNCTION customer_identity_internal.region_expression(attached customer_identity.attachments)
     RETURNS text
     LANGUAGE sql STABLE
-RETURN CASE WHEN attached.region_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', attached.region_column) END;
+RETURN CASE
+    WHEN attached.region_column IS NULL THEN format('%L::text', attached.default_region)
+    WHEN attached.default_region IS NULL THEN format('customer_identity_internal.as_text(r.%I)', attached.region_column)
+    ELSE format('customer_identity_internal.region_or_default(customer_identity_internal.as_text(r.%I), %L)',
+        attached.region_column, attached.default_region)
+END;
 COMMENT ON FUNCTION customer_identity_internal.region_expression(customer_identity.attachments) IS
-    'The region of row r';
+    'The region of row r, or that of its table';
 
 CREATE FUNCTION customer_identity_internal.attachment_of(relation regclass)
     RETURNS customer_identity.attachments

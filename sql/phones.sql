@@ -61,7 +61,7 @@ CREATE FUNCTION customer_identity_internal.claimed_phone(phone text, region text
     LANGUAGE c STABLE PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'claimed_phone';
 COMMENT ON FUNCTION customer_identity_internal.claimed_phone(text, text) IS
-    'The phone of a row as the triggers read it: normalize_phone, but NULL instead of an error for an unknown region';
+    'The phone of a row as the triggers read it: normalize_phone, but NULL instead of an error where a known region is missing';
 
 CREATE FUNCTION customer_identity_internal.claim_problem(phone text, region text)
     RETURNS text
@@ -69,3 +69,17 @@ CREATE FUNCTION customer_identity_internal.claim_problem(phone text, region text
     AS 'MODULE_PATHNAME', 'claim_problem';
 COMMENT ON FUNCTION customer_identity_internal.claim_problem(text, text) IS
     'Why the triggers cannot read the phone of a row; "ok" when they can';
+
+CREATE FUNCTION customer_identity_internal.region_or_default(region text, default_region text)
+    RETURNS text
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'region_or_default';
+COMMENT ON FUNCTION customer_identity_internal.region_or_default(text, text) IS
+    'The region of a row, or where that is blank the one of its table';
+
+CREATE FUNCTION customer_identity_internal.known_region(region text)
+    RETURNS text
+    LANGUAGE c STABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'known_region';
+COMMENT ON FUNCTION customer_identity_internal.known_region(text) IS
+    'A region in capitals and without blanks around it; NULL when it is none';

@@ -7,6 +7,13 @@ CREATE TYPE customer_identity_internal.setup_finding AS (
 COMMENT ON TYPE customer_identity_internal.setup_finding IS
     'What check_setup() found: severity (error, warning, info), object, finding and what to do about it';
 
+CREATE FUNCTION customer_identity_internal.counted_up_to(counted bigint, looked_at bigint)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN looked_at >= 10000 THEN 'at least ' || to_char(counted, 'FM999,999') ELSE counted::text END;
+COMMENT ON FUNCTION customer_identity_internal.counted_up_to(bigint, bigint) IS
+    'A count as findings show it: they look at ten thousand rows and no more';
+
 CREATE FUNCTION customer_identity_internal.check_session(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
@@ -19,7 +26,7 @@ BEGIN ATOMIC
         format('%L is not a region: phones without a region of their own are not read',
             current_setting('customer_identity.default_region')),
         'Set an ISO 3166 code of two letters, such as GB (not UK), or nothing.'
-    WHERE customer_identity_internal.claim_problem('0', NULL) = 'unknown_region'
+    WHERE customer_identity_internal.claim_problem('0123456789', NULL) = 'unknown_region'
     UNION ALL
     SELECT 'info', 'event trigger ' || n.name, 'it is missing or disabled: ' || n.consequence,
         format('As a superuser: ALTER EVENT TRIGGER %I ENABLE;', n.name)
@@ -148,7 +155,7 @@ BEGIN
     FOR faulty IN SELECT * FROM customer_identity_internal.proof_faults(customers) LOOP
         EXECUTE format('SELECT count(*) FROM (SELECT FROM %s LIMIT 10000) AS r', faulty.rows) INTO found_rows;
         IF found_rows > 0 THEN
-            RETURN NEXT ROW('warning', faulty.relation, format('%s: %s', faulty.fault, found_rows),
+            RETURN NEXT ROW('warning', faulty.relation, format('%s: %s', faulty.fault, customer_identity_internal.counted_up_to(found_rows, found_rows)),
                 faulty.what_to_do)::customer_identity_internal.setup_finding;
         END IF;
     END LOOP;
@@ -276,7 +283,7 @@ BEGIN
         AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attname <> 'phone';
     unusable := customer_identity_internal.unusable_phones(customers);
     IF unusable > 0 THEN
-        RETURN NEXT ROW('error', customers::text, format('phones that are not E.164, by which nobody is found: %s', unusable),
+        RETURN NEXT ROW('error', customers::text, format('phones that are not E.164, by which nobody is found: %s', customer_identity_internal.counted_up_to(unusable, unusable)),
             format('UPDATE %s SET phone = customer_identity.normalize_phone(phone, region) ...; merge the duplicates it reports.', customers))::customer_identity_internal.setup_finding;
     END IF;
     RETURN QUERY SELECT * FROM customer_identity_internal.check_phone_triggers(customers);
@@ -488,10 +495,26 @@ BEGIN ATOMIC
         format('column %I is %s, not %s: writing fails with CI007', u.column_name, u.found_type, u.wanted),
         format('Change its type, or name another one in: SELECT %s;', customer_identity_internal.attach_call(u.source))
     FROM customer_identity_internal.uncountable_columns(customers) AS u
-    WHERE u.found_type IS NOT NULL;
+    WHERE u.found_type IS NOT NULL
+    UNION ALL
+    SELECT 'error', a.attached::text,
+        format('column %I is %s and holds no %s', u.column_name, u.type_name, u.what),
+        format('Change its type, or name another one in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    CROSS JOIN LATERAL customer_identity_internal.unusable_types(a.attached, a.phone_columns, a.region_column) AS u
+    UNION ALL
+    SELECT 'error', s.attached::text,
+        format('column %I is %s, not uuid: writing fails with CI007', s.customer_column, format_type(c.atttypid, c.atttypmod)),
+        format('Change its type, or name another one in: SELECT %s;', customer_identity_internal.attach_call(s.attached))
+    FROM customer_identity_internal.attached_to(customers) AS a (attached)
+    CROSS JOIN LATERAL customer_identity_internal.setups_of(a.attached) AS s
+    JOIN pg_attribute AS c ON c.attrelid = s.attached AND c.attname = s.customer_column AND NOT c.attisdropped
+    JOIN pg_class AS t ON t.oid = s.attached
+    WHERE s.kind = 'users' AND s.customers = check_types.customers AND has_table_privilege(t.relowner, s.customers, 'UPDATE')
+        AND customer_identity_internal.base_type(c.atttypid) <> 'uuid'::regtype;
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_types(regclass) IS
-    'Findings of check_setup() about columns that totals cannot be made of';
+    'Findings of check_setup() about columns whose types hold no customer, amount, phone or region';
 
 CREATE FUNCTION customer_identity_internal.check_heirs(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
@@ -529,56 +552,159 @@ RETURN NOT EXISTS (
 COMMENT ON FUNCTION customer_identity_internal.has_columns_of(regclass, regclass) IS
     'Whether a table has a column of each name that another one has';
 
--- Orders that come and go behind the triggers' back: in a copy that has taken a table's place, which has its
--- columns and none of its triggers, and in a table that a crash empties. Many a table has all that few columns
--- of users are called.
-CREATE FUNCTION customer_identity_internal.check_tables(customers regclass)
+CREATE FUNCTION customer_identity_internal.has_one_of(relation regclass, column_names text[])
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN EXISTS (
+    SELECT
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = ANY (column_names) AND NOT a.attisdropped
+);
+COMMENT ON FUNCTION customer_identity_internal.has_one_of(regclass, text[]) IS
+    'Whether a table has a column of one of these names';
+
+-- Tables beside those of a book. What depends on a schema is found by the index, hence the offset: a database may
+-- hold a thousand schemas.
+CREATE FUNCTION customer_identity_internal.unattached_neighbours(customers regclass)
+    RETURNS TABLE (neighbour regclass)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT c.oid
+    FROM (
+        SELECT b.relnamespace FROM pg_class AS b WHERE b.oid = customers
+        UNION
+        SELECT b.relnamespace
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        JOIN pg_class AS b ON b.oid = a.attached
+    ) AS n
+    CROSS JOIN LATERAL (
+        SELECT d.objid
+        FROM pg_depend AS d
+        WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.relnamespace AND d.classid = 'pg_class'::regclass
+        OFFSET 0
+    ) AS d
+    JOIN pg_class AS c ON c.oid = d.objid
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.oid <> customers
+        AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid)
+        AND NOT customer_identity_internal.has_triggers(c.oid)
+        AND c.relname NOT IN ('phone_proofs', 'loyalty_entries', 'customer_events');
+END;
+COMMENT ON FUNCTION customer_identity_internal.unattached_neighbours(regclass) IS
+    'The tables in the schemas of a book and of what is attached to it that are not attached';
+
+-- A copy that has taken the place of a table has its columns and none of its triggers. Many a table has all that few
+-- columns of users are called.
+CREATE FUNCTION customer_identity_internal.copies_of_attached(customers regclass)
+    RETURNS TABLE (copy regclass, original regclass)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT n.neighbour, a.attached
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    JOIN customer_identity_internal.unattached_neighbours(customers) AS n
+        ON customer_identity_internal.has_columns_of(n.neighbour, a.attached)
+            AND (a.kind = 'orders' OR customer_identity_internal.has_columns_of(a.attached, n.neighbour));
+END;
+COMMENT ON FUNCTION customer_identity_internal.copies_of_attached(regclass) IS
+    'Tables without our triggers that look like an attached one';
+
+CREATE FUNCTION customer_identity_internal.unattached_with_customer(customers regclass)
+    RETURNS TABLE (stray regclass, customer_column name, refers boolean)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    -- A copy as LIKE or CREATE TABLE AS makes it has no foreign key; a foreign key to other customers is none of ours.
+    SELECT n.neighbour, a.attname, false
+    FROM customer_identity_internal.unattached_neighbours(customers) AS n
+    JOIN pg_attribute AS a ON a.attrelid = n.neighbour AND a.atttypid = 'uuid'::regtype AND NOT a.attisdropped
+    WHERE a.attname IN (
+            SELECT 'customer_id'
+            UNION ALL
+            SELECT s.customer_column FROM customer_identity_internal.attachments_of(customers) AS s
+        )
+        AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = n.neighbour AND k.contype = 'f' AND a.attnum = ANY (k.conkey))
+    UNION
+    SELECT k.conrelid, a.attname, true
+    FROM pg_depend AS d
+    JOIN pg_constraint AS k ON k.oid = d.objid AND k.contype = 'f' AND k.confrelid = customers AND k.conparentid = 0
+    JOIN pg_class AS c ON c.oid = k.conrelid
+    JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1] AND a.atttypid = 'uuid'::regtype
+    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = customers AND d.classid = 'pg_constraint'::regclass
+        AND NOT c.relispartition AND c.oid <> customers
+        AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid)
+        AND NOT customer_identity_internal.has_triggers(c.oid)
+        AND c.relname NOT IN ('phone_proofs', 'loyalty_entries', 'customer_events');
+END;
+COMMENT ON FUNCTION customer_identity_internal.unattached_with_customer(regclass) IS
+    'Tables without our triggers that have a column for the customer, and whether it is a foreign key to the book';
+
+-- Logins and orders that come and go behind the triggers' back. Many a table refers to customers for reasons of its
+-- own; one like those of which none is attached is hardly one.
+CREATE FUNCTION customer_identity_internal.check_unattached(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    WITH attached AS MATERIALIZED (
-        SELECT a.*, c.relnamespace
-        FROM customer_identity_internal.attachments_of(customers) AS a
-        JOIN pg_class AS c ON c.oid = a.attached
+    WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers)),
+    copies AS MATERIALIZED (SELECT * FROM customer_identity_internal.copies_of_attached(customers)),
+    known AS (
+        SELECT
+            ARRAY(SELECT 'phone' UNION SELECT p FROM attached AS a CROSS JOIN LATERAL unnest(a.phone_columns) AS p) AS phones,
+            ARRAY(SELECT 'user_id' UNION SELECT a.user_column FROM attached AS a) AS users,
+            ARRAY(SELECT 'total' UNION SELECT a.amount_column FROM attached AS a) AS amounts,
+            ARRAY(SELECT a.kind FROM attached AS a) AS kinds
     ),
-    neighbours AS MATERIALIZED (
-        SELECT c.oid, c.relnamespace
-        FROM (SELECT DISTINCT a.relnamespace FROM attached AS a) AS n
-        -- What depends on the schema, by the index, hence the offset: a database may hold a thousand schemas.
+    strays AS (
+        SELECT s.*,
+            customer_identity_internal.has_one_of(s.stray, k.phones) AS has_phone,
+            customer_identity_internal.has_one_of(s.stray, k.users) AND customer_identity_internal.has_one_of(s.stray, k.amounts) AS has_orders,
+            kind.name AS kind,
+            kind.name <> ALL (k.kinds) AS is_missing
+        FROM customer_identity_internal.unattached_with_customer(customers) AS s
+        CROSS JOIN known AS k
         CROSS JOIN LATERAL (
-            SELECT d.objid
-            FROM pg_depend AS d
-            WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.relnamespace AND d.classid = 'pg_class'::regclass
-            OFFSET 0
-        ) AS d
-        JOIN pg_class AS c ON c.oid = d.objid
-        WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
-            AND c.relname NOT IN ('phone_proofs', 'loyalty_entries', 'customer_events')
+            SELECT CASE WHEN customer_identity_internal.has_one_of(s.stray, k.users || k.amounts) THEN 'orders' ELSE 'users' END
+        ) AS kind (name)
+        WHERE s.stray NOT IN (SELECT c.copy FROM copies AS c)
     )
-    SELECT 'warning', copy.oid::regclass::text,
+    SELECT 'warning', c.copy::text,
         format('it has every column of %s, the customer included, and no trigger: its rows are not %s',
-            a.attached, CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted' END),
+            c.original, CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted' END),
         format('If it has taken the place of %s: SELECT %s; with this table''s name. Else: ALTER TABLE %s DROP COLUMN %I;',
-            a.attached, customer_identity_internal.attach_call(a.attached), copy.oid::regclass, a.customer_column)
-    FROM attached AS a
-    JOIN neighbours AS copy ON copy.relnamespace = a.relnamespace
-    WHERE NOT customer_identity_internal.has_triggers(copy.oid)
-        AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = copy.oid)
-        AND customer_identity_internal.has_columns_of(copy.oid, a.attached)
-        AND (a.kind = 'orders' OR customer_identity_internal.has_columns_of(a.attached, copy.oid))
+            c.original, customer_identity_internal.attach_call(c.original), c.copy, a.customer_column)
+    FROM copies AS c
+    JOIN attached AS a ON a.attached = c.original
     UNION ALL
+    SELECT
+        CASE WHEN (s.has_phone OR s.has_orders) AND s.is_missing THEN 'warning' ELSE 'info' END,
+        s.stray::text,
+        format('it has a customer column, %I, and no trigger: its rows are neither linked nor counted', s.customer_column),
+        format('If they are orders or logins: SELECT customer_identity.%s(%L, customer_column => %L, customers => %L); with the names of its columns.'
+            ' If they are something else, nothing has to be done.',
+            'attach_' || s.kind, s.stray::text, s.customer_column, customers::text)
+    FROM strays AS s
+    WHERE s.refers OR s.has_phone OR s.has_orders;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_unattached(regclass) IS
+    'Findings of check_setup() about copies of attached tables and other tables with customers';
+
+CREATE FUNCTION customer_identity_internal.check_unlogged(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
     SELECT 'warning', p.oid::regclass::text,
         'it is UNLOGGED: a crash of the server empties it, and the totals go on counting its orders',
         format('ALTER TABLE %s SET LOGGED;', p.oid::regclass)
-    FROM attached AS a
+    FROM customer_identity_internal.attachments_of(customers) AS a
     CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS leaf
     JOIN pg_class AS p ON p.oid = leaf.leaf AND p.relkind = 'r'
     JOIN pg_class AS c ON c.oid = a.customers
     WHERE a.kind = 'orders' AND p.relpersistence = 'u' AND c.relpersistence = 'p';
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_tables(regclass) IS
-    'Findings of check_setup() about copies of attached tables and unlogged ones';
+COMMENT ON FUNCTION customer_identity_internal.check_unlogged(regclass) IS
+    'Findings of check_setup() about orders that a crash empties';
 
 CREATE FUNCTION customer_identity_internal.check_values(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
@@ -588,15 +714,59 @@ BEGIN ATOMIC
     SELECT 'error', a.attached::text,
         format('column %I cannot hold %L, which %s names: %s', n.column_name, m.value, n.parameter, n.consequence),
         format('Put what it was renamed to into: SELECT %s;', customer_identity_internal.attach_call(a.attached))
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM customer_identity_internal.attachments_to_read(customers) AS a
     CROSS JOIN LATERAL (VALUES
         (a.status_column, a.counted_statuses, 'counted_statuses', 'no such order counts'),
         (a.payment_column, a.cod_values, 'cod_values', 'no such order needs a proof')
     ) AS n (column_name, named_values, parameter, consequence)
-    CROSS JOIN LATERAL customer_identity_internal.missing_values(a.attached, n.column_name, n.named_values) AS m (value);
+    CROSS JOIN LATERAL customer_identity_internal.missing_values(a.attached, n.column_name, n.named_values, customers) AS m (value)
+    WHERE n.column_name IS NOT NULL;
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_values(regclass) IS
     'Findings of check_setup() about statuses and cash values that a column cannot hold';
+
+-- Renamed values are followed. Whoever attaches again by what he wrote down is refused.
+CREATE FUNCTION customer_identity_internal.check_renamed_values(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT DISTINCT 'error', a.attached::text,
+        format('%L, which %s named, was renamed to %L: that is followed here, and a migration that names it is refused',
+            v.given, n.parameter, v.present),
+        format('Also in the migration: SELECT %s;', customer_identity_internal.attach_call(a.attached))
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    CROSS JOIN LATERAL customer_identity_internal.triggers_of(a.attached) AS t
+    CROSS JOIN (VALUES ('counted', 'counted_statuses'), ('cod', 'cod_values')) AS n (key, parameter)
+    CROSS JOIN LATERAL ROWS FROM (
+        unnest(customer_identity_internal.argument_values(t.arguments, n.key || '_given')),
+        unnest(customer_identity_internal.argument_values(t.arguments, n.key))
+    ) AS v (given, present)
+    WHERE v.given <> v.present;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_renamed_values(regclass) IS
+    'Findings of check_setup() about values whose names have changed since the table was attached';
+
+CREATE FUNCTION customer_identity_internal.check_regions(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'warning', a.attached::text,
+        'phones without a country code are not read: it has no region column, and there is no default region',
+        format('SELECT %s; with default_region => ''...'' added. Or, for every table, as a superuser: ALTER DATABASE %I SET customer_identity.default_region = ''...'';',
+            customer_identity_internal.attach_call(a.attached), current_database())
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    WHERE customer_identity_internal.lacks_region(a.phone_columns, a.region_column, a.default_region)
+    UNION ALL
+    SELECT 'error', a.attached::text,
+        format('%L, its default_region, is not a region: phones without a region of their own are not read', a.default_region),
+        format('Put an ISO 3166 code of two letters into: SELECT %s;', customer_identity_internal.attach_call(a.attached))
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    WHERE a.default_region IS NOT NULL AND customer_identity_internal.known_region(a.default_region) IS NULL;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_regions(regclass) IS
+    'Findings of check_setup() about tables whose national phones cannot be read';
 
 CREATE FUNCTION customer_identity_internal.check_users_of_orders(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
@@ -691,7 +861,7 @@ COMMENT ON FUNCTION customer_identity_internal.user_has_customer(customer_identi
 
 -- Looks at ten thousand rows at the most: the table may hold millions.
 CREATE FUNCTION customer_identity_internal.count_unlinked_as_owner(
-    relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint)
+    relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint, OUT looked_at bigint)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
@@ -699,7 +869,7 @@ DECLARE
     attached customer_identity.attachments := customer_identity_internal.attachment_of(relation);
 BEGIN
     EXECUTE format($sql$
-        SELECT count(*) FILTER (WHERE r.readable), count(*) FILTER (WHERE NOT r.readable)
+        SELECT count(*) FILTER (WHERE r.readable), count(*) FILTER (WHERE NOT r.readable), count(*)
         FROM (
             SELECT %5$s OR (
                 SELECT bool_or(customer_identity_internal.claimed_phone(c.raw, %3$s) IS NOT NULL)
@@ -714,7 +884,7 @@ BEGIN
         relation, customer_identity_internal.claims_query(attached),
         customer_identity_internal.region_expression(attached), attached.customer_column,
         customer_identity_internal.user_has_customer(attached))
-        INTO readable, unreadable;
+        INTO readable, unreadable, looked_at;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.count_unlinked_as_owner(regclass, regclass) IS
@@ -722,11 +892,61 @@ COMMENT ON FUNCTION customer_identity_internal.count_unlinked_as_owner(regclass,
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.count_unlinked_as_owner(regclass, regclass) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity_internal.count_unlinked(
-    relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint)
+    relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint, OUT looked_at bigint)
     LANGUAGE c STABLE
     AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.count_unlinked(regclass, regclass) IS
     'How many rows of a table without a customer could have one, and how many have a phone that cannot be read';
+
+-- Of ten thousand orders at the most: a value that differs from a named one in case or blanks only is a slip.
+CREATE FUNCTION customer_identity_internal.values_seen_as_owner(
+    relation regclass, column_name text, named_values text[], customers regclass, OUT rows bigint, OUT named bigint, OUT similar text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format($sql$
+        SELECT count(*), count(*) FILTER (WHERE r.value = ANY ($1)),
+            min(left(r.value, 64)) FILTER (WHERE r.value <> ALL ($1) AND lower(btrim(r.value)) = ANY ($2))
+        FROM (SELECT customer_identity_internal.as_text(r.%I) AS value FROM %s AS r LIMIT 10000) AS r
+        $sql$,
+        column_name, relation)
+        INTO rows, named, similar
+        USING named_values, ARRAY(SELECT lower(btrim(n.value)) FROM unnest(named_values) AS n (value));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.values_seen_as_owner(regclass, text, text[], regclass) IS
+    'values_seen as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.values_seen_as_owner(regclass, text, text[], regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.values_seen(
+    relation regclass, column_name text, named_values text[], customers regclass, OUT rows bigint, OUT named bigint, OUT similar text)
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_table_owner';
+COMMENT ON FUNCTION customer_identity_internal.values_seen(regclass, text, text[], regclass) IS
+    'How many rows of a table were looked at, how many have one of some values, and a value that is nearly one';
+
+CREATE FUNCTION customer_identity_internal.check_values_of(attached customer_identity.attachments, customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'warning', attached.attached::text,
+        CASE
+            WHEN s.similar IS NOT NULL THEN format('column %I holds %L, which %s names in another case or with other blanks', n.column_name, s.similar, n.parameter)
+            ELSE format('none of %s orders has a status that counts', customer_identity_internal.counted_up_to(s.rows, s.rows))
+        END,
+        format('Put the statuses that count into: SELECT %s;', customer_identity_internal.attach_call(attached.attached))
+    FROM (VALUES
+        (attached.status_column, attached.counted_statuses, 'counted_statuses'),
+        (attached.payment_column, attached.cod_values, 'cod_values')
+    ) AS n (column_name, named_values, parameter)
+    CROSS JOIN LATERAL customer_identity_internal.values_seen(attached.attached, n.column_name, n.named_values, customers) AS s
+    WHERE n.column_name IS NOT NULL
+        AND (s.similar IS NOT NULL OR (n.parameter = 'counted_statuses' AND s.rows >= 100 AND s.named = 0));
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_values_of(customer_identity.attachments, regclass) IS
+    'Findings of check_setup() about statuses and cash values that no row has';
 
 CREATE FUNCTION customer_identity_internal.check_rows(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
@@ -748,19 +968,20 @@ BEGIN
         unlinked := customer_identity_internal.count_unlinked(attached.attached, customers);
         IF unlinked.readable > 0 THEN
             RETURN NEXT ROW('warning', attached.attached::text,
-                format('rows that could have a customer and have none: %s', unlinked.readable),
+                format('rows that could have a customer and have none: %s', customer_identity_internal.counted_up_to(unlinked.readable, unlinked.looked_at)),
                 format('CALL customer_identity.backfill(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
         END IF;
         IF unlinked.unreadable > 0 THEN
             RETURN NEXT ROW('info', attached.attached::text,
-                format('rows with a phone that cannot be read and no customer: %s', unlinked.unreadable),
+                format('rows with a phone that cannot be read and no customer: %s', customer_identity_internal.counted_up_to(unlinked.unreadable, unlinked.looked_at)),
                 format('SELECT * FROM customer_identity.phone_problems(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
         END IF;
+        RETURN QUERY SELECT v.* FROM customer_identity_internal.check_values_of(attached, customers) AS v;
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.check_rows(regclass) IS
-    'Findings of check_setup() about rows without a customer';
+    'Findings of check_setup() about rows without a customer, and statuses';
 
 CREATE FUNCTION customer_identity_internal.check_sms_as_owner(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
@@ -812,9 +1033,15 @@ BEGIN ATOMIC
     UNION ALL
     SELECT * FROM customer_identity_internal.check_values(customers)
     UNION ALL
+    SELECT * FROM customer_identity_internal.check_renamed_values(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_regions(customers)
+    UNION ALL
     SELECT * FROM customer_identity_internal.check_heirs(customers)
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_tables(customers)
+    SELECT * FROM customer_identity_internal.check_unattached(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_unlogged(customers)
     UNION ALL
     SELECT * FROM customer_identity_internal.check_users_of_orders(customers)
     UNION ALL

@@ -26,6 +26,7 @@ struct AttachOrder : Setup {
   Column user;
   Column phone;
   Column region;
+  char *default_region;
   Column payment;
   Column customer;
   List *cod_values;  // payment values that mean cash on delivery
@@ -62,8 +63,9 @@ void read_setup(AttachOrder *setup, const TriggerData *call) {
   const Relation orders = call->tg_relation;
   const Arguments arguments = arguments_of(call->tg_trigger);
   setup->user = column_named(orders, value_of(arguments, "user"));
-  setup->phone = column_named(orders, value_of(arguments, "phone"));
-  setup->region = column_named(orders, value_of(arguments, "region"));
+  setup->phone = phone_column(orders, value_of(arguments, "phone"));
+  setup->region = region_column(orders, value_of(arguments, "region"));
+  setup->default_region = copy_of(value_of(arguments, "default_region"));
   setup->payment = column_named(orders, value_of(arguments, "payment"));
   setup->customer = customer_column(orders, arguments);
   setup->cod_values = values_of(arguments, "cod");
@@ -199,8 +201,7 @@ const char *id_of_user(const AttachOrder &setup, HeapTuple order, Relation order
 phone::Details phone_in(const AttachOrder &setup, HeapTuple order, Relation orders) {
   const char *raw = text_in(setup.phone, order, orders);
   if (raw == nullptr) return phone::unread(phone::Reason::kEmpty);
-  const Region region = region_of(text_in(setup.region, order, orders));
-  return region.known ? read_phone(raw, region) : phone::unread(phone::Reason::kNoRegion);
+  return read_phone(raw, region_of(text_in(setup.region, order, orders), setup.default_region));
 }
 
 Attachment attachment_of_phone(const AttachOrder &setup, HeapTuple order, Relation orders) {

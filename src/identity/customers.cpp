@@ -149,8 +149,8 @@ pg_uuid_t customer_of(Oid customers, Acting acting, const char *e164, const char
 }
 
 CUSTOMER_IDENTITY_FUNCTION(get_or_create_customer) {
-  const Region region = required_region(text_in_place(fcinfo, 2, kRegion));
-  const phone::Details details = required_phone(phone_argument(fcinfo, 0), region);
+  const phone::Details details =
+      required_phone(phone_argument(fcinfo, 0), text_in_place(fcinfo, 2, kRegion));
   const Oid customers = book_argument(fcinfo, 3);
   const char *preferred_name = cut_argument(fcinfo, 1, kMaxName);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
@@ -173,7 +173,7 @@ CUSTOMER_IDENTITY_FUNCTION(claim_customer) {
 CUSTOMER_IDENTITY_FUNCTION(find_customer) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   const phone::Details details =
-      read_phone(phone_argument(fcinfo, 0), required_region(text_in_place(fcinfo, 1, kRegion)));
+      given_phone(phone_argument(fcinfo, 0), text_in_place(fcinfo, 1, kRegion));
   if (details.reason != phone::Reason::kOk) PG_RETURN_NULL();
   const Oid customers = book_argument(fcinfo, 2);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));

@@ -134,9 +134,24 @@ const char *followed_value(const Rename &rename, const Arguments &arguments, con
   return nullptr;
 }
 
+// What the set-up was made with stays beside the names that values have now, for check_setup().
+void keep_given(Arguments *arguments, const char *key, const List *given) {
+  const char *kept = psprintf("%s_given", key);
+  if (given == NIL || value_of(*arguments, kept) != nullptr) return;
+  const std::size_t room = sizeof(char *) * (arguments->count + list_length(given));
+  arguments->values = static_cast<char **>(repalloc(arguments->values, room));
+  ListCell *cell;
+  foreach (cell, given)
+    arguments->values[arguments->count++] =
+        psprintf("%s=%s", kept, static_cast<char *>(lfirst(cell)));
+}
+
 // Rewrites the arguments in place; false: none is concerned.
 bool follow(const Rename &rename, Arguments *arguments, Oid table) {
   const Oid users = find_table(value_of(*arguments, "users"));
+  const List *given[lengthof(kValues)];
+  for (std::size_t i = 0; i < lengthof(kValues); ++i)
+    given[i] = values_of(*arguments, kValues[i].key);
   bool changed = false;
   for (int i = 0; i < arguments->count; ++i) {
     const char *argument = arguments->values[i];
@@ -149,6 +164,8 @@ bool follow(const Rename &rename, Arguments *arguments, Oid table) {
     arguments->values[i] = psprintf("%.*s=%s", static_cast<int>(length), argument, value);
     changed = true;
   }
+  for (std::size_t i = 0; changed && i < lengthof(kValues); ++i)
+    if (rename.kind == Rename::Kind::kValue) keep_given(arguments, kValues[i].key, given[i]);
   return changed;
 }
 
@@ -158,6 +175,8 @@ void rewrite(Relation catalog, HeapTuple row, const Arguments &arguments) {
   bool replaces[Natts_pg_trigger] = {};
   values[Anum_pg_trigger_tgargs - 1] = stored(arguments);
   replaces[Anum_pg_trigger_tgargs - 1] = true;
+  values[Anum_pg_trigger_tgnargs - 1] = Int16GetDatum(static_cast<std::int16_t>(arguments.count));
+  replaces[Anum_pg_trigger_tgnargs - 1] = true;
   HeapTuple changed = heap_modify_tuple(row, RelationGetDescr(catalog), values, nulls, replaces);
   CatalogTupleUpdate(catalog, &changed->t_self, changed);
   CacheInvalidateRelcacheByRelid(reinterpret_cast<Form_pg_trigger>(GETSTRUCT(row))->tgrelid);

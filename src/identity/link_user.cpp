@@ -37,6 +37,7 @@ struct LinkUser : Setup {
   Column verified;  // belongs to the first phone
   Column name;
   Column region;
+  char *default_region;
   Column customer;
   Oid root;
 };
@@ -48,11 +49,13 @@ void read_setup(LinkUser *setup, const TriggerData *call) {
   setup->phone_count = list_length(phones);
   setup->phones = static_cast<Column *>(palloc(sizeof(Column) * (setup->phone_count + 1)));
   for (int i = 0; i < setup->phone_count; ++i)
-    setup->phones[i] = column_named(users, static_cast<char *>(list_nth(phones, i)));
+    setup->phones[i] = phone_column(users, static_cast<char *>(list_nth(phones, i)));
   setup->key = column_named(users, value_of(arguments, "key"));
   setup->verified = column_named(users, value_of(arguments, "verified"));
   setup->name = column_named(users, value_of(arguments, "name"));
-  setup->region = column_named(users, value_of(arguments, "region"));
+  setup->region = region_column(users, value_of(arguments, "region"));
+  const char *default_region = value_of(arguments, "default_region");
+  setup->default_region = default_region == nullptr ? nullptr : pstrdup(default_region);
   setup->customer = customer_column(users, arguments);
   setup->root = root_of(users);
 }
@@ -65,8 +68,7 @@ struct Claim {
 
 Claim claim_of(const LinkUser &setup, HeapTuple user, Relation users) {
   Claim claim = {};
-  const Region region = region_of(text_in(setup.region, user, users));
-  if (!region.known) return claim;
+  const Region region = region_of(text_in(setup.region, user, users), setup.default_region);
   for (; claim.column < setup.phone_count; ++claim.column) {
     const char *raw = text_in(setup.phones[claim.column], user, users);
     if (raw == nullptr) continue;

@@ -341,8 +341,8 @@ bool has_live_proof(Oid customers, Acting acting, const pg_uuid_t &customer) {
 }
 
 CUSTOMER_IDENTITY_FUNCTION(record_proof) {
-  const Region region = required_region(text_in_place(fcinfo, 3, kRegion));
-  const phone::Details details = required_phone(phone_argument(fcinfo, 0), region);
+  const phone::Details details =
+      required_phone(phone_argument(fcinfo, 0), text_in_place(fcinfo, 3, kRegion));
   const char *user_id = text_argument(fcinfo, 1, kUserId);
   const char *method = PG_ARGISNULL(2) ? "external" : text_argument(fcinfo, 2, kMethod);
   const Oid customers = book_argument(fcinfo, 4);
@@ -357,8 +357,8 @@ CUSTOMER_IDENTITY_FUNCTION(record_proof) {
 }
 
 CUSTOMER_IDENTITY_FUNCTION(revoke_proof) {
-  const Region region = required_region(text_in_place(fcinfo, 3, kRegion));
-  const phone::Details details = required_phone(phone_argument(fcinfo, 0), region);
+  const phone::Details details =
+      required_phone(phone_argument(fcinfo, 0), text_in_place(fcinfo, 3, kRegion));
   const char *user_id = text_argument(fcinfo, 1, kUserId);
   const char *reason = text_argument(fcinfo, 2, kReason);
   const Oid customers = book_argument(fcinfo, 4);

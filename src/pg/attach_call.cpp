@@ -22,6 +22,7 @@ constexpr Parameter kUsersParameters[] = {
     {"link_user", "name", "name_column", false, false},
     {"link_user", "region", "region_column", false, false},
     {"link_user", "customer", "customer_column", false, false},
+    {"link_user", "default_region", "default_region", false, false},
     {"link_user", "customers", "customers", false, false},
 };
 
@@ -38,6 +39,7 @@ constexpr Parameter kOrdersParameters[] = {
     {"attach_order", "region", "region_column", false, false},
     {"maintain_totals", "timing", "timing", false, false},
     {"attach_order", "customer", "customer_column", false, false},
+    {"attach_order", "default_region", "default_region", false, false},
     {"attach_order", "customers", "customers", false, false},
 };
 

@@ -19,6 +19,7 @@ constexpr TextLimit kLimits[] = {
     {"after", 100000},
     {"changes", 100000},
     {"customer_column", NAMEDATALEN - 1},
+    {"default_region", 100},
     {"filters", 10000},
     {"provider_id", 500},
     {"purpose", 200},

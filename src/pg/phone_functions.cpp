@@ -49,25 +49,25 @@ phone::Style required_style(const char *name) {
 
 CUSTOMER_IDENTITY_FUNCTION(normalize_phone) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
-  const Region region = required_region(text_in_place(fcinfo, 1, kRegion));
-  const phone::Details details = read_phone(phone_argument(fcinfo, 0), region);
+  const phone::Details details =
+      given_phone(phone_argument(fcinfo, 0), text_in_place(fcinfo, 1, kRegion));
   if (details.reason != phone::Reason::kOk) PG_RETURN_NULL();
   PG_RETURN_TEXT_P(cstring_to_text(details.e164));
 }
 
 CUSTOMER_IDENTITY_FUNCTION(parse_phone) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
-  const Region region = required_region(text_in_place(fcinfo, 1, kRegion));
-  return row_of(read_phone(phone_argument(fcinfo, 0), region), fcinfo);
+  return row_of(given_phone(phone_argument(fcinfo, 0), text_in_place(fcinfo, 1, kRegion)), fcinfo);
 }
 
 CUSTOMER_IDENTITY_FUNCTION(format_phone) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
   const phone::Style style = required_style(text_argument(fcinfo, 1, kStyle));
-  const Region region = required_region(text_in_place(fcinfo, 2, kRegion));
+  const std::string_view name = text_in_place(fcinfo, 2, kRegion);
   const std::string_view raw = phone_argument(fcinfo, 0);
-  if (read_phone(raw, region).reason != phone::Reason::kOk) PG_RETURN_NULL();
+  if (given_phone(raw, name).reason != phone::Reason::kOk) PG_RETURN_NULL();
 
+  const Region region = region_of(name);
   const std::string_view utf8 = to_utf8(raw);
   const phone::Acceptance acceptance = settings::phone_validation();
   phone::Formatted formatted = {};
@@ -78,12 +78,10 @@ CUSTOMER_IDENTITY_FUNCTION(format_phone) {
   PG_RETURN_TEXT_P(cstring_to_text(pg_any_to_server(formatted.text, length, PG_UTF8)));
 }
 
-// As normalize_phone, for phones in rows: a region the library does not know makes the phone
-// unreadable instead of raising.
+// As normalize_phone, for phones in rows: a phone that lacks a known region is unreadable.
 CUSTOMER_IDENTITY_FUNCTION(claimed_phone) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   const Region region = region_of(text_in_place(fcinfo, 1));
-  if (!region.known) PG_RETURN_NULL();
   const phone::Details details = read_phone(phone_argument(fcinfo, 0), region);
   if (details.reason != phone::Reason::kOk) PG_RETURN_NULL();
   PG_RETURN_TEXT_P(cstring_to_text(details.e164));
@@ -94,9 +92,24 @@ CUSTOMER_IDENTITY_FUNCTION(claim_problem) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   const Region region = region_of(text_in_place(fcinfo, 1));
   const phone::Details details = read_phone(phone_argument(fcinfo, 0), region);
-  const bool blank = details.reason == phone::Reason::kEmpty;
-  const char *reason = region.known || blank ? phone::name(details.reason) : "unknown_region";
-  PG_RETURN_TEXT_P(cstring_to_text(reason));
+  const bool unknown = lacks_region(details, region);
+  PG_RETURN_TEXT_P(cstring_to_text(unknown ? "unknown_region" : phone::name(details.reason)));
+}
+
+// The region of a row, or that of its table when it is blank.
+CUSTOMER_IDENTITY_FUNCTION(region_or_default) {
+  const bool is_blank = trimmed(text_in_place(fcinfo, 0)).empty();
+  if (PG_ARGISNULL(is_blank)) PG_RETURN_NULL();
+  PG_RETURN_DATUM(PG_GETARG_DATUM(is_blank));
+}
+
+// Upper-case ISO 3166-1 alpha-2, or NULL when it is no region.
+CUSTOMER_IDENTITY_FUNCTION(known_region) {
+  const std::string_view name = trimmed(text_in_place(fcinfo, 0));
+  if (name.empty()) PG_RETURN_NULL();
+  const Region region = region_of(name);
+  if (region.view().empty()) PG_RETURN_NULL();
+  PG_RETURN_TEXT_P(cstring_to_text(region.code));
 }
 
 }  // namespace customer_identity

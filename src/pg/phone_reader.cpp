@@ -20,6 +20,9 @@ struct Remembered {
   phone::Details details;
 };
 
+constexpr std::string_view kBlanks = " \t\n\r\v\f";
+constexpr std::string_view kNoBreakSpace = "\xC2\xA0";
+
 Remembered remembered[4];
 unsigned next_remembered = 0;
 
@@ -91,9 +94,42 @@ bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return !IS_HIGHBIT_SET(c); });
 }
 
+// Bytes of a blank at one end of a text: spreadsheets pad with the no-break space.
+std::size_t blank_of(bool is_narrow, bool is_wide) {
+  return is_narrow ? 1 : is_wide && GetDatabaseEncoding() == PG_UTF8 ? kNoBreakSpace.size() : 0;
+}
+
+std::size_t blank_before(std::string_view text) {
+  return blank_of(kBlanks.find(text.front()) != kBlanks.npos, text.starts_with(kNoBreakSpace));
+}
+
+std::size_t blank_after(std::string_view text) {
+  return blank_of(kBlanks.find(text.back()) != kBlanks.npos, text.ends_with(kNoBreakSpace));
+}
+
+// Raised where the phone itself is read by no other region either.
+[[noreturn]] void unknown_region(std::string_view name) {
+  const bool is_given = !name.empty();
+  ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+          errmsg("unknown region \"%s\"", shown(is_given ? name : settings::default_region())),
+          is_given
+              ? errhint("A region is an ISO 3166 code of two letters: GB, not UK.")
+              : errhint("Correct the setting customer_identity.default_region: an ISO 3166 code "
+                        "of two letters, or empty."));
+  pg_unreachable();
+}
+
 }  // namespace
 
-Region region_of(std::string_view name) {
+std::string_view trimmed(std::string_view region) {
+  while (!region.empty() && blank_before(region) > 0) region.remove_prefix(blank_before(region));
+  while (!region.empty() && blank_after(region) > 0) region.remove_suffix(blank_after(region));
+  return region;
+}
+
+Region region_of(std::string_view name, std::string_view fallback) {
+  name = trimmed(name);
+  if (name.empty()) name = trimmed(fallback);
   if (name.empty()) name = settings::default_region();
   if (name.size() != 2) {
     Region region = {"", name.empty()};
@@ -107,19 +143,6 @@ Region region_of(std::string_view name) {
   bool known = false;
   if (!guarded(failure, [&] { known = phone::is_region(region.view()); })) failure.raise();
   return {{region.code[0], region.code[1]}, known};
-}
-
-Region required_region(std::string_view name) {
-  const Region region = region_of(name);
-  if (region.known) return region;
-  if (name.empty()) name = region.code;
-  ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-          errmsg("unknown region \"%s\"", shown(name)),
-          name.data() != region.code
-              ? errhint("A region is an ISO 3166 code of two letters: GB, not UK.")
-              : errhint("Correct the setting customer_identity.default_region: an ISO 3166 code "
-                        "of two letters, or empty."));
-  pg_unreachable();
 }
 
 std::string_view to_utf8(std::string_view text) {
@@ -155,8 +178,15 @@ phone::Details read_phone(std::string_view text, const Region &region) {
   return details;
 }
 
-phone::Details required_phone(std::string_view text, const Region &region) {
-  const phone::Details details = read_phone(text, region);
+phone::Details given_phone(std::string_view text, std::string_view region) {
+  const Region known = region_of(region);
+  const phone::Details details = read_phone(text, known);
+  if (lacks_region(details, known)) unknown_region(trimmed(region));
+  return details;
+}
+
+phone::Details required_phone(std::string_view text, std::string_view region) {
+  const phone::Details details = given_phone(text, region);
   if (details.reason == phone::Reason::kOk) return details;
   ereport(ERROR, errcode(kUnreadablePhone), errmsg("the phone cannot be read"),
           errdetail("Reason: %s.", phone::name(details.reason)),

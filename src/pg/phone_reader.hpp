@@ -20,26 +20,33 @@ struct alignas(8) Region {
   }
 };
 
-/// Empty means the setting customer_identity.default_region; ZZ (CLDR: unknown) means none.
-Region region_of(std::string_view name);
+/// The region of a row, blanks around it aside; a blank one means `fallback`, and that the setting
+/// customer_identity.default_region. ZZ (CLDR: unknown) means none.
+Region region_of(std::string_view name, std::string_view fallback = {});
 
-/// Raises 22023 for a region the library does not know.
-Region required_region(std::string_view name);
-
-/// As above, with NULL for empty.
-inline Region region_of(const char *name) {
-  return region_of(std::string_view(name == nullptr ? "" : name));
-}
-inline Region required_region(const char *name) {
-  return required_region(std::string_view(name == nullptr ? "" : name));
+/// As above, with NULL for blank.
+inline Region region_of(const char *name, const char *fallback) {
+  return region_of(std::string_view(name == nullptr ? "" : name),
+                   std::string_view(fallback == nullptr ? "" : fallback));
 }
 
 /// Reads a phone under the settings customer_identity.phone_validation and fast_path. Never raises
-/// for what `text` (in the database's encoding) holds.
+/// for what `text` (in the database's encoding) holds. An unknown region is none.
 phone::Details read_phone(std::string_view text, const Region &region);
 
-/// Reads a phone that has to be usable: raises CI001 with the reason otherwise.
-phone::Details required_phone(std::string_view text, const Region &region);
+/// A region without the blanks around it.
+std::string_view trimmed(std::string_view region);
+
+/// Whether a phone is unreadable because its region is unknown: no other spelling needs one.
+inline bool lacks_region(const phone::Details &details, const Region &region) {
+  return details.reason == phone::Reason::kNoRegion && !region.known;
+}
+
+/// Reads a phone that a function was called with: raises 22023 when it lacks the region.
+phone::Details given_phone(std::string_view text, std::string_view region);
+
+/// The same for one that has to be usable: raises CI001 with the reason otherwise.
+phone::Details required_phone(std::string_view text, std::string_view region);
 
 /// Does now what the first phones would have to wait for.
 void prepare_phones();

@@ -3,6 +3,7 @@
 
 #include "pg/attach_call.hpp"
 #include "pg/book.hpp"
+#include "pg/column_types.hpp"
 #include "pg/errors.hpp"
 #include "pg/given_text.hpp"
 #include "pg/schemas.hpp"
@@ -19,6 +20,11 @@ const char *value_after(const char *argument, const char *key) {
 Oid function_in(const char *schema, const char *name) {
   List *names = list_make2(makeString(pstrdup(schema)), makeString(pstrdup(name)));
   return LookupFuncName(names, 0, nullptr, true);
+}
+
+[[noreturn]] void wrong_type(Relation relation, const char *name, const char *what) {
+  setup_outdated(relation, psprintf("Column %s cannot hold a %s any more.",
+                                    quote_identifier(shown(name)), what));
 }
 
 }  // namespace
@@ -77,6 +83,21 @@ Column column_named(Relation relation, const char *name) {
                    InvalidOid};
   bool is_varlena;
   getTypeOutputInfo(column.type, &column.output, &is_varlena);
+  return column;
+}
+
+Column phone_column(Relation relation, const char *name) {
+  const Column column = column_named(relation, name);
+  if (column.number == 0) return column;
+  const FormData_pg_attribute *attribute =
+      TupleDescAttr(RelationGetDescr(relation), column.number - 1);
+  if (!holds_phone(attribute->atttypid, attribute->atttypmod)) wrong_type(relation, name, "phone");
+  return column;
+}
+
+Column region_column(Relation relation, const char *name) {
+  const Column column = column_named(relation, name);
+  if (column.number != 0 && !holds_region(column.type)) wrong_type(relation, name, "region");
   return column;
 }
 

@@ -49,6 +49,9 @@ struct Setup {
 
 /// Resolves a column by name; `name` NULL gives the empty Column. Raises CI007 when it is gone.
 Column column_named(Relation relation, const char *name);
+/// As above; raises CI007 as well when phones, or regions, cannot be read from the column's type.
+Column phone_column(Relation relation, const char *name);
+Column region_column(Relation relation, const char *name);
 /// Resolves the uuid column that holds the customer.
 Column customer_column(Relation relation, const Arguments &arguments);
 /// The parts of a quoted, qualified table name; NULL when it is malformed, or NULL itself.

@@ -31,8 +31,8 @@ Datum other_users(Oid customers, const char *e164, const char *user_id, bool *no
 
 // The phone in E.164; raises CI001 when it cannot be read.
 CUSTOMER_IDENTITY_FUNCTION(readable_phone) {
-  const Region region = required_region(text_in_place(fcinfo, 1, kRegion));
-  const phone::Details details = required_phone(phone_argument(fcinfo, 0), region);
+  const phone::Details details =
+      required_phone(phone_argument(fcinfo, 0), text_in_place(fcinfo, 1, kRegion));
   PG_RETURN_TEXT_P(cstring_to_text(details.e164));
 }
 

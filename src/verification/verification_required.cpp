@@ -14,7 +14,6 @@ namespace {
 
 bool customer_of_phone(Oid customers, FunctionCallInfo fcinfo, pg_uuid_t *customer) {
   const Region region = region_of(text_in_place(fcinfo, 2, kRegion));
-  if (!region.known) return false;
   const phone::Details details = read_phone(phone_argument(fcinfo, 0), region);
   return details.reason == phone::Reason::kOk &&
          find_customer_of(customers, Acting::kOwner, details.e164, Hold::kNothing, customer);

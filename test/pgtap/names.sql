@@ -16,7 +16,7 @@ CREATE TABLE auth."User's" ("Id" uuid PRIMARY KEY DEFAULT gen_random_uuid(), "fu
 CREATE TABLE auth."order" ("No." int PRIMARY KEY, "By" uuid REFERENCES auth."User's" ON DELETE SET NULL, "To=Phone" text, "Sum, total" numeric, "select" text, "pay by" text);
 CREATE INDEX ON auth."order" ("By");
 SELECT lives_ok($$SELECT customer_identity.attach_users('auth."User''s"', '{"phone=Number"}', 'is "true"?', 'full name', 'Ländercode',
-  'Person ID', '"The ""Shop""".customers')$$, 'a users table whose names need quoting');
+  'Person ID', customers => '"The ""Shop""".customers')$$, 'a users table whose names need quoting');
 SELECT lives_ok($$SELECT customer_identity.attach_orders('auth."order"', 'auth."User''s"', 'By', 'To=Phone', 'Sum, total',
   'select', '{"it''s, \"paid\"",a=b}',
   payment_column => 'pay by', cod_values => '{"on delivery"}', customer_column => 'Person ID', customers => '"The ""Shop""".customers')$$,

@@ -92,7 +92,15 @@ SELECT is(totals('+447400123406'), '2 / 3 / 3', 'a value that is renamed between
 SELECT customer_identity.attach_orders('parcels', payment_column => 'payment', cod_values => '{cash}');
 ALTER TYPE payment RENAME VALUE 'cash' TO 'at the door';
 SELECT is((failure($$INSERT INTO parcels VALUES (103, '07400 123407', 1, 'done', 'at the door')$$)).code, 'CI002', 'a cash value is followed');
-SELECT is_empty($$SELECT * FROM customer_identity.check_setup() WHERE severity = 'error'$$, 'and all is well');
+SELECT results_eq($$SELECT object, finding FROM customer_identity.check_setup() WHERE severity = 'error' ORDER BY 1, 2$$, $$VALUES
+  ('public.parcels', '''cash'', which cod_values named, was renamed to ''at the door'': that is followed here, and a migration that names it is refused'),
+  ('public.sales', '''it''''s = sent'', which counted_statuses named, was renamed to ''a=b,{c}'': that is followed here, and a migration that names it is refused'),
+  ('public.sales', '''paid'', which counted_statuses named, was renamed to ''done'': that is followed here, and a migration that names it is refused')$$,
+  'and every old name is reported');
+CREATE TABLE calls AS SELECT DISTINCT regexp_replace(what_to_do, '^Also in the migration: ', '') AS call FROM customer_identity.check_setup() WHERE severity = 'error';
+SELECT lives_ok(call, 'the call in a finding is one') FROM calls;
+SELECT is_empty($$SELECT * FROM customer_identity.check_setup() WHERE severity = 'error'$$, 'and ends it');
+SELECT is(counted('sales'), '{done,"a=b,{c}"}', 'with the present names');
 
 -- Where nobody follows, check_setup() says so.
 ALTER EVENT TRIGGER customer_identity_follow_renames DISABLE;
@@ -107,6 +115,9 @@ FROM customer_identity.check_setup() WHERE object = 'public.sales' AND severity 
 ALTER EVENT TRIGGER customer_identity_follow_renames ENABLE;
 ALTER TYPE types.stage RENAME VALUE 'finished' TO 'done';
 SELECT is_empty($$SELECT * FROM customer_identity.check_setup() WHERE object = 'public.sales' AND severity = 'error'$$, 'or its old name');
+ALTER TYPE types.stage RENAME VALUE 'done' TO 'x';
+ALTER TYPE types.stage RENAME VALUE 'x' TO 'done';
+SELECT is_empty($$SELECT * FROM customer_identity.check_setup() WHERE object = 'public.sales' AND severity = 'error'$$, 'a name that came back is no finding');
 
 -- Whoever owns the type renames its values, with rights on nothing else.
 BEGIN;

@@ -38,7 +38,8 @@ INSERT INTO cases VALUES
   ('a phone never seen', '07400 123499', NULL, NULL, true),
   ('a phone of another country', '085 012 3456', NULL, 'IE', false),
   ('a phone read in the wrong country', '085 012 3456', NULL, NULL, true),
-  ('a phone of a country that is none', '+447400123401', NULL, 'XX', true),
+  ('an international phone in a country that is none', '+447400123401', NULL, 'XX', false),
+  ('a national one', '07400 123401', NULL, 'XX', true),
   ('an unreadable phone', 'call me', NULL, NULL, true),
   ('an empty phone', '', NULL, NULL, true),
   ('no phone and no user', NULL, NULL, NULL, true);
