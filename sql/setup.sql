@@ -348,18 +348,18 @@ COMMENT ON FUNCTION customer_identity_internal.trigger_named(regclass, text) IS
     'The trigger of a table that has a name, or no row';
 
 -- ALTER TABLE ... DISABLE TRIGGER on the parent reaches the partitions' row triggers only.
-CREATE FUNCTION customer_identity_internal.fires_in_partitions(disabled pg_trigger)
+CREATE FUNCTION customer_identity_internal.fires_in_partitions(relation regclass, trigger_name text)
     RETURNS boolean
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT EXISTS (
         SELECT
-        FROM customer_identity_internal.partitions_of(disabled.tgrelid) AS p
-        CROSS JOIN LATERAL customer_identity_internal.trigger_named(p.p, disabled.tgname::text) AS t
+        FROM customer_identity_internal.partitions_of(relation) AS p
+        CROSS JOIN LATERAL customer_identity_internal.trigger_named(p.p, trigger_name) AS t
         WHERE t.tgenabled IN ('O', 'A') AND t.tgparentid = 0
     );
 END;
-COMMENT ON FUNCTION customer_identity_internal.fires_in_partitions(pg_trigger) IS
+COMMENT ON FUNCTION customer_identity_internal.fires_in_partitions(regclass, text) IS
     'Whether a trigger of a partitioned table that is disabled there has one of its name in a partition that is not';
 
 -- Tables that carry any trigger of ours for this book, even where others were dropped.
@@ -384,7 +384,7 @@ BEGIN ATOMIC
     )
     SELECT 'error', e.relation::text,
         CASE
-            WHEN t.tgenabled IN ('D', 'R') AND customer_identity_internal.fires_in_partitions(t) THEN
+            WHEN t.tgenabled IN ('D', 'R') AND customer_identity_internal.fires_in_partitions(e.relation, e.name) THEN
                 format('trigger %I is disabled, and those of its partitions are not: they fire for statements that name a partition', e.name)
             WHEN t.tgenabled IN ('D', 'R') THEN format('trigger %I is disabled', e.name)
             WHEN t.tgname IS NOT NULL THEN format('trigger %I is not as it was made, or as that of %s', e.name, e.root)
