@@ -3,6 +3,7 @@ import type { Customer, ListedCustomer } from "../domain/customer.js";
 import { type CustomerQuery, customerSorts } from "../domain/customer-repository.js";
 import type { Page } from "../domain/page.js";
 import {
+  Day,
   type Errors,
   Field,
   FieldError,
@@ -11,7 +12,6 @@ import {
   Money,
   Notice,
   Phone,
-  When,
 } from "./layout.js";
 
 const sortNames: Record<(typeof customerSorts)[number], [up: string, down: string]> = {
@@ -186,7 +186,7 @@ const CustomerRow = ({ customer }: { customer: ListedCustomer }) => (
       <Money amount={customer.total_spent} />
     </td>
     <td data-label="Since">
-      <When at={customer.created_at} />
+      <Day at={customer.created_at} />
     </td>
   </tr>
 );

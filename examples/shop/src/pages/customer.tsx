@@ -120,9 +120,8 @@ export const Users = ({ users }: { users: CustomerUser[] }) => (
         ) : (
           <span class="badge">claims the phone</span>
         )}
-        <span class="line">
-          {user.email}, {user.phones.join(" and ") || "no phone"}
-        </span>
+        <span class="line">{user.email}</span>
+        <span class="line">{user.phones.join(" and ") || "no phone"}</span>
       </li>
     ))}
   </ul>

@@ -25,12 +25,18 @@ const date = new Intl.DateTimeFormat("en-GB", {
   timeZone: "UTC",
 });
 
+const day = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeZone: "UTC" });
+
 export const Money = ({ amount }: { amount: number }) => (
   <span class="number">{money.format(amount)}</span>
 );
 
 export const When = ({ at }: { at: string }) => (
   <time datetime={at}>{date.format(new Date(at))}</time>
+);
+
+export const Day = ({ at }: { at: string }) => (
+  <time datetime={at}>{day.format(new Date(at))}</time>
 );
 
 export const Notice = ({ kind, children }: { kind: "note" | "error"; children: Child }) => (

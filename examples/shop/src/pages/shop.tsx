@@ -234,7 +234,19 @@ export function shopPages({ auth, placeOrder, orders, verification, phones }: Sh
     return c.redirect(`/thank-you/${id}${isNew ? "" : "?again"}`, 303);
   };
 
-  const place = async (c: Context<Env>, form: Form, earlier?: string) => {
+  /** The field for the code once more. */
+  const askAgain = async (c: Context<Env>, form: Form, id: string, problem: string) => {
+    const phone = await written(phoneToVerify(c.var.user, form.phone ?? ""));
+    const step = (
+      <CodeStep form={form} verification={id} problem={problem}>
+        The code went to <Phone number={phone} />.
+      </CodeStep>
+    );
+    return page(c, "Verify your phone", step, 422);
+  };
+
+  /** `earlier` is a code that was sent before, and `refusal` why it does not do. */
+  const place = async (c: Context<Env>, form: Form, earlier?: string, refusal?: string) => {
     const { items, errors } = cartOf(form);
     const { name, phone, address, payment, buyer, key } = form;
     const { data, error } = requests.newOrder.safeParse({ name, phone, address, payment, items });
@@ -242,13 +254,16 @@ export function shopPages({ auth, placeOrder, orders, verification, phones }: Sh
     if (!data || Object.keys(wrong).length > 0) return again(c, form, { errors: wrong });
     const user = c.var.user;
     if (buyer && buyer !== user?.id) return again(c, form, { problem: signedOut });
-    const idempotencyKey = key || randomUUID();
+    const idempotencyKey = key ? keyOf(key) : randomUUID();
     const order = { ...data, userId: user?.id ?? null, idempotencyKey };
     try {
       const { id, isNew } = await placeOrder.execute(order);
       return thank(c, id, isNew, idempotencyKey);
     } catch (problem) {
-      if (sqlState(problem) === "CI002") return askForCode(c, order, form, earlier);
+      if (sqlState(problem) === "CI002")
+        return earlier && refusal
+          ? askAgain(c, form, earlier, refusal)
+          : askForCode(c, order, form, earlier);
       if (sqlState(problem) !== "CI001") throw problem;
       return again(c, form, { errors: { phone: unreadablePhone } });
     }
@@ -280,13 +295,9 @@ export function shopPages({ auth, placeOrder, orders, verification, phones }: Sh
     const { verification: id = "", code = "", ...form } = await formOf(c);
     const { status } = await verification.check(requests.uuid.parse(id), code);
     if (status === "approved") return place(c, form);
-    const phone = await written(phoneToVerify(c.var.user, form.phone ?? ""));
-    const step = (
-      <CodeStep form={form} verification={id} problem={refusals[status]}>
-        The code went to <Phone number={phone} />.
-      </CodeStep>
-    );
-    return page(c, "Verify your phone", step, 422);
+    // The code of a form that is sent twice was used by the first: the phone is verified.
+    if (status === "expired") return place(c, form, id, refusals.expired);
+    return askAgain(c, form, id, refusals[status]);
   });
 
   // Orders are numbered: what shows that one is the visitor's is its key, which came with the answer.
