@@ -104,6 +104,45 @@ describe("shoppers", () => {
       assertProblem(await shop.visitor().post("/api/orders", order(fields)), 400);
   });
 
+  test("order_that_is_sent_again_with_its_key_is_placed_once", async () => {
+    const sent = order({ phone: spell.home(newLine()) });
+    const [first, second] = [shop.visitor(), shop.visitor()];
+    const send = (visitor, body, key) =>
+      visitor.request("POST", "/api/orders", body, { "idempotency-key": key });
+    const answers = await Promise.all(Array.from({ length: 6 }, () => send(first, sent, "a")));
+    assert.equal(new Set(answers.map(({ body }) => body.id)).size, 1);
+    assert.deepEqual(
+      answers.map(({ status }) => status).toSorted(),
+      [200, 200, 200, 200, 200, 201],
+    );
+    const others = [
+      await send(first, sent, "b"),
+      await send(first, { ...sent, address: "Lindenstieg 2" }, "a"),
+      await send(second, { ...sent, phone: spell.home(newLine()) }, "a"),
+      await first.post("/api/orders", sent),
+      await first.post("/api/orders", sent),
+    ];
+    assert.ok(others.every(({ status }) => status === 201));
+    assert.equal(new Set(others.map(({ body }) => body.id)).size, 5);
+  });
+
+  test("checkout_without_a_script_or_sent_at_once_is_one_order", async () => {
+    const line = newLine();
+    const guest = shop.visitor();
+    const { headers } = await guest.get("/checkout?tea=2&cup=0");
+    const { body: page } = await guest.get(headers.get("location"));
+    const [, key] = page.match(/name="key" value="([^"]{20,})"/);
+    const { name, phone, address, payment } = order({ phone: spell.home(line) });
+    const form = new URLSearchParams({ name, phone, address, payment, key, tea: "2" });
+    const answers = await Promise.all(
+      Array.from({ length: 4 }, () => guest.post("/checkout", form)),
+    );
+    const places = answers.map((answer) => answer.headers.get("location").replace("?again", ""));
+    assert.deepEqual([answers[0].status, new Set(places).size], [303, 1]);
+    assert.match((await guest.get(places[0])).body, /2 × Assam tea/);
+    assert.equal((await customerOf(line)).total_orders, 1);
+  });
+
   test("cash_on_delivery_is_refused_until_the_code_was_right", async () => {
     const line = newLine();
     const guest = shop.visitor();
@@ -253,7 +292,8 @@ describe("borders", () => {
     for (const path of pages(before.id)) {
       assert.equal((await shopper.get(path)).status, 403);
       const { status, headers } = await shop.visitor().get(path);
-      assert.deepEqual([status, headers.get("location")], [302, "/sign-in"]);
+      const location = `/sign-in?${new URLSearchParams({ next: path })}`;
+      assert.deepEqual([status, headers.get("location")], [302, location]);
     }
     const form = new URLSearchParams({
       notes: "mine",
@@ -316,6 +356,44 @@ describe("borders", () => {
       [],
       "somebody else's proof is not one's own",
     );
+  });
+
+  test("thank_you_page_is_shown_to_nobody_who_guesses", async () => {
+    const line = newLine();
+    const placed = await shop.visitor().post("/api/orders", order({ phone: spell.home(line) }));
+    const stranger = shop.visitor();
+    await stranger.get("/checkout?tea=2&nth=0");
+    for (const visitor of [stranger, admin]) {
+      const { status, body } = await visitor.get(`/thank-you/${placed.body.id}`);
+      assert.equal(status, 404);
+      assert.doesNotMatch(body, /Assam/);
+      assert.equal(
+        body.replace(/\/\d+/g, ""),
+        (await visitor.get("/thank-you/0")).body.replace(/\/\d+/g, ""),
+        "nor whether there is one",
+      );
+    }
+    const forged = { cookie: `order-${placed.body.id}=${placed.body.id}` };
+    assert.equal(
+      (await stranger.request("GET", `/thank-you/${placed.body.id}`, undefined, forged)).status,
+      404,
+    );
+  });
+
+  test("sign_in_leads_to_no_other_site", async () => {
+    const { email } = await shop.signUp();
+    const nexts = [
+      "//elsewhere.test",
+      "/\\elsewhere.test",
+      "https://elsewhere.test/",
+      "/\t/elsewhere.test",
+      "/.//elsewhere.test",
+    ];
+    for (const next of nexts) {
+      const form = new URLSearchParams({ email, password: "correct horse", next });
+      const { headers } = await shop.visitor().post("/sign-in", form);
+      assert.equal(new URL(headers.get("location"), shop.url).origin, shop.url, next);
+    }
   });
 
   test("admin_session_opens_no_shopper_orders", async () => {
@@ -412,6 +490,7 @@ describe("borders", () => {
     const forbidden = [
       "SELECT * FROM customers",
       "SELECT total FROM orders",
+      "SELECT idempotency_key FROM orders",
       "UPDATE orders SET total = 0",
       "DELETE FROM orders",
       "SELECT * FROM phone_proofs",
@@ -438,6 +517,7 @@ describe("borders", () => {
       "SELECT customer_identity.start_verification('0176 04069 900')",
       "SELECT customer_identity.visible_orders('somebody')",
       "SELECT customer_of_guest('0176 04069 900', 'x')",
+      "SELECT order_of_key('x')",
     ];
     for (const statement of forbidden) {
       await assert.rejects(shop.rows(statement, [], "shop_admin"), { code: "42501" }, statement);

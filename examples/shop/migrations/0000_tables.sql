@@ -59,8 +59,10 @@ CREATE TABLE "orders" (
 	"total" numeric(12, 2) NOT NULL,
 	"status" text DEFAULT 'pending' NOT NULL,
 	"payment" text NOT NULL,
+	"idempotency_key" text,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
-	"customer_id" uuid
+	"customer_id" uuid,
+	CONSTRAINT "orders_idempotency_key_key" UNIQUE("idempotency_key")
 );
 --> statement-breakpoint
 CREATE TABLE "phone_proofs" (

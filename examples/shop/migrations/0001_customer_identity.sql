@@ -22,11 +22,21 @@ CREATE FUNCTION customer_of_guest(phone text, preferred_name text) RETURNS uuid
     RETURN customer_identity.get_or_create_customer(phone, preferred_name, customers => 'public.customers');
 REVOKE EXECUTE ON FUNCTION customer_of_guest FROM PUBLIC;
 
+-- Shows an order to whoever knows its key, without the right to read orders.
+CREATE FUNCTION order_of_key(idempotency_key text) RETURNS jsonb
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    RETURN (
+        SELECT jsonb_build_object('id', o.id, 'user_id', o.user_id, 'items', o.items, 'total', o.total, 'payment', o.payment)
+        FROM public.orders AS o
+        WHERE o.idempotency_key = order_of_key.idempotency_key);
+REVOKE EXECUTE ON FUNCTION order_of_key FROM PUBLIC;
+
 -- The shop: Better Auth's tables, and orders, which it writes but cannot read.
 GRANT SELECT, INSERT, UPDATE, DELETE ON "user", session, account, verification TO shop_app;
 GRANT INSERT, SELECT (id) ON orders TO shop_app;
 GRANT EXECUTE ON FUNCTION
     customer_of_guest,
+    order_of_key,
     customer_identity.start_verification,
     customer_identity.check_verification,
     customer_identity.visible_orders

@@ -8,6 +8,7 @@ import { PlaceOrderUseCase } from "./domain/place-order.js";
 import { createApp } from "./http/app.js";
 import { createAuth, type Email } from "./infrastructure/auth.js";
 import { DatabaseInsight } from "./infrastructure/database-insight.js";
+import { DatabasePhones } from "./infrastructure/database-phones.js";
 import { connect } from "./infrastructure/db.js";
 import { DrizzleCustomerRepository } from "./infrastructure/drizzle-customer-repository.js";
 import { DrizzleOrderRepository } from "./infrastructure/drizzle-order-repository.js";
@@ -45,8 +46,12 @@ export async function serve(
   const { secret, sendEmail } = settings;
   const auth = createAuth({ db: shop.db, verification, baseURL: url, secret, sendEmail });
   const app = createApp(
-    { auth, orders, placeOrder, verification },
-    { customers: new DrizzleCustomerRepository(admin.db), insight: new DatabaseInsight(admin.db) },
+    { auth, orders, placeOrder, verification, phones: new DatabasePhones(shop.db) },
+    {
+      customers: new DrizzleCustomerRepository(admin.db),
+      insight: new DatabaseInsight(admin.db),
+      phones: new DatabasePhones(admin.db),
+    },
   );
   server.on("request", getRequestListener(app.fetch));
 

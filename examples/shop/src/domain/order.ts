@@ -17,6 +17,17 @@ export interface NewOrder {
   address: string;
   items: OrderItem[];
   payment: Payment;
+  /** Only whoever places the order knows it: sent again, it places nothing a second time. */
+  idempotencyKey: string;
+}
+
+/** What was placed with an idempotency key. */
+export interface PlacedOrder {
+  id: number;
+  user_id: string | null;
+  items: OrderItem[];
+  total: number;
+  payment: Payment;
 }
 
 /** An order as the database lists it: a row of `orders`. */
@@ -31,8 +42,13 @@ export interface Order {
 }
 
 export interface OrderRepository {
-  /** Returns the order's number. Cash on delivery without a verified phone is refused with CI002. */
-  place(order: NewOrder): Promise<number>;
+  /**
+   * Returns the order's number, or null when its key was used meanwhile. Cash on delivery without a
+   * verified phone is refused with CI002.
+   */
+  place(order: NewOrder): Promise<number | null>;
+  /** The order that was placed with the key. */
+  placedWith(idempotencyKey: string): Promise<PlacedOrder | null>;
   /** What this login may see: its own orders, and the person's whole history once the phone is proved. */
   visibleTo(userId: string, after?: string): Promise<Page<Order>>;
 }
@@ -50,6 +66,9 @@ export const goods: ReadonlyMap<string, Good> = new Map([
   ["tin", { name: "Tea tin", cents: 1190 }],
   ["book", { name: "A short history of tea", cents: 2200 }],
 ]);
+
+/** Of each of the goods in an order. */
+export const maximumQuantity = 20;
 
 /** In cents; throws a RangeError when the shop does not sell one of the goods. */
 export function totalOf(items: readonly OrderItem[]): number {

@@ -8,9 +8,15 @@ export class PlaceOrderUseCase {
     private readonly orders: OrderRepository,
   ) {}
 
-  /** Returns the order's number. CI002: cash on delivery needs a verified phone. */
-  async execute(order: NewOrder): Promise<number> {
+  /** Returns the order's number, and whether it was placed now or had been. CI002: cash on delivery needs a verified phone. */
+  async execute(order: NewOrder): Promise<{ id: number; isNew: boolean }> {
+    const earlier = await this.orders.placedWith(order.idempotencyKey);
+    if (earlier) return { id: earlier.id, isNew: false };
     if (order.userId === null) await this.getOrCreateCustomer.execute(order);
-    return this.orders.place(order);
+    const id = await this.orders.place(order);
+    if (id !== null) return { id, isNew: true };
+    const meanwhile = await this.orders.placedWith(order.idempotencyKey);
+    if (!meanwhile) throw new Error("the order was not stored");
+    return { id: meanwhile.id, isNew: false };
   }
 }

@@ -166,8 +166,18 @@ export const openApi = {
       post: {
         operationId: "placeOrder",
         summary: "Place an order, as a guest or signed in",
+        parameters: [
+          {
+            name: "Idempotency-Key",
+            in: "header",
+            schema: text,
+            description:
+              "The same order with the same key is placed once, however often it is sent",
+          },
+        ],
         requestBody: body("NewOrder"),
         responses: {
+          200: json("The number of the order, which had been placed before", object({ id: count })),
           201: json("The order's number", object({ id: count })),
           ...problems(400, 403, 422),
         },

@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import { type CustomerSort, customerSorts } from "../domain/customer-repository.js";
-import { goods } from "../domain/order.js";
+import { goods, maximumQuantity } from "../domain/order.js";
 import { Refusal } from "./problem.js";
 
 /** The body of a request, as its schema wants it. */
@@ -16,6 +16,36 @@ export async function bodyOf<Schema extends z.ZodType>(
   return schema.parse(body);
 }
 
+/** What a visitor is told about a field of a form that is not as it should be. */
+export const advice: Record<string, string> = {
+  name: "Please enter your name, in up to 100 characters.",
+  phone: "Please enter a phone number, in up to 40 characters.",
+  address: "Please enter the address, in up to 300 characters.",
+  items: `Please choose something, and up to ${maximumQuantity} of each.`,
+  payment: "Please choose how to pay.",
+  search: "Please search for up to 200 characters.",
+  min_orders: "Please enter a whole number, from 0 to 1,000,000.",
+  min_spent: "Please enter an amount, from 0 up.",
+  created_from: "Please enter a date.",
+  created_to: "Please enter a date.",
+  verified: "Please choose one of these.",
+  has_users: "Please choose one of these.",
+  shared: "Please choose one of these.",
+  preferred_name: "Please enter up to 100 characters.",
+  notes: "Please enter up to 10,000 characters.",
+};
+
+/** Advice by the name of the field. */
+export const adviceOn = (error: z.ZodError | undefined): Record<string, string> =>
+  Object.fromEntries(
+    (error?.issues ?? []).map(({ path: [name] }) => [
+      name,
+      advice[String(name)] ?? "Please check this.",
+    ]),
+  );
+
+export const quantity = z.coerce.number().int().min(0).max(maximumQuantity);
+
 const text = (longest: number) => z.string().trim().min(1).max(longest);
 
 export const newOrder = z.strictObject({
@@ -23,7 +53,12 @@ export const newOrder = z.strictObject({
   phone: text(40),
   address: text(300),
   items: z
-    .array(z.strictObject({ sku: z.enum([...goods.keys()]), quantity: z.int().min(1).max(20) }))
+    .array(
+      z.strictObject({
+        sku: z.enum([...goods.keys()]),
+        quantity: z.int().min(1).max(maximumQuantity),
+      }),
+    )
     .min(1)
     .max(goods.size),
   payment: z.enum(["card", "cash"]),
@@ -52,6 +87,16 @@ export const customerQuery = z.strictObject({
   page_size: z.coerce.number().int().min(1).max(200).default(50),
   after: page.shape.after,
 });
+
+/** What the list of customers can be asked for: the mistakes in it are left out, and named. */
+export function readableQuery(query: Record<string, string>) {
+  const { error } = customerQuery.safeParse(query);
+  const known = Object.entries(query).filter(
+    ([name]) => name in customerQuery.shape && !error?.issues.some(({ path }) => path[0] === name),
+  );
+  const { sort: _, page_size: __, after: ___, undefined: ____, ...mistakes } = adviceOn(error);
+  return { query: Object.fromEntries(known), mistakes };
+}
 
 export const customerChanges = z.strictObject({
   preferred_name: z.string().trim().max(100).nullable().optional(),

@@ -1,5 +1,7 @@
 // The shopper's side of the API: orders, and codes that verify a phone.
+import { randomUUID } from "node:crypto";
 import { Hono } from "hono";
+import { keyOf } from "./browser.js";
 import { answer, bodyOf, newOrder, newVerification, page, uuid } from "./requests.js";
 import { Refusal } from "./problem.js";
 import type { ShopServices } from "./services.js";
@@ -10,8 +12,12 @@ export function shopApi({ placeOrder, orders, verification }: ShopServices) {
 
   api.post("/orders", async (c) => {
     const order = await bodyOf(c, newOrder);
-    const id = await placeOrder.execute({ ...order, userId: c.var.user?.id ?? null });
-    return c.json({ id }, 201);
+    const userId = c.var.user?.id ?? null;
+    const sent = c.req.header("idempotency-key");
+    // Two visitors may choose the same key: an order is the same only in all of its parts.
+    const idempotencyKey = sent ? keyOf(userId, order, sent) : randomUUID();
+    const { id, isNew } = await placeOrder.execute({ ...order, userId, idempotencyKey });
+    return c.json({ id }, isNew ? 201 : 200);
   });
 
   api.get("/orders", requireUser, async (c) => {

@@ -43,8 +43,11 @@ export function createAuth({ db, verification, baseURL, secret, sendEmail }: Aut
     emailVerification: {
       sendOnSignUp: true,
       autoSignInAfterVerification: false,
-      sendVerificationEmail: async ({ user, url }) =>
-        sendEmail({ to: user.email, subject: "Confirm your e-mail address", text: url }),
+      sendVerificationEmail: async ({ user, url }) => {
+        const link = new URL(url);
+        link.searchParams.set("callbackURL", "/confirm-email");
+        sendEmail({ to: user.email, subject: "Confirm your e-mail address", text: link.href });
+      },
     },
     user: {
       additionalFields: {
@@ -100,7 +103,7 @@ export function createAuth({ db, verification, baseURL, secret, sendEmail }: Aut
           });
           if (started.status === "throttled") {
             throw new APIError("TOO_MANY_REQUESTS", {
-              message: `Try again in ${started.retry_after} seconds.`,
+              message: `Another code can be sent in ${started.retry_after} seconds.`,
             });
           }
           if (started.status === "unsupported") {

@@ -137,6 +137,7 @@ export const orders = pgTable(
     total: numeric("total", { precision: 12, scale: 2 }).notNull(),
     status: text("status").notNull().default("pending"),
     payment: text("payment").$type<Payment>().notNull(),
+    idempotencyKey: text("idempotency_key").unique("orders_idempotency_key_key"),
     createdAt: createdAt(),
     customerId: uuid("customer_id"),
   },

@@ -1,35 +1,53 @@
 // The back office: the customers, one customer with all that is known, and figures about all.
 import { type Context, Hono } from "hono";
-import type { CustomerDetails } from "../domain/customer.js";
+import type { Customer, CustomerDetails } from "../domain/customer.js";
 import { customerQueryOf } from "../http/admin-api.js";
 import { Refusal, sqlState } from "../http/problem.js";
 import * as requests from "../http/requests.js";
 import type { AdminServices } from "../http/services.js";
 import { type Env, requireAdmin } from "../http/session.js";
-import { Editor, Timeline, Totals, Users } from "./customer.js";
-import { Filters, nameOf, Results } from "./customer-list.js";
+import { signInToSave } from "./account.js";
+import { type Edit, Editor, Timeline, Totals, Users } from "./customer.js";
+import { Filters, nameOf, NoSearch, Results } from "./customer-list.js";
 import { Figures } from "./insight.js";
-import { type Form, page } from "./layout.js";
+import { formOf, page } from "./layout.js";
 import { OrderTable } from "./orders.js";
 
-export function adminPages({ customers, insight }: AdminServices) {
+export function adminPages({ customers, insight, phones }: AdminServices) {
   const pages = new Hono<Env>();
+  pages.post("/customers/:id", (c, next) => (c.var.user ? next() : signInToSave(c)));
   pages.use(requireAdmin);
+
+  /** The customers with their phones as people write them. */
+  async function readable<Listed extends Customer>(listed: Listed[]): Promise<Listed[]> {
+    const written = await phones.written(listed.flatMap(({ phone }) => phone ?? []));
+    return listed.map((customer) => ({
+      ...customer,
+      phone: written.get(customer.phone ?? "") ?? customer.phone,
+    }));
+  }
 
   pages.get("/", async (c) => {
     // An empty field of the form is none.
     const form = Object.fromEntries(
       Object.entries(c.req.query()).filter(([, value]) => value !== ""),
     );
-    const query = customerQueryOf(form);
-    const found = await customers.list(query);
+    const { query: asked, mistakes } = requests.readableQuery(form);
+    const query = customerQueryOf(asked);
+    const isWrong = Object.keys(mistakes).length > 0;
+    const found = isWrong ? null : await customers.list(query);
     return page(
       c,
       "Customers",
       <>
-        <Filters form={form} query={query} />
-        <Results found={found} form={form} />
+        <Filters form={form} query={query} errors={mistakes} />
+        {found ? (
+          <Results found={{ ...found, items: await readable(found.items) }} form={form} />
+        ) : (
+          <NoSearch />
+        )}
       </>,
+      isWrong ? 422 : 200,
     );
   });
 
@@ -39,12 +57,13 @@ export function adminPages({ customers, insight }: AdminServices) {
     const people = await Promise.all(
       suspects.map(({ customer_id }) => customers.details(customer_id)),
     );
-    const names = people.map((customer) => (customer ? nameOf(customer) : "gone"));
+    const known = await readable(people.filter((customer) => customer !== null));
+    const names = new Map(known.map((customer) => [customer.id, nameOf(customer)]));
     return page(c, "Insight", <Figures stats={stats} suspects={suspects} names={names} />);
   });
 
   async function customerOf(id: string): Promise<CustomerDetails> {
-    const customer = await customers.details(requests.uuid.parse(id));
+    const customer = requests.uuid.safeParse(id).success ? await customers.details(id) : null;
     if (!customer) throw new Refusal(404, "there is no such customer");
     return customer;
   }
@@ -52,9 +71,10 @@ export function adminPages({ customers, insight }: AdminServices) {
   async function customerPage(
     c: Context<Env>,
     id: string,
-    edited: { draft?: Form; conflict?: boolean; saved?: boolean } = {},
+    edited: Edit = {},
+    status: 200 | 409 | 422 = 200,
   ) {
-    const customer = await customerOf(id);
+    const [customer] = (await readable([await customerOf(id)])) as [CustomerDetails];
     const { after } = requests.page.parse(c.req.query());
     const [users, orders, history] = await Promise.all([
       customers.users(id),
@@ -68,10 +88,10 @@ export function adminPages({ customers, insight }: AdminServices) {
         <Totals customer={customer} />
         <Editor customer={customer} {...edited} />
         <h2>Logins</h2>
-        {users.length === 0 ? <p>A guest: no login yet.</p> : <Users users={users} />}
+        {users.length === 0 ? <p class="empty">A guest: no login yet.</p> : <Users users={users} />}
         <h2>Orders</h2>
         {orders.items.length === 0 ? (
-          <p>None.</p>
+          <p class="empty">No orders yet.</p>
         ) : (
           <OrderTable orders={orders.items} caption="Orders of every login, newest first" />
         )}
@@ -81,31 +101,31 @@ export function adminPages({ customers, insight }: AdminServices) {
         <h2>History</h2>
         <Timeline history={history} users={users} />
       </>,
-      edited.conflict ? 409 : 200,
+      status,
     );
   }
 
   pages.get("/customers/:id", (c) => customerPage(c, c.req.param("id")));
 
   pages.post("/customers/:id", async (c) => {
-    const id = c.req.param("id");
-    const draft = (await c.req.parseBody()) as Form;
-    const filled = {
-      ...draft,
-      preferred_name: draft.preferred_name || null,
-      notes: draft.notes || null,
-    };
-    const { expected_updated_at, ...changes } = requests.customerChanges.parse(filled);
+    const { id } = await customerOf(c.req.param("id"));
+    const { preferred_name = "", notes = "", expected_updated_at } = await formOf(c);
+    const draft = { preferred_name, notes };
+    const { data, error } = requests.customerChanges.safeParse({
+      preferred_name: preferred_name || null,
+      notes: notes || null,
+      expected_updated_at,
+    });
+    if (!data) return customerPage(c, id, { draft, errors: requests.adviceOn(error) }, 422);
+    const { expected_updated_at: expected, ...changes } = data;
     try {
-      await customers.update(
-        requests.uuid.parse(id),
-        changes,
-        expected_updated_at,
-        c.var.user!.email,
-      );
-    } catch (error) {
-      if (sqlState(error) === "CI004") return customerPage(c, id, { draft, conflict: true });
-      throw error;
+      await customers.update(id, changes, expected, c.var.user!.email);
+    } catch (problem) {
+      if (sqlState(problem) !== "CI004") throw problem;
+      // A form that is sent twice has nobody else's edit in its way.
+      const { preferred_name: name, notes: noted } = await customerOf(id);
+      if (name !== changes.preferred_name || noted !== changes.notes)
+        return customerPage(c, id, { draft, conflict: true }, 409);
     }
     return customerPage(c, id, { saved: true });
   });

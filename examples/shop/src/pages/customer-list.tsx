@@ -2,7 +2,17 @@
 import type { Customer, ListedCustomer } from "../domain/customer.js";
 import { type CustomerQuery, customerSorts } from "../domain/customer-repository.js";
 import type { Page } from "../domain/page.js";
-import { Field, type Form, Money, When } from "./layout.js";
+import {
+  Day,
+  type Errors,
+  Field,
+  FieldError,
+  type Form,
+  invalid,
+  Money,
+  Notice,
+  Phone,
+} from "./layout.js";
 
 const sortNames: Record<(typeof customerSorts)[number], [up: string, down: string]> = {
   created_at: ["Oldest first", "Newest first"],
@@ -17,25 +27,35 @@ const Choice = ({
   name,
   chosen,
   options,
+  errors = {},
 }: {
   label: string;
   name: string;
   chosen?: string;
   options: [string, string][];
+  errors?: Errors;
 }) => (
   <p class="field">
     <label for={name}>{label}</label>
-    <select id={name} name={name}>
+    <select id={name} name={name} {...invalid(name, errors)}>
       {options.map(([value, text]) => (
         <option value={value} selected={value === chosen}>
           {text}
         </option>
       ))}
     </select>
+    <FieldError name={name} errors={errors} />
   </p>
 );
 
-const YesNo = ({ label, name, form }: { label: string; name: string; form: Form }) => (
+interface YesNoProps {
+  label: string;
+  name: string;
+  form: Form;
+  errors: Errors;
+}
+
+const YesNo = ({ label, name, form, errors }: YesNoProps) => (
   <Choice
     label={label}
     name={name}
@@ -45,6 +65,7 @@ const YesNo = ({ label, name, form }: { label: string; name: string; form: Form 
       ["true", "yes"],
       ["false", "no"],
     ]}
+    errors={errors}
   />
 );
 
@@ -58,13 +79,27 @@ const filterNames = [
   "created_to",
 ];
 
-export const Filters = ({ form, query }: { form: Form; query: CustomerQuery }) => (
+interface FiltersProps {
+  form: Form;
+  query: CustomerQuery;
+  errors: Errors;
+}
+
+/** `/back-office` with the filters that the form can change taken off. */
+const cleared = (form: Form) => {
+  const { page_size, sort } = form;
+  return `/back-office?${new URLSearchParams({ ...(page_size && { page_size }), ...(sort && { sort }) })}`;
+};
+
+export const Filters = ({ form, query, errors }: FiltersProps) => (
   <form action="/back-office" class="filters" data-live data-swap="results" role="search">
     <Field
       label="Search phone, name or e-mail"
       name="search"
       type="search"
       value={form.search}
+      errors={errors}
+      maxlength={200}
       autocomplete="off"
     />
     <Choice
@@ -76,28 +111,46 @@ export const Filters = ({ form, query }: { form: Form; query: CustomerQuery }) =
         [key, sortNames[key][0]],
       ])}
     />
+    {form.page_size && <input type="hidden" name="page_size" value={form.page_size} />}
     <details open={filterNames.some((name) => form[name])}>
       <summary>Filters</summary>
       <div class="columns">
-        <YesNo label="Phone verified" name="verified" form={form} />
-        <YesNo label="Has a login" name="has_users" form={form} />
-        <YesNo label="Shared by several logins" name="shared" form={form} />
+        <YesNo label="Phone verified" name="verified" form={form} errors={errors} />
+        <YesNo label="Has a login" name="has_users" form={form} errors={errors} />
+        <YesNo label="Shared by several logins" name="shared" form={form} errors={errors} />
         <Field
           label="Orders, at least"
           name="min_orders"
           type="number"
           min="0"
+          max="1000000"
+          step="1"
           value={form.min_orders}
+          errors={errors}
         />
         <Field
           label="Spent, at least"
           name="min_spent"
           type="number"
           min="0"
+          step="0.01"
           value={form.min_spent}
+          errors={errors}
         />
-        <Field label="Customer since" name="created_from" type="date" value={form.created_from} />
-        <Field label="Customer before" name="created_to" type="date" value={form.created_to} />
+        <Field
+          label="Customer since"
+          name="created_from"
+          type="date"
+          value={form.created_from}
+          errors={errors}
+        />
+        <Field
+          label="Customer before"
+          name="created_to"
+          type="date"
+          value={form.created_to}
+          errors={errors}
+        />
       </div>
     </details>
     <button>Search</button>
@@ -120,7 +173,8 @@ const CustomerRow = ({ customer }: { customer: ListedCustomer }) => (
       <a href={`/back-office/customers/${customer.id}`}>{nameOf(customer)}</a>
     </th>
     <td data-label="Phone">
-      {customer.phone} <Verified customer={customer} />
+      {customer.phone ? <Phone number={customer.phone} /> : "retired"}{" "}
+      <Verified customer={customer} />
     </td>
     <td data-label="Logins" class="number">
       {customer.users}
@@ -132,9 +186,42 @@ const CustomerRow = ({ customer }: { customer: ListedCustomer }) => (
       <Money amount={customer.total_spent} />
     </td>
     <td data-label="Since">
-      <When at={customer.created_at} />
+      <Day at={customer.created_at} />
     </td>
   </tr>
+);
+
+/** In the place of results. */
+export const NoSearch = () => (
+  <section id="results" aria-label="Results">
+    <Notice kind="error">Please check the filters that are marked.</Notice>
+  </section>
+);
+
+const CustomerTable = ({ items }: { items: ListedCustomer[] }) => (
+  <table class="cards">
+    <thead>
+      <tr>
+        <th scope="col">Customer</th>
+        <th scope="col">Phone</th>
+        <th scope="col" class="number">
+          Logins
+        </th>
+        <th scope="col" class="number">
+          Orders
+        </th>
+        <th scope="col" class="number">
+          Spent
+        </th>
+        <th scope="col">Since</th>
+      </tr>
+    </thead>
+    <tbody>
+      {items.map((customer) => (
+        <CustomerRow customer={customer} />
+      ))}
+    </tbody>
+  </table>
 );
 
 export const Results = ({ found, form }: { found: Page<ListedCustomer>; form: Form }) => (
@@ -144,29 +231,13 @@ export const Results = ({ found, form }: { found: Page<ListedCustomer>; form: Fo
         ? "Nobody was found."
         : `${found.items.length} ${found.next ? "shown, there are more" : "found"}.`}
     </p>
-    <table class="cards">
-      <thead>
-        <tr>
-          <th scope="col">Customer</th>
-          <th scope="col">Phone</th>
-          <th scope="col" class="number">
-            Logins
-          </th>
-          <th scope="col" class="number">
-            Orders
-          </th>
-          <th scope="col" class="number">
-            Spent
-          </th>
-          <th scope="col">Since</th>
-        </tr>
-      </thead>
-      <tbody>
-        {found.items.map((customer) => (
-          <CustomerRow customer={customer} />
-        ))}
-      </tbody>
-    </table>
+    {found.items.length === 0 ? (
+      <p class="empty">
+        <a href={cleared(form)}>Show everybody</a>
+      </p>
+    ) : (
+      <CustomerTable items={found.items} />
+    )}
     <nav aria-label="Pages" class="pages">
       {form.after && (
         <a href={`/back-office?${new URLSearchParams(without(form, "after"))}`}>First page</a>

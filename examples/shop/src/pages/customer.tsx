@@ -2,14 +2,25 @@
 import type { CustomerDetails } from "../domain/customer.js";
 import type { CustomerUser, HistoryEvent } from "../domain/customer-repository.js";
 import { Verified } from "./customer-list.js";
-import { Field, type Form, Money, Notice, When } from "./layout.js";
+import {
+  type Errors,
+  Field,
+  FieldError,
+  type Form,
+  invalid,
+  Money,
+  Notice,
+  Phone,
+  When,
+} from "./layout.js";
 
 export const Totals = ({ customer }: { customer: CustomerDetails }) => (
   <dl class="tiles">
     <div class="wide">
       <dt>Phone</dt>
       <dd>
-        {customer.phone ?? "retired"} <Verified customer={customer} />
+        {customer.phone ? <Phone number={customer.phone} /> : "retired"}{" "}
+        <Verified customer={customer} />
       </dd>
     </div>
     <div>
@@ -40,18 +51,43 @@ export const Totals = ({ customer }: { customer: CustomerDetails }) => (
   </dl>
 );
 
-/** Saved in place by shop.js, or by a page load without it; `draft` is what the administrator typed. */
+/** What can be edited, and of which state of the customer the edit is. */
+export const EditorFields = ({ values, errors = {} }: { values: Form; errors?: Errors }) => (
+  <>
+    <input type="hidden" name="expected_updated_at" value={values.expected_updated_at} />
+    <Field
+      label="Preferred name"
+      name="preferred_name"
+      value={values.preferred_name}
+      errors={errors}
+      maxlength={100}
+    />
+    <p class="field">
+      <label for="notes">Notes</label>
+      <textarea id="notes" name="notes" rows={4} maxlength={10000} {...invalid("notes", errors)}>
+        {values.notes}
+      </textarea>
+      <FieldError name="notes" errors={errors} />
+    </p>
+  </>
+);
+
+export interface Edit {
+  /** What the administrator typed. */
+  draft?: Form;
+  errors?: Errors;
+  conflict?: boolean;
+  saved?: boolean;
+}
+
+/** Saved in place by shop.js, or by a page load without it. */
 export const Editor = ({
   customer,
   draft,
+  errors,
   conflict,
   saved,
-}: {
-  customer: CustomerDetails;
-  draft?: Form;
-  conflict?: boolean;
-  saved?: boolean;
-}) => (
+}: Edit & { customer: CustomerDetails }) => (
   <form method="post" action={`/back-office/customers/${customer.id}`} data-swap="main">
     {saved && <Notice kind="note">Saved.</Notice>}
     {conflict && (
@@ -61,33 +97,31 @@ export const Editor = ({
         you typed: saving puts it in their place.
       </Notice>
     )}
-    <input type="hidden" name="expected_updated_at" value={customer.updated_at} />
-    <Field
-      label="Preferred name"
-      name="preferred_name"
-      value={draft?.preferred_name ?? customer.preferred_name}
-      maxlength={100}
+    <EditorFields
+      values={{
+        preferred_name: customer.preferred_name ?? "",
+        notes: customer.notes ?? "",
+        ...draft,
+        expected_updated_at: customer.updated_at,
+      }}
+      errors={errors}
     />
-    <p class="field">
-      <label for="notes">Notes</label>
-      <textarea id="notes" name="notes" rows={4} maxlength={10000}>
-        {draft?.notes ?? customer.notes ?? ""}
-      </textarea>
-    </p>
     <button id="save">Save</button>
   </form>
 );
 
 export const Users = ({ users }: { users: CustomerUser[] }) => (
-  <ul class="plain">
+  <ul class="people">
     {users.map((user) => (
       <li>
-        {user.name || "unnamed"}, {user.email}, {user.phones.join(" and ") || "no phone"}{" "}
+        <strong>{user.name || "Unnamed"}</strong>{" "}
         {user.proved ? (
           <span class="badge good">proved</span>
         ) : (
           <span class="badge">claims the phone</span>
         )}
+        <span class="line">{user.email}</span>
+        <span class="line">{user.phones.join(" and ") || "no phone"}</span>
       </li>
     ))}
   </ul>

@@ -1,7 +1,7 @@
 // Figures about all customers as tiles and charts, and those who deserve a second look.
 import type { Child } from "hono/jsx";
 import type { CustomerStats, FraudSuspect } from "../domain/insight.js";
-import { BarChart, ComparedBars } from "./charts.js";
+import { type Bar, BarChart, ComparedBars } from "./charts.js";
 
 const percent = (share: number | null) =>
   share === null ? "no data" : `${Math.round(share * 100)} %`;
@@ -13,20 +13,31 @@ const Tile = ({ name, children }: { name: string; children: Child }) => (
   </div>
 );
 
-/** New customers of each week, weeks without any included. */
-function byWeek(days: CustomerStats["new_customers"]) {
-  const week = 7 * 24 * 3600 * 1000;
+const dayMonth = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric",
+  month: "short",
+  timeZone: "UTC",
+});
+const day = 24 * 3600 * 1000;
+const week = 7 * day;
+// The epoch was a Thursday.
+const weekOf = (time: number) => Math.floor((time + 3 * day) / week);
+const mondayOf = (nth: number) => new Date(nth * week - 3 * day);
+
+/** New customers of each week from Monday on, weeks without any included, up to this one, which is not over. */
+function byWeek(days: CustomerStats["new_customers"], now: number): Bar[] {
   const counts = new Map<number, number>();
   for (const { day, customers } of days) {
-    const start = Math.floor(Date.parse(day) / week);
-    counts.set(start, (counts.get(start) ?? 0) + customers);
+    const nth = weekOf(Date.parse(day));
+    counts.set(nth, (counts.get(nth) ?? 0) + customers);
   }
-  const weeks = [...counts.keys()];
-  if (weeks.length === 0) return [];
-  const first = Math.min(...weeks);
-  return Array.from({ length: Math.max(...weeks) - first + 1 }, (_, i) => ({
-    label: new Date((first + i) * week).toISOString().slice(0, 10),
+  if (counts.size === 0) return [];
+  const first = Math.min(...counts.keys());
+  const current = weekOf(now);
+  return Array.from({ length: current - first + 1 }, (_, i) => ({
+    label: dayMonth.format(mondayOf(first + i)),
     value: counts.get(first + i) ?? 0,
+    isUnfinished: first + i === current,
   }));
 }
 
@@ -39,8 +50,9 @@ const signalNames: Record<string, string> = {
 
 const Suspect = ({ suspect, name }: { suspect: FraudSuspect; name: string }) => (
   <li>
-    <a href={`/back-office/customers/${suspect.customer_id}`}>{name}</a>, score {suspect.score}
-    <ul>
+    <a href={`/back-office/customers/${suspect.customer_id}`}>{name}</a>{" "}
+    <span class="badge">score {suspect.score}</span>
+    <ul class="plain">
       {suspect.signals.map(({ signal, weight, evidence }) => (
         <li>
           {signalNames[signal] ?? signal} ({weight}):{" "}
@@ -56,8 +68,8 @@ const Suspect = ({ suspect, name }: { suspect: FraudSuspect; name: string }) => 
 interface FiguresProps {
   stats: CustomerStats;
   suspects: FraudSuspect[];
-  /** Of the suspects, in their order. */
-  names: string[];
+  /** Of the suspects, by customer. */
+  names: ReadonlyMap<string, string>;
 }
 
 export const Figures = ({ stats, suspects, names }: FiguresProps) => (
@@ -79,12 +91,16 @@ export const Figures = ({ stats, suspects, names }: FiguresProps) => (
       ]}
     />
     <h2>New people a week</h2>
-    <BarChart title="New people a week" bars={byWeek(stats.new_customers)} />
+    <BarChart
+      title="New people a week"
+      note="Weeks begin on Monday. The outlined bar is this week, which is not over."
+      bars={byWeek(stats.new_customers, Date.now())}
+    />
     <h2>Worth a second look</h2>
-    {suspects.length === 0 && <p>Nobody.</p>}
-    <ol>
-      {suspects.map((suspect, i) => (
-        <Suspect suspect={suspect} name={names[i] ?? ""} />
+    {suspects.length === 0 && <p class="empty">Nobody.</p>}
+    <ol class="suspects">
+      {suspects.map((suspect) => (
+        <Suspect suspect={suspect} name={names.get(suspect.customer_id) ?? "gone"} />
       ))}
     </ol>
   </>

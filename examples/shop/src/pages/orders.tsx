@@ -16,40 +16,42 @@ export const Items = ({ items }: { items: OrderItem[] }) => (
 
 const OrderRow = ({ order }: { order: Order }) => (
   <tr>
-    <td>{order.id}</td>
-    <td>
+    <th scope="row" data-label="Order">
+      {order.id}
+    </th>
+    <td data-label="Placed">
       <When at={order.created_at} />
     </td>
-    <td>
+    <td data-label="Goods">
       <Items items={order.items} />
     </td>
-    <td>
+    <td data-label="Total" class="number">
       <Money amount={order.total} />
     </td>
-    <td>{order.payment === "cash" ? "cash on delivery" : "card"}</td>
-    <td>{order.status}</td>
+    <td data-label="Payment">{order.payment === "cash" ? "cash on delivery" : "card"}</td>
+    <td data-label="Status">{order.status}</td>
   </tr>
 );
 
 export const OrderTable = ({ orders, caption }: { orders: Order[]; caption: string }) => (
-  <div class="scroll" tabindex={0} role="region" aria-label={caption}>
-    <table>
-      <caption>{caption}</caption>
-      <thead>
-        <tr>
-          <th scope="col">Order</th>
-          <th scope="col">Placed</th>
-          <th scope="col">Goods</th>
-          <th scope="col">Total</th>
-          <th scope="col">Payment</th>
-          <th scope="col">Status</th>
-        </tr>
-      </thead>
-      <tbody>
-        {orders.map((order) => (
-          <OrderRow order={order} />
-        ))}
-      </tbody>
-    </table>
-  </div>
+  <table class="cards">
+    <caption>{caption}</caption>
+    <thead>
+      <tr>
+        <th scope="col">Order</th>
+        <th scope="col">Placed</th>
+        <th scope="col">Goods</th>
+        <th scope="col" class="number">
+          Total
+        </th>
+        <th scope="col">Payment</th>
+        <th scope="col">Status</th>
+      </tr>
+    </thead>
+    <tbody>
+      {orders.map((order) => (
+        <OrderRow order={order} />
+      ))}
+    </tbody>
+  </table>
 );

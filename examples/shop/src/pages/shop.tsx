@@ -1,48 +1,34 @@
 // What shoppers see: goods, a checkout that asks for a code before cash on delivery, their orders.
+import { randomUUID } from "node:crypto";
 import { type Context, Hono } from "hono";
-import { goods, type NewOrder, type OrderItem, type Payment, totalOf } from "../domain/order.js";
-import { sqlState } from "../http/problem.js";
+import type { Child } from "hono/jsx";
+import {
+  type NewOrder,
+  type OrderItem,
+  type Payment,
+  type PlacedOrder,
+  totalOf,
+} from "../domain/order.js";
+import { browserOf, cookies, keyOf } from "../http/browser.js";
+import { Refusal, sqlState } from "../http/problem.js";
 import * as requests from "../http/requests.js";
 import type { ShopServices } from "../http/services.js";
 import { clientAddress, type Env, phoneToVerify, requireUser } from "../http/session.js";
 import type { User } from "../infrastructure/auth.js";
-import { Field, type Form, Money, Notice, page } from "./layout.js";
+import { cartOf, fieldsOf, Goods, Quantities } from "./goods.js";
+import {
+  type Errors,
+  Field,
+  FieldError,
+  type Form,
+  formOf,
+  Hidden,
+  Money,
+  Notice,
+  Phone,
+  page,
+} from "./layout.js";
 import { Items, OrderTable } from "./orders.js";
-
-/** The cart travels along as one field for each of the goods. */
-function cartOf(form: Form): OrderItem[] {
-  return [...goods.keys()]
-    .map((sku) => ({ sku, quantity: Number(form[sku] || 0) }))
-    .filter(({ quantity }) => quantity > 0);
-}
-
-const formOf = async (c: Context): Promise<Form> => (await c.req.parseBody()) as Form;
-
-const Hidden = ({ fields }: { fields: Form }) => (
-  <>
-    {Object.entries(fields).map(([name, value]) => (
-      <input type="hidden" name={name} value={value} />
-    ))}
-  </>
-);
-
-const fieldsOf = (items: OrderItem[]): Form =>
-  Object.fromEntries(items.map(({ sku, quantity }) => [sku, String(quantity)]));
-
-const Goods = () => (
-  <form action="/checkout">
-    <ul class="goods">
-      {[...goods].map(([sku, { name, cents }]) => (
-        <li>
-          <label for={sku}>{name}</label>
-          <Money amount={cents / 100} />
-          <input id={sku} name={sku} type="number" min="0" max="20" value="0" inputmode="numeric" />
-        </li>
-      ))}
-    </ul>
-    <button>Go to checkout</button>
-  </form>
-);
 
 const PaymentChoice = ({ chosen }: { chosen: Payment }) => (
   <fieldset>
@@ -57,28 +43,45 @@ const PaymentChoice = ({ chosen }: { chosen: Payment }) => (
   </fieldset>
 );
 
-const Checkout = ({
-  items,
-  user,
-  form,
-  problem,
-}: {
-  items: OrderItem[];
+interface CheckoutProps {
   user: User | null;
+  /** What was typed. */
   form: Form;
+  items: OrderItem[];
   problem?: string;
-}) => (
-  <form method="post" action="/checkout" class="narrow">
-    {problem && <Notice kind="error">{problem}</Notice>}
+  errors?: Errors;
+}
+
+const Cart = ({ items }: { items: OrderItem[] }) => (
+  <section class="cart" aria-label="Your goods">
     <Items items={items} />
     <p>
-      Total <Money amount={totalOf(items) / 100} />
+      <strong>
+        Total <Money amount={totalOf(items) / 100} />
+      </strong>{" "}
+      <a href={`/?${new URLSearchParams(fieldsOf(items))}`}>Change</a>
     </p>
     <Hidden fields={fieldsOf(items)} />
+  </section>
+);
+
+const Checkout = ({ items, user, form, problem, errors = {} }: CheckoutProps) => (
+  <form method="post" action="/checkout" class="narrow">
+    {problem && <Notice kind="error">{problem}</Notice>}
+    {errors.items ? (
+      <>
+        <Notice kind="error">{errors.items}</Notice>
+        <Quantities form={form} errors={errors} />
+      </>
+    ) : (
+      <Cart items={items} />
+    )}
+    <Hidden fields={{ key: form.key ?? "", buyer: user?.id ?? "" }} />
     <Field
       label="Name"
       name="name"
       value={form.name ?? user?.name}
+      errors={errors}
       autocomplete="name"
       required
       maxlength={100}
@@ -88,6 +91,7 @@ const Checkout = ({
       name="phone"
       type="tel"
       value={form.phone ?? user?.phoneNumber ?? user?.phone}
+      errors={errors}
       autocomplete="tel"
       required
       maxlength={40}
@@ -96,11 +100,13 @@ const Checkout = ({
       label="Address"
       name="address"
       value={form.address}
+      errors={errors}
       autocomplete="street-address"
       required
       maxlength={300}
     />
     <PaymentChoice chosen={form.payment === "cash" ? "cash" : "card"} />
+    <FieldError name="payment" errors={errors} />
     <button>Place the order</button>
   </form>
 );
@@ -108,17 +114,17 @@ const Checkout = ({
 const CodeStep = ({
   form,
   verification,
-  phone,
   problem,
+  children,
 }: {
   form: Form;
   verification: string;
-  phone: string;
   problem?: string;
+  children: Child;
 }) => (
   <form method="post" action="/checkout/code" class="narrow">
     {problem && <Notice kind="error">{problem}</Notice>}
-    <Notice kind="note">Cash on delivery needs a verified phone. We sent a code to {phone}.</Notice>
+    <Notice kind="note">{children}</Notice>
     <Hidden fields={{ ...form, verification }} />
     <Field
       label="Code"
@@ -139,6 +145,30 @@ const CodeStep = ({
   </form>
 );
 
+const ThankYou = ({ order, isAgain }: { order: PlacedOrder; isAgain: boolean }) => (
+  <>
+    {isAgain && (
+      <Notice kind="note">You have sent this order more than once. It was placed once.</Notice>
+    )}
+    <p>
+      Your order has the number <strong>{order.id}</strong>.
+    </p>
+    <section class="cart narrow" aria-label="Your goods">
+      <Items items={order.items} />
+      <p>
+        <strong>
+          Total <Money amount={order.total} />
+        </strong>
+        , {order.payment === "cash" ? "to be paid on delivery" : "paid by card"}
+      </p>
+    </section>
+    <p class="links">
+      {order.user_id && <a href="/orders">All that you ordered</a>}
+      <a href="/">Keep shopping</a>
+    </p>
+  </>
+);
+
 const refusals = {
   incorrect: "That is not the code.",
   expired: "The code is too old. Have another one sent.",
@@ -146,90 +176,144 @@ const refusals = {
   unknown: "The code is too old. Have another one sent.",
 };
 
-export function shopPages({ placeOrder, orders, verification }: ShopServices) {
-  const pages = new Hono<Env>();
+const signedOut =
+  "You are not signed in any more. Sign in again in another tab to order with your login, or send the order as a guest.";
+const unreadablePhone = "This phone number cannot be read. Please check it.";
 
-  const orderOf = (c: Context<Env>, form: Form): NewOrder => {
-    const { name, phone, address, payment } = form;
-    const order = requests.newOrder.parse({ name, phone, address, payment, items: cartOf(form) });
-    return { ...order, userId: c.var.user?.id ?? null };
+export function shopPages({ auth, placeOrder, orders, verification, phones }: ShopServices) {
+  const pages = new Hono<Env>();
+  const { read, write } = cookies(auth.options.baseURL);
+  const browser = (c: Context) => browserOf(read(c, "browser"));
+  const written = async (phone: string) => (await phones.written([phone])).get(phone) ?? phone;
+
+  /** The checkout once more, with everything that was typed. */
+  const again = (c: Context<Env>, form: Form, wrong: { problem?: string; errors?: Errors }) => {
+    const { items } = cartOf(form);
+    const checkout = <Checkout items={items} user={c.var.user} form={form} {...wrong} />;
+    return page(c, "Checkout", checkout, 422);
   };
 
-  const askForCode = async (c: Context<Env>, order: NewOrder, form: Form) => {
-    const phone = phoneToVerify(c.var.user, order.phone);
-    const userId = order.userId;
+  const askForCode = async (c: Context<Env>, order: NewOrder, form: Form, earlier?: string) => {
     const started = await verification.start({
-      phone,
+      phone: phoneToVerify(c.var.user, order.phone),
       purpose: "checkout",
-      userId,
+      userId: order.userId,
       clientAddress: clientAddress(c),
     });
+    if (started.status === "unsupported")
+      return again(c, form, { problem: "No code can be sent to this phone. Please pay by card." });
+    const phone = await written(started.phone);
+    const cookie = `code-${started.phone.slice(1)}`;
     if (started.status === "sent") {
+      write(c, cookie, started.verification_id, "/checkout", 600);
       const step = (
-        <CodeStep form={form} verification={started.verification_id} phone={started.phone} />
+        <CodeStep form={form} verification={started.verification_id}>
+          Cash on delivery needs a verified phone. We sent {earlier ? "another" : "a"} code to{" "}
+          <Phone number={phone} />.
+        </CodeStep>
       );
       return page(c, "Verify your phone", step, 403);
     }
-    const problem =
-      started.status === "throttled"
-        ? `A code was sent a moment ago. Try again in ${started.retry_after} seconds.`
-        : "No code can be sent to this phone. Please pay by card.";
-    return page(
-      c,
-      "Checkout",
-      <Checkout items={order.items} user={c.var.user} form={form} problem={problem} />,
-      422,
+    // The code that came before still works: its field stays, and a page that is loaded again finds it.
+    const sent = read(c, cookie) ?? earlier;
+    const wait = `Another code can be sent in ${started.retry_after} seconds.`;
+    if (!sent) return again(c, form, { problem: wait });
+    const step = (
+      <CodeStep form={form} verification={sent} problem={wait}>
+        The code that we sent to <Phone number={phone} /> still works.
+      </CodeStep>
     );
+    return page(c, "Verify your phone", step, 403);
   };
 
-  const place = async (c: Context<Env>, form: Form) => {
-    const order = orderOf(c, form);
+  /** The page of its own that an order ends on: loading it again places nothing. */
+  const thank = (c: Context, id: number, isNew: boolean, idempotencyKey: string) => {
+    const { secret, orders: placed } = browser(c);
+    if (isNew) write(c, "browser", `${secret}.${placed + 1}`);
+    write(c, `order-${id}`, idempotencyKey, `/thank-you/${id}`, 24 * 3600);
+    return c.redirect(`/thank-you/${id}${isNew ? "" : "?again"}`, 303);
+  };
+
+  /** The field for the code once more. */
+  const askAgain = async (c: Context<Env>, form: Form, id: string, problem: string) => {
+    const phone = await written(phoneToVerify(c.var.user, form.phone ?? ""));
+    const step = (
+      <CodeStep form={form} verification={id} problem={problem}>
+        The code went to <Phone number={phone} />.
+      </CodeStep>
+    );
+    return page(c, "Verify your phone", step, 422);
+  };
+
+  /** `earlier` is a code that was sent before, and `refusal` why it does not do. */
+  const place = async (c: Context<Env>, form: Form, earlier?: string, refusal?: string) => {
+    const { items, errors } = cartOf(form);
+    const { name, phone, address, payment, buyer, key } = form;
+    const { data, error } = requests.newOrder.safeParse({ name, phone, address, payment, items });
+    const wrong = { ...requests.adviceOn(error), ...errors };
+    if (!data || Object.keys(wrong).length > 0) return again(c, form, { errors: wrong });
+    const user = c.var.user;
+    if (buyer && buyer !== user?.id) return again(c, form, { problem: signedOut });
+    const idempotencyKey = key ? keyOf(key) : randomUUID();
+    const order = { ...data, userId: user?.id ?? null, idempotencyKey };
     try {
-      const id = await placeOrder.execute(order);
-      return page(
-        c,
-        "Thank you",
-        <>
-          <Notice kind="note">Your order has the number {id}.</Notice>
-          <Items items={order.items} />
-        </>,
-        201,
-      );
-    } catch (error) {
-      if (sqlState(error) === "CI002") return askForCode(c, order, form);
-      if (sqlState(error) !== "CI001") throw error;
-      const problem = "This phone number cannot be read. Please check it.";
-      return page(
-        c,
-        "Checkout",
-        <Checkout items={order.items} user={c.var.user} form={form} problem={problem} />,
-        422,
-      );
+      const { id, isNew } = await placeOrder.execute(order);
+      return thank(c, id, isNew, idempotencyKey);
+    } catch (problem) {
+      if (sqlState(problem) === "CI002")
+        return earlier && refusal
+          ? askAgain(c, form, earlier, refusal)
+          : askForCode(c, order, form, earlier);
+      if (sqlState(problem) !== "CI001") throw problem;
+      return again(c, form, { errors: { phone: unreadablePhone } });
     }
   };
 
-  pages.get("/", (c) => page(c, "Goods", <Goods />));
+  pages.get("/", (c) => page(c, "Goods", <Goods form={c.req.query()} />));
 
   pages.get("/checkout", (c) => {
-    const items = cartOf(c.req.query());
-    if (items.length === 0) return c.redirect("/");
-    return page(c, "Checkout", <Checkout items={items} user={c.var.user} form={{}} />);
+    const query = c.req.query();
+    const { items, errors } = cartOf(query);
+    if (errors.items) return page(c, "Goods", <Goods form={query} errors={errors} />, 422);
+    const { secret, orders: placed } = browser(c);
+    write(c, "browser", `${secret}.${placed}`);
+    // The address says which of the browser's orders this will be: going back does not make it the next one.
+    if (!query.nth)
+      return c.redirect(
+        `/checkout?${new URLSearchParams({ ...fieldsOf(items), nth: String(placed) })}`,
+      );
+    const key = keyOf(secret, query.nth, items);
+    return page(c, "Checkout", <Checkout items={items} user={c.var.user} form={{ key }} />);
   });
 
   pages.post("/checkout", async (c) => {
-    const { verification: _, code: __, ...form } = await formOf(c);
-    return place(c, form);
+    const { verification: earlier, code: _, ...form } = await formOf(c);
+    return place(c, form, earlier);
   });
 
   pages.post("/checkout/code", async (c) => {
     const { verification: id = "", code = "", ...form } = await formOf(c);
     const { status } = await verification.check(requests.uuid.parse(id), code);
     if (status === "approved") return place(c, form);
-    const phone = phoneToVerify(c.var.user, form.phone ?? "");
-    const step = (
-      <CodeStep form={form} verification={id} phone={phone} problem={refusals[status]} />
+    // The code of a form that is sent twice was used by the first: the phone is verified.
+    if (status === "expired") return place(c, form, id, refusals.expired);
+    return askAgain(c, form, id, refusals[status]);
+  });
+
+  // Orders are numbered: what shows that one is the visitor's is its key, which came with the answer.
+  pages.get("/thank-you/:id", async (c) => {
+    const key = read(c, `order-${c.req.param("id")}`);
+    const order = key ? await orders.placedWith(key) : null;
+    if (order?.user_id && !c.var.user) throw new Refusal(401, "sign in first");
+    const isTheirs = !order?.user_id || order.user_id === c.var.user?.id;
+    if (String(order?.id) !== c.req.param("id") || !isTheirs)
+      throw new Refusal(404, "there is no such order here");
+    c.header("cache-control", "no-store");
+    return page(
+      c,
+      "Thank you",
+      <ThankYou order={order!} isAgain={c.req.query("again") !== undefined} />,
     );
-    return page(c, "Verify your phone", step, 422);
   });
 
   pages.get("/orders", requireUser, async (c) => {
@@ -240,7 +324,9 @@ export function shopPages({ placeOrder, orders, verification }: ShopServices) {
       "Your orders",
       <>
         {items.length === 0 ? (
-          <p>You have not ordered anything yet.</p>
+          <p class="empty">
+            You have not ordered anything yet. <a href="/">Go shopping</a>
+          </p>
         ) : (
           <OrderTable orders={items} caption="Newest first" />
         )}
