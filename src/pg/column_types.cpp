@@ -27,6 +27,9 @@ bool is_of_extension(Oid type) {
   return result;
 }
 
+// Any number can be cast to regtype.
+bool is_type(Oid type) { return SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type)); }
+
 }  // namespace
 
 bool holds_phone(Oid type, std::int32_t typmod) {
@@ -41,9 +44,21 @@ bool holds_region(Oid type) {
 }
 
 CUSTOMER_IDENTITY_FUNCTION(holds_phone) {
-  PG_RETURN_BOOL(holds_phone(PG_GETARG_OID(0), PG_GETARG_INT32(1)));
+  const Oid type = PG_GETARG_OID(0);
+  if (!is_type(type)) PG_RETURN_NULL();
+  PG_RETURN_BOOL(holds_phone(type, PG_GETARG_INT32(1)));
 }
 
-CUSTOMER_IDENTITY_FUNCTION(holds_region) { PG_RETURN_BOOL(holds_region(PG_GETARG_OID(0))); }
+CUSTOMER_IDENTITY_FUNCTION(holds_region) {
+  const Oid type = PG_GETARG_OID(0);
+  if (!is_type(type)) PG_RETURN_NULL();
+  PG_RETURN_BOOL(holds_region(type));
+}
+
+CUSTOMER_IDENTITY_FUNCTION(base_type) {
+  const Oid type = PG_GETARG_OID(0);
+  if (!is_type(type)) PG_RETURN_NULL();
+  PG_RETURN_OID(getBaseType(type));
+}
 
 }  // namespace customer_identity

@@ -237,12 +237,6 @@ CUSTOMER_IDENTITY_FUNCTION(as_text) {
   PG_RETURN_TEXT_P(cstring_to_text(text_of(column, PG_GETARG_DATUM(0))));
 }
 
-CUSTOMER_IDENTITY_FUNCTION(base_type) {
-  const Oid type = PG_GETARG_OID(0);
-  if (!SearchSysCacheExists1(TYPEOID, ObjectIdGetDatum(type))) PG_RETURN_NULL();
-  PG_RETURN_OID(getBaseType(type));
-}
-
 // As SQL writes it, the type "char" would be character(1).
 CUSTOMER_IDENTITY_FUNCTION(type_name) {
   HeapTuple tuple = SearchSysCache1(TYPEOID, PG_GETARG_DATUM(0));
