@@ -774,6 +774,11 @@ const looks = [
   { name: "light", options: {} },
   { name: "dark", options: { colorScheme: "dark" }, rules: ["color-contrast"] },
   { name: "phone", options: { viewport: phoneSize }, rules: ["target-size", "meta-viewport"] },
+  {
+    name: "phone_in_the_dark",
+    options: { viewport: phoneSize, colorScheme: "dark" },
+    rules: ["color-contrast", "target-size"],
+  },
 ];
 const paths = [
   "/",
