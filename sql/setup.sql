@@ -360,7 +360,7 @@ BEGIN ATOMIC
     );
 END;
 COMMENT ON FUNCTION customer_identity_internal.fires_in_partitions(regclass, text) IS
-    'Whether a trigger of a partitioned table that is disabled there has one of its name in a partition that is not';
+    'Whether a disabled trigger of a partitioned table has one of its name in a partition that is not disabled';
 
 -- Tables that carry any trigger of ours for this book, even where others were dropped.
 CREATE FUNCTION customer_identity_internal.check_triggers(customers regclass)
