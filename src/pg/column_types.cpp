@@ -41,9 +41,13 @@ bool holds_region(Oid type) {
 }
 
 CUSTOMER_IDENTITY_FUNCTION(holds_phone) {
+  if (!SearchSysCacheExists1(TYPEOID, PG_GETARG_DATUM(0))) PG_RETURN_NULL();
   PG_RETURN_BOOL(holds_phone(PG_GETARG_OID(0), PG_GETARG_INT32(1)));
 }
 
-CUSTOMER_IDENTITY_FUNCTION(holds_region) { PG_RETURN_BOOL(holds_region(PG_GETARG_OID(0))); }
+CUSTOMER_IDENTITY_FUNCTION(holds_region) {
+  if (!SearchSysCacheExists1(TYPEOID, PG_GETARG_DATUM(0))) PG_RETURN_NULL();
+  PG_RETURN_BOOL(holds_region(PG_GETARG_OID(0)));
+}
 
 }  // namespace customer_identity
