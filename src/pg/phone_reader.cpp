@@ -100,11 +100,13 @@ std::size_t blank_of(bool is_narrow, bool is_wide) {
 }
 
 std::size_t blank_before(std::string_view text) {
-  return blank_of(kBlanks.find(text.front()) != kBlanks.npos, text.starts_with(kNoBreakSpace));
+  return blank_of(kBlanks.find(text.front()) != std::string_view::npos,
+                  text.starts_with(kNoBreakSpace));
 }
 
 std::size_t blank_after(std::string_view text) {
-  return blank_of(kBlanks.find(text.back()) != kBlanks.npos, text.ends_with(kNoBreakSpace));
+  return blank_of(kBlanks.find(text.back()) != std::string_view::npos,
+                  text.ends_with(kNoBreakSpace));
 }
 
 // Raised where the phone itself is read by no other region either.

@@ -126,12 +126,12 @@ SELECT is(f.code, NULL, 'a value that this transaction has added') FROM attached
 ROLLBACK;
 
 -- What a table's own domain checks runs as the table's owner.
-CREATE ROLE stranger;
-GRANT CREATE ON SCHEMA public TO stranger;
-GRANT USAGE, CREATE ON SCHEMA public TO stranger;
-GRANT SELECT, INSERT, UPDATE, REFERENCES ON customers, phone_proofs TO stranger;
-SET ROLE stranger;
-CREATE FUNCTION is_me() RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RETURN current_user = 'stranger'; END$$;
+CREATE ROLE domains_owner;
+GRANT CREATE ON SCHEMA public TO domains_owner;
+GRANT USAGE, CREATE ON SCHEMA public TO domains_owner;
+GRANT SELECT, INSERT, UPDATE, REFERENCES ON customers, phone_proofs TO domains_owner;
+SET ROLE domains_owner;
+CREATE FUNCTION is_me() RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RETURN current_user = 'domains_owner'; END$$;
 CREATE DOMAIN trap AS text CHECK (is_me());
 CREATE TABLE trapped (id int PRIMARY KEY, phone text, total numeric, state trap);
 RESET ROLE;
