@@ -138,8 +138,8 @@ RESET ROLE;
 SELECT lives_ok($$SELECT customer_identity.attach_orders('trapped', status_column => 'state', counted_statuses => '{paid}')$$, 'a domain that runs a function is asked as that role');
 SELECT is_empty($$SELECT found('public.trapped')$$, 'by check_setup as well');
 SELECT customer_identity.detach('trapped');
-DROP OWNED BY stranger CASCADE;
-DROP ROLE stranger;
+DROP OWNED BY domains_owner CASCADE;
+DROP ROLE domains_owner;
 
 -- A column that changes its type, or a type that changes, after the table was attached.
 CREATE TABLE parcels (id int PRIMARY KEY, phone text, total numeric, state state);
