@@ -1,4 +1,5 @@
--- What docs/recipes.md does to living tables, with writes in between: nothing is lost, nothing counted twice.
+-- What docs/recipes.md does to living tables, with writes in between, and to amounts at their limits: nothing is lost, nothing
+-- counted twice.
 \ir shop.psql
 SELECT * FROM no_plan();
 
@@ -223,5 +224,26 @@ SELECT is((SELECT count(*) FROM orders WHERE note = 'erased' AND customer_id IS 
 CALL customer_identity.backfill('orders');
 SELECT is_empty('SELECT * FROM mentions()', 'backfill brings nobody back');
 SELECT all_is_well('a person erased');
+
+-- Refunds in a column: orders that were free count, credit notes are taken.
+ALTER TABLE orders
+  ADD COLUMN refunded numeric NOT NULL DEFAULT 0 CHECK (refunded = 0 OR refunded BETWEEN 0 AND total),
+  ADD COLUMN net numeric GENERATED ALWAYS AS (total - refunded) STORED,
+  ADD COLUMN counts boolean GENERATED ALWAYS AS (status IN ('paid', 'shipped') AND (refunded = 0 OR refunded < total)) STORED;
+SELECT customer_identity.attach_orders('orders', users => '"user"', region_column => 'country', amount_column => 'net',
+  status_column => 'counts', counted_statuses => '{true}');
+INSERT INTO orders (phone, total, refunded) VALUES
+  ('+44 7400 123470', 10, 4), ('+44 7400 123470', 10, 10), ('+44 7400 123470', 0, 0), ('+44 7400 123470', -1, 0);
+SELECT is(totals('+447400123470'), '3 / 5 / 5', 'partly refunded, free and credited orders count, a refunded one does not');
+SELECT throws_ok($$INSERT INTO orders (total, refunded) VALUES (5, 6)$$, '23514', NULL, 'no more is refunded than was paid');
+SELECT all_is_well('refunds in a column');
+
+-- Several currencies: no order without a rate.
+ALTER TABLE orders
+  ADD COLUMN currency text NOT NULL DEFAULT 'EUR',
+  ADD COLUMN euro_rate numeric,
+  ADD CHECK (currency = 'EUR' OR COALESCE(euro_rate, 0) > 0);
+SELECT throws_ok($$INSERT INTO orders (total, currency) VALUES (5, 'USD')$$, '23514', NULL, 'a rate that is missing is refused');
+SELECT lives_ok($$INSERT INTO orders (total, currency, euro_rate) VALUES (5, 'USD', 0.9), (5, 'EUR', NULL)$$, 'a rate is taken');
 
 SELECT * FROM finish();

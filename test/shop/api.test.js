@@ -143,6 +143,26 @@ describe("shoppers", () => {
     assert.equal((await customerOf(line)).total_orders, 1);
   });
 
+  test("same_goods_are_a_new_order_after_the_answer_to_the_first_was_lost", async () => {
+    const line = newLine();
+    const guest = shop.visitor();
+    const { name, phone, address, payment } = order({ phone: spell.home(line) });
+    const checkout = async (path) => {
+      const { headers } = await guest.get(path);
+      const { body } = await guest.get(headers.get("location"));
+      const [, key] = body.match(/name="key" value="([^"]{20,})"/);
+      return new URLSearchParams({ name, phone, address, payment, key, tea: "2" });
+    };
+    const form = await checkout("/checkout?tea=2");
+    assert.equal((await shop.visitor().post("/checkout", form)).status, 303, "nobody saw it");
+    const again = (await guest.post("/checkout", form)).headers.get("location");
+    assert.match(again, /\?again$/);
+    const [, link] = (await guest.get(again)).body.match(/href="([^"]+)">Order the same again/);
+    const next = await guest.post("/checkout", await checkout(link));
+    assert.doesNotMatch(next.headers.get("location"), /again/);
+    assert.equal((await customerOf(line)).total_orders, 2);
+  });
+
   test("cash_on_delivery_is_refused_until_the_code_was_right", async () => {
     const line = newLine();
     const guest = shop.visitor();

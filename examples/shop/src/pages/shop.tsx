@@ -148,7 +148,10 @@ const CodeStep = ({
 const ThankYou = ({ order, isAgain }: { order: PlacedOrder; isAgain: boolean }) => (
   <>
     {isAgain && (
-      <Notice kind="note">You have sent this order more than once. It was placed once.</Notice>
+      <Notice kind="note">
+        You have sent this order more than once. It was placed once. Name and address are those that
+        came first. <a href={`/checkout?${new URLSearchParams(fieldsOf(order.items))}`}>Order the same again</a>
+      </Notice>
     )}
     <p>
       Your order has the number <strong>{order.id}</strong>.
@@ -229,7 +232,8 @@ export function shopPages({ auth, placeOrder, orders, verification, phones }: Sh
   /** The page of its own that an order ends on: loading it again places nothing. */
   const thank = (c: Context, id: number, isNew: boolean, idempotencyKey: string) => {
     const { secret, orders: placed } = browser(c);
-    if (isNew) write(c, "browser", `${secret}.${placed + 1}`);
+    // Also when it was sent again: the answer that counted the order may have been lost.
+    write(c, "browser", `${secret}.${placed + 1}`);
     write(c, `order-${id}`, idempotencyKey, `/thank-you/${id}`, 24 * 3600);
     return c.redirect(`/thank-you/${id}${isNew ? "" : "?again"}`, 303);
   };
@@ -276,7 +280,8 @@ export function shopPages({ auth, placeOrder, orders, verification, phones }: Sh
     const { items, errors } = cartOf(query);
     if (errors.items) return page(c, "Goods", <Goods form={query} errors={errors} />, 422);
     const { secret, orders: placed } = browser(c);
-    write(c, "browser", `${secret}.${placed}`);
+    // Written once: late, it would take back the count of an order that was placed meanwhile.
+    if (!read(c, "browser")) write(c, "browser", `${secret}.${placed}`);
     // The address says which of the browser's orders this will be: going back does not make it the next one.
     if (!query.nth)
       return c.redirect(
