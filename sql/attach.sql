@@ -441,8 +441,8 @@ BEGIN
     ELSIF found_column.atttypid <> 'uuid'::regtype THEN
         RAISE EXCEPTION 'column % of % is not of type uuid', quote_ident(column_name), relation
             USING ERRCODE = 'datatype_mismatch',
-                HINT = format('ALTER TABLE %s ALTER COLUMN %I TYPE uuid USING %I::uuid; or name another column with customer_column => ''...''.',
-                    relation, column_name, column_name);
+                HINT = COALESCE(customer_identity_internal.retyping(relation, column_name, found_column.atttypid, 'uuid', '') || '; or name', 'Name')
+                    || ' another column with customer_column => ''...''.';
     ELSIF found_column.attnotnull THEN
         RAISE WARNING 'column % of % is NOT NULL: rows without a readable phone will be refused', quote_ident(column_name), relation
             USING HINT = format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', relation, column_name);

@@ -88,7 +88,7 @@ COMMENT ON FUNCTION customer_identity_internal.can_cast(regtype, regtype) IS
     'Whether values of a type, or of the type beneath a domain, can be cast to another one';
 
 -- What ALTER COLUMN ... TYPE stumbles over: views, triggers, policies, functions and generated columns that read the
--- column, and foreign keys from tables whose columns would have to change with it.
+-- column, and foreign keys whose other column would have to change with it.
 CREATE FUNCTION customer_identity_internal.is_tied(customers regclass, column_name text)
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -104,7 +104,8 @@ RETURN (
         OR EXISTS (
             SELECT
             FROM pg_constraint AS f
-            WHERE f.contype = 'f' AND f.confrelid = a.attrelid AND a.attnum = ANY (f.confkey))
+            WHERE f.contype = 'f' AND (f.confrelid = a.attrelid AND a.attnum = ANY (f.confkey)
+                OR f.conrelid = a.attrelid AND a.attnum = ANY (f.conkey)))
     FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attname = column_name
 );

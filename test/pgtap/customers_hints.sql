@@ -146,4 +146,17 @@ SELECT results_eq($$SELECT phone::text, total_orders, total_spent FROM shop_iden
   'a book beside the application''s own customers counts');
 SELECT is_empty($$SELECT * FROM customer_identity.check_setup('shop_identity.customers') WHERE severity = 'error'$$, 'and has nothing wrong');
 
+-- A column of another type in the customer's place: the hint has a statement that works, or none.
+ALTER TABLE users ADD COLUMN by_number bigint REFERENCES customers, ADD COLUMN by_text text, ADD COLUMN by_phone text UNIQUE,
+  ADD COLUMN inviter text REFERENCES users (by_phone);
+ALTER TABLE users ALTER by_text SET DEFAULT '';
+CREATE FUNCTION column_hint(customer_column text) RETURNS text LANGUAGE sql AS $$
+  SELECT hint FROM failure(format($q$SELECT customer_identity.attach_users('users', customer_column => %L,
+    customers => 'shop_identity.customers')$q$, customer_column))
+$$;
+SELECT is(column_hint(name), 'Name another column with customer_column => ''...''.', name || ': no statement that fails')
+FROM unnest('{by_number,by_phone,inviter}'::text[]) AS name;
+SELECT lives_ok(substring(column_hint('by_text') FROM '^(ALTER TABLE .*); or'), 'a column of texts can be changed');
+SELECT is(column_hint('by_text'), NULL, 'and then holds the customer');
+
 SELECT * FROM finish();
