@@ -13,6 +13,7 @@ namespace {
 struct Source {
   bool is_uuid;
   Oid sequence;
+  IndexKey taken;  // of the ids that are there
 };
 
 constexpr std::int64_t kFrom1970 =
@@ -41,6 +42,8 @@ void resolve(Source &source, Relation table) {
   source.is_uuid = getBaseType(column->atttypid) == UUIDOID;
   if (!source.is_uuid && (column->attidentity != '\0' || column->atthasdef))
     source.sequence = sequence_of(RelationGetRelid(table), number);
+  if (OidIsValid(source.sequence) && table->rd_rel->relkind == RELKIND_RELATION)
+    source.taken = unique_index_of(table, number, INT8OID);
 }
 
 pg_uuid_t *new_uuid() {
@@ -54,22 +57,22 @@ pg_uuid_t *new_uuid() {
   return uuid;
 }
 
-bool is_taken(Oid table, std::int64_t id) {
-  pg_uuid_t customer;
-  const Lookup lookup = look_up_uuid({table, "id", "customer_id", nullptr},
-                                     {Int64GetDatum(id), INT8OID}, GetActiveSnapshot(), &customer);
-  return lookup == Lookup::kFound || lookup == Lookup::kNull;
-}
-
 // A value is drawn once, so a sequence that is behind catches up whatever becomes of the
-// transaction.
-std::int64_t next_free(Oid sequence, Oid table) {
+// transaction. An id is taken whoever may see its row, so the index is asked, not the table.
+std::int64_t next_free(const Source &source, Relation table) {
+  if (!OidIsValid(source.taken.index)) return nextval_internal(source.sequence, false);
   PushActiveSnapshot(GetLatestSnapshot());
+  Relation index = index_open(source.taken.index, AccessShareLock);
+  TupleTableSlot *row = table_slot_create(table, nullptr);
+  IndexScanDesc scan = begin_scan(table, index, GetActiveSnapshot());
   std::int64_t id;
   do {
     CHECK_FOR_INTERRUPTS();
-    id = nextval_internal(sequence, false);
-  } while (is_taken(table, id));
+    id = nextval_internal(source.sequence, false);
+  } while (scan_for(scan, source.taken, {Int64GetDatum(id), INT8OID}, row));
+  index_endscan(scan);
+  ExecDropSingleTupleTableSlot(row);
+  index_close(index, NoLock);
   PopActiveSnapshot();
   return id;
 }
@@ -81,10 +84,13 @@ RowId new_row_id(Oid table) {
   if (relation == nullptr) return {};
   const Source source = *kept<Source>({table, InvalidOid, Purpose::kRowIds, 0},
                                       [&](Source &value, Reading &) { resolve(value, relation); });
+  RowId id = {};
+  if (source.is_uuid)
+    id = {UUIDOID, UUIDPGetDatum(new_uuid())};
+  else if (OidIsValid(source.sequence))
+    id = {INT8OID, Int64GetDatum(next_free(source, relation))};
   table_close(relation, NoLock);
-  if (source.is_uuid) return {UUIDOID, UUIDPGetDatum(new_uuid())};
-  if (!OidIsValid(source.sequence)) return {};
-  return {INT8OID, Int64GetDatum(next_free(source.sequence, table))};
+  return id;
 }
 
 void refuse_lost_row(Oid customers, const char *companion) {

@@ -137,6 +137,9 @@ CREATE FUNCTION let_pass() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW
 CREATE TRIGGER passing BEFORE INSERT ON customer_events FOR EACH ROW EXECUTE FUNCTION let_pass();
 SELECT is_empty($$SELECT outcomes('bigint GENERATED ALWAYS AS IDENTITY', 40)$$, 'with a trigger on the history');
 DROP TRIGGER passing ON customer_events;
+SELECT format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', companion) FROM made \gexec
+SELECT is_empty($$SELECT outcomes('bigint GENERATED ALWAYS AS IDENTITY', 41)$$, 'with row security');
+SELECT format('ALTER TABLE %I DISABLE ROW LEVEL SECURITY', companion) FROM made \gexec
 
 -- The recipe of the documentation takes integers along, in their order.
 CREATE TABLE told AS SELECT customer_id, event, row_number() OVER (ORDER BY id) AS number FROM customer_events;
