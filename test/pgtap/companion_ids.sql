@@ -141,6 +141,23 @@ SELECT format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', companion) FROM made \
 SELECT is_empty($$SELECT outcomes('bigint GENERATED ALWAYS AS IDENTITY', 41)$$, 'with row security');
 SELECT format('ALTER TABLE %I DISABLE ROW LEVEL SECURITY', companion) FROM made \gexec
 
+-- The recipe of the documentation for the application's own sequences.
+CREATE TABLE places (gone int, id bigint GENERATED ALWAYS AS IDENTITY, name text, PRIMARY KEY (id, name)) PARTITION BY LIST (name);
+CREATE TABLE some_places PARTITION OF places DEFAULT;
+CREATE TABLE "Their Things" (gone int, "Id" serial PRIMARY KEY);
+ALTER TABLE places DROP COLUMN gone;
+ALTER TABLE "Their Things" DROP COLUMN gone;
+INSERT INTO places (id, name) OVERRIDING SYSTEM VALUE VALUES (70, 'here');
+INSERT INTO "Their Things" VALUES (80);
+SELECT format('SELECT setval(%L, max(%I)) FROM %s', s.oid::regclass, a.attname, a.attrelid::regclass)
+FROM pg_class AS s
+JOIN pg_depend AS d ON d.classid = 'pg_class'::regclass AND d.objid = s.oid AND d.refclassid = 'pg_class'::regclass
+JOIN pg_attribute AS a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+WHERE s.relkind = 'S' AND d.deptype IN ('a', 'i') AND s.relnamespace = 'public'::regnamespace \gexec
+SELECT results_eq($$INSERT INTO places (name) VALUES ('there') RETURNING id$$, 'VALUES (71::bigint)', 'a partitioned table with a dropped column');
+SELECT results_eq($$INSERT INTO "Their Things" DEFAULT VALUES RETURNING "Id"$$, 'VALUES (81)', 'a table with a name of its own');
+SELECT is_empty($$SELECT * FROM customer_identity.check_setup() WHERE finding ~ 'sequence'$$, 'the book');
+
 -- The recipe of the documentation takes integers along, in their order.
 CREATE TABLE told AS SELECT customer_id, event, row_number() OVER (ORDER BY id) AS number FROM customer_events;
 SELECT format('ALTER TABLE %s ALTER id DROP IDENTITY IF EXISTS', attrelid::regclass),
