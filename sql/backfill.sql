@@ -186,46 +186,78 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.unlinked_rows_query(customer_identity.attachments, regclass, text) IS
     'A query for the rows r in some pages of a table that have no customer and can be given one';
 
+CREATE FUNCTION customer_identity_internal.unlinked_rows(
+    attached customer_identity.attachments, relation regclass, pages text,
+    OUT places tid[], OUT found_customers uuid[], OUT phones text[], OUT names text[])
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE customer_identity_internal.unlinked_rows_query(attached, relation, pages)
+        INTO places, found_customers, phones, names;
+    places := COALESCE(places, '{}');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.unlinked_rows(customer_identity.attachments, regclass, text) IS
+    'The rows in some pages of a table that have no customer and can be given one';
+
+CREATE FUNCTION customer_identity_internal.claims_among(phones text[], names text[])
+    RETURNS TABLE (phone text, name text, positions bigint[])
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT r.phone, (array_agg(r.name ORDER BY r.n))[1], array_agg(r.n)
+    FROM unnest(phones, names) WITH ORDINALITY AS r (phone, name, n)
+    WHERE r.phone IS NOT NULL
+    GROUP BY r.phone
+    ORDER BY r.phone;
+END;
+COMMENT ON FUNCTION customer_identity_internal.claims_among(text[], text[]) IS
+    'Each phone once, in order, with its first name and where it stands';
+
+CREATE FUNCTION customer_identity_internal.link_statement(attached customer_identity.attachments, relation regclass, pages text)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN format('UPDATE ONLY %s AS r SET %I = ($2)[pg_catalog.width_bucket(r.ctid, $1)]'
+    ' WHERE %s AND ($1)[pg_catalog.width_bucket(r.ctid, $1)] OPERATOR(pg_catalog.=) r.ctid',
+    relation, attached.customer_column, pages);
+COMMENT ON FUNCTION customer_identity_internal.link_statement(customer_identity.attachments, regclass, text) IS
+    'The UPDATE that gives the rows at some places their customers';
+
 -- Links the rows in some pages of one table that have no customer and a readable phone (an order: or
 -- a user with a customer). Phones are taken in order, so that two of these rarely wait for each other.
 -- Nothing depends on statistics, which a column that was just added has none of: no rows of ours are joined to others,
 -- and num_nulls() hides the index that holds every row without a customer. A row that is written to meanwhile is at
 -- another place.
+-- The application's triggers fire here, and find its tables by the caller's search_path, as in any UPDATE of his: it is
+-- not pinned, every name is qualified, and there is no operator.
 CREATE FUNCTION customer_identity_internal.backfill_pages_as_owner(
     relation regclass, first_page bigint, end_page bigint, customers regclass, OUT linked bigint, OUT missed bigint)
     LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     attached customer_identity.attachments := customer_identity_internal.attachment_of(relation);
-    pages text := format($sql$num_nulls(r.%I) = 1 AND r.ctid >= '(%s,0)' AND r.ctid < '(%s,0)'$sql$, attached.customer_column, first_page, end_page);
-    places tid[];
-    found_customers uuid[];
-    phones text[];
-    names text[];
+    pages pg_catalog.text := pg_catalog.format(
+        'pg_catalog.num_nulls(r.%I) OPERATOR(pg_catalog.=) 1'
+        ' AND r.ctid OPERATOR(pg_catalog.>=) ''(%s,0)''::pg_catalog.tid AND r.ctid OPERATOR(pg_catalog.<) ''(%s,0)''::pg_catalog.tid',
+        attached.customer_column, first_page, end_page);
+    found record;
+    found_customers pg_catalog.uuid[];
     claim record;
-    claimed uuid;
-    place integer;
+    claimed pg_catalog.uuid;
+    place pg_catalog.int8;
 BEGIN
-    EXECUTE customer_identity_internal.unlinked_rows_query(attached, relation, pages)
-        INTO places, found_customers, phones, names;
-    FOR claim IN
-        SELECT r.phone, (array_agg(r.name ORDER BY r.n))[1] AS name, array_agg(r.n) AS positions
-        FROM unnest(phones, names) WITH ORDINALITY AS r (phone, name, n)
-        WHERE r.phone IS NOT NULL
-        GROUP BY r.phone
-        ORDER BY r.phone
-    LOOP
+    SELECT r.* INTO found FROM customer_identity_internal.unlinked_rows(attached, relation, pages) AS r;
+    found_customers := found.found_customers;
+    FOR claim IN SELECT c.* FROM customer_identity_internal.claims_among(found.phones, found.names) AS c LOOP
         claimed := customer_identity_internal.claim_customer(claim.phone, claim.name, attached.customers);
         FOREACH place IN ARRAY claim.positions LOOP
             found_customers[place] := claimed;
         END LOOP;
     END LOOP;
-    EXECUTE format('UPDATE ONLY %s AS r SET %I = ($2)[width_bucket(r.ctid, $1)] WHERE %s AND ($1)[width_bucket(r.ctid, $1)] = r.ctid',
-        relation, attached.customer_column, pages)
-        USING places, found_customers;
+    EXECUTE customer_identity_internal.link_statement(attached, relation, pages) USING found.places, found_customers;
     GET DIAGNOSTICS linked = ROW_COUNT;
-    missed := COALESCE(cardinality(places), 0) - linked;
+    missed := pg_catalog.int8mi(pg_catalog.int8(pg_catalog.cardinality(found.places)), linked);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.backfill_pages_as_owner(regclass, bigint, bigint, regclass) IS

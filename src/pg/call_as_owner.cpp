@@ -125,12 +125,20 @@ Datum called(FunctionCallInfo fcinfo, Oid function, const Call &call, bool *is_n
   return value;
 }
 
+// The owner's triggers find tables by the path of who calls. Who could not act as the owner anyway
+// must not choose what they find.
+void pin_path() {
+  set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+                    GUC_ACTION_SAVE, true, 0, false);
+}
+
 Datum called_as(FunctionCallInfo fcinfo, const Call &call, Oid owner) {
   const Oid function = fcinfo->flinfo->fn_oid;
   const Oid inner = inner_function(function, call);
   const bool writes = func_volatile(function) == PROVOLATILE_VOLATILE;
   const Visit visited =
       writes ? visit_to_write(owner) : visit(owner, SECURITY_RESTRICTED_OPERATION);
+  if (writes && !has_privs_of_role(visited.before.user, owner)) pin_path();
   bool is_null = false;
   const Datum value = called(fcinfo, inner, call, &is_null);
   leave(visited);

@@ -77,4 +77,39 @@ CALL customer_identity.backfill('orders');
 SELECT is((SELECT c.phone FROM orders AS o JOIN customers AS c ON c.id = o.customer_id WHERE o.id = 9001), '+447400123603',
   'orders are linked whether or not their users are attached');
 
+-- Triggers of the application find its tables by its search_path, as in any UPDATE.
+CREATE SCHEMA shop;
+SET search_path = shop, public;
+CREATE TABLE buyers (id int PRIMARY KEY, phone text);
+CREATE TABLE log (place text);
+CREATE FUNCTION write_log() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO log VALUES (TG_TABLE_NAME); RETURN NEW; END$$;
+CREATE TRIGGER log BEFORE UPDATE ON buyers FOR EACH ROW EXECUTE FUNCTION write_log();
+CREATE TRIGGER log BEFORE INSERT ON public.customers FOR EACH ROW EXECUTE FUNCTION write_log();
+INSERT INTO buyers VALUES (1, '07400 123701'), (2, '07400 123701');
+SELECT customer_identity.attach_users('buyers');
+CALL customer_identity.backfill('buyers');
+SELECT results_eq('SELECT place, count(*) FROM shop.log GROUP BY place ORDER BY place', $$VALUES ('buyers', 2::bigint), ('customers', 1)$$,
+  'the application''s triggers find its tables');
+
+-- Not by that of a role that could not act as the owner.
+CREATE SCHEMA lure;
+CREATE TABLE lure.log (place text);
+CREATE ROLE shop_owner;
+CREATE ROLE loader;
+GRANT USAGE ON SCHEMA shop, public, lure TO loader, shop_owner;
+GRANT SELECT, UPDATE ON buyers TO loader;
+GRANT EXECUTE ON PROCEDURE customer_identity.backfill TO loader;
+GRANT SELECT, INSERT, UPDATE ON public.customers, public.phone_proofs TO loader, shop_owner;
+GRANT INSERT ON lure.log TO PUBLIC;
+ALTER TABLE buyers OWNER TO shop_owner;
+UPDATE buyers SET customer_id = NULL WHERE id = 1;
+SET ROLE loader;
+SET search_path = lure, public;
+\set ON_ERROR_STOP off
+CALL customer_identity.backfill('shop.buyers');
+\set ON_ERROR_STOP on
+RESET ROLE;
+RESET search_path;
+SELECT is_empty('SELECT * FROM lure.log', 'nobody else chooses what the owner''s triggers find');
+
 SELECT * FROM finish();
