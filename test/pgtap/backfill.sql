@@ -94,16 +94,16 @@ SELECT results_eq('SELECT place, count(*) FROM shop.log GROUP BY place ORDER BY 
 -- Not by that of a role that could not act as the owner.
 CREATE SCHEMA lure;
 CREATE TABLE lure.log (place text);
-CREATE ROLE shop_owner;
-CREATE ROLE loader;
-GRANT USAGE ON SCHEMA shop, public, lure TO loader, shop_owner;
-GRANT SELECT, UPDATE ON buyers TO loader;
-GRANT EXECUTE ON PROCEDURE customer_identity.backfill TO loader;
-GRANT SELECT, INSERT, UPDATE ON public.customers, public.phone_proofs TO loader, shop_owner;
+CREATE ROLE buyers_owner;
+CREATE ROLE buyers_loader;
+GRANT USAGE ON SCHEMA shop, public, lure TO buyers_loader, buyers_owner;
+GRANT SELECT, UPDATE ON buyers TO buyers_loader;
+GRANT EXECUTE ON PROCEDURE customer_identity.backfill TO buyers_loader;
+GRANT SELECT, INSERT, UPDATE ON public.customers, public.phone_proofs TO buyers_loader, buyers_owner;
 GRANT INSERT ON lure.log TO PUBLIC;
-ALTER TABLE buyers OWNER TO shop_owner;
+ALTER TABLE buyers OWNER TO buyers_owner;
 UPDATE buyers SET customer_id = NULL WHERE id = 1;
-SET ROLE loader;
+SET ROLE buyers_loader;
 SET search_path = lure, public;
 \set ON_ERROR_STOP off
 CALL customer_identity.backfill('shop.buyers');
@@ -111,5 +111,8 @@ CALL customer_identity.backfill('shop.buyers');
 RESET ROLE;
 RESET search_path;
 SELECT is_empty('SELECT * FROM lure.log', 'nobody else chooses what the owner''s triggers find');
+
+DROP OWNED BY buyers_owner, buyers_loader CASCADE;
+DROP ROLE buyers_owner, buyers_loader;
 
 SELECT * FROM finish();
