@@ -8,36 +8,14 @@ EXTENSION = customer_identity
 MODULE_big = customer_identity
 EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
 
-# The install script is these files, joined in this order.
-SQL = \
-	sql/prologue.sql \
-	sql/phones.sql \
-	sql/book.sql \
-	sql/identity.sql \
-	sql/triggers.sql \
-	sql/attachments.sql \
-	sql/totals.sql \
-	sql/history.sql \
-	sql/keys.sql \
-	sql/attach.sql \
-	sql/backfill.sql \
-	sql/insight.sql \
-	sql/verification.sql \
-	sql/sms_messages.sql \
-	sql/sms_worker.sql \
-	sql/search.sql \
-	sql/customer_pages.sql \
-	sql/customer_details.sql \
-	sql/order_pages.sql \
-	sql/update_customer.sql \
-	sql/setup.sql
+# sql/order says in which order the install script is joined.
+SQL := $(addprefix sql/,$(shell sed 's/\#.*//' sql/order))
 
 INSTALL_SCRIPT_SQL = $(EXTENSION)--$(EXTENSION_VERSION).sql
 DATA = $(wildcard sql/updates/*.sql)
 DATA_built = $(INSTALL_SCRIPT_SQL)
 
-OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard $(addsuffix /*.cpp, \
-	src/pg src/identity src/totals src/verification src/sms src/phone))))
+OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/*.cpp src/*/*.cpp)))
 
 # CUSTOMER_IDENTITY_FAST_PATH=0 leaves the fast path out, for a libphonenumber that hides its symbols.
 CUSTOMER_IDENTITY_FAST_PATH ?= 1
@@ -89,7 +67,7 @@ $(shlib): build/exports.map
 $(BITCODE): %.bc: %.o
 -include $(OBJS:.o=.d)
 
-$(INSTALL_SCRIPT_SQL): $(SQL) $(EXTENSION).control Makefile
+$(INSTALL_SCRIPT_SQL): sql/order $(SQL) $(EXTENSION).control Makefile
 	cat $(SQL) > $@
 else
 all install clean:

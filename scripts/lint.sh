@@ -41,8 +41,10 @@ tidy_core() {
 }
 
 tidy_extension() {
-  tidy src/pg src/identity src/totals src/verification src/sms -- -std=c++20 -Isrc -isystem "$server_headers" -D_GNU_SOURCE \
-    -Wno-register
+  local folders
+  mapfile -t folders < <(find src -mindepth 1 -maxdepth 1 -not -name phone)
+  tidy "${folders[@]}" -- -std=c++20 -Isrc -isystem "$server_headers" \
+    -D_GNU_SOURCE -Wno-register -DCUSTOMER_IDENTITY_VERSION="$version"
 }
 
 run_cppcheck() {
@@ -51,20 +53,42 @@ run_cppcheck() {
     -D'foreach(cell,list)=for(cell=list_head(list);cell;cell=lnext(list,cell))' src
 }
 
-# PostgreSQL is reached through src/pg/postgres.hpp alone, and src/phone knows only itself.
+# The rooms of src/: each knows those before it and itself, src/phone itself alone, src/module.cpp all of them.
+rooms=(phone pg phones book search history totals identity loyalty verification sms administration)
+
+# PostgreSQL is reached through src/pg/postgres.hpp alone; the arrows between rooms run one way.
 include_rule() {
   local file header status=0
   while IFS=: read -r file header; do
     if [ "$file" != src/pg/postgres.hpp ] && [ -e "$server_headers/$header" ]; then
       echo "$file includes PostgreSQL's $header"
       status=1
-    elif [[ $file == src/phone/* && $header =~ ^(pg|identity|totals)/ ]]; then
-      echo "$file includes $header"
+    elif ! may_include "$file" "$header"; then
+      echo "$file includes $header, which is above it"
       status=1
     fi
   done < <(grep -rE '^ *# *include' --include='*.[ch]pp' src |
     sed -E 's/: *# *include *[<"]([^>"]*).*/:\1/')
   return $status
+}
+
+# may_include FILE HEADER: whether the header's room, if it is one of ours, is the file's or below it.
+may_include() {
+  local from=${1#src/} to=${2%%/*} room
+  from=${from%%/*}
+  [ -d "src/$to" ] && [ "$from" != module.cpp ] && [ "$from" != "$to" ] || return 0
+  [ "$from" != phone ] || return 1
+  for room in "${rooms[@]}"; do
+    [ "$room" != "$to" ] || return 0
+    [ "$room" != "$from" ] || return 1
+  done
+  return 1
+}
+
+# sql/order names every file of sql/ once.
+install_order() {
+  diff <(cd sql && find . -name '*.sql' -not -path './updates/*' -not -path './released/*' | sed 's|^./||' | sort) \
+    <(grep -v '^#' sql/order | grep . | sort)
 }
 
 # The library exports what the install script names, each with its pg_finfo_, and nothing else.
@@ -118,6 +142,7 @@ check 'clang-tidy: src/phone' tidy_core
 check 'clang-tidy: the extension' tidy_extension
 check cppcheck run_cppcheck
 check 'include rule' include_rule
+check 'install order' install_order
 check 'exported symbols' exported_symbols
 check 'META.json' versions
 check 'shell scripts' shell_scripts

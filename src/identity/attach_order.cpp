@@ -3,18 +3,18 @@
 #include "identity/customers.hpp"
 #include "identity/proofs.hpp"
 #include "identity/users.hpp"
-#include "pg/book.hpp"
+#include "book/book.hpp"
 #include "pg/conflicting_row.hpp"
 #include "pg/direct_lookup.hpp"
 #include "pg/errors.hpp"
 #include "pg/owner.hpp"
 #include "pg/partition_moves.hpp"
-#include "pg/phone_reader.hpp"
+#include "phones/phone_reader.hpp"
 #include "pg/plans.hpp"
 #include "pg/postgres.hpp"
 #include "pg/trigger_call.hpp"
-#include "pg/trigger_setup.hpp"
-#include "pg/user_id.hpp"
+#include "book/trigger_setup.hpp"
+#include "book/user_id.hpp"
 
 namespace customer_identity {
 namespace {

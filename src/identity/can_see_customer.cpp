@@ -3,13 +3,13 @@
 #include "identity/can_see_customer.hpp"
 
 #include "identity/users.hpp"
-#include "pg/book.hpp"
+#include "book/book.hpp"
 #include "pg/given_text.hpp"
 #include "pg/owner.hpp"
-#include "pg/phone_reader.hpp"
+#include "phones/phone_reader.hpp"
 #include "pg/plans.hpp"
 #include "pg/postgres.hpp"
-#include "pg/settings.hpp"
+#include "identity/settings.hpp"
 
 namespace customer_identity {
 namespace {

@@ -3,14 +3,14 @@
 // duplicate keys. What is about to refer to the customer holds it, else its foreign key might fail.
 #include "identity/customers.hpp"
 
-#include "identity/history.hpp"
-#include "pg/book.hpp"
+#include "history/history.hpp"
+#include "book/book.hpp"
 #include "pg/direct_lookup.hpp"
 #include "pg/errors.hpp"
 #include "pg/given_text.hpp"
-#include "pg/phone_reader.hpp"
+#include "phones/phone_reader.hpp"
 #include "pg/plans.hpp"
-#include "pg/trigger_setup.hpp"
+#include "book/trigger_setup.hpp"
 
 namespace customer_identity {
 namespace {

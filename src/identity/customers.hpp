@@ -7,10 +7,6 @@
 
 namespace customer_identity {
 
-/// Who runs our statements: the caller of an SQL function, or the owner of a trigger's table, for
-/// whom the owner of the book stands in.
-enum class Acting : std::uint32_t { kCaller, kOwner };
-
 /// A name that is given, as it is kept: blank ones are none (NULL), long ones are cut.
 const char *as_preferred_name(const char *given);
 

@@ -4,8 +4,8 @@
 #include "identity/follow_names.hpp"
 
 #include "identity/customers.hpp"
-#include "identity/history.hpp"
-#include "pg/book.hpp"
+#include "history/history.hpp"
+#include "book/book.hpp"
 #include "pg/plans.hpp"
 #include "pg/query_notes.hpp"
 

@@ -2,7 +2,7 @@
 // another one, or none, whoever writes it. Before the row is written the flag is set, after it the
 // proofs end. Most updates of customers change no phone, and it returns at once.
 #include "identity/proofs.hpp"
-#include "pg/book.hpp"
+#include "book/book.hpp"
 #include "pg/owner.hpp"
 #include "pg/postgres.hpp"
 #include "pg/relation_cache.hpp"

@@ -4,21 +4,21 @@
 // names, and earlier orders are attached.
 #include "identity/customers.hpp"
 #include "identity/follow_names.hpp"
-#include "identity/history.hpp"
+#include "history/history.hpp"
 #include "identity/proofs.hpp"
 #include "identity/user_changes.hpp"
 #include "identity/users.hpp"
-#include "pg/attached_tables.hpp"
-#include "pg/book.hpp"
+#include "book/attached_tables.hpp"
+#include "book/book.hpp"
 #include "pg/owner.hpp"
 #include "pg/partition_moves.hpp"
-#include "pg/phone_reader.hpp"
+#include "phones/phone_reader.hpp"
 #include "pg/plans.hpp"
 #include "pg/postgres.hpp"
 #include "pg/query_notes.hpp"
 #include "pg/trigger_call.hpp"
-#include "pg/trigger_setup.hpp"
-#include "pg/user_id.hpp"
+#include "book/trigger_setup.hpp"
+#include "book/user_id.hpp"
 
 namespace customer_identity {
 namespace {

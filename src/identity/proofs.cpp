@@ -3,11 +3,11 @@
 // exists.
 #include "identity/proofs.hpp"
 
-#include "identity/history.hpp"
-#include "pg/book.hpp"
+#include "history/history.hpp"
+#include "book/book.hpp"
 #include "pg/given_text.hpp"
 #include "pg/owner.hpp"
-#include "pg/phone_reader.hpp"
+#include "phones/phone_reader.hpp"
 #include "pg/plans.hpp"
 #include "pg/row_id.hpp"
 

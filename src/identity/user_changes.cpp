@@ -2,10 +2,10 @@
 // handed on, nothing of two logins ever meets under one id.
 #include "identity/user_changes.hpp"
 
-#include "identity/history.hpp"
+#include "history/history.hpp"
 #include "identity/proofs.hpp"
 #include "identity/users.hpp"
-#include "pg/book.hpp"
+#include "book/book.hpp"
 #include "pg/plans.hpp"
 #include "pg/query_notes.hpp"
 

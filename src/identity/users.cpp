@@ -1,12 +1,12 @@
 // Looks logins up in the users tables of a book.
 #include "identity/users.hpp"
 
-#include "pg/attached_tables.hpp"
-#include "pg/book.hpp"
+#include "book/attached_tables.hpp"
+#include "book/book.hpp"
 #include "pg/owner.hpp"
 #include "pg/plans.hpp"
-#include "pg/trigger_setup.hpp"
-#include "pg/user_id.hpp"
+#include "book/trigger_setup.hpp"
+#include "book/user_id.hpp"
 
 namespace customer_identity {
 namespace {

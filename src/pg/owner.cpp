@@ -1,7 +1,7 @@
 // Decides as whom a table is read and written.
 #include "pg/owner.hpp"
 
-#include "pg/book.hpp"
+#include "pg/relations.hpp"
 
 namespace customer_identity {
 namespace {

@@ -5,6 +5,10 @@
 
 namespace customer_identity {
 
+/// Who runs our statements: the caller of an SQL function, or the owner of a trigger's table, for
+/// whom the owner of the book stands in.
+enum class Acting : std::uint32_t { kCaller, kOwner };
+
 /// Who acted before. PostgreSQL restores it itself when an error ends the transaction.
 struct Actor {
   Oid user;

@@ -3,7 +3,7 @@
 // so it is freed in a later transaction.
 #include "pg/relation_cache.hpp"
 
-#include "pg/retirement.hpp"
+#include "pg/deferred_free.hpp"
 
 namespace customer_identity {
 
@@ -69,11 +69,11 @@ bool is_current(const Entry &entry) {
   return entry.memory != nullptr || SPI_plan_is_valid(static_cast<SPIPlanPtr>(entry.value));
 }
 
-void retire_value(const Entry &entry) {
+void free_value_later(const Entry &entry) {
   if (entry.memory != nullptr)
-    retire(entry.memory);
+    free_later(entry.memory);
   else
-    retire(static_cast<SPIPlanPtr>(entry.value));
+    free_later(static_cast<SPIPlanPtr>(entry.value));
 }
 
 // What nobody will ask for again, such as a dropped table's plans.
@@ -83,18 +83,18 @@ void sweep() {
   hash_seq_init(&scan, entries);
   while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan))) {
     if (is_current(*entry)) continue;
-    retire_value(*entry);
+    free_value_later(*entry);
     hash_search(entries, &entry->key, HASH_REMOVE, nullptr);
   }
   sweep_at = Max(kMinimumSweep, 2 * hash_get_num_entries(entries));
 }
 
 void enter(const Entry &kept) {
-  free_retired();
+  free_deferred();
   sweep();
   bool replaces;
   auto *entry = static_cast<Entry *>(hash_search(entries, &kept.key, HASH_ENTER, &replaces));
-  if (replaces) retire_value(*entry);
+  if (replaces) free_value_later(*entry);
   *entry = kept;
 }
 

@@ -1,7 +1,6 @@
 // Makes ids: UUIDs by the clock, integers by the table's sequence.
 #include "pg/row_id.hpp"
 
-#include "pg/book.hpp"
 #include "pg/direct_lookup.hpp"
 #include "pg/relation_cache.hpp"
 #include "pg/uuid_v7.hpp"
@@ -91,15 +90,6 @@ RowId new_row_id(Oid table) {
     id = {INT8OID, Int64GetDatum(next_free(source, relation))};
   table_close(relation, NoLock);
   return id;
-}
-
-void refuse_lost_row(Oid customers, const char *companion) {
-  ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-          errmsg("a row of %s cannot be written", companion),
-          errdetail("A trigger on %s keeps it from being there.",
-                    relation_name(find_companion(customers, companion))),
-          errhint("Let the trigger return NEW for the rows that customer_identity writes."));
-  pg_unreachable();
 }
 
 }  // namespace customer_identity

@@ -28,8 +28,4 @@ inline std::uint32_t id_variant(const RowId &id, std::uint32_t acting) {
   return id.type << 1 | acting;
 }
 
-/// For a row of a book's companion that was written and is not there: what was asked for would be
-/// lost without a word. Raises 42501.
-[[noreturn]] void refuse_lost_row(Oid customers, const char *companion);
-
 }  // namespace customer_identity

@@ -1,7 +1,7 @@
 // Claims messages, records what became of them and purges what has expired.
 #include "sms/outbox.hpp"
 
-#include "pg/book.hpp"
+#include "book/book.hpp"
 
 namespace customer_identity::sms {
 namespace {

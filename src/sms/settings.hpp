@@ -6,7 +6,7 @@
 
 namespace customer_identity::sms {
 
-/// Called by settings::define().
+/// Called when the library loads.
 void define_settings();
 
 /// The account as it is set now: valid until the next reload.

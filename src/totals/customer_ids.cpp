@@ -2,7 +2,7 @@
 // replaced.
 #include "totals/customer_ids.hpp"
 
-#include "pg/book.hpp"
+#include "book/book.hpp"
 
 namespace customer_identity {
 namespace {

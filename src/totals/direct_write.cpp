@@ -6,7 +6,7 @@
 
 #include "pg/direct_lookup.hpp"
 #include "pg/relation_cache.hpp"
-#include "pg/trigger_setup.hpp"
+#include "book/trigger_setup.hpp"
 
 namespace customer_identity {
 namespace {

@@ -4,7 +4,7 @@
 #include "pg/owner.hpp"
 #include "pg/postgres.hpp"
 #include "pg/trigger_call.hpp"
-#include "pg/trigger_setup.hpp"
+#include "book/trigger_setup.hpp"
 #include "totals/amount.hpp"
 #include "totals/customer_ids.hpp"
 #include "totals/deltas.hpp"

@@ -2,7 +2,7 @@
 // never deadlocks with another.
 #include "totals/planned_write.hpp"
 
-#include "pg/book.hpp"
+#include "book/book.hpp"
 #include "pg/plans.hpp"
 
 namespace customer_identity {

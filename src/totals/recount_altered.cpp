@@ -1,12 +1,12 @@
 // recount_altered: an event trigger that counts a book anew when ALTER TABLE has rewritten what its
 // totals are made of, in the transaction that does so.
-#include "pg/attached_tables.hpp"
-#include "pg/book.hpp"
+#include "book/attached_tables.hpp"
+#include "book/book.hpp"
 #include "pg/owner.hpp"
 #include "pg/postgres.hpp"
 #include "pg/schemas.hpp"
 #include "pg/trigger_call.hpp"
-#include "pg/trigger_setup.hpp"
+#include "book/trigger_setup.hpp"
 #include "totals/pending_totals.hpp"
 
 namespace customer_identity {

@@ -1,7 +1,7 @@
 // Chooses how totals are written and finds out why one was not.
 #include "totals/write_totals.hpp"
 
-#include "pg/book.hpp"
+#include "book/book.hpp"
 #include "pg/owner.hpp"
 #include "totals/customer_ids.hpp"
 #include "totals/direct_write.hpp"

@@ -3,7 +3,7 @@
 #include "verification/follow_users.hpp"
 
 #include "identity/user_changes.hpp"
-#include "pg/book.hpp"
+#include "book/book.hpp"
 #include "pg/owner.hpp"
 #include "pg/plans.hpp"
 #include "pg/schemas.hpp"

@@ -1,10 +1,10 @@
 // What start_verification and check_verification do to phones and proofs. Who verifies needs no
 // right on the book: it is written as its owner, as the triggers write it.
 #include "identity/proofs.hpp"
-#include "pg/book.hpp"
+#include "book/book.hpp"
 #include "pg/given_text.hpp"
 #include "pg/owner.hpp"
-#include "pg/phone_reader.hpp"
+#include "phones/phone_reader.hpp"
 #include "pg/plans.hpp"
 #include "pg/postgres.hpp"
 

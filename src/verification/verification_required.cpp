@@ -3,10 +3,10 @@
 #include "identity/customers.hpp"
 #include "identity/proofs.hpp"
 #include "identity/users.hpp"
-#include "pg/book.hpp"
+#include "book/book.hpp"
 #include "pg/given_text.hpp"
 #include "pg/owner.hpp"
-#include "pg/phone_reader.hpp"
+#include "phones/phone_reader.hpp"
 #include "pg/postgres.hpp"
 
 namespace customer_identity {

@@ -1,0 +1,72 @@
+CREATE FUNCTION customer_identity_internal.check_session(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT 'error', 'session', 'session_replication_role is replica: no trigger of ours fires',
+        'SET session_replication_role = origin;'
+    WHERE current_setting('session_replication_role') = 'replica'
+    UNION ALL
+    SELECT 'error', 'setting customer_identity.default_region',
+        format('%L is not a region: phones without a region of their own are not read',
+            current_setting('customer_identity.default_region')),
+        'Set an ISO 3166 code of two letters, such as GB (not UK), or nothing.'
+    WHERE customer_identity_internal.claim_problem('0123456789', NULL) = 'unknown_region'
+    UNION ALL
+    SELECT 'info', 'event trigger ' || n.name, 'it is missing or disabled: ' || n.consequence,
+        format('As a superuser: ALTER EVENT TRIGGER %I ENABLE;', n.name)
+    FROM (VALUES
+        ('customer_identity_follow_renames', 'a renamed column makes the next statement fail with CI007, and a renamed status counts no more'),
+        ('customer_identity_recount_altered', 'ALTER TABLE that changes amounts leaves the totals as they were')
+    ) AS n (name, consequence)
+    WHERE NOT EXISTS (SELECT FROM pg_event_trigger AS e WHERE e.evtname = n.name AND e.evtenabled IN ('O', 'A'));
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_session(regclass) IS
+    'Findings of check_setup() about the session and the database';
+
+CREATE FUNCTION customer_identity_internal.findings_of(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT * FROM customer_identity_internal.check_session(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_book(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_triggers(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_foreign_key_triggers(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_columns(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_types(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_values(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_renamed_values(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_regions(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_heirs(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_unattached(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_unlogged(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_users_of_orders(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_keys(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_rows(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_sms(customers);
+END;
+COMMENT ON FUNCTION customer_identity_internal.findings_of(regclass) IS
+    'check_setup for a book that is named';
+
+CREATE FUNCTION customer_identity.check_setup(customers regclass DEFAULT NULL)
+    RETURNS TABLE (severity text, object text, finding text, what_to_do text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT * FROM customer_identity_internal.findings_of(customer_identity_internal.book(customers));
+END;
+COMMENT ON FUNCTION customer_identity.check_setup(regclass) IS
+    'What is wrong with a book and the tables attached to it, and what to do about it; no row means all is well';

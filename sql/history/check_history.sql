@@ -1,0 +1,45 @@
+-- Whoever may change the history can make it say anything.
+CREATE FUNCTION customer_identity_internal.check_history(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    detail text;
+    events text;
+    schema_name text;
+BEGIN
+    SELECT n.nspname INTO schema_name
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.oid = customers;
+    BEGIN
+        events := customer_identity_internal.companion_of(customers, 'customer_events');
+    EXCEPTION WHEN SQLSTATE 'CI003' THEN
+        GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+        RETURN NEXT ROW('warning', format('%I.customer_events', schema_name), detail || ' No history is kept.',
+            format('SELECT customer_identity.create_tables(%L);', schema_name))::customer_identity_internal.setup_finding;
+        RETURN;
+    END;
+    IF NOT customer_identity_internal.keeps_history(customers) THEN
+        RETURN NEXT ROW('warning', events,
+            'No history is kept: a column customer_id, event, details or actor is missing or of another type, or it has a rule, or another column is NOT NULL without a default',
+            format('Make it as the reference describes it, or: ALTER TABLE %s RENAME TO ...; SELECT customer_identity.create_tables(%L);',
+                events, schema_name))::customer_identity_internal.setup_finding;
+    END IF;
+    RETURN QUERY
+    SELECT 'warning', events,
+        format('role %s may change the history: %s', g.name, string_agg(g.privilege_type, ', ' ORDER BY g.privilege_type)),
+        format('REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON %s FROM %s;', events, g.name)
+    FROM (
+        SELECT a.privilege_type, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS name
+        FROM pg_class AS c
+        CROSS JOIN LATERAL aclexplode(c.relacl) AS a
+        WHERE c.oid = events::regclass AND a.grantee <> c.relowner
+            AND a.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
+    ) AS g
+    GROUP BY g.name;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_history(regclass) IS
+    'Findings of check_setup() about customer_events';

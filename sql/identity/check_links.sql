@@ -1,0 +1,177 @@
+CREATE FUNCTION customer_identity_internal.unusable_phones_as_owner(customers regclass)
+    RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unusable bigint;
+BEGIN
+    EXECUTE format($sql$SELECT count(*) FROM (SELECT FROM %s WHERE phone !~ '^[+][1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
+        INTO unusable;
+    RETURN unusable;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.unusable_phones_as_owner(regclass) IS
+    'unusable_phones as the owner of the book';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.unusable_phones_as_owner(regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.unusable_phones(customers regclass)
+    RETURNS bigint
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
+COMMENT ON FUNCTION customer_identity_internal.unusable_phones(regclass) IS
+    'How many customers have a phone that is not E.164, counted up to ten thousand';
+
+-- Proofs and flags that do not fit together: a trigger was missing, or the application has written them.
+CREATE FUNCTION customer_identity_internal.proof_faults(customers regclass)
+    RETURNS TABLE (relation text, fault text, rows text, what_to_do text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT f.relation, f.fault, f.rows, f.what_to_do
+    FROM (VALUES (customers::text, customer_identity_internal.companion_of(customers, 'phone_proofs'))) AS b (customers, proofs)
+    CROSS JOIN LATERAL (VALUES (
+        format('EXISTS (SELECT FROM %s AS p WHERE p.customer_id = c.id AND p.phone = c.phone AND p.ended_at IS NULL)', b.proofs)
+    )) AS e (is_proved)
+    CROSS JOIN LATERAL (VALUES
+        (
+            b.customers, 'customers whose phone is marked as verified, or not marked at all, without a live proof',
+            format('%s AS c WHERE c.is_phone_verified IS NOT FALSE AND NOT %s', b.customers, e.is_proved),
+            format('UPDATE %s AS c SET is_phone_verified = false WHERE c.is_phone_verified IS NOT FALSE AND NOT %s;', b.customers, e.is_proved)
+        ),
+        (
+            b.customers, 'customers with a live proof whose phone is not marked as verified',
+            format('%s AS p JOIN %s AS c ON c.id = p.customer_id AND c.phone = p.phone WHERE p.ended_at IS NULL AND c.is_phone_verified IS NOT TRUE',
+                b.proofs, b.customers),
+            format('UPDATE %s AS c SET is_phone_verified = true WHERE c.is_phone_verified IS NOT TRUE AND %s;', b.customers, e.is_proved)
+        ),
+        (
+            b.proofs, 'live proofs of phones that their customers no longer have, which open nothing',
+            format('%s AS p JOIN %s AS c ON c.id = p.customer_id WHERE p.ended_at IS NULL AND p.phone IS DISTINCT FROM c.phone', b.proofs, b.customers),
+            format('UPDATE %s AS p SET ended_at = now(), ended_reason = ''phone changed'' FROM %s AS c'
+                ' WHERE c.id = p.customer_id AND p.ended_at IS NULL AND p.phone IS DISTINCT FROM c.phone;', b.proofs, b.customers)
+        )
+    ) AS f (relation, fault, rows, what_to_do)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.proof_faults(regclass) IS
+    'How proofs and flags may not fit together: table, fault, FROM and WHERE of its rows, and the statement that mends it';
+
+CREATE FUNCTION customer_identity_internal.check_proofs_as_owner(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    faulty record;
+    found_rows bigint;
+BEGIN
+    FOR faulty IN SELECT * FROM customer_identity_internal.proof_faults(customers) LOOP
+        EXECUTE format('SELECT count(*) FROM (SELECT FROM %s LIMIT 10000) AS r', faulty.rows) INTO found_rows;
+        IF found_rows > 0 THEN
+            RETURN NEXT ROW('warning', faulty.relation, format('%s: %s', faulty.fault, customer_identity_internal.counted_up_to(found_rows, found_rows)),
+                faulty.what_to_do)::customer_identity_internal.setup_finding;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_proofs_as_owner(regclass) IS
+    'check_proofs as the owner of the book';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.check_proofs_as_owner(regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.check_proofs(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
+COMMENT ON FUNCTION customer_identity_internal.check_proofs(regclass) IS
+    'Findings of check_setup() about proofs and flags that do not fit together';
+
+-- The condition that the user of an order r has a customer.
+CREATE FUNCTION customer_identity_internal.user_has_customer(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.has_logins(attached) THEN
+        RETURN 'false';
+    END IF;
+    RETURN format('EXISTS (SELECT FROM %s AS u WHERE %s AND u.customer_id IS NOT NULL)',
+        customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.user_has_customer(customer_identity.attachments) IS
+    'The condition that the user of an order r has a customer';
+
+-- Looks at ten thousand rows at the most: the table may hold millions.
+CREATE FUNCTION customer_identity_internal.count_unlinked_as_owner(
+    relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint, OUT looked_at bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    attached customer_identity.attachments := customer_identity_internal.attachment_of(relation);
+BEGIN
+    EXECUTE format($sql$
+        SELECT count(*) FILTER (WHERE r.readable), count(*) FILTER (WHERE NOT r.readable), count(*)
+        FROM (
+            SELECT %5$s OR (
+                SELECT bool_or(customer_identity_internal.claimed_phone(c.raw, %3$s) IS NOT NULL)
+                FROM (%2$s) AS c (n, raw)
+                WHERE c.raw IS NOT NULL
+            ) AS readable
+            FROM %1$s AS r
+            WHERE r.%4$I IS NULL
+            LIMIT 10000
+        ) AS r
+        $sql$,
+        relation, customer_identity_internal.claims_query(attached),
+        customer_identity_internal.region_expression(attached), attached.customer_column,
+        customer_identity_internal.user_has_customer(attached))
+        INTO readable, unreadable, looked_at;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.count_unlinked_as_owner(regclass, regclass) IS
+    'count_unlinked as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.count_unlinked_as_owner(regclass, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.count_unlinked(
+    relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint, OUT looked_at bigint)
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_table_owner';
+COMMENT ON FUNCTION customer_identity_internal.count_unlinked(regclass, regclass) IS
+    'How many rows of a table without a customer could have one, and how many have a phone that cannot be read';
+
+CREATE FUNCTION customer_identity_internal.check_rows(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    attached customer_identity.attachments;
+    unlinked record;
+BEGIN
+    FOR attached IN SELECT a.* FROM customer_identity_internal.attachments_to_read(customers) AS a LOOP
+        CONTINUE WHEN EXISTS (
+            SELECT FROM customer_identity_internal.named_columns(attached) AS n
+            WHERE NOT EXISTS (
+                SELECT FROM pg_attribute AS c
+                WHERE c.attrelid = n.relation AND c.attname = n.column_name AND NOT c.attisdropped
+            )
+        );
+        unlinked := customer_identity_internal.count_unlinked(attached.attached, customers);
+        IF unlinked.readable > 0 THEN
+            RETURN NEXT ROW('warning', attached.attached::text,
+                format('rows that could have a customer and have none: %s', customer_identity_internal.counted_up_to(unlinked.readable, unlinked.looked_at)),
+                format('CALL customer_identity.backfill(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
+        END IF;
+        IF unlinked.unreadable > 0 THEN
+            RETURN NEXT ROW('info', attached.attached::text,
+                format('rows with a phone that cannot be read and no customer: %s', customer_identity_internal.counted_up_to(unlinked.unreadable, unlinked.looked_at)),
+                format('SELECT * FROM customer_identity.phone_problems(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
+        END IF;
+        RETURN QUERY SELECT v.* FROM customer_identity_internal.check_values_of(attached, customers) AS v;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_rows(regclass) IS
+    'Findings of check_setup() about rows without a customer, and statuses';

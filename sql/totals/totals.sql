@@ -1,0 +1,261 @@
+CREATE FUNCTION customer_identity_internal.order_amount(amount numeric)
+    RETURNS numeric
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'order_amount';
+COMMENT ON FUNCTION customer_identity_internal.order_amount(numeric) IS
+    'What an order adds to total_spent: its amount, or 0 for NULL, NaN and infinity';
+
+CREATE FUNCTION customer_identity_internal.order_points(amount numeric, points_per_unit numeric)
+    RETURNS bigint
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'order_points';
+COMMENT ON FUNCTION customer_identity_internal.order_points(numeric, numeric) IS
+    'What an order adds to loyalty_points: floor(amount * points_per_unit), or 0 beyond a thousand million million';
+
+-- A table that its totals triggers alone still feed into the book, such as a partition that was detached,
+-- counts; a partition whose parent counts it does not. While one is being detached concurrently it is the
+-- snapshot that tells, to pg_partition_tree as to a query of the parent, but not to pg_partition_ancestors.
+CREATE FUNCTION customer_identity_internal.totals_sources(customers regclass)
+    RETURNS TABLE (source regclass, arguments text[])
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH sources AS MATERIALIZED (
+        SELECT DISTINCT ON (t.attached) t.attached, t.arguments
+        FROM customer_identity_internal.attached_to(customers) AS a (attached)
+        CROSS JOIN LATERAL customer_identity_internal.triggers_of(a.attached) AS t
+        WHERE t.function = 'maintain_totals'
+            AND t.customers = totals_sources.customers
+            AND has_table_privilege(t.owner, totals_sources.customers, 'UPDATE')
+        ORDER BY t.attached, t.name
+    )
+    SELECT s.attached, s.arguments
+    FROM sources AS s
+    WHERE s.attached NOT IN (
+        SELECT p.relid
+        FROM sources AS parent
+        CROSS JOIN LATERAL pg_partition_tree(parent.attached) AS p
+        WHERE p.relid <> parent.attached
+    );
+END;
+COMMENT ON FUNCTION customer_identity_internal.totals_sources(regclass) IS
+    'The tables whose orders make up the totals of a book, with the arguments of their totals triggers';
+
+CREATE FUNCTION customer_identity_internal.uncountable_columns(customers regclass)
+    RETURNS TABLE (source regclass, column_name text, found_type text, wanted text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT s.source, n.name, format_type(a.atttypid, NULL), n.wanted
+    FROM customer_identity_internal.totals_sources(customers) AS s
+    CROSS JOIN LATERAL (VALUES
+        (COALESCE(customer_identity_internal.argument_value(s.arguments, 'customer'), 'customer_id'), 'uuid', '{uuid}'::regtype[]),
+        (COALESCE(customer_identity_internal.argument_value(s.arguments, 'amount'), 'total'), 'a number',
+            '{numeric,smallint,integer,bigint,real,double precision}'::regtype[]),
+        (customer_identity_internal.argument_value(s.arguments, 'status'), NULL, NULL)
+    ) AS n (name, wanted, types)
+    LEFT JOIN pg_attribute AS a ON a.attrelid = s.source AND a.attname = n.name AND NOT a.attisdropped
+    WHERE n.name IS NOT NULL AND (a.attname IS NULL OR customer_identity_internal.base_type(a.atttypid) <> ALL (n.types));
+END;
+COMMENT ON FUNCTION customer_identity_internal.uncountable_columns(regclass) IS
+    'The columns that totals are made of and cannot be: gone (no found_type) or of another type';
+
+CREATE FUNCTION customer_identity_internal.is_countable(customers regclass)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN NOT EXISTS (SELECT FROM customer_identity_internal.uncountable_columns(customers));
+COMMENT ON FUNCTION customer_identity_internal.is_countable(regclass) IS
+    'Whether the totals of a book can be made of the tables that feed it';
+
+-- Rows of a table that inherits from an attached one are that table's, which is attached itself or reported.
+CREATE FUNCTION customer_identity_internal.totals_query(source regclass, arguments text[])
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    status_column text := customer_identity_internal.argument_value(arguments, 'status');
+    condition text := '';
+BEGIN
+    PERFORM FROM pg_attribute AS a
+    WHERE a.attrelid = source
+        AND a.attname = COALESCE(customer_identity_internal.argument_value(arguments, 'amount'), 'total')
+        AND customer_identity_internal.base_type(a.atttypid)
+            <> ALL ('{numeric,smallint,integer,bigint,real,double precision}'::regtype[]);
+    IF FOUND THEN
+        RAISE EXCEPTION 'the column that holds the amount of % is not a number', source
+            USING ERRCODE = 'CI007', HINT = format('Name another one in: SELECT %s;', customer_identity_internal.attach_call(source));
+    END IF;
+    IF status_column IS NOT NULL THEN
+        condition := format(' AND customer_identity_internal.as_text(o.%I) COLLATE "C" = ANY (%L::text[])',
+            status_column, customer_identity_internal.argument_values(arguments, 'counted'));
+    END IF;
+    RETURN format(
+        'SELECT o.%1$I AS customer_id, count(*) AS orders,'
+        ' sum(customer_identity_internal.order_amount(o.%2$I::numeric)) AS spent,'
+        ' sum(customer_identity_internal.order_points(o.%2$I::numeric, %3$L::numeric)) AS points'
+        ' FROM %4$s AS o WHERE o.%1$I IS NOT NULL%5$s GROUP BY o.%1$I',
+        COALESCE(customer_identity_internal.argument_value(arguments, 'customer'), 'customer_id'),
+        COALESCE(customer_identity_internal.argument_value(arguments, 'amount'), 'total'),
+        COALESCE(customer_identity_internal.argument_value(arguments, 'points_per_unit'), '1'),
+        (SELECT CASE c.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END FROM pg_class AS c WHERE c.oid = source) || source, condition);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.totals_query(regclass, text[]) IS
+    'The query that sums a table of orders per customer';
+
+CREATE FUNCTION customer_identity_internal.totals_in_as_owner(source regclass, arguments text[], customers regclass)
+    RETURNS TABLE (customer_id uuid, orders bigint, spent numeric, points numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE customer_identity_internal.totals_query(source, arguments);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.totals_in_as_owner(regclass, text[], regclass) IS
+    'totals_in as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.totals_in_as_owner(regclass, text[], regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.totals_in(source regclass, arguments text[], customers regclass)
+    RETURNS TABLE (customer_id uuid, orders bigint, spent numeric, points numeric)
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_feeding_owner';
+COMMENT ON FUNCTION customer_identity_internal.totals_in(regclass, text[], regclass) IS
+    'What the orders in a table come to for each customer';
+
+-- Everybody may call it: all it can write is what statements of this very transaction have left to be
+-- written, as the role they were to be written as. The same happens at commit anyway.
+CREATE FUNCTION customer_identity.flush_totals(customers regclass DEFAULT NULL)
+    RETURNS bigint
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'flush_totals';
+COMMENT ON FUNCTION customer_identity.flush_totals(regclass) IS
+    'Writes the totals that this transaction has postponed to its commit, of one book or (NULL) of all, and returns of how many customers';
+
+-- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
+CREATE FUNCTION customer_identity_internal.totals_differences_as_owner(customers regclass)
+    RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    entries text;
+    sources text;
+    spent_scale integer;
+BEGIN
+    SELECT string_agg(
+        CASE
+            WHEN customer_identity_internal.have_one_owner(t.source, customers) THEN customer_identity_internal.totals_query(t.source, t.arguments)
+            ELSE format('SELECT t.* FROM customer_identity_internal.totals_in(%L::regclass, %L::text[], %L::regclass) AS t',
+                t.source::oid, t.arguments, customers::oid)
+        END,
+        ' UNION ALL ')
+    INTO sources
+    FROM customer_identity_internal.totals_sources(customers) AS t
+    WHERE customer_identity_internal.hold_table(t.source);
+    IF sources IS NULL THEN
+        RETURN;
+    END IF;
+    entries := customer_identity_internal.companion_of(customers, 'loyalty_entries');
+    -- A column decimal(10,2) cannot hold more digits than that.
+    SELECT CASE WHEN a.atttypmod >= 0 THEN (a.atttypmod - 4) & 65535 ELSE 16383 END INTO spent_scale
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attname = 'total_spent';
+
+    RETURN QUERY EXECUTE format($sql$
+        WITH sums AS (
+            %1$s
+            UNION ALL
+            SELECT e.customer_id, 0, 0, sum(e.points) FROM %2$s AS e GROUP BY e.customer_id
+        ),
+        actual AS (
+            SELECT s.customer_id, sum(s.orders) AS orders, sum(s.spent) AS spent, sum(s.points) AS points
+            FROM sums AS s
+            GROUP BY s.customer_id
+        )
+        SELECT c.id, d.field, d.stored, d.actual
+        FROM %3$s AS c
+        LEFT JOIN actual AS a ON a.customer_id = c.id
+        CROSS JOIN LATERAL (VALUES
+            ('total_orders', COALESCE(c.total_orders, 0)::numeric, COALESCE(a.orders, 0)::numeric),
+            ('total_spent', COALESCE(c.total_spent, 0), round(COALESCE(a.spent, 0), LEAST(%4$s, scale(COALESCE(a.spent, 0))))),
+            ('loyalty_points', COALESCE(c.loyalty_points, 0)::numeric, COALESCE(a.points, 0))
+        ) AS d (field, stored, actual)
+        WHERE d.stored <> d.actual
+        $sql$, sources, entries, customers, spent_scale);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.totals_differences_as_owner(regclass) IS
+    'totals_differences as the owner of the book';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.totals_differences_as_owner(regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.totals_differences(customers regclass)
+    RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
+COMMENT ON FUNCTION customer_identity_internal.totals_differences(regclass) IS
+    'verify_totals for a book that is named';
+
+CREATE FUNCTION customer_identity.verify_totals(customers regclass DEFAULT NULL)
+    RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    SELECT customer_identity.flush_totals(customers);
+    SELECT * FROM customer_identity_internal.totals_differences(customer_identity_internal.book(customers));
+END;
+COMMENT ON FUNCTION customer_identity.verify_totals(regclass) IS
+    'Every total that differs from what the attached orders and loyalty_entries come to, in one snapshot; no row means exact';
+
+-- A difference is the same for everybody who keeps exact totals meanwhile, so it is added, and
+-- nobody has to wait but another rebuild. What this transaction has postponed is written before, not
+-- added twice.
+CREATE FUNCTION customer_identity_internal.rebuild_book_as_owner(customers regclass)
+    RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wrong record;
+    corrected bigint := 0;
+BEGIN
+    EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', customers);
+    FOR wrong IN
+        SELECT
+            d.customer_id,
+            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_orders'), 0) AS orders,
+            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_spent'), 0) AS spent,
+            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'loyalty_points'), 0) AS points
+        FROM customer_identity_internal.totals_differences(customers) AS d
+        GROUP BY d.customer_id
+        ORDER BY d.customer_id
+    LOOP
+        EXECUTE format(
+            'UPDATE %s SET total_orders = COALESCE(total_orders, 0) + $2,'
+            ' total_spent = COALESCE(total_spent, 0) + $3,'
+            ' loyalty_points = COALESCE(loyalty_points, 0) + $4 WHERE id = $1', customers)
+            USING wrong.customer_id, wrong.orders, wrong.spent, wrong.points;
+        corrected := corrected + 1;
+    END LOOP;
+    RETURN corrected;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rebuild_book_as_owner(regclass) IS
+    'rebuild_book as the owner of the book';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.rebuild_book_as_owner(regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
+    RETURNS bigint
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
+COMMENT ON FUNCTION customer_identity_internal.rebuild_book(regclass) IS
+    'rebuild_totals for a book that is named';
+
+CREATE FUNCTION customer_identity.rebuild_totals(customers regclass DEFAULT NULL)
+    RETURNS bigint
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    SELECT customer_identity.flush_totals(customers);
+    SELECT customer_identity_internal.rebuild_book(customer_identity_internal.book(customers));
+END;
+COMMENT ON FUNCTION customer_identity.rebuild_totals(regclass) IS
+    'Corrects every total that verify_totals() reports and returns how many customers it corrected';
+REVOKE EXECUTE ON FUNCTION customer_identity.rebuild_totals(regclass) FROM PUBLIC;

@@ -1,0 +1,103 @@
+// Finds a book and tells which part of it is missing, if one is.
+#include "book/book.hpp"
+
+#include "pg/errors.hpp"
+
+namespace customer_identity {
+namespace {
+
+constexpr const char *kColumns[] = {
+    "id",           "phone",       "preferred_name", "is_phone_verified",
+    "total_orders", "total_spent", "loyalty_points", "updated_at"};
+
+[[noreturn]] void no_book(const char *detail) {
+  ereport(ERROR, errcode(kNoBook), errmsg("no usable customers table"),
+          errdetail_internal("%s", detail),
+          errhint("SELECT customer_identity.create_tables() makes the tables and tells what an "
+                  "existing customers table lacks. For a book in a schema of its own: "
+                  "create_tables('shop_identity'), and customers => 'shop_identity.customers'."));
+  pg_unreachable();
+}
+
+bool is_table(Oid relation) { return get_rel_relkind(relation) == RELKIND_RELATION; }
+
+const char *companion_name(Oid customers, const char *companion) {
+  const Oid schema = get_rel_namespace(customers);
+  const Oid relation = get_relname_relid(companion, schema);
+  const char *schema_name = get_namespace_name(schema);
+  if (!OidIsValid(relation) || !is_table(relation))
+    no_book(psprintf("Table %s is missing.", quote_qualified_identifier(schema_name, companion)));
+  if (owner_of(relation) != owner_of(customers))
+    no_book(psprintf("Tables customers and %s in schema %s have different owners.", companion,
+                     quote_identifier(schema_name)));
+  return quote_qualified_identifier(schema_name, companion);
+}
+
+}  // namespace
+
+void require_schema(Oid customers) {
+  const Oid schema = get_rel_namespace(customers);
+#if PG_VERSION_NUM >= 160000
+  const AclResult allowed = object_aclcheck(NamespaceRelationId, schema, GetUserId(), ACL_USAGE);
+#else
+  const AclResult allowed = pg_namespace_aclcheck(schema, GetUserId(), ACL_USAGE);
+#endif
+  if (allowed != ACLCHECK_OK) aclcheck_error(allowed, OBJECT_SCHEMA, get_namespace_name(schema));
+}
+
+Oid book_argument(FunctionCallInfo fcinfo, int index) {
+  const Oid customers = PG_ARGISNULL(index) ? RelnameGetRelid("customers") : PG_GETARG_OID(index);
+  if (!OidIsValid(customers)) no_book("There is no table customers on the search path.");
+  if (!is_table(customers)) no_book("customers is not a table.");
+  return customers;
+}
+
+const char *customers_name(Oid customers) {
+  const char *name = relation_name(customers);
+  for (const char *column : kColumns)
+    if (get_attnum(customers, column) == InvalidAttrNumber)
+      no_book(psprintf("Table %s has no column %s.", name, column));
+  if (getBaseType(get_atttype(customers, get_attnum(customers, "id"))) != UUIDOID)
+    no_book(psprintf("Column id of %s is not of type uuid.", name));
+  return name;
+}
+
+const char *proofs_name(Oid customers) { return companion_name(customers, "phone_proofs"); }
+
+const char *entries_name(Oid customers) { return companion_name(customers, "loyalty_entries"); }
+
+Oid find_companion(Oid customers, const char *companion) {
+  const Oid relation = get_relname_relid(companion, get_rel_namespace(customers));
+  const bool is_ours =
+      OidIsValid(relation) && is_table(relation) && owner_of(relation) == owner_of(customers);
+  return is_ours ? relation : InvalidOid;
+}
+
+void refuse_lost_row(Oid customers, const char *companion) {
+  ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+          errmsg("a row of %s cannot be written", companion),
+          errdetail("A trigger on %s keeps it from being there.",
+                    relation_name(find_companion(customers, companion))),
+          errhint("Let the trigger return NEW for the rows that customer_identity writes."));
+  pg_unreachable();
+}
+
+CUSTOMER_IDENTITY_FUNCTION(qualified_name) {
+  const Oid relation = PG_GETARG_OID(0);
+  if (get_rel_name(relation) == nullptr) PG_RETURN_NULL();
+  PG_RETURN_TEXT_P(cstring_to_text(relation_name(relation)));
+}
+
+// The quoted name of a table beside customers; CI003 when it is not one of the book's owner.
+CUSTOMER_IDENTITY_FUNCTION(companion_of) {
+  const char *companion = text_to_cstring(PG_GETARG_TEXT_PP(1));
+  PG_RETURN_TEXT_P(cstring_to_text(companion_name(PG_GETARG_OID(0), companion)));
+}
+
+CUSTOMER_IDENTITY_FUNCTION(book) {
+  const Oid customers = book_argument(fcinfo, 0);
+  customers_name(customers);
+  PG_RETURN_OID(customers);
+}
+
+}  // namespace customer_identity

@@ -1,0 +1,200 @@
+// Writes the history as the owner of the book: who was allowed to make a change needs no right to
+// have it recorded, and nobody else can write there.
+#include "history/history.hpp"
+
+#include "history/direct_event.hpp"
+#include "book/book.hpp"
+#include "pg/owner.hpp"
+#include "phones/phone_reader.hpp"
+#include "pg/plans.hpp"
+#include "pg/row_id.hpp"
+
+namespace customer_identity {
+namespace {
+
+constexpr const char *kEvents = "customer_events";
+
+struct WrittenColumn {
+  const char *name;
+  Oid type;
+};
+
+constexpr WrittenColumn kWritten[] = {
+    {"customer_id", UUIDOID}, {"event", TEXTOID}, {"details", JSONBOID}, {"actor", TEXTOID}};
+
+bool is_written(const FormData_pg_attribute *column) {
+  for (const WrittenColumn &written : kWritten)
+    if (strcmp(NameStr(column->attname), written.name) == 0)
+      return column->attgenerated == '\0' && getBaseType(column->atttypid) == written.type;
+  return false;
+}
+
+bool is_uuid_id(const FormData_pg_attribute *column) {
+  return strcmp(NameStr(column->attname), "id") == 0 && getBaseType(column->atttypid) == UUIDOID;
+}
+
+bool needs_value(const FormData_pg_attribute *column) {
+  return column->attnotnull && !column->atthasdef && column->attidentity == '\0' &&
+         !is_uuid_id(column);
+}
+
+// Every column that we write is there, and no other one asks for a value. A rule might do anything.
+bool fits(Relation events) {
+  if (events->rd_rel->relhasrules) return false;
+  const TupleDesc columns = RelationGetDescr(events);
+  std::size_t written = 0;
+  for (int i = 0; i < columns->natts; ++i) {
+    const FormData_pg_attribute *column = TupleDescAttr(columns, i);
+    if (column->attisdropped) continue;
+    if (is_written(column))
+      ++written;
+    else if (needs_value(column))
+      return false;
+  }
+  return written == lengthof(kWritten);
+}
+
+// InvalidOid: the book keeps no history.
+Oid events_of(Oid customers) { return find_companion(customers, kEvents); }
+
+bool can_write(Oid events) {
+  Relation table = OidIsValid(events) ? try_table_open(events, AccessShareLock) : nullptr;
+  if (table == nullptr) return false;
+  const bool usable =
+      fits(table) && pg_class_aclcheck(events, table->rd_rel->relowner, ACL_INSERT) == ACLCHECK_OK;
+  table_close(table, NoLock);
+  return usable;
+}
+
+JsonbValue string_value(const char *text) {
+  JsonbValue value = {};
+  value.type = jbvString;
+  value.val.string.len = static_cast<int>(strlen(text));
+  value.val.string.val = const_cast<char *>(text);
+  return value;
+}
+
+JsonbValue value_of(const Detail &detail) {
+  if (detail.kind == Detail::Kind::kText) return string_value(detail.text);
+  JsonbValue value = {};
+  value.type = jbvNumeric;
+  value.val.numeric = int64_to_numeric(detail.number);
+  return value;
+}
+
+void push_change(JsonbParseState **state, const Detail &detail) {
+  pushJsonbValue(state, WJB_BEGIN_OBJECT, nullptr);
+  for (const char *name : {"old", "new"}) {
+    const char *text = name[0] == 'o' ? detail.old_text : detail.text;
+    JsonbValue key = string_value(name);
+    JsonbValue value = {};
+    if (text == nullptr)
+      value.type = jbvNull;
+    else
+      value = string_value(text);
+    pushJsonbValue(state, WJB_KEY, &key);
+    pushJsonbValue(state, WJB_VALUE, &value);
+  }
+  pushJsonbValue(state, WJB_END_OBJECT, nullptr);
+}
+
+Datum object_of(std::initializer_list<Detail> details) {
+  JsonbParseState *state = nullptr;
+  pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
+  for (const Detail &detail : details) {
+    if (detail.kind == Detail::Kind::kText && detail.text == nullptr) continue;
+    JsonbValue key = string_value(detail.key);
+    pushJsonbValue(&state, WJB_KEY, &key);
+    if (detail.kind == Detail::Kind::kChange) {
+      push_change(&state, detail);
+      continue;
+    }
+    JsonbValue value = value_of(detail);
+    pushJsonbValue(&state, WJB_VALUE, &value);
+  }
+  return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
+}
+
+// The customer may be gone: its users are unlinked while it is deleted.
+void write_by_plan(Oid customers, Acting acting, const RowId &id, const Event &event) {
+  const PlanKey key = {customers, InvalidOid, Purpose::kInsertEvent,
+                       id_variant(id, static_cast<std::uint32_t>(acting))};
+  SPIPlanPtr plan = saved_plan(key, {UUIDOID, TEXTOID, JSONBOID, TEXTOID, id.type}, [&] {
+    return psprintf(
+        "INSERT INTO %s (customer_id, event, details, actor%s) OVERRIDING SYSTEM VALUE"
+        " SELECT id, $2, $3, $4%s FROM %s WHERE id OPERATOR(pg_catalog.=) $1",
+        quote_qualified_identifier(get_namespace_name(get_rel_namespace(customers)), kEvents),
+        id_column(id), id_value(id, 5), customers_name(customers));
+  });
+  const Datum values[] = {UUIDPGetDatum(&event.customer), event.name, event.details, event.actor,
+                          id.value};
+  const char nulls[] = {' ', ' ', ' ', event.is_signed ? ' ' : 'n', ' ', '\0'};
+  run_on_latest(plan, values, nulls);
+}
+
+}  // namespace
+
+void write_event(Oid customers, const pg_uuid_t &customer, const char *event,
+                 std::initializer_list<Detail> details, const char *actor) {
+  const Oid events = events_of(customers);
+  if (!OidIsValid(events)) return;
+  const bool is_signed = actor != nullptr;
+  const Visit owner = visit(owner_of(customers));
+  SPI_connect();
+  const Event row = {customer, CStringGetTextDatum(event), object_of(details),
+                     is_signed ? CStringGetTextDatum(actor) : Datum(0), is_signed};
+  if (!write_event_directly(customers, events, row) && can_write(events))
+    write_by_plan(customers, Acting::kOwner, new_row_id(events), row);
+  SPI_finish();
+  leave(owner);
+}
+
+Oid history_of(Oid customers) {
+  const Oid events = events_of(customers);
+  return can_write(events) ? events : InvalidOid;
+}
+
+void rename_users_in_history(Oid customers, const pg_uuid_t &customer, Datum new_ids) {
+  const Oid events = events_of(customers);
+  if (!can_write(events)) return;
+  const PlanKey key = {customers, InvalidOid, Purpose::kRenameInEvents, 1};
+  SPIPlanPtr plan = saved_plan(key, {UUIDOID, JSONBOID}, [&] {
+    return psprintf(
+        "UPDATE %s SET actor = COALESCE($2 OPERATOR(pg_catalog.->>) actor, actor),"
+        " details = CASE WHEN $2 OPERATOR(pg_catalog.?) (details OPERATOR(pg_catalog.->>) "
+        "'user_id')"
+        " THEN pg_catalog.jsonb_set(details, '{user_id}',"
+        " $2 OPERATOR(pg_catalog.->) (details OPERATOR(pg_catalog.->>) 'user_id'))"
+        " ELSE details END"
+        " WHERE customer_id OPERATOR(pg_catalog.=) $1"
+        " AND ($2 OPERATOR(pg_catalog.?) actor"
+        " OR $2 OPERATOR(pg_catalog.?) (details OPERATOR(pg_catalog.->>) 'user_id'))",
+        relation_name(events));
+  });
+  const Datum values[] = {UUIDPGetDatum(&customer), new_ids};
+  run(plan, values);
+}
+
+// write_event(customers, customer_id, event, details, actor) with the rights of the caller: only
+// who acts as the owner of the book has them.
+CUSTOMER_IDENTITY_FUNCTION(write_event) {
+  for (int i = 0; i < 4; ++i)
+    if (PG_ARGISNULL(i)) PG_RETURN_VOID();
+  const Oid customers = PG_GETARG_OID(0);
+  const Oid events = events_of(customers);
+  if (!can_write(events)) PG_RETURN_VOID();
+  const bool is_signed = !PG_ARGISNULL(4);
+  const Event row = {*PG_GETARG_UUID_P(1), PG_GETARG_DATUM(2), PG_GETARG_DATUM(3),
+                     is_signed ? PG_GETARG_DATUM(4) : Datum(0), is_signed};
+  SPI_connect();
+  write_by_plan(customers, Acting::kCaller, new_row_id(events), row);
+  SPI_finish();
+  PG_RETURN_VOID();
+}
+
+// Whether events of the book's customers can be written: what check_setup() asks.
+CUSTOMER_IDENTITY_FUNCTION(keeps_history) {
+  PG_RETURN_BOOL(can_write(events_of(PG_GETARG_OID(0))));
+}
+
+}  // namespace customer_identity

@@ -1,0 +1,40 @@
+// Reads pg_class and pg_attribute.
+#include "pg/relations.hpp"
+
+#include "pg/errors.hpp"
+
+namespace customer_identity {
+namespace {
+
+[[noreturn]] void relation_gone() {
+  ereport(ERROR, errcode(kNoBook), errmsg("the table was dropped"),
+          errhint("Call again: what names the table is looked up anew."));
+  pg_unreachable();
+}
+
+}  // namespace
+
+const char *relation_name(Oid relation) {
+  const char *name = get_rel_name(relation);
+  if (name == nullptr) relation_gone();
+  return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), name);
+}
+
+Oid owner_of(Oid relation) {
+  HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+  if (!HeapTupleIsValid(tuple)) relation_gone();
+  const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+  ReleaseSysCache(tuple);
+  return owner;
+}
+
+const char *column_type(Oid relation, const char *column) {
+  Oid type;
+  int32 modifier;
+  Oid collation;
+  get_atttypetypmodcoll(relation, get_attnum(relation, column), &type, &modifier, &collation);
+  return format_type_extended(type, modifier,
+                              FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+}
+
+}  // namespace customer_identity

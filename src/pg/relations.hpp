@@ -1,0 +1,17 @@
+// What the catalogs say of a relation that was found.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace customer_identity {
+
+/// Quoted and qualified name of any relation; raises CI003 for one that is gone.
+const char *relation_name(Oid relation);
+
+/// Raises CI003 for one that is gone.
+Oid owner_of(Oid relation);
+
+/// Type of `column` of `relation` as SQL writes it, with its modifier.
+const char *column_type(Oid relation, const char *column);
+
+}  // namespace customer_identity

@@ -1,0 +1,219 @@
+// Reads phones that come from SQL. What the fast path leaves to the library is remembered for a
+// while: a trigger asks for the same phone before and after the row is written.
+#include "phones/phone_reader.hpp"
+
+#include <algorithm>
+
+#include "pg/errors.hpp"
+#include "pg/given_text.hpp"
+#include "pg/guard.hpp"
+#include "phones/settings.hpp"
+
+namespace customer_identity {
+namespace {
+
+struct Remembered {
+  char text[phone::kMaxCharacters * MAX_CONVERSION_GROWTH];
+  std::size_t length;  // 0: not in use
+  char region[4];
+  phone::Acceptance acceptance;
+  phone::Details details;
+};
+
+constexpr std::string_view kBlanks = " \t\n\r\v\f";
+constexpr std::string_view kNoBreakSpace = "\xC2\xA0";
+
+Remembered remembered[4];
+unsigned next_remembered = 0;
+
+const Remembered *recall(std::string_view text, const Region &region,
+                         phone::Acceptance acceptance) {
+  for (const Remembered &entry : remembered)
+    if (entry.length == text.size() && entry.length > 0 && entry.acceptance == acceptance &&
+        memcmp(entry.text, text.data(), entry.length) == 0 &&
+        strcmp(entry.region, region.code) == 0)
+      return &entry;
+  return nullptr;
+}
+
+void remember(std::string_view text, const Region &region, phone::Acceptance acceptance,
+              const phone::Details &details) {
+  if (text.size() > sizeof(remembered[0].text)) return;
+  Remembered &entry = remembered[next_remembered++ % lengthof(remembered)];
+  entry.length = text.copy(entry.text, sizeof(entry.text));
+  strlcpy(entry.region, region.code, sizeof(entry.region));
+  entry.acceptance = acceptance;
+  entry.details = details;
+}
+
+void parse_guarded(std::string_view text, const Region &region, phone::Acceptance acceptance,
+                   phone::FastPath fast_path, phone::Details &details) {
+  Failure failure;
+  if (!guarded(failure,
+               [&] { details = phone::parse(text, region.view(), acceptance, fast_path); }))
+    failure.raise();
+}
+
+/// False when the fast path is off or does not understand the text.
+bool parse_fast_guarded(std::string_view text, const Region &region, phone::Acceptance acceptance,
+                        phone::Details &details) {
+  if (settings::fast_path() != phone::FastPath::kOn) return false;
+  Failure failure;
+  bool understood = false;
+  if (!guarded(failure,
+               [&] { understood = phone::parse_fast(text, region.view(), acceptance, details); }))
+    failure.raise();
+  return understood;
+}
+
+void parse_remembering(std::string_view text, const Region &region, phone::Acceptance acceptance,
+                       phone::Details &details) {
+  if (const Remembered *known = recall(text, region, acceptance)) {
+    details = known->details;
+    return;
+  }
+  parse_guarded(text, region, acceptance, phone::FastPath::kOff, details);
+  remember(text, region, acceptance, details);
+}
+
+std::size_t max_bytes(std::size_t characters) {
+  return characters * static_cast<std::size_t>(pg_database_encoding_max_length());
+}
+
+/// Counting characters is for texts only that their bytes do not decide about.
+bool is_too_long(std::string_view text) {
+  if (text.size() > max_bytes(phone::kMaxCharacters)) return true;
+  return text.size() > phone::kMaxCharacters &&
+         pg_mbstrlen_with_len(text.data(), static_cast<int>(text.size())) >
+             static_cast<int>(phone::kMaxCharacters);
+}
+
+char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
+
+bool is_ascii(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return !IS_HIGHBIT_SET(c); });
+}
+
+// Bytes of a blank at one end of a text: spreadsheets pad with the no-break space.
+std::size_t blank_of(bool is_narrow, bool is_wide) {
+  return is_narrow ? 1 : is_wide && GetDatabaseEncoding() == PG_UTF8 ? kNoBreakSpace.size() : 0;
+}
+
+std::size_t blank_before(std::string_view text) {
+  return blank_of(kBlanks.find(text.front()) != std::string_view::npos,
+                  text.starts_with(kNoBreakSpace));
+}
+
+std::size_t blank_after(std::string_view text) {
+  return blank_of(kBlanks.find(text.back()) != std::string_view::npos,
+                  text.ends_with(kNoBreakSpace));
+}
+
+// Raised where the phone itself is read by no other region either.
+[[noreturn]] void unknown_region(std::string_view name) {
+  const bool is_given = !name.empty();
+  ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+          errmsg("unknown region \"%s\"", shown(is_given ? name : settings::default_region())),
+          is_given
+              ? errhint("A region is an ISO 3166 code of two letters: GB, not UK.")
+              : errhint("Correct the setting customer_identity.default_region: an ISO 3166 code "
+                        "of two letters, or empty."));
+  pg_unreachable();
+}
+
+}  // namespace
+
+std::string_view trimmed(std::string_view region) {
+  while (!region.empty() && blank_before(region) > 0) region.remove_prefix(blank_before(region));
+  while (!region.empty() && blank_after(region) > 0) region.remove_suffix(blank_after(region));
+  return region;
+}
+
+Region region_of(std::string_view name, std::string_view fallback) {
+  name = trimmed(name);
+  if (name.empty()) name = trimmed(fallback);
+  if (name.empty()) name = settings::default_region();
+  if (name.size() != 2) {
+    Region region = {"", name.empty()};
+    for (std::size_t at = 0; at < name.size() && at < sizeof(region.code) - 1; ++at)
+      region.code[at] = upper(name[at]);
+    return region;
+  }
+  const Region region = {{upper(name[0]), upper(name[1])}, true};
+  if (region.view() == "ZZ") return {"", true};
+  Failure failure;
+  bool known = false;
+  if (!guarded(failure, [&] { known = phone::is_region(region.view()); })) failure.raise();
+  return {{region.code[0], region.code[1]}, known};
+}
+
+std::string_view to_utf8(std::string_view text) {
+  const int encoding = GetDatabaseEncoding();
+  if (encoding == PG_UTF8 || is_ascii(text)) return text;
+  const int length = static_cast<int>(text.size());
+  if (encoding == PG_SQL_ASCII)
+    return pg_verify_mbstr(PG_UTF8, text.data(), length, true) ? text : std::string_view();
+
+  const Oid conversion = FindDefaultConversionProc(encoding, PG_UTF8);
+  if (!OidIsValid(conversion)) return {};
+  const int room = length * MAX_CONVERSION_GROWTH + 1;
+  auto *converted = static_cast<unsigned char *>(palloc(room));
+  auto *source = reinterpret_cast<unsigned char *>(const_cast<char *>(text.data()));
+  const int done = pg_do_encoding_conversion_buf(conversion, encoding, PG_UTF8, source, length,
+                                                 converted, room, true);
+  return done == length ? reinterpret_cast<char *>(converted) : std::string_view();
+}
+
+phone::Details read_phone(std::string_view text, const Region &region) {
+  phone::Details details;
+  const phone::Acceptance acceptance = settings::phone_validation();
+  const bool too_long = is_too_long(text);
+  const std::string_view utf8 = too_long ? text : to_utf8(text);
+  if (too_long)
+    details = phone::unread(phone::Reason::kTooLong);
+  else if (utf8.data() == nullptr)
+    details = phone::unread(phone::Reason::kNotANumber);
+  else if (settings::fast_path() == phone::FastPath::kVerify)
+    parse_guarded(utf8, region, acceptance, phone::FastPath::kVerify, details);
+  else if (!parse_fast_guarded(utf8, region, acceptance, details))
+    parse_remembering(utf8, region, acceptance, details);
+  return details;
+}
+
+phone::Details given_phone(std::string_view text, std::string_view region) {
+  const Region known = region_of(region);
+  const phone::Details details = read_phone(text, known);
+  if (lacks_region(details, known)) unknown_region(trimmed(region));
+  return details;
+}
+
+phone::Details required_phone(std::string_view text, std::string_view region) {
+  const phone::Details details = given_phone(text, region);
+  if (details.reason == phone::Reason::kOk) return details;
+  ereport(ERROR, errcode(kUnreadablePhone), errmsg("the phone cannot be read"),
+          errdetail("Reason: %s.", phone::name(details.reason)),
+          errhint("customer_identity.parse_phone() tells more. Without a country code the region "
+                  "has to be given, or set as customer_identity.default_region."));
+  pg_unreachable();
+}
+
+void prepare_phones() {
+  Failure failure;
+  if (!guarded(failure, [] { phone::prepare(); })) failure.raise();
+}
+
+std::string_view phone_argument(FunctionCallInfo fcinfo, int index) {
+  if (PG_ARGISNULL(index)) return "";
+  const auto *stored = reinterpret_cast<varlena *>(DatumGetPointer(PG_GETARG_DATUM(index)));
+  if (!VARATT_IS_EXTERNAL(stored) && !VARATT_IS_COMPRESSED(stored))
+    return text_in_place(fcinfo, index);
+  const auto enough = static_cast<int>(max_bytes(phone::kMaxCharacters + 1));
+  const text *start = PG_GETARG_TEXT_P_SLICE(index, 0, enough);
+  return {VARDATA_ANY(start), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(start))};
+}
+
+const char *text_argument(FunctionCallInfo fcinfo, int index) {
+  return PG_ARGISNULL(index) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(index));
+}
+
+}  // namespace customer_identity

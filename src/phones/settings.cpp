@@ -1,0 +1,75 @@
+// Defines the settings of reading phones.
+#include "phones/settings.hpp"
+
+#include "pg/postgres.hpp"
+#include "pg/setting_checks.hpp"
+
+namespace customer_identity::settings {
+namespace {
+
+char *default_region_setting = nullptr;
+int fast_path_setting = static_cast<int>(phone::FastPath::kOn);
+int phone_validation_setting = static_cast<int>(phone::Acceptance::kValid);
+
+const config_enum_entry kFastPaths[] = {
+    {"on", static_cast<int>(phone::FastPath::kOn), false},
+    {"off", static_cast<int>(phone::FastPath::kOff), false},
+    {"verify", static_cast<int>(phone::FastPath::kVerify), false},
+    {nullptr, 0, false},
+};
+
+const config_enum_entry kValidations[] = {
+    {"valid", static_cast<int>(phone::Acceptance::kValid), false},
+    {"possible", static_cast<int>(phone::Acceptance::kPossible), false},
+    {nullptr, 0, false},
+};
+
+// Upper-cases the region. Whether the library knows it is asked when it is used: loading a setting
+// must not load the phone metadata.
+bool check_default_region(char **value, void **, GucSource) {
+  const std::size_t length = strlen(*value);
+  if (length == 0) return true;
+  if (!fits(*value, kMaximumList)) return false;
+  bool letters = length == 2;
+  for (char *c = *value; letters && *c != '\0'; ++c) {
+    letters = is_letter(*c);
+    *c = upper(*c);
+  }
+  if (letters) return true;
+  GUC_check_errdetail("The region is an ISO 3166 code of two letters, such as GB, or empty.");
+  return false;
+}
+
+}  // namespace
+
+void define_phones() {
+  DefineCustomStringVariable(
+      "customer_identity.default_region",
+      "Region in which phone numbers without a country code are read.",
+      "An ISO 3166 code of two letters. Empty: only international spellings are readable.",
+      &default_region_setting, "", PGC_SUSET, 0, check_default_region, nullptr, nullptr);
+  DefineCustomEnumVariable("customer_identity.fast_path",
+                           "Reads phones with tables instead of regular expressions.",
+                           "The answer is the same. \"off\": libphonenumber alone. \"verify\": "
+                           "both, with an error where "
+                           "they differ.",
+                           &fast_path_setting, static_cast<int>(phone::FastPath::kOn), kFastPaths,
+                           PGC_USERSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomEnumVariable(
+      "customer_identity.phone_validation", "What makes a phone number acceptable.",
+      "\"valid\": the numbering plan has it in use. \"possible\": its length is right.",
+      &phone_validation_setting, static_cast<int>(phone::Acceptance::kValid), kValidations,
+      PGC_USERSET, 0, nullptr, nullptr, nullptr);
+}
+
+const char *default_region() {
+  return default_region_setting == nullptr ? "" : default_region_setting;
+}
+
+phone::FastPath fast_path() { return static_cast<phone::FastPath>(fast_path_setting); }
+
+phone::Acceptance phone_validation() {
+  return static_cast<phone::Acceptance>(phone_validation_setting);
+}
+
+}  // namespace customer_identity::settings
