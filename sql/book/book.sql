@@ -220,6 +220,29 @@ CREATE FUNCTION customer_identity_internal.companion_of(customers regclass, comp
 COMMENT ON FUNCTION customer_identity_internal.companion_of(regclass, text) IS
     'The quoted name of a table beside customers; CI003 unless it is a table of the same owner';
 
+CREATE FUNCTION customer_identity_internal.make_companion(
+    name text, definition text, indexes text[], comment text, schema_name text, owner regrole)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    statement text;
+BEGIN
+    IF to_regclass(format('%I.%I', schema_name, name)) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TABLE %I.%I (%s)', schema_name, name, format(definition, schema_name));
+    EXECUTE format('COMMENT ON TABLE %I.%I IS %L', schema_name, name, comment);
+    FOREACH statement IN ARRAY indexes LOOP
+        EXECUTE format(statement, schema_name);
+    END LOOP;
+    EXECUTE format('ALTER TABLE %I.%I OWNER TO %s', schema_name, name, owner);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.make_companion(text, text, text[], text, text, regrole) IS
+    'Makes a companion of customers that is missing';
+
 CREATE FUNCTION customer_identity_internal.make_companions(schema_name text)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -296,6 +319,8 @@ BEGIN
             EXECUTE format('REVOKE ALL ON %I.customer_events FROM %s', schema_name, grantee);
         END LOOP;
     END IF;
+    PERFORM customer_identity_internal.make_companion(c.name, c.definition, c.indexes, c.comment, schema_name, owner)
+    FROM customer_identity_internal.lifecycle_tables() AS c;
     PERFORM customer_identity_internal.companion_of(format('%I.customers', schema_name)::regclass, c.name)
     FROM (VALUES ('phone_proofs'), ('loyalty_entries'), ('customer_events')) AS c (name);
 END

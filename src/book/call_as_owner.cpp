@@ -171,6 +171,22 @@ Oid owner_of_attached(Oid attached, Oid customers) {
   pg_unreachable();
 }
 
+bool has_key_to(Oid referencing, Oid customers) {
+  Relation table = try_relation_open(referencing, AccessShareLock);
+  if (table == nullptr) return false;
+  bool found = false;
+  ListCell *cell;
+  foreach (cell, RelationGetFKeyList(table))
+    found = found || static_cast<ForeignKeyCacheInfo *>(lfirst(cell))->confrelid == customers;
+  relation_close(table, NoLock);
+  return found;
+}
+
+Oid owner_of_referencing(Oid referencing, Oid customers) {
+  return has_key_to(referencing, customers) ? owner_of(referencing)
+                                            : owner_of_attached(referencing, customers);
+}
+
 AclMode right_of(FunctionCallInfo fcinfo) {
   const bool writes = func_volatile(fcinfo->flinfo->fn_oid) == PROVOLATILE_VOLATILE;
   return writes ? ACL_SELECT | ACL_UPDATE : ACL_SELECT;
@@ -238,6 +254,17 @@ CUSTOMER_IDENTITY_FUNCTION(call_as_table_owner) {
   const Oid owner = owner_of_attached(attached, DatumGetObjectId(call.values[call.count - 1]));
   require_right(attached, right_of(fcinfo));
   return called_as(fcinfo, call, owner);
+}
+
+// For functions whose first argument is a table that refers to the customers of the book, which is the last one: the
+// book's owner moves its rows from customer to customer, as an ON UPDATE CASCADE would.
+CUSTOMER_IDENTITY_FUNCTION(call_as_referencing_owner) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  const Call call = call_of(fcinfo);
+  const Oid referencing = DatumGetObjectId(call.values[0]);
+  const Oid customers = DatumGetObjectId(call.values[call.count - 1]);
+  if (owner_of(customers) != GetUserId()) require_right(referencing, right_of(fcinfo));
+  return called_as(fcinfo, call, owner_of_referencing(referencing, customers));
 }
 
 // The same for what a book has to know of any table that feeds it: its owner asks.

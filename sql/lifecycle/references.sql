@@ -1,0 +1,337 @@
+-- Tables whose rows refer to customers, in any schema: by a foreign key, or because they are attached. A partition's
+-- foreign key is its parent's.
+CREATE FUNCTION customer_identity_internal.referencing_columns(customers regclass)
+    RETURNS TABLE (relation regclass, column_name text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT k.conrelid::regclass, a.attname::text
+        FROM pg_constraint AS k
+        CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS c (number, referenced)
+        JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = c.number
+        JOIN pg_attribute AS i ON i.attrelid = k.confrelid AND i.attnum = c.referenced AND i.attname = 'id'
+        WHERE k.contype = 'f' AND k.confrelid = customers AND k.conparentid = 0
+        UNION
+        SELECT a.attached, a.customer_column
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        WHERE customer_identity_internal.column_type(a.attached, a.customer_column) = 'uuid'::regtype
+        ORDER BY 1, 2;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.referencing_columns(regclass) IS
+    'The columns, in any table, that hold the id of a customer';
+
+-- How rows are told apart: by the primary key, else by a unique index over columns that are NOT NULL, in whose
+-- place the whole row stands where there is none.
+CREATE FUNCTION customer_identity_internal.key_columns(relation regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT k.names
+        FROM pg_index AS i
+        CROSS JOIN LATERAL (
+            SELECT array_agg(a.attname::text ORDER BY c.position), bool_and(a.attnotnull)
+            FROM unnest(i.indkey) WITH ORDINALITY AS c (number, position)
+            JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = c.number
+            WHERE c.position <= i.indnkeyatts
+        ) AS k (names, not_null)
+        WHERE i.indrelid = relation AND i.indisunique AND i.indimmediate AND i.indisvalid
+            AND i.indpred IS NULL AND i.indexprs IS NULL AND k.not_null
+        ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid
+        LIMIT 1
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.key_columns(regclass) IS
+    'The columns that tell the rows of a table apart; NULL: nothing but the whole row does';
+
+-- Statements on a table of the application run on a path on which its triggers find their tables, like
+-- write_changes(); everything of ours in them is qualified.
+CREATE FUNCTION customer_identity_internal.path_of(relation regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN (SELECT format('pg_catalog, %s, pg_temp', c.relnamespace::regnamespace) FROM pg_class AS c WHERE c.oid = relation);
+COMMENT ON FUNCTION customer_identity_internal.path_of(regclass) IS
+    'The search_path for statements that fire the triggers of a table';
+
+CREATE FUNCTION customer_identity_internal.count_references_as_owner(
+    referencing regclass, column_name text, customer_id uuid, customers regclass)
+    RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    counted bigint;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM %s AS r WHERE r.%I = $1', referencing, column_name) INTO counted USING customer_id;
+    RETURN counted;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.count_references_as_owner(regclass, text, uuid, regclass) IS
+    'count_references as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.count_references_as_owner(regclass, text, uuid, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.count_references(referencing regclass, column_name text, customer_id uuid, customers regclass)
+    RETURNS bigint
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_referencing_owner';
+COMMENT ON FUNCTION customer_identity_internal.count_references(regclass, text, uuid, regclass) IS
+    'How many rows of a table refer to a customer';
+
+-- 55P03 when another transaction holds one of them.
+CREATE FUNCTION customer_identity_internal.lock_references_as_owner(
+    referencing regclass, column_name text, customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('SELECT count(*) FROM (SELECT FROM %s AS r WHERE r.%I = $1 FOR UPDATE NOWAIT) AS l', referencing, column_name)
+        USING customer_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.lock_references_as_owner(regclass, text, uuid, regclass) IS
+    'lock_references as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.lock_references_as_owner(regclass, text, uuid, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.lock_references(referencing regclass, column_name text, customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'call_as_referencing_owner';
+COMMENT ON FUNCTION customer_identity_internal.lock_references(regclass, text, uuid, regclass) IS
+    'Locks the rows of a table that refer to a customer, without waiting';
+
+-- One column of a unique index, as it is compared: NULLs differ unless the index says otherwise.
+CREATE FUNCTION customer_identity_internal.index_columns(index regclass)
+    RETURNS TABLE (place integer, number int2, expression text, equality text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.place, i.indkey[c.place - 1], pg_get_indexdef(i.indexrelid, c.place, true),
+        format('OPERATOR(%I.%s)', n.nspname, o.oprname)
+    FROM pg_index AS i
+    CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS c (place)
+    JOIN pg_opclass AS k ON k.oid = i.indclass[c.place - 1]
+    JOIN pg_amop AS a ON a.amopfamily = k.opcfamily AND a.amopstrategy = 3
+        AND a.amoplefttype = k.opcintype AND a.amoprighttype = k.opcintype
+    JOIN pg_operator AS o ON o.oid = a.amopopr
+    JOIN pg_namespace AS n ON n.oid = o.oprnamespace
+    WHERE i.indexrelid = index
+$$;
+COMMENT ON FUNCTION customer_identity_internal.index_columns(regclass) IS
+    'What a unique index compares, and by which operators';
+
+-- The rows that would clash in a unique index with the column in it: both customers have one, and they agree in the
+-- index's other columns.
+CREATE FUNCTION customer_identity_internal.reference_conflicts_as_owner(
+    referencing regclass, column_name text, winner uuid, loser uuid, customers regclass)
+    RETURNS TABLE (key text, conflicts bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    number constant int2 := (SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = referencing AND a.attname = column_name);
+    condition text;
+    selected text;
+    matches text;
+    has_null boolean;
+BEGIN
+    FOR key, condition, selected, matches IN
+        SELECT i.indexrelid::regclass::text,
+            COALESCE(pg_get_expr(i.indpred, i.indrelid), 'true'),
+            (SELECT string_agg(format(', %s AS k%s', c.expression, c.place), '' ORDER BY c.place)
+                FROM customer_identity_internal.index_columns(i.indexrelid) AS c WHERE c.number <> number),
+            (SELECT string_agg(
+                format(CASE WHEN to_jsonb(i.*) -> 'indnullsnotdistinct' = 'true'
+                    THEN '(l.k%1$s %2$s w.k%1$s OR (l.k%1$s IS NULL AND w.k%1$s IS NULL))' ELSE 'l.k%1$s %2$s w.k%1$s' END, c.place, c.equality),
+                ' AND ')
+                FROM customer_identity_internal.index_columns(i.indexrelid) AS c WHERE c.number <> number)
+        FROM pg_index AS i
+        WHERE i.indrelid = referencing AND i.indisunique
+            AND EXISTS (SELECT FROM customer_identity_internal.index_columns(i.indexrelid) AS c WHERE c.number = number)
+        ORDER BY 1
+    LOOP
+        EXECUTE format(
+            'SELECT count(*) FROM (SELECT 1%4$s FROM %1$s WHERE %2$I = $2 AND %3$s) AS l'
+            ' JOIN (SELECT 1%4$s FROM %1$s WHERE %2$I = $1 AND %3$s) AS w ON %5$s',
+            referencing, column_name, condition, selected, COALESCE(matches, 'true'))
+            INTO conflicts
+            USING winner, loser;
+        IF conflicts > 0 THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.reference_conflicts_as_owner(regclass, text, uuid, uuid, regclass) IS
+    'reference_conflicts as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.reference_conflicts_as_owner(regclass, text, uuid, uuid, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.reference_conflicts(
+    referencing regclass, column_name text, winner uuid, loser uuid, customers regclass)
+    RETURNS TABLE (key text, conflicts bigint)
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_referencing_owner';
+COMMENT ON FUNCTION customer_identity_internal.reference_conflicts(regclass, text, uuid, uuid, regclass) IS
+    'The unique indexes of a table that rows of two customers would clash in, and how many';
+
+-- What tells row `r` apart but for the column: an object of its key, or of the whole row where it has none.
+CREATE FUNCTION customer_identity_internal.reference_key(columns text[], column_name text)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN columns IS NULL THEN format('(pg_catalog.to_jsonb(r.*) OPERATOR(pg_catalog.-) %L)', column_name)
+        ELSE format('pg_catalog.jsonb_build_object(%s)', (SELECT string_agg(format('%L, r.%I', c.name, c.name), ', ') FROM unnest(columns) AS c (name)))
+    END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.reference_key(text[], text) IS
+    'An expression for what tells row r of a table apart, whatever a column holds';
+
+-- Which rows `r` of customer $1 have keys that are in $3. Of rows without a key as many are meant as $3 has alike.
+CREATE FUNCTION customer_identity_internal.rows_with_keys(relation regclass, columns text[], column_name text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name constant text := customer_identity_internal.qualified_name(relation);
+BEGIN
+    IF columns = '{}' THEN
+        RETURN format('FROM (SELECT 1) AS k (one) WHERE r.%I OPERATOR(pg_catalog.=) $1', column_name);
+    END IF;
+    IF columns IS NULL THEN
+        RETURN format(
+            'FROM (SELECT r.ctid AS place, r.tableoid AS part, %1$s AS key, pg_catalog.row_number() OVER (PARTITION BY %1$s) AS number'
+            ' FROM %2$s AS r WHERE r.%3$I OPERATOR(pg_catalog.=) $1) AS f'
+            ' JOIN (SELECT e.value AS key, pg_catalog.count(*) AS alike FROM pg_catalog.jsonb_array_elements($3) AS e GROUP BY 1) AS k'
+            ' ON k.key OPERATOR(pg_catalog.=) f.key AND f.number OPERATOR(pg_catalog.<=) k.alike'
+            ' WHERE r.ctid OPERATOR(pg_catalog.=) f.place AND r.tableoid OPERATOR(pg_catalog.=) f.part',
+            customer_identity_internal.reference_key(columns, column_name), name, column_name);
+    END IF;
+    RETURN format(
+        'FROM pg_catalog.jsonb_to_recordset($3) AS k (%s) WHERE r.%I OPERATOR(pg_catalog.=) $1%s',
+        customer_identity_internal.typed_columns(relation, columns), column_name,
+        (SELECT string_agg(format(' AND r.%1$I %2$s k.%1$I', c.name,
+                customer_identity_internal.equality_of(customer_identity_internal.column_type(relation, c.name))), '')
+            FROM unnest(columns) AS c (name)));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_with_keys(regclass, text[], text) IS
+    'FROM and WHERE of an UPDATE of the rows r of customer $1 whose keys are in $3';
+
+-- `keys`: NULL moves all rows of `source`; else those rows alone, as an earlier call has returned them.
+CREATE FUNCTION customer_identity_internal.move_references_as_owner(
+    referencing regclass, column_name text, source uuid, target uuid, keys jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    columns constant text[] := array_remove(customer_identity_internal.key_columns(referencing), column_name);
+    moved jsonb;
+BEGIN
+    IF keys = '[]' THEN
+        RETURN keys;
+    END IF;
+    PERFORM set_config('search_path', customer_identity_internal.path_of(referencing), true);
+    EXECUTE format(
+        'WITH moved AS (UPDATE %s AS r SET %I = $2 %s RETURNING %s AS key)'
+        ' SELECT COALESCE(pg_catalog.jsonb_agg(m.key), ''[]'') FROM moved AS m',
+        customer_identity_internal.qualified_name(referencing), column_name,
+        CASE
+            WHEN keys IS NULL THEN format('WHERE r.%I OPERATOR(pg_catalog.=) $1', column_name)
+            ELSE customer_identity_internal.rows_with_keys(referencing, columns, column_name)
+        END,
+        customer_identity_internal.reference_key(columns, column_name))
+        INTO moved
+        USING source, target, keys;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    RETURN moved;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_references_as_owner(regclass, text, uuid, uuid, jsonb, regclass) IS
+    'move_references as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.move_references_as_owner(regclass, text, uuid, uuid, jsonb, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.move_references(
+    referencing regclass, column_name text, source uuid, target uuid, keys jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'call_as_referencing_owner';
+COMMENT ON FUNCTION customer_identity_internal.move_references(regclass, text, uuid, uuid, jsonb, regclass) IS
+    'Makes rows that refer to one customer refer to another, in one UPDATE, and returns their keys';
+
+-- Logins that claim one of the phones; orders of guests with one, and of logins that are linked to `via`.
+CREATE FUNCTION customer_identity_internal.rows_come_by(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    claim constant text := format(
+        '(SELECT p.phone FROM (%s) AS c (n, raw) CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %s) AS p (phone)'
+        ' WHERE p.phone IS NOT NULL ORDER BY c.n LIMIT 1) = ANY ($2)',
+        customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached));
+BEGIN
+    IF attached.kind = 'users' OR NOT customer_identity_internal.has_logins(attached) THEN
+        RETURN format('FROM %s AS r WHERE r.%I = $1 AND %s', attached.attached, attached.customer_column, claim);
+    END IF;
+    RETURN format('FROM %s AS r LEFT JOIN %s AS u ON %s WHERE r.%I = $1 AND (u.customer_id = $3 OR (u.customer_id IS NULL AND %s))',
+        attached.attached, customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached),
+        attached.customer_column, claim);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_come_by(customer_identity.attachments) IS
+    'FROM and WHERE of the rows r of customer $1 that came by one of the phones $2, or by a login of customer $3';
+
+CREATE FUNCTION customer_identity_internal.keys_by_phones_as_owner(
+    referencing regclass, customer_id uuid, phones text[], via uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    attached constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    keys jsonb;
+BEGIN
+    EXECUTE format('SELECT COALESCE(jsonb_agg(%s), ''[]'') %s',
+        customer_identity_internal.reference_key(
+            array_remove(customer_identity_internal.key_columns(referencing), attached.customer_column), attached.customer_column),
+        customer_identity_internal.rows_come_by(attached))
+        INTO keys
+        USING customer_id, phones, via;
+    RETURN keys;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.keys_by_phones_as_owner(regclass, uuid, text[], uuid, regclass) IS
+    'keys_by_phones as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.keys_by_phones_as_owner(regclass, uuid, text[], uuid, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.keys_by_phones(referencing regclass, customer_id uuid, phones text[], via uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_referencing_owner';
+COMMENT ON FUNCTION customer_identity_internal.keys_by_phones(regclass, uuid, text[], uuid, regclass) IS
+    'The keys of a customer''s rows in an attached table that came by one of the phones, or by a login of the customer via';
+
+-- Users first: whose orders follow them is known only when they have moved.
+CREATE FUNCTION customer_identity_internal.attached_in_order(customers regclass)
+    RETURNS TABLE (attached regclass, customer_column text, kind text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT a.attached, a.customer_column, a.kind
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    ORDER BY a.kind DESC, customer_identity_internal.qualified_name(a.attached)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.attached_in_order(regclass) IS
+    'The attached tables of a book, users before orders';

@@ -1,0 +1,213 @@
+CREATE FUNCTION customer_identity_internal.merge_record(merge_id bigint, customers regclass, OUT winner uuid, OUT loser uuid, OUT record jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('SELECT m.winner_id, m.loser_id, m.record FROM %s AS m WHERE m.id = $1',
+        customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO winner, loser, record
+        USING merge_id;
+    IF loser IS NULL THEN
+        RAISE EXCEPTION 'there is no such merge'
+            USING ERRCODE = 'no_data_found', DETAIL = format('No merge in force has the id %s.', merge_id),
+                HINT = 'It may have been undone. customer_history() of the winner tells the ids of merges.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merge_record(bigint, regclass) IS
+    'A merge in force; P0002 when there is none';
+
+-- Columns that hold what the merge left in them get back what they held before it.
+CREATE FUNCTION customer_identity_internal.restored_columns(record jsonb, present jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE(jsonb_object_agg(n.name, record -> 'before' -> n.name), '{}')
+    FROM (
+        SELECT e.name FROM customer_identity_internal.editable_columns(customers) AS e (name)
+        UNION ALL SELECT 'updated_at'
+    ) AS n (name)
+    WHERE present -> n.name IS NOT DISTINCT FROM record -> 'after' -> n.name
+        AND record -> 'before' ? n.name
+        AND record -> 'before' -> n.name IS DISTINCT FROM record -> 'after' -> n.name
+$$;
+COMMENT ON FUNCTION customer_identity_internal.restored_columns(jsonb, jsonb, regclass) IS
+    'The columns of a merge''s winner that go back to what they were before it';
+
+-- The totals come back by the triggers, with the orders.
+CREATE FUNCTION customer_identity_internal.insert_customer(customer jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    columns text;
+    names text[];
+BEGIN
+    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), array_agg(a.attname::text) INTO columns, names
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND customer ? a.attname::text;
+    PERFORM set_config('search_path', customer_identity_internal.path_of(customers), true);
+    EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pg_catalog.jsonb_to_record($1) AS n (%s)',
+        customer_identity_internal.qualified_name(customers), columns, columns, customer_identity_internal.typed_columns(customers, names))
+        USING customer || '{"total_orders": 0, "total_spent": 0, "loyalty_points": 0}';
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.insert_customer(jsonb, regclass) IS
+    'Adds a customer''s row with the id that it had, without totals';
+
+-- The loser's phone leads to the winner since the merge. NULL: it has gone another way since.
+CREATE FUNCTION customer_identity_internal.take_phone_back(phone text, winner uuid, customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    taken text;
+BEGIN
+    EXECUTE format('DELETE FROM %s AS p WHERE p.phone = $1 AND p.customer_id = $2 AND p.until IS NULL AND p.reason = ''merge'' RETURNING p.phone',
+        customer_identity_internal.companion_of(customers, 'customer_phones'))
+        INTO taken
+        USING phone, winner;
+    IF taken IS NULL AND phone IS NOT NULL THEN
+        RAISE NOTICE 'a phone does not go back'
+            USING DETAIL = format('Phone %s was released, moved or made the primary one since the merge.', phone);
+    END IF;
+    RETURN taken;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.take_phone_back(text, uuid, regclass) IS
+    'Takes the phone that a merge made lead to its winner away from it again';
+
+CREATE FUNCTION customer_identity_internal.move_back(moved jsonb, winner uuid, loser uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    part record;
+    back jsonb;
+BEGIN
+    FOR part IN
+        SELECT m.value ->> 'table' AS name, m.value ->> 'column' AS column_name, m.value -> 'keys' AS keys, r.relation
+        FROM jsonb_array_elements(moved) AS m
+        LEFT JOIN customer_identity_internal.referencing_columns(customers) AS r
+            ON customer_identity_internal.qualified_name(r.relation) = m.value ->> 'table' AND r.column_name = m.value ->> 'column'
+    LOOP
+        IF part.relation IS NULL THEN
+            back := '[]';
+        ELSE
+            back := customer_identity_internal.move_references(part.relation, part.column_name, winner, loser, part.keys, customers);
+        END IF;
+        IF jsonb_array_length(back) < jsonb_array_length(part.keys) THEN
+            RAISE NOTICE 'not all rows go back'
+                USING DETAIL = format('Of %s rows of %s, %s are gone or have another customer.',
+                    jsonb_array_length(part.keys), part.name, jsonb_array_length(part.keys) - jsonb_array_length(back));
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_back(jsonb, uuid, uuid, regclass) IS
+    'Gives the loser of a merge its rows again, those that are still the winner''s';
+
+-- Rows written since the merge.
+CREATE FUNCTION customer_identity_internal.move_newcomers(stay jsonb, phones text[], winner uuid, loser uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    part record;
+    keys jsonb;
+BEGIN
+    FOR part IN SELECT a.attached, a.customer_column FROM customer_identity_internal.attached_in_order(customers) AS a LOOP
+        keys := customer_identity_internal.keys_by_phones(part.attached, winner, phones, loser, customers);
+        SELECT COALESCE(jsonb_agg(k.value), '[]') INTO keys
+        FROM jsonb_array_elements(keys) AS k
+        WHERE k.value NOT IN (SELECT s.value FROM jsonb_array_elements(stay -> customer_identity_internal.qualified_name(part.attached)) AS s);
+        PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, winner, loser, keys, customers);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_newcomers(jsonb, text[], uuid, uuid, regclass) IS
+    'Gives the loser of a merge what came by its phones since';
+
+CREATE FUNCTION customer_identity_internal.mark_as_proved(customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format(
+        'UPDATE %s AS c SET is_phone_verified = NOT c.is_phone_verified WHERE c.id = $1 AND c.is_phone_verified <> EXISTS ('
+        ' SELECT FROM %s AS p WHERE p.customer_id = c.id AND p.phone = c.phone AND p.ended_at IS NULL)',
+        customers, customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        USING customer_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.mark_as_proved(uuid, regclass) IS
+    'Makes is_phone_verified of a customer say whether there is a live proof of its phone';
+
+CREATE FUNCTION customer_identity_internal.unmerge_customers_as_owner(merge_id bigint, actor text, reason text, customers regclass)
+    RETURNS uuid
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    done record;
+    holder uuid;
+    present jsonb;
+    loser_row jsonb;
+    phone text;
+    points numeric;
+BEGIN
+    PERFORM customer_identity_internal.take_turn(customers);
+    PERFORM customer_identity.flush_totals(customers);
+    done := customer_identity_internal.merge_record(merge_id, customers);
+    holder := customer_identity.current_customer(done.winner, customers);
+    IF holder IS NOT NULL THEN
+        PERFORM customer_identity_internal.hold_for_merge(holder, holder, customers);
+        present := customer_identity_internal.customer_row(holder, customers);
+    END IF;
+    loser_row := done.record -> 'loser';
+    phone := customer_identity_internal.take_phone_back(loser_row ->> 'phone', holder, customers);
+    PERFORM customer_identity_internal.insert_customer(loser_row || jsonb_build_object('phone', phone), customers);
+    SELECT customer_identity_internal.entry_points(holder, m.value -> 'keys', customers) INTO points
+    FROM jsonb_array_elements(done.record -> 'moved') AS m
+    WHERE m.value ->> 'table' = customer_identity_internal.companion_of(customers, 'loyalty_entries');
+
+    PERFORM customer_identity_internal.move_back(done.record -> 'moved', holder, done.loser, customers);
+    PERFORM customer_identity_internal.move_newcomers(done.record -> 'stay',
+        ARRAY(SELECT jsonb_array_elements_text(customer_identity_internal.phones_of(done.loser, customers))), holder, done.loser, customers);
+    PERFORM customer_identity.flush_totals(customers);
+    PERFORM customer_identity_internal.add_points(done.loser, points, customers);
+    PERFORM customer_identity_internal.add_points(holder, -points, customers);
+    PERFORM customer_identity_internal.mark_as_proved(done.loser, customers);
+    PERFORM customer_identity_internal.write_columns(done.loser, jsonb_build_object('updated_at', loser_row -> 'updated_at'), customers);
+    IF holder = done.winner THEN
+        PERFORM customer_identity_internal.write_columns(holder,
+            customer_identity_internal.restored_columns(done.record, present, customers), customers);
+    END IF;
+    EXECUTE format('DELETE FROM %s AS m WHERE m.id = $1', customer_identity_internal.companion_of(customers, 'customer_merges')) USING merge_id;
+    PERFORM customer_identity_internal.write_event(customers, e.customer, 'unmerged',
+        jsonb_build_object('merge_id', merge_id, 'winner', done.winner, 'loser', done.loser, 'reason', reason), actor)
+    FROM unnest(ARRAY[holder, done.loser]) AS e (customer)
+    WHERE e.customer IS NOT NULL;
+    RETURN done.loser;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.unmerge_customers_as_owner(bigint, text, text, regclass) IS
+    'unmerge_customers as the owner of the book';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.unmerge_customers_as_owner(bigint, text, text, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity.unmerge_customers(
+    merge_id bigint, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS uuid
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'call_as_book_owner';
+COMMENT ON FUNCTION customer_identity.unmerge_customers(bigint, text, text, regclass) IS
+    'Undoes a merge: the loser is back with its id, its phones, and every row that the merge moved and that is still the winner''s. A NOTICE says what could not go back. Returns the loser';
+REVOKE EXECUTE ON FUNCTION customer_identity.unmerge_customers(bigint, text, text, regclass) FROM PUBLIC;
