@@ -1,0 +1,113 @@
+CREATE FUNCTION customer_identity_internal.keys_of_rows_as_owner(
+    referencing regclass, column_name text, customer_id uuid, named_column text, named_values text[], customers regclass)
+    RETURNS TABLE (keys jsonb, found_values text[])
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format(
+        'SELECT COALESCE(jsonb_agg(%s), ''[]''), COALESCE(array_agg(customer_identity_internal.as_text(r.%2$I)), ''{}'')'
+        ' FROM %3$s AS r WHERE r.%4$I = $1 AND customer_identity_internal.as_text(r.%2$I) = ANY ($2)',
+        customer_identity_internal.reference_key(
+            array_remove(customer_identity_internal.key_columns(referencing), column_name), column_name),
+        named_column, referencing, column_name)
+        USING customer_id, named_values;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.keys_of_rows_as_owner(regclass, text, uuid, text, text[], regclass) IS
+    'keys_of_rows as the owner of the table';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.keys_of_rows_as_owner(regclass, text, uuid, text, text[], regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.keys_of_rows(
+    referencing regclass, column_name text, customer_id uuid, named_column text, named_values text[], customers regclass)
+    RETURNS TABLE (keys jsonb, found_values text[])
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'call_as_referencing_owner';
+COMMENT ON FUNCTION customer_identity_internal.keys_of_rows(regclass, text, uuid, text, text[], regclass) IS
+    'The keys of a customer''s rows that have one of the values in a column, and the values that were found';
+
+CREATE FUNCTION customer_identity_internal.refuse_split(detail text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'the customer cannot be split so'
+        USING ERRCODE = 'invalid_parameter_value', DETAIL = detail,
+            HINT = 'user_ids are logins of the customer; orders is {"schema.table": ["key", ...]} of orders of the customer, as customer_details() lists both.';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_split(text) IS
+    'Raises 22023 for a split of what the customer does not have';
+
+-- Returns the ids that were found.
+CREATE FUNCTION customer_identity_internal.move_logins(source uuid, target uuid, user_ids text[], customers regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    users record;
+    part record;
+    moved text[] := '{}';
+BEGIN
+    FOR users IN SELECT a.* FROM customer_identity_internal.attachments_of(customers) AS a WHERE a.kind = 'users' AND user_ids <> '{}' LOOP
+        FOR part IN SELECT k.* FROM customer_identity_internal.keys_of_rows(users.attached, users.customer_column, source, users.key_column, user_ids, customers) AS k LOOP
+            PERFORM customer_identity_internal.move_references(users.attached, users.customer_column, source, target, part.keys, customers);
+            moved := moved || part.found_values;
+        END LOOP;
+    END LOOP;
+    RETURN moved;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_logins(uuid, uuid, text[], regclass) IS
+    'Links logins of one customer to another';
+
+-- Orders that are named by their keys, as text. Each has to be the customer's.
+CREATE FUNCTION customer_identity_internal.move_named_orders(source uuid, target uuid, orders jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    named record;
+    attached customer_identity.attachments;
+    part record;
+BEGIN
+    FOR named IN SELECT o.key AS name, ARRAY(SELECT jsonb_array_elements_text(o.value)) AS ids FROM jsonb_each(orders) AS o LOOP
+        SELECT a.* INTO attached
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        WHERE a.kind = 'orders' AND a.attached = to_regclass(named.name);
+        IF NOT FOUND THEN
+            PERFORM customer_identity_internal.refuse_split(format('%s is no attached orders table.', customer_identity_internal.shown(named.name)));
+        END IF;
+        SELECT k.* INTO part
+        FROM customer_identity_internal.keys_of_rows(attached.attached, attached.customer_column, source,
+            customer_identity_internal.row_key_column(attached.attached), named.ids, customers) AS k;
+        IF NOT named.ids <@ part.found_values THEN
+            PERFORM customer_identity_internal.refuse_split(format('Not all of these orders in %s are the customer''s.', named.name));
+        END IF;
+        PERFORM customer_identity_internal.move_references(attached.attached, attached.customer_column, source, target, part.keys, customers);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_named_orders(uuid, uuid, jsonb, regclass) IS
+    'Gives orders of one customer, {"schema.table": [keys]}, to another';
+
+-- What the moved logins have placed goes with them.
+CREATE FUNCTION customer_identity_internal.move_orders_of_logins(source uuid, target uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    orders record;
+BEGIN
+    FOR orders IN SELECT a.attached, a.customer_column FROM customer_identity_internal.attached_in_order(customers) AS a WHERE a.kind = 'orders' LOOP
+        PERFORM customer_identity_internal.move_references(orders.attached, orders.customer_column, source, target,
+            customer_identity_internal.keys_by_phones(orders.attached, source, '{}'::text[], target, customers), customers);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_orders_of_logins(uuid, uuid, regclass) IS
+    'Gives the orders of a customer that were placed by logins of another one to that one';
