@@ -13,11 +13,12 @@ struct Known {
   IndexKey index_key;
 };
 
-bool is_usable(Relation index, AttrNumber column) {
+bool is_usable(Relation index, AttrNumber column, Coverage coverage) {
   const FormData_pg_index *form = index->rd_index;
   return index->rd_rel->relam == BTREE_AM_OID && form->indisunique && form->indimmediate &&
          form->indisvalid && !form->indcheckxmin && form->indnkeyatts == 1 &&
-         form->indkey.values[0] == column && RelationGetIndexPredicate(index) == NIL;
+         form->indkey.values[0] == column &&
+         (coverage == Coverage::kSomeRows || RelationGetIndexPredicate(index) == NIL);
 }
 
 // Only built-in operators: they are the ones that our statements name.
@@ -120,13 +121,13 @@ bool is_plain(Relation table) {
          !table->rd_rel->relrowsecurity;
 }
 
-IndexKey unique_index_of(Relation table, AttrNumber column, Oid type) {
+IndexKey unique_index_of(Relation table, AttrNumber column, Oid type, Coverage coverage) {
   IndexKey key = {};
   List *indexes = RelationGetIndexList(table);
   ListCell *cell;
   foreach (cell, indexes) {
     Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-    const Oid equals = is_usable(index, column) ? equals_in(index, type) : InvalidOid;
+    const Oid equals = is_usable(index, column, coverage) ? equals_in(index, type) : InvalidOid;
     const Oid collation = TupleDescAttr(RelationGetDescr(table), column - 1)->attcollation;
     if (OidIsValid(equals) && index->rd_indcollation[0] == collation)
       key = {RelationGetRelid(index), equals, collation};

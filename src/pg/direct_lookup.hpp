@@ -55,8 +55,11 @@ struct IndexKey {
   Oid collation;
 };
 
-/// The unique index of `column` that has every row and can be asked for a value of `type`.
-IndexKey unique_index_of(Relation table, AttrNumber column, Oid type);
+/// The unique index of `column` that has every row, or may have some of them only, and can be asked
+/// for a value of `type`.
+enum class Coverage : std::uint8_t { kEveryRow, kSomeRows };
+IndexKey unique_index_of(Relation table, AttrNumber column, Oid type,
+                         Coverage coverage = Coverage::kEveryRow);
 
 /// A scan of an index with that many conditions, which index_rescan() takes.
 IndexScanDesc begin_scan(Relation table, Relation index, Snapshot snapshot, int conditions = 1);

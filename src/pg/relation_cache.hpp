@@ -16,6 +16,7 @@ enum class Purpose : std::uint32_t {
   kEventsTarget,
   kRowIds,
   kPhoneColumns,
+  kPhoneHolders,
 
   kFindCustomer,
   kHoldCustomerOfPhone,

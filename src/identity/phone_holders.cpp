@@ -1,0 +1,199 @@
+// Primary phones are in one table and further ones in another: no index keeps them unique together.
+// Who writes either inserts first and then looks at the other table with a dirty snapshot, as an
+// exclusion constraint does. Who gives a customer its primary phone waits for a rival; who adds a
+// further phone never does, so no two wait for each other.
+#include "identity/phone_holders.hpp"
+
+#include "book/book.hpp"
+#include "pg/direct_lookup.hpp"
+#include "pg/errors.hpp"
+#include "pg/relation_cache.hpp"
+
+namespace customer_identity {
+namespace {
+
+// A table with a phone column: where a row leads, and what ends it.
+struct Shape {
+  const char *wanted;  // a column
+  Oid type;            // of the wanted column
+  const char *ended;   // a column that is NULL while the row counts; NULL: it always does
+};
+
+constexpr Shape kCustomers = {"id", UUIDOID, nullptr};
+constexpr Shape kFurtherPhones = {"customer_id", UUIDOID, "until"};
+constexpr Shape kRules = {"rule", TEXTOID, nullptr};
+
+struct Target {
+  bool is_usable;
+  AttrNumber phone;
+  AttrNumber wanted;
+  AttrNumber ended;  // 0: rows always count
+  IndexKey index;    // none: the table is scanned
+};
+
+void resolve(Target &target, Relation table, const Shape &shape) {
+  const Oid relation = RelationGetRelid(table);
+  target.phone = get_attnum(relation, "phone");
+  target.wanted = get_attnum(relation, shape.wanted);
+  target.ended = shape.ended == nullptr ? AttrNumber(0) : get_attnum(relation, shape.ended);
+  target.is_usable = target.phone > 0 && target.wanted > 0 &&
+                     get_atttype(relation, target.wanted) == shape.type &&
+                     table->rd_rel->relkind == RELKIND_RELATION &&
+                     table->rd_tableam == GetHeapamTableAmRoutine() &&
+                     (shape.ended == nullptr || target.ended > 0);
+  if (target.is_usable)
+    target.index = unique_index_of(table, target.phone, TEXTOID, Coverage::kSomeRows);
+}
+
+const Target &target_of(Relation table, const Shape &shape) {
+  const CacheKey key = {RelationGetRelid(table), InvalidOid, Purpose::kPhoneHolders, shape.type};
+  return *kept<Target>(key, [&](Target &target, Reading &) { resolve(target, table, shape); });
+}
+
+// A row that counts for a phone, as a scan comes by it.
+struct Found {
+  bool found;
+  Datum value;  // of the wanted column, copied
+};
+
+struct Search {
+  Relation table;
+  const Target &target;
+  Datum phone;
+  Snapshot snapshot;
+};
+
+bool counts(const Search &search, TupleTableSlot *row) {
+  bool is_null;
+  if (search.target.ended != 0) {
+    slot_getattr(row, search.target.ended, &is_null);
+    if (!is_null) return false;
+  }
+  const Datum phone = slot_getattr(row, search.target.phone, &is_null);
+  return !is_null &&
+         DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID, phone, search.phone));
+}
+
+Found found_in(const Search &search, TupleTableSlot *row) {
+  bool is_null;
+  const Datum value = slot_getattr(row, search.target.wanted, &is_null);
+  const FormData_pg_attribute *column =
+      TupleDescAttr(RelationGetDescr(search.table), search.target.wanted - 1);
+  return {!is_null, is_null ? value : datumCopy(value, column->attbyval, column->attlen)};
+}
+
+template <typename Next>
+Found first_that_counts(const Search &search, TupleTableSlot *row, Next &&next) {
+  Found found = {};
+  while (!found.found && next()) {
+    CHECK_FOR_INTERRUPTS();
+    if (counts(search, row)) found = found_in(search, row);
+  }
+  return found;
+}
+
+Found by_index(const Search &search, TupleTableSlot *row) {
+  Relation index = index_open(search.target.index.index, AccessShareLock);
+  IndexScanDesc scan = begin_scan(search.table, index, search.snapshot);
+  const IndexKey &key = search.target.index;
+  ScanKeyData condition;
+  ScanKeyEntryInitialize(&condition, 0, 1, BTEqualStrategyNumber, TEXTOID, key.collation,
+                         key.equals, search.phone);
+  index_rescan(scan, &condition, 1, nullptr, 0);
+  const Found found = first_that_counts(
+      search, row, [&] { return index_getnext_slot(scan, ForwardScanDirection, row); });
+  index_endscan(scan);
+  index_close(index, NoLock);
+  return found;
+}
+
+Found by_scan(const Search &search, TupleTableSlot *row) {
+  TableScanDesc scan = table_beginscan(search.table, search.snapshot, 0, nullptr);
+  const Found found = first_that_counts(
+      search, row, [&] { return table_scan_getnextslot(scan, ForwardScanDirection, row); });
+  table_endscan(scan);
+  return found;
+}
+
+Found search(Oid relation, const Shape &shape, const char *e164, Snapshot snapshot) {
+  Relation table = OidIsValid(relation) ? try_table_open(relation, AccessShareLock) : nullptr;
+  if (table == nullptr) return {};
+  Found found = {};
+  if (RelationGetNumberOfBlocks(table) > 0) {
+    const Target &target = target_of(table, shape);
+    if (target.is_usable) {
+      TupleTableSlot *row = table_slot_create(table, nullptr);
+      const Search wanted = {table, target, CStringGetTextDatum(e164), snapshot};
+      found = OidIsValid(target.index.index) ? by_index(wanted, row) : by_scan(wanted, row);
+      ExecDropSingleTupleTableSlot(row);
+    }
+  }
+  table_close(table, NoLock);
+  return found;
+}
+
+// What a transaction that is not over is about to make or to end; none: InvalidTransactionId.
+TransactionId unfinished(const SnapshotData &dirty) {
+  return TransactionIdIsValid(dirty.xmin) ? dirty.xmin : dirty.xmax;
+}
+
+// As search(), once nobody is changing what it finds.
+Found search_settled(Oid relation, const Shape &shape, const char *e164) {
+  for (;;) {
+    SnapshotData dirty;
+    InitDirtySnapshot(dirty);
+    const Found found = search(relation, shape, e164, &dirty);
+    if (!found.found || !TransactionIdIsValid(unfinished(dirty))) return found;
+    XactLockTableWait(unfinished(dirty), nullptr, nullptr, XLTW_None);
+  }
+}
+
+template <typename Look>
+Holder holder_by(Oid customers, Look &&look) {
+  Holder holder = {};
+  const Found further = look(find_companion(customers, "customer_phones"), kFurtherPhones);
+  if (further.found) return {Holder::Kind::kCustomer, *DatumGetUUIDP(further.value)};
+  const Found rule = look(find_companion(customers, "phone_rules"), kRules);
+  if (rule.found && strcmp(TextDatumGetCString(rule.value), "nobody") == 0)
+    holder.kind = Holder::Kind::kNobody;
+  return holder;
+}
+
+}  // namespace
+
+Holder holder_of(Oid customers, const char *e164) {
+  CommandCounterIncrement();
+  PushActiveSnapshot(GetLatestSnapshot());
+  const Holder holder = holder_by(customers, [&](Oid relation, const Shape &shape) {
+    return search(relation, shape, e164, GetActiveSnapshot());
+  });
+  PopActiveSnapshot();
+  return holder;
+}
+
+Holder rival_of(Oid customers, const char *e164) {
+  CommandCounterIncrement();
+  return holder_by(customers, [&](Oid relation, const Shape &shape) {
+    return search_settled(relation, shape, e164);
+  });
+}
+
+void refuse_rival_customer(Oid customers, const char *e164, const pg_uuid_t *customer) {
+  CommandCounterIncrement();
+  SnapshotData dirty;
+  InitDirtySnapshot(dirty);
+  const Found rival = search(customers, kCustomers, e164, &dirty);
+  if (!rival.found) return;
+  if (customer != nullptr && memcmp(DatumGetUUIDP(rival.value), customer, sizeof(pg_uuid_t)) == 0)
+    return;
+  if (TransactionIdIsValid(unfinished(dirty)))
+    ereport(ERROR, errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+            errmsg("another transaction is giving the phone to a customer"),
+            errhint("Try again when it has ended."));
+  ereport(ERROR, errcode(kConflict), errmsg("the phone is another customer's"),
+          errdetail("Phone %s is the primary one of customer %s.", e164,
+                    DatumGetCString(DirectFunctionCall1(uuid_out, rival.value))),
+          errhint("customer_identity.merge_customers() makes two customers one."));
+}
+
+}  // namespace customer_identity
