@@ -1,4 +1,4 @@
-"""What the documents say of each other and of the tree: links, the index, diagrams.
+"""What the documents say of each other and of the tree: links, the index, names of files and functions, diagrams.
 
 Needs no server. Each check yields what it is about and, where something is wrong, the problem.
 """
@@ -7,10 +7,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 INDEX = ROOT / "docs/index.md"
+ARCHITECTURE = ROOT / "docs/architecture.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 NOT_OURS = {".git", "build", "node_modules", "tmp_check"}
 FENCE = re.compile(r"^```.*?^```\n", re.M | re.S)
 CODE = re.compile(r"`[^`\n]*`")
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s]+)\)")
+# A path, or a file by its ending. NAME and VERSION stand for any name.
+FILE = re.compile(r"(?<![\w./-])(?:(?:src|sql|test|scripts|bench|docs|examples|demo)/[\w./-]*|[\w./-]+\.(?:cpp|hpp|sql|py|sh|spec|md))")
 
 
 def ours(pattern):
@@ -20,6 +24,10 @@ def ours(pattern):
 
 def documents():
     return ours("*.md")
+
+
+def sources():
+    return sorted(path for pattern in ("src/**/*.[ch]pp", "sql/**/*.sql") for path in ROOT.glob(pattern))
 
 
 def anchors(document):
@@ -57,6 +65,49 @@ def check_index():
             yield f"{document.name} links to the index", "" if "index.md" in links(document) else "it does not"
 
 
+def there(name, files):
+    pattern = re.escape(name.rstrip("/")).replace("NAME", r"[\w.-]+").replace("VERSION", r"[\d.]+")
+    return any(re.search(rf"(^|/){pattern}(/|$)", path) for path in files)
+
+
+def check_names():
+    """A file's name is a path from the root, or the end of one; a function's is followed by ()."""
+    files = [str(path.relative_to(ROOT)) for path in ours("*")]
+    code = "".join(path.read_text() for path in sources())
+    for document in (ARCHITECTURE, CONTRIBUTING):
+        text = document.read_text()
+        gone = sorted(name for name in set(FILE.findall(text)) if not there(name.rstrip("."), files))
+        yield f"{document.name} names files that are there", f"{gone}" if gone else ""
+        gone = sorted(name for name in set(re.findall(r"`(\w+)\(\)`", text)) if not re.search(rf"\b{name}\b", code))
+        yield f"{document.name} names functions that are there", f"{gone}" if gone else ""
+
+
+def check_rooms():
+    text = ARCHITECTURE.read_text()
+    rooms = {path.name for path in (ROOT / "src").iterdir() if path.is_dir()}
+    missing = sorted(room for room in rooms if f"`src/{room}`" not in text)
+    yield "architecture.md has every room", f"{missing}" if missing else ""
+    yield "architecture.md draws the #includes between rooms", "\n".join(differing_arrows(text, rooms))
+
+
+def check_majors():
+    text = ARCHITECTURE.read_text().split("## What a major version can break")[1]
+    places = [str(path.relative_to(ROOT)) for path in sources() if "PG_VERSION_NUM" in path.read_text()]
+    missing = sorted(place for place in places if f"`{place}`" not in text)
+    yield "architecture.md has every place that differs between majors", f"{missing}" if missing else ""
+
+
+def differing_arrows(text, rooms):
+    drawn = re.search(r"^```mermaid\n(flowchart.*?)^```$", text, re.M | re.S)[1]
+    arrows = {(start, end) for start, ends in re.findall(r"^ *(\w+) --> (.*)$", drawn, re.M) for end in ends.split(" & ")}
+    included = set()
+    for path in ROOT.glob("src/**/*.[ch]pp"):
+        room = path.parent.name if path.parent.name in rooms else path.stem
+        included |= {(room, other) for other in re.findall(r'#include "(\w+)/', path.read_text()) if other != room}
+    yield from (f"not drawn: {start} --> {end}" for start, end in sorted(included - arrows))
+    yield from (f"not included: {start} --> {end}" for start, end in sorted(arrows - included))
+
+
 def diagrams():
     for document in documents():
         for kind, body in re.findall(r"^```mermaid\n(\w+).*?\n(.*?)^```$", document.read_text(), re.M | re.S):
@@ -71,8 +122,9 @@ def check_diagrams():
 
 
 def sequence_faults(lines):
-    """Lines that are not in Mermaid's form, between participants that are named."""
+    """Lines that are not in Mermaid's form, between participants that are named, by no word of Mermaid's own."""
     named = {line.split()[1] for line in lines if re.fullmatch(r"(actor|participant) \w+( as [^;#]+)?", line)}
+    yield from (name for name in named if re.match(r"(link|note|end|loop|alt|opt|box|title|create|destroy)", name, re.I))
     depth = 0
     for line in lines:
         arrow = re.fullmatch(r"(\w+)(?:->>|-->>|-\)|--\))(\w+): [^;#]+", line)
@@ -108,5 +160,5 @@ def flowchart_faults(lines):
 
 
 def problems():
-    for part in (check_links, check_index, check_diagrams):
+    for part in (check_links, check_index, check_names, check_rooms, check_majors, check_diagrams):
         yield from part()
