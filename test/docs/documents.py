@@ -27,7 +27,9 @@ def documents():
 
 
 def sources():
-    return sorted(path for pattern in ("src/**/*.[ch]pp", "sql/**/*.sql") for path in ROOT.glob(pattern))
+    """Of this version: no script of another one."""
+    paths = sorted(path for pattern in ("src/**/*.[ch]pp", "sql/**/*.sql") for path in ROOT.glob(pattern))
+    return [path for path in paths if path.relative_to(ROOT).parts[1] not in ("released", "updates")]
 
 
 def anchors(document):
