@@ -12,7 +12,8 @@ EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXT
 SQL := $(addprefix sql/,$(shell sed 's/\#.*//' sql/order))
 
 INSTALL_SCRIPT_SQL = $(EXTENSION)--$(EXTENSION_VERSION).sql
-DATA = $(wildcard sql/updates/*.sql)
+# Installed as well: the scripts of released versions, kept as they were, and those that bring them up to date.
+DATA = $(wildcard sql/released/*.sql sql/updates/*.sql)
 DATA_built = $(INSTALL_SCRIPT_SQL)
 
 OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/*.cpp src/*/*.cpp)))

@@ -60,11 +60,9 @@ RETURN (SELECT format('pg_catalog, %s, pg_temp', c.relnamespace::regnamespace) F
 COMMENT ON FUNCTION customer_identity_internal.path_of(regclass) IS
     'The search_path for statements that fire the triggers of a table';
 
-CREATE FUNCTION customer_identity_internal.count_references_as_owner(
-    referencing regclass, column_name text, customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.count_references(referencing regclass, column_name text, customer_id uuid, customers regclass)
     RETURNS bigint
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
     counted bigint;
@@ -73,37 +71,19 @@ BEGIN
     RETURN counted;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.count_references_as_owner(regclass, text, uuid, regclass) IS
-    'count_references as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.count_references_as_owner(regclass, text, uuid, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.count_references(referencing regclass, column_name text, customer_id uuid, customers regclass)
-    RETURNS bigint
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_referencing_owner';
 COMMENT ON FUNCTION customer_identity_internal.count_references(regclass, text, uuid, regclass) IS
     'How many rows of a table refer to a customer';
 
 -- 55P03 when another transaction holds one of them.
-CREATE FUNCTION customer_identity_internal.lock_references_as_owner(
-    referencing regclass, column_name text, customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.lock_references(referencing regclass, column_name text, customer_id uuid, customers regclass)
     RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
 AS $$
 BEGIN
     EXECUTE format('SELECT count(*) FROM (SELECT FROM %s AS r WHERE r.%I = $1 FOR UPDATE NOWAIT) AS l', referencing, column_name)
         USING customer_id;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.lock_references_as_owner(regclass, text, uuid, regclass) IS
-    'lock_references as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.lock_references_as_owner(regclass, text, uuid, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.lock_references(referencing regclass, column_name text, customer_id uuid, customers regclass)
-    RETURNS void
-    LANGUAGE c VOLATILE
-    AS 'MODULE_PATHNAME', 'call_as_referencing_owner';
 COMMENT ON FUNCTION customer_identity_internal.lock_references(regclass, text, uuid, regclass) IS
     'Locks the rows of a table that refer to a customer, without waiting';
 
@@ -129,11 +109,10 @@ COMMENT ON FUNCTION customer_identity_internal.index_columns(regclass) IS
 
 -- The rows that would clash in a unique index with the column in it: both customers have one, and they agree in the
 -- index's other columns.
-CREATE FUNCTION customer_identity_internal.reference_conflicts_as_owner(
+CREATE FUNCTION customer_identity_internal.reference_conflicts(
     referencing regclass, column_name text, winner uuid, loser uuid, customers regclass)
     RETURNS TABLE (key text, conflicts bigint)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -170,15 +149,6 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.reference_conflicts_as_owner(regclass, text, uuid, uuid, regclass) IS
-    'reference_conflicts as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.reference_conflicts_as_owner(regclass, text, uuid, uuid, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.reference_conflicts(
-    referencing regclass, column_name text, winner uuid, loser uuid, customers regclass)
-    RETURNS TABLE (key text, conflicts bigint)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_referencing_owner';
 COMMENT ON FUNCTION customer_identity_internal.reference_conflicts(regclass, text, uuid, uuid, regclass) IS
     'The unique indexes of a table that rows of two customers would clash in, and how many';
 
@@ -229,11 +199,10 @@ COMMENT ON FUNCTION customer_identity_internal.rows_with_keys(regclass, text[], 
     'FROM and WHERE of an UPDATE of the rows r of customer $1 whose keys are in $3';
 
 -- `keys`: NULL moves all rows of `source`; else those rows alone, as an earlier call has returned them.
-CREATE FUNCTION customer_identity_internal.move_references_as_owner(
+CREATE FUNCTION customer_identity_internal.move_references(
     referencing regclass, column_name text, source uuid, target uuid, keys jsonb, customers regclass)
     RETURNS jsonb
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
 AS $$
 DECLARE
     columns constant text[] := array_remove(customer_identity_internal.key_columns(referencing), column_name);
@@ -258,15 +227,6 @@ BEGIN
     RETURN moved;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.move_references_as_owner(regclass, text, uuid, uuid, jsonb, regclass) IS
-    'move_references as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.move_references_as_owner(regclass, text, uuid, uuid, jsonb, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.move_references(
-    referencing regclass, column_name text, source uuid, target uuid, keys jsonb, customers regclass)
-    RETURNS jsonb
-    LANGUAGE c VOLATILE
-    AS 'MODULE_PATHNAME', 'call_as_referencing_owner';
 COMMENT ON FUNCTION customer_identity_internal.move_references(regclass, text, uuid, uuid, jsonb, regclass) IS
     'Makes rows that refer to one customer refer to another, in one UPDATE, and returns their keys';
 
@@ -293,11 +253,9 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_come_by(customer_identity.attachments) IS
     'FROM and WHERE of the rows r of customer $1 that came by one of the phones $2, or by a login of customer $3';
 
-CREATE FUNCTION customer_identity_internal.keys_by_phones_as_owner(
-    referencing regclass, customer_id uuid, phones text[], via uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.keys_by_phones(referencing regclass, customer_id uuid, phones text[], via uuid, customers regclass)
     RETURNS jsonb
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
     attached constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
@@ -312,14 +270,6 @@ BEGIN
     RETURN keys;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.keys_by_phones_as_owner(regclass, uuid, text[], uuid, regclass) IS
-    'keys_by_phones as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.keys_by_phones_as_owner(regclass, uuid, text[], uuid, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.keys_by_phones(referencing regclass, customer_id uuid, phones text[], via uuid, customers regclass)
-    RETURNS jsonb
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_referencing_owner';
 COMMENT ON FUNCTION customer_identity_internal.keys_by_phones(regclass, uuid, text[], uuid, regclass) IS
     'The keys of a customer''s rows in an attached table that came by one of the phones, or by a login of the customer via';
 

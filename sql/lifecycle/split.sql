@@ -1,8 +1,7 @@
-CREATE FUNCTION customer_identity_internal.keys_of_rows_as_owner(
+CREATE FUNCTION customer_identity_internal.keys_of_rows(
     referencing regclass, column_name text, customer_id uuid, named_column text, named_values text[], customers regclass)
     RETURNS TABLE (keys jsonb, found_values text[])
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 BEGIN
     RETURN QUERY EXECUTE format(
@@ -14,15 +13,6 @@ BEGIN
         USING customer_id, named_values;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.keys_of_rows_as_owner(regclass, text, uuid, text, text[], regclass) IS
-    'keys_of_rows as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.keys_of_rows_as_owner(regclass, text, uuid, text, text[], regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.keys_of_rows(
-    referencing regclass, column_name text, customer_id uuid, named_column text, named_values text[], customers regclass)
-    RETURNS TABLE (keys jsonb, found_values text[])
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_referencing_owner';
 COMMENT ON FUNCTION customer_identity_internal.keys_of_rows(regclass, text, uuid, text, text[], regclass) IS
     'The keys of a customer''s rows that have one of the values in a column, and the values that were found';
 
