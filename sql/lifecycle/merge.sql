@@ -156,10 +156,9 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.merge_refusal(jsonb) IS
     'Why a merge is refused, from what merge_tables returns';
 
-CREATE FUNCTION customer_identity_internal.merge_preview_as_owner(winner uuid, loser uuid, customers regclass)
+CREATE FUNCTION customer_identity.merge_preview(winner uuid, loser uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
 AS $$
 DECLARE
     winner_row jsonb;
@@ -187,6 +186,9 @@ BEGIN
         'refused', customer_identity_internal.merge_refusal(tables));
 END
 $$;
+COMMENT ON FUNCTION customer_identity.merge_preview(uuid, uuid, regclass) IS
+    'What merge_customers would do: rows by table with their conflicts, the fields side by side, phones, points, and why it would be refused';
+REVOKE EXECUTE ON FUNCTION customer_identity.merge_preview(uuid, uuid, regclass) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity_internal.phones_of(customer_id uuid, customers regclass)
     RETURNS jsonb
@@ -341,10 +343,10 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_that_stay(uuid, uuid, regclass) IS
     'The keys of a merge''s winner''s rows, by table, that came by one of the loser''s phones or logins';
 
-CREATE FUNCTION customer_identity_internal.merge_customers_as_owner(winner uuid, loser uuid, actor text, reason text, customers regclass)
+CREATE FUNCTION customer_identity.merge_customers(
+    winner uuid, loser uuid, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS bigint
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -399,34 +401,13 @@ BEGIN
     RETURN merge_id;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.merge_customers_as_owner(uuid, uuid, text, text, regclass) IS
-    'merge_customers as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.merge_customers_as_owner(uuid, uuid, text, text, regclass) FROM PUBLIC;
-COMMENT ON FUNCTION customer_identity_internal.merge_preview_as_owner(uuid, uuid, regclass) IS
-    'merge_preview as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.merge_preview_as_owner(uuid, uuid, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity.merge_preview(winner uuid, loser uuid, customers regclass DEFAULT NULL)
-    RETURNS jsonb
-    LANGUAGE c VOLATILE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
-COMMENT ON FUNCTION customer_identity.merge_preview(uuid, uuid, regclass) IS
-    'What merge_customers would do: rows by table with their conflicts, the fields side by side, phones, points, and why it would be refused';
-REVOKE EXECUTE ON FUNCTION customer_identity.merge_preview(uuid, uuid, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity.merge_customers(
-    winner uuid, loser uuid, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
-    RETURNS bigint
-    LANGUAGE c VOLATILE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
 COMMENT ON FUNCTION customer_identity.merge_customers(uuid, uuid, text, text, regclass) IS
     'Makes two customers one: what refers to the loser, in any table, refers to the winner, its phones lead there, and its points are added. CI006 where both have rows that a unique key allows one of. Returns the merge''s id, for unmerge_customers';
 REVOKE EXECUTE ON FUNCTION customer_identity.merge_customers(uuid, uuid, text, text, regclass) FROM PUBLIC;
 
-CREATE FUNCTION customer_identity_internal.current_customer_as_owner(customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity.current_customer(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS uuid
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
 AS $$
 DECLARE
     found_id uuid;
@@ -441,14 +422,6 @@ BEGIN
     RETURN found_id;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.current_customer_as_owner(uuid, regclass) IS
-    'current_customer as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.current_customer_as_owner(uuid, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity.current_customer(customer_id uuid, customers regclass DEFAULT NULL)
-    RETURNS uuid
-    LANGUAGE c STABLE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
 COMMENT ON FUNCTION customer_identity.current_customer(uuid, regclass) IS
     'The customer itself, or the one that it lives on in since it was merged; NULL: there is none';
 REVOKE EXECUTE ON FUNCTION customer_identity.current_customer(uuid, regclass) FROM PUBLIC;

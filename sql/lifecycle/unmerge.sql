@@ -150,10 +150,10 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.mark_as_proved(uuid, regclass) IS
     'Makes is_phone_verified of a customer say whether there is a live proof of its phone';
 
-CREATE FUNCTION customer_identity_internal.unmerge_customers_as_owner(merge_id bigint, actor text, reason text, customers regclass)
+CREATE FUNCTION customer_identity.unmerge_customers(
+    merge_id bigint, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS uuid
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -199,15 +199,6 @@ BEGIN
     RETURN done.loser;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.unmerge_customers_as_owner(bigint, text, text, regclass) IS
-    'unmerge_customers as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.unmerge_customers_as_owner(bigint, text, text, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity.unmerge_customers(
-    merge_id bigint, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
-    RETURNS uuid
-    LANGUAGE c VOLATILE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
 COMMENT ON FUNCTION customer_identity.unmerge_customers(bigint, text, text, regclass) IS
     'Undoes a merge: the loser is back with its id, its phones, and every row that the merge moved and that is still the winner''s. A NOTICE says what could not go back. Returns the loser';
 REVOKE EXECUTE ON FUNCTION customer_identity.unmerge_customers(bigint, text, text, regclass) FROM PUBLIC;
