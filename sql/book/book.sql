@@ -340,7 +340,7 @@ CREATE FUNCTION customer_identity_internal.phone_triggers(customers regclass)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT e.name, e.timing, t
-    FROM (VALUES ('customer_identity_phone', 'BEFORE', 19), ('customer_identity_phone_changed', 'AFTER', 17)) AS e (name, timing, type)
+    FROM (VALUES ('customer_identity_phone', 'BEFORE', 19), ('customer_identity_phone_changed', 'AFTER INSERT OR', 21)) AS e (name, timing, type)
     LEFT JOIN pg_trigger AS t ON t.tgrelid = customers AND t.tgname = e.name::name AND t.tgtype = e.type
         AND t.tgfoid = 'customer_identity_internal.follow_phone()'::regprocedure AND t.tgqual IS NULL AND t.tgattr = '';
 END;
@@ -353,6 +353,36 @@ CREATE FUNCTION customer_identity_internal.is_owner(relation regclass)
 RETURN (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c WHERE c.oid = relation);
 COMMENT ON FUNCTION customer_identity_internal.is_owner(regclass) IS
     'Whether the current user has the rights of a table''s owner';
+
+CREATE FUNCTION customer_identity_internal.guard_phone()
+    RETURNS trigger
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'guard_phone';
+COMMENT ON FUNCTION customer_identity_internal.guard_phone() IS
+    'Trigger of customer_phones and phone_rules: refuses a phone that is another customer''s primary one';
+
+CREATE FUNCTION customer_identity_internal.ensure_guards(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    guarded regclass;
+BEGIN
+    FOR guarded IN
+        SELECT r.oid
+        FROM pg_class AS c
+        JOIN pg_class AS r ON r.relnamespace = c.relnamespace AND r.relname IN ('customer_phones', 'phone_rules') AND r.relkind = 'r'
+        WHERE c.oid = customers AND NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = r.oid AND t.tgname = 'customer_identity_guard')
+    LOOP
+        EXECUTE format('CREATE TRIGGER customer_identity_guard AFTER INSERT OR UPDATE ON %s'
+            ' FOR EACH ROW EXECUTE FUNCTION customer_identity_internal.guard_phone()', guarded);
+        EXECUTE format('ALTER TRIGGER customer_identity_guard ON %s DEPENDS ON EXTENSION customer_identity', guarded);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.ensure_guards(regclass) IS
+    'Puts guard_phone on the companions that hold phones, where it is missing';
 
 CREATE FUNCTION customer_identity_internal.ensure_phone_triggers(customers regclass)
     RETURNS void
@@ -369,6 +399,7 @@ BEGIN
         -- DROP EXTENSION takes them along: they attach no table.
         EXECUTE format('ALTER TRIGGER %I ON %s DEPENDS ON EXTENSION customer_identity', missing.name, customers);
     END LOOP;
+    PERFORM customer_identity_internal.ensure_guards(customers);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.ensure_phone_triggers(regclass) IS

@@ -1,10 +1,3 @@
-CREATE FUNCTION customer_identity_internal.guard_phone()
-    RETURNS trigger
-    LANGUAGE c VOLATILE
-    AS 'MODULE_PATHNAME', 'guard_phone';
-COMMENT ON FUNCTION customer_identity_internal.guard_phone() IS
-    'Trigger of customer_phones and phone_rules: refuses a phone that is another customer''s primary one';
-
 -- E.164; CI001 when it cannot be read.
 CREATE FUNCTION customer_identity_internal.required_phone(phone text, region text)
     RETURNS text

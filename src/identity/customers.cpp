@@ -5,6 +5,7 @@
 
 #include "history/history.hpp"
 #include "book/book.hpp"
+#include "identity/phone_holders.hpp"
 #include "pg/direct_lookup.hpp"
 #include "pg/errors.hpp"
 #include "pg/given_text.hpp"
@@ -15,22 +16,16 @@
 namespace customer_identity {
 namespace {
 
-PlanKey key_of(Oid customers, Acting acting, Purpose purpose) {
-  return {customers, InvalidOid, purpose, static_cast<std::uint32_t>(acting)};
-}
-
-SPIPlanPtr find_plan_of(Oid customers, Acting acting, Hold hold) {
-  const bool holds = hold == Hold::kRow;
-  const PlanKey key =
-      key_of(customers, acting, holds ? Purpose::kHoldCustomerOfPhone : Purpose::kFindCustomer);
+SPIPlanPtr find_plan_of(Oid customers, Hold hold) {
+  const CacheKey key = {customers, InvalidOid, static_cast<std::uint32_t>(hold)};
   return saved_plan(key, {TEXTOID}, [&] {
     return psprintf("SELECT id FROM %s WHERE phone OPERATOR(pg_catalog.=) $1%s",
-                    customers_name(customers), holds ? " FOR KEY SHARE" : "");
+                    customers_name(customers), hold == Hold::kRow ? " FOR KEY SHARE" : "");
   });
 }
 
-SPIPlanPtr hold_plan_of(Oid customers, Acting acting) {
-  return saved_plan(key_of(customers, acting, Purpose::kHoldCustomer), {UUIDOID}, [&] {
+SPIPlanPtr hold_plan_of(Oid customers) {
+  return saved_plan({customers}, {UUIDOID}, [&] {
     return psprintf("SELECT id FROM %s WHERE id OPERATOR(pg_catalog.=) $1 FOR KEY SHARE",
                     customers_name(customers));
   });
@@ -40,8 +35,8 @@ SPIPlanPtr hold_plan_of(Oid customers, Acting acting) {
 constexpr int kMaxName = 1000;
 
 // A name that is too long for its column is cut, not refused.
-SPIPlanPtr create_plan_of(Oid customers, Acting acting) {
-  return saved_plan(key_of(customers, acting, Purpose::kCreateCustomer), {TEXTOID, TEXTOID}, [&] {
+SPIPlanPtr create_plan_of(Oid customers) {
+  return saved_plan({customers}, {TEXTOID, TEXTOID}, [&] {
     return psprintf(
         "INSERT INTO %s (phone, preferred_name) VALUES ($1, CAST($2 AS %s))"
         " ON CONFLICT (phone) DO NOTHING RETURNING id",
@@ -49,16 +44,40 @@ SPIPlanPtr create_plan_of(Oid customers, Acting acting) {
   });
 }
 
-bool create_customer(Oid customers, Acting acting, const char *e164, const char *preferred_name,
+bool creating = false;
+
+// False: there is one already, or the row was suppressed.
+bool insert_customer(Oid customers, const Datum *values, const char *nulls, pg_uuid_t *customer) {
+  creating = true;
+  // An error of the application's trigger on customers must not leave the mark behind.
+  PG_TRY();
+  { SPI_processed = run(create_plan_of(customers), values, nulls); }
+  PG_FINALLY();
+  { creating = false; }
+  PG_END_TRY();
+  return SPI_processed > 0 && first_uuid(customer);
+}
+
+void delete_customer(Oid customers, const pg_uuid_t &customer) {
+  const Visit book = visit_to_write(owner_of(customers));
+  SPI_connect();
+  SPIPlanPtr plan = saved_plan({customers}, {UUIDOID}, [&] {
+    return psprintf("DELETE FROM %s WHERE id OPERATOR(pg_catalog.=) $1", customers_name(customers));
+  });
+  const Datum id = UUIDPGetDatum(&customer);
+  run(plan, &id);
+  SPI_finish();
+  leave(book);
+}
+
+bool create_customer(Oid customers, const char *e164, const char *preferred_name,
                      pg_uuid_t *customer) {
   const char *name = as_preferred_name(preferred_name);
-  const Visit book = visit_customers(customers, acting, ACL_SELECT | ACL_INSERT);
+  const Visit book = stand_in(customers, ACL_SELECT | ACL_INSERT);
   SPI_connect();
   const Datum values[] = {CStringGetTextDatum(e164),
                           name == nullptr ? Datum(0) : CStringGetTextDatum(name)};
-  const bool made =
-      run(create_plan_of(customers, acting), values, name == nullptr ? " n" : "  ") > 0 &&
-      first_uuid(customer);
+  const bool made = insert_customer(customers, values, name == nullptr ? " n" : "  ", customer);
   SPI_finish();
   leave(book);
   return made;
@@ -72,19 +91,19 @@ void record_creation(Oid customers, const pg_uuid_t &customer, const Origin &ori
 }
 
 // `execute` is run() or look_up().
-bool find_by_plan(Oid customers, Acting acting, const char *e164, Hold hold, decltype(run) execute,
+bool find_by_plan(Oid customers, const char *e164, Hold hold, decltype(run) execute,
                   pg_uuid_t *customer) {
   SPI_connect();
   const Datum values[] = {CStringGetTextDatum(e164)};
   const bool found =
-      execute(find_plan_of(customers, acting, hold), values, nullptr) > 0 && first_uuid(customer);
+      execute(find_plan_of(customers, hold), values, nullptr) > 0 && first_uuid(customer);
   SPI_finish();
   return found;
 }
 
-bool hold_by_plan(Oid customers, Acting acting, Datum id) {
+bool hold_by_plan(Oid customers, Datum id) {
   SPI_connect();
-  const bool held = run(hold_plan_of(customers, acting), &id) > 0;
+  const bool held = run(hold_plan_of(customers), &id) > 0;
   SPI_finish();
   return held;
 }
@@ -95,6 +114,29 @@ Wanted customer_by_phone(Oid customers) { return {customers, "phone", "id", chec
 
 Sought as_sought(const char *e164) { return {CStringGetTextDatum(e164), TEXTOID}; }
 
+bool find_by_primary_phone(Oid customers, const char *e164, Hold hold, pg_uuid_t *customer) {
+  const Visit book = stand_in(customers, rights_to_find(hold));
+  const Lookup lookup =
+      look_up_uuid_now(customer_by_phone(customers), as_sought(e164), hold, customer);
+  const bool found = lookup == Lookup::kImpossible
+                         ? find_by_plan(customers, e164, hold, run, customer)
+                         : lookup == Lookup::kFound;
+  leave(book);
+  return found;
+}
+
+// The customer of a further phone may be merged away while it is looked at: then the phone leads to
+// another one.
+bool find_by_further_phone(Oid customers, const char *e164, Hold hold, pg_uuid_t *customer) {
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    const Holder holder = holder_of(customers, e164);
+    if (holder.kind != Holder::Kind::kCustomer) return false;
+    *customer = holder.customer;
+    if (hold == Hold::kNothing || hold_customer(customers, holder.customer)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 const char *as_preferred_name(const char *given) {
@@ -102,43 +144,36 @@ const char *as_preferred_name(const char *given) {
   return pnstrdup(given, pg_mbcharcliplen(given, static_cast<int>(strlen(given)), kMaxName));
 }
 
-Visit visit_customers(Oid customers, Acting acting, AclMode needed) {
-  return acting == Acting::kOwner ? stand_in(customers, needed) : visit(GetUserId());
+bool find_customer_of(Oid customers, const char *e164, Hold hold, pg_uuid_t *customer) {
+  return find_by_primary_phone(customers, e164, hold, customer) ||
+         find_by_further_phone(customers, e164, hold, customer);
 }
 
-bool find_customer_of(Oid customers, Acting acting, const char *e164, Hold hold,
-                      pg_uuid_t *customer) {
-  const Visit book = visit_customers(customers, acting, rights_to_find(hold));
-  const Lookup lookup =
-      look_up_uuid_now(customer_by_phone(customers), as_sought(e164), hold, customer);
-  const bool found = lookup == Lookup::kImpossible
-                         ? find_by_plan(customers, acting, e164, hold, run, customer)
-                         : lookup == Lookup::kFound;
-  leave(book);
-  return found;
-}
-
-bool hold_customer(Oid customers, Acting acting, const pg_uuid_t &customer) {
-  const Visit book = visit_customers(customers, acting, rights_to_find(Hold::kRow));
+bool hold_customer(Oid customers, const pg_uuid_t &customer) {
+  const Visit book = stand_in(customers, rights_to_find(Hold::kRow));
   pg_uuid_t found;
   const Datum id = UUIDPGetDatum(&customer);
   const Lookup lookup =
       look_up_uuid_now({customers, "id", "id", check_book}, {id, UUIDOID}, Hold::kRow, &found);
-  const bool held = lookup == Lookup::kImpossible ? hold_by_plan(customers, acting, id)
-                                                  : lookup == Lookup::kFound;
+  const bool held =
+      lookup == Lookup::kImpossible ? hold_by_plan(customers, id) : lookup == Lookup::kFound;
   leave(book);
   return held;
 }
 
-pg_uuid_t customer_of(Oid customers, Acting acting, const char *e164, const char *preferred_name,
-                      Hold hold, const Origin &origin) {
-  pg_uuid_t customer;
+bool get_or_create_customer_of(Oid customers, const char *e164, const char *preferred_name,
+                               Hold hold, const Origin &origin, pg_uuid_t *customer) {
   // A conflicting row can be gone again before it is looked at, so twice may not be enough.
   for (int attempt = 0; attempt < 10; ++attempt) {
-    if (find_customer_of(customers, acting, e164, hold, &customer)) return customer;
-    if (!create_customer(customers, acting, e164, preferred_name, &customer)) continue;
-    record_creation(customers, customer, origin);
-    return customer;
+    if (find_customer_of(customers, e164, hold, customer)) return true;
+    if (holder_of(customers, e164).kind == Holder::Kind::kNobody) return false;
+    if (!create_customer(customers, e164, preferred_name, customer)) continue;
+    if (rival_of(customers, e164).kind != Holder::Kind::kNone) {
+      delete_customer(customers, *customer);
+      continue;
+    }
+    record_creation(customers, *customer, origin);
+    return true;
   }
   ereport(ERROR, errcode(kConflict),
           errmsg("the customer of a phone can be neither found nor made"),
@@ -148,14 +183,27 @@ pg_uuid_t customer_of(Oid customers, Acting acting, const char *e164, const char
   pg_unreachable();
 }
 
+pg_uuid_t required_customer_of(Oid customers, const char *e164, const char *preferred_name,
+                               Hold hold, const Origin &origin) {
+  pg_uuid_t customer;
+  if (get_or_create_customer_of(customers, e164, preferred_name, hold, origin, &customer))
+    return customer;
+  ereport(ERROR, errcode(kUnreadablePhone), errmsg("the phone names nobody"),
+          errdetail("Reason: names_nobody."),
+          errhint("customer_identity.set_phone_rule() with a NULL rule takes the rule away."));
+  pg_unreachable();
+}
+
+bool is_creating_customer() { return creating; }
+
 CUSTOMER_IDENTITY_FUNCTION(get_or_create_customer) {
   const phone::Details details =
       required_phone(phone_argument(fcinfo, 0), text_in_place(fcinfo, 2, kRegion));
   const Oid customers = book_argument(fcinfo, 3);
   const char *preferred_name = cut_argument(fcinfo, 1, kMaxName);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
-  *result = customer_of(customers, Acting::kCaller, details.e164, preferred_name, Hold::kNothing,
-                        {"function", nullptr, nullptr});
+  *result = required_customer_of(customers, details.e164, preferred_name, Hold::kNothing,
+                                 {"function", nullptr, nullptr});
   PG_RETURN_UUID_P(result);
 }
 
@@ -165,8 +213,9 @@ CUSTOMER_IDENTITY_FUNCTION(claim_customer) {
   const char *e164 = text_argument(fcinfo, 0);
   const Oid customers = book_argument(fcinfo, 2);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
-  *result = customer_of(customers, Acting::kOwner, e164, text_argument(fcinfo, 1), Hold::kRow,
-                        {"function", nullptr, nullptr});
+  if (!get_or_create_customer_of(customers, e164, text_argument(fcinfo, 1), Hold::kRow,
+                                 {"function", nullptr, nullptr}, result))
+    PG_RETURN_NULL();
   PG_RETURN_UUID_P(result);
 }
 
@@ -180,11 +229,11 @@ CUSTOMER_IDENTITY_FUNCTION(find_customer) {
 
   const Lookup lookup = look_up_uuid(customer_by_phone(customers), as_sought(details.e164),
                                      GetActiveSnapshot(), result);
-  const bool found =
-      lookup == Lookup::kImpossible
-          ? find_by_plan(customers, Acting::kCaller, details.e164, Hold::kNothing, look_up, result)
-          : lookup == Lookup::kFound;
-  if (!found) PG_RETURN_NULL();
+  const bool found = lookup == Lookup::kImpossible
+                         ? find_by_plan(customers, details.e164, Hold::kNothing, look_up, result)
+                         : lookup == Lookup::kFound;
+  if (!found && !find_by_further_phone(customers, details.e164, Hold::kNothing, result))
+    PG_RETURN_NULL();
   PG_RETURN_UUID_P(result);
 }
 

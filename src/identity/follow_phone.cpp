@@ -1,9 +1,14 @@
-// follow_phone: trigger of customers. A proof is about a number: it ends when the customer gets
-// another one, or none, whoever writes it. Before the row is written the flag is set, after it the
-// proofs end. Most updates of customers change no phone, and it returns at once.
+// follow_phone: trigger of customers. A phone leads to one customer only, whoever writes it. A
+// proof is about a number: it ends when the customer gets another one, or none, whoever writes it.
+// Before the row is written the flag is set, after it the proofs end. Most updates of customers
+// change no phone, and it returns at once.
+#include "identity/customers.hpp"
+#include "identity/phone_holders.hpp"
 #include "identity/proofs.hpp"
 #include "book/book.hpp"
+#include "pg/errors.hpp"
 #include "pg/owner.hpp"
+#include "pg/plans.hpp"
 #include "pg/postgres.hpp"
 #include "pg/relation_cache.hpp"
 #include "pg/trigger_call.hpp"
@@ -28,13 +33,12 @@ int column_of(Relation table, const char *name, Oid type, Oid other_type) {
 }
 
 const Columns &columns_of(Relation table) {
-  return *kept<Columns>({RelationGetRelid(table), InvalidOid, Purpose::kPhoneColumns, 0},
-                        [&](Columns &columns, Reading &) {
-                          columns.id = column_of(table, "id", UUIDOID, UUIDOID);
-                          columns.phone = column_of(table, "phone", TEXTOID, VARCHAROID);
-                          columns.flag = column_of(table, "is_phone_verified", BOOLOID, BOOLOID);
-                          columns.is_book = columns.id > 0 && columns.phone > 0 && columns.flag > 0;
-                        });
+  return *kept<Columns>({RelationGetRelid(table)}, [&](Columns &columns, Reading &) {
+    columns.id = column_of(table, "id", UUIDOID, UUIDOID);
+    columns.phone = column_of(table, "phone", TEXTOID, VARCHAROID);
+    columns.flag = column_of(table, "is_phone_verified", BOOLOID, BOOLOID);
+    columns.is_book = columns.id > 0 && columns.phone > 0 && columns.flag > 0;
+  });
 }
 
 struct Value {
@@ -71,6 +75,37 @@ HeapTuple with_flag(const TriggerData *call, const Columns &columns, bool is_pro
                                    &is_null);
 }
 
+// A customer's further phone that becomes the primary one is no further one any more.
+void end_further_phone(Oid customers, const char *e164) {
+  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID}, [&] {
+    return psprintf(
+        "UPDATE %s SET until = pg_catalog.now() WHERE phone OPERATOR(pg_catalog.=) $1"
+        " AND until IS NULL",
+        relation_name(find_companion(customers, "customer_phones")));
+  });
+  const Datum value = CStringGetTextDatum(e164);
+  run(plan, &value);
+}
+
+// A row was written with this phone (NULL: none): it must lead to nobody else.
+void take_phone(Oid customers, const pg_uuid_t &customer, const char *e164) {
+  if (e164 == nullptr) return;
+  const Holder holder = rival_of(customers, e164);
+  if (holder.kind == Holder::Kind::kNone) return;
+  if (holder.kind == Holder::Kind::kNobody)
+    ereport(ERROR, errcode(kConflict), errmsg("the phone names nobody"),
+            errdetail("Phone %s has the rule nobody.", e164),
+            errhint("customer_identity.set_phone_rule() with a NULL rule takes it away."));
+  if (memcmp(&holder.customer, &customer, sizeof(customer)) == 0)
+    end_further_phone(customers, e164);
+  else
+    ereport(
+        ERROR, errcode(kConflict), errmsg("the phone is another customer's"),
+        errdetail("Phone %s is a further one of customer %s.", e164,
+                  DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&holder.customer)))),
+        errhint("customer_identity.merge_customers() makes two customers one."));
+}
+
 HeapTuple follow(const TriggerData *call, const Columns &columns, const Value &phone) {
   Relation table = call->tg_relation;
   const bool is_before = TRIGGER_FIRED_BEFORE(call->tg_event);
@@ -80,30 +115,49 @@ HeapTuple follow(const TriggerData *call, const Columns &columns, const Value &p
   const pg_uuid_t customer = *DatumGetUUIDP(id.datum);
   const Oid customers = RelationGetRelid(table);
   if (is_before) return with_flag(call, columns, is_proved(customers, customer, text_of(phone)));
+  take_phone(customers, customer, text_of(phone));
   follow_new_phone(customers, customer, text_of(phone),
                    is_marked(value_of(call->tg_newtuple, table, columns.flag)));
   return call->tg_newtuple;
+}
+
+// A new row that was not made by ourselves, who look for rivals anyway.
+void check_inserted(const TriggerData *call, const Columns &columns) {
+  if (is_creating_customer()) return;
+  const Value id = value_of(call->tg_trigtuple, call->tg_relation, columns.id);
+  const Value phone = value_of(call->tg_trigtuple, call->tg_relation, columns.phone);
+  if (!id.is_null)
+    take_phone(RelationGetRelid(call->tg_relation), *DatumGetUUIDP(id.datum), text_of(phone));
+}
+
+bool changes_phone(const TriggerData *call, const Columns &columns, Value *phone) {
+  Relation table = call->tg_relation;
+  *phone = value_of(call->tg_newtuple, table, columns.phone);
+  return !is_same_text(value_of(call->tg_trigtuple, table, columns.phone), *phone) &&
+         OidIsValid(find_companion(RelationGetRelid(table), "phone_proofs"));
 }
 
 }  // namespace
 
 CUSTOMER_IDENTITY_FUNCTION(follow_phone) {
   const TriggerData *call =
-      trigger_call(fcinfo, {kBeforeRow | TRIGGER_EVENT_UPDATE, kAfterRow | TRIGGER_EVENT_UPDATE});
-  Relation table = call->tg_relation;
-  const Columns columns = columns_of(table);
-  if (!columns.is_book) return PointerGetDatum(call->tg_newtuple);
-  const Value phone = value_of(call->tg_newtuple, table, columns.phone);
-  if (is_same_text(value_of(call->tg_trigtuple, table, columns.phone), phone))
-    return PointerGetDatum(call->tg_newtuple);
-  const Oid customers = RelationGetRelid(table);
-  if (!OidIsValid(find_companion(customers, "phone_proofs")))
-    return PointerGetDatum(call->tg_newtuple);
+      trigger_call(fcinfo, {kBeforeRow | TRIGGER_EVENT_UPDATE, kAfterRow | TRIGGER_EVENT_UPDATE,
+                            kAfterRow | TRIGGER_EVENT_INSERT});
+  const Columns columns = columns_of(call->tg_relation);
+  const bool is_insert = TRIGGER_FIRED_BY_INSERT(call->tg_event);
+  HeapTuple row = is_insert ? call->tg_trigtuple : call->tg_newtuple;
+  Value phone;
+  if (!columns.is_book || (!is_insert && !changes_phone(call, columns, &phone)))
+    return PointerGetDatum(row);
 
-  const Visit owner = visit_to_write(owner_of(customers));
+  const Visit owner = visit_to_write(owner_of(RelationGetRelid(call->tg_relation)));
   SPI_connect();
-  HeapTuple row = follow(call, columns, phone);
-  if (row != call->tg_newtuple) row = SPI_copytuple(row);
+  if (is_insert) {
+    check_inserted(call, columns);
+  } else {
+    HeapTuple followed = follow(call, columns, phone);
+    row = followed == row ? row : SPI_copytuple(followed);
+  }
   SPI_finish();
   leave(owner);
   return PointerGetDatum(row);

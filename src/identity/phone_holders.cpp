@@ -46,7 +46,7 @@ void resolve(Target &target, Relation table, const Shape &shape) {
 }
 
 const Target &target_of(Relation table, const Shape &shape) {
-  const CacheKey key = {RelationGetRelid(table), InvalidOid, Purpose::kPhoneHolders, shape.type};
+  const CacheKey key = {RelationGetRelid(table), InvalidOid, shape.type};
   return *kept<Target>(key, [&](Target &target, Reading &) { resolve(target, table, shape); });
 }
 
