@@ -95,3 +95,159 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.insert_alias(uuid, text, text, text, regclass) IS
     'Makes a phone lead to a customer';
+
+-- NULL: the phone leads to nobody.
+CREATE FUNCTION customer_identity_internal.holder_of_phone(phone text, customers regclass)
+    RETURNS uuid
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    holder uuid;
+BEGIN
+    EXECUTE format(
+        'SELECT c.id FROM %s AS c WHERE c.phone = $1'
+        ' UNION ALL SELECT a.customer_id FROM %s AS a WHERE a.phone = $1 AND a.until IS NULL',
+        customers, customer_identity_internal.companion_of(customers, 'customer_phones'))
+        INTO holder
+        USING phone;
+    RETURN holder;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.holder_of_phone(text, regclass) IS
+    'The customer that an E.164 phone leads to';
+
+-- Raises CI006 unless the phone is the customer's, or free. True: it is free.
+CREATE FUNCTION customer_identity_internal.is_free_phone(phone text, customer_id uuid, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    holder constant uuid := customer_identity_internal.holder_of_phone(phone, customers);
+BEGIN
+    IF holder <> customer_id THEN
+        PERFORM customer_identity_internal.refuse_taken_phone(phone, holder);
+    END IF;
+    PERFORM customer_identity_internal.require_no_rule(phone, customers);
+    RETURN holder IS NULL;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_free_phone(text, uuid, regclass) IS
+    'Whether a phone leads to nobody yet; CI006 when it is somebody else''s, or names nobody by rule';
+
+CREATE FUNCTION customer_identity.add_phone(
+    customer_id uuid,
+    phone text,
+    region text DEFAULT NULL,
+    actor text DEFAULT NULL,
+    reason text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS text
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    e164 constant text := customer_identity_internal.required_phone(phone, region);
+BEGIN
+    PERFORM customer_identity_internal.locked_customer(customer_id, customers);
+    IF customer_identity_internal.is_free_phone(e164, customer_id, customers) THEN
+        PERFORM customer_identity_internal.insert_alias(customer_id, e164, actor, reason, customers);
+        PERFORM customer_identity_internal.write_event(customers, customer_id, 'phone_added',
+            jsonb_strip_nulls(jsonb_build_object('phone', e164, 'reason', reason)), actor);
+    END IF;
+    RETURN e164;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.add_phone(uuid, text, text, text, text, regclass) IS
+    'Makes a further phone lead to a customer, and returns it in E.164. CI006 when it is another customer''s';
+REVOKE EXECUTE ON FUNCTION customer_identity.add_phone(uuid, text, text, text, text, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.end_alias(phone text, customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('UPDATE %s AS a SET until = now() WHERE a.phone = $1 AND a.customer_id = $2 AND a.until IS NULL',
+        customer_identity_internal.companion_of(customers, 'customer_phones'))
+        USING phone, customer_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.end_alias(text, uuid, regclass) IS
+    'A further phone leads to its customer no more';
+
+CREATE FUNCTION customer_identity_internal.end_proofs_of(phone text, customer_id uuid, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ended record;
+BEGIN
+    FOR ended IN EXECUTE format(
+        'UPDATE %s AS p SET ended_at = now(), ended_reason = $3 WHERE p.phone = $1 AND p.customer_id = $2 AND p.ended_at IS NULL RETURNING p.user_id',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        USING phone, customer_id, reason
+    LOOP
+        PERFORM customer_identity_internal.write_event(customers, customer_id, 'proof_ended',
+            jsonb_strip_nulls(jsonb_build_object('reason', reason, 'user_id', ended.user_id)), NULL::text);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.end_proofs_of(text, uuid, text, regclass) IS
+    'Ends the proofs of a phone that leads to its customer no more';
+
+CREATE FUNCTION customer_identity_internal.write_primary_phone(customer_id uuid, phone text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.write_columns(customer_id,
+        jsonb_build_object('phone', phone, 'updated_at', clock_timestamp()), customers);
+EXCEPTION WHEN unique_violation THEN
+    PERFORM customer_identity_internal.refuse_taken_phone(phone, customer_identity_internal.holder_of_phone(phone, customers));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.write_primary_phone(uuid, text, regclass) IS
+    'Gives a customer its primary phone; the triggers see to proofs, the flag and the further phones';
+
+CREATE FUNCTION customer_identity.change_phone(
+    customer_id uuid,
+    new_phone text,
+    region text DEFAULT NULL,
+    keep_old boolean DEFAULT false,
+    actor text DEFAULT NULL,
+    reason text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS text
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    e164 constant text := customer_identity_internal.required_phone(new_phone, region);
+    old_phone constant text := customer_identity_internal.locked_customer(customer_id, customers) ->> 'phone';
+BEGIN
+    PERFORM customer_identity_internal.is_free_phone(e164, customer_id, customers);
+    IF e164 IS NOT DISTINCT FROM old_phone THEN
+        RETURN e164;
+    END IF;
+    IF keep_old AND old_phone IS NOT NULL THEN
+        PERFORM customer_identity_internal.insert_alias(customer_id, old_phone, actor, reason, customers);
+    ELSIF old_phone IS NOT NULL THEN
+        EXECUTE format('INSERT INTO %s (customer_id, phone, until, reason, actor) VALUES ($1, $2, now(), $3, $4)',
+            customer_identity_internal.companion_of(customers, 'customer_phones'))
+            USING customer_id, old_phone, reason, actor;
+    END IF;
+    PERFORM customer_identity_internal.write_primary_phone(customer_id, e164, customers);
+    PERFORM customer_identity_internal.write_event(customers, customer_id, 'phone_changed',
+        jsonb_strip_nulls(jsonb_build_object('old', old_phone, 'new', e164, 'kept', COALESCE(keep_old, false), 'reason', reason)), actor);
+    RETURN e164;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.change_phone(uuid, text, text, boolean, text, text, regclass) IS
+    'Gives a customer a new primary phone: id, totals, points, orders and logins stay. The old one goes on leading there (keep_old), or is free and its proofs end. CI006 when the new one is another customer''s';
+REVOKE EXECUTE ON FUNCTION customer_identity.change_phone(uuid, text, text, boolean, text, text, regclass) FROM PUBLIC;
