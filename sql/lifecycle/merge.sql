@@ -335,7 +335,7 @@ BEGIN
     RETURN (
         SELECT COALESCE(jsonb_object_agg(customer_identity_internal.qualified_name(a.attached), k.keys), '{}')
         FROM customer_identity_internal.attached_in_order(customers) AS a
-        CROSS JOIN LATERAL customer_identity_internal.keys_by_phones(a.attached, winner, phones, loser, customers) AS k (keys)
+        CROSS JOIN LATERAL customer_identity_internal.keys_by_phones(a.attached, winner, phones, loser, NULL::timestamptz, NULL::jsonb, customers) AS k (keys)
         WHERE k.keys <> '[]'
     );
 END

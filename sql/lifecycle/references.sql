@@ -230,30 +230,38 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.move_references(regclass, text, uuid, uuid, jsonb, regclass) IS
     'Makes rows that refer to one customer refer to another, in one UPDATE, and returns their keys';
 
--- Logins that claim one of the phones; orders of guests with one, and of logins that are linked to `via`.
+-- Logins that claim one of the phones; orders of guests with one, and of logins that are linked to `via`. Where `since`
+-- is given: those linked, or placed, since then, and all orders of the logins.
 CREATE FUNCTION customer_identity_internal.rows_come_by(attached customer_identity.attachments)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    at constant text := customer_identity_internal.time_of_row(attached.attached);
     claim constant text := format(
         '(SELECT p.phone FROM (%s) AS c (n, raw) CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %s) AS p (phone)'
         ' WHERE p.phone IS NOT NULL ORDER BY c.n LIMIT 1) = ANY ($2)',
         customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached));
 BEGIN
-    IF attached.kind = 'users' OR NOT customer_identity_internal.has_logins(attached) THEN
-        RETURN format('FROM %s AS r WHERE r.%I = $1 AND %s', attached.attached, attached.customer_column, claim);
+    IF attached.kind = 'users' THEN
+        RETURN format('FROM %s AS r WHERE r.%I = $1 AND %s AND ($4 IS NULL OR COALESCE(($5 ->> customer_identity_internal.as_text(r.%I))::timestamptz, %s) >= $4)',
+            attached.attached, attached.customer_column, claim, attached.key_column, at);
     END IF;
-    RETURN format('FROM %s AS r LEFT JOIN %s AS u ON %s WHERE r.%I = $1 AND (u.customer_id = $3 OR (u.customer_id IS NULL AND %s))',
+    IF NOT customer_identity_internal.has_logins(attached) THEN
+        RETURN format('FROM %s AS r WHERE r.%I = $1 AND %s AND ($4 IS NULL OR %s >= $4)', attached.attached, attached.customer_column, claim, at);
+    END IF;
+    RETURN format('FROM %s AS r LEFT JOIN %s AS u ON %s WHERE r.%I = $1'
+        ' AND (u.customer_id = $3 OR (u.customer_id IS NULL AND %s AND ($4 IS NULL OR %s >= $4)))',
         attached.attached, customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached),
-        attached.customer_column, claim);
+        attached.customer_column, claim, at);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_come_by(customer_identity.attachments) IS
-    'FROM and WHERE of the rows r of customer $1 that came by one of the phones $2, or by a login of customer $3';
+    'FROM and WHERE of the rows r of customer $1 that came by one of the phones $2, or by a login of customer $3, since $4; $5 tells when logins were linked';
 
-CREATE FUNCTION customer_identity_internal.keys_by_phones(referencing regclass, customer_id uuid, phones text[], via uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.keys_by_phones(
+    referencing regclass, customer_id uuid, phones text[], via uuid, since timestamptz, links jsonb, customers regclass)
     RETURNS jsonb
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
@@ -266,11 +274,11 @@ BEGIN
             array_remove(customer_identity_internal.key_columns(referencing), attached.customer_column), attached.customer_column),
         customer_identity_internal.rows_come_by(attached))
         INTO keys
-        USING customer_id, phones, via;
+        USING customer_id, phones, via, since, links;
     RETURN keys;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.keys_by_phones(regclass, uuid, text[], uuid, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.keys_by_phones(regclass, uuid, text[], uuid, timestamptz, jsonb, regclass) IS
     'The keys of a customer''s rows in an attached table that came by one of the phones, or by a login of the customer via';
 
 -- Users first: whose orders follow them is known only when they have moved.

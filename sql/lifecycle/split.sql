@@ -95,7 +95,7 @@ DECLARE
 BEGIN
     FOR orders IN SELECT a.attached, a.customer_column FROM customer_identity_internal.attached_in_order(customers) AS a WHERE a.kind = 'orders' LOOP
         PERFORM customer_identity_internal.move_references(orders.attached, orders.customer_column, source, target,
-            customer_identity_internal.keys_by_phones(orders.attached, source, '{}'::text[], target, customers), customers);
+            customer_identity_internal.keys_by_phones(orders.attached, source, '{}'::text[], target, NULL::timestamptz, NULL::jsonb, customers), customers);
     END LOOP;
 END
 $$;

@@ -123,7 +123,7 @@ DECLARE
     keys jsonb;
 BEGIN
     FOR part IN SELECT a.attached, a.customer_column FROM customer_identity_internal.attached_in_order(customers) AS a LOOP
-        keys := customer_identity_internal.keys_by_phones(part.attached, winner, phones, loser, customers);
+        keys := customer_identity_internal.keys_by_phones(part.attached, winner, phones, loser, NULL::timestamptz, NULL::jsonb, customers);
         SELECT COALESCE(jsonb_agg(k.value), '[]') INTO keys
         FROM jsonb_array_elements(keys) AS k
         WHERE k.value NOT IN (SELECT s.value FROM jsonb_array_elements(stay -> customer_identity_internal.qualified_name(part.attached)) AS s);
