@@ -101,3 +101,86 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.move_orders_of_logins(uuid, uuid, regclass) IS
     'Gives the orders of a customer that were placed by logins of another one to that one';
+
+-- The phone that the new customer gets: one of the old one's, which loses it, or one that is free.
+CREATE FUNCTION customer_identity_internal.take_phone_for_split(phone text, source uuid, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.is_free_phone(phone, source, customers) THEN
+        PERFORM customer_identity_internal.free_phone(customer_identity_internal.customer_row(source, customers), phone, actor, reason, customers);
+        PERFORM customer_identity_internal.promote_alias(source, customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.take_phone_for_split(text, uuid, text, text, regclass) IS
+    'Takes a phone away from a customer that has it; CI006 when it is somebody else''s';
+
+-- Their proofs of phones that stay behind are about somebody else now.
+CREATE FUNCTION customer_identity_internal.end_proofs_of_logins(user_ids text[], customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format(
+        'UPDATE %s AS p SET ended_at = now(), ended_reason = ''customer split'' WHERE p.customer_id = $1 AND p.user_id = ANY ($2) AND p.ended_at IS NULL',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        USING customer_id, user_ids;
+    PERFORM customer_identity_internal.mark_as_proved(customer_id, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.end_proofs_of_logins(text[], uuid, regclass) IS
+    'Ends the proofs of logins that leave a customer';
+
+CREATE FUNCTION customer_identity.split_customer(
+    customer_id uuid,
+    user_ids text[] DEFAULT '{}',
+    orders jsonb DEFAULT '{}',
+    phone text DEFAULT NULL,
+    region text DEFAULT NULL,
+    actor text DEFAULT NULL,
+    reason text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS uuid
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    e164 constant text := CASE WHEN phone IS NOT NULL THEN customer_identity_internal.required_phone(phone, region) END;
+    target constant uuid := gen_random_uuid();
+    proofs jsonb;
+BEGIN
+    PERFORM customer_identity_internal.take_turn(customers);
+    PERFORM customer_identity_internal.customer_row(customer_id, customers);
+    PERFORM customer_identity_internal.hold_for_merge(customer_id, customer_id, customers);
+    IF jsonb_typeof(COALESCE(orders, '{}')) <> 'object' OR (COALESCE(user_ids, '{}') = '{}' AND COALESCE(orders, '{}') = '{}' AND e164 IS NULL) THEN
+        PERFORM customer_identity_internal.refuse_split('Nothing is named that the new customer gets.');
+    END IF;
+    IF e164 IS NOT NULL THEN
+        proofs := customer_identity_internal.live_proofs(e164, customer_id, customers);
+        PERFORM customer_identity_internal.take_phone_for_split(e164, customer_id, actor, reason, customers);
+    END IF;
+    PERFORM customer_identity_internal.insert_customer(jsonb_build_object('id', target, 'phone', e164), customers);
+    IF NOT COALESCE(user_ids, '{}') <@ customer_identity_internal.move_logins(customer_id, target, COALESCE(user_ids, '{}'), customers) THEN
+        PERFORM customer_identity_internal.refuse_split('Not all of these logins are the customer''s.');
+    END IF;
+    PERFORM customer_identity_internal.move_named_orders(customer_id, target, COALESCE(orders, '{}'), customers);
+    PERFORM customer_identity_internal.move_orders_of_logins(customer_id, target, customers);
+    PERFORM customer_identity_internal.end_proofs_of_logins(user_ids, customer_id, customers);
+    IF proofs IS NOT NULL THEN
+        PERFORM customer_identity_internal.renew_proofs(proofs, e164, target, customers);
+    END IF;
+    PERFORM customer_identity_internal.write_event(customers, e.customer, e.event,
+        jsonb_strip_nulls(jsonb_build_object('source', customer_id, 'target', target, 'user_ids', to_jsonb(user_ids), 'orders', orders,
+            'phone', e164, 'reason', reason)), actor)
+    FROM (VALUES (customer_id, 'split'), (target, 'created')) AS e (customer, event);
+    RETURN target;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.split_customer(uuid, text[], jsonb, text, text, text, text, regclass) IS
+    'Makes a new customer of part of another one: these logins with their orders, these orders ({"schema.table": ["key", ...]}), and the phone, if one is given. Points of entries stay. Returns the new customer';
+REVOKE EXECUTE ON FUNCTION customer_identity.split_customer(uuid, text[], jsonb, text, text, text, text, regclass) FROM PUBLIC;
