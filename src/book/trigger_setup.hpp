@@ -70,7 +70,7 @@ template <typename Kind>
 Kind *setup_of(const TriggerData *call, void (*read)(Kind *, const TriggerData *)) {
   const Oid relation = RelationGetRelid(call->tg_relation);
   const Oid trigger = call->tg_trigger->tgoid;
-  return kept<Kind>({relation, trigger, Purpose::kSetup, 0}, [&](Kind &setup, Reading &reading) {
+  return kept<Kind>({relation, trigger}, [&](Kind &setup, Reading &reading) {
     setup.trigger = trigger;
     setup.relation = relation;
     setup.customers = table_named(value_of(arguments_of(call->tg_trigger), "customers"));

@@ -94,24 +94,18 @@ Attachment first_attachment() {
   return attachment;
 }
 
-// What is wanted of a user; `variant` tells apart what one purpose may want.
-struct Selected {
-  Purpose purpose;
-  const char *expression;
-  int variant;
-};
-
-Selected customer_of_user(const AttachOrder &setup, Purpose purpose) {
-  return {purpose, quote_identifier(setup.users_customer), 1};
+// A statement about the user that an order names by $1.
+const char *user_statement(const AttachOrder &setup, const char *expression, const char *lock) {
+  return psprintf("SELECT %s FROM %s WHERE %s%s", expression, relation_name(setup.users),
+                  equals_user_id(setup.users_key, setup.users_key_type, setup.user.type, "$1"),
+                  lock);
 }
 
-SPIPlanPtr user_plan(const AttachOrder &setup, const Selected &selected, const char *lock) {
-  const PlanKey key = {setup.relation, setup.trigger, selected.purpose,
-                       static_cast<std::uint32_t>(selected.variant)};
+SPIPlanPtr customer_plan(const AttachOrder &setup, Hold hold) {
+  const CacheKey key = {setup.relation, setup.trigger, static_cast<std::uint32_t>(hold)};
   return saved_plan(key, {TEXTOID}, [&] {
-    return psprintf("SELECT %s FROM %s WHERE %s%s", selected.expression, relation_name(setup.users),
-                    equals_user_id(setup.users_key, setup.users_key_type, setup.user.type, "$1"),
-                    lock);
+    return user_statement(setup, quote_identifier(setup.users_customer),
+                          hold == Hold::kRow ? " FOR SHARE" : "");
   });
 }
 
@@ -119,14 +113,11 @@ SPIPlanPtr user_plan(const AttachOrder &setup, const Selected &selected, const c
 // this order: waiting for the user's row lets one of the two see the other. SPI must be connected.
 Attachment planned_attachment_of_user(const AttachOrder &setup, const char *user_id) {
   const Datum values[] = {CStringGetTextDatum(user_id)};
-  if (run(user_plan(setup, customer_of_user(setup, Purpose::kUserCustomer), ""), values) == 0)
-    return {};
+  if (run(customer_plan(setup, Hold::kNothing), values) == 0) return {};
   const Attachment attachment = first_attachment();
   if (attachment.found) return attachment;
   if (pg_class_aclcheck(setup.users, GetUserId(), ACL_UPDATE) != ACLCHECK_OK) return {};
-  if (run(user_plan(setup, customer_of_user(setup, Purpose::kLockUserCustomer), " FOR SHARE"),
-          values) == 0)
-    return {};
+  if (run(customer_plan(setup, Hold::kRow), values) == 0) return {};
   return first_attachment();
 }
 
@@ -174,10 +165,13 @@ const char *found_id_of_user(const AttachOrder &setup, const char *user, const c
   MemoryContext caller = CurrentMemoryContext;
   const Visit users_owner = stand_in(setup.users, ACL_SELECT);
   SPI_connect();
-  const char *wanted = psprintf("CAST(%s AS pg_catalog.text)", quote_identifier(key));
-  const Selected id = {Purpose::kIdOfUser, wanted, get_attnum(setup.users, key)};
+  const auto column = static_cast<std::uint32_t>(get_attnum(setup.users, key));
+  SPIPlanPtr plan = saved_plan({setup.relation, setup.trigger, column}, {TEXTOID}, [&] {
+    const char *id = psprintf("CAST(%s AS pg_catalog.text)", quote_identifier(key));
+    return user_statement(setup, id, "");
+  });
   const Datum values[] = {CStringGetTextDatum(user)};
-  bool is_null = run(user_plan(setup, id, ""), values) == 0;
+  bool is_null = run(plan, values) == 0;
   const Datum value = is_null ? Datum(0) : first_value(&is_null);
   const char *found = is_null ? nullptr : MemoryContextStrdup(caller, TextDatumGetCString(value));
   SPI_finish();
@@ -333,8 +327,7 @@ bool only_renames_user(const AttachOrder &setup, const TriggerData *call) {
   const Visit users_owner = stand_in(setup.users, ACL_SELECT);
   SPI_connect();
   const Datum values[] = {CStringGetTextDatum(old_id)};
-  const bool is_gone =
-      run(user_plan(setup, customer_of_user(setup, Purpose::kUserCustomer), ""), values) == 0;
+  const bool is_gone = run(customer_plan(setup, Hold::kNothing), values) == 0;
   SPI_finish();
   leave(users_owner);
   return is_gone;

@@ -15,22 +15,16 @@
 namespace customer_identity {
 namespace {
 
-PlanKey key_of(Oid customers, Acting acting, Purpose purpose) {
-  return {customers, InvalidOid, purpose, static_cast<std::uint32_t>(acting)};
-}
-
-SPIPlanPtr find_plan_of(Oid customers, Acting acting, Hold hold) {
-  const bool holds = hold == Hold::kRow;
-  const PlanKey key =
-      key_of(customers, acting, holds ? Purpose::kHoldCustomerOfPhone : Purpose::kFindCustomer);
+SPIPlanPtr find_plan_of(Oid customers, Hold hold) {
+  const CacheKey key = {customers, InvalidOid, static_cast<std::uint32_t>(hold)};
   return saved_plan(key, {TEXTOID}, [&] {
     return psprintf("SELECT id FROM %s WHERE phone OPERATOR(pg_catalog.=) $1%s",
-                    customers_name(customers), holds ? " FOR KEY SHARE" : "");
+                    customers_name(customers), hold == Hold::kRow ? " FOR KEY SHARE" : "");
   });
 }
 
-SPIPlanPtr hold_plan_of(Oid customers, Acting acting) {
-  return saved_plan(key_of(customers, acting, Purpose::kHoldCustomer), {UUIDOID}, [&] {
+SPIPlanPtr hold_plan_of(Oid customers) {
+  return saved_plan({customers}, {UUIDOID}, [&] {
     return psprintf("SELECT id FROM %s WHERE id OPERATOR(pg_catalog.=) $1 FOR KEY SHARE",
                     customers_name(customers));
   });
@@ -40,8 +34,8 @@ SPIPlanPtr hold_plan_of(Oid customers, Acting acting) {
 constexpr int kMaxName = 1000;
 
 // A name that is too long for its column is cut, not refused.
-SPIPlanPtr create_plan_of(Oid customers, Acting acting) {
-  return saved_plan(key_of(customers, acting, Purpose::kCreateCustomer), {TEXTOID, TEXTOID}, [&] {
+SPIPlanPtr create_plan_of(Oid customers) {
+  return saved_plan({customers}, {TEXTOID, TEXTOID}, [&] {
     return psprintf(
         "INSERT INTO %s (phone, preferred_name) VALUES ($1, CAST($2 AS %s))"
         " ON CONFLICT (phone) DO NOTHING RETURNING id",
@@ -56,9 +50,8 @@ bool create_customer(Oid customers, Acting acting, const char *e164, const char 
   SPI_connect();
   const Datum values[] = {CStringGetTextDatum(e164),
                           name == nullptr ? Datum(0) : CStringGetTextDatum(name)};
-  const bool made =
-      run(create_plan_of(customers, acting), values, name == nullptr ? " n" : "  ") > 0 &&
-      first_uuid(customer);
+  const bool made = run(create_plan_of(customers), values, name == nullptr ? " n" : "  ") > 0 &&
+                    first_uuid(customer);
   SPI_finish();
   leave(book);
   return made;
@@ -72,19 +65,19 @@ void record_creation(Oid customers, const pg_uuid_t &customer, const Origin &ori
 }
 
 // `execute` is run() or look_up().
-bool find_by_plan(Oid customers, Acting acting, const char *e164, Hold hold, decltype(run) execute,
+bool find_by_plan(Oid customers, const char *e164, Hold hold, decltype(run) execute,
                   pg_uuid_t *customer) {
   SPI_connect();
   const Datum values[] = {CStringGetTextDatum(e164)};
   const bool found =
-      execute(find_plan_of(customers, acting, hold), values, nullptr) > 0 && first_uuid(customer);
+      execute(find_plan_of(customers, hold), values, nullptr) > 0 && first_uuid(customer);
   SPI_finish();
   return found;
 }
 
-bool hold_by_plan(Oid customers, Acting acting, Datum id) {
+bool hold_by_plan(Oid customers, Datum id) {
   SPI_connect();
-  const bool held = run(hold_plan_of(customers, acting), &id) > 0;
+  const bool held = run(hold_plan_of(customers), &id) > 0;
   SPI_finish();
   return held;
 }
@@ -112,7 +105,7 @@ bool find_customer_of(Oid customers, Acting acting, const char *e164, Hold hold,
   const Lookup lookup =
       look_up_uuid_now(customer_by_phone(customers), as_sought(e164), hold, customer);
   const bool found = lookup == Lookup::kImpossible
-                         ? find_by_plan(customers, acting, e164, hold, run, customer)
+                         ? find_by_plan(customers, e164, hold, run, customer)
                          : lookup == Lookup::kFound;
   leave(book);
   return found;
@@ -124,8 +117,8 @@ bool hold_customer(Oid customers, Acting acting, const pg_uuid_t &customer) {
   const Datum id = UUIDPGetDatum(&customer);
   const Lookup lookup =
       look_up_uuid_now({customers, "id", "id", check_book}, {id, UUIDOID}, Hold::kRow, &found);
-  const bool held = lookup == Lookup::kImpossible ? hold_by_plan(customers, acting, id)
-                                                  : lookup == Lookup::kFound;
+  const bool held =
+      lookup == Lookup::kImpossible ? hold_by_plan(customers, id) : lookup == Lookup::kFound;
   leave(book);
   return held;
 }
@@ -180,10 +173,9 @@ CUSTOMER_IDENTITY_FUNCTION(find_customer) {
 
   const Lookup lookup = look_up_uuid(customer_by_phone(customers), as_sought(details.e164),
                                      GetActiveSnapshot(), result);
-  const bool found =
-      lookup == Lookup::kImpossible
-          ? find_by_plan(customers, Acting::kCaller, details.e164, Hold::kNothing, look_up, result)
-          : lookup == Lookup::kFound;
+  const bool found = lookup == Lookup::kImpossible
+                         ? find_by_plan(customers, details.e164, Hold::kNothing, look_up, result)
+                         : lookup == Lookup::kFound;
   if (!found) PG_RETURN_NULL();
   PG_RETURN_UUID_P(result);
 }

@@ -25,7 +25,7 @@ struct Book {
   Oid events;
   Oid proofs;
 
-  PlanKey key(Purpose purpose) const { return {customers, events, purpose, proofs}; }
+  CacheKey key() const { return {customers, events, proofs}; }
 };
 
 // The customers with a live proof of their phone, by anybody or by $2.
@@ -92,10 +92,9 @@ bool run_for_name(SPIPlanPtr plan, const Datum *values, const char *nulls, const
 // Locks the customer whose name is still the login's old one, or none, where the login may give it
 // the new one. False: there is none. `name` is what it has; NULL: none.
 bool lock_follower(const Book &book, const Datum *values, const char *nulls, const char **name) {
-  SPIPlanPtr plan =
-      saved_plan(book.key(Purpose::kNameToFollow), {UUIDOID, TEXTOID, TEXTOID, TEXTOID}, [&] {
-        const char *type = column_type(book.customers, "preferred_name");
-        return psprintf(R"(
+  SPIPlanPtr plan = saved_plan(book.key(), {UUIDOID, TEXTOID, TEXTOID, TEXTOID}, [&] {
+    const char *type = column_type(book.customers, "preferred_name");
+    return psprintf(R"(
             SELECT CAST(c.preferred_name AS pg_catalog.text) FROM %1$s AS c
             WHERE c.id OPERATOR(pg_catalog.=) $1
                 AND (c.preferred_name IS NULL AND $4 IS NOT NULL
@@ -104,26 +103,24 @@ bool lock_follower(const Book &book, const Datum *values, const char *nulls, con
                             OR c.preferred_name OPERATOR(pg_catalog.<>) CAST($4 AS %2$s)))
                 AND %3$s
             FOR NO KEY UPDATE OF c)",
-                        customers_name(book.customers), type, may_name(book));
-      });
+                    customers_name(book.customers), type, may_name(book));
+  });
   return run_for_name(plan, values, nulls, name);
 }
 
 // `name` is what the row holds afterwards: triggers may write something else. False: nothing was
 // written.
 bool write_name(const Book &book, const Datum *values, const char *nulls, const char **name) {
-  SPIPlanPtr plan =
-      saved_plan(book.key(Purpose::kFollowName), {UUIDOID, TEXTOID, TEXTOID, TEXTOID}, [&] {
-        return psprintf(R"(
+  SPIPlanPtr plan = saved_plan(book.key(), {UUIDOID, TEXTOID, TEXTOID, TEXTOID}, [&] {
+    return psprintf(R"(
             UPDATE %1$s AS c
             SET preferred_name = CAST($4 AS %2$s),
                 updated_at = GREATEST(pg_catalog.clock_timestamp(),
                     c.updated_at OPERATOR(pg_catalog.+) interval '1 microsecond')
             WHERE c.id OPERATOR(pg_catalog.=) $1
             RETURNING CAST(c.preferred_name AS pg_catalog.text))",
-                        customers_name(book.customers),
-                        column_type(book.customers, "preferred_name"));
-      });
+                    customers_name(book.customers), column_type(book.customers, "preferred_name"));
+  });
   return run_for_name(plan, values, nulls, name);
 }
 

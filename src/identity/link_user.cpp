@@ -206,7 +206,7 @@ void attach_orders_of(const Attached &orders, const GainedCustomers &gained) {
   const Actor before = act_as(orders.owner);
   SPI_connect();
   const auto statement = [&] { return attach_statement(orders, user, gained.type); };
-  const PlanKey key = {orders.relation, orders.trigger, Purpose::kAttachEarlierOrders, gained.type};
+  const CacheKey key = {orders.relation, orders.trigger, gained.type};
   SPIPlanPtr plan = gained.users->nelems == 1
                         ? saved_plan(key, {TEXTARRAYOID, UUIDARRAYOID}, statement)
                         : custom_plan(statement(), {TEXTARRAYOID, UUIDARRAYOID});

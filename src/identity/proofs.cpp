@@ -28,10 +28,6 @@ struct Proofs {
     return stand_in(customers, ACL_SELECT | ACL_UPDATE, find_companion(customers, "phone_proofs"),
                     ACL_SELECT | ACL_INSERT | ACL_UPDATE);
   }
-
-  PlanKey key(Purpose purpose) const {
-    return {customers, InvalidOid, purpose, static_cast<std::uint32_t>(acting)};
-  }
 };
 
 Datum text_or_null(const char *text) {
@@ -52,7 +48,7 @@ enum class OwnProof { kNone, kUnmarked, kMarked };
 // was made for, as long as that one has the phone.
 OwnProof own_proof(const Proofs &book, const char *e164, const pg_uuid_t &customer,
                    const char *user_id) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kLiveProof), {TEXTOID, UUIDOID, TEXTOID}, [&] {
+  SPIPlanPtr plan = saved_plan({book.customers}, {TEXTOID, UUIDOID, TEXTOID}, [&] {
     return psprintf(
         "SELECT CAST(is_phone_verified AS pg_catalog.bool) FROM %s WHERE phone " E " $1 AND id " E
         " $2 AND id " E " ANY (%s)",
@@ -85,11 +81,11 @@ List *ids_in(Datum array) {
 // come to the locked row by way of its older version, two sessions would wait for each other. One
 // by one: for many ids a plan that was made while the table was small reads all of it.
 void lock_customers(const Proofs &book, const List *ids) {
-  SPIPlanPtr lock = saved_plan(book.key(Purpose::kLockProved), {UUIDOID}, [&] {
+  SPIPlanPtr lock = saved_plan({book.customers}, {UUIDOID}, [&] {
     return psprintf("SELECT id FROM %s WHERE id " E " $1 FOR NO KEY UPDATE",
                     customers_name(book.customers));
   });
-  SPIPlanPtr write = saved_plan(book.key(Purpose::kWriteLocked), {UUIDOID}, [&] {
+  SPIPlanPtr write = saved_plan({book.customers}, {UUIDOID}, [&] {
     return psprintf("UPDATE %s SET updated_at = updated_at WHERE id " E " $1",
                     customers_name(book.customers));
   });
@@ -103,7 +99,7 @@ void lock_customers(const Proofs &book, const List *ids) {
 
 // The customers that have the phone, or have live proofs of it.
 List *customers_of_phone(const Proofs &book, const char *e164) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kCustomersOfPhone), {TEXTOID}, [&] {
+  SPIPlanPtr plan = saved_plan({book.customers}, {TEXTOID}, [&] {
     return psprintf("SELECT ARRAY(SELECT id FROM %s WHERE phone " E
                     " $1"
                     " UNION SELECT customer_id FROM %s WHERE phone " E
@@ -120,8 +116,7 @@ List *customers_of_phone(const Proofs &book, const char *e164) {
 void insert_proof(const Proofs &book, const char *e164, const pg_uuid_t &customer,
                   const char *user_id, const char *method) {
   const RowId id = new_row_id(find_companion(book.customers, "phone_proofs"));
-  PlanKey key = book.key(Purpose::kInsertProof);
-  key.variant = id_variant(id, key.variant);
+  const CacheKey key = {book.customers, InvalidOid, id.type};
   SPIPlanPtr plan = saved_plan(key, {TEXTOID, UUIDOID, TEXTOID, TEXTOID, id.type}, [&] {
     return psprintf(
         "INSERT INTO %s (phone, customer_id, user_id, method%s) OVERRIDING SYSTEM VALUE"
@@ -135,7 +130,7 @@ void insert_proof(const Proofs &book, const char *e164, const pg_uuid_t &custome
 }
 
 void mark_verified(const Proofs &book, const pg_uuid_t &customer, const char *e164) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kMarkVerified), {UUIDOID, TEXTOID}, [&] {
+  SPIPlanPtr plan = saved_plan({book.customers}, {UUIDOID, TEXTOID}, [&] {
     return psprintf(
         "UPDATE %s SET is_phone_verified = true, updated_at = pg_catalog.now()"
         " WHERE id " E " $1 AND phone " E " $2 AND is_phone_verified IS NOT TRUE",
@@ -147,7 +142,7 @@ void mark_verified(const Proofs &book, const pg_uuid_t &customer, const char *e1
 
 // Takes customers whose proofs have just ended.
 void unmark_unproved(const Proofs &book, const List *ids) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kUnmarkVerified), {UUIDOID}, [&] {
+  SPIPlanPtr plan = saved_plan({book.customers}, {UUIDOID}, [&] {
     return psprintf(
         "UPDATE %s AS c SET is_phone_verified = false, updated_at = pg_catalog.now()"
         " WHERE c.id " E
@@ -181,15 +176,14 @@ void record_ends(const Proofs &book, const char *reason, const char *actor) {
 // A NULL user_id ends everybody's proofs of the phone.
 std::uint64_t end_proofs_of_phone(const Proofs &book, const char *e164, const char *user_id,
                                   const char *reason) {
-  SPIPlanPtr plan =
-      saved_plan(book.key(Purpose::kEndProofsOfPhone), {TEXTOID, TEXTOID, TEXTOID}, [&] {
-        return psprintf(
-            "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = $3"
-            " WHERE phone " E
-            " $1 AND ended_at IS NULL"
-            " AND ($2 IS NULL OR user_id " E " $2) RETURNING customer_id, user_id",
-            proofs_name(book.customers));
-      });
+  SPIPlanPtr plan = saved_plan({book.customers}, {TEXTOID, TEXTOID, TEXTOID}, [&] {
+    return psprintf(
+        "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = $3"
+        " WHERE phone " E
+        " $1 AND ended_at IS NULL"
+        " AND ($2 IS NULL OR user_id " E " $2) RETURNING customer_id, user_id",
+        proofs_name(book.customers));
+  });
   const Datum values[] = {CStringGetTextDatum(e164), text_or_null(user_id), text_or_null(reason)};
   const char nulls[] = {' ', user_id == nullptr ? 'n' : ' ', reason == nullptr ? 'n' : ' ', '\0'};
   const std::uint64_t ended = run(plan, values, nulls);
@@ -200,7 +194,7 @@ std::uint64_t end_proofs_of_phone(const Proofs &book, const char *e164, const ch
 // The phone has another customer now: with the old proofs the unique indexes would keep out new
 // ones.
 void end_proofs_of_others(const Proofs &book, const char *e164, const pg_uuid_t &customer) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kEndProofsOfOthers), {TEXTOID, UUIDOID}, [&] {
+  SPIPlanPtr plan = saved_plan({book.customers}, {TEXTOID, UUIDOID}, [&] {
     return psprintf(
         "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = 'phone changed'"
         " WHERE phone " E
@@ -215,7 +209,7 @@ void end_proofs_of_others(const Proofs &book, const char *e164, const pg_uuid_t 
 
 // The customer has another phone now, or none.
 void end_proofs_of_customer(const Proofs &book, const pg_uuid_t &customer, const char *e164) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kEndProofsOfCustomer), {UUIDOID, TEXTOID}, [&] {
+  SPIPlanPtr plan = saved_plan({book.customers}, {UUIDOID, TEXTOID}, [&] {
     return psprintf(
         "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = 'phone changed'"
         " WHERE customer_id " E
@@ -230,7 +224,7 @@ void end_proofs_of_customer(const Proofs &book, const pg_uuid_t &customer, const
 
 // The customers that the user has live proofs of, but those of the phone `kept`.
 List *proved_customers(const Proofs &book, const char *user_id, const char *kept) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kProvedCustomers), {TEXTOID, TEXTOID}, [&] {
+  SPIPlanPtr plan = saved_plan({book.customers}, {TEXTOID, TEXTOID}, [&] {
     return psprintf("SELECT ARRAY(SELECT DISTINCT customer_id FROM %s WHERE user_id " E
                     " $1 AND ended_at IS NULL"
                     " AND ($2 IS NULL OR phone OPERATOR(pg_catalog.<>) $2) ORDER BY 1)",
@@ -244,16 +238,15 @@ List *proved_customers(const Proofs &book, const char *user_id, const char *kept
 
 void end_proofs_at(const Proofs &book, const pg_uuid_t &customer, const char *user_id,
                    const char *kept, const char *reason) {
-  SPIPlanPtr plan =
-      saved_plan(book.key(Purpose::kEndProofsOfUser), {TEXTOID, TEXTOID, TEXTOID, UUIDOID}, [&] {
-        return psprintf(
-            "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = $3"
-            " WHERE user_id " E " $1 AND customer_id " E
-            " $4 AND ended_at IS NULL"
-            " AND ($2 IS NULL OR phone OPERATOR(pg_catalog.<>) $2)"
-            " RETURNING customer_id, user_id",
-            proofs_name(book.customers));
-      });
+  SPIPlanPtr plan = saved_plan({book.customers}, {TEXTOID, TEXTOID, TEXTOID, UUIDOID}, [&] {
+    return psprintf(
+        "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = $3"
+        " WHERE user_id " E " $1 AND customer_id " E
+        " $4 AND ended_at IS NULL"
+        " AND ($2 IS NULL OR phone OPERATOR(pg_catalog.<>) $2)"
+        " RETURNING customer_id, user_id",
+        proofs_name(book.customers));
+  });
   const Datum values[] = {CStringGetTextDatum(user_id), text_or_null(kept),
                           CStringGetTextDatum(reason), UUIDPGetDatum(&customer)};
   run(plan, values, kept == nullptr ? " n  " : "    ");
@@ -309,7 +302,7 @@ void end_proofs_of_user(Oid customers, Acting acting, const char *user_id, const
 bool is_proved(Oid customers, const pg_uuid_t &customer, const char *e164) {
   if (e164 == nullptr) return false;
   const Proofs book = {customers, Acting::kOwner};
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kProofOfPhone), {UUIDOID, TEXTOID}, [&] {
+  SPIPlanPtr plan = saved_plan({book.customers}, {UUIDOID, TEXTOID}, [&] {
     return psprintf("SELECT true WHERE $1 " E " ANY (%s)", provers(book, "$2", ""));
   });
   const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(e164)};
@@ -330,7 +323,7 @@ void follow_new_phone(Oid customers, const pg_uuid_t &customer, const char *e164
 bool has_live_proof(Oid customers, Acting acting, const pg_uuid_t &customer) {
   const Proofs book = {customers, acting};
   const Visit visited = book.enter();
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kAnyLiveProof), {UUIDOID}, [&] {
+  SPIPlanPtr plan = saved_plan({book.customers}, {UUIDOID}, [&] {
     return psprintf("SELECT true FROM %s AS c WHERE c.id " E " $1 AND c.id " E " ANY (%s)",
                     customers_name(customers), provers(book, "c.phone", ""));
   });

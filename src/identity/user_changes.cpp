@@ -41,8 +41,6 @@ struct Changes {
   List *mentions;  // Mention
 };
 
-PlanKey key_of(Oid customers, Purpose purpose) { return {customers, InvalidOid, purpose, 1}; }
-
 char *aside(const char *id) {
   return psprintf("\001renamed %s", id);  // no login's id begins so
 }
@@ -92,7 +90,7 @@ void add_mention(Changes &changes, const pg_uuid_t &customer, const RenamedUser 
 
 // One that another session has just made is not left behind: at REPEATABLE READ that fails (40001).
 std::uint64_t move_proofs(Oid customers, const char *from, const char *to) {
-  SPIPlanPtr plan = saved_plan(key_of(customers, Purpose::kMoveProofs), {TEXTOID, TEXTOID}, [&] {
+  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, TEXTOID}, [&] {
     return psprintf("UPDATE %s SET user_id = $2 WHERE user_id " E
                     " $1 AND ended_at IS NULL RETURNING customer_id",
                     proofs_name(customers));
@@ -120,16 +118,15 @@ bool set_proofs_aside(Changes &changes, const RenamedUser &user) {
 // The new id may have a live proof of the phone already, of another users table or of another login
 // where ids are not unique. One is enough.
 void end_doubles(Oid customers, const char *from, const char *to) {
-  SPIPlanPtr plan =
-      saved_plan(key_of(customers, Purpose::kEndDoubles), {TEXTOID, TEXTOID, TEXTOID}, [&] {
-        const char *proofs = proofs_name(customers);
-        return psprintf(
-            "UPDATE %s AS p SET user_id = $2, ended_at = pg_catalog.now(), ended_reason = $3"
-            " WHERE p.user_id " E
-            " $1 AND p.ended_at IS NULL AND EXISTS (SELECT FROM %s AS o"
-            " WHERE o.phone " E " p.phone AND o.user_id " E " $2 AND o.ended_at IS NULL)",
-            proofs, proofs);
-      });
+  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, TEXTOID, TEXTOID}, [&] {
+    const char *proofs = proofs_name(customers);
+    return psprintf(
+        "UPDATE %s AS p SET user_id = $2, ended_at = pg_catalog.now(), ended_reason = $3"
+        " WHERE p.user_id " E
+        " $1 AND p.ended_at IS NULL AND EXISTS (SELECT FROM %s AS o"
+        " WHERE o.phone " E " p.phone AND o.user_id " E " $2 AND o.ended_at IS NULL)",
+        proofs, proofs);
+  });
   const Datum values[] = {CStringGetTextDatum(from), CStringGetTextDatum(to),
                           CStringGetTextDatum(kReason)};
   run(plan, values);
@@ -143,14 +140,13 @@ void give_new_id(Oid customers, const RenamedUser &user) {
 }
 
 void rename_in_ended_proofs(Oid customers, const pg_uuid_t &customer, Datum new_ids) {
-  SPIPlanPtr plan =
-      saved_plan(key_of(customers, Purpose::kRenameInProofs), {UUIDOID, JSONBOID}, [&] {
-        return psprintf(
-            "UPDATE %s SET user_id = $2 OPERATOR(pg_catalog.->>) user_id"
-            " WHERE customer_id " E
-            " $1 AND ended_at IS NOT NULL AND $2 OPERATOR(pg_catalog.?) user_id",
-            proofs_name(customers));
-      });
+  SPIPlanPtr plan = saved_plan({customers}, {UUIDOID, JSONBOID}, [&] {
+    return psprintf(
+        "UPDATE %s SET user_id = $2 OPERATOR(pg_catalog.->>) user_id"
+        " WHERE customer_id " E
+        " $1 AND ended_at IS NOT NULL AND $2 OPERATOR(pg_catalog.?) user_id",
+        proofs_name(customers));
+  });
   const Datum values[] = {UUIDPGetDatum(&customer), new_ids};
   run(plan, values);
 }

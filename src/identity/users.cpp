@@ -24,7 +24,7 @@ bool find_in(const Attached &users, const char *user_id, Run *run_plan) {
   const Oid id_type = type_of_user_id(user_id, key_type);
 
   const Actor before = act_as(users.owner);
-  const PlanKey key = {users.relation, users.trigger, Purpose::kCustomerOfUser, id_type};
+  const CacheKey key = {users.relation, users.trigger, id_type};
   SPIPlanPtr plan = saved_plan(key, {TEXTOID}, [&] {
     return psprintf("SELECT %s FROM %s WHERE %s", quote_identifier(customer_column),
                     relation_name(users.relation),

@@ -13,8 +13,7 @@ namespace {
 
 // The ids of the other users with a live proof of the phone, as a text array or NULL.
 Datum other_users(Oid customers, const char *e164, const char *user_id, bool *none) {
-  const PlanKey key = {customers, InvalidOid, Purpose::kOtherProvers, 1};
-  SPIPlanPtr plan = saved_plan(key, {TEXTOID, TEXTOID}, [&] {
+  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, TEXTOID}, [&] {
     return psprintf(
         "SELECT pg_catalog.array_agg(user_id ORDER BY user_id USING OPERATOR(pg_catalog.<)) FROM %s"
         " WHERE phone OPERATOR(pg_catalog.=) $1 AND ended_at IS NULL"
