@@ -93,6 +93,10 @@ inline Datum value_in(const Column &column, HeapTuple row, Relation relation, bo
 char *text_of(const Column &column, Datum value);
 /// The row's value as text, or NULL when it is NULL or the column is not named.
 char *text_in(const Column &column, HeapTuple row, Relation relation);
+/// The value of a uuid column. False: it is NULL.
+bool uuid_in(const Column &column, HeapTuple row, Relation relation, pg_uuid_t *value);
+/// The row with another value in a uuid column; `value` NULL is NULL.
+HeapTuple with_uuid(const Column &column, HeapTuple row, Relation relation, const pg_uuid_t *value);
 /// Whether two versions of a row differ in the column; false when it is not named.
 bool differs(const Column &column, HeapTuple before, HeapTuple after, Relation relation);
 

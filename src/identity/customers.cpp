@@ -43,10 +43,10 @@ SPIPlanPtr create_plan_of(Oid customers) {
   });
 }
 
-bool create_customer(Oid customers, Acting acting, const char *e164, const char *preferred_name,
+bool create_customer(Oid customers, const char *e164, const char *preferred_name,
                      pg_uuid_t *customer) {
   const char *name = as_preferred_name(preferred_name);
-  const Visit book = visit_customers(customers, acting, ACL_SELECT | ACL_INSERT);
+  const Visit book = stand_in(customers, ACL_SELECT | ACL_INSERT);
   SPI_connect();
   const Datum values[] = {CStringGetTextDatum(e164),
                           name == nullptr ? Datum(0) : CStringGetTextDatum(name)};
@@ -95,13 +95,8 @@ const char *as_preferred_name(const char *given) {
   return pnstrdup(given, pg_mbcharcliplen(given, static_cast<int>(strlen(given)), kMaxName));
 }
 
-Visit visit_customers(Oid customers, Acting acting, AclMode needed) {
-  return acting == Acting::kOwner ? stand_in(customers, needed) : visit(GetUserId());
-}
-
-bool find_customer_of(Oid customers, Acting acting, const char *e164, Hold hold,
-                      pg_uuid_t *customer) {
-  const Visit book = visit_customers(customers, acting, rights_to_find(hold));
+bool find_customer_of(Oid customers, const char *e164, Hold hold, pg_uuid_t *customer) {
+  const Visit book = stand_in(customers, rights_to_find(hold));
   const Lookup lookup =
       look_up_uuid_now(customer_by_phone(customers), as_sought(e164), hold, customer);
   const bool found = lookup == Lookup::kImpossible
@@ -111,8 +106,8 @@ bool find_customer_of(Oid customers, Acting acting, const char *e164, Hold hold,
   return found;
 }
 
-bool hold_customer(Oid customers, Acting acting, const pg_uuid_t &customer) {
-  const Visit book = visit_customers(customers, acting, rights_to_find(Hold::kRow));
+bool hold_customer(Oid customers, const pg_uuid_t &customer) {
+  const Visit book = stand_in(customers, rights_to_find(Hold::kRow));
   pg_uuid_t found;
   const Datum id = UUIDPGetDatum(&customer);
   const Lookup lookup =
@@ -123,13 +118,13 @@ bool hold_customer(Oid customers, Acting acting, const pg_uuid_t &customer) {
   return held;
 }
 
-pg_uuid_t customer_of(Oid customers, Acting acting, const char *e164, const char *preferred_name,
-                      Hold hold, const Origin &origin) {
+pg_uuid_t customer_of(Oid customers, const char *e164, const char *preferred_name, Hold hold,
+                      const Origin &origin) {
   pg_uuid_t customer;
   // A conflicting row can be gone again before it is looked at, so twice may not be enough.
   for (int attempt = 0; attempt < 10; ++attempt) {
-    if (find_customer_of(customers, acting, e164, hold, &customer)) return customer;
-    if (!create_customer(customers, acting, e164, preferred_name, &customer)) continue;
+    if (find_customer_of(customers, e164, hold, &customer)) return customer;
+    if (!create_customer(customers, e164, preferred_name, &customer)) continue;
     record_creation(customers, customer, origin);
     return customer;
   }
@@ -147,7 +142,7 @@ CUSTOMER_IDENTITY_FUNCTION(get_or_create_customer) {
   const Oid customers = book_argument(fcinfo, 3);
   const char *preferred_name = cut_argument(fcinfo, 1, kMaxName);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
-  *result = customer_of(customers, Acting::kCaller, details.e164, preferred_name, Hold::kNothing,
+  *result = customer_of(customers, details.e164, preferred_name, Hold::kNothing,
                         {"function", nullptr, nullptr});
   PG_RETURN_UUID_P(result);
 }
@@ -158,7 +153,7 @@ CUSTOMER_IDENTITY_FUNCTION(claim_customer) {
   const char *e164 = text_argument(fcinfo, 0);
   const Oid customers = book_argument(fcinfo, 2);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
-  *result = customer_of(customers, Acting::kOwner, e164, text_argument(fcinfo, 1), Hold::kRow,
+  *result = customer_of(customers, e164, text_argument(fcinfo, 1), Hold::kRow,
                         {"function", nullptr, nullptr});
   PG_RETURN_UUID_P(result);
 }

@@ -212,7 +212,7 @@ void tell_watcher(const Changes &changes) {
 
 void end_proofs(Oid customers, const char *user_id, const char *reason) {
   SPI_connect();
-  end_proofs_of_user(customers, Acting::kOwner, user_id, nullptr, reason);
+  end_proofs_of_user(customers, user_id, nullptr, reason);
   SPI_finish();
 }
 
