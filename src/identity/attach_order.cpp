@@ -68,7 +68,8 @@ Attachment attachment_of_phone(Order &order) {
   const phone::Details &phone = phone_of(order);
   if (phone.reason != phone::Reason::kOk) return {};
   const Origin origin = {"order", order.table, id_of_user(order)};
-  return {true, customer_of(order.setup.customers, phone.e164, nullptr, Hold::kRow, origin)};
+  return {true,
+          get_or_create_customer(order.setup.customers, phone.e164, nullptr, Hold::kRow, origin)};
 }
 
 // Whether an update only fills in the phone of an order that has a customer. Where that is a
@@ -111,7 +112,7 @@ bool is_proved(const Order &order, const Attachment &attachment) {
   return proved;
 }
 
-// An upsert of an order that exists reaches BEFORE INSERT as well, and BEFORE UPDATE after that.
+// An upsert of an order that exists fires BEFORE INSERT as well, and BEFORE UPDATE after that.
 void require_proof(const Order &order, const Attachment &attachment) {
   if (is_proved(order, attachment)) return;
   if (order.old_row == nullptr && meets_row(order.table, order.row)) return;

@@ -31,7 +31,7 @@ SPIPlanPtr hold_plan_of(Oid customers) {
 }
 
 // Where the column has no length of its own.
-constexpr int kMaxName = 1000;
+constexpr int kMaximumName = 1000;
 
 // A name that is too long for its column is cut, not refused.
 SPIPlanPtr create_plan_of(Oid customers) {
@@ -92,7 +92,7 @@ Sought as_sought(const char *e164) { return {CStringGetTextDatum(e164), TEXTOID}
 
 const char *as_preferred_name(const char *given) {
   if (given == nullptr || given[strspn(given, " ")] == '\0') return nullptr;
-  return pnstrdup(given, pg_mbcharcliplen(given, static_cast<int>(strlen(given)), kMaxName));
+  return pnstrdup(given, pg_mbcharcliplen(given, static_cast<int>(strlen(given)), kMaximumName));
 }
 
 bool find_customer_of(Oid customers, const char *e164, Hold hold, pg_uuid_t *customer) {
@@ -118,8 +118,8 @@ bool hold_customer(Oid customers, const pg_uuid_t &customer) {
   return held;
 }
 
-pg_uuid_t customer_of(Oid customers, const char *e164, const char *preferred_name, Hold hold,
-                      const Origin &origin) {
+pg_uuid_t get_or_create_customer(Oid customers, const char *e164, const char *preferred_name,
+                                 Hold hold, const Origin &origin) {
   pg_uuid_t customer;
   // A conflicting row can be gone again before it is looked at, so twice may not be enough.
   for (int attempt = 0; attempt < 10; ++attempt) {
@@ -140,10 +140,10 @@ CUSTOMER_IDENTITY_FUNCTION(get_or_create_customer) {
   const phone::Details details =
       required_phone(phone_argument(fcinfo, 0), text_in_place(fcinfo, 2, kRegion));
   const Oid customers = book_argument(fcinfo, 3);
-  const char *preferred_name = cut_argument(fcinfo, 1, kMaxName);
+  const char *preferred_name = cut_argument(fcinfo, 1, kMaximumName);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
-  *result = customer_of(customers, details.e164, preferred_name, Hold::kNothing,
-                        {"function", nullptr, nullptr});
+  *result = get_or_create_customer(customers, details.e164, preferred_name, Hold::kNothing,
+                                   {"function", nullptr, nullptr});
   PG_RETURN_UUID_P(result);
 }
 
@@ -153,8 +153,8 @@ CUSTOMER_IDENTITY_FUNCTION(claim_customer) {
   const char *e164 = text_argument(fcinfo, 0);
   const Oid customers = book_argument(fcinfo, 2);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
-  *result = customer_of(customers, e164, text_argument(fcinfo, 1), Hold::kRow,
-                        {"function", nullptr, nullptr});
+  *result = get_or_create_customer(customers, e164, text_argument(fcinfo, 1), Hold::kRow,
+                                   {"function", nullptr, nullptr});
   PG_RETURN_UUID_P(result);
 }
 

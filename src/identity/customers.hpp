@@ -28,7 +28,7 @@ struct Origin {
 /// The customer of an E.164 phone, made if need be. Any number of sessions may ask for the same new
 /// phone at once: one row comes of it. An existing customer that is not held costs no write, and
 /// its name stays. `preferred_name` may be NULL.
-pg_uuid_t customer_of(Oid customers, const char *e164, const char *preferred_name, Hold hold,
-                      const Origin &origin);
+pg_uuid_t get_or_create_customer(Oid customers, const char *e164, const char *preferred_name,
+                                 Hold hold, const Origin &origin);
 
 }  // namespace customer_identity

@@ -50,7 +50,7 @@ HeapTuple linked_to_claim(const UserSetup &setup, const TriggerData *call, HeapT
   const char *name = text_in(setup.name, user, users);
   const Actor before = act_as(users->rd_rel->relowner);
   const pg_uuid_t customer =
-      customer_of(setup.customers, claim.e164, name, Hold::kRow, origin_of(setup, call));
+      get_or_create_customer(setup.customers, claim.e164, name, Hold::kRow, origin_of(setup, call));
   act_again_as(before);
   return with_uuid(setup.customer, user, users, &customer);
 }
@@ -93,8 +93,8 @@ bool arrives_verified(const UserSetup &setup, const TriggerData *call, HeapTuple
 void keep_proof_of(const UserSetup &setup, const TriggerData *call, const Claim &claim) {
   const char *user_id = id_of_login(setup, call);
   if (user_id == nullptr || !is_readable(claim) || claim.column != 0) return;
-  const pg_uuid_t customer =
-      customer_of(setup.customers, claim.e164, nullptr, Hold::kRow, origin_of(setup, call));
+  const pg_uuid_t customer = get_or_create_customer(setup.customers, claim.e164, nullptr,
+                                                    Hold::kRow, origin_of(setup, call));
   keep_proof(setup.customers, claim.e164, customer, user_id, "auth");
 }
 

@@ -71,7 +71,7 @@ List *ids_in(Datum array) {
 }
 
 // Locks customers, in the order of their ids, and writes them as they are: a transaction with an
-// older snapshot, which cannot judge the proofs by it, fails (40001). In one statement, which would
+// older snapshot, to which the proofs are others, fails (40001). In one statement, which would
 // come to the locked row by way of its older version, two sessions would wait for each other. One
 // by one: for many ids a plan that was made while the table was small reads all of it.
 void lock_customers(Oid customers, const List *ids) {
@@ -330,8 +330,8 @@ CUSTOMER_IDENTITY_FUNCTION(record_proof) {
   auto *customer = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
 
   SPI_connect();
-  *customer =
-      customer_of(customers, details.e164, nullptr, Hold::kRow, {"function", nullptr, user_id});
+  *customer = get_or_create_customer(customers, details.e164, nullptr, Hold::kRow,
+                                     {"function", nullptr, user_id});
   keep_proof(customers, details.e164, *customer, user_id, method);
   SPI_finish();
   PG_RETURN_UUID_P(customer);

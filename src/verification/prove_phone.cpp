@@ -47,7 +47,7 @@ CUSTOMER_IDENTITY_FUNCTION(prove_phone) {
 
   SPI_connect();
   const pg_uuid_t customer =
-      customer_of(customers, e164, nullptr, Hold::kRow, {"function", nullptr, user_id});
+      get_or_create_customer(customers, e164, nullptr, Hold::kRow, {"function", nullptr, user_id});
   bool none = true;
   const Datum others = user_id == nullptr ? Datum(0) : other_users(customers, e164, user_id, &none);
   keep_proof(customers, e164, customer, user_id, "sms");
