@@ -48,10 +48,9 @@ bool create_customer(Oid customers, const char *e164, const char *preferred_name
   const char *name = as_preferred_name(preferred_name);
   const Visit book = stand_in(customers, ACL_SELECT | ACL_INSERT);
   SPI_connect();
-  const Datum values[] = {CStringGetTextDatum(e164),
-                          name == nullptr ? Datum(0) : CStringGetTextDatum(name)};
-  const bool made = run(create_plan_of(customers), values, name == nullptr ? " n" : "  ") > 0 &&
-                    first_uuid(customer);
+  const Datum values[] = {CStringGetTextDatum(e164), text_value(name)};
+  const bool made =
+      run(create_plan_of(customers), values, Nulls(values)) > 0 && first_uuid(customer);
   SPI_finish();
   leave(book);
   return made;
