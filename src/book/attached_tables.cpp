@@ -1,6 +1,6 @@
 // Finds our triggers by what depends on their functions, once a session; later it looks at the
 // tables that have changed and at no other. Books are known by the names that arguments give them,
-// so that it need not heed what becomes of a book.
+// so that it need not track what becomes of a book.
 #include "book/attached_tables.hpp"
 
 #include "book/book.hpp"

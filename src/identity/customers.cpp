@@ -32,7 +32,7 @@ SPIPlanPtr hold_plan_of(Oid customers) {
 }
 
 // Where the column has no length of its own.
-constexpr int kMaxName = 1000;
+constexpr int kMaximumName = 1000;
 
 // A name that is too long for its column is cut, not refused.
 SPIPlanPtr create_plan_of(Oid customers) {
@@ -141,7 +141,7 @@ bool find_by_further_phone(Oid customers, const char *e164, Hold hold, pg_uuid_t
 
 const char *as_preferred_name(const char *given) {
   if (given == nullptr || given[strspn(given, " ")] == '\0') return nullptr;
-  return pnstrdup(given, pg_mbcharcliplen(given, static_cast<int>(strlen(given)), kMaxName));
+  return pnstrdup(given, pg_mbcharcliplen(given, static_cast<int>(strlen(given)), kMaximumName));
 }
 
 bool find_customer_of(Oid customers, const char *e164, Hold hold, pg_uuid_t *customer) {
@@ -200,7 +200,7 @@ CUSTOMER_IDENTITY_FUNCTION(get_or_create_customer) {
   const phone::Details details =
       required_phone(phone_argument(fcinfo, 0), text_in_place(fcinfo, 2, kRegion));
   const Oid customers = book_argument(fcinfo, 3);
-  const char *preferred_name = cut_argument(fcinfo, 1, kMaxName);
+  const char *preferred_name = cut_argument(fcinfo, 1, kMaximumName);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
   *result = required_customer_of(customers, details.e164, preferred_name, Hold::kNothing,
                                  {"function", nullptr, nullptr});

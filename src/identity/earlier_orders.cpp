@@ -66,11 +66,6 @@ void attach_noted_orders(const Attached &orders, GainedCustomers *note) {
   if (gained.users != nullptr) attach_orders_of(orders, gained);
 }
 
-GainedCustomers *gained_for(const Attached &orders, MemoryContext query) {
-  return static_cast<GainedCustomers *>(
-      find_note(gained_customers, query, {orders.relation, InvalidOid}));
-}
-
 // What orders have that refer to the user, and the type that it has in the users table.
 struct Reference {
   const char *value;
@@ -85,17 +80,15 @@ Reference reference_of(const Attached &orders, HeapTuple user, Relation users) {
   return {text_in(column, user, users), column.type};
 }
 
-void note_gained(const Attached &orders, MemoryContext query, const Reference &user,
-                 const pg_uuid_t &customer) {
-  GainedCustomers *note = gained_for(orders, query);
-  if (note == nullptr)
-    note = static_cast<GainedCustomers *>(
-        add_note(&gained_customers, query, {orders.relation, InvalidOid}, sizeof(GainedCustomers)));
+GainedCustomers *note_gained(const Attached &orders, MemoryContext query, const Reference &user,
+                             const pg_uuid_t &customer) {
+  auto *note = find_or_add_note<GainedCustomers>(&gained_customers, query, {orders.relation});
   note->type = user.type;
   note->users =
       accumArrayResult(note->users, CStringGetTextDatum(user.value), false, TEXTOID, query);
   note->customers =
       accumArrayResult(note->customers, UUIDPGetDatum(&customer), false, UUIDOID, query);
+  return note;
 }
 
 // Whether attach_earlier_orders() is called for statements that name the table: a new partition has
@@ -131,8 +124,7 @@ void note_gained_customer(Oid customers, Oid users, const TriggerData *call,
   for_each_orders_of(customers, users, [&](const Attached &orders) {
     const Reference user = reference_of(orders, call->tg_newtuple, call->tg_relation);
     if (user.value == nullptr) return;
-    note_gained(orders, query, user, customer);
-    GainedCustomers *note = gained_for(orders, query);
+    GainedCustomers *note = note_gained(orders, query, user, customer);
     if (note->users->nelems >= limit) attach_noted_orders(orders, note);
   });
 }
@@ -141,7 +133,7 @@ void attach_earlier_orders(Oid customers, Oid users) {
   const MemoryContext query = running_query();
   if (gained_customers == nullptr) return;
   for_each_orders_of(customers, users, [&](const Attached &orders) {
-    GainedCustomers *note = gained_for(orders, query);
+    auto *note = find_note<GainedCustomers>(gained_customers, query, {orders.relation});
     if (note != nullptr) attach_noted_orders(orders, note);
   });
 }

@@ -129,13 +129,9 @@ bool is_same(const char *one, const char *other) {
 }
 
 void follow(const Book &book, const NamedUser &user) {
-  const char nulls[] = {' ', ' ', user.old_name == nullptr ? 'n' : ' ',
-                        user.new_name == nullptr ? 'n' : ' ', '\0'};
-  const auto text = [](const char *given) {
-    return given == nullptr ? Datum(0) : CStringGetTextDatum(given);
-  };
-  const Datum values[] = {UUIDPGetDatum(&user.customer), text(user.user_id), text(user.old_name),
-                          text(user.new_name)};
+  const Datum values[] = {UUIDPGetDatum(&user.customer), text_value(user.user_id),
+                          text_value(user.old_name), text_value(user.new_name)};
+  const Nulls nulls(values);
   const char *before;
   const char *after;
   if (!lock_follower(book, values, nulls, &before)) return;
@@ -155,10 +151,7 @@ char *copy_of(const char *text) { return text == nullptr ? nullptr : pstrdup(tex
 
 void note_new_name(Oid users, const NamedUser &user) {
   MemoryContext query = running_query();
-  auto *named = static_cast<NamedUsers *>(find_note(notes, query, {users, InvalidOid}));
-  if (named == nullptr)
-    named =
-        static_cast<NamedUsers *>(add_note(&notes, query, {users, InvalidOid}, sizeof(NamedUsers)));
+  auto *named = find_or_add_note<NamedUsers>(&notes, query, {users});
   MemoryContext caller = MemoryContextSwitchTo(query);
   auto *note = static_cast<NamedUser *>(palloc(sizeof(NamedUser)));
   *note = {user.customer, copy_of(user.user_id), copy_of(user.old_name), copy_of(user.new_name)};
@@ -167,7 +160,7 @@ void note_new_name(Oid users, const NamedUser &user) {
 }
 
 NamedUsers *noted_new_names(Oid users) {
-  auto *named = static_cast<NamedUsers *>(find_note(notes, running_query(), {users, InvalidOid}));
+  auto *named = find_note<NamedUsers>(notes, running_query(), {users});
   return named == nullptr || named->users == NIL ? nullptr : named;
 }
 

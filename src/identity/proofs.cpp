@@ -18,14 +18,12 @@ namespace {
 // NULLIF would look their operator up on the search path.
 #define E "OPERATOR(pg_catalog.=)"
 
+constexpr const char *kPhoneChanged = "phone changed";
+
 // The current user, or the owner of the book for who may write both tables.
 Visit visit_proofs(Oid customers) {
   return stand_in(customers, ACL_SELECT | ACL_UPDATE, find_companion(customers, "phone_proofs"),
                   ACL_SELECT | ACL_INSERT | ACL_UPDATE);
-}
-
-Datum text_or_null(const char *text) {
-  return text == nullptr ? Datum(0) : CStringGetTextDatum(text);
 }
 
 // Whose live proofs of a phone there are, as an array: a condition on the customer within would be
@@ -61,9 +59,8 @@ OwnProof own_proof(Oid customers, const char *e164, const pg_uuid_t &customer,
         provers(customers, "$1",
                 " AND (p.user_id " E " $3 OR (p.user_id IS NULL AND $3 IS NULL))"));
   });
-  const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer),
-                          text_or_null(user_id)};
-  if (run(plan, values, user_id == nullptr ? "  n" : "   ") == 0) return OwnProof::kNone;
+  const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer), text_value(user_id)};
+  if (run(plan, values, Nulls(values)) == 0) return OwnProof::kNone;
   bool is_null;
   const bool marked = DatumGetBool(first_value(&is_null)) && !is_null;
   return marked ? OwnProof::kMarked : OwnProof::kUnmarked;
@@ -83,7 +80,7 @@ List *ids_in(Datum array) {
 }
 
 // Locks customers, in the order of their ids, and writes them as they are: a transaction with an
-// older snapshot, which cannot judge the proofs by it, fails (40001). In one statement, which would
+// older snapshot, to which the proofs are others, fails (40001). In one statement, which would
 // come to the locked row by way of its older version, two sessions would wait for each other. One
 // by one: for many ids a plan that was made while the table was small reads all of it.
 void lock_customers(Oid customers, const List *ids) {
@@ -134,10 +131,10 @@ void insert_proof(Oid customers, const char *e164, const pg_uuid_t &customer, co
         " VALUES ($1, $2, $3, $4%s)",
         proofs_name(customers), id_column(id), id_value(id, 5));
   });
-  const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer),
-                          text_or_null(user_id), CStringGetTextDatum(method), id.value};
-  if (run(plan, values, user_id == nullptr ? "  n  " : "     ") == 0)
-    refuse_lost_row(customers, "phone_proofs");
+  const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer), text_value(user_id),
+                          CStringGetTextDatum(method), id.value};
+  const char nulls[] = {' ', ' ', user_id == nullptr ? 'n' : ' ', ' ', ' '};
+  if (run(plan, values, nulls) == 0) refuse_lost_row(customers, "phone_proofs");
 }
 
 void mark_verified(Oid customers, const pg_uuid_t &customer, const char *e164) {
@@ -184,41 +181,39 @@ void record_ends(Oid customers, const char *reason, const char *actor) {
   }
 }
 
+// Ends the live proofs that fulfil a condition. `values` begin with the reason, $1.
+template <std::size_t Count, typename Condition>
+std::uint64_t end_proofs_where(Oid customers, std::initializer_list<Oid> types,
+                               const Datum (&values)[Count], const char *actor,
+                               const Condition &condition) {
+  SPIPlanPtr plan = saved_plan({customers}, types, [&] {
+    return psprintf(
+        "UPDATE %s AS p SET ended_at = pg_catalog.now(), ended_reason = $1"
+        " WHERE %s AND ended_at IS NULL RETURNING customer_id, user_id",
+        proofs_name(customers), condition());
+  });
+  const std::uint64_t ended = run(plan, values, Nulls(values));
+  record_ends(customers, values[0] == 0 ? nullptr : TextDatumGetCString(values[0]), actor);
+  return ended;
+}
+
 // A NULL user_id ends everybody's proofs of the phone.
 std::uint64_t end_proofs_of_phone(Oid customers, const char *e164, const char *user_id,
                                   const char *reason) {
-  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, TEXTOID, TEXTOID}, [&] {
-    return psprintf(
-        "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = $3"
-        " WHERE phone " E
-        " $1 AND ended_at IS NULL"
-        " AND ($2 IS NULL OR user_id " E " $2) RETURNING customer_id, user_id",
-        proofs_name(customers));
-  });
-  const Datum values[] = {CStringGetTextDatum(e164), text_or_null(user_id), text_or_null(reason)};
-  const char nulls[] = {' ', user_id == nullptr ? 'n' : ' ', reason == nullptr ? 'n' : ' ', '\0'};
-  const std::uint64_t ended = run(plan, values, nulls);
-  record_ends(customers, reason, nullptr);
-  return ended;
+  const Datum values[] = {text_value(reason), CStringGetTextDatum(e164), text_value(user_id)};
+  return end_proofs_where(customers, {TEXTOID, TEXTOID, TEXTOID}, values, nullptr,
+                          [] { return "phone " E " $2 AND ($3 IS NULL OR user_id " E " $3)"; });
 }
 
 // The phone has another customer now: with the old proofs the unique indexes would keep out new
 // ones.
 void end_proofs_of_others(Oid customers, const char *e164, const pg_uuid_t &customer) {
-  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, UUIDOID}, [&] {
-    return psprintf(
-        "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = 'phone changed'"
-        " WHERE phone " E
-        " $1 AND ended_at IS NULL AND customer_id OPERATOR(pg_catalog.<>) $2"
-        " RETURNING customer_id, user_id",
-        proofs_name(customers));
-  });
-  const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer)};
-  run(plan, values);
-  record_ends(customers, "phone changed", nullptr);
+  const Datum values[] = {CStringGetTextDatum(kPhoneChanged), CStringGetTextDatum(e164),
+                          UUIDPGetDatum(&customer)};
+  end_proofs_where(customers, {TEXTOID, TEXTOID, UUIDOID}, values, nullptr,
+                   [] { return "phone " E " $2 AND customer_id OPERATOR(pg_catalog.<>) $3"; });
 }
 
-// The customer has another phone now, or none.
 // A proof p of a phone that still leads to the customer stays.
 const char *but_further_phones(Oid customers) {
   const Oid further = find_companion(customers, "customer_phones");
@@ -228,19 +223,14 @@ const char *but_further_phones(Oid customers) {
                   relation_name(further));
 }
 
+// The customer has another phone now, or none.
 void end_proofs_of_customer(Oid customers, const pg_uuid_t &customer, const char *e164) {
-  SPIPlanPtr plan = saved_plan({customers}, {UUIDOID, TEXTOID}, [&] {
-    return psprintf(
-        "UPDATE %s AS p SET ended_at = pg_catalog.now(), ended_reason = 'phone changed'"
-        " WHERE p.customer_id " E
-        " $1 AND p.ended_at IS NULL"
-        " AND ($2 IS NULL OR p.phone OPERATOR(pg_catalog.<>) $2)%s"
-        " RETURNING p.customer_id, p.user_id",
-        proofs_name(customers), but_further_phones(customers));
+  const Datum values[] = {CStringGetTextDatum(kPhoneChanged), UUIDPGetDatum(&customer),
+                          text_value(e164)};
+  end_proofs_where(customers, {TEXTOID, UUIDOID, TEXTOID}, values, nullptr, [&] {
+    return psprintf("customer_id " E " $2 AND ($3 IS NULL OR phone OPERATOR(pg_catalog.<>) $3)%s",
+                    but_further_phones(customers));
   });
-  const Datum values[] = {UUIDPGetDatum(&customer), text_or_null(e164)};
-  run(plan, values, e164 == nullptr ? " n" : "  ");
-  record_ends(customers, "phone changed", nullptr);
 }
 
 // The customers that the user has live proofs of, but those of the phone `kept`.
@@ -251,27 +241,20 @@ List *proved_customers(Oid customers, const char *user_id, const char *kept) {
                     " AND ($2 IS NULL OR phone OPERATOR(pg_catalog.<>) $2) ORDER BY 1)",
                     proofs_name(customers));
   });
-  const Datum values[] = {CStringGetTextDatum(user_id), text_or_null(kept)};
-  run_on_latest(plan, values, kept == nullptr ? " n" : "  ");
+  const Datum values[] = {CStringGetTextDatum(user_id), text_value(kept)};
+  run_on_latest(plan, values, Nulls(values));
   bool is_null;
   return ids_in(first_value(&is_null));
 }
 
 void end_proofs_at(Oid customers, const pg_uuid_t &customer, const char *user_id, const char *kept,
                    const char *reason) {
-  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, TEXTOID, TEXTOID, UUIDOID}, [&] {
-    return psprintf(
-        "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = $3"
-        " WHERE user_id " E " $1 AND customer_id " E
-        " $4 AND ended_at IS NULL"
-        " AND ($2 IS NULL OR phone OPERATOR(pg_catalog.<>) $2)"
-        " RETURNING customer_id, user_id",
-        proofs_name(customers));
+  const Datum values[] = {CStringGetTextDatum(reason), CStringGetTextDatum(user_id),
+                          text_value(kept), UUIDPGetDatum(&customer)};
+  end_proofs_where(customers, {TEXTOID, TEXTOID, TEXTOID, UUIDOID}, values, user_id, [] {
+    return "user_id " E " $2 AND customer_id " E
+           " $4 AND ($3 IS NULL OR phone OPERATOR(pg_catalog.<>) $3)";
   });
-  const Datum values[] = {CStringGetTextDatum(user_id), text_or_null(kept),
-                          CStringGetTextDatum(reason), UUIDPGetDatum(&customer)};
-  run(plan, values, kept == nullptr ? " n  " : "    ");
-  record_ends(customers, reason, user_id);
 }
 
 void make_proof(Oid customers, const char *e164, const pg_uuid_t &customer, const char *user_id,

@@ -28,6 +28,21 @@ SPIPlanPtr saved_plan(CacheKey key, std::initializer_list<Oid> types, const Text
 /// A plan that is made for the values it is first run with, and ends with SPI_finish().
 SPIPlanPtr custom_plan(const char *text, std::initializer_list<Oid> types);
 
+/// A value of type text; 0 for NULL.
+inline Datum text_value(const char *text) {
+  return text == nullptr ? Datum(0) : CStringGetTextDatum(text);
+}
+
+/// Which values are NULL, where all are of types that are passed by reference: those that are 0.
+template <std::size_t Count>
+struct Nulls {
+  explicit Nulls(const Datum (&values)[Count]) {
+    for (std::size_t i = 0; i < Count; ++i) flags[i] = values[i] == 0 ? 'n' : ' ';
+  }
+  operator const char *() const { return flags; }
+  char flags[Count];
+};
+
 /// Runs a plan on a fresh snapshot that sees this transaction's earlier statements.
 /// Returns the number of rows processed. A NULL `nulls` means no parameter is NULL.
 std::uint64_t run(SPIPlanPtr plan, const Datum *values, const char *nulls = nullptr);
