@@ -1,6 +1,8 @@
 // attach_order: gives every order, of a user or of a guest, its customer, and lets cash on delivery
 // pass only for a proved phone where the shop switched that on.
+#include "book/attached_tables.hpp"
 #include "identity/customers.hpp"
+#include "identity/merges.hpp"
 #include "identity/order.hpp"
 #include "identity/proofs.hpp"
 #include "identity/user_of_order.hpp"
@@ -152,11 +154,21 @@ bool is_untouched(const Order &order) {
   return true;
 }
 
+// A customer that the application gives may have been merged into another one.
+void follow_merges_of(Order &order) {
+  if (order.old_row != nullptr && !is_changed(order, order.setup.customer)) return;
+  Attachment given = attachment_in(order, order.row);
+  if (!given.found || !may_feed(order.table->rd_rel->relowner, order.setup.customers)) return;
+  if (follow_merges(order.setup.customers, &given.customer))
+    order.row = with_uuid(order.setup.customer, order.row, order.table, &given.customer);
+}
+
 HeapTuple attached(const OrderSetup &setup, const TriggerData *call) {
   const bool is_new = TRIGGER_FIRED_BY_INSERT(call->tg_event);
   Order order = {setup, call->tg_relation, is_new ? call->tg_trigtuple : call->tg_newtuple,
                  is_new ? nullptr : call->tg_trigtuple};
   if (!is_new && is_untouched(order)) return order.row;
+  follow_merges_of(order);
 
   if (!is_new) order.phone_change = phone_change_of(order);
   bool keep = stays(order);

@@ -7,6 +7,7 @@
 #include "identity/earlier_orders.hpp"
 #include "identity/follow_names.hpp"
 #include "history/history.hpp"
+#include "identity/merges.hpp"
 #include "identity/proofs.hpp"
 #include "identity/user_changes.hpp"
 #include "identity/users.hpp"
@@ -59,17 +60,31 @@ HeapTuple linked_to_claim(const UserSetup &setup, const TriggerData *call, HeapT
   return found ? with_uuid(setup.customer, user, users, &customer) : nullptr;
 }
 
+// As the application has linked it; the customer may have been merged into another one.
+HeapTuple linked_as_given(const UserSetup &setup, const TriggerData *call, HeapTuple user) {
+  const Relation users = call->tg_relation;
+  pg_uuid_t customer;
+  if (!customer_in(setup, user, users, &customer) ||
+      !may_feed(users->rd_rel->relowner, setup.customers) ||
+      !follow_merges(setup.customers, &customer))
+    return user;
+  return with_uuid(setup.customer, user, users, &customer);
+}
+
 // A link that the application gives to a user without a readable phone is kept.
 HeapTuple before_insert(const UserSetup &setup, const TriggerData *call) {
   const Claim claim = claim_of(setup, call->tg_trigtuple, call->tg_relation);
   HeapTuple linked = linked_to_claim(setup, call, call->tg_trigtuple, claim);
-  return linked == nullptr ? call->tg_trigtuple : linked;
+  return linked == nullptr ? linked_as_given(setup, call, call->tg_trigtuple) : linked;
 }
 
 HeapTuple before_update(const UserSetup &setup, const TriggerData *call) {
   const Relation users = call->tg_relation;
   HeapTuple user = call->tg_newtuple;
-  if (!claim_differs(setup, call->tg_trigtuple, user, users)) return user;
+  if (!claim_differs(setup, call->tg_trigtuple, user, users)) {
+    const bool is_given = differs(setup.customer, call->tg_trigtuple, user, users);
+    return is_given ? linked_as_given(setup, call, user) : user;
+  }
 
   const Claim claim = claim_of(setup, user, users);
   pg_uuid_t customer;

@@ -1,6 +1,7 @@
 // adjust_points and redeem_points: every change of a balance that is not an order's is an entry.
 #include "identity/can_see_customer.hpp"
 #include "history/history.hpp"
+#include "identity/merges.hpp"
 #include "book/book.hpp"
 #include "pg/errors.hpp"
 #include "pg/given_text.hpp"
@@ -26,7 +27,7 @@ char *uuid_text(const pg_uuid_t &id) {
   return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&id)));
 }
 
-std::int64_t lock_balance(const Entry &entry) {
+std::int64_t lock_balance(Entry &entry) {
   SPIPlanPtr plan = saved_plan({entry.customers}, {UUIDOID}, [&] {
     return psprintf(
         "SELECT CAST(COALESCE(loyalty_points, 0) AS pg_catalog.int8) FROM %s"
@@ -34,10 +35,12 @@ std::int64_t lock_balance(const Entry &entry) {
         customers_name(entry.customers));
   });
   const Datum values[] = {UUIDPGetDatum(&entry.customer)};
-  if (run(plan, values) == 0)
+  if (run(plan, values) == 0) {
+    if (follow_merges(entry.customers, &entry.customer)) return lock_balance(entry);
     ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("there is no such customer"),
             errdetail("No customer has the id %s.", uuid_text(entry.customer)),
             errhint("customer_identity.find_customer() finds a customer by phone."));
+  }
   bool is_null;
   return DatumGetInt64(first_value(&is_null));
 }
@@ -155,7 +158,7 @@ void require_sight(const Entry &entry) {
 }  // namespace
 
 CUSTOMER_IDENTITY_FUNCTION(adjust_points) {
-  const Entry entry = entry_of(fcinfo, kActor);
+  Entry entry = entry_of(fcinfo, kActor);
   write_pending(entry.customers);
   SPI_connect();
   std::int64_t balance = lock_balance(entry);
@@ -178,6 +181,7 @@ CUSTOMER_IDENTITY_FUNCTION(redeem_points) {
   write_pending(entry.customers);
 
   SPI_connect();
+  follow_merges(entry.customers, &entry.customer);
   require_sight(entry);
   std::int64_t balance = lock_balance(entry);
   if (!was_entered(entry)) {
