@@ -266,7 +266,8 @@ BEGIN
                 method text NOT NULL,
                 proved_at timestamptz NOT NULL DEFAULT now(),
                 ended_at timestamptz,
-                ended_reason text
+                ended_reason text,
+                unconfirmed boolean NOT NULL DEFAULT false
             )$sql$, schema_name);
         EXECUTE format('COMMENT ON TABLE %I.phone_proofs IS %L', schema_name,
             'Who showed that they hold a phone; live until ended_at is set');
@@ -319,6 +320,8 @@ BEGIN
             EXECUTE format('REVOKE ALL ON %I.customer_events FROM %s', schema_name, grantee);
         END LOOP;
     END IF;
+    -- Books of an earlier release.
+    EXECUTE format('ALTER TABLE %I.phone_proofs ADD COLUMN IF NOT EXISTS unconfirmed boolean NOT NULL DEFAULT false', schema_name);
     PERFORM customer_identity_internal.make_companion(c.name, c.definition, c.indexes, c.comment, schema_name, owner)
     FROM customer_identity_internal.lifecycle_tables() AS c;
     PERFORM customer_identity_internal.companion_of(format('%I.customers', schema_name)::regclass, c.name)

@@ -257,6 +257,34 @@ void end_proofs_at(Oid customers, const pg_uuid_t &customer, const char *user_id
   });
 }
 
+// Whether the login may be a new holder of the number, whose old one has long been silent.
+bool may_be_new_holder(Oid customers, const pg_uuid_t &customer, const char *user_id) {
+  const Oid proofs = find_companion(customers, "phone_proofs");
+  if (user_id == nullptr || get_attnum(proofs, "unconfirmed") <= 0) return false;
+  SPIPlanPtr plan = saved_plan({customers}, {UUIDOID, TEXTOID, REGCLASSOID}, [&] {
+    return "SELECT customer_identity_internal.may_be_new_holder($1, $2, $3)";
+  });
+  const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(user_id),
+                          ObjectIdGetDatum(customers)};
+  run(plan, values);
+  bool is_null;
+  return DatumGetBool(first_value(&is_null)) && !is_null;
+}
+
+// The proof counts, but the login sees its own orders only until somebody has decided.
+void hold_back_proof(Oid customers, const char *e164, const pg_uuid_t &customer,
+                     const char *user_id) {
+  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, UUIDOID, TEXTOID}, [&] {
+    return psprintf("UPDATE %s SET unconfirmed = true WHERE phone " E " $1 AND customer_id " E
+                    " $2 AND user_id " E " $3 AND ended_at IS NULL",
+                    proofs_name(customers));
+  });
+  const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer),
+                          CStringGetTextDatum(user_id)};
+  run(plan, values);
+  write_event(customers, customer, "possible_new_holder", {{"user_id", user_id}}, user_id);
+}
+
 void make_proof(Oid customers, const char *e164, const pg_uuid_t &customer, const char *user_id,
                 const char *method) {
   if (own_proof(customers, e164, customer, user_id) == OwnProof::kMarked) return;
@@ -266,9 +294,11 @@ void make_proof(Oid customers, const char *e164, const pg_uuid_t &customer, cons
   if (had_others) end_proofs_of_others(customers, e164, customer);
   // Another session may have made it until the lock was there.
   if (own_proof(customers, e164, customer, user_id) == OwnProof::kNone) {
+    const bool is_held_back = may_be_new_holder(customers, customer, user_id);
     insert_proof(customers, e164, customer, user_id, method);
     write_event(customers, customer, "proof_made", {{"method", method}, {"user_id", user_id}},
                 user_id);
+    if (is_held_back) hold_back_proof(customers, e164, customer, user_id);
   }
   mark_verified(customers, customer, e164);
   if (had_others) unmark_unproved(customers, concerned);

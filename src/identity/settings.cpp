@@ -2,11 +2,31 @@
 #include "identity/settings.hpp"
 
 #include "pg/postgres.hpp"
+#include "pg/setting_checks.hpp"
 
 namespace customer_identity::settings {
 namespace {
 
 bool trust_claims_setting = false;
+char *new_holder_after_setting = nullptr;
+
+// What reads it is SQL, which would fail with the next proof.
+bool check_interval(char **value, void **, GucSource) {
+  if (!fits(*value, kMaximumList)) return false;
+  int fields;
+  char buffer[MAXDATELEN];
+  char *field[MAXDATEFIELDS];
+  int types[MAXDATEFIELDS];
+  int kind;
+  struct pg_itm_in parsed;
+  const bool is_interval =
+      ParseDateTime(*value, buffer, sizeof(buffer), field, types, MAXDATEFIELDS, &fields) == 0 &&
+      DecodeInterval(field, types, fields, INTERVAL_FULL_RANGE, &kind, &parsed) == 0 &&
+      kind == DTK_DELTA;
+  if (!is_interval)
+    GUC_check_errdetail("It is an interval, such as 1 year or 18 months; 0 is never.");
+  return is_interval;
+}
 
 }  // namespace
 
@@ -15,6 +35,11 @@ void define_identity() {
                            "Lets a user see a customer without a proof of the phone.",
                            "Only superusers may change it: row-security policies rely on it.",
                            &trust_claims_setting, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomStringVariable(
+      "customer_identity.new_holder_after",
+      "Silence of a customer after which who proves its phone may be a new holder.",
+      "An interval without a proof and without an order. 0: never.", &new_holder_after_setting,
+      "1 year", PGC_SUSET, 0, check_interval, nullptr, nullptr);
 }
 
 bool trust_claims() { return trust_claims_setting; }

@@ -1,4 +1,4 @@
-// The setting customer_identity.trust_claims.
+// The settings customer_identity.trust_claims and new_holder_after, which SQL reads.
 #pragma once
 
 namespace customer_identity::settings {

@@ -1,0 +1,151 @@
+CREATE FUNCTION customer_identity_internal.new_holder_after()
+    RETURNS interval
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT current_setting('customer_identity.new_holder_after')::interval
+$$;
+COMMENT ON FUNCTION customer_identity_internal.new_holder_after() IS
+    'How long a customer has to be silent until who proves its phone may be a new holder';
+
+-- By orders of anybody but the login.
+CREATE FUNCTION customer_identity_internal.has_order_since(
+    referencing regclass, customer_id uuid, user_id text, since timestamptz, customers regclass)
+    RETURNS boolean
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    orders constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    is_found boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE r.%I = $1 AND %s >= $3 AND %s)',
+        referencing, orders.customer_column, customer_identity_internal.time_of_row(referencing),
+        CASE WHEN orders.user_column IS NULL THEN 'true'
+            ELSE format('customer_identity_internal.as_text(r.%I) IS DISTINCT FROM $2', orders.user_column) END)
+        INTO is_found
+        USING customer_id, user_id, since;
+    RETURN is_found;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.has_order_since(regclass, uuid, text, timestamptz, regclass) IS
+    'Whether a customer has orders since a time that another login, or a guest, has placed';
+
+-- The logins of a customer with the e-mail address of one of them.
+CREATE FUNCTION customer_identity_internal.logins_of_same_email(
+    referencing regclass, customer_id uuid, user_id text, customers regclass)
+    RETURNS SETOF text
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    users constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+BEGIN
+    IF customer_identity_internal.column_type(referencing, 'email') IS NULL OR users.key_column IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY EXECUTE format(
+        'SELECT customer_identity_internal.as_text(r.%1$I) FROM %2$s AS r WHERE r.%3$I = $1 AND lower(btrim(r.email::text)) = ('
+        ' SELECT lower(btrim(n.email::text)) FROM %2$s AS n WHERE customer_identity_internal.as_text(n.%1$I) = $2)',
+        users.key_column, referencing, users.customer_column)
+        USING customer_id, user_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_of_same_email(regclass, uuid, text, regclass) IS
+    'The logins of a customer that have the e-mail address of one of them';
+
+CREATE FUNCTION customer_identity_internal.was_linked_before(
+    customer_id uuid, user_ids text[], since timestamptz, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_found boolean;
+BEGIN
+    EXECUTE format(
+        'SELECT EXISTS (SELECT FROM %s AS e WHERE e.customer_id = $1 AND e.event = ''user_linked'''
+        ' AND e.details ->> ''user_id'' = ANY ($2) AND e.created_at < $3)',
+        customer_identity_internal.companion_of(customers, 'customer_events'))
+        INTO is_found
+        USING customer_id, user_ids, since;
+    RETURN is_found;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.was_linked_before(uuid, text[], timestamptz, regclass) IS
+    'Whether one of the logins was linked to a customer before a time, by the history';
+
+CREATE FUNCTION customer_identity_internal.is_silent_customer(customer_id uuid, user_id text, since timestamptz, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    is_silent boolean;
+BEGIN
+    EXECUTE format(
+        'SELECT EXISTS (SELECT FROM %s AS c WHERE c.id = $1 AND c.created_at < $2)'
+        ' AND NOT EXISTS (SELECT FROM %s AS p WHERE p.customer_id = $1 AND p.proved_at >= $2)',
+        customers, customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        INTO is_silent
+        USING customer_id, since;
+    RETURN is_silent AND NOT EXISTS (
+        SELECT
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        WHERE a.kind = 'orders' AND customer_identity_internal.has_order_since(a.attached, customer_id, user_id, since, customers)
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_silent_customer(uuid, text, timestamptz, regclass) IS
+    'Whether a customer is older than a time, and has had no proof and no order of others since';
+
+-- Called when a login is about to prove a phone of the customer for the first time.
+CREATE FUNCTION customer_identity_internal.may_be_new_holder(customer_id uuid, user_id text, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    after constant interval := customer_identity_internal.new_holder_after();
+    since constant timestamptz := now() - after;
+BEGIN
+    IF after <= interval '0' OR NOT customer_identity_internal.is_silent_customer(customer_id, user_id, since, customers) THEN
+        RETURN false;
+    END IF;
+    RETURN NOT customer_identity_internal.was_linked_before(customer_id, ARRAY(
+        SELECT user_id
+        UNION ALL
+        SELECT l.user_id
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        CROSS JOIN LATERAL customer_identity_internal.logins_of_same_email(a.attached, customer_id, user_id, customers) AS l (user_id)
+        WHERE a.kind = 'users'
+    ), since, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.may_be_new_holder(uuid, text, regclass) IS
+    'Whether a login that proves a customer''s phone may be a new holder of the number';
+
+CREATE FUNCTION customer_identity.confirm_holder(
+    customer_id uuid, user_id text, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS void
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    confirmed bigint;
+BEGIN
+    PERFORM customer_identity_internal.locked_customer(customer_id, customers);
+    EXECUTE format(
+        'UPDATE %s AS p SET unconfirmed = false WHERE p.customer_id = $1 AND p.user_id = $2 AND p.ended_at IS NULL AND p.unconfirmed',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        USING customer_id, user_id;
+    GET DIAGNOSTICS confirmed = ROW_COUNT;
+    IF confirmed > 0 THEN
+        PERFORM customer_identity_internal.write_event(customers, customer_id, 'holder_confirmed',
+            jsonb_strip_nulls(jsonb_build_object('user_id', user_id, 'reason', reason)), actor);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.confirm_holder(uuid, text, text, text, regclass) IS
+    'A login that seemed to be a new holder of the customer''s phone is the same person: it sees the customer''s history from now on';
+REVOKE EXECUTE ON FUNCTION customer_identity.confirm_holder(uuid, text, text, text, regclass) FROM PUBLIC;
