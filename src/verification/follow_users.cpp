@@ -17,38 +17,37 @@ Oid verifications() {
 }
 
 // Runs a statement about a user's pending codes: $1 is the book, $2 the user, $3 another text.
-void run_as_owner(Purpose purpose, const char *statement, Oid customers, const char *user_id,
-                  const char *other) {
+template <typename Statement>
+void run_as_owner(Oid customers, const char *user_id, const char *other,
+                  const Statement &statement) {
   const Oid table = verifications();
   if (!OidIsValid(table)) return;
   const Visit owner = visit(owner_of(table), SECURITY_RESTRICTED_OPERATION);
   SPI_connect();
-  const PlanKey key = {table, InvalidOid, purpose, 1};
   const Datum values[] = {ObjectIdGetDatum(customers), CStringGetTextDatum(user_id),
                           CStringGetTextDatum(other)};
-  run_on_latest(saved_plan(key, {REGCLASSOID, TEXTOID, TEXTOID}, [&] { return statement; }),
-                values);
+  run_on_latest(saved_plan({table}, {REGCLASSOID, TEXTOID, TEXTOID}, statement), values);
   SPI_finish();
   leave(owner);
 }
 
 void cancel_codes(Oid customers, const char *user_id) {
-  run_as_owner(Purpose::kCancelCodes,
-               "SELECT customer_identity_internal.end_verification(p.id, $3)"
-               " FROM (SELECT v.id FROM customer_identity.verifications AS v"
-               " WHERE v.user_id OPERATOR(pg_catalog.=) $2"
-               " AND v.customers OPERATOR(pg_catalog.=) $1"
-               " AND v.status OPERATOR(pg_catalog.=) 'pending' FOR UPDATE) AS p",
-               customers, user_id, "cancelled");
+  run_as_owner(customers, user_id, "cancelled", [] {
+    return "SELECT customer_identity_internal.end_verification(p.id, $3)"
+           " FROM (SELECT v.id FROM customer_identity.verifications AS v"
+           " WHERE v.user_id OPERATOR(pg_catalog.=) $2"
+           " AND v.customers OPERATOR(pg_catalog.=) $1"
+           " AND v.status OPERATOR(pg_catalog.=) 'pending' FOR UPDATE) AS p";
+  });
 }
 
 void move_codes(Oid customers, const char *from, const char *to) {
-  run_as_owner(Purpose::kMoveCodes,
-               "UPDATE customer_identity.verifications AS v SET user_id = $3"
-               " WHERE v.user_id OPERATOR(pg_catalog.=) $2"
-               " AND v.customers OPERATOR(pg_catalog.=) $1"
-               " AND v.status OPERATOR(pg_catalog.=) 'pending'",
-               customers, from, to);
+  run_as_owner(customers, from, to, [] {
+    return "UPDATE customer_identity.verifications AS v SET user_id = $3"
+           " WHERE v.user_id OPERATOR(pg_catalog.=) $2"
+           " AND v.customers OPERATOR(pg_catalog.=) $1"
+           " AND v.status OPERATOR(pg_catalog.=) 'pending'";
+  });
 }
 
 }  // namespace
