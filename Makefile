@@ -131,14 +131,14 @@ test-sanitized: setup
 torture: export SECONDS ?= 600
 torture: setup
 	@$(MAKE) -s --no-print-directory install
-	@test/torture/run
+	@test/torture/run.py
 
 bench: setup
 	@$(MAKE) -s --no-print-directory install
 	@mkdir -p build/bench
 	@bench/phones/run | tee build/bench/phones.txt
-	@LINES=build/bench/totals.tsv bench/totals/run
-	@LINES=build/bench/backfill.tsv bench/backfill/run
+	@LINES=build/bench/totals.tsv bench/totals/run.py
+	@LINES=build/bench/backfill.tsv bench/backfill/run.py
 	@bench/report --phones build/bench/phones.txt build/bench/totals.tsv build/bench/backfill.tsv
 
 lint:

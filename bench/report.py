@@ -82,7 +82,7 @@ def page(figures, phones_path):
     yield 'name their customer, so reading phones is not part of the comparison, except for sign-ups and `get_or_create`.'
     yield ''
     yield 'Backfills of tables that were attached late are measured at one, two and four times the rows, with no ANALYZE'
-    yield 'after attaching (`bench/backfill/run`): of users, then of orders, or the other way round, per row of both tables together.'
+    yield 'after attaching (`bench/backfill/run.py`): of users, then of orders, or the other way round, per row of both tables together.'
     yield 'The larger the shop, the deeper the indexes and the less fits into caches. Up to some million orders it is also cheaper'
     yield 'to read all of them once per ten thousand users than to look for the orders of each; beyond that the index is used.'
 
