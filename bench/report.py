@@ -1,90 +1,97 @@
 #!/usr/bin/python3 -B
-"""Turns the lines of benchmark runs into a page and a chart:
-  bench/report [--phones TEXT] LINES... writes docs/performance.md and docs/performance.svg; TEXT is what
-  bench/phones/run printed."""
+"""Makes a page and a chart of the measurements of benchmark runs, by the template bench/performance.md.in:
+  bench/report.py RESULTS FOLDER [--check]
 
-import argparse
+RESULTS holds NAME.tsv of each bench/NAME; FOLDER gets performance.md and performance.svg, or, with --check, has them as they
+would be written. In the template {facts} is a list of what was run where, {ratios REGEX} a table of the workloads that match,
+compared with the first variant, and {values REGEX} a table of medians and maxima. Every workload has its place in a table."""
+
+import re
+import statistics
 import sys
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 from figures import Figures
 
-DOCS = Path(__file__).resolve().parents[1] / 'docs'
+TEMPLATE = Path(__file__).resolve().parent / 'performance.md.in'
 COLOURS = ('#8a8f98', '#b9bdc4', '#d1793b', '#c9a227', '#7fb2a5', '#2f6f5e', '#5b6cb0')
 LONGEST = 10  # times the baseline; longer bars are cut and labelled
 LABEL, BAR, WIDTH, HEIGHT, GAP = 250, 520, 860, 15, 16
 
 
-def metric_of(workload):
+def read(folder):
+    """All measurements, and the facts of each file."""
+    figures, facts = Figures(), {}
+    for path in sorted(folder.glob('*.tsv'), key=lambda path: path.stem):
+        one = Figures.read(path)
+        facts[path.stem] = one.facts
+        figures.measurements += one.measurements
+    return figures, facts
+
+
+def measure_of(figures, workload):
     """What waits for others is compared from start to end, all else by processor time: the machine is shared."""
-    return 'seconds' if 'one hot' in workload or 'any order' in workload else 'cpu'
+    if 'one hot' in workload or 'any order' in workload:
+        return 'time'
+    return next(m.measure for m in figures.measurements if m.workload == workload)
 
 
-def cell(figures, workload, variant, baseline):
-    metric = metric_of(workload)
-    median = figures.per_unit(workload, variant, metric)
+def number(value):
+    return f'{value:.0f}' if value >= 1000 else f'{value:.1f}' if value >= 10 else f'{value:.2f}'
+
+
+def spread(low, high):
+    return '' if low is None or low == high else f' ({number(low)}–{number(high)})'
+
+
+def ratio_cell(figures, workload, variant, baseline):
+    measure = measure_of(figures, workload)
+    low, median, high = (figures.statistic(workload, variant, measure, name) for name in ('minimum', 'median', 'maximum'))
     if median is None:
         return ''
-    text = f'{1e6 * median:.1f} µs'
-    return text if variant == baseline else f'{text} ({figures.ratio(workload, variant, baseline, metric):.2f}×)'
+    unit = figures.of(workload, variant, measure)[0].unit
+    if variant == baseline:
+        return f'{number(median)} {unit}{spread(low, high)}'
+    ratios = figures.ratios(workload, variant, baseline, measure)
+    compared = f', {statistics.median(ratios):.2f}×{spread(min(ratios), max(ratios))}' if ratios else ''
+    return f'{number(median)} {unit}{compared}'
 
 
-def families(figures):
-    """Workloads that compare the same variants share a table."""
-    found = {}
-    for workload in figures.workloads():
-        found.setdefault(tuple(sorted(figures.variants(workload))), []).append(workload)
-    return found.values()
+def value_cell(figures, workload, variant, _):
+    measure = measure_of(figures, workload)
+    median, high = (figures.statistic(workload, variant, measure, name) for name in ('median', 'maximum'))
+    if median is None:
+        return ''
+    unit = figures.of(workload, variant, measure)[0].unit
+    return f'{number(median)} {unit}' + ('' if high in (None, median) else f' ({number(high)})')
 
 
-def tables(figures):
-    for workloads in families(figures):
-        variants = figures.variants(workloads[0])
-        yield '| | ' + ' | '.join(variants) + ' |'
-        yield '|---|' + '--:|' * len(variants)
-        for workload in workloads:
-            cells = [cell(figures, workload, variant, variants[0]) for variant in variants]
-            yield f'| {workload} | ' + ' | '.join(cells) + ' |'
-        yield ''
+def table(figures, workloads, cell):
+    variants = list(dict.fromkeys(variant for workload in workloads for variant in figures.variants(workload)))
+    yield '| | ' + ' | '.join(variants) + ' |'
+    yield '|---|' + '--:|' * len(variants)
+    for workload in workloads:
+        yield f'| {workload} | ' + ' | '.join(cell(figures, workload, variant, variants[0]) for variant in variants) + ' |'
 
 
-def phones(path):
-    if path is None:
-        return
-    yield from ('## Phones', '', 'Nanoseconds a row in the server, over a C function that does nothing (`bench/phones/run`).', '')
-    yield from ('```', *path.read_text(encoding='utf-8').rstrip().splitlines(), '```', '')
+def page(figures, facts):
+    tabled = set()
 
+    def tabulate(kind, pattern):
+        workloads = [workload for workload in figures.workloads() if re.fullmatch(pattern, workload)]
+        if not workloads:
+            sys.exit(f'bench/report.py: nothing measured is named {pattern}')
+        tabled.update(workloads)
+        return '\n'.join(table(figures, workloads, ratio_cell if kind == 'ratios' else value_cell))
 
-def page(figures, phones_path):
-    yield '# Performance'
-    yield ''
-    yield '[All documents](index.md)'
-    yield ''
-    yield 'Written by `make bench`: all variants in one run, interleaved; medians, and the median of the rounds\' ratios'
-    yield 'to the first column. Per row, call or transaction: the processor time of the server, or, where sessions wait'
-    yield 'for each other (one hot customer, orders in any order), the time from start to end.'
-    yield ''
-    yield from (f'- {name}: {value}' for name, value in figures.facts.items())
-    yield ''
-    yield '![Times the cost of no trigger](performance.svg)'
-    yield ''
-    yield from tables(figures)
-    yield '- *doing nothing*: triggers of the same kinds as ours whose function returns at once: what no solution with'
-    yield '  triggers can go below (`bench/totals/do_nothing.sql`).'
-    yield '- *by row*: the triggers people write by hand, an UPDATE of the customer for each order (`bench/totals/by_row.sql`).'
-    yield '- *by statement*: careful plpgsql with transition tables (`bench/totals/by_statement.sql`). Like *by row*, it keeps'
-    yield '  totals only.'
-    yield '- *ours, totals*: what `attach_orders` sets up, without the trigger that attaches orders to customers.'
-    yield '- *ours*: all of it. *ours, at commit*: with `timing => \'commit\'`.'
-    yield ''
-    yield 'The table has a primary key, an index on the customer and a foreign key to `customers` in every variant. Orders'
-    yield 'name their customer, so reading phones is not part of the comparison, except for sign-ups and `get_or_create`.'
-    yield ''
-    yield 'Backfills of tables that were attached late are measured at one, two and four times the rows, with no ANALYZE'
-    yield 'after attaching (`bench/backfill/run.py`): of users, then of orders, or the other way round, per row of both tables together.'
-    yield 'The larger the shop, the deeper the indexes and the less fits into caches. Up to some million orders it is also cheaper'
-    yield 'to read all of them once per ten thousand users than to look for the orders of each; beyond that the index is used.'
+    text = TEMPLATE.read_text(encoding='utf-8')
+    text = text.replace('{facts}', '\n'.join(f'- {name}: ' + '; '.join(said.values()) for name, said in facts.items()))
+    text = re.sub(r'^\{(ratios|values) (.*)\}$', lambda match: tabulate(*match.groups()), text, flags=re.M)
+    forgotten = [workload for workload in figures.workloads() if workload not in tabled]
+    if forgotten:
+        sys.exit(f'bench/report.py: {TEMPLATE.name} has no table for {forgotten}')
+    return text
 
 
 def bars(figures):
@@ -92,7 +99,8 @@ def bars(figures):
     for workload in figures.workloads():
         variants = figures.variants(workload)
         if variants[0] == 'no trigger':
-            yield workload, [(v, figures.ratio(workload, v, variants[0], metric_of(workload))) for v in variants[1:]]
+            ratios = ((v, figures.ratios(workload, v, variants[0], measure_of(figures, workload))) for v in variants[1:])
+            yield workload, [(variant, statistics.median(found)) for variant, found in ratios if found]
 
 
 def chart(figures):
@@ -123,21 +131,14 @@ def chart(figures):
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument('--phones', type=Path)
-    arguments.add_argument('lines', nargs='+')
-    arguments = arguments.parse_args()
-    figures = Figures()
-    for path in arguments.lines:
-        with open(path, encoding='utf-8') as stream:
-            read = Figures.read(stream)
-        figures.facts.update(read.facts)
-        figures.measurements += read.measurements
-    if not figures.measurements:
-        sys.exit('bench/report: no measurements')
-    DOCS.mkdir(exist_ok=True)
-    (DOCS / 'performance.md').write_text('\n'.join(page(figures, arguments.phones)) + '\n', encoding='utf-8')
-    (DOCS / 'performance.svg').write_text('\n'.join(chart(figures)) + '\n', encoding='utf-8')
+    results, folder = (Path(argument) for argument in sys.argv[1:3])
+    figures, facts = read(results)
+    written = {'performance.md': page(figures, facts), 'performance.svg': '\n'.join(chart(figures)) + '\n'}
+    for name, text in written.items():
+        if '--check' not in sys.argv:
+            (folder / name).write_text(text, encoding='utf-8')
+        elif (folder / name).read_text(encoding='utf-8') != text:
+            sys.exit(f'{folder / name} is not what bench/report.py writes of {results}')
 
 
 main()
