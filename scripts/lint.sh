@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks the sources without running them: formatting, clang-tidy, cppcheck, the include rule, the
-# symbols that the built library exports, the versions, the shell scripts.
+# symbols that the built library exports, the updates, the versions, the shell scripts.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
@@ -91,7 +91,8 @@ install_order() {
     <(grep -v '^#' sql/order | grep . | sort)
 }
 
-# The library exports what the install script names, each with its pg_finfo_, and nothing else.
+# The library exports what the install scripts name, those of released versions too, each with its pg_finfo_, and
+# nothing else.
 exported_symbols() {
   diff --unchanged-line-format='' --old-line-format='missing: %L' --new-line-format='not for SQL: %L' \
     <(expected_symbols | sort -u) <(nm -D --defined-only $extension.so | awk '{ print $3 }' | sort -u)
@@ -116,7 +117,17 @@ expected_symbols() {
       print symbol
       print "pg_finfo_" symbol
     }
-  ' "$extension--$version.sql"
+  ' "$extension--$version.sql" sql/released/*.sql
+}
+
+# Each released version has a script that brings it up to this one, written from what both make.
+updates() {
+  local released status=0
+  for released in sql/released/*.sql; do
+    released=${released##*--}
+    scripts/write_update.py --check "${released%.sql}" || status=1
+  done
+  return $status
 }
 
 # The control file is the source of the version; META.json repeats it.
@@ -144,6 +155,7 @@ check cppcheck run_cppcheck
 check 'include rule' include_rule
 check 'install order' install_order
 check 'exported symbols' exported_symbols
+check 'updates' updates
 check 'META.json' versions
 check 'shell scripts' shell_scripts
 exit $failed

@@ -115,6 +115,7 @@ COMMENT ON VIEW customer_identity_internal.attached_triggers IS
     'The triggers that attach tables, with their arguments';
 GRANT SELECT ON customer_identity_internal.attached_triggers TO PUBLIC;
 
+-- Columns are only ever added at the end: an update replaces the view, and what is made of it stays.
 CREATE FUNCTION customer_identity_internal.setups_of(relation regclass)
     RETURNS TABLE (
         attached regclass,
@@ -126,17 +127,17 @@ CREATE FUNCTION customer_identity_internal.setups_of(relation regclass)
         verified_column text,
         name_column text,
         region_column text,
-        default_region text,
         users regclass,
         user_column text,
-        users_key_column text,
         amount_column text,
         status_column text,
         counted_statuses text[],
         points_per_unit numeric,
         payment_column text,
         cod_values text[],
-        timing text
+        timing text,
+        default_region text,
+        users_key_column text
     )
     LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -150,9 +151,7 @@ BEGIN ATOMIC
         customer_identity_internal.argument_value(link.arguments, 'verified'),
         customer_identity_internal.argument_value(link.arguments, 'name'),
         customer_identity_internal.argument_value(link.arguments, 'region'),
-        customer_identity_internal.argument_value(link.arguments, 'default_region'),
         NULL::regclass,
-        NULL::text,
         NULL::text,
         NULL::text,
         NULL::text,
@@ -160,6 +159,8 @@ BEGIN ATOMIC
         NULL::numeric,
         NULL::text,
         NULL::text[],
+        NULL::text,
+        customer_identity_internal.argument_value(link.arguments, 'default_region'),
         NULL::text
     FROM customer_identity_internal.triggers_of(relation) AS link
     WHERE link.function = 'link_user' AND link.type & 3 = 3
@@ -174,10 +175,8 @@ BEGIN ATOMIC
         NULL,
         NULL,
         customer_identity_internal.argument_value(attach.arguments, 'region'),
-        customer_identity_internal.argument_value(attach.arguments, 'default_region'),
         customer_identity_internal.table_of_argument(customer_identity_internal.argument_value(attach.arguments, 'users')),
         customer_identity_internal.argument_value(attach.arguments, 'user'),
-        customer_identity_internal.argument_value(attach.arguments, 'users_key'),
         COALESCE(customer_identity_internal.argument_value(totals.arguments, 'amount'), 'total'),
         customer_identity_internal.argument_value(totals.arguments, 'status'),
         customer_identity_internal.argument_values(totals.arguments, 'counted'),
@@ -187,7 +186,9 @@ BEGIN ATOMIC
         END,
         customer_identity_internal.argument_value(attach.arguments, 'payment'),
         customer_identity_internal.argument_values(attach.arguments, 'cod'),
-        COALESCE(customer_identity_internal.argument_value(totals.arguments, 'timing'), 'statement')
+        COALESCE(customer_identity_internal.argument_value(totals.arguments, 'timing'), 'statement'),
+        customer_identity_internal.argument_value(attach.arguments, 'default_region'),
+        customer_identity_internal.argument_value(attach.arguments, 'users_key')
     FROM customer_identity_internal.triggers_of(relation) AS attach
     LEFT JOIN (
         SELECT t.arguments
