@@ -208,6 +208,19 @@ BEGIN
             EXECUTE format('GRANT EXECUTE ON ROUTINE %%s TO %%s %%s', made.routine, given.to_whom,
                 CASE WHEN given.is_grantable THEN 'WITH GRANT OPTION' ELSE '' END);
         END LOOP;
+        -- GRANT cannot say who granted, and only he could revoke it; and in a script it means what the extension gives
+        -- by itself, which no dump has.
+        UPDATE pg_proc AS p
+        SET proacl = r.proacl
+        FROM pg_proc AS r
+        WHERE p.oid = made.routine AND r.pronamespace = 'customer_identity_internal'::regnamespace
+            AND r.proname = 'released_' || made.name AND r.proowner = p.proowner;
+        UPDATE pg_init_privs AS i
+        SET initprivs = o.initprivs
+        FROM pg_init_privs AS o
+        JOIN pg_proc AS r ON r.oid = o.objoid
+        WHERE i.objoid = made.routine AND i.classoid = 'pg_proc'::regclass AND o.classoid = 'pg_proc'::regclass
+            AND r.pronamespace = 'customer_identity_internal'::regnamespace AND r.proname = 'released_' || made.name;
     END LOOP;
 END
 $$;"""

@@ -30,19 +30,6 @@ EXCEPTION WHEN undefined_function THEN
 END
 $$;
 
--- The event trigger gets more tags; until the functions are all made, it must not fire.
-DO $$
-BEGIN
-    PERFORM
-    FROM pg_event_trigger AS e
-    JOIN pg_depend AS d ON d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e'
-    WHERE e.evtname = 'customer_identity_follow_renames';
-    IF FOUND THEN
-        DROP EVENT TRIGGER customer_identity_follow_renames;
-    END IF;
-END
-$$;
-
 -- Codes that are under way stay, with the ids that they have.
 CREATE INDEX verifications_user_id_idx ON customer_identity.verifications (user_id) WHERE status = 'pending';
 ALTER TABLE customer_identity.sms_messages ALTER id DROP IDENTITY;
@@ -6114,6 +6101,19 @@ BEGIN
             EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s %s', made.routine, given.to_whom,
                 CASE WHEN given.is_grantable THEN 'WITH GRANT OPTION' ELSE '' END);
         END LOOP;
+        -- GRANT cannot say who granted, and only he could revoke it; and in a script it means what the extension gives
+        -- by itself, which no dump has.
+        UPDATE pg_proc AS p
+        SET proacl = r.proacl
+        FROM pg_proc AS r
+        WHERE p.oid = made.routine AND r.pronamespace = 'customer_identity_internal'::regnamespace
+            AND r.proname = 'released_' || made.name AND r.proowner = p.proowner;
+        UPDATE pg_init_privs AS i
+        SET initprivs = o.initprivs
+        FROM pg_init_privs AS o
+        JOIN pg_proc AS r ON r.oid = o.objoid
+        WHERE i.objoid = made.routine AND i.classoid = 'pg_proc'::regclass AND o.classoid = 'pg_proc'::regclass
+            AND r.pronamespace = 'customer_identity_internal'::regnamespace AND r.proname = 'released_' || made.name;
     END LOOP;
 END
 $$;
@@ -6153,24 +6153,55 @@ BEGIN
     LOOP
         EXECUTE format('ALTER ROUTINE %s OWNER TO %s', one.routine, owner);
     END LOOP;
+    FOR one IN
+        SELECT CASE i.type WHEN 'composite type' THEN 'type' ELSE i.type END AS type, i.identity
+        FROM pg_depend AS d
+        JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+        CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, 0) AS i
+        WHERE e.extname = 'customer_identity' AND d.deptype = 'e'
+            AND (i.schema = 'customer_identity_internal' AND i.type IN ('composite type', 'view') OR i.type = 'language')
+    LOOP
+        EXECUTE format('ALTER %s %s OWNER TO %s', one.type, one.identity, owner);
+    END LOOP;
     EXECUTE format('ALTER SCHEMA customer_identity_internal OWNER TO %s', owner);
     EXECUTE format('GRANT EXECUTE ON ALL ROUTINES IN SCHEMA customer_identity_internal TO %s', extension_owner);
 END
 $$;
 
--- Only a superuser may make an event trigger; a trusted update runs as one.
+-- Only a superuser may make an event trigger; a trusted update runs as one. Its tags cannot be changed: it is made anew,
+-- and whether it fires stays as it is.
 DO $$
+DECLARE
+    owner constant regrole := (SELECT p.proowner FROM pg_proc AS p WHERE p.oid = 'customer_identity.normalize_phone(text, text)'::regprocedure);
+    enabled "char";
+    name text;
 BEGIN
+    SELECT e.evtenabled INTO enabled
+    FROM pg_event_trigger AS e
+    JOIN pg_depend AS d ON d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e'
+    WHERE e.evtname = 'customer_identity_follow_renames';
+    IF FOUND THEN
+        DROP EVENT TRIGGER customer_identity_follow_renames;
+    END IF;
     CREATE EVENT TRIGGER customer_identity_follow_renames ON ddl_command_end
         WHEN TAG IN ('ALTER TABLE', 'ALTER SCHEMA', 'ALTER TYPE')
         EXECUTE FUNCTION customer_identity_internal.follow_renames();
     COMMENT ON EVENT TRIGGER customer_identity_follow_renames IS
         'Keeps the arguments of customer_identity''s triggers in step with renamed columns and tables';
+    IF enabled <> 'O' THEN
+        EXECUTE format('ALTER EVENT TRIGGER customer_identity_follow_renames %s',
+            CASE enabled WHEN 'D' THEN 'DISABLE' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE REPLICA' END);
+    END IF;
     CREATE EVENT TRIGGER customer_identity_recount_altered ON ddl_command_end
         WHEN TAG IN ('ALTER TABLE')
         EXECUTE FUNCTION customer_identity_internal.recount_altered();
     COMMENT ON EVENT TRIGGER customer_identity_recount_altered IS
         'Counts the orders of customer_identity''s tables anew when ALTER TABLE has changed their amounts';
+    IF (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = owner) THEN
+        FOREACH name IN ARRAY '{customer_identity_follow_renames,customer_identity_recount_altered}'::text[] LOOP
+            EXECUTE format('ALTER EVENT TRIGGER %I OWNER TO %s', name, owner);
+        END LOOP;
+    END IF;
 EXCEPTION
     WHEN insufficient_privilege THEN
         RAISE NOTICE 'renamed columns will not be followed, nor altered ones counted anew: only a superuser can create event triggers';

@@ -87,12 +87,20 @@ FROM (
 GROUP BY 2, 3, 4
 ORDER BY 2, 3, 4;
 
+-- What a dump takes for given.
+SELECT 'initial right', i.identity, p.privtype, a.grantee::regrole, a.privilege_type, a.is_grantable
+FROM pg_init_privs AS p
+CROSS JOIN LATERAL pg_identify_object(p.classoid, p.objoid, p.objsubid) AS i
+CROSS JOIN LATERAL aclexplode(p.initprivs) AS a
+WHERE i.identity ~ '\mcustomer_identity' AND a.grantee <> a.grantor
+ORDER BY 2, 3, 4, 5;
+
 -- What each object is made of, and what is made of it.
 SELECT DISTINCT 'dependency', o.type, o.identity, r.type, r.identity, d.deptype
 FROM pg_depend AS d
 CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) AS o
 CROSS JOIN LATERAL pg_identify_object(d.refclassid, d.refobjid, d.refobjsubid) AS r
-WHERE o.identity ~ '\mcustomer_identity' AND o.identity !~ 'pg_temp|pg_toast|RI_ConstraintTrigger'
+WHERE o.identity ~ '\mcustomer_identity' AND o.identity !~ 'pg_temp|pg_toast' AND o.type <> 'trigger'
 ORDER BY 2, 3, 4, 5, 6;
 
 SELECT 'setting', s.name, s.context, s.vartype, s.boot_val

@@ -30,19 +30,6 @@ EXCEPTION WHEN undefined_function THEN
 END
 $$;
 
--- The event trigger gets more tags; until the functions are all made, it must not fire.
-DO $$
-BEGIN
-    PERFORM
-    FROM pg_event_trigger AS e
-    JOIN pg_depend AS d ON d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e'
-    WHERE e.evtname = 'customer_identity_follow_renames';
-    IF FOUND THEN
-        DROP EVENT TRIGGER customer_identity_follow_renames;
-    END IF;
-END
-$$;
-
 -- Codes that are under way stay, with the ids that they have.
 CREATE INDEX verifications_user_id_idx ON customer_identity.verifications (user_id) WHERE status = 'pending';
 ALTER TABLE customer_identity.sms_messages ALTER id DROP IDENTITY;
