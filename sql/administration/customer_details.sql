@@ -18,10 +18,9 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.order_time_rows(customer_identity.attachments) IS
     'The query that tells when each order of a table was placed';
 
-CREATE FUNCTION customer_identity_internal.first_and_last_order_as_owner(attached regclass, customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.first_and_last_order(attached regclass, customer_id uuid, customers regclass)
     RETURNS TABLE (at timestamptz)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 BEGIN
     RETURN QUERY EXECUTE format(
@@ -30,14 +29,6 @@ BEGIN
         USING customer_id;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.first_and_last_order_as_owner(regclass, uuid, regclass) IS
-    'first_and_last_order as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.first_and_last_order_as_owner(regclass, uuid, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.first_and_last_order(attached regclass, customer_id uuid, customers regclass)
-    RETURNS TABLE (at timestamptz)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.first_and_last_order(regclass, uuid, regclass) IS
     'When a customer placed the first and the last order in a table';
 
@@ -92,26 +83,21 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.details_of(uuid, regclass) IS
     'customer_details, with the rights of its caller';
 
-CREATE FUNCTION customer_identity_internal.customer_details_as_owner(customer_id uuid, customers regclass)
-    RETURNS jsonb
-    LANGUAGE sql STABLE
-RETURN customer_identity_internal.details_of(customer_id, customers);
-COMMENT ON FUNCTION customer_identity_internal.customer_details_as_owner(uuid, regclass) IS
-    'customer_details as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.customer_details_as_owner(uuid, regclass) FROM PUBLIC;
-
 CREATE FUNCTION customer_identity.customer_details(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
-    LANGUAGE c STABLE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+AS $$
+BEGIN
+    RETURN customer_identity_internal.details_of(customer_id, customers);
+END
+$$;
 COMMENT ON FUNCTION customer_identity.customer_details(uuid, regclass) IS
     'A customer with the number of users, of those without a proof, and the times of the first and last order; NULL when there is none';
 REVOKE EXECUTE ON FUNCTION customer_identity.customer_details(uuid, regclass) FROM PUBLIC;
 
-CREATE FUNCTION customer_identity_internal.customer_users_as_owner(customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity.customer_users(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
     SET row_security = off
     SET jit = off
 AS $$
@@ -129,14 +115,6 @@ BEGIN
     RETURN users;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.customer_users_as_owner(uuid, regclass) IS
-    'customer_users as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.customer_users_as_owner(uuid, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity.customer_users(customer_id uuid, customers regclass DEFAULT NULL)
-    RETURNS jsonb
-    LANGUAGE c STABLE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
 COMMENT ON FUNCTION customer_identity.customer_users(uuid, regclass) IS
     'The users of a customer, from every attached table: an array, the oldest first';
 REVOKE EXECUTE ON FUNCTION customer_identity.customer_users(uuid, regclass) FROM PUBLIC;

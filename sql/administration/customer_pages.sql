@@ -249,11 +249,16 @@ COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, text, t
     'The query of a page of customers: those with a value to sort by, or those without';
 
 -- With today's disks a few thousand rows are sooner fetched and sorted than met in passing.
-CREATE FUNCTION customer_identity_internal.list_customers_as_owner(
-    search text, filters jsonb, sort text, page_size integer, after text, customers regclass)
+CREATE FUNCTION customer_identity.list_customers(
+    search text DEFAULT NULL,
+    filters jsonb DEFAULT NULL,
+    sort text DEFAULT '-created_at',
+    page_size integer DEFAULT 50,
+    after text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
     RETURNS jsonb
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_book_owner STABLE COST 100000
     SET row_security = off
     SET jit = off
     SET random_page_cost = 1.1
@@ -295,21 +300,6 @@ BEGIN
         jsonb_build_object('key', items[size] -> sort_key, 'id', items[size] -> 'id')));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.list_customers_as_owner(text, jsonb, text, integer, text, regclass) IS
-    'list_customers as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.list_customers_as_owner(text, jsonb, text, integer, text, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity.list_customers(
-    search text DEFAULT NULL,
-    filters jsonb DEFAULT NULL,
-    sort text DEFAULT '-created_at',
-    page_size integer DEFAULT 50,
-    after text DEFAULT NULL,
-    customers regclass DEFAULT NULL
-)
-    RETURNS jsonb
-    LANGUAGE c STABLE COST 100000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
 COMMENT ON FUNCTION customer_identity.list_customers(text, jsonb, text, integer, text, regclass) IS
     'A page of customers, found by a search and filters: items and the cursor of the next page';
 REVOKE EXECUTE ON FUNCTION customer_identity.list_customers(text, jsonb, text, integer, text, regclass) FROM PUBLIC;

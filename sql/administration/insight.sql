@@ -12,23 +12,14 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.login_rows(customer_identity.attachments, text) IS
     'The query of the logins of a table: user_id, customer_id';
 
-CREATE FUNCTION customer_identity_internal.logins_in_as_owner(attached regclass, key_column text, customers regclass)
+CREATE FUNCTION customer_identity_internal.logins_in(attached regclass, key_column text, customers regclass)
     RETURNS TABLE (user_id text, customer_id uuid)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 BEGIN
     RETURN QUERY EXECUTE customer_identity_internal.login_rows(customer_identity_internal.attachment_of(attached), key_column);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.logins_in_as_owner(regclass, text, regclass) IS
-    'logins_in as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.logins_in_as_owner(regclass, text, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.logins_in(attached regclass, key_column text, customers regclass)
-    RETURNS TABLE (user_id text, customer_id uuid)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.logins_in(regclass, text, regclass) IS
     'The logins of a table, as text, with their customers';
 
@@ -57,10 +48,9 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.logins_query(regclass) IS
     'A query of the logins of a book: user_id, customer_id';
 
-CREATE FUNCTION customer_identity_internal.customer_stats_as_owner(since timestamptz, customers regclass)
+CREATE FUNCTION customer_identity.customer_stats(since timestamptz DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS jsonb
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_book_owner STABLE COST 1000000
     SET row_security = off
 AS $$
 DECLARE
@@ -116,14 +106,6 @@ BEGIN
     RETURN stats;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.customer_stats_as_owner(timestamptz, regclass) IS
-    'customer_stats as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.customer_stats_as_owner(timestamptz, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity.customer_stats(since timestamptz DEFAULT NULL, customers regclass DEFAULT NULL)
-    RETURNS jsonb
-    LANGUAGE c STABLE COST 1000000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
 COMMENT ON FUNCTION customer_identity.customer_stats(timestamptz, regclass) IS
     'Figures about the customers made since a time: people against logins, returning guests, share verified, repeat rate, new people per day';
 REVOKE EXECUTE ON FUNCTION customer_identity.customer_stats(timestamptz, regclass) FROM PUBLIC;
@@ -212,23 +194,14 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.cod_rows(customer_identity.attachments) IS
     'The query that counts each customer''s orders in a table that were paid in cash on delivery, and the cancelled ones';
 
-CREATE FUNCTION customer_identity_internal.cod_orders_in_as_owner(attached regclass, customers regclass)
+CREATE FUNCTION customer_identity_internal.cod_orders_in(attached regclass, customers regclass)
     RETURNS TABLE (customer_id uuid, orders bigint, cancelled bigint)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 BEGIN
     RETURN QUERY EXECUTE customer_identity_internal.cod_rows(customer_identity_internal.attachment_of(attached));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.cod_orders_in_as_owner(regclass, regclass) IS
-    'cod_orders_in as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.cod_orders_in_as_owner(regclass, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.cod_orders_in(attached regclass, customers regclass)
-    RETURNS TABLE (customer_id uuid, orders bigint, cancelled bigint)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.cod_orders_in(regclass, regclass) IS
     'How many orders in a table each customer paid in cash on delivery, and how many of them were cancelled';
 
@@ -285,10 +258,9 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.fraud_setting(text) IS
     'A setting of fraud_signals() that is a number';
 
-CREATE FUNCTION customer_identity_internal.fraud_signals_as_owner(min_score numeric, customers regclass)
+CREATE FUNCTION customer_identity.fraud_signals(min_score numeric DEFAULT 0, customers regclass DEFAULT NULL)
     RETURNS jsonb
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_book_owner STABLE COST 1000000
     SET row_security = off
 AS $$
 DECLARE
@@ -332,14 +304,6 @@ BEGIN
     RETURN suspects;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.fraud_signals_as_owner(numeric, regclass) IS
-    'fraud_signals as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.fraud_signals_as_owner(numeric, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity.fraud_signals(min_score numeric DEFAULT 0, customers regclass DEFAULT NULL)
-    RETURNS jsonb
-    LANGUAGE c STABLE COST 1000000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
 COMMENT ON FUNCTION customer_identity.fraud_signals(numeric, regclass) IS
     'The customers that look like fraud, highest score first: an array of objects with customer_id, score and signals, each with its evidence and weight';
 REVOKE EXECUTE ON FUNCTION customer_identity.fraud_signals(numeric, regclass) FROM PUBLIC;

@@ -111,24 +111,15 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.order_condition(customer_identity.attachments, text) IS
     'The condition that order r is that customer''s or that user''s, either of whom may be nobody';
 
-CREATE FUNCTION customer_identity_internal.is_row_key_as_owner(attached regclass, value text, customers regclass)
+CREATE FUNCTION customer_identity_internal.is_row_key(attached regclass, value text, customers regclass)
     RETURNS boolean
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 BEGIN
     RETURN customer_identity_internal.is_value(
         customer_identity_internal.column_type(attached, customer_identity_internal.row_key_column(attached)), value);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.is_row_key_as_owner(regclass, text, regclass) IS
-    'is_row_key as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.is_row_key_as_owner(regclass, text, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.is_row_key(attached regclass, value text, customers regclass)
-    RETURNS boolean
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.is_row_key(regclass, text, regclass) IS
     'Whether a text can be read as the key of a table, whose type may be of the making of its owner';
 
@@ -155,11 +146,10 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_order_place(jsonb, regclass) IS
     'Raises 22023 for a place in no attached orders table';
 
-CREATE FUNCTION customer_identity_internal.orders_in_as_owner(
+CREATE FUNCTION customer_identity_internal.orders_in(
     attached regclass, customer_id uuid, user_value text, after jsonb, most integer, customers regclass)
     RETURNS TABLE (item jsonb, at timestamptz, relation text, id text, place bigint)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
     SET jit = off
 AS $$
 DECLARE
@@ -170,15 +160,6 @@ BEGIN
         USING customer_id, after, most;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.orders_in_as_owner(regclass, uuid, text, jsonb, integer, regclass) IS
-    'orders_in as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.orders_in_as_owner(regclass, uuid, text, jsonb, integer, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.orders_in(
-    attached regclass, customer_id uuid, user_value text, after jsonb, most integer, customers regclass)
-    RETURNS TABLE (item jsonb, at timestamptz, relation text, id text, place bigint)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.orders_in(regclass, uuid, text, jsonb, integer, regclass) IS
     'A page of the orders in a table of a customer and a user';
 
@@ -199,10 +180,9 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.is_user(customer_identity.attachments, text) IS
     'The condition that user u has an id';
 
-CREATE FUNCTION customer_identity_internal.user_value_as_owner(attached regclass, user_id text, column_name text, customers regclass)
+CREATE FUNCTION customer_identity_internal.user_value(attached regclass, user_id text, column_name text, customers regclass)
     RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     users customer_identity.attachments := customer_identity_internal.attachment_of(attached);
@@ -216,14 +196,6 @@ BEGIN
     RETURN found_value;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.user_value_as_owner(regclass, text, text, regclass) IS
-    'user_value as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.user_value_as_owner(regclass, text, text, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.user_value(attached regclass, user_id text, column_name text, customers regclass)
-    RETURNS text
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.user_value(regclass, text, text, regclass) IS
     'What a user''s row has in a column, by which orders may be joined';
 
@@ -274,27 +246,22 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.order_page(uuid, regclass, text, integer, text, regclass) IS
     'A page of the orders of a customer and a user, with the rights of its caller';
 
-CREATE FUNCTION customer_identity_internal.customer_orders_as_owner(customer_id uuid, page_size integer, after text, customers regclass)
-    RETURNS jsonb
-    LANGUAGE sql STABLE
-RETURN customer_identity_internal.order_page(customer_id, NULL, NULL, page_size, after, customers);
-COMMENT ON FUNCTION customer_identity_internal.customer_orders_as_owner(uuid, integer, text, regclass) IS
-    'customer_orders as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.customer_orders_as_owner(uuid, integer, text, regclass) FROM PUBLIC;
-
 CREATE FUNCTION customer_identity.customer_orders(
     customer_id uuid, page_size integer DEFAULT 50, after text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS jsonb
-    LANGUAGE c STABLE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+AS $$
+BEGIN
+    RETURN customer_identity_internal.order_page(customer_id, NULL, NULL, page_size, after, customers);
+END
+$$;
 COMMENT ON FUNCTION customer_identity.customer_orders(uuid, integer, text, regclass) IS
     'A page of a customer''s orders, of every login and attached table, the newest first: items and the cursor of the next page';
 REVOKE EXECUTE ON FUNCTION customer_identity.customer_orders(uuid, integer, text, regclass) FROM PUBLIC;
 
-CREATE FUNCTION customer_identity_internal.find_user_in_as_owner(
+CREATE FUNCTION customer_identity_internal.find_user_in(
     attached regclass, user_id text, customers regclass, OUT is_found boolean, OUT customer_id uuid)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     users customer_identity.attachments := customer_identity_internal.attachment_of(attached);
@@ -304,14 +271,6 @@ BEGIN
         INTO is_found, customer_id;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.find_user_in_as_owner(regclass, text, regclass) IS
-    'find_user_in as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.find_user_in_as_owner(regclass, text, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.find_user_in(
-    attached regclass, user_id text, customers regclass, OUT is_found boolean, OUT customer_id uuid)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.find_user_in(regclass, text, regclass) IS
     'Whether a table has a user, and the user''s customer';
 
@@ -343,10 +302,10 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.find_user(text, regclass) IS
     'The users table that has a user, and the user''s customer; CI006 when there are several';
 
-CREATE FUNCTION customer_identity_internal.visible_orders_as_owner(user_id text, page_size integer, after text, customers regclass)
+CREATE FUNCTION customer_identity.visible_orders(
+    user_id text, page_size integer DEFAULT 50, after text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS jsonb
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
 AS $$
 DECLARE
     found_user constant record := customer_identity_internal.find_user(user_id, customers);
@@ -357,15 +316,6 @@ BEGIN
     RETURN customer_identity_internal.order_page(seen, found_user.users, user_id, page_size, after, customers);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.visible_orders_as_owner(text, integer, text, regclass) IS
-    'visible_orders as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.visible_orders_as_owner(text, integer, text, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity.visible_orders(
-    user_id text, page_size integer DEFAULT 50, after text DEFAULT NULL, customers regclass DEFAULT NULL)
-    RETURNS jsonb
-    LANGUAGE c STABLE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
 COMMENT ON FUNCTION customer_identity.visible_orders(text, integer, text, regclass) IS
     'A page of the orders that a user may see: the user''s own, and the customer''s where the user has proved the phone';
 REVOKE EXECUTE ON FUNCTION customer_identity.visible_orders(text, integer, text, regclass) FROM PUBLIC;

@@ -119,11 +119,15 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.write_changes(uuid, jsonb, text[], regclass) IS
     'Updates columns of a customer and returns the values that they have then; NULL when a trigger deleted it';
 
-CREATE FUNCTION customer_identity_internal.update_customer_as_owner(
-    customer_id uuid, changes jsonb, expected_updated_at timestamptz, actor text, customers regclass)
+CREATE FUNCTION customer_identity.update_customer(
+    customer_id uuid,
+    changes jsonb,
+    expected_updated_at timestamptz DEFAULT NULL,
+    actor text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
     RETURNS jsonb
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
 AS $$
 DECLARE
     before jsonb;
@@ -160,20 +164,6 @@ BEGIN
     RETURN customer_identity_internal.details_of(customer_id, customers);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.update_customer_as_owner(uuid, jsonb, timestamptz, text, regclass) IS
-    'update_customer as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.update_customer_as_owner(uuid, jsonb, timestamptz, text, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity.update_customer(
-    customer_id uuid,
-    changes jsonb,
-    expected_updated_at timestamptz DEFAULT NULL,
-    actor text DEFAULT NULL,
-    customers regclass DEFAULT NULL
-)
-    RETURNS jsonb
-    LANGUAGE c VOLATILE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
 COMMENT ON FUNCTION customer_identity.update_customer(uuid, jsonb, timestamptz, text, regclass) IS
     'Changes notes, preferred_name and the application''s own columns, with an event in the history. CI004 when updated_at is not the expected one. Returns what customer_details returns';
 REVOKE EXECUTE ON FUNCTION customer_identity.update_customer(uuid, jsonb, timestamptz, text, regclass) FROM PUBLIC;

@@ -179,11 +179,10 @@ COMMENT ON FUNCTION customer_identity_internal.notice_no_region(regclass) IS
 
 -- A row's value counts by its text: 't' is no value of a boolean, which is 'true'. An enum is looked up, for a value
 -- that this transaction has added cannot be used yet.
-CREATE FUNCTION customer_identity_internal.missing_values_as_owner(
+CREATE FUNCTION customer_identity_internal.missing_values(
     relation regclass, column_name text, named_values text[], customers regclass)
     RETURNS SETOF text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     type pg_type;
@@ -216,15 +215,6 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.missing_values_as_owner(regclass, text, text[], regclass) IS
-    'missing_values as the owner of the table: a domain may run anybody''s functions';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.missing_values_as_owner(regclass, text, text[], regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.missing_values(
-    relation regclass, column_name text, named_values text[], customers regclass)
-    RETURNS SETOF text
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.missing_values(regclass, text, text[], regclass) IS
     'Those of some values that no row of an attached table can have in a column';
 

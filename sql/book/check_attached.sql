@@ -512,10 +512,9 @@ COMMENT ON FUNCTION customer_identity_internal.check_keys(regclass) IS
     'Findings of check_setup() about keys of users and foreign keys of orders';
 
 -- Of ten thousand orders at the most: a value that differs from a named one in case or blanks only is a slip.
-CREATE FUNCTION customer_identity_internal.values_seen_as_owner(
+CREATE FUNCTION customer_identity_internal.values_seen(
     relation regclass, column_name text, named_values text[], customers regclass, OUT rows bigint, OUT named bigint, OUT similar text)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 BEGIN
     EXECUTE format($sql$
@@ -528,14 +527,6 @@ BEGIN
         USING named_values, ARRAY(SELECT lower(btrim(n.value)) FROM unnest(named_values) AS n (value));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.values_seen_as_owner(regclass, text, text[], regclass) IS
-    'values_seen as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.values_seen_as_owner(regclass, text, text[], regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.values_seen(
-    relation regclass, column_name text, named_values text[], customers regclass, OUT rows bigint, OUT named bigint, OUT similar text)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.values_seen(regclass, text, text[], regclass) IS
     'How many rows of a table were looked at, how many have one of some values, and a value that is nearly one';
 

@@ -20,10 +20,9 @@ COMMENT ON FUNCTION customer_identity_internal.check_phone_triggers(regclass) IS
     'Findings of check_setup() about the triggers of customers';
 
 -- Whoever loads or replicates rows leaves the sequence behind.
-CREATE FUNCTION customer_identity_internal.check_sequences_as_owner(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_sequences(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     companion record;
@@ -47,14 +46,6 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.check_sequences_as_owner(regclass) IS
-    'check_sequences as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.check_sequences_as_owner(regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.check_sequences(customers regclass)
-    RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
 COMMENT ON FUNCTION customer_identity_internal.check_sequences(regclass) IS
     'Findings of check_setup() about sequences that are behind the ids of the book';
 

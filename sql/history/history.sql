@@ -13,10 +13,9 @@ CREATE FUNCTION customer_identity_internal.keeps_history(customers regclass)
 COMMENT ON FUNCTION customer_identity_internal.keeps_history(regclass) IS
     'Whether the book has a table customer_events that events can be written to';
 
-CREATE FUNCTION customer_identity_internal.customer_history_as_owner(customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity.customer_history(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
 AS $$
 DECLARE
     history jsonb;
@@ -35,14 +34,6 @@ BEGIN
     RETURN history;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.customer_history_as_owner(uuid, regclass) IS
-    'customer_history as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.customer_history_as_owner(uuid, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity.customer_history(customer_id uuid, customers regclass DEFAULT NULL)
-    RETURNS jsonb
-    LANGUAGE c STABLE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
 COMMENT ON FUNCTION customer_identity.customer_history(uuid, regclass) IS
     'What happened to a customer, newest first: an array of objects with at, event, actor and details';
 REVOKE EXECUTE ON FUNCTION customer_identity.customer_history(uuid, regclass) FROM PUBLIC;

@@ -231,9 +231,9 @@ COMMENT ON FUNCTION customer_identity_internal.link_statement(customer_identity.
 -- another place.
 -- The application's triggers fire here, and find its tables by the caller's search_path, as in any UPDATE of his: it is
 -- not pinned, every name is qualified, and there is no operator.
-CREATE FUNCTION customer_identity_internal.backfill_pages_as_owner(
+CREATE FUNCTION customer_identity_internal.backfill_pages(
     relation regclass, first_page bigint, end_page bigint, customers regclass, OUT linked bigint, OUT missed bigint)
-    LANGUAGE plpgsql VOLATILE
+    LANGUAGE customer_identity_as_table_owner VOLATILE
 AS $$
 DECLARE
     attached customer_identity.attachments := customer_identity_internal.attachment_of(relation);
@@ -260,14 +260,6 @@ BEGIN
     missed := pg_catalog.int8mi(pg_catalog.int8(pg_catalog.cardinality(found.places)), linked);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.backfill_pages_as_owner(regclass, bigint, bigint, regclass) IS
-    'backfill_pages as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.backfill_pages_as_owner(regclass, bigint, bigint, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.backfill_pages(
-    relation regclass, first_page bigint, end_page bigint, customers regclass, OUT linked bigint, OUT missed bigint)
-    LANGUAGE c VOLATILE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.backfill_pages(regclass, bigint, bigint, regclass) IS
     'Links the rows in some pages of a table that have no customer yet; how many, and how many others changed meanwhile';
 
@@ -374,10 +366,9 @@ RETURN COALESCE(
 COMMENT ON FUNCTION customer_identity_internal.row_key(regclass) IS
     'An expression for the primary key of row r as text';
 
-CREATE FUNCTION customer_identity_internal.phone_problems_in_as_owner(attached regclass, max_rows integer, customers regclass)
+CREATE FUNCTION customer_identity_internal.phone_problems_in(attached regclass, max_rows integer, customers regclass)
     RETURNS TABLE (key text, phone text, reason text)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     setup customer_identity.attachments := customer_identity_internal.attachment_of(attached);
@@ -395,14 +386,6 @@ BEGIN
         USING max_rows;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.phone_problems_in_as_owner(regclass, integer, regclass) IS
-    'phone_problems_in as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.phone_problems_in_as_owner(regclass, integer, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.phone_problems_in(attached regclass, max_rows integer, customers regclass)
-    RETURNS TABLE (key text, phone text, reason text)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.phone_problems_in(regclass, integer, regclass) IS
     'phone_problems of a table that is attached to a book';
 

@@ -1,7 +1,6 @@
-CREATE FUNCTION customer_identity_internal.unusable_phones_as_owner(customers regclass)
+CREATE FUNCTION customer_identity_internal.unusable_phones(customers regclass)
     RETURNS bigint
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     unusable bigint;
@@ -11,14 +10,6 @@ BEGIN
     RETURN unusable;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.unusable_phones_as_owner(regclass) IS
-    'unusable_phones as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.unusable_phones_as_owner(regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.unusable_phones(customers regclass)
-    RETURNS bigint
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
 COMMENT ON FUNCTION customer_identity_internal.unusable_phones(regclass) IS
     'How many customers have a phone that is not E.164, counted up to ten thousand';
 
@@ -56,10 +47,9 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.proof_faults(regclass) IS
     'How proofs and flags may not fit together: table, fault, FROM and WHERE of its rows, and the statement that mends it';
 
-CREATE FUNCTION customer_identity_internal.check_proofs_as_owner(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_proofs(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     faulty record;
@@ -74,14 +64,6 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.check_proofs_as_owner(regclass) IS
-    'check_proofs as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.check_proofs_as_owner(regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.check_proofs(customers regclass)
-    RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
 COMMENT ON FUNCTION customer_identity_internal.check_proofs(regclass) IS
     'Findings of check_setup() about proofs and flags that do not fit together';
 
@@ -103,10 +85,9 @@ COMMENT ON FUNCTION customer_identity_internal.user_has_customer(customer_identi
     'The condition that the user of an order r has a customer';
 
 -- Looks at ten thousand rows at the most: the table may hold millions.
-CREATE FUNCTION customer_identity_internal.count_unlinked_as_owner(
+CREATE FUNCTION customer_identity_internal.count_unlinked(
     relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint, OUT looked_at bigint)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     attached customer_identity.attachments := customer_identity_internal.attachment_of(relation);
@@ -130,14 +111,6 @@ BEGIN
         INTO readable, unreadable, looked_at;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.count_unlinked_as_owner(regclass, regclass) IS
-    'count_unlinked as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.count_unlinked_as_owner(regclass, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.count_unlinked(
-    relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint, OUT looked_at bigint)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.count_unlinked(regclass, regclass) IS
     'How many rows of a table without a customer could have one, and how many have a phone that cannot be read';
 

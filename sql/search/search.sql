@@ -127,10 +127,9 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.user_rows(customer_identity.attachments) IS
     'The query that reads the users of a table';
 
-CREATE FUNCTION customer_identity_internal.users_of_customer_as_owner(attached regclass, customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.users_of_customer(attached regclass, customer_id uuid, customers regclass)
     RETURNS TABLE (relation text, id text, name text, email text, phones text[], created_at timestamptz, customer uuid)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 BEGIN
     RETURN QUERY EXECUTE format('SELECT u.* FROM (%s) AS u WHERE u.customer_id = $1',
@@ -138,14 +137,6 @@ BEGIN
         USING customer_id;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.users_of_customer_as_owner(regclass, uuid, regclass) IS
-    'users_of_customer as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.users_of_customer_as_owner(regclass, uuid, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.users_of_customer(attached regclass, customer_id uuid, customers regclass)
-    RETURNS TABLE (relation text, id text, name text, email text, phones text[], created_at timestamptz, customer uuid)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.users_of_customer(regclass, uuid, regclass) IS
     'The users in a table of a customer';
 
@@ -213,11 +204,10 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.email_matches(customer_identity.attachments, boolean) IS
     'The query of the customers whose users'' e-mails are like a search, which is parameter $1';
 
-CREATE FUNCTION customer_identity_internal.customers_by_email_as_owner(
+CREATE FUNCTION customer_identity_internal.customers_by_email(
     attached regclass, search customer_identity_internal.customer_search, most integer, customers regclass)
     RETURNS TABLE (customer_id uuid)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
     SET jit = off
 AS $$
 BEGIN
@@ -226,15 +216,6 @@ BEGIN
         USING search, most;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.customers_by_email_as_owner(regclass, customer_identity_internal.customer_search, integer, regclass) IS
-    'customers_by_email as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.customers_by_email_as_owner(regclass, customer_identity_internal.customer_search, integer, regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.customers_by_email(
-    attached regclass, search customer_identity_internal.customer_search, most integer, customers regclass)
-    RETURNS TABLE (customer_id uuid)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.customers_by_email(regclass, customer_identity_internal.customer_search, integer, regclass) IS
     'The customers of a table''s users whose e-mails are like a search, up to a number';
 

@@ -1,7 +1,9 @@
-CREATE FUNCTION customer_identity_internal.check_sms_as_owner(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_sms(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE sql STABLE
-BEGIN ATOMIC
+    LANGUAGE customer_identity_as_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY
     SELECT 'warning', 'setting customer_identity.sms_countries',
         'codes were asked for and are sent to no country: it is empty, and so is customer_identity.default_region',
         'As a superuser: ALTER DATABASE ... SET customer_identity.sms_countries = ''GB,IE'';'
@@ -18,14 +20,7 @@ BEGIN ATOMIC
     FROM customer_identity.sms_messages AS m
     WHERE m.status = 'failed' AND m.ended_at > now() - interval '1 hour'
     HAVING count(*) > 0;
-END;
-COMMENT ON FUNCTION customer_identity_internal.check_sms_as_owner(regclass) IS
-    'check_sms as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.check_sms_as_owner(regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.check_sms(customers regclass)
-    RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_owner';
+END
+$$;
 COMMENT ON FUNCTION customer_identity_internal.check_sms(regclass) IS
     'Findings of check_setup() about verification by SMS';

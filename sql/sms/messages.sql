@@ -1,7 +1,6 @@
-CREATE FUNCTION customer_identity_internal.claim_messages_as_owner(max_messages integer, lease interval)
+CREATE FUNCTION customer_identity.claim_messages(max_messages integer DEFAULT 10, lease interval DEFAULT '1 minute')
     RETURNS TABLE (message_id bigint, phone text, body text)
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_owner VOLATILE COST 10000 ROWS 10
 AS $$
 DECLARE
     moment constant timestamptz := clock_timestamp();
@@ -28,39 +27,22 @@ BEGIN
     RETURNING m.id, m.phone::text, m.body;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.claim_messages_as_owner(integer, interval) IS
-    'claim_messages as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.claim_messages_as_owner(integer, interval) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity.claim_messages(max_messages integer DEFAULT 10, lease interval DEFAULT '1 minute')
-    RETURNS TABLE (message_id bigint, phone text, body text)
-    LANGUAGE c VOLATILE COST 10000 ROWS 10
-    AS 'MODULE_PATHNAME', 'call_as_owner';
 COMMENT ON FUNCTION customer_identity.claim_messages(integer, interval) IS
     'Messages that wait to be sent, and are the caller''s for the time of the lease: report each with message_sent or message_failed. One that is not reported comes again';
 REVOKE EXECUTE ON FUNCTION customer_identity.claim_messages(integer, interval) FROM PUBLIC;
 
-CREATE FUNCTION customer_identity_internal.message_sent_as_owner(message_id bigint, provider_id text)
+CREATE FUNCTION customer_identity.message_sent(message_id bigint, provider_id text)
     RETURNS boolean
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_owner VOLATILE COST 10000
 AS $$
 BEGIN
     UPDATE customer_identity.sms_messages AS m
     SET status = 'sent', body = NULL, error = NULL, ended_at = clock_timestamp(),
-        provider_id = message_sent_as_owner.provider_id
+        provider_id = message_sent.provider_id
     WHERE m.id = message_id AND m.status <> 'sent';
     RETURN FOUND;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.message_sent_as_owner(bigint, text) IS
-    'message_sent as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.message_sent_as_owner(bigint, text) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity.message_sent(message_id bigint, provider_id text)
-    RETURNS boolean
-    LANGUAGE c VOLATILE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_owner';
 COMMENT ON FUNCTION customer_identity.message_sent(bigint, text) IS
     'The provider has taken a message: its text is erased. False: there is none that was not sent yet';
 REVOKE EXECUTE ON FUNCTION customer_identity.message_sent(bigint, text) FROM PUBLIC;
@@ -74,17 +56,16 @@ COMMENT ON FUNCTION customer_identity_internal.time_to_next_attempt(integer) IS
     'How long a message waits after so many attempts that failed';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.time_to_next_attempt(integer) FROM PUBLIC;
 
-CREATE FUNCTION customer_identity_internal.message_failed_as_owner(message_id bigint, error text, permanent boolean)
+CREATE FUNCTION customer_identity.message_failed(message_id bigint, error text, permanent boolean)
     RETURNS boolean
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_owner VOLATILE COST 10000
 AS $$
 DECLARE
     moment constant timestamptz := clock_timestamp();
 BEGIN
     -- What could be tried again only when its code has expired is given up.
     UPDATE customer_identity.sms_messages AS m
-    SET error = left(message_failed_as_owner.error, 1000),
+    SET error = left(message_failed.error, 1000),
         next_attempt_at = n.at,
         status = CASE WHEN n.is_last THEN 'failed' ELSE 'pending' END,
         body = CASE WHEN NOT n.is_last THEN m.body END,
@@ -102,24 +83,15 @@ BEGIN
     RETURN FOUND;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.message_failed_as_owner(bigint, text, boolean) IS
-    'message_failed as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.message_failed_as_owner(bigint, text, boolean) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity.message_failed(message_id bigint, error text, permanent boolean)
-    RETURNS boolean
-    LANGUAGE c VOLATILE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_owner';
 COMMENT ON FUNCTION customer_identity.message_failed(bigint, text, boolean) IS
     'A message could not be sent: it is tried again after a while, or given up when that is permanent. False: none is waiting';
 REVOKE EXECUTE ON FUNCTION customer_identity.message_failed(bigint, text, boolean) FROM PUBLIC;
 
 -- A day is kept for verification_health; limits look back an hour. What a clock that was wrong has put
 -- into the future counts from now.
-CREATE FUNCTION customer_identity_internal.purge_verifications_as_owner()
+CREATE FUNCTION customer_identity.purge_verifications()
     RETURNS bigint
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_owner VOLATILE COST 10000
 AS $$
 DECLARE
     moment constant timestamptz := clock_timestamp();
@@ -139,14 +111,6 @@ BEGIN
     RETURN purged;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.purge_verifications_as_owner() IS
-    'purge_verifications as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.purge_verifications_as_owner() FROM PUBLIC;
-
-CREATE FUNCTION customer_identity.purge_verifications()
-    RETURNS bigint
-    LANGUAGE c VOLATILE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_owner';
 COMMENT ON FUNCTION customer_identity.purge_verifications() IS
     'Erases the texts of messages that have expired, deletes verifications older than a day and returns how many. The worker does it by itself';
 REVOKE EXECUTE ON FUNCTION customer_identity.purge_verifications() FROM PUBLIC;

@@ -102,23 +102,14 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.totals_query(regclass, text[]) IS
     'The query that sums a table of orders per customer';
 
-CREATE FUNCTION customer_identity_internal.totals_in_as_owner(source regclass, arguments text[], customers regclass)
+CREATE FUNCTION customer_identity_internal.totals_in(source regclass, arguments text[], customers regclass)
     RETURNS TABLE (customer_id uuid, orders bigint, spent numeric, points numeric)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_feeding_owner STABLE
 AS $$
 BEGIN
     RETURN QUERY EXECUTE customer_identity_internal.totals_query(source, arguments);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.totals_in_as_owner(regclass, text[], regclass) IS
-    'totals_in as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.totals_in_as_owner(regclass, text[], regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.totals_in(source regclass, arguments text[], customers regclass)
-    RETURNS TABLE (customer_id uuid, orders bigint, spent numeric, points numeric)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_feeding_owner';
 COMMENT ON FUNCTION customer_identity_internal.totals_in(regclass, text[], regclass) IS
     'What the orders in a table come to for each customer';
 
@@ -132,10 +123,9 @@ COMMENT ON FUNCTION customer_identity.flush_totals(regclass) IS
     'Writes the totals that this transaction has postponed to its commit, of one book or (NULL) of all, and returns of how many customers';
 
 -- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
-CREATE FUNCTION customer_identity_internal.totals_differences_as_owner(customers regclass)
+CREATE FUNCTION customer_identity_internal.totals_differences(customers regclass)
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     entries text;
@@ -184,14 +174,6 @@ BEGIN
         $sql$, sources, entries, customers, spent_scale);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.totals_differences_as_owner(regclass) IS
-    'totals_differences as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.totals_differences_as_owner(regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.totals_differences(customers regclass)
-    RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
 COMMENT ON FUNCTION customer_identity_internal.totals_differences(regclass) IS
     'verify_totals for a book that is named';
 
@@ -208,10 +190,9 @@ COMMENT ON FUNCTION customer_identity.verify_totals(regclass) IS
 -- A difference is the same for everybody who keeps exact totals meanwhile, so it is added, and
 -- nobody has to wait but another rebuild. What this transaction has postponed is written before, not
 -- added twice.
-CREATE FUNCTION customer_identity_internal.rebuild_book_as_owner(customers regclass)
+CREATE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
     RETURNS bigint
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner VOLATILE
 AS $$
 DECLARE
     wrong record;
@@ -238,14 +219,6 @@ BEGIN
     RETURN corrected;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.rebuild_book_as_owner(regclass) IS
-    'rebuild_book as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.rebuild_book_as_owner(regclass) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
-    RETURNS bigint
-    LANGUAGE c VOLATILE
-    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
 COMMENT ON FUNCTION customer_identity_internal.rebuild_book(regclass) IS
     'rebuild_totals for a book that is named';
 

@@ -274,11 +274,10 @@ COMMENT ON FUNCTION customer_identity_internal.send_code(regclass, text, text, t
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.send_code(regclass, text, text, text, inet, timestamptz) FROM PUBLIC;
 
 -- It never looks into the book: neither the answer nor its time tells whether a phone is a customer's.
-CREATE FUNCTION customer_identity_internal.start_verification_as_owner(
+CREATE FUNCTION customer_identity_internal.start_verification(
     raw_phone text, purpose text, user_id text, client_address inet, region text, customers regclass)
     RETURNS TABLE (verification_id uuid, status text, phone text, expires_at timestamptz, retry_after interval)
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_owner VOLATILE
 AS $$
 DECLARE
     moment constant timestamptz := clock_timestamp();
@@ -302,9 +301,9 @@ BEGIN
     RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.start_verification_as_owner(text, text, text, inet, text, regclass) IS
-    'start_verification as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.start_verification_as_owner(text, text, text, inet, text, regclass) FROM PUBLIC;
+COMMENT ON FUNCTION customer_identity_internal.start_verification(text, text, text, inet, text, regclass) IS
+    'start_verification, by names that PL/pgSQL takes';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.start_verification(text, text, text, inet, text, regclass) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity.start_verification(
     phone text,
@@ -316,7 +315,7 @@ CREATE FUNCTION customer_identity.start_verification(
 )
     RETURNS TABLE (verification_id uuid, status text, phone text, expires_at timestamptz, retry_after interval)
     LANGUAGE c VOLATILE COST 10000 ROWS 1
-    AS 'MODULE_PATHNAME', 'call_as_owner';
+    AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION customer_identity.start_verification(text, text, text, inet, text, regclass) IS
     'Sends a code to a phone. Status sent, or throttled: the next one may be sent after retry_after; unsupported: no code is sent to such a phone. CI001 when the phone cannot be read';
 REVOKE EXECUTE ON FUNCTION customer_identity.start_verification(text, text, text, inet, text, regclass) FROM PUBLIC;
@@ -411,10 +410,9 @@ REVOKE EXECUTE ON FUNCTION customer_identity_internal.approve_verification(custo
 
 -- An answer is counted as wrong before it is compared: sessions that guess at the same time count each
 -- other's guesses, whichever commits first.
-CREATE FUNCTION customer_identity_internal.check_verification_as_owner(verification_id uuid, code text)
-    RETURNS TABLE (status text, attempts_left integer, customer_id uuid)
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION customer_identity.check_verification(
+    verification_id uuid, code text, OUT status text, OUT attempts_left integer, OUT customer_id uuid)
+    LANGUAGE customer_identity_as_owner_with_book VOLATILE COST 10000
 AS $$
 DECLARE
     verification customer_identity.verifications;
@@ -449,25 +447,15 @@ BEGIN
                 NULLIF(failures_limit, 0) - admission.earlier) - 1;
         END IF;
     END IF;
-    RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.check_verification_as_owner(uuid, text) IS
-    'check_verification as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.check_verification_as_owner(uuid, text) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity.check_verification(
-    verification_id uuid, code text, OUT status text, OUT attempts_left integer, OUT customer_id uuid)
-    LANGUAGE c VOLATILE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_owner_with_book';
 COMMENT ON FUNCTION customer_identity.check_verification(uuid, text) IS
     'Answers a code: approved, incorrect, expired, exhausted or unknown. Call it in a transaction of its own: what it counts must not be rolled back';
 REVOKE EXECUTE ON FUNCTION customer_identity.check_verification(uuid, text) FROM PUBLIC;
 
-CREATE FUNCTION customer_identity_internal.cancel_verification_as_owner(verification_id uuid)
+CREATE FUNCTION customer_identity.cancel_verification(verification_id uuid)
     RETURNS boolean
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_owner VOLATILE COST 10000
 AS $$
 BEGIN
     PERFORM FROM customer_identity.verifications AS v
@@ -480,14 +468,6 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.cancel_verification_as_owner(uuid) IS
-    'cancel_verification as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.cancel_verification_as_owner(uuid) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity.cancel_verification(verification_id uuid)
-    RETURNS boolean
-    LANGUAGE c VOLATILE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_owner';
 COMMENT ON FUNCTION customer_identity.cancel_verification(uuid) IS
     'Gives a verification up; its message, if it is still waiting, is not sent. False: it had ended already';
 REVOKE EXECUTE ON FUNCTION customer_identity.cancel_verification(uuid) FROM PUBLIC;

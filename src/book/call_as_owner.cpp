@@ -1,6 +1,6 @@
-// The doors to functions that work on tables no caller may read, or must not read as himself:
-// f(...) runs f_as_owner(...) as the owner of the extension's working tables, of the book that is
-// meant, or of an attached table.
+// The handlers of our procedural languages: PL/pgSQL whose body runs as the owner of tables that no
+// caller may read, or must not read as himself. A function's language says which owner, and who may
+// call it.
 #include "book/attached_tables.hpp"
 #include "book/book.hpp"
 #include "pg/given_text.hpp"
@@ -14,105 +14,53 @@ namespace customer_identity {
 namespace {
 
 struct Call {
-  Oid *types;
-  Datum values[FUNC_MAX_ARGS];
-  char nulls[FUNC_MAX_ARGS];
-  int count;
+  FunctionCallInfo body;
+  Oid book;  // InvalidOid: the last argument is no regclass
 };
 
-// A last argument of type regclass is the book.
+// The body's arguments are a copy, with the book found: the caller's may be constants, which serve
+// for the next call as well.
 Call call_of(FunctionCallInfo fcinfo) {
   require_limits(fcinfo);
-  Call call = {};
-  get_func_signature(fcinfo->flinfo->fn_oid, &call.types, &call.count);
-  for (int i = 0; i < call.count; ++i) {
-    call.values[i] = PG_GETARG_DATUM(i);
-    call.nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
-  }
-  const int last = call.count - 1;
-  if (call.count > 0 && call.types[last] == REGCLASSOID) {
-    const Oid customers = book_argument(fcinfo, last);
-    call.values[last] = ObjectIdGetDatum(customers);
-    call.nulls[last] = ' ';
-  }
-  return call;
+  Oid *types;
+  int count;
+  get_func_signature(fcinfo->flinfo->fn_oid, &types, &count);
+  const Size size = SizeForFunctionCallInfo(count);
+  auto *body = static_cast<FunctionCallInfo>(memcpy(palloc(size), fcinfo, size));
+  if (count == 0 || types[count - 1] != REGCLASSOID) return {body, InvalidOid};
+  const Oid book = book_argument(fcinfo, count - 1);
+  body->args[count - 1] = {ObjectIdGetDatum(book), false};
+  return {body, book};
 }
 
 // As above, for who may look into the schema of the book.
 Call call_on_book(FunctionCallInfo fcinfo) {
   const Call call = call_of(fcinfo);
-  const int last = call.count - 1;
-  if (call.count > 0 && call.types[last] == REGCLASSOID)
-    require_schema(DatumGetObjectId(call.values[last]));
+  if (OidIsValid(call.book)) require_schema(call.book);
   return call;
-}
-
-char *inner_name(Oid function) { return psprintf("%s_as_owner", get_func_name(function)); }
-
-const char *statement_of(Oid function, int arguments) {
-  StringInfoData text;
-  initStringInfo(&text);
-  appendStringInfo(&text, "SELECT * FROM %s(",
-                   quote_qualified_identifier(kWorkings, inner_name(function)));
-  for (int i = 1; i <= arguments; ++i) appendStringInfo(&text, "%s$%d", i == 1 ? "" : ", ", i);
-  appendStringInfoChar(&text, ')');
-  return text.data;
 }
 
 Oid owner_of_tables() {
   return owner_of(get_relname_relid("verifications", get_namespace_oid(kSchema, false)));
 }
 
-void keep_rows(FunctionCallInfo fcinfo) {
-  auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-  for (std::uint64_t i = 0; i < SPI_processed; ++i) {
-    CHECK_FOR_INTERRUPTS();
-    tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
-  }
+// What runs the functions of PL/pgSQL, and ours.
+PGFunction plpgsql() {
+  static PGFunction handler = nullptr;
+  if (handler == nullptr)
+    handler = reinterpret_cast<PGFunction>(
+        load_external_function("$libdir/plpgsql", "plpgsql_call_handler", true, nullptr));
+  return handler;
 }
 
-// The only row: a record, or the value of a function that returns no record.
-Datum only_row(Oid type, bool *is_null) {
-  const TupleDesc columns = SPI_tuptable->tupdesc;
-  HeapTuple row = SPI_tuptable->vals[0];
-  if (type == RECORDOID) {
-    *is_null = false;
-    return PointerGetDatum(SPI_returntuple(row, columns));
-  }
-  const Datum value = SPI_getbinval(row, columns, 1, is_null);
-  const FormData_pg_attribute *shape = TupleDescAttr(columns, 0);
-  return *is_null ? Datum(0) : SPI_datumTransfer(value, shape->attbyval, shape->attlen);
-}
-
-Oid inner_function(Oid function, const Call &call) {
-  List *name = list_make2(makeString(pstrdup(kWorkings)), makeString(inner_name(function)));
-  return LookupFuncName(name, call.count, call.types, false);
-}
-
-// Called without asking whether the acting role may: the caller may execute the outer function. A
-// set goes where the caller wants it.
-Datum invoked(FunctionCallInfo fcinfo, Oid function, const Call &call, bool *is_null) {
-  FmgrInfo callee;
-  fmgr_info(function, &callee);
-  LOCAL_FCINFO(inner, FUNC_MAX_ARGS);
-  InitFunctionCallInfoData(*inner, &callee, static_cast<short>(call.count), PG_GET_COLLATION(),
-                           nullptr, fcinfo->resultinfo);
-  for (int i = 0; i < call.count; ++i) {
-    inner->args[i].value = call.values[i];
-    inner->args[i].isnull = call.nulls[i] == 'n';
-  }
-  const Datum value = FunctionCallInvoke(inner);
-  *is_null = inner->isnull;
-  return value;
-}
-
-Datum called(FunctionCallInfo fcinfo, Oid function, const Call &call, bool *is_null) {
+Datum run_body(FunctionCallInfo fcinfo, const Call &call) {
   MemoryContext caller = CurrentMemoryContext;
+  const PGFunction handler = plpgsql();
   Datum value = 0;
   // SPI puts the whole text of a statement, forty lines of ours, into an error's context, and
   // nothing else can take it out again.
   PG_TRY();
-  { value = invoked(fcinfo, function, call, is_null); }
+  { value = handler(call.body); }
   PG_CATCH();
   {
     MemoryContextSwitchTo(caller);
@@ -122,29 +70,37 @@ Datum called(FunctionCallInfo fcinfo, Oid function, const Call &call, bool *is_n
     ReThrowError(error);
   }
   PG_END_TRY();
+  fcinfo->isnull = call.body->isnull;
   return value;
 }
 
-// The owner's triggers find tables by the path of who calls. Who could not act as the owner anyway
-// must not choose what they find.
+// The body names what is in pg_catalog without its schema, and the owner's triggers find tables by
+// the path of who calls.
 void pin_path() {
   set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
                     GUC_ACTION_SAVE, true, 0, false);
 }
 
-Datum called_as(FunctionCallInfo fcinfo, const Call &call, Oid owner) {
-  const Oid function = fcinfo->flinfo->fn_oid;
-  const Oid inner = inner_function(function, call);
-  const bool writes = func_volatile(function) == PROVOLATILE_VOLATILE;
-  const Visit visited =
-      writes ? visit_to_write(owner) : visit(owner, SECURITY_RESTRICTED_OPERATION);
-  if (writes && !has_privs_of_role(visited.before.user, owner)) pin_path();
-  bool is_null = false;
-  const Datum value = called(fcinfo, inner, call, &is_null);
-  leave(visited);
-  if (is_null) PG_RETURN_NULL();
-  PG_RETURN_DATUM(value);
+Datum run_as(FunctionCallInfo fcinfo, const Call &call, const Visit &owner) {
+  pin_path();
+  const Datum value = run_body(fcinfo, call);
+  leave(owner);
+  return value;
 }
+
+bool writes(FunctionCallInfo fcinfo) {
+  return func_volatile(fcinfo->flinfo->fn_oid) == PROVOLATILE_VOLATILE;
+}
+
+AclMode right_of(FunctionCallInfo fcinfo) {
+  return writes(fcinfo) ? ACL_SELECT | ACL_UPDATE : ACL_SELECT;
+}
+
+Visit visit_for(FunctionCallInfo fcinfo, Oid owner) {
+  return writes(fcinfo) ? visit_to_write(owner) : visit(owner, SECURITY_RESTRICTED_OPERATION);
+}
+
+bool lacks_table(FunctionCallInfo fcinfo) { return fcinfo->nargs == 0 || PG_ARGISNULL(0); }
 
 // Whether a trigger of ours on the table names the book.
 bool feeds(Relation table, Oid customers) {
@@ -171,85 +127,70 @@ Oid owner_of_attached(Oid attached, Oid customers) {
   pg_unreachable();
 }
 
-AclMode right_of(FunctionCallInfo fcinfo) {
-  const bool writes = func_volatile(fcinfo->flinfo->fn_oid) == PROVOLATILE_VOLATILE;
-  return writes ? ACL_SELECT | ACL_UPDATE : ACL_SELECT;
-}
-
 // A plan that is printed shows its parameters to the client: the code for one.
 void print_no_plans() {
   set_config_option("debug_print_plan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
                     false);
 }
 
-Datum call(FunctionCallInfo fcinfo, int restrictions) {
-  const Oid function = fcinfo->flinfo->fn_oid;
-  const bool returns_set = get_func_retset(function);
-  const bool reads_only = func_volatile(function) != PROVOLATILE_VOLATILE;
-  const Oid type = get_func_rettype(function);
-  if (returns_set) InitMaterializedSRF(fcinfo, 0);
-
-  Call inner = call_on_book(fcinfo);
-  const char *statement = statement_of(function, inner.count);
+Datum run_as_owner_of_tables(FunctionCallInfo fcinfo, int restrictions) {
+  const Call call = call_on_book(fcinfo);
   const Visit owner = visit(owner_of_tables(), restrictions);
   print_no_plans();
-  SPI_connect();
-  SPI_execute_with_args(statement, inner.count, inner.types, inner.values, inner.nulls, reads_only,
-                        0);
-  bool is_null = false;
-  const Datum value = returns_set ? Datum(0) : only_row(type, &is_null);
-  if (returns_set) keep_rows(fcinfo);
-  SPI_finish();
-  leave(owner);
-  if (returns_set || is_null) PG_RETURN_NULL();
-  PG_RETURN_DATUM(value);
+  return run_as(fcinfo, call, owner);
+}
+
+// Who could act as the table's owner anyway may choose what its triggers find when its rows are
+// written: they are the application's.
+Datum run_as_owner_of_attached(FunctionCallInfo fcinfo, const Call &call, Oid owner) {
+  const bool keeps_path = writes(fcinfo) && has_privs_of_role(GetUserId(), owner);
+  const Visit visited = visit_for(fcinfo, owner);
+  if (!keeps_path) return run_as(fcinfo, call, visited);
+  const Datum value = run_body(fcinfo, call);
+  leave(visited);
+  return value;
 }
 
 }  // namespace
 
-CUSTOMER_IDENTITY_FUNCTION(call_as_owner) { return call(fcinfo, SECURITY_RESTRICTED_OPERATION); }
-
-// For functions that write to a book, whose own triggers may be deferred.
-CUSTOMER_IDENTITY_FUNCTION(call_as_owner_with_book) { return call(fcinfo, 0); }
-
-// For functions whose last argument is the book: they act as its owner, who need not be the owner
-// of the extension.
-CUSTOMER_IDENTITY_FUNCTION(call_as_book_owner) {
-  const Call call = call_on_book(fcinfo);
-  const Oid customers = DatumGetObjectId(call.values[call.count - 1]);
-  customers_name(customers);
-  return called_as(fcinfo, call, owner_of(customers));
+// The owner of the extension's working tables, for everybody.
+CUSTOMER_IDENTITY_FUNCTION(as_owner) {
+  return run_as_owner_of_tables(fcinfo, SECURITY_RESTRICTED_OPERATION);
 }
 
-// The same for who may read customers himself, or update it if the function writes.
-CUSTOMER_IDENTITY_FUNCTION(call_with_right_on_book) {
+// The same for what writes to a book on the way, whose own triggers may be deferred.
+CUSTOMER_IDENTITY_FUNCTION(as_owner_with_book) { return run_as_owner_of_tables(fcinfo, 0); }
+
+// The owner of the book, the last argument, who need not be the owner of the extension.
+CUSTOMER_IDENTITY_FUNCTION(as_book_owner) {
   const Call call = call_on_book(fcinfo);
-  const Oid customers = DatumGetObjectId(call.values[call.count - 1]);
-  require_right(customers, right_of(fcinfo));
-  return called_as(fcinfo, call, owner_of(customers));
+  customers_name(call.book);
+  return run_as(fcinfo, call, visit_for(fcinfo, owner_of(call.book)));
 }
 
-// For functions whose first argument is an attached table and whose last one is the book: they act
-// as the table's owner, for who may read the table himself, or update it if the function writes.
-CUSTOMER_IDENTITY_FUNCTION(call_as_table_owner) {
-  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+// The owner of the table that comes first, the book itself or one that is attached to it, for who
+// may read the table himself, or update it if the function writes.
+CUSTOMER_IDENTITY_FUNCTION(as_table_owner) {
+  if (fcinfo->nargs < 2) {
+    const Call call = call_on_book(fcinfo);
+    require_right(call.book, right_of(fcinfo));
+    return run_as(fcinfo, call, visit_for(fcinfo, owner_of(call.book)));
+  }
+  if (lacks_table(fcinfo)) PG_RETURN_NULL();
   const Call call = call_of(fcinfo);
-  const Oid attached = DatumGetObjectId(call.values[0]);
-  const Oid owner = owner_of_attached(attached, DatumGetObjectId(call.values[call.count - 1]));
-  require_right(attached, right_of(fcinfo));
-  return called_as(fcinfo, call, owner);
+  const Oid owner = owner_of_attached(PG_GETARG_OID(0), call.book);
+  require_right(PG_GETARG_OID(0), right_of(fcinfo));
+  return run_as_owner_of_attached(fcinfo, call, owner);
 }
 
 // The same for what a book has to know of any table that feeds it: its owner asks.
-CUSTOMER_IDENTITY_FUNCTION(call_as_feeding_owner) {
-  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+CUSTOMER_IDENTITY_FUNCTION(as_feeding_owner) {
+  if (lacks_table(fcinfo)) PG_RETURN_NULL();
   const Call call = call_of(fcinfo);
-  const Oid attached = DatumGetObjectId(call.values[0]);
-  const Oid customers = DatumGetObjectId(call.values[call.count - 1]);
-  const Oid owner = owner_of_attached(attached, customers);
-  if (owner_of(customers) != GetUserId() || !may_feed(owner, customers))
-    require_right(attached, right_of(fcinfo));
-  return called_as(fcinfo, call, owner);
+  const Oid owner = owner_of_attached(PG_GETARG_OID(0), call.book);
+  if (owner_of(call.book) != GetUserId() || !may_feed(owner, call.book))
+    require_right(PG_GETARG_OID(0), right_of(fcinfo));
+  return run_as_owner_of_attached(fcinfo, call, owner);
 }
 
 }  // namespace customer_identity

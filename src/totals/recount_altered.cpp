@@ -121,7 +121,7 @@ void recount(Oid book) {
   write_pending(book);
   const Visit owner = visit_to_write(owner_of(book));
   if (is_countable(book))
-    call_about("rebuild_book_as_owner", book);
+    call_about("rebuild_book", book);
   else
     ereport(WARNING, errmsg("the totals of %s are not counted anew", relation_name(book)),
             errdetail("The amount, customer or status of an attached table cannot be read."),

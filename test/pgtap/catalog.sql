@@ -8,6 +8,8 @@ FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid AND d.refclassid = 'p
 WHERE d.deptype = 'e' AND e.extname = 'customer_identity';
 CREATE VIEW functions AS
 SELECT p.*, p.oid::regprocedure AS signature FROM pg_proc p JOIN members m ON m.objid = p.oid AND m.classid = 'pg_proc'::regclass;
+CREATE VIEW languages AS
+SELECT l.* FROM pg_language l JOIN members m ON m.objid = l.oid AND m.classid = 'pg_language'::regclass;
 
 SELECT ok(count(*) > 20, 'the extension has members') FROM members;
 SELECT is_empty($$
@@ -16,7 +18,6 @@ SELECT is_empty($$
     AND NOT (classid = 'pg_type'::regclass AND (SELECT typelem <> 0 OR typrelid <> 0 AND (SELECT relkind <> 'c'
       FROM pg_class c WHERE c.oid = typrelid) FROM pg_type t WHERE t.oid = objid))
     AND NOT (classid = 'pg_class'::regclass AND (SELECT relkind IN ('c', 'i', 'S', 't') FROM pg_class c WHERE c.oid = objid))
-    AND classid <> 'pg_language'::regclass
 $$, 'every object has a comment');
 SELECT is_empty($$
   SELECT described FROM members WHERE classid = 'pg_class'::regclass
@@ -35,17 +36,24 @@ SELECT is_empty($$SELECT described FROM members WHERE described NOT LIKE '%custo
   ('pg_language'::regclass, 'pg_namespace'::regclass)$$,
   'everything lives in the extension''s schema or bears its name');
 
--- A pinned path, a body that was parsed when it was made, or qualified names throughout.
+-- A pinned path, by a SET clause or by the language, a body that was parsed when it was made, or qualified names
+-- throughout.
 SELECT is_empty($$
   SELECT signature FROM functions
   WHERE prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
+    AND prolang NOT IN (SELECT oid FROM languages)
     AND prosqlbody IS NULL
     AND NOT coalesce(array_to_string(proconfig, ' ') ~ 'search_path=("")?pg_catalog, ?pg_temp', false)
     AND proname <> ALL (ARRAY[
-      'backfill',  -- a procedure that commits cannot have a SET clause; its names are qualified
-      'backfill_pages_as_owner'  -- the application's triggers fire in it; its names are qualified
+      'backfill'  -- a procedure that commits cannot have a SET clause; its names are qualified
     ])
 $$, 'every function pins its search path or qualifies every name');
+SELECT is_empty($$
+  SELECT signature FROM functions
+  WHERE prolang IN (SELECT oid FROM languages) AND array_to_string(proconfig, ' ') LIKE '%search_path%'
+$$, 'the book is found by the caller''s search path');
+SELECT is_empty($$SELECT lanname FROM languages WHERE lanpltrusted OR NOT EXISTS (SELECT FROM functions WHERE prolang = languages.oid)$$,
+  'the languages are used, by superusers alone');
 SELECT is_empty($$SELECT signature FROM functions WHERE prosecdef$$, 'no function is SECURITY DEFINER');
 SELECT is_empty($$
   SELECT signature FROM functions
@@ -105,6 +113,7 @@ SELECT is_empty($$
                          adjust_points,redeem_points,customer_history,customer_stats,fraud_signals,start_verification,verification_required,attach_users,attach_orders,check_setup,
                          list_customers,customer_details,customer_users,customer_orders,update_customer,visible_orders,
                          create_search_indexes,search_index_statements,index_totals}')
+    AND pronamespace = 'customer_identity'::regnamespace
     AND (proargnames[pronargs] <> 'customers' OR pg_get_function_arg_default(oid, pronargs) IS DISTINCT FROM 'NULL::regclass')
 $$, 'the book comes last and may be left out');
 SELECT is(extnamespace::regnamespace || ' ' || extrelocatable, 'customer_identity false', 'the extension has its own schema')

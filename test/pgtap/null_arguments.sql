@@ -1,5 +1,5 @@
--- Every C function that is not STRICT, found in the catalog, is called with every combination of NULLs: it returns
--- or raises an error with a meaning. One that crashes ends the server and this file.
+-- Every function in C or in a language of ours that is not STRICT, found in the catalog, is called with every combination
+-- of NULLs: it returns or raises an error with a meaning. One that crashes ends the server and this file.
 \ir shop.psql
 SELECT * FROM no_plan();
 
@@ -20,9 +20,9 @@ SELECT p.oid::regprocedure AS function, a.place, a.type::regtype, p.proargnames[
 FROM pg_proc p
 JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
 JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'customer_identity'
-JOIN pg_language l ON l.oid = p.prolang AND l.lanname = 'c'
+JOIN pg_language l ON l.oid = p.prolang AND l.lanname <> ALL ('{sql,plpgsql}')
 CROSS JOIN unnest(p.proargtypes) WITH ORDINALITY AS a (type, place)
-WHERE NOT p.proisstrict;
+WHERE NOT p.proisstrict AND p.prorettype <> 'language_handler'::regtype;
 
 CREATE FUNCTION value_of(a arguments) RETURNS text LANGUAGE sql AS
   'SELECT value FROM plausible p WHERE p.type = a.type AND (p.name = a.name OR p.name IS NULL) ORDER BY p.name LIMIT 1';

@@ -62,10 +62,7 @@ FROM (
   SELECT 'customer_identity_internal.' || f FROM unnest('{random_code(),random_secret(),"prove_phone(regclass,text,text)",
     "admit(text[],integer[],integer,integer)","admit_message(text,text,inet)","send_code(regclass,text,text,text,inet,timestamptz)",
     "can_be_answered(customer_identity.verifications)","is_code(customer_identity.verifications,text)","end_verification(uuid,text)",
-    "approve_verification(customer_identity.verifications)","start_verification_as_owner(text,text,text,inet,text,regclass)",
-    "check_verification_as_owner(uuid,text)",cancel_verification_as_owner(uuid),"claim_messages_as_owner(integer,interval)",
-    "message_sent_as_owner(bigint,text)","message_failed_as_owner(bigint,text,boolean)",purge_verifications_as_owner(),
-    check_sms_as_owner(regclass)}'::text[]) AS f
+    "approve_verification(customer_identity.verifications)","start_verification(text,text,text,inet,text,regclass)"}'::text[]) AS f
 ) AS functions (name);
 
 -- Nobody reads the tables; those who read everything see no row, and no statistics of one.
