@@ -101,6 +101,7 @@ class Script:
         self.routines = {r.name: r for r in map(routine_in, self.statements) if r}
         self.types = self.all_named('CREATE TYPE')
         self.views = self.all_named('CREATE VIEW')
+        self.languages = self.all_named('CREATE LANGUAGE')
         self.tables = self.all_named('CREATE TABLE')
         self.revoked = {name for _, name in filter(None, (
             named(s, r'REVOKE EXECUTE ON (?:FUNCTION|PROCEDURE)') for s in self.statements))}
@@ -162,6 +163,8 @@ class Update:
             return None if is_as_before and revoked[0] == PUBLIC else statement
         if granted := named(statement, 'GRANT SELECT ON'):
             return None if granted[1] in self.old.views else statement
+        if language := named(statement, 'CREATE LANGUAGE'):
+            return None if language[1] in self.old.languages else statement
         return statement if re.match(r'COMMENT ON', without_comments(statement)) else None
 
     def written_type(self, name, statement):

@@ -67,7 +67,6 @@ ALTER FUNCTION customer_identity.totals_differences(regclass) SET SCHEMA custome
 ALTER FUNCTION customer_identity.rebuild_book(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.write_event(regclass, uuid, text, jsonb, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.keeps_history(regclass) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.customer_history_as_owner(uuid, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.require_column(regclass, text, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.require_written_column(regclass, text, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.optional_column(regclass, text, text, text) SET SCHEMA customer_identity_internal;
@@ -89,14 +88,12 @@ ALTER FUNCTION customer_identity.attachment_of(regclass) SET SCHEMA customer_ide
 ALTER FUNCTION customer_identity.backfill_progress(regclass, bigint, bigint, bigint, timestamptz) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.row_key(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.logins_query(regclass) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.customer_stats_as_owner(timestamptz, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.many_logins_query(regclass, integer) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.unproved_claims_query(regclass, integer) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.sign_up_burst_query(regclass, integer) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.cod_cancellations_query(regclass, integer) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.cancelled_statuses() SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.fraud_setting(text) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.fraud_signals_as_owner(numeric, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.random_secret() SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.random_code() SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.code_hash(bytea, uuid, text, text) SET SCHEMA customer_identity_internal;
@@ -111,18 +108,11 @@ ALTER FUNCTION customer_identity.sms_countries() SET SCHEMA customer_identity_in
 ALTER FUNCTION customer_identity.can_get_codes(text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.admit_message(text, text, inet) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.send_code(regclass, text, text, text, inet, timestamptz) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.start_verification_as_owner(text, text, text, inet, text, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.can_be_answered(customer_identity.verifications) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.is_code(customer_identity.verifications, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.end_verification(uuid, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.approve_verification(customer_identity.verifications) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.check_verification_as_owner(uuid, text) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.cancel_verification_as_owner(uuid) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.claim_messages_as_owner(integer, interval) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.message_sent_as_owner(bigint, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.time_to_next_attempt(integer) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.message_failed_as_owner(bigint, text, boolean) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.purge_verifications_as_owner() SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.like_literal(text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.searched_digits(text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.plain_text(regclass, text) SET SCHEMA customer_identity_internal;
@@ -152,27 +142,21 @@ ALTER FUNCTION customer_identity.users_up_to(integer, text) SET SCHEMA customer_
 ALTER FUNCTION customer_identity.filter_condition(jsonb, text, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.customer_column_type(regclass, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.customers_query(regclass, text, text, boolean, boolean, jsonb, text) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.list_customers_as_owner(text, jsonb, text, integer, text, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.open_claim() SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.order_times(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.details_of(uuid, regclass) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.customer_details_as_owner(uuid, regclass) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.customer_users_as_owner(uuid, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.column_type(regclass, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.row_key_column(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.after_place(customer_identity.attachments, jsonb) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.require_order_place(jsonb, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.order_page(uuid, regclass, text, integer, text, regclass) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.customer_orders_as_owner(uuid, integer, text, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.find_user(text, regclass) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.visible_orders_as_owner(text, integer, text, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.editable_columns(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.require_changes(jsonb, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.typed_columns(regclass, text[]) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.converted_value(regclass, text, jsonb) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.changed_values(jsonb, jsonb) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.write_changes(uuid, jsonb, text[], regclass) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.update_customer_as_owner(uuid, jsonb, timestamptz, text, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.check_session(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.check_history(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.check_book(regclass) SET SCHEMA customer_identity_internal;
@@ -182,13 +166,14 @@ ALTER FUNCTION customer_identity.check_columns(regclass) SET SCHEMA customer_ide
 ALTER FUNCTION customer_identity.check_users_of_orders(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.user_has_customer(customer_identity.attachments) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.check_rows(regclass) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.check_sms_as_owner(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.check_sms(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.findings_of(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.follow_renames() SET SCHEMA customer_identity_internal;
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA customer_identity_internal TO PUBLIC;
 
 -- What takes or gives something else now waits under another name until nothing names it any more.
+ALTER FUNCTION customer_identity.customer_history_as_owner(uuid, regclass) RENAME TO released_customer_history_as_owner;
+ALTER FUNCTION customer_identity.released_customer_history_as_owner(uuid, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.key_column(regclass) RENAME TO released_key_column;
 ALTER FUNCTION customer_identity.released_key_column(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.attach_users_to(regclass, text[], text, text, text, text, regclass) RENAME TO released_attach_users_to;
@@ -203,16 +188,48 @@ ALTER FUNCTION customer_identity.backfill_pages(regclass, bigint, bigint) RENAME
 ALTER FUNCTION customer_identity.released_backfill_pages(regclass, bigint, bigint) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.backfill_steps(regclass, integer) RENAME TO released_backfill_steps;
 ALTER FUNCTION customer_identity.released_backfill_steps(regclass, integer) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.customer_stats_as_owner(timestamptz, regclass) RENAME TO released_customer_stats_as_owner;
+ALTER FUNCTION customer_identity.released_customer_stats_as_owner(timestamptz, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.fraud_signals_as_owner(numeric, regclass) RENAME TO released_fraud_signals_as_owner;
+ALTER FUNCTION customer_identity.released_fraud_signals_as_owner(numeric, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.start_verification_as_owner(text, text, text, inet, text, regclass) RENAME TO released_start_verification_as_owner;
+ALTER FUNCTION customer_identity.released_start_verification_as_owner(text, text, text, inet, text, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_verification_as_owner(uuid, text) RENAME TO released_check_verification_as_owner;
+ALTER FUNCTION customer_identity.released_check_verification_as_owner(uuid, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.cancel_verification_as_owner(uuid) RENAME TO released_cancel_verification_as_owner;
+ALTER FUNCTION customer_identity.released_cancel_verification_as_owner(uuid) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.claim_messages_as_owner(integer, interval) RENAME TO released_claim_messages_as_owner;
+ALTER FUNCTION customer_identity.released_claim_messages_as_owner(integer, interval) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.message_sent_as_owner(bigint, text) RENAME TO released_message_sent_as_owner;
+ALTER FUNCTION customer_identity.released_message_sent_as_owner(bigint, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.message_failed_as_owner(bigint, text, boolean) RENAME TO released_message_failed_as_owner;
+ALTER FUNCTION customer_identity.released_message_failed_as_owner(bigint, text, boolean) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.purge_verifications_as_owner() RENAME TO released_purge_verifications_as_owner;
+ALTER FUNCTION customer_identity.released_purge_verifications_as_owner() SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.read_search(text, text) RENAME TO released_read_search;
 ALTER FUNCTION customer_identity.released_read_search(text, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.list_customers_as_owner(text, jsonb, text, integer, text, regclass) RENAME TO released_list_customers_as_owner;
+ALTER FUNCTION customer_identity.released_list_customers_as_owner(text, jsonb, text, integer, text, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.row_object(regclass, regclass) RENAME TO released_row_object;
 ALTER FUNCTION customer_identity.released_row_object(regclass, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.customer_details_as_owner(uuid, regclass) RENAME TO released_customer_details_as_owner;
+ALTER FUNCTION customer_identity.released_customer_details_as_owner(uuid, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.customer_users_as_owner(uuid, regclass) RENAME TO released_customer_users_as_owner;
+ALTER FUNCTION customer_identity.released_customer_users_as_owner(uuid, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.orders_query(regclass, customer_identity.attachments, text, jsonb) RENAME TO released_orders_query;
 ALTER FUNCTION customer_identity.released_orders_query(regclass, customer_identity.attachments, text, jsonb) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.order_condition(customer_identity.attachments, regclass, text) RENAME TO released_order_condition;
 ALTER FUNCTION customer_identity.released_order_condition(customer_identity.attachments, regclass, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.customer_orders_as_owner(uuid, integer, text, regclass) RENAME TO released_customer_orders_as_owner;
+ALTER FUNCTION customer_identity.released_customer_orders_as_owner(uuid, integer, text, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.visible_orders_as_owner(text, integer, text, regclass) RENAME TO released_visible_orders_as_owner;
+ALTER FUNCTION customer_identity.released_visible_orders_as_owner(text, integer, text, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.update_customer_as_owner(uuid, jsonb, timestamptz, text, regclass) RENAME TO released_update_customer_as_owner;
+ALTER FUNCTION customer_identity.released_update_customer_as_owner(uuid, jsonb, timestamptz, text, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.expected_triggers(text) RENAME TO released_expected_triggers;
 ALTER FUNCTION customer_identity.released_expected_triggers(text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_sms_as_owner(regclass) RENAME TO released_check_sms_as_owner;
+ALTER FUNCTION customer_identity.released_check_sms_as_owner(regclass) SET SCHEMA customer_identity_internal;
 
 ALTER TYPE customer_identity.customer_search SET SCHEMA customer_identity_internal;
 ALTER TYPE customer_identity.setup_finding SET SCHEMA customer_identity_internal;
@@ -282,6 +299,70 @@ CREATE FUNCTION customer_identity_internal.known_region(region text)
     AS 'MODULE_PATHNAME', 'known_region';
 COMMENT ON FUNCTION customer_identity_internal.known_region(text) IS
     'A region in capitals and without blanks around it; NULL when it is none';
+-- The languages of functions that act as an owner: PL/pgSQL, whose body runs with the rights of the owner of a table. A
+-- language decides whose, and who may call; the search_path is the caller's until the book is found, then it is pinned.
+-- So these functions have no SET search_path. None of the languages is TRUSTED: only superusers write functions in them.
+
+CREATE FUNCTION customer_identity_internal.as_owner()
+    RETURNS language_handler
+    LANGUAGE c
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION customer_identity_internal.as_owner() IS
+    'Runs the functions of language customer_identity_as_owner';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.as_owner() FROM PUBLIC;
+CREATE LANGUAGE customer_identity_as_owner
+    HANDLER customer_identity_internal.as_owner
+    VALIDATOR pg_catalog.plpgsql_validator;
+COMMENT ON LANGUAGE customer_identity_as_owner IS
+    'PL/pgSQL as the owner of the extension''s working tables';
+CREATE FUNCTION customer_identity_internal.as_owner_with_book()
+    RETURNS language_handler
+    LANGUAGE c
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION customer_identity_internal.as_owner_with_book() IS
+    'Runs the functions of language customer_identity_as_owner_with_book';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.as_owner_with_book() FROM PUBLIC;
+CREATE LANGUAGE customer_identity_as_owner_with_book
+    HANDLER customer_identity_internal.as_owner_with_book
+    VALIDATOR pg_catalog.plpgsql_validator;
+COMMENT ON LANGUAGE customer_identity_as_owner_with_book IS
+    'PL/pgSQL as the owner of the extension''s working tables, for what writes to a book on the way';
+CREATE FUNCTION customer_identity_internal.as_book_owner()
+    RETURNS language_handler
+    LANGUAGE c
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION customer_identity_internal.as_book_owner() IS
+    'Runs the functions of language customer_identity_as_book_owner';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.as_book_owner() FROM PUBLIC;
+CREATE LANGUAGE customer_identity_as_book_owner
+    HANDLER customer_identity_internal.as_book_owner
+    VALIDATOR pg_catalog.plpgsql_validator;
+COMMENT ON LANGUAGE customer_identity_as_book_owner IS
+    'PL/pgSQL as the owner of the book, for who may look into its schema';
+CREATE FUNCTION customer_identity_internal.as_table_owner()
+    RETURNS language_handler
+    LANGUAGE c
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION customer_identity_internal.as_table_owner() IS
+    'Runs the functions of language customer_identity_as_table_owner';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.as_table_owner() FROM PUBLIC;
+CREATE LANGUAGE customer_identity_as_table_owner
+    HANDLER customer_identity_internal.as_table_owner
+    VALIDATOR pg_catalog.plpgsql_validator;
+COMMENT ON LANGUAGE customer_identity_as_table_owner IS
+    'PL/pgSQL as the owner of the table that comes first, the book or one attached to it, for who has the right on it';
+CREATE FUNCTION customer_identity_internal.as_feeding_owner()
+    RETURNS language_handler
+    LANGUAGE c
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION customer_identity_internal.as_feeding_owner() IS
+    'Runs the functions of language customer_identity_as_feeding_owner';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.as_feeding_owner() FROM PUBLIC;
+CREATE LANGUAGE customer_identity_as_feeding_owner
+    HANDLER customer_identity_internal.as_feeding_owner
+    VALIDATOR pg_catalog.plpgsql_validator;
+COMMENT ON LANGUAGE customer_identity_as_feeding_owner IS
+    'PL/pgSQL as the owner of an attached table, also for the owner of the book that it feeds';
 CREATE OR REPLACE FUNCTION customer_identity_internal.book(customers regclass DEFAULT NULL)
     RETURNS regclass
     LANGUAGE c STABLE
@@ -1087,22 +1168,14 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.totals_query(regclass, text[]) IS
     'The query that sums a table of orders per customer';
-CREATE FUNCTION customer_identity_internal.totals_in_as_owner(source regclass, arguments text[], customers regclass)
+CREATE FUNCTION customer_identity_internal.totals_in(source regclass, arguments text[], customers regclass)
     RETURNS TABLE (customer_id uuid, orders bigint, spent numeric, points numeric)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_feeding_owner STABLE
 AS $$
 BEGIN
     RETURN QUERY EXECUTE customer_identity_internal.totals_query(source, arguments);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.totals_in_as_owner(regclass, text[], regclass) IS
-    'totals_in as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.totals_in_as_owner(regclass, text[], regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.totals_in(source regclass, arguments text[], customers regclass)
-    RETURNS TABLE (customer_id uuid, orders bigint, spent numeric, points numeric)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_feeding_owner';
 COMMENT ON FUNCTION customer_identity_internal.totals_in(regclass, text[], regclass) IS
     'What the orders in a table come to for each customer';
 -- Everybody may call it: all it can write is what statements of this very transaction have left to be
@@ -1114,10 +1187,9 @@ CREATE OR REPLACE FUNCTION customer_identity.flush_totals(customers regclass DEF
 COMMENT ON FUNCTION customer_identity.flush_totals(regclass) IS
     'Writes the totals that this transaction has postponed to its commit, of one book or (NULL) of all, and returns of how many customers';
 -- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
-CREATE FUNCTION customer_identity_internal.totals_differences_as_owner(customers regclass)
+CREATE OR REPLACE FUNCTION customer_identity_internal.totals_differences(customers regclass)
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     entries text;
@@ -1166,13 +1238,6 @@ BEGIN
         $sql$, sources, entries, customers, spent_scale);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.totals_differences_as_owner(regclass) IS
-    'totals_differences as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.totals_differences_as_owner(regclass) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity_internal.totals_differences(customers regclass)
-    RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
 COMMENT ON FUNCTION customer_identity_internal.totals_differences(regclass) IS
     'verify_totals for a book that is named';
 CREATE OR REPLACE FUNCTION customer_identity.verify_totals(customers regclass DEFAULT NULL)
@@ -1187,10 +1252,9 @@ COMMENT ON FUNCTION customer_identity.verify_totals(regclass) IS
 -- A difference is the same for everybody who keeps exact totals meanwhile, so it is added, and
 -- nobody has to wait but another rebuild. What this transaction has postponed is written before, not
 -- added twice.
-CREATE FUNCTION customer_identity_internal.rebuild_book_as_owner(customers regclass)
+CREATE OR REPLACE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
     RETURNS bigint
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner VOLATILE
 AS $$
 DECLARE
     wrong record;
@@ -1217,13 +1281,6 @@ BEGIN
     RETURN corrected;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.rebuild_book_as_owner(regclass) IS
-    'rebuild_book as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.rebuild_book_as_owner(regclass) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
-    RETURNS bigint
-    LANGUAGE c VOLATILE
-    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
 COMMENT ON FUNCTION customer_identity_internal.rebuild_book(regclass) IS
     'rebuild_totals for a book that is named';
 CREATE OR REPLACE FUNCTION customer_identity.rebuild_totals(customers regclass DEFAULT NULL)
@@ -1274,10 +1331,9 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.keeps_history(customers re
     AS 'MODULE_PATHNAME', 'keeps_history';
 COMMENT ON FUNCTION customer_identity_internal.keeps_history(regclass) IS
     'Whether the book has a table customer_events that events can be written to';
-CREATE OR REPLACE FUNCTION customer_identity_internal.customer_history_as_owner(customer_id uuid, customers regclass)
+CREATE OR REPLACE FUNCTION customer_identity.customer_history(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
 AS $$
 DECLARE
     history jsonb;
@@ -1296,13 +1352,6 @@ BEGIN
     RETURN history;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.customer_history_as_owner(uuid, regclass) IS
-    'customer_history as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.customer_history_as_owner(uuid, regclass) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity.customer_history(customer_id uuid, customers regclass DEFAULT NULL)
-    RETURNS jsonb
-    LANGUAGE c STABLE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
 COMMENT ON FUNCTION customer_identity.customer_history(uuid, regclass) IS
     'What happened to a customer, newest first: an array of objects with at, event, actor and details';
 CREATE FUNCTION customer_identity_internal.primary_key_columns(relation regclass)
@@ -1715,11 +1764,10 @@ COMMENT ON FUNCTION customer_identity_internal.notice_no_region(regclass) IS
     'Says that national phones of a table will not be read';
 -- A row's value counts by its text: 't' is no value of a boolean, which is 'true'. An enum is looked up, for a value
 -- that this transaction has added cannot be used yet.
-CREATE FUNCTION customer_identity_internal.missing_values_as_owner(
+CREATE FUNCTION customer_identity_internal.missing_values(
     relation regclass, column_name text, named_values text[], customers regclass)
     RETURNS SETOF text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     type pg_type;
@@ -1752,14 +1800,6 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.missing_values_as_owner(regclass, text, text[], regclass) IS
-    'missing_values as the owner of the table: a domain may run anybody''s functions';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.missing_values_as_owner(regclass, text, text[], regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.missing_values(
-    relation regclass, column_name text, named_values text[], customers regclass)
-    RETURNS SETOF text
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.missing_values(regclass, text, text[], regclass) IS
     'Those of some values that no row of an attached table can have in a column';
 CREATE FUNCTION customer_identity_internal.possible_values(relation regclass, column_name text)
@@ -2580,9 +2620,9 @@ COMMENT ON FUNCTION customer_identity_internal.link_statement(customer_identity.
 -- another place.
 -- The application's triggers fire here, and find its tables by the caller's search_path, as in any UPDATE of his: it is
 -- not pinned, every name is qualified, and there is no operator.
-CREATE FUNCTION customer_identity_internal.backfill_pages_as_owner(
+CREATE FUNCTION customer_identity_internal.backfill_pages(
     relation regclass, first_page bigint, end_page bigint, customers regclass, OUT linked bigint, OUT missed bigint)
-    LANGUAGE plpgsql VOLATILE
+    LANGUAGE customer_identity_as_table_owner VOLATILE
 AS $$
 DECLARE
     attached customer_identity.attachments := customer_identity_internal.attachment_of(relation);
@@ -2609,13 +2649,6 @@ BEGIN
     missed := pg_catalog.int8mi(pg_catalog.int8(pg_catalog.cardinality(found.places)), linked);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.backfill_pages_as_owner(regclass, bigint, bigint, regclass) IS
-    'backfill_pages as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.backfill_pages_as_owner(regclass, bigint, bigint, regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.backfill_pages(
-    relation regclass, first_page bigint, end_page bigint, customers regclass, OUT linked bigint, OUT missed bigint)
-    LANGUAGE c VOLATILE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.backfill_pages(regclass, bigint, bigint, regclass) IS
     'Links the rows in some pages of a table that have no customer yet; how many, and how many others changed meanwhile';
 -- The batches of a backfill: runs of pages that hold about batch_size rows. The last run of a table is
@@ -2716,10 +2749,9 @@ RETURN COALESCE(
 );
 COMMENT ON FUNCTION customer_identity_internal.row_key(regclass) IS
     'An expression for the primary key of row r as text';
-CREATE FUNCTION customer_identity_internal.phone_problems_in_as_owner(attached regclass, max_rows integer, customers regclass)
+CREATE FUNCTION customer_identity_internal.phone_problems_in(attached regclass, max_rows integer, customers regclass)
     RETURNS TABLE (key text, phone text, reason text)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     setup customer_identity.attachments := customer_identity_internal.attachment_of(attached);
@@ -2737,13 +2769,6 @@ BEGIN
         USING max_rows;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.phone_problems_in_as_owner(regclass, integer, regclass) IS
-    'phone_problems_in as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.phone_problems_in_as_owner(regclass, integer, regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.phone_problems_in(attached regclass, max_rows integer, customers regclass)
-    RETURNS TABLE (key text, phone text, reason text)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.phone_problems_in(regclass, integer, regclass) IS
     'phone_problems of a table that is attached to a book';
 CREATE OR REPLACE FUNCTION customer_identity.phone_problems(attached regclass, max_rows integer DEFAULT 1000)
@@ -2769,22 +2794,14 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.login_rows(customer_identity.attachments, text) IS
     'The query of the logins of a table: user_id, customer_id';
-CREATE FUNCTION customer_identity_internal.logins_in_as_owner(attached regclass, key_column text, customers regclass)
+CREATE FUNCTION customer_identity_internal.logins_in(attached regclass, key_column text, customers regclass)
     RETURNS TABLE (user_id text, customer_id uuid)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 BEGIN
     RETURN QUERY EXECUTE customer_identity_internal.login_rows(customer_identity_internal.attachment_of(attached), key_column);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.logins_in_as_owner(regclass, text, regclass) IS
-    'logins_in as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.logins_in_as_owner(regclass, text, regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.logins_in(attached regclass, key_column text, customers regclass)
-    RETURNS TABLE (user_id text, customer_id uuid)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.logins_in(regclass, text, regclass) IS
     'The logins of a table, as text, with their customers';
 -- The logins of a book with their customers, as a query of user_id and customer_id.
@@ -2811,10 +2828,9 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.logins_query(regclass) IS
     'A query of the logins of a book: user_id, customer_id';
-CREATE OR REPLACE FUNCTION customer_identity_internal.customer_stats_as_owner(since timestamptz, customers regclass)
+CREATE OR REPLACE FUNCTION customer_identity.customer_stats(since timestamptz DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS jsonb
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_book_owner STABLE COST 1000000
     SET row_security = off
 AS $$
 DECLARE
@@ -2870,13 +2886,6 @@ BEGIN
     RETURN stats;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.customer_stats_as_owner(timestamptz, regclass) IS
-    'customer_stats as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.customer_stats_as_owner(timestamptz, regclass) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity.customer_stats(since timestamptz DEFAULT NULL, customers regclass DEFAULT NULL)
-    RETURNS jsonb
-    LANGUAGE c STABLE COST 1000000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
 COMMENT ON FUNCTION customer_identity.customer_stats(timestamptz, regclass) IS
     'Figures about the customers made since a time: people against logins, returning guests, share verified, repeat rate, new people per day';
 -- Each of the signal queries yields customer_id and evidence.
@@ -2959,22 +2968,14 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.cod_rows(customer_identity.attachments) IS
     'The query that counts each customer''s orders in a table that were paid in cash on delivery, and the cancelled ones';
-CREATE FUNCTION customer_identity_internal.cod_orders_in_as_owner(attached regclass, customers regclass)
+CREATE FUNCTION customer_identity_internal.cod_orders_in(attached regclass, customers regclass)
     RETURNS TABLE (customer_id uuid, orders bigint, cancelled bigint)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 BEGIN
     RETURN QUERY EXECUTE customer_identity_internal.cod_rows(customer_identity_internal.attachment_of(attached));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.cod_orders_in_as_owner(regclass, regclass) IS
-    'cod_orders_in as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.cod_orders_in_as_owner(regclass, regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.cod_orders_in(attached regclass, customers regclass)
-    RETURNS TABLE (customer_id uuid, orders bigint, cancelled bigint)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.cod_orders_in(regclass, regclass) IS
     'How many orders in a table each customer paid in cash on delivery, and how many of them were cancelled';
 CREATE OR REPLACE FUNCTION customer_identity_internal.cod_cancellations_query(customers regclass, threshold integer)
@@ -3027,10 +3028,9 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.fraud_setting(text) IS
     'A setting of fraud_signals() that is a number';
-CREATE OR REPLACE FUNCTION customer_identity_internal.fraud_signals_as_owner(min_score numeric, customers regclass)
+CREATE OR REPLACE FUNCTION customer_identity.fraud_signals(min_score numeric DEFAULT 0, customers regclass DEFAULT NULL)
     RETURNS jsonb
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_book_owner STABLE COST 1000000
     SET row_security = off
 AS $$
 DECLARE
@@ -3074,13 +3074,6 @@ BEGIN
     RETURN suspects;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.fraud_signals_as_owner(numeric, regclass) IS
-    'fraud_signals as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.fraud_signals_as_owner(numeric, regclass) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity.fraud_signals(min_score numeric DEFAULT 0, customers regclass DEFAULT NULL)
-    RETURNS jsonb
-    LANGUAGE c STABLE COST 1000000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
 COMMENT ON FUNCTION customer_identity.fraud_signals(numeric, regclass) IS
     'The customers that look like fraud, highest score first: an array of objects with customer_id, score and signals, each with its evidence and weight';
 COMMENT ON TABLE customer_identity.verification_secret IS
@@ -3271,11 +3264,10 @@ COMMENT ON FUNCTION customer_identity_internal.send_code(regclass, text, text, t
     'Makes a code and the message that brings it, and returns the id of the verification';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.send_code(regclass, text, text, text, inet, timestamptz) FROM PUBLIC;
 -- It never looks into the book: neither the answer nor its time tells whether a phone is a customer's.
-CREATE OR REPLACE FUNCTION customer_identity_internal.start_verification_as_owner(
+CREATE OR REPLACE FUNCTION customer_identity_internal.start_verification(
     raw_phone text, purpose text, user_id text, client_address inet, region text, customers regclass)
     RETURNS TABLE (verification_id uuid, status text, phone text, expires_at timestamptz, retry_after interval)
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_owner VOLATILE
 AS $$
 DECLARE
     moment constant timestamptz := clock_timestamp();
@@ -3299,9 +3291,9 @@ BEGIN
     RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.start_verification_as_owner(text, text, text, inet, text, regclass) IS
-    'start_verification as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.start_verification_as_owner(text, text, text, inet, text, regclass) FROM PUBLIC;
+COMMENT ON FUNCTION customer_identity_internal.start_verification(text, text, text, inet, text, regclass) IS
+    'start_verification, by names that PL/pgSQL takes';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.start_verification(text, text, text, inet, text, regclass) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION customer_identity.start_verification(
     phone text,
     purpose text DEFAULT 'checkout',
@@ -3312,7 +3304,7 @@ CREATE OR REPLACE FUNCTION customer_identity.start_verification(
 )
     RETURNS TABLE (verification_id uuid, status text, phone text, expires_at timestamptz, retry_after interval)
     LANGUAGE c VOLATILE COST 10000 ROWS 1
-    AS 'MODULE_PATHNAME', 'call_as_owner';
+    AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION customer_identity.start_verification(text, text, text, inet, text, regclass) IS
     'Sends a code to a phone. Status sent, or throttled: the next one may be sent after retry_after; unsupported: no code is sent to such a phone. CI001 when the phone cannot be read';
 -- A clock that was set back makes no code live longer: one from the future has expired.
@@ -3401,10 +3393,9 @@ COMMENT ON FUNCTION customer_identity_internal.approve_verification(customer_ide
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.approve_verification(customer_identity.verifications) FROM PUBLIC;
 -- An answer is counted as wrong before it is compared: sessions that guess at the same time count each
 -- other's guesses, whichever commits first.
-CREATE OR REPLACE FUNCTION customer_identity_internal.check_verification_as_owner(verification_id uuid, code text)
-    RETURNS TABLE (status text, attempts_left integer, customer_id uuid)
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+CREATE OR REPLACE FUNCTION customer_identity.check_verification(
+    verification_id uuid, code text, OUT status text, OUT attempts_left integer, OUT customer_id uuid)
+    LANGUAGE customer_identity_as_owner_with_book VOLATILE COST 10000
 AS $$
 DECLARE
     verification customer_identity.verifications;
@@ -3439,22 +3430,13 @@ BEGIN
                 NULLIF(failures_limit, 0) - admission.earlier) - 1;
         END IF;
     END IF;
-    RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.check_verification_as_owner(uuid, text) IS
-    'check_verification as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.check_verification_as_owner(uuid, text) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity.check_verification(
-    verification_id uuid, code text, OUT status text, OUT attempts_left integer, OUT customer_id uuid)
-    LANGUAGE c VOLATILE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_owner_with_book';
 COMMENT ON FUNCTION customer_identity.check_verification(uuid, text) IS
     'Answers a code: approved, incorrect, expired, exhausted or unknown. Call it in a transaction of its own: what it counts must not be rolled back';
-CREATE OR REPLACE FUNCTION customer_identity_internal.cancel_verification_as_owner(verification_id uuid)
+CREATE OR REPLACE FUNCTION customer_identity.cancel_verification(verification_id uuid)
     RETURNS boolean
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_owner VOLATILE COST 10000
 AS $$
 BEGIN
     PERFORM FROM customer_identity.verifications AS v
@@ -3467,13 +3449,6 @@ BEGIN
     RETURN true;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.cancel_verification_as_owner(uuid) IS
-    'cancel_verification as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.cancel_verification_as_owner(uuid) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity.cancel_verification(verification_id uuid)
-    RETURNS boolean
-    LANGUAGE c VOLATILE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_owner';
 COMMENT ON FUNCTION customer_identity.cancel_verification(uuid) IS
     'Gives a verification up; its message, if it is still waiting, is not sent. False: it had ended already';
 CREATE OR REPLACE FUNCTION customer_identity.verification_required(
@@ -3483,10 +3458,9 @@ CREATE OR REPLACE FUNCTION customer_identity.verification_required(
     AS 'MODULE_PATHNAME', 'verification_required';
 COMMENT ON FUNCTION customer_identity.verification_required(text, text, text, regclass) IS
     'Whether an order of this phone and user would need a verified phone to be paid in cash on delivery';
-CREATE OR REPLACE FUNCTION customer_identity_internal.claim_messages_as_owner(max_messages integer, lease interval)
+CREATE OR REPLACE FUNCTION customer_identity.claim_messages(max_messages integer DEFAULT 10, lease interval DEFAULT '1 minute')
     RETURNS TABLE (message_id bigint, phone text, body text)
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_owner VOLATILE COST 10000 ROWS 10
 AS $$
 DECLARE
     moment constant timestamptz := clock_timestamp();
@@ -3513,35 +3487,20 @@ BEGIN
     RETURNING m.id, m.phone::text, m.body;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.claim_messages_as_owner(integer, interval) IS
-    'claim_messages as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.claim_messages_as_owner(integer, interval) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity.claim_messages(max_messages integer DEFAULT 10, lease interval DEFAULT '1 minute')
-    RETURNS TABLE (message_id bigint, phone text, body text)
-    LANGUAGE c VOLATILE COST 10000 ROWS 10
-    AS 'MODULE_PATHNAME', 'call_as_owner';
 COMMENT ON FUNCTION customer_identity.claim_messages(integer, interval) IS
     'Messages that wait to be sent, and are the caller''s for the time of the lease: report each with message_sent or message_failed. One that is not reported comes again';
-CREATE OR REPLACE FUNCTION customer_identity_internal.message_sent_as_owner(message_id bigint, provider_id text)
+CREATE OR REPLACE FUNCTION customer_identity.message_sent(message_id bigint, provider_id text)
     RETURNS boolean
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_owner VOLATILE COST 10000
 AS $$
 BEGIN
     UPDATE customer_identity.sms_messages AS m
     SET status = 'sent', body = NULL, error = NULL, ended_at = clock_timestamp(),
-        provider_id = message_sent_as_owner.provider_id
+        provider_id = message_sent.provider_id
     WHERE m.id = message_id AND m.status <> 'sent';
     RETURN FOUND;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.message_sent_as_owner(bigint, text) IS
-    'message_sent as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.message_sent_as_owner(bigint, text) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity.message_sent(message_id bigint, provider_id text)
-    RETURNS boolean
-    LANGUAGE c VOLATILE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_owner';
 COMMENT ON FUNCTION customer_identity.message_sent(bigint, text) IS
     'The provider has taken a message: its text is erased. False: there is none that was not sent yet';
 -- Twice the time after each attempt, up to a minute, and not all at the same moment.
@@ -3552,17 +3511,16 @@ RETURN make_interval(secs => LEAST(60, power(2, LEAST(attempts, 6))) * (0.5 + ra
 COMMENT ON FUNCTION customer_identity_internal.time_to_next_attempt(integer) IS
     'How long a message waits after so many attempts that failed';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.time_to_next_attempt(integer) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity_internal.message_failed_as_owner(message_id bigint, error text, permanent boolean)
+CREATE OR REPLACE FUNCTION customer_identity.message_failed(message_id bigint, error text, permanent boolean)
     RETURNS boolean
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_owner VOLATILE COST 10000
 AS $$
 DECLARE
     moment constant timestamptz := clock_timestamp();
 BEGIN
     -- What could be tried again only when its code has expired is given up.
     UPDATE customer_identity.sms_messages AS m
-    SET error = left(message_failed_as_owner.error, 1000),
+    SET error = left(message_failed.error, 1000),
         next_attempt_at = n.at,
         status = CASE WHEN n.is_last THEN 'failed' ELSE 'pending' END,
         body = CASE WHEN NOT n.is_last THEN m.body END,
@@ -3580,21 +3538,13 @@ BEGIN
     RETURN FOUND;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.message_failed_as_owner(bigint, text, boolean) IS
-    'message_failed as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.message_failed_as_owner(bigint, text, boolean) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity.message_failed(message_id bigint, error text, permanent boolean)
-    RETURNS boolean
-    LANGUAGE c VOLATILE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_owner';
 COMMENT ON FUNCTION customer_identity.message_failed(bigint, text, boolean) IS
     'A message could not be sent: it is tried again after a while, or given up when that is permanent. False: none is waiting';
 -- A day is kept for verification_health; limits look back an hour. What a clock that was wrong has put
 -- into the future counts from now.
-CREATE OR REPLACE FUNCTION customer_identity_internal.purge_verifications_as_owner()
+CREATE OR REPLACE FUNCTION customer_identity.purge_verifications()
     RETURNS bigint
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_owner VOLATILE COST 10000
 AS $$
 DECLARE
     moment constant timestamptz := clock_timestamp();
@@ -3614,13 +3564,6 @@ BEGIN
     RETURN purged;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.purge_verifications_as_owner() IS
-    'purge_verifications as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.purge_verifications_as_owner() FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity.purge_verifications()
-    RETURNS bigint
-    LANGUAGE c VOLATILE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_owner';
 COMMENT ON FUNCTION customer_identity.purge_verifications() IS
     'Erases the texts of messages that have expired, deletes verifications older than a day and returns how many. The worker does it by itself';
 CREATE OR REPLACE VIEW customer_identity.verification_health AS
@@ -3778,10 +3721,9 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.user_rows(customer_identity.attachments) IS
     'The query that reads the users of a table';
-CREATE FUNCTION customer_identity_internal.users_of_customer_as_owner(attached regclass, customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.users_of_customer(attached regclass, customer_id uuid, customers regclass)
     RETURNS TABLE (relation text, id text, name text, email text, phones text[], created_at timestamptz, customer uuid)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 BEGIN
     RETURN QUERY EXECUTE format('SELECT u.* FROM (%s) AS u WHERE u.customer_id = $1',
@@ -3789,13 +3731,6 @@ BEGIN
         USING customer_id;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.users_of_customer_as_owner(regclass, uuid, regclass) IS
-    'users_of_customer as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.users_of_customer_as_owner(regclass, uuid, regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.users_of_customer(attached regclass, customer_id uuid, customers regclass)
-    RETURNS TABLE (relation text, id text, name text, email text, phones text[], created_at timestamptz, customer uuid)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.users_of_customer(regclass, uuid, regclass) IS
     'The users in a table of a customer';
 -- For where customer c is joined to its users.
@@ -3850,11 +3785,10 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.email_matches(customer_identity.attachments, boolean) IS
     'The query of the customers whose users'' e-mails are like a search, which is parameter $1';
-CREATE FUNCTION customer_identity_internal.customers_by_email_as_owner(
+CREATE FUNCTION customer_identity_internal.customers_by_email(
     attached regclass, search customer_identity_internal.customer_search, most integer, customers regclass)
     RETURNS TABLE (customer_id uuid)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
     SET jit = off
 AS $$
 BEGIN
@@ -3863,14 +3797,6 @@ BEGIN
         USING search, most;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.customers_by_email_as_owner(regclass, customer_identity_internal.customer_search, integer, regclass) IS
-    'customers_by_email as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.customers_by_email_as_owner(regclass, customer_identity_internal.customer_search, integer, regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.customers_by_email(
-    attached regclass, search customer_identity_internal.customer_search, most integer, customers regclass)
-    RETURNS TABLE (customer_id uuid)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.customers_by_email(regclass, customer_identity_internal.customer_search, integer, regclass) IS
     'The customers of a table''s users whose e-mails are like a search, up to a number';
 -- $1 is the search, $2 how many are enough.
@@ -4333,11 +4259,16 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, text, text, boolean, boolean, jsonb, text) IS
     'The query of a page of customers: those with a value to sort by, or those without';
 -- With today's disks a few thousand rows are sooner fetched and sorted than met in passing.
-CREATE OR REPLACE FUNCTION customer_identity_internal.list_customers_as_owner(
-    search text, filters jsonb, sort text, page_size integer, after text, customers regclass)
+CREATE OR REPLACE FUNCTION customer_identity.list_customers(
+    search text DEFAULT NULL,
+    filters jsonb DEFAULT NULL,
+    sort text DEFAULT '-created_at',
+    page_size integer DEFAULT 50,
+    after text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
     RETURNS jsonb
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_book_owner STABLE COST 100000
     SET row_security = off
     SET jit = off
     SET random_page_cost = 1.1
@@ -4379,20 +4310,6 @@ BEGIN
         jsonb_build_object('key', items[size] -> sort_key, 'id', items[size] -> 'id')));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.list_customers_as_owner(text, jsonb, text, integer, text, regclass) IS
-    'list_customers as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.list_customers_as_owner(text, jsonb, text, integer, text, regclass) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity.list_customers(
-    search text DEFAULT NULL,
-    filters jsonb DEFAULT NULL,
-    sort text DEFAULT '-created_at',
-    page_size integer DEFAULT 50,
-    after text DEFAULT NULL,
-    customers regclass DEFAULT NULL
-)
-    RETURNS jsonb
-    LANGUAGE c STABLE COST 100000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
 COMMENT ON FUNCTION customer_identity.list_customers(text, jsonb, text, integer, text, regclass) IS
     'A page of customers, found by a search and filters: items and the cursor of the next page';
 CREATE OR REPLACE FUNCTION customer_identity_internal.open_claim()
@@ -4413,10 +4330,9 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.order_time_rows(customer_identity.attachments) IS
     'The query that tells when each order of a table was placed';
-CREATE FUNCTION customer_identity_internal.first_and_last_order_as_owner(attached regclass, customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.first_and_last_order(attached regclass, customer_id uuid, customers regclass)
     RETURNS TABLE (at timestamptz)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 BEGIN
     RETURN QUERY EXECUTE format(
@@ -4425,13 +4341,6 @@ BEGIN
         USING customer_id;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.first_and_last_order_as_owner(regclass, uuid, regclass) IS
-    'first_and_last_order as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.first_and_last_order_as_owner(regclass, uuid, regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.first_and_last_order(attached regclass, customer_id uuid, customers regclass)
-    RETURNS TABLE (at timestamptz)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.first_and_last_order(regclass, uuid, regclass) IS
     'When a customer placed the first and the last order in a table';
 -- For where customer c is joined to the times of its orders.
@@ -4483,23 +4392,19 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.details_of(uuid, regclass) IS
     'customer_details, with the rights of its caller';
-CREATE OR REPLACE FUNCTION customer_identity_internal.customer_details_as_owner(customer_id uuid, customers regclass)
-    RETURNS jsonb
-    LANGUAGE sql STABLE
-RETURN customer_identity_internal.details_of(customer_id, customers);
-COMMENT ON FUNCTION customer_identity_internal.customer_details_as_owner(uuid, regclass) IS
-    'customer_details as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.customer_details_as_owner(uuid, regclass) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION customer_identity.customer_details(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
-    LANGUAGE c STABLE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+AS $$
+BEGIN
+    RETURN customer_identity_internal.details_of(customer_id, customers);
+END
+$$;
 COMMENT ON FUNCTION customer_identity.customer_details(uuid, regclass) IS
     'A customer with the number of users, of those without a proof, and the times of the first and last order; NULL when there is none';
-CREATE OR REPLACE FUNCTION customer_identity_internal.customer_users_as_owner(customer_id uuid, customers regclass)
+CREATE OR REPLACE FUNCTION customer_identity.customer_users(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
     SET row_security = off
     SET jit = off
 AS $$
@@ -4517,13 +4422,6 @@ BEGIN
     RETURN users;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.customer_users_as_owner(uuid, regclass) IS
-    'customer_users as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.customer_users_as_owner(uuid, regclass) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity.customer_users(customer_id uuid, customers regclass DEFAULT NULL)
-    RETURNS jsonb
-    LANGUAGE c STABLE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
 COMMENT ON FUNCTION customer_identity.customer_users(uuid, regclass) IS
     'The users of a customer, from every attached table: an array, the oldest first';
 CREATE OR REPLACE FUNCTION customer_identity_internal.column_type(relation regclass, column_name text)
@@ -4634,23 +4532,15 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.order_condition(customer_identity.attachments, text) IS
     'The condition that order r is that customer''s or that user''s, either of whom may be nobody';
-CREATE FUNCTION customer_identity_internal.is_row_key_as_owner(attached regclass, value text, customers regclass)
+CREATE FUNCTION customer_identity_internal.is_row_key(attached regclass, value text, customers regclass)
     RETURNS boolean
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 BEGIN
     RETURN customer_identity_internal.is_value(
         customer_identity_internal.column_type(attached, customer_identity_internal.row_key_column(attached)), value);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.is_row_key_as_owner(regclass, text, regclass) IS
-    'is_row_key as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.is_row_key_as_owner(regclass, text, regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.is_row_key(attached regclass, value text, customers regclass)
-    RETURNS boolean
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.is_row_key(regclass, text, regclass) IS
     'Whether a text can be read as the key of a table, whose type may be of the making of its owner';
 CREATE OR REPLACE FUNCTION customer_identity_internal.require_order_place(place jsonb, customers regclass)
@@ -4675,11 +4565,10 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_order_place(jsonb, regclass) IS
     'Raises 22023 for a place in no attached orders table';
-CREATE FUNCTION customer_identity_internal.orders_in_as_owner(
+CREATE FUNCTION customer_identity_internal.orders_in(
     attached regclass, customer_id uuid, user_value text, after jsonb, most integer, customers regclass)
     RETURNS TABLE (item jsonb, at timestamptz, relation text, id text, place bigint)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
     SET jit = off
 AS $$
 DECLARE
@@ -4690,14 +4579,6 @@ BEGIN
         USING customer_id, after, most;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.orders_in_as_owner(regclass, uuid, text, jsonb, integer, regclass) IS
-    'orders_in as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.orders_in_as_owner(regclass, uuid, text, jsonb, integer, regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.orders_in(
-    attached regclass, customer_id uuid, user_value text, after jsonb, most integer, customers regclass)
-    RETURNS TABLE (item jsonb, at timestamptz, relation text, id text, place bigint)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.orders_in(regclass, uuid, text, jsonb, integer, regclass) IS
     'A page of the orders in a table of a customer and a user';
 CREATE FUNCTION customer_identity_internal.is_user(users customer_identity.attachments, user_id text)
@@ -4716,10 +4597,9 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.is_user(customer_identity.attachments, text) IS
     'The condition that user u has an id';
-CREATE FUNCTION customer_identity_internal.user_value_as_owner(attached regclass, user_id text, column_name text, customers regclass)
+CREATE FUNCTION customer_identity_internal.user_value(attached regclass, user_id text, column_name text, customers regclass)
     RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     users customer_identity.attachments := customer_identity_internal.attachment_of(attached);
@@ -4733,13 +4613,6 @@ BEGIN
     RETURN found_value;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.user_value_as_owner(regclass, text, text, regclass) IS
-    'user_value as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.user_value_as_owner(regclass, text, text, regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.user_value(attached regclass, user_id text, column_name text, customers regclass)
-    RETURNS text
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.user_value(regclass, text, text, regclass) IS
     'What a user''s row has in a column, by which orders may be joined';
 -- A customer's orders, and those of a user in `users`; NULL is nobody.
@@ -4788,24 +4661,20 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.order_page(uuid, regclass, text, integer, text, regclass) IS
     'A page of the orders of a customer and a user, with the rights of its caller';
-CREATE OR REPLACE FUNCTION customer_identity_internal.customer_orders_as_owner(customer_id uuid, page_size integer, after text, customers regclass)
-    RETURNS jsonb
-    LANGUAGE sql STABLE
-RETURN customer_identity_internal.order_page(customer_id, NULL, NULL, page_size, after, customers);
-COMMENT ON FUNCTION customer_identity_internal.customer_orders_as_owner(uuid, integer, text, regclass) IS
-    'customer_orders as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.customer_orders_as_owner(uuid, integer, text, regclass) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION customer_identity.customer_orders(
     customer_id uuid, page_size integer DEFAULT 50, after text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS jsonb
-    LANGUAGE c STABLE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+AS $$
+BEGIN
+    RETURN customer_identity_internal.order_page(customer_id, NULL, NULL, page_size, after, customers);
+END
+$$;
 COMMENT ON FUNCTION customer_identity.customer_orders(uuid, integer, text, regclass) IS
     'A page of a customer''s orders, of every login and attached table, the newest first: items and the cursor of the next page';
-CREATE FUNCTION customer_identity_internal.find_user_in_as_owner(
+CREATE FUNCTION customer_identity_internal.find_user_in(
     attached regclass, user_id text, customers regclass, OUT is_found boolean, OUT customer_id uuid)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     users customer_identity.attachments := customer_identity_internal.attachment_of(attached);
@@ -4815,13 +4684,6 @@ BEGIN
         INTO is_found, customer_id;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.find_user_in_as_owner(regclass, text, regclass) IS
-    'find_user_in as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.find_user_in_as_owner(regclass, text, regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.find_user_in(
-    attached regclass, user_id text, customers regclass, OUT is_found boolean, OUT customer_id uuid)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.find_user_in(regclass, text, regclass) IS
     'Whether a table has a user, and the user''s customer';
 -- The same id in two users tables would be two people.
@@ -4851,10 +4713,10 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.find_user(text, regclass) IS
     'The users table that has a user, and the user''s customer; CI006 when there are several';
-CREATE OR REPLACE FUNCTION customer_identity_internal.visible_orders_as_owner(user_id text, page_size integer, after text, customers regclass)
+CREATE OR REPLACE FUNCTION customer_identity.visible_orders(
+    user_id text, page_size integer DEFAULT 50, after text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS jsonb
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
 AS $$
 DECLARE
     found_user constant record := customer_identity_internal.find_user(user_id, customers);
@@ -4865,14 +4727,6 @@ BEGIN
     RETURN customer_identity_internal.order_page(seen, found_user.users, user_id, page_size, after, customers);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.visible_orders_as_owner(text, integer, text, regclass) IS
-    'visible_orders as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.visible_orders_as_owner(text, integer, text, regclass) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity.visible_orders(
-    user_id text, page_size integer DEFAULT 50, after text DEFAULT NULL, customers regclass DEFAULT NULL)
-    RETURNS jsonb
-    LANGUAGE c STABLE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
 COMMENT ON FUNCTION customer_identity.visible_orders(text, integer, text, regclass) IS
     'A page of the orders that a user may see: the user''s own, and the customer''s where the user has proved the phone';
 CREATE OR REPLACE FUNCTION customer_identity_internal.editable_columns(customers regclass)
@@ -4990,11 +4844,15 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.write_changes(uuid, jsonb, text[], regclass) IS
     'Updates columns of a customer and returns the values that they have then; NULL when a trigger deleted it';
-CREATE OR REPLACE FUNCTION customer_identity_internal.update_customer_as_owner(
-    customer_id uuid, changes jsonb, expected_updated_at timestamptz, actor text, customers regclass)
+CREATE OR REPLACE FUNCTION customer_identity.update_customer(
+    customer_id uuid,
+    changes jsonb,
+    expected_updated_at timestamptz DEFAULT NULL,
+    actor text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
     RETURNS jsonb
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
 AS $$
 DECLARE
     before jsonb;
@@ -5031,19 +4889,6 @@ BEGIN
     RETURN customer_identity_internal.details_of(customer_id, customers);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.update_customer_as_owner(uuid, jsonb, timestamptz, text, regclass) IS
-    'update_customer as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.update_customer_as_owner(uuid, jsonb, timestamptz, text, regclass) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity.update_customer(
-    customer_id uuid,
-    changes jsonb,
-    expected_updated_at timestamptz DEFAULT NULL,
-    actor text DEFAULT NULL,
-    customers regclass DEFAULT NULL
-)
-    RETURNS jsonb
-    LANGUAGE c VOLATILE COST 10000
-    AS 'MODULE_PATHNAME', 'call_as_book_owner';
 COMMENT ON FUNCTION customer_identity.update_customer(uuid, jsonb, timestamptz, text, regclass) IS
     'Changes notes, preferred_name and the application''s own columns, with an event in the history. CI004 when updated_at is not the expected one. Returns what customer_details returns';
 COMMENT ON TYPE customer_identity_internal.setup_finding IS
@@ -5120,10 +4965,9 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.check_phone_triggers(regclass) IS
     'Findings of check_setup() about the triggers of customers';
 -- Whoever loads or replicates rows leaves the sequence behind.
-CREATE FUNCTION customer_identity_internal.check_sequences_as_owner(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_sequences(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     companion record;
@@ -5147,13 +4991,6 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.check_sequences_as_owner(regclass) IS
-    'check_sequences as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.check_sequences_as_owner(regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.check_sequences(customers regclass)
-    RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
 COMMENT ON FUNCTION customer_identity_internal.check_sequences(regclass) IS
     'Findings of check_setup() about sequences that are behind the ids of the book';
 CREATE OR REPLACE FUNCTION customer_identity_internal.check_book(customers regclass)
@@ -5748,10 +5585,9 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.check_keys(regclass) IS
     'Findings of check_setup() about keys of users and foreign keys of orders';
 -- Of ten thousand orders at the most: a value that differs from a named one in case or blanks only is a slip.
-CREATE FUNCTION customer_identity_internal.values_seen_as_owner(
+CREATE FUNCTION customer_identity_internal.values_seen(
     relation regclass, column_name text, named_values text[], customers regclass, OUT rows bigint, OUT named bigint, OUT similar text)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 BEGIN
     EXECUTE format($sql$
@@ -5764,13 +5600,6 @@ BEGIN
         USING named_values, ARRAY(SELECT lower(btrim(n.value)) FROM unnest(named_values) AS n (value));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.values_seen_as_owner(regclass, text, text[], regclass) IS
-    'values_seen as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.values_seen_as_owner(regclass, text, text[], regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.values_seen(
-    relation regclass, column_name text, named_values text[], customers regclass, OUT rows bigint, OUT named bigint, OUT similar text)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.values_seen(regclass, text, text[], regclass) IS
     'How many rows of a table were looked at, how many have one of some values, and a value that is nearly one';
 CREATE FUNCTION customer_identity_internal.check_values_of(attached customer_identity.attachments, customers regclass)
@@ -5794,10 +5623,9 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_values_of(customer_identity.attachments, regclass) IS
     'Findings of check_setup() about statuses and cash values that no row has';
-CREATE FUNCTION customer_identity_internal.unusable_phones_as_owner(customers regclass)
+CREATE FUNCTION customer_identity_internal.unusable_phones(customers regclass)
     RETURNS bigint
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     unusable bigint;
@@ -5807,13 +5635,6 @@ BEGIN
     RETURN unusable;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.unusable_phones_as_owner(regclass) IS
-    'unusable_phones as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.unusable_phones_as_owner(regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.unusable_phones(customers regclass)
-    RETURNS bigint
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
 COMMENT ON FUNCTION customer_identity_internal.unusable_phones(regclass) IS
     'How many customers have a phone that is not E.164, counted up to ten thousand';
 -- Proofs and flags that do not fit together: a trigger was missing, or the application has written them.
@@ -5849,10 +5670,9 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.proof_faults(regclass) IS
     'How proofs and flags may not fit together: table, fault, FROM and WHERE of its rows, and the statement that mends it';
-CREATE FUNCTION customer_identity_internal.check_proofs_as_owner(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_proofs(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     faulty record;
@@ -5867,13 +5687,6 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.check_proofs_as_owner(regclass) IS
-    'check_proofs as the owner of the book';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.check_proofs_as_owner(regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.check_proofs(customers regclass)
-    RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_with_right_on_book';
 COMMENT ON FUNCTION customer_identity_internal.check_proofs(regclass) IS
     'Findings of check_setup() about proofs and flags that do not fit together';
 -- The condition that the user of an order r has a customer.
@@ -5893,10 +5706,9 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.user_has_customer(customer_identity.attachments) IS
     'The condition that the user of an order r has a customer';
 -- Looks at ten thousand rows at the most: the table may hold millions.
-CREATE FUNCTION customer_identity_internal.count_unlinked_as_owner(
+CREATE FUNCTION customer_identity_internal.count_unlinked(
     relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint, OUT looked_at bigint)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     attached customer_identity.attachments := customer_identity_internal.attachment_of(relation);
@@ -5920,13 +5732,6 @@ BEGIN
         INTO readable, unreadable, looked_at;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.count_unlinked_as_owner(regclass, regclass) IS
-    'count_unlinked as the owner of the table';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.count_unlinked_as_owner(regclass, regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.count_unlinked(
-    relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint, OUT looked_at bigint)
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_table_owner';
 COMMENT ON FUNCTION customer_identity_internal.count_unlinked(regclass, regclass) IS
     'How many rows of a table without a customer could have one, and how many have a phone that cannot be read';
 CREATE OR REPLACE FUNCTION customer_identity_internal.check_rows(customers regclass)
@@ -5963,10 +5768,12 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.check_rows(regclass) IS
     'Findings of check_setup() about rows without a customer, and statuses';
-CREATE OR REPLACE FUNCTION customer_identity_internal.check_sms_as_owner(customers regclass)
+CREATE OR REPLACE FUNCTION customer_identity_internal.check_sms(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE sql STABLE
-BEGIN ATOMIC
+    LANGUAGE customer_identity_as_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY
     SELECT 'warning', 'setting customer_identity.sms_countries',
         'codes were asked for and are sent to no country: it is empty, and so is customer_identity.default_region',
         'As a superuser: ALTER DATABASE ... SET customer_identity.sms_countries = ''GB,IE'';'
@@ -5983,14 +5790,8 @@ BEGIN ATOMIC
     FROM customer_identity.sms_messages AS m
     WHERE m.status = 'failed' AND m.ended_at > now() - interval '1 hour'
     HAVING count(*) > 0;
-END;
-COMMENT ON FUNCTION customer_identity_internal.check_sms_as_owner(regclass) IS
-    'check_sms as the owner of its tables';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.check_sms_as_owner(regclass) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity_internal.check_sms(customers regclass)
-    RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'call_as_owner';
+END
+$$;
 COMMENT ON FUNCTION customer_identity_internal.check_sms(regclass) IS
     'Findings of check_setup() about verification by SMS';
 CREATE OR REPLACE FUNCTION customer_identity_internal.check_session(customers regclass)
@@ -6118,6 +5919,7 @@ BEGIN
 END
 $$;
 DROP ROUTINE
+    customer_identity_internal.released_customer_history_as_owner,
     customer_identity_internal.released_key_column,
     customer_identity_internal.released_attach_users_to,
     customer_identity_internal.released_attach_users,
@@ -6125,11 +5927,27 @@ DROP ROUTINE
     customer_identity_internal.released_attach_orders,
     customer_identity_internal.released_backfill_pages,
     customer_identity_internal.released_backfill_steps,
+    customer_identity_internal.released_customer_stats_as_owner,
+    customer_identity_internal.released_fraud_signals_as_owner,
+    customer_identity_internal.released_start_verification_as_owner,
+    customer_identity_internal.released_check_verification_as_owner,
+    customer_identity_internal.released_cancel_verification_as_owner,
+    customer_identity_internal.released_claim_messages_as_owner,
+    customer_identity_internal.released_message_sent_as_owner,
+    customer_identity_internal.released_message_failed_as_owner,
+    customer_identity_internal.released_purge_verifications_as_owner,
     customer_identity_internal.released_read_search,
+    customer_identity_internal.released_list_customers_as_owner,
     customer_identity_internal.released_row_object,
+    customer_identity_internal.released_customer_details_as_owner,
+    customer_identity_internal.released_customer_users_as_owner,
     customer_identity_internal.released_orders_query,
     customer_identity_internal.released_order_condition,
-    customer_identity_internal.released_expected_triggers;
+    customer_identity_internal.released_customer_orders_as_owner,
+    customer_identity_internal.released_visible_orders_as_owner,
+    customer_identity_internal.released_update_customer_as_owner,
+    customer_identity_internal.released_expected_triggers,
+    customer_identity_internal.released_check_sms_as_owner;
 
 -- The workings belong to whom the rest belongs to, and are executed by nobody but PUBLIC or the extension's owner.
 DO $$
