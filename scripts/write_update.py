@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes sql/updates/customer_identity--OLD--NEW.sql, which brings an installed version up to date:
+"""Writes sql/updates/customer_identity--OLD--NEW.sql, which brings an installed version up to the one of the control file:
 
-    scripts/write_update.py OLD            writes it
-    scripts/write_update.py --check OLD    fails where what is there is not what it would write
+    scripts/write_update.py            writes it for each folder sql/updates/OLD--NEW
+    scripts/write_update.py --check    fails where what is there is not what it would write
 
 It compares sql/released/customer_identity--OLD.sql with the files of sql/order. Functions that are in both keep their
 OID, whichever schema they are in now, and with it what depends on them and who may execute them; one whose arguments
@@ -247,14 +247,15 @@ def update_script(old, new):
 
 
 def main():
-    old = sys.argv[-1]
     new = re.search(r"default_version = '(.*)'", (ROOT / 'customer_identity.control').read_text())[1]
-    written = update_script(old, new)
-    file = ROOT / f'sql/updates/customer_identity--{old}--{new}.sql'
-    if '--check' not in sys.argv:
-        file.write_text(written)
-    elif not file.exists() or file.read_text() != written:
-        sys.exit(f'{file.relative_to(ROOT)} is out of date: scripts/write_update.py {old} writes it')
+    for folder in sorted((ROOT / 'sql/updates').glob(f'*--{new}')):
+        old = folder.name.split('--')[0]
+        file = ROOT / f'sql/updates/customer_identity--{old}--{new}.sql'
+        written = update_script(old, new)
+        if '--check' not in sys.argv:
+            file.write_text(written)
+        elif not file.exists() or file.read_text() != written:
+            sys.exit(f'{file.relative_to(ROOT)} is out of date: make update-scripts writes it')
 
 
 main()
