@@ -1,6 +1,7 @@
 """The library of a released version, built from its commit; kept in build/upgradecheck."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -18,12 +19,13 @@ def released_library(version):
     if library.exists():
         return library, None
     commit = COMMITS[version]
-    if subprocess.run(['git', 'cat-file', '-e', f'{commit}^{{commit}}'], cwd=ROOT, capture_output=True).returncode != 0:
+    if not shutil.which('git') or subprocess.run(
+            ['git', 'cat-file', '-e', f'{commit}^{{commit}}'], cwd=ROOT, capture_output=True).returncode != 0:
         return None, f'the history that has {version} is not here'
     sources.mkdir(parents=True, exist_ok=True)
     archive = subprocess.run(['git', 'archive', commit], cwd=ROOT, capture_output=True, check=True).stdout
     subprocess.run(['tar', 'x', '-C', sources], input=archive, check=True)
-    compiler = ['CXX=ccache g++'] if subprocess.run('command -v ccache', shell=True, capture_output=True).returncode == 0 else []
+    compiler = ['CXX=ccache g++'] if shutil.which('ccache') else []
     environment = {k: v for k, v in os.environ.items() if k not in ('MAKEFLAGS', 'MAKELEVEL')}
     built = subprocess.run(['make', '-s', '-j2', 'with_llvm=no', f'PG_CONFIG={PG_CONFIG}', *compiler, 'all'],
                            cwd=sources, capture_output=True, text=True, env=environment)

@@ -74,3 +74,18 @@ EXCEPTION
         RAISE NOTICE 'renamed columns will not be followed, nor altered ones counted anew: only a superuser can create event triggers';
 END
 $$;
+
+-- Sessions keep the library that they have loaded. One that began before the new one was installed may have an old one.
+DO $$
+DECLARE
+    installed constant timestamptz := (
+        SELECT (pg_stat_file(c.setting || '/customer_identity.so', true)).change FROM pg_config() AS c WHERE c.name = 'PKGLIBDIR');
+    sessions constant bigint := (
+        SELECT count(*) FROM pg_stat_activity AS a WHERE a.datname = current_database() AND a.backend_start < installed);
+BEGIN
+    IF sessions > 0 THEN
+        RAISE WARNING 'sessions that may have loaded the library of an earlier version: %', sessions
+            USING HINT = 'Let them connect anew: until then totals stay exact, but functions that are new to that library fail.';
+    END IF;
+END
+$$;
