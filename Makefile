@@ -68,6 +68,14 @@ $(shlib): build/exports.map
 $(BITCODE): %.bc: %.o
 -include $(OBJS:.o=.d)
 
+# clang-tidy looks at a source again when its object would be compiled again.
+TIDY = $(patsubst %.cpp,build/tidy/%,$(sort $(wildcard src/*.cpp src/*/*.cpp)))
+$(TIDY): build/tidy/%: %.o .clang-tidy
+	@mkdir -p $(@D)
+	@clang-tidy --quiet $*.cpp -- -std=c++20 -Wno-register $(CPPFLAGS) 2>$@.log && touch $@ || { grep error: $@.log; false; }
+tidy: $(TIDY)
+.SECONDARY: $(OBJS)
+
 $(INSTALL_SCRIPT_SQL): sql/order $(SQL) $(EXTENSION).control Makefile
 	cat $(SQL) > $@
 else
@@ -76,7 +84,7 @@ all install clean:
 	@exit 1
 endif
 
-.PHONY: FORCE bench help setup test upgradecheck update-scripts test-phones-nightly test-sanitized torture demo shop lint format
+.PHONY: FORCE bench help setup test upgradecheck update-scripts test-phones-nightly test-sanitized torture demo shop lint format tidy
 
 help:
 	@echo 'make            build the extension'
@@ -90,9 +98,10 @@ help:
 	@echo 'make test-phones-nightly  a million made-up phones and a long fuzz'
 	@echo 'make test-sanitized  pgtap, regress and functions, in a server that notices undefined behaviour'
 	@echo 'make torture    the chaos run for longer (SECONDS of storms, SEED repeats the choices)'
-	@echo 'make bench      measure, and write docs/performance.md (ROWS, ROUNDS, SECONDS, CLIENTS size it)'
+	@echo 'make bench      measure, and write docs/performance.md (QUICK=1 only tries; NAMES="phones totals" choose,'
+	@echo '                ROWS, ROUNDS, SECONDS, CLIENTS size it)'
 	@echo 'make update-scripts  write sql/updates from what released versions and this one make'
-	@echo 'make lint       clang-tidy, cppcheck, formatting, include rule, exported symbols'
+	@echo 'make lint       formatting, rules of the tree, shellcheck, pyflakes, cppcheck, clang-tidy'
 	@echo 'make format     format the C++ sources'
 	@echo 'make clean      remove what was built'
 	@echo
@@ -114,10 +123,12 @@ shop:
 	@examples/shop/dev/run
 
 test: setup
+	@echo 'building and installing the extension for $(PG_CONFIG)'
 	@$(MAKE) -s --no-print-directory install
 	@test/run
 
 test-%: setup
+	@echo 'building and installing the extension for $(PG_CONFIG)'
 	@$(MAKE) -s --no-print-directory install
 	@test/run $*
 
@@ -139,21 +150,20 @@ test-sanitized: setup
 torture: export SECONDS ?= 600
 torture: setup
 	@$(MAKE) -s --no-print-directory install
-	@test/torture/run
+	@test/torture/run.py
 
 bench: setup
+	@echo 'building and installing the extension for $(PG_CONFIG)'
 	@$(MAKE) -s --no-print-directory install
-	@mkdir -p build/bench
-	@bench/phones/run | tee build/bench/phones.txt
-	@LINES=build/bench/totals.tsv bench/totals/run
-	@LINES=build/bench/backfill.tsv bench/backfill/run
-	@bench/report --phones build/bench/phones.txt build/bench/totals.tsv build/bench/backfill.tsv
+	@bench/run.py
 
 lint:
-	@scripts/setup.sh lint
-	@$(MAKE) --no-print-directory all
+	@scripts/setup.sh build lint
+	@echo 'building the extension for $(PG_CONFIG)'
+	@$(MAKE) -s --no-print-directory all
 	@scripts/lint.sh
 
 format:
 	@scripts/setup.sh lint
+	@echo 'formatting the C++ of src and test/unit'
 	@scripts/format.sh

@@ -1,78 +1,101 @@
-"""Measurements of benchmarks: one tab-separated line each, medians, and ratios over a baseline.
-A run prints the lines, bench/report turns them into a page."""
+"""Measurements of benchmarks, their medians and spreads, and their ratios to a baseline.
+
+bench/NAME/run or run.py writes them to the file that LINES names, which bench/report.py reads: facts first,
+"# name: value", then one tab-separated line for each measurement. The round is a number, or the name of a statistic
+(median, minimum, maximum, ratio to the first variant), where a run by hand has left nothing else."""
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import date
 
-FIELDS = ('bench', 'workload', 'variant', 'round', 'seconds', 'cpu', 'count')
+MICROSECONDS = 1e6
 
 
 @dataclass(frozen=True)
 class Measurement:
-    bench: str
     workload: str
     variant: str
-    round: int
-    seconds: float  # from start to end
-    cpu: float      # processor time that the server spent
-    count: int      # rows, calls or transactions
+    round: str
+    measure: str  # cpu: processor time of the server; time: from start to end
+    unit: str     # of one row, call or transaction
+    value: float
 
-    def line(self):
-        return '\t'.join(f'{value:.6f}' if isinstance(value, float) else str(value)
-                         for value in (getattr(self, name) for name in FIELDS))
+
+HEADER = '\t'.join(field.name for field in fields(Measurement))
 
 
 def parse(line):
-    bench, workload, variant, number, seconds, cpu, count = line.rstrip('\n').split('\t')
-    return Measurement(bench, workload, variant, int(number), float(seconds), float(cpu), int(count))
+    *texts, value = line.rstrip('\n').split('\t')
+    return Measurement(*texts, float(value))
 
 
 class Figures:
-    """The measurements of one benchmark, with what is said about the machine."""
+    """The measurements of one benchmark or of several, and each one's facts: machine, size, date."""
 
     def __init__(self):
-        self.facts = {}
+        self.facts = {'date': date.today().isoformat()}
         self.measurements = []
 
     @classmethod
-    def read(cls, stream):
+    def read(cls, path):
         figures = cls()
-        for line in stream:
-            if line.startswith('# '):
-                name, _, value = line[2:].strip().partition(': ')
-                figures.facts[name] = value
-            elif line.strip():
-                figures.measurements.append(parse(line))
+        lines = path.read_text(encoding='utf-8').splitlines()
+        figures.facts = dict(line[2:].split(': ', 1) for line in lines if line.startswith('# '))
+        figures.measurements = [parse(line) for line in lines if not line.startswith('#') and line != HEADER]
         return figures
 
-    def add(self, measurement):
-        self.measurements.append(measurement)
+    def add(self, workload, variant, number, measure, unit, value):
+        self.measurements.append(Measurement(workload, variant, str(number), measure, unit, value))
 
-    def write(self, stream):
-        for name, value in self.facts.items():
-            print(f'# {name}: {value}', file=stream)
-        for measurement in self.measurements:
-            print(measurement.line(), file=stream)
+    def add_run(self, workload, variant, number, seconds, cpu, count):
+        """A round of count rows, calls or transactions, timed from start to end and by the server's processor time."""
+        for measure, spent in (('cpu', cpu), ('time', seconds)):
+            self.add(workload, variant, number, measure, 'µs', MICROSECONDS * spent / max(1, count))
+
+    def write(self, path):
+        with open(path, 'w', encoding='utf-8') as stream:
+            for name, value in self.facts.items():
+                print(f'# {name}: {value}', file=stream)
+            print(HEADER, file=stream)
+            for m in self.measurements:
+                print(m.workload, m.variant, m.round, m.measure, m.unit, f'{m.value:.6g}', sep='\t', file=stream)
 
     def workloads(self):
         return list(dict.fromkeys(m.workload for m in self.measurements))
 
-    def variants(self, workload=None):
+    def variants(self, workload):
         """In the order of the first round, which begins with the baseline."""
-        return list(dict.fromkeys(m.variant for m in sorted(self.measurements, key=lambda m: m.round)
-                                  if workload in (None, m.workload)))
+        found = [m for m in self.measurements if m.workload == workload]
+        found.sort(key=lambda m: int(m.round) if m.round.isdigit() else 0)
+        return list(dict.fromkeys(m.variant for m in found))
 
-    def per_unit(self, workload, variant, metric):
-        """Median of the seconds or the cpu of one row, call or transaction; None when it was not measured."""
-        found = [getattr(m, metric) / max(1, m.count) for m in self.measurements
-                 if (m.workload, m.variant) == (workload, variant)]
-        return statistics.median(found) if found else None
+    def of(self, workload, variant, measure):
+        return [m for m in self.measurements if (m.workload, m.variant, m.measure) == (workload, variant, measure)]
 
-    def ratio(self, workload, variant, baseline, metric):
-        """The median of the rounds' ratios: each round compares neighbours in time."""
-        rounds = {}
-        for m in self.measurements:
-            if m.workload == workload:
-                rounds.setdefault(m.round, {})[m.variant] = getattr(m, metric) / max(1, m.count)
-        found = [r[variant] / r[baseline] for r in rounds.values() if variant in r and r.get(baseline)]
-        return statistics.median(found) if found else None
+    def rounds(self, workload, variant, measure):
+        return {m.round: m.value for m in self.of(workload, variant, measure) if m.round.isdigit()}
+
+    def statistic(self, workload, variant, measure, name):
+        """The median, minimum or maximum of the rounds; None where nothing is known of it."""
+        kept = [m.value for m in self.of(workload, variant, measure) if m.round == name]
+        values = kept or self.rounds(workload, variant, measure).values()
+        function = {'median': statistics.median, 'minimum': min, 'maximum': max}[name]
+        return function(values) if values else None
+
+    def ratios(self, workload, variant, baseline, measure):
+        """Those of the rounds: each compares neighbours in time. Or the one that was kept."""
+        kept = [m.value for m in self.of(workload, variant, measure) if m.round == 'ratio']
+        mine, others = self.rounds(workload, variant, measure), self.rounds(workload, baseline, measure)
+        return kept or [value / others[number] for number, value in mine.items() if others.get(number)]
+
+    def print(self, workload):
+        variants = self.variants(workload)
+        print(f'\n{workload}')
+        for variant in variants:
+            cells = [f'  {variant:30}']
+            for m in {m.measure: m for m in self.measurements if (m.workload, m.variant) == (workload, variant)}.values():
+                low, median, high = (self.statistic(workload, variant, m.measure, name) for name in ('minimum', 'median', 'maximum'))
+                cells.append(f'{m.measure} {median:9.2f} {m.unit} ({low:.2f} to {high:.2f})')
+                ratios = self.ratios(workload, variant, variants[0], m.measure)
+                cells.append(f'{statistics.median(ratios):6.2f} x' if ratios else '')
+            print('  '.join(cells), flush=True)

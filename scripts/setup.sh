@@ -59,7 +59,7 @@ want() {
       ;;
     test)
       wanted+=(cmake clang libclang-rt-dev libgtest-dev libtap-parser-sourcehandler-pgtap-perl)
-      wanted+=(python3-psycopg python3-psycopg2)
+      wanted+=(pyflakes3 python3-psycopg python3-psycopg2)
       [ -z "$major" ] || wanted+=("postgresql-$major-pgtap")
       want shop
       command -v "${CHROMIUM:-chromium}" >/dev/null || wanted+=(chromium)
@@ -68,7 +68,7 @@ want() {
       command -v node >/dev/null || wanted+=(ca-certificates nodejs)
       command -v npm >/dev/null || wanted+=(npm)
       ;;
-    lint) wanted+=(clang-format clang-tidy cppcheck shellcheck) ;;
+    lint) wanted+=(clang-format clang-tidy cppcheck pyflakes3 shellcheck) ;;
     *)
       echo "usage: scripts/setup.sh [build] [test] [shop] [lint]" >&2
       exit 2

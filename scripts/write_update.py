@@ -177,8 +177,6 @@ class Update:
     def rights(self):
         """Who might execute what is made anew may execute it now; then what waited goes."""
         released = [r for n, r in self.old.routines.items() if n not in self.kept]
-        again = [self.new.routines[r.name] for r in released
-                 if r.name in self.new.routines and self.new.routines[r.name].schema == PUBLIC]
         opened = [n for n in self.kept if self.new.routines[n].schema == PUBLIC
                   and n in self.old.revoked and n not in self.new.revoked]
         for name in sorted(opened):

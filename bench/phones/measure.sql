@@ -1,5 +1,5 @@
 -- Times normalize_phone row by row: every variant in each round, so that a noisy machine is noisy for
--- all of them. Variables: folder (of the two libraries), rounds. Standard input: the corpus.
+-- all of them. Variables: folder (of floor.so), rounds, copies (of the corpus). Standard input: the corpus. Prints lines of bench/figures.py.
 \set ON_ERROR_STOP on
 \set QUIET on
 SET client_min_messages = warning;
@@ -7,7 +7,6 @@ SET jit = off;
 SET max_parallel_workers_per_gather = 0;
 
 \set floor :folder '/floor'
-\set customer_identity :folder '/customer_identity'
 CREATE FUNCTION processor_ns() RETURNS bigint
     LANGUAGE c VOLATILE AS :'floor';
 CREATE FUNCTION do_nothing(phone text, region text) RETURNS text
@@ -15,7 +14,7 @@ CREATE FUNCTION do_nothing(phone text, region text) RETURNS text
 CREATE FUNCTION copy_digits(phone text, region text) RETURNS text
     LANGUAGE c STABLE AS :'floor';
 CREATE FUNCTION normalize_phone(phone text, region text) RETURNS text
-    LANGUAGE c STABLE AS :'customer_identity';
+    LANGUAGE c STABLE AS '$libdir/customer_identity';
 
 CREATE TABLE corpus (id integer GENERATED ALWAYS AS IDENTITY, phone text, region text, e164 text,
                      valid text, possible text, type text);
@@ -28,11 +27,11 @@ CREATE TABLE phones AS
                       WHEN phone ~ '^[0-9][-0-9 ().]{6,}$' THEN 'national' END AS shape,
                  phone, region
           FROM corpus) AS shaped,
-         generate_series(1, 20) AS copy,
+         generate_series(1, :copies) AS copy,
          LATERAL (VALUES (shape), ('mixed')) AS kinds (kind)
     WHERE kind IS NOT NULL;
 
-CREATE TABLE timings (kind text, variant text, ns numeric);
+CREATE TABLE timings (kind text, variant text, round integer, ns numeric);
 
 CREATE FUNCTION spent(code text, measured regclass) RETURNS numeric
     LANGUAGE plpgsql AS $$
@@ -55,12 +54,12 @@ BEGIN
         CREATE TEMPORARY TABLE few AS SELECT phone, region FROM many LIMIT 4000;
         FOR round IN 0 .. rounds LOOP
             PERFORM set_config('customer_identity.fast_path', 'on', false);
-            INSERT INTO timings SELECT shape, 'do_nothing', spent('do_nothing', 'many');
-            INSERT INTO timings SELECT shape, 'copy_digits', spent('copy_digits', 'many');
-            INSERT INTO timings SELECT shape, 'fast path', spent('normalize_phone', 'many');
+            INSERT INTO timings SELECT shape, 'doing nothing', round, spent('do_nothing', 'many');
+            INSERT INTO timings SELECT shape, 'copying the digits', round, spent('copy_digits', 'many');
+            INSERT INTO timings SELECT shape, 'fast path', round, spent('normalize_phone', 'many');
             CONTINUE WHEN round % 5 <> 0;
             PERFORM set_config('customer_identity.fast_path', 'off', false);
-            INSERT INTO timings SELECT shape, 'library', spent('normalize_phone', 'few');
+            INSERT INTO timings SELECT shape, 'library', round, spent('normalize_phone', 'few');
         END LOOP;
         DROP TABLE many, few;
     END LOOP;
@@ -69,22 +68,11 @@ $$;
 
 SELECT measure(:rounds) \g /dev/null
 
-\pset footer off
-WITH figures AS (
-    SELECT kind, variant, percentile_cont(0.5) WITHIN GROUP (ORDER BY ns)::numeric AS median, min(ns) AS quietest
-    FROM timings
-    GROUP BY kind, variant
-)
-SELECT kind AS phones, round(nothing.median) AS "do nothing", round(digits.median) AS "copy digits",
-       round(fast.median) AS "fast path", round(library.median) AS library,
-       round(fast.median - nothing.median) AS "fast path over nothing",
-       round(fast.quietest - nothing.quietest) AS "quietest",
-       round(fast.median - digits.median) AS "over copying",
-       round((library.median - nothing.median) / (fast.median - nothing.median)) AS "library / fast path, over nothing"
-FROM figures AS nothing
-JOIN figures AS digits USING (kind)
-JOIN figures AS fast USING (kind)
-JOIN figures AS library USING (kind)
-WHERE nothing.variant = 'do_nothing' AND digits.variant = 'copy_digits' AND fast.variant = 'fast path'
-  AND library.variant = 'library'
-ORDER BY array_position('{E.164,national,mixed}', kind);
+\pset format unaligned
+\pset fieldsep '\t'
+\pset tuples_only on
+SELECT 'reading phones, ' || kind, variant, timings.round, 'cpu', 'ns', round(ns, 1)
+FROM timings
+WHERE timings.round > 0
+ORDER BY array_position('{E.164,national,mixed}', kind), timings.round,
+    array_position('{doing nothing,copying the digits,fast path,library}', variant);

@@ -1,5 +1,5 @@
 // A trigger of any kind that lets the row pass as it is: what one costs by itself. Built by
-// bench/totals/run; no part of the extension.
+// bench/totals/run.py; no part of the extension.
 #include "postgres.h"
 
 #include "commands/trigger.h"

@@ -112,9 +112,9 @@ const char *attach_call(Relation relation) {
 }
 
 const char *shown_attach_call(Relation relation) {
-  constexpr std::size_t kMaxShown = 1000;
+  constexpr std::size_t kMaximumShown = 1000;
   const char *call = attach_call(relation);
-  if (strlen(call) <= kMaxShown) return call;
+  if (strlen(call) <= kMaximumShown) return call;
   return psprintf("%s, ...)", beginning_of_call(relation).data);
 }
 

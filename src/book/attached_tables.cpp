@@ -1,6 +1,6 @@
 // Finds our triggers by what depends on their functions, once a session; later it looks at the
 // tables that have changed and at no other. Books are known by the names that arguments give them,
-// so that it need not heed what becomes of a book.
+// so that it need not track what becomes of a book.
 #include "book/attached_tables.hpp"
 
 #include "book/book.hpp"
@@ -273,9 +273,8 @@ bool may_feed(Oid owner, Oid customers) {
 
 const List *attached_tables(TableKind kind, Oid customers) {
   bring_up_to_date();
-  const CacheKey key = {customers, InvalidOid, Purpose::kAttachedTables,
-                        static_cast<std::uint32_t>(kind)};
-  const auto *known = static_cast<Answer *>(find_kept(key));
+  const CacheKey key = {customers, InvalidOid, static_cast<std::uint32_t>(kind)};
+  const auto *known = find_kept<Answer>(key);
   if (known != nullptr && known->book != nullptr && known->version == known->book->version)
     return known->tables;
   const auto *answer = read_and_keep<Answer>(key, [&](Answer &value, Reading &reading) {

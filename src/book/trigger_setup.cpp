@@ -180,6 +180,21 @@ char *text_in(const Column &column, HeapTuple row, Relation relation) {
   return is_null ? nullptr : text_of(column, value);
 }
 
+bool uuid_in(const Column &column, HeapTuple row, Relation relation, pg_uuid_t *value) {
+  bool is_null;
+  const Datum stored = value_in(column, row, relation, &is_null);
+  if (!is_null) *value = *DatumGetUUIDP(stored);
+  return !is_null;
+}
+
+HeapTuple with_uuid(const Column &column, HeapTuple row, Relation relation,
+                    const pg_uuid_t *value) {
+  int number = column.number;
+  Datum datum = UUIDPGetDatum(value);
+  bool is_null = value == nullptr;
+  return heap_modify_tuple_by_cols(row, RelationGetDescr(relation), 1, &number, &datum, &is_null);
+}
+
 bool differs(const Column &column, HeapTuple before, HeapTuple after, Relation relation) {
   if (column.number == 0) return false;
   bool was_null;

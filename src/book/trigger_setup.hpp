@@ -70,7 +70,7 @@ template <typename Kind>
 Kind *setup_of(const TriggerData *call, void (*read)(Kind *, const TriggerData *)) {
   const Oid relation = RelationGetRelid(call->tg_relation);
   const Oid trigger = call->tg_trigger->tgoid;
-  return kept<Kind>({relation, trigger, Purpose::kSetup, 0}, [&](Kind &setup, Reading &reading) {
+  return kept<Kind>({relation, trigger}, [&](Kind &setup, Reading &reading) {
     setup.trigger = trigger;
     setup.relation = relation;
     setup.customers = table_named(value_of(arguments_of(call->tg_trigger), "customers"));
@@ -93,6 +93,10 @@ inline Datum value_in(const Column &column, HeapTuple row, Relation relation, bo
 char *text_of(const Column &column, Datum value);
 /// The row's value as text, or NULL when it is NULL or the column is not named.
 char *text_in(const Column &column, HeapTuple row, Relation relation);
+/// The value of a uuid column. False: it is NULL.
+bool uuid_in(const Column &column, HeapTuple row, Relation relation, pg_uuid_t *value);
+/// The row with another value in a uuid column; `value` NULL is NULL.
+HeapTuple with_uuid(const Column &column, HeapTuple row, Relation relation, const pg_uuid_t *value);
 /// Whether two versions of a row differ in the column; false when it is not named.
 bool differs(const Column &column, HeapTuple before, HeapTuple after, Relation relation);
 

@@ -120,8 +120,7 @@ void resolve(Target &target, Relation events, Relation customers) {
 }
 
 const Target &target_of(Relation events, Relation customers) {
-  const CacheKey key = {RelationGetRelid(events), RelationGetRelid(customers),
-                        Purpose::kEventsTarget, 0};
+  const CacheKey key = {RelationGetRelid(events), RelationGetRelid(customers)};
   return *kept<Target>(key, [&](Target &target, Reading &reading) {
     depend_on(reading, RelationGetRelid(customers));
     resolve(target, events, customers);

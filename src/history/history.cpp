@@ -116,9 +116,8 @@ Datum object_of(std::initializer_list<Detail> details) {
 }
 
 // The customer may be gone: its users are unlinked while it is deleted.
-void write_by_plan(Oid customers, Acting acting, const RowId &id, const Event &event) {
-  const PlanKey key = {customers, InvalidOid, Purpose::kInsertEvent,
-                       id_variant(id, static_cast<std::uint32_t>(acting))};
+void write_by_plan(Oid customers, const RowId &id, const Event &event) {
+  const CacheKey key = {customers, InvalidOid, id.type};
   SPIPlanPtr plan = saved_plan(key, {UUIDOID, TEXTOID, JSONBOID, TEXTOID, id.type}, [&] {
     return psprintf(
         "INSERT INTO %s (customer_id, event, details, actor%s) OVERRIDING SYSTEM VALUE"
@@ -144,7 +143,7 @@ void write_event(Oid customers, const pg_uuid_t &customer, const char *event,
   const Event row = {customer, CStringGetTextDatum(event), object_of(details),
                      is_signed ? CStringGetTextDatum(actor) : Datum(0), is_signed};
   if (!write_event_directly(customers, events, row) && can_write(events))
-    write_by_plan(customers, Acting::kOwner, new_row_id(events), row);
+    write_by_plan(customers, new_row_id(events), row);
   SPI_finish();
   leave(owner);
 }
@@ -157,8 +156,7 @@ Oid history_of(Oid customers) {
 void rename_users_in_history(Oid customers, const pg_uuid_t &customer, Datum new_ids) {
   const Oid events = events_of(customers);
   if (!can_write(events)) return;
-  const PlanKey key = {customers, InvalidOid, Purpose::kRenameInEvents, 1};
-  SPIPlanPtr plan = saved_plan(key, {UUIDOID, JSONBOID}, [&] {
+  SPIPlanPtr plan = saved_plan({customers}, {UUIDOID, JSONBOID}, [&] {
     return psprintf(
         "UPDATE %s SET actor = COALESCE($2 OPERATOR(pg_catalog.->>) actor, actor),"
         " details = CASE WHEN $2 OPERATOR(pg_catalog.?) (details OPERATOR(pg_catalog.->>) "
@@ -187,7 +185,7 @@ CUSTOMER_IDENTITY_FUNCTION(write_event) {
   const Event row = {*PG_GETARG_UUID_P(1), PG_GETARG_DATUM(2), PG_GETARG_DATUM(3),
                      is_signed ? PG_GETARG_DATUM(4) : Datum(0), is_signed};
   SPI_connect();
-  write_by_plan(customers, Acting::kCaller, new_row_id(events), row);
+  write_by_plan(customers, new_row_id(events), row);
   SPI_finish();
   PG_RETURN_VOID();
 }

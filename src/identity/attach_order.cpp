@@ -1,20 +1,16 @@
 // attach_order: gives every order, of a user or of a guest, its customer, and lets cash on delivery
 // pass only for a proved phone where the shop switched that on.
 #include "identity/customers.hpp"
+#include "identity/order.hpp"
 #include "identity/proofs.hpp"
-#include "identity/users.hpp"
-#include "book/book.hpp"
+#include "identity/user_of_order.hpp"
 #include "pg/conflicting_row.hpp"
-#include "pg/direct_lookup.hpp"
 #include "pg/errors.hpp"
 #include "pg/owner.hpp"
 #include "pg/partition_moves.hpp"
 #include "phones/phone_reader.hpp"
-#include "pg/plans.hpp"
 #include "pg/postgres.hpp"
 #include "pg/trigger_call.hpp"
-#include "book/trigger_setup.hpp"
-#include "book/user_id.hpp"
 
 namespace customer_identity {
 namespace {
@@ -22,281 +18,104 @@ namespace {
 constexpr std::initializer_list<TriggerEvent> kMadeFor = {kBeforeRow | TRIGGER_EVENT_INSERT,
                                                           kBeforeRow | TRIGGER_EVENT_UPDATE};
 
-struct AttachOrder : Setup {
-  Column user;
-  Column phone;
-  Column region;
-  char *default_region;
-  Column payment;
-  Column customer;
-  List *cod_values;  // payment values that mean cash on delivery
-  char *users_key;
-  char *users_customer;
-  Oid users_key_type;
-  Oid root;
-};
-
-char *copy_of(const char *text) { return text == nullptr ? nullptr : pstrdup(text); }
-
-AttrNumber required_attribute(const TriggerData *call, Oid users, const char *column) {
-  const AttrNumber number = column == nullptr ? InvalidAttrNumber : get_attnum(users, column);
-  if (number <= 0)
-    users_outdated(call->tg_relation, users,
-                   psprintf("Table %s has no column %s any more.", relation_name(users),
-                            column == nullptr ? "for the key" : quote_identifier(column)));
-  return number;
-}
-
-void read_users(AttachOrder *setup, const TriggerData *call) {
-  const Arguments arguments = arguments_of(call->tg_trigger);
-  const char *users = value_of(arguments, "users");
-  if (users == nullptr || setup->user.number == 0) return;
-  setup->users = table_named(users);
-  setup->users_key = copy_of(value_of(arguments, "users_key"));
-  setup->users_customer = copy_of(value_of(arguments, "users_customer"));
-  const AttrNumber key = required_attribute(call, setup->users, setup->users_key);
-  required_attribute(call, setup->users, setup->users_customer);
-  setup->users_key_type = getBaseType(get_atttype(setup->users, key));
-}
-
-void read_setup(AttachOrder *setup, const TriggerData *call) {
-  const Relation orders = call->tg_relation;
-  const Arguments arguments = arguments_of(call->tg_trigger);
-  setup->user = column_named(orders, value_of(arguments, "user"));
-  setup->phone = phone_column(orders, value_of(arguments, "phone"));
-  setup->region = region_column(orders, value_of(arguments, "region"));
-  setup->default_region = copy_of(value_of(arguments, "default_region"));
-  setup->payment = column_named(orders, value_of(arguments, "payment"));
-  setup->customer = customer_column(orders, arguments);
-  setup->cod_values = values_of(arguments, "cod");
-  setup->root = root_of(orders);
-  read_users(setup, call);
-}
-
-// The customer of an order; `found` false: none.
-struct Attachment {
-  bool found;
-  pg_uuid_t customer;
-};
-
-Attachment attachment_in(const AttachOrder &setup, HeapTuple order, Relation orders) {
+Attachment attachment_in(const Order &order, HeapTuple row) {
   Attachment attachment = {};
+  attachment.found = uuid_in(order.setup.customer, row, order.table, &attachment.customer);
+  return attachment;
+}
+
+bool names_user(const Order &order) {
   bool is_null;
-  const Datum value = value_in(setup.customer, order, orders, &is_null);
-  attachment.found = !is_null;
-  if (!is_null) attachment.customer = *DatumGetUUIDP(value);
-  return attachment;
-}
-
-Attachment first_attachment() {
-  Attachment attachment = {};
-  attachment.found = first_uuid(&attachment.customer);
-  return attachment;
-}
-
-// What is wanted of a user; `variant` tells apart what one purpose may want.
-struct Selected {
-  Purpose purpose;
-  const char *expression;
-  int variant;
-};
-
-Selected customer_of_user(const AttachOrder &setup, Purpose purpose) {
-  return {purpose, quote_identifier(setup.users_customer), 1};
-}
-
-SPIPlanPtr user_plan(const AttachOrder &setup, const Selected &selected, const char *lock) {
-  const PlanKey key = {setup.relation, setup.trigger, selected.purpose,
-                       static_cast<std::uint32_t>(selected.variant)};
-  return saved_plan(key, {TEXTOID}, [&] {
-    return psprintf("SELECT %s FROM %s WHERE %s%s", selected.expression, relation_name(setup.users),
-                    equals_user_id(setup.users_key, setup.users_key_type, setup.user.type, "$1"),
-                    lock);
-  });
-}
-
-// A user that has no customer yet may be getting one in another transaction, which would not see
-// this order: waiting for the user's row lets one of the two see the other. SPI must be connected.
-Attachment planned_attachment_of_user(const AttachOrder &setup, const char *user_id) {
-  const Datum values[] = {CStringGetTextDatum(user_id)};
-  if (run(user_plan(setup, customer_of_user(setup, Purpose::kUserCustomer), ""), values) == 0)
-    return {};
-  const Attachment attachment = first_attachment();
-  if (attachment.found) return attachment;
-  if (pg_class_aclcheck(setup.users, GetUserId(), ACL_UPDATE) != ACLCHECK_OK) return {};
-  if (run(user_plan(setup, customer_of_user(setup, Purpose::kLockUserCustomer), " FOR SHARE"),
-          values) == 0)
-    return {};
-  return first_attachment();
-}
-
-// As the owner of the users table.
-Attachment found_attachment_of_user(const AttachOrder &setup, HeapTuple order, Relation orders) {
-  bool is_null;
-  const Sought user = {value_in(setup.user, order, orders, &is_null),
-                       comparable_type(setup.user.type)};
-  const Wanted customer = {setup.users, setup.users_key, setup.users_customer, nullptr};
-  Attachment attachment = {};
-  const Lookup lookup = OidIsValid(user.type)
-                            ? look_up_uuid_now(customer, user, Hold::kNothing, &attachment.customer)
-                            : Lookup::kImpossible;
-  attachment.found = lookup == Lookup::kFound;
-  if (attachment.found || lookup == Lookup::kNoRow) return attachment;
-
-  const char *user_id = text_in(setup.user, order, orders);
-  SPI_connect();
-  attachment = planned_attachment_of_user(setup, user_id);
-  SPI_finish();
-  return attachment;
-}
-
-Attachment seen_attachment_of_user(const AttachOrder &setup, HeapTuple order, Relation orders) {
-  const Visit users_owner = stand_in(setup.users, ACL_SELECT);
-  const Attachment attachment = found_attachment_of_user(setup, order, orders);
-  leave(users_owner);
-  return attachment;
-}
-
-// Where the customer is being deleted, the user has none by the time that it is gone, or has got
-// another one.
-Attachment attachment_of_user(const AttachOrder &setup, HeapTuple order, Relation orders) {
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    const Attachment attachment = seen_attachment_of_user(setup, order, orders);
-    if (!attachment.found) break;
-    if (hold_customer(setup.customers, Acting::kOwner, attachment.customer)) return attachment;
-  }
-  return {};
-}
-
-// The user's id as text, of whom the orders may have another column's value, or the same in another
-// spelling.
-const char *found_id_of_user(const AttachOrder &setup, const char *user, const char *key) {
-  MemoryContext caller = CurrentMemoryContext;
-  const Visit users_owner = stand_in(setup.users, ACL_SELECT);
-  SPI_connect();
-  const char *wanted = psprintf("CAST(%s AS pg_catalog.text)", quote_identifier(key));
-  const Selected id = {Purpose::kIdOfUser, wanted, get_attnum(setup.users, key)};
-  const Datum values[] = {CStringGetTextDatum(user)};
-  bool is_null = run(user_plan(setup, id, ""), values) == 0;
-  const Datum value = is_null ? Datum(0) : first_value(&is_null);
-  const char *found = is_null ? nullptr : MemoryContextStrdup(caller, TextDatumGetCString(value));
-  SPI_finish();
-  leave(users_owner);
-  return found;
-}
-
-// As history knows the user that an order names.
-const char *id_of_user(const AttachOrder &setup, HeapTuple order, Relation orders) {
-  const char *user = text_in(setup.user, order, orders);
-  if (user == nullptr || !OidIsValid(setup.users)) return user;
-  const char *key = key_of_users(setup.customers, setup.users);
-  if (key == nullptr || get_attnum(setup.users, key) <= 0) return nullptr;
-  const bool is_id = strcmp(key, setup.users_key) == 0 &&
-                     OidIsValid(comparable_type(setup.user.type)) &&
-                     OidIsValid(comparable_type(setup.users_key_type));
-  return is_id ? user : found_id_of_user(setup, user, key);
-}
-
-// Readable: its reason is kOk.
-phone::Details phone_in(const AttachOrder &setup, HeapTuple order, Relation orders) {
-  const char *raw = text_in(setup.phone, order, orders);
-  if (raw == nullptr) return phone::unread(phone::Reason::kEmpty);
-  return read_phone(raw, region_of(text_in(setup.region, order, orders), setup.default_region));
-}
-
-Attachment attachment_of_phone(const AttachOrder &setup, HeapTuple order, Relation orders) {
-  const phone::Details details = phone_in(setup, order, orders);
-  if (details.reason != phone::Reason::kOk) return {};
-  const Origin origin = {"order", orders, id_of_user(setup, order, orders)};
-  return {true,
-          customer_of(setup.customers, Acting::kOwner, details.e164, nullptr, Hold::kRow, origin)};
-}
-
-bool has_user(const AttachOrder &setup, HeapTuple order, Relation orders) {
-  if (!OidIsValid(setup.users)) return false;
-  bool is_null;
-  value_in(setup.user, order, orders, &is_null);
+  value_in(order.setup.user, order.row, order.table, &is_null);
   return !is_null;
+}
+
+bool is_changed(const Order &order, const Column &column) {
+  return differs(column, order.old_row, order.row, order.table);
 }
 
 // A login that was deleted says nothing new.
-bool user_changed(const AttachOrder &setup, const TriggerData *call) {
-  if (!differs(setup.user, call->tg_trigtuple, call->tg_newtuple, call->tg_relation)) return false;
-  bool is_null;
-  value_in(setup.user, call->tg_newtuple, call->tg_relation, &is_null);
-  return !is_null;
+bool is_user_changed(const Order &order) {
+  return is_changed(order, order.setup.user) && names_user(order);
 }
 
-// What an update says about the phone of an order.
-enum class PhoneNews {
-  kNone,      // spelled differently, read for another region, masked or erased
-  kFilledIn,  // readable, and there was no phone to compare it with, or no customer to leave
-  kAnother,
-};
+// Readable: its reason is kOk.
+phone::Details phone_in(const Order &order, HeapTuple row) {
+  const char *raw = text_in(order.setup.phone, row, order.table);
+  if (raw == nullptr) return phone::unread(phone::Reason::kEmpty);
+  const char *region = text_in(order.setup.region, row, order.table);
+  return read_phone(raw, region_of(region, order.setup.default_region));
+}
 
-PhoneNews news_of_phone(const AttachOrder &setup, const TriggerData *call) {
-  const Relation orders = call->tg_relation;
-  const bool rewritten = differs(setup.phone, call->tg_trigtuple, call->tg_newtuple, orders);
-  if (!rewritten && !differs(setup.region, call->tg_trigtuple, call->tg_newtuple, orders))
-    return PhoneNews::kNone;
-  const phone::Details after = phone_in(setup, call->tg_newtuple, orders);
-  if (after.reason != phone::Reason::kOk) return PhoneNews::kNone;
-  if (!attachment_in(setup, call->tg_trigtuple, orders).found) return PhoneNews::kFilledIn;
-  if (!rewritten) return PhoneNews::kNone;
-  const phone::Details before = phone_in(setup, call->tg_trigtuple, orders);
-  if (before.reason != phone::Reason::kOk) return PhoneNews::kFilledIn;
-  return strcmp(before.e164, after.e164) == 0 ? PhoneNews::kNone : PhoneNews::kAnother;
+const phone::Details &phone_of(Order &order) {
+  if (!order.is_phone_read) order.phone = phone_in(order, order.row);
+  order.is_phone_read = true;
+  return order.phone;
+}
+
+PhoneChange phone_change_of(Order &order) {
+  const bool is_rewritten = is_changed(order, order.setup.phone);
+  if (!is_rewritten && !is_changed(order, order.setup.region)) return PhoneChange::kNone;
+  if (phone_of(order).reason != phone::Reason::kOk) return PhoneChange::kNone;
+  if (!attachment_in(order, order.old_row).found) return PhoneChange::kFilledIn;
+  if (!is_rewritten) return PhoneChange::kNone;
+  const phone::Details before = phone_in(order, order.old_row);
+  if (before.reason != phone::Reason::kOk) return PhoneChange::kFilledIn;
+  return strcmp(before.e164, order.phone.e164) == 0 ? PhoneChange::kNone : PhoneChange::kAnother;
+}
+
+Attachment attachment_of_phone(Order &order) {
+  const phone::Details &phone = phone_of(order);
+  if (phone.reason != phone::Reason::kOk) return {};
+  const Origin origin = {"order", order.table, id_of_user(order)};
+  return {true,
+          get_or_create_customer(order.setup.customers, phone.e164, nullptr, Hold::kRow, origin)};
 }
 
 // Whether an update only fills in the phone of an order that has a customer. Where that is a
 // user's, the phone never told whose order it is.
-bool only_fills_in_phone(const AttachOrder &setup, const TriggerData *call) {
-  return TRIGGER_FIRED_BY_UPDATE(call->tg_event) && !user_changed(setup, call) &&
-         news_of_phone(setup, call) == PhoneNews::kFilledIn &&
-         attachment_in(setup, call->tg_trigtuple, call->tg_relation).found;
+bool only_fills_in_phone(const Order &order) {
+  return order.phone_change == PhoneChange::kFilledIn && !is_user_changed(order) &&
+         attachment_in(order, order.old_row).found;
 }
 
-Attachment derived_attachment(const AttachOrder &setup, const TriggerData *call, HeapTuple order) {
-  const Relation orders = call->tg_relation;
-  if (has_user(setup, order, orders)) {
-    const Attachment attachment = attachment_of_user(setup, order, orders);
+Attachment derived_attachment(Order &order) {
+  if (OidIsValid(order.setup.users) && names_user(order)) {
+    const Attachment attachment = attachment_of_user(order);
     if (attachment.found)
-      return only_fills_in_phone(setup, call) ? attachment_in(setup, order, orders) : attachment;
+      return only_fills_in_phone(order) ? attachment_in(order, order.row) : attachment;
   }
-  return attachment_of_phone(setup, order, orders);
+  return attachment_of_phone(order);
 }
 
-bool is_cash_on_delivery(const AttachOrder &setup, HeapTuple order, Relation orders) {
-  const char *payment = text_in(setup.payment, order, orders);
+bool is_cash_on_delivery(const Order &order, HeapTuple row) {
+  const char *payment = text_in(order.setup.payment, row, order.table);
   if (payment == nullptr) return false;
   ListCell *cell;
-  foreach (cell, setup.cod_values)
+  foreach (cell, order.setup.cod_values)
     if (strcmp(payment, static_cast<char *>(lfirst(cell))) == 0) return true;
   return false;
 }
 
 // Only an order that is placed in cash on delivery, or turns into it, is asked for. One that exists
 // may get another customer, and its status may change after the proof has ended.
-bool needs_proof(const AttachOrder &setup, const TriggerData *call, HeapTuple order) {
-  const Relation orders = call->tg_relation;
-  return is_cash_on_delivery(setup, order, orders) &&
-         (TRIGGER_FIRED_BY_INSERT(call->tg_event) ||
-          !is_cash_on_delivery(setup, call->tg_trigtuple, orders));
+bool needs_proof(const Order &order) {
+  return is_cash_on_delivery(order, order.row) &&
+         (order.old_row == nullptr || !is_cash_on_delivery(order, order.old_row));
 }
 
-bool is_proved(const AttachOrder &setup, const Attachment &attachment) {
+bool is_proved(const Order &order, const Attachment &attachment) {
   if (!attachment.found) return false;
   SPI_connect();
-  const bool proved = has_live_proof(setup.customers, Acting::kOwner, attachment.customer);
+  const bool proved = has_live_proof(order.setup.customers, attachment.customer);
   SPI_finish();
   return proved;
 }
 
-// An upsert of an order that exists reaches BEFORE INSERT as well, and BEFORE UPDATE after that.
-void require_proof(const AttachOrder &setup, const TriggerData *call, HeapTuple order,
-                   const Attachment &attachment) {
-  if (is_proved(setup, attachment)) return;
-  if (TRIGGER_FIRED_BY_INSERT(call->tg_event) && meets_row(call->tg_relation, order)) return;
+// An upsert of an order that exists fires BEFORE INSERT as well, and BEFORE UPDATE after that.
+void require_proof(const Order &order, const Attachment &attachment) {
+  if (is_proved(order, attachment)) return;
+  if (order.old_row == nullptr && meets_row(order.table, order.row)) return;
   ereport(ERROR, errcode(kProofRequired), errmsg("cash on delivery needs a verified phone"),
           attachment.found ? errdetail("Nobody has proved the phone of the order's customer.")
                            : errdetail("The order has no readable phone."),
@@ -304,74 +123,59 @@ void require_proof(const AttachOrder &setup, const TriggerData *call, HeapTuple 
                   "record_proof() when somebody else has verified it, or choose another payment."));
 }
 
-HeapTuple with_customer(const AttachOrder &setup, HeapTuple order, Relation orders,
-                        const Attachment &attachment) {
-  int number = setup.customer.number;
-  Datum value = UUIDPGetDatum(&attachment.customer);
-  bool is_null = !attachment.found;
-  return heap_modify_tuple_by_cols(order, RelationGetDescr(orders), 1, &number, &value, &is_null);
-}
-
 // What the row says already: on INSERT a customer that the application gave, on UPDATE one that the
 // statement set or that nothing gives a reason to change.
-bool stays(const AttachOrder &setup, const TriggerData *call, HeapTuple order) {
-  if (TRIGGER_FIRED_BY_INSERT(call->tg_event))
-    return attachment_in(setup, order, call->tg_relation).found;
-  return differs(setup.customer, call->tg_trigtuple, order, call->tg_relation) ||
-         (!user_changed(setup, call) && news_of_phone(setup, call) == PhoneNews::kNone);
+bool stays(const Order &order) {
+  if (order.old_row == nullptr) return attachment_in(order, order.row).found;
+  return is_changed(order, order.setup.customer) ||
+         (!is_user_changed(order) && order.phone_change == PhoneChange::kNone);
 }
 
 // A user whose id was changed is the same user: ON UPDATE CASCADE brings the new id to the orders,
 // and nothing else.
-bool only_renames_user(const AttachOrder &setup, const TriggerData *call) {
-  const Relation orders = call->tg_relation;
-  if (TRIGGER_FIRED_BY_INSERT(call->tg_event) || !OidIsValid(setup.users)) return false;
-  if (news_of_phone(setup, call) != PhoneNews::kNone) return false;
-  const char *old_id = text_in(setup.user, call->tg_trigtuple, orders);
-  if (old_id == nullptr || !differs(setup.user, call->tg_trigtuple, call->tg_newtuple, orders))
+bool only_renames_user(const Order &order) {
+  if (order.old_row == nullptr || !OidIsValid(order.setup.users) ||
+      order.phone_change != PhoneChange::kNone || !is_changed(order, order.setup.user))
     return false;
-  const Visit users_owner = stand_in(setup.users, ACL_SELECT);
-  SPI_connect();
-  const Datum values[] = {CStringGetTextDatum(old_id)};
-  const bool is_gone =
-      run(user_plan(setup, customer_of_user(setup, Purpose::kUserCustomer), ""), values) == 0;
-  SPI_finish();
-  leave(users_owner);
-  return is_gone;
+  const char *old_id = text_in(order.setup.user, order.old_row, order.table);
+  return old_id != nullptr && is_user_gone(order.setup, old_id);
 }
 
-// Nothing that matters here changed: most updates of an order.
-bool is_untouched(const AttachOrder &setup, const TriggerData *call) {
-  if (TRIGGER_FIRED_BY_INSERT(call->tg_event)) return false;
-  const Column watched[] = {setup.user, setup.phone, setup.region, setup.payment, setup.customer};
-  for (const Column &column : watched)
-    if (differs(column, call->tg_trigtuple, call->tg_newtuple, call->tg_relation)) return false;
+// Nothing that matters here changed: the case of nearly every update.
+bool is_untouched(const Order &order) {
+  const OrderSetup &setup = order.setup;
+  for (const Column &column :
+       {setup.user, setup.phone, setup.region, setup.payment, setup.customer})
+    if (is_changed(order, column)) return false;
   return true;
 }
 
-HeapTuple attached(const AttachOrder &setup, const TriggerData *call) {
-  const bool is_insert = TRIGGER_FIRED_BY_INSERT(call->tg_event);
-  HeapTuple order = is_insert ? call->tg_trigtuple : call->tg_newtuple;
-  if (is_untouched(setup, call)) return order;
+HeapTuple attached(const OrderSetup &setup, const TriggerData *call) {
+  const bool is_new = TRIGGER_FIRED_BY_INSERT(call->tg_event);
+  Order order = {setup, call->tg_relation, is_new ? call->tg_trigtuple : call->tg_newtuple,
+                 is_new ? nullptr : call->tg_trigtuple};
+  if (!is_new && is_untouched(order)) return order.row;
 
-  bool keep = stays(setup, call, order);
-  const bool asks = needs_proof(setup, call, order);
-  if (keep && !asks) return order;
+  if (!is_new) order.phone_change = phone_change_of(order);
+  bool keep = stays(order);
+  const bool asks = needs_proof(order);
+  if (keep && !asks) return order.row;
 
-  const Actor before = act_as(call->tg_relation->rd_rel->relowner);
-  keep = keep || only_renames_user(setup, call);
-  const Attachment attachment = keep ? attachment_in(setup, order, call->tg_relation)
-                                     : derived_attachment(setup, call, order);
-  if (asks) require_proof(setup, call, order, attachment);
+  const Actor before = act_as(order.table->rd_rel->relowner);
+  keep = keep || only_renames_user(order);
+  const Attachment attachment = keep ? attachment_in(order, order.row) : derived_attachment(order);
+  if (asks) require_proof(order, attachment);
   act_again_as(before);
-  return keep ? order : with_customer(setup, order, call->tg_relation, attachment);
+  if (keep) return order.row;
+  return with_uuid(setup.customer, order.row, order.table,
+                   attachment.found ? &attachment.customer : nullptr);
 }
 
 }  // namespace
 
 CUSTOMER_IDENTITY_FUNCTION(attach_order) {
   const TriggerData *call = trigger_call(fcinfo, kMadeFor);
-  const AttachOrder &setup = *setup_of<AttachOrder>(call, read_setup);
+  const OrderSetup &setup = *setup_of<OrderSetup>(call, read_order_setup);
   const PartitionCall partition = {call, setup.root};
   if (const TriggerData *update = arriving_update(partition))
     PG_RETURN_POINTER(attached(setup, update));

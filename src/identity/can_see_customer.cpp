@@ -16,8 +16,7 @@ namespace {
 
 bool has_proved(Oid customers, const char *user_id, const pg_uuid_t &customer) {
   const Actor before = act_as(owner_of(customers));
-  const PlanKey key = {customers, InvalidOid, Purpose::kVisibleProof, 1};
-  SPIPlanPtr plan = saved_plan(key, {UUIDOID, TEXTOID}, [&] {
+  SPIPlanPtr plan = saved_plan({customers}, {UUIDOID, TEXTOID}, [&] {
     return psprintf(
         "SELECT true FROM %s AS c WHERE c.id OPERATOR(pg_catalog.=) $1"
         " AND c.id OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT p.customer_id FROM %s AS p"

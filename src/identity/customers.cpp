@@ -15,33 +15,27 @@
 namespace customer_identity {
 namespace {
 
-PlanKey key_of(Oid customers, Acting acting, Purpose purpose) {
-  return {customers, InvalidOid, purpose, static_cast<std::uint32_t>(acting)};
-}
-
-SPIPlanPtr find_plan_of(Oid customers, Acting acting, Hold hold) {
-  const bool holds = hold == Hold::kRow;
-  const PlanKey key =
-      key_of(customers, acting, holds ? Purpose::kHoldCustomerOfPhone : Purpose::kFindCustomer);
+SPIPlanPtr find_plan_of(Oid customers, Hold hold) {
+  const CacheKey key = {customers, InvalidOid, static_cast<std::uint32_t>(hold)};
   return saved_plan(key, {TEXTOID}, [&] {
     return psprintf("SELECT id FROM %s WHERE phone OPERATOR(pg_catalog.=) $1%s",
-                    customers_name(customers), holds ? " FOR KEY SHARE" : "");
+                    customers_name(customers), hold == Hold::kRow ? " FOR KEY SHARE" : "");
   });
 }
 
-SPIPlanPtr hold_plan_of(Oid customers, Acting acting) {
-  return saved_plan(key_of(customers, acting, Purpose::kHoldCustomer), {UUIDOID}, [&] {
+SPIPlanPtr hold_plan_of(Oid customers) {
+  return saved_plan({customers}, {UUIDOID}, [&] {
     return psprintf("SELECT id FROM %s WHERE id OPERATOR(pg_catalog.=) $1 FOR KEY SHARE",
                     customers_name(customers));
   });
 }
 
 // Where the column has no length of its own.
-constexpr int kMaxName = 1000;
+constexpr int kMaximumName = 1000;
 
 // A name that is too long for its column is cut, not refused.
-SPIPlanPtr create_plan_of(Oid customers, Acting acting) {
-  return saved_plan(key_of(customers, acting, Purpose::kCreateCustomer), {TEXTOID, TEXTOID}, [&] {
+SPIPlanPtr create_plan_of(Oid customers) {
+  return saved_plan({customers}, {TEXTOID, TEXTOID}, [&] {
     return psprintf(
         "INSERT INTO %s (phone, preferred_name) VALUES ($1, CAST($2 AS %s))"
         " ON CONFLICT (phone) DO NOTHING RETURNING id",
@@ -49,16 +43,14 @@ SPIPlanPtr create_plan_of(Oid customers, Acting acting) {
   });
 }
 
-bool create_customer(Oid customers, Acting acting, const char *e164, const char *preferred_name,
+bool create_customer(Oid customers, const char *e164, const char *preferred_name,
                      pg_uuid_t *customer) {
   const char *name = as_preferred_name(preferred_name);
-  const Visit book = visit_customers(customers, acting, ACL_SELECT | ACL_INSERT);
+  const Visit book = stand_in(customers, ACL_SELECT | ACL_INSERT);
   SPI_connect();
-  const Datum values[] = {CStringGetTextDatum(e164),
-                          name == nullptr ? Datum(0) : CStringGetTextDatum(name)};
+  const Datum values[] = {CStringGetTextDatum(e164), text_value(name)};
   const bool made =
-      run(create_plan_of(customers, acting), values, name == nullptr ? " n" : "  ") > 0 &&
-      first_uuid(customer);
+      run(create_plan_of(customers), values, Nulls(values)) > 0 && first_uuid(customer);
   SPI_finish();
   leave(book);
   return made;
@@ -72,19 +64,19 @@ void record_creation(Oid customers, const pg_uuid_t &customer, const Origin &ori
 }
 
 // `execute` is run() or look_up().
-bool find_by_plan(Oid customers, Acting acting, const char *e164, Hold hold, decltype(run) execute,
+bool find_by_plan(Oid customers, const char *e164, Hold hold, decltype(run) execute,
                   pg_uuid_t *customer) {
   SPI_connect();
   const Datum values[] = {CStringGetTextDatum(e164)};
   const bool found =
-      execute(find_plan_of(customers, acting, hold), values, nullptr) > 0 && first_uuid(customer);
+      execute(find_plan_of(customers, hold), values, nullptr) > 0 && first_uuid(customer);
   SPI_finish();
   return found;
 }
 
-bool hold_by_plan(Oid customers, Acting acting, Datum id) {
+bool hold_by_plan(Oid customers, Datum id) {
   SPI_connect();
-  const bool held = run(hold_plan_of(customers, acting), &id) > 0;
+  const bool held = run(hold_plan_of(customers), &id) > 0;
   SPI_finish();
   return held;
 }
@@ -99,44 +91,39 @@ Sought as_sought(const char *e164) { return {CStringGetTextDatum(e164), TEXTOID}
 
 const char *as_preferred_name(const char *given) {
   if (given == nullptr || given[strspn(given, " ")] == '\0') return nullptr;
-  return pnstrdup(given, pg_mbcharcliplen(given, static_cast<int>(strlen(given)), kMaxName));
+  return pnstrdup(given, pg_mbcharcliplen(given, static_cast<int>(strlen(given)), kMaximumName));
 }
 
-Visit visit_customers(Oid customers, Acting acting, AclMode needed) {
-  return acting == Acting::kOwner ? stand_in(customers, needed) : visit(GetUserId());
-}
-
-bool find_customer_of(Oid customers, Acting acting, const char *e164, Hold hold,
-                      pg_uuid_t *customer) {
-  const Visit book = visit_customers(customers, acting, rights_to_find(hold));
+bool find_customer_of(Oid customers, const char *e164, Hold hold, pg_uuid_t *customer) {
+  const Visit book = stand_in(customers, rights_to_find(hold));
   const Lookup lookup =
       look_up_uuid_now(customer_by_phone(customers), as_sought(e164), hold, customer);
   const bool found = lookup == Lookup::kImpossible
-                         ? find_by_plan(customers, acting, e164, hold, run, customer)
+                         ? find_by_plan(customers, e164, hold, run, customer)
                          : lookup == Lookup::kFound;
   leave(book);
   return found;
 }
 
-bool hold_customer(Oid customers, Acting acting, const pg_uuid_t &customer) {
-  const Visit book = visit_customers(customers, acting, rights_to_find(Hold::kRow));
+bool hold_customer(Oid customers, const pg_uuid_t &customer) {
+  const Visit book = stand_in(customers, rights_to_find(Hold::kRow));
   pg_uuid_t found;
   const Datum id = UUIDPGetDatum(&customer);
   const Lookup lookup =
       look_up_uuid_now({customers, "id", "id", check_book}, {id, UUIDOID}, Hold::kRow, &found);
-  const bool held = lookup == Lookup::kImpossible ? hold_by_plan(customers, acting, id)
-                                                  : lookup == Lookup::kFound;
+  const bool held =
+      lookup == Lookup::kImpossible ? hold_by_plan(customers, id) : lookup == Lookup::kFound;
   leave(book);
   return held;
 }
 
-pg_uuid_t customer_of(Oid customers, Acting acting, const char *e164, const char *preferred_name,
-                      Hold hold, const Origin &origin) {
+pg_uuid_t get_or_create_customer(Oid customers, const char *e164, const char *preferred_name,
+                                 Hold hold, const Origin &origin) {
   pg_uuid_t customer;
   // A conflicting row can be gone again before it is looked at, so twice may not be enough.
   for (int attempt = 0; attempt < 10; ++attempt) {
-    if (find_customer_of(customers, acting, e164, hold, &customer)) return customer;
-    if (!create_customer(customers, acting, e164, preferred_name, &customer)) continue;
+    if (find_customer_of(customers, e164, hold, &customer)) return customer;
+    if (!create_customer(customers, e164, preferred_name, &customer)) continue;
     record_creation(customers, customer, origin);
     return customer;
   }
@@ -152,10 +139,10 @@ CUSTOMER_IDENTITY_FUNCTION(get_or_create_customer) {
   const phone::Details details =
       required_phone(phone_argument(fcinfo, 0), text_in_place(fcinfo, 2, kRegion));
   const Oid customers = book_argument(fcinfo, 3);
-  const char *preferred_name = cut_argument(fcinfo, 1, kMaxName);
+  const char *preferred_name = cut_argument(fcinfo, 1, kMaximumName);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
-  *result = customer_of(customers, Acting::kCaller, details.e164, preferred_name, Hold::kNothing,
-                        {"function", nullptr, nullptr});
+  *result = get_or_create_customer(customers, details.e164, preferred_name, Hold::kNothing,
+                                   {"function", nullptr, nullptr});
   PG_RETURN_UUID_P(result);
 }
 
@@ -165,8 +152,8 @@ CUSTOMER_IDENTITY_FUNCTION(claim_customer) {
   const char *e164 = text_argument(fcinfo, 0);
   const Oid customers = book_argument(fcinfo, 2);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
-  *result = customer_of(customers, Acting::kOwner, e164, text_argument(fcinfo, 1), Hold::kRow,
-                        {"function", nullptr, nullptr});
+  *result = get_or_create_customer(customers, e164, text_argument(fcinfo, 1), Hold::kRow,
+                                   {"function", nullptr, nullptr});
   PG_RETURN_UUID_P(result);
 }
 
@@ -180,10 +167,9 @@ CUSTOMER_IDENTITY_FUNCTION(find_customer) {
 
   const Lookup lookup = look_up_uuid(customer_by_phone(customers), as_sought(details.e164),
                                      GetActiveSnapshot(), result);
-  const bool found =
-      lookup == Lookup::kImpossible
-          ? find_by_plan(customers, Acting::kCaller, details.e164, Hold::kNothing, look_up, result)
-          : lookup == Lookup::kFound;
+  const bool found = lookup == Lookup::kImpossible
+                         ? find_by_plan(customers, details.e164, Hold::kNothing, look_up, result)
+                         : lookup == Lookup::kFound;
   if (!found) PG_RETURN_NULL();
   PG_RETURN_UUID_P(result);
 }

@@ -25,7 +25,7 @@ struct Book {
   Oid events;
   Oid proofs;
 
-  PlanKey key(Purpose purpose) const { return {customers, events, purpose, proofs}; }
+  CacheKey key() const { return {customers, events, proofs}; }
 };
 
 // The customers with a live proof of their phone, by anybody or by $2.
@@ -92,10 +92,9 @@ bool run_for_name(SPIPlanPtr plan, const Datum *values, const char *nulls, const
 // Locks the customer whose name is still the login's old one, or none, where the login may give it
 // the new one. False: there is none. `name` is what it has; NULL: none.
 bool lock_follower(const Book &book, const Datum *values, const char *nulls, const char **name) {
-  SPIPlanPtr plan =
-      saved_plan(book.key(Purpose::kNameToFollow), {UUIDOID, TEXTOID, TEXTOID, TEXTOID}, [&] {
-        const char *type = column_type(book.customers, "preferred_name");
-        return psprintf(R"(
+  SPIPlanPtr plan = saved_plan(book.key(), {UUIDOID, TEXTOID, TEXTOID, TEXTOID}, [&] {
+    const char *type = column_type(book.customers, "preferred_name");
+    return psprintf(R"(
             SELECT CAST(c.preferred_name AS pg_catalog.text) FROM %1$s AS c
             WHERE c.id OPERATOR(pg_catalog.=) $1
                 AND (c.preferred_name IS NULL AND $4 IS NOT NULL
@@ -104,26 +103,24 @@ bool lock_follower(const Book &book, const Datum *values, const char *nulls, con
                             OR c.preferred_name OPERATOR(pg_catalog.<>) CAST($4 AS %2$s)))
                 AND %3$s
             FOR NO KEY UPDATE OF c)",
-                        customers_name(book.customers), type, may_name(book));
-      });
+                    customers_name(book.customers), type, may_name(book));
+  });
   return run_for_name(plan, values, nulls, name);
 }
 
 // `name` is what the row holds afterwards: triggers may write something else. False: nothing was
 // written.
 bool write_name(const Book &book, const Datum *values, const char *nulls, const char **name) {
-  SPIPlanPtr plan =
-      saved_plan(book.key(Purpose::kFollowName), {UUIDOID, TEXTOID, TEXTOID, TEXTOID}, [&] {
-        return psprintf(R"(
+  SPIPlanPtr plan = saved_plan(book.key(), {UUIDOID, TEXTOID, TEXTOID, TEXTOID}, [&] {
+    return psprintf(R"(
             UPDATE %1$s AS c
             SET preferred_name = CAST($4 AS %2$s),
                 updated_at = GREATEST(pg_catalog.clock_timestamp(),
                     c.updated_at OPERATOR(pg_catalog.+) interval '1 microsecond')
             WHERE c.id OPERATOR(pg_catalog.=) $1
             RETURNING CAST(c.preferred_name AS pg_catalog.text))",
-                        customers_name(book.customers),
-                        column_type(book.customers, "preferred_name"));
-      });
+                    customers_name(book.customers), column_type(book.customers, "preferred_name"));
+  });
   return run_for_name(plan, values, nulls, name);
 }
 
@@ -132,13 +129,9 @@ bool is_same(const char *one, const char *other) {
 }
 
 void follow(const Book &book, const NamedUser &user) {
-  const char nulls[] = {' ', ' ', user.old_name == nullptr ? 'n' : ' ',
-                        user.new_name == nullptr ? 'n' : ' ', '\0'};
-  const auto text = [](const char *given) {
-    return given == nullptr ? Datum(0) : CStringGetTextDatum(given);
-  };
-  const Datum values[] = {UUIDPGetDatum(&user.customer), text(user.user_id), text(user.old_name),
-                          text(user.new_name)};
+  const Datum values[] = {UUIDPGetDatum(&user.customer), text_value(user.user_id),
+                          text_value(user.old_name), text_value(user.new_name)};
+  const Nulls nulls(values);
   const char *before;
   const char *after;
   if (!lock_follower(book, values, nulls, &before)) return;
@@ -158,10 +151,7 @@ char *copy_of(const char *text) { return text == nullptr ? nullptr : pstrdup(tex
 
 void note_new_name(Oid users, const NamedUser &user) {
   MemoryContext query = running_query();
-  auto *named = static_cast<NamedUsers *>(find_note(notes, query, {users, InvalidOid}));
-  if (named == nullptr)
-    named =
-        static_cast<NamedUsers *>(add_note(&notes, query, {users, InvalidOid}, sizeof(NamedUsers)));
+  auto *named = find_or_add_note<NamedUsers>(&notes, query, {users});
   MemoryContext caller = MemoryContextSwitchTo(query);
   auto *note = static_cast<NamedUser *>(palloc(sizeof(NamedUser)));
   *note = {user.customer, copy_of(user.user_id), copy_of(user.old_name), copy_of(user.new_name)};
@@ -170,7 +160,7 @@ void note_new_name(Oid users, const NamedUser &user) {
 }
 
 NamedUsers *noted_new_names(Oid users) {
-  auto *named = static_cast<NamedUsers *>(find_note(notes, running_query(), {users, InvalidOid}));
+  auto *named = find_note<NamedUsers>(notes, running_query(), {users});
   return named == nullptr || named->users == NIL ? nullptr : named;
 }
 

@@ -28,13 +28,12 @@ int column_of(Relation table, const char *name, Oid type, Oid other_type) {
 }
 
 const Columns &columns_of(Relation table) {
-  return *kept<Columns>({RelationGetRelid(table), InvalidOid, Purpose::kPhoneColumns, 0},
-                        [&](Columns &columns, Reading &) {
-                          columns.id = column_of(table, "id", UUIDOID, UUIDOID);
-                          columns.phone = column_of(table, "phone", TEXTOID, VARCHAROID);
-                          columns.flag = column_of(table, "is_phone_verified", BOOLOID, BOOLOID);
-                          columns.is_book = columns.id > 0 && columns.phone > 0 && columns.flag > 0;
-                        });
+  return *kept<Columns>({RelationGetRelid(table)}, [&](Columns &columns, Reading &) {
+    columns.id = column_of(table, "id", UUIDOID, UUIDOID);
+    columns.phone = column_of(table, "phone", TEXTOID, VARCHAROID);
+    columns.flag = column_of(table, "is_phone_verified", BOOLOID, BOOLOID);
+    columns.is_book = columns.id > 0 && columns.phone > 0 && columns.flag > 0;
+  });
 }
 
 struct Value {

@@ -18,50 +18,37 @@ namespace {
 // NULLIF would look their operator up on the search path.
 #define E "OPERATOR(pg_catalog.=)"
 
-struct Proofs {
-  Oid customers;
-  Acting acting;
+constexpr const char *kPhoneChanged = "phone changed";
 
-  /// The current user, or the owner of the book for who may write both tables.
-  Visit enter() const {
-    if (acting == Acting::kCaller) return visit(GetUserId());
-    return stand_in(customers, ACL_SELECT | ACL_UPDATE, find_companion(customers, "phone_proofs"),
-                    ACL_SELECT | ACL_INSERT | ACL_UPDATE);
-  }
-
-  PlanKey key(Purpose purpose) const {
-    return {customers, InvalidOid, purpose, static_cast<std::uint32_t>(acting)};
-  }
-};
-
-Datum text_or_null(const char *text) {
-  return text == nullptr ? Datum(0) : CStringGetTextDatum(text);
+// The current user, or the owner of the book for who may write both tables.
+Visit visit_proofs(Oid customers) {
+  return stand_in(customers, ACL_SELECT | ACL_UPDATE, find_companion(customers, "phone_proofs"),
+                  ACL_SELECT | ACL_INSERT | ACL_UPDATE);
 }
 
 // Whose live proofs of a phone there are, as an array: a condition on the customer within would be
 // served by the wrong index.
-char *provers(const Proofs &book, const char *phone, const char *condition) {
+char *provers(Oid customers, const char *phone, const char *condition) {
   return psprintf("ARRAY(SELECT p.customer_id FROM %s AS p WHERE p.phone " E
                   " %s AND p.ended_at IS NULL%s)",
-                  proofs_name(book.customers), phone, condition);
+                  proofs_name(customers), phone, condition);
 }
 
 enum class OwnProof { kNone, kUnmarked, kMarked };
 
 // Whether the user has a live proof, and the customer the flag. A proof counts for the customer it
 // was made for, as long as that one has the phone.
-OwnProof own_proof(const Proofs &book, const char *e164, const pg_uuid_t &customer,
+OwnProof own_proof(Oid customers, const char *e164, const pg_uuid_t &customer,
                    const char *user_id) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kLiveProof), {TEXTOID, UUIDOID, TEXTOID}, [&] {
-    return psprintf(
-        "SELECT CAST(is_phone_verified AS pg_catalog.bool) FROM %s WHERE phone " E " $1 AND id " E
-        " $2 AND id " E " ANY (%s)",
-        customers_name(book.customers),
-        provers(book, "$1", " AND (p.user_id " E " $3 OR (p.user_id IS NULL AND $3 IS NULL))"));
+  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, UUIDOID, TEXTOID}, [&] {
+    return psprintf("SELECT CAST(is_phone_verified AS pg_catalog.bool) FROM %s WHERE phone " E
+                    " $1 AND id " E " $2 AND id " E " ANY (%s)",
+                    customers_name(customers),
+                    provers(customers, "$1",
+                            " AND (p.user_id " E " $3 OR (p.user_id IS NULL AND $3 IS NULL))"));
   });
-  const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer),
-                          text_or_null(user_id)};
-  if (run(plan, values, user_id == nullptr ? "  n" : "   ") == 0) return OwnProof::kNone;
+  const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer), text_value(user_id)};
+  if (run(plan, values, Nulls(values)) == 0) return OwnProof::kNone;
   bool is_null;
   const bool marked = DatumGetBool(first_value(&is_null)) && !is_null;
   return marked ? OwnProof::kMarked : OwnProof::kUnmarked;
@@ -81,17 +68,17 @@ List *ids_in(Datum array) {
 }
 
 // Locks customers, in the order of their ids, and writes them as they are: a transaction with an
-// older snapshot, which cannot judge the proofs by it, fails (40001). In one statement, which would
+// older snapshot, to which the proofs are others, fails (40001). In one statement, which would
 // come to the locked row by way of its older version, two sessions would wait for each other. One
 // by one: for many ids a plan that was made while the table was small reads all of it.
-void lock_customers(const Proofs &book, const List *ids) {
-  SPIPlanPtr lock = saved_plan(book.key(Purpose::kLockProved), {UUIDOID}, [&] {
+void lock_customers(Oid customers, const List *ids) {
+  SPIPlanPtr lock = saved_plan({customers}, {UUIDOID}, [&] {
     return psprintf("SELECT id FROM %s WHERE id " E " $1 FOR NO KEY UPDATE",
-                    customers_name(book.customers));
+                    customers_name(customers));
   });
-  SPIPlanPtr write = saved_plan(book.key(Purpose::kWriteLocked), {UUIDOID}, [&] {
+  SPIPlanPtr write = saved_plan({customers}, {UUIDOID}, [&] {
     return psprintf("UPDATE %s SET updated_at = updated_at WHERE id " E " $1",
-                    customers_name(book.customers));
+                    customers_name(customers));
   });
   ListCell *cell;
   foreach (cell, ids) {
@@ -102,13 +89,13 @@ void lock_customers(const Proofs &book, const List *ids) {
 }
 
 // The customers that have the phone, or have live proofs of it.
-List *customers_of_phone(const Proofs &book, const char *e164) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kCustomersOfPhone), {TEXTOID}, [&] {
+List *customers_of_phone(Oid customers, const char *e164) {
+  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID}, [&] {
     return psprintf("SELECT ARRAY(SELECT id FROM %s WHERE phone " E
                     " $1"
                     " UNION SELECT customer_id FROM %s WHERE phone " E
                     " $1 AND ended_at IS NULL ORDER BY 1)",
-                    customers_name(book.customers), proofs_name(book.customers));
+                    customers_name(customers), proofs_name(customers));
   });
   const Datum values[] = {CStringGetTextDatum(e164)};
   run(plan, values);
@@ -117,43 +104,42 @@ List *customers_of_phone(const Proofs &book, const char *e164) {
 }
 
 // Any conflict is an error: what is in the way is no proof of this user and customer.
-void insert_proof(const Proofs &book, const char *e164, const pg_uuid_t &customer,
-                  const char *user_id, const char *method) {
-  const RowId id = new_row_id(find_companion(book.customers, "phone_proofs"));
-  PlanKey key = book.key(Purpose::kInsertProof);
-  key.variant = id_variant(id, key.variant);
+void insert_proof(Oid customers, const char *e164, const pg_uuid_t &customer, const char *user_id,
+                  const char *method) {
+  const RowId id = new_row_id(find_companion(customers, "phone_proofs"));
+  const CacheKey key = {customers, InvalidOid, id.type};
   SPIPlanPtr plan = saved_plan(key, {TEXTOID, UUIDOID, TEXTOID, TEXTOID, id.type}, [&] {
     return psprintf(
         "INSERT INTO %s (phone, customer_id, user_id, method%s) OVERRIDING SYSTEM VALUE"
         " VALUES ($1, $2, $3, $4%s)",
-        proofs_name(book.customers), id_column(id), id_value(id, 5));
+        proofs_name(customers), id_column(id), id_value(id, 5));
   });
-  const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer),
-                          text_or_null(user_id), CStringGetTextDatum(method), id.value};
-  if (run(plan, values, user_id == nullptr ? "  n  " : "     ") == 0)
-    refuse_lost_row(book.customers, "phone_proofs");
+  const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer), text_value(user_id),
+                          CStringGetTextDatum(method), id.value};
+  const char nulls[] = {' ', ' ', user_id == nullptr ? 'n' : ' ', ' ', ' '};
+  if (run(plan, values, nulls) == 0) refuse_lost_row(customers, "phone_proofs");
 }
 
-void mark_verified(const Proofs &book, const pg_uuid_t &customer, const char *e164) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kMarkVerified), {UUIDOID, TEXTOID}, [&] {
+void mark_verified(Oid customers, const pg_uuid_t &customer, const char *e164) {
+  SPIPlanPtr plan = saved_plan({customers}, {UUIDOID, TEXTOID}, [&] {
     return psprintf(
         "UPDATE %s SET is_phone_verified = true, updated_at = pg_catalog.now()"
         " WHERE id " E " $1 AND phone " E " $2 AND is_phone_verified IS NOT TRUE",
-        customers_name(book.customers));
+        customers_name(customers));
   });
   const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(e164)};
   run(plan, values);
 }
 
 // Takes customers whose proofs have just ended.
-void unmark_unproved(const Proofs &book, const List *ids) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kUnmarkVerified), {UUIDOID}, [&] {
+void unmark_unproved(Oid customers, const List *ids) {
+  SPIPlanPtr plan = saved_plan({customers}, {UUIDOID}, [&] {
     return psprintf(
         "UPDATE %s AS c SET is_phone_verified = false, updated_at = pg_catalog.now()"
         " WHERE c.id " E
         " $1 AND c.is_phone_verified IS NOT FALSE"
         " AND c.id OPERATOR(pg_catalog.<>) ALL (%s)",
-        customers_name(book.customers), provers(book, "c.phone", ""));
+        customers_name(customers), provers(customers, "c.phone", ""));
   });
   ListCell *cell;
   foreach (cell, ids) {
@@ -164,7 +150,7 @@ void unmark_unproved(const Proofs &book, const List *ids) {
 
 // What the last statement returned: the customers, and the users (NULL: a guest), of proofs that
 // have ended. `actor` NULL: unknown.
-void record_ends(const Proofs &book, const char *reason, const char *actor) {
+void record_ends(Oid customers, const char *reason, const char *actor) {
   SPITupleTable *ended = SPI_tuptable;
   const std::uint64_t count = SPI_processed;
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -173,166 +159,144 @@ void record_ends(const Proofs &book, const char *reason, const char *actor) {
     const Datum customer = SPI_getbinval(ended->vals[i], ended->tupdesc, 1, &is_null);
     if (is_null) continue;
     const char *user_id = SPI_getvalue(ended->vals[i], ended->tupdesc, 2);
-    write_event(book.customers, *DatumGetUUIDP(customer), "proof_ended",
+    write_event(customers, *DatumGetUUIDP(customer), "proof_ended",
                 {{"reason", reason}, {"user_id", user_id}}, actor);
   }
 }
 
-// A NULL user_id ends everybody's proofs of the phone.
-std::uint64_t end_proofs_of_phone(const Proofs &book, const char *e164, const char *user_id,
-                                  const char *reason) {
-  SPIPlanPtr plan =
-      saved_plan(book.key(Purpose::kEndProofsOfPhone), {TEXTOID, TEXTOID, TEXTOID}, [&] {
-        return psprintf(
-            "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = $3"
-            " WHERE phone " E
-            " $1 AND ended_at IS NULL"
-            " AND ($2 IS NULL OR user_id " E " $2) RETURNING customer_id, user_id",
-            proofs_name(book.customers));
-      });
-  const Datum values[] = {CStringGetTextDatum(e164), text_or_null(user_id), text_or_null(reason)};
-  const char nulls[] = {' ', user_id == nullptr ? 'n' : ' ', reason == nullptr ? 'n' : ' ', '\0'};
-  const std::uint64_t ended = run(plan, values, nulls);
-  record_ends(book, reason, nullptr);
+// Ends the live proofs that fulfil a condition. `values` begin with the reason, $1.
+template <std::size_t Count, typename Condition>
+std::uint64_t end_proofs_where(Oid customers, std::initializer_list<Oid> types,
+                               const Datum (&values)[Count], const char *actor,
+                               const Condition &condition) {
+  SPIPlanPtr plan = saved_plan({customers}, types, [&] {
+    return psprintf(
+        "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = $1"
+        " WHERE %s AND ended_at IS NULL RETURNING customer_id, user_id",
+        proofs_name(customers), condition());
+  });
+  const std::uint64_t ended = run(plan, values, Nulls(values));
+  record_ends(customers, values[0] == 0 ? nullptr : TextDatumGetCString(values[0]), actor);
   return ended;
+}
+
+// A NULL user_id ends everybody's proofs of the phone.
+std::uint64_t end_proofs_of_phone(Oid customers, const char *e164, const char *user_id,
+                                  const char *reason) {
+  const Datum values[] = {text_value(reason), CStringGetTextDatum(e164), text_value(user_id)};
+  return end_proofs_where(customers, {TEXTOID, TEXTOID, TEXTOID}, values, nullptr,
+                          [] { return "phone " E " $2 AND ($3 IS NULL OR user_id " E " $3)"; });
 }
 
 // The phone has another customer now: with the old proofs the unique indexes would keep out new
 // ones.
-void end_proofs_of_others(const Proofs &book, const char *e164, const pg_uuid_t &customer) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kEndProofsOfOthers), {TEXTOID, UUIDOID}, [&] {
-    return psprintf(
-        "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = 'phone changed'"
-        " WHERE phone " E
-        " $1 AND ended_at IS NULL AND customer_id OPERATOR(pg_catalog.<>) $2"
-        " RETURNING customer_id, user_id",
-        proofs_name(book.customers));
-  });
-  const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer)};
-  run(plan, values);
-  record_ends(book, "phone changed", nullptr);
+void end_proofs_of_others(Oid customers, const char *e164, const pg_uuid_t &customer) {
+  const Datum values[] = {CStringGetTextDatum(kPhoneChanged), CStringGetTextDatum(e164),
+                          UUIDPGetDatum(&customer)};
+  end_proofs_where(customers, {TEXTOID, TEXTOID, UUIDOID}, values, nullptr,
+                   [] { return "phone " E " $2 AND customer_id OPERATOR(pg_catalog.<>) $3"; });
 }
 
 // The customer has another phone now, or none.
-void end_proofs_of_customer(const Proofs &book, const pg_uuid_t &customer, const char *e164) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kEndProofsOfCustomer), {UUIDOID, TEXTOID}, [&] {
-    return psprintf(
-        "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = 'phone changed'"
-        " WHERE customer_id " E
-        " $1 AND ended_at IS NULL"
-        " AND ($2 IS NULL OR phone OPERATOR(pg_catalog.<>) $2) RETURNING customer_id, user_id",
-        proofs_name(book.customers));
+void end_proofs_of_customer(Oid customers, const pg_uuid_t &customer, const char *e164) {
+  const Datum values[] = {CStringGetTextDatum(kPhoneChanged), UUIDPGetDatum(&customer),
+                          text_value(e164)};
+  end_proofs_where(customers, {TEXTOID, UUIDOID, TEXTOID}, values, nullptr, [] {
+    return "customer_id " E " $2 AND ($3 IS NULL OR phone OPERATOR(pg_catalog.<>) $3)";
   });
-  const Datum values[] = {UUIDPGetDatum(&customer), text_or_null(e164)};
-  run(plan, values, e164 == nullptr ? " n" : "  ");
-  record_ends(book, "phone changed", nullptr);
 }
 
 // The customers that the user has live proofs of, but those of the phone `kept`.
-List *proved_customers(const Proofs &book, const char *user_id, const char *kept) {
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kProvedCustomers), {TEXTOID, TEXTOID}, [&] {
+List *proved_customers(Oid customers, const char *user_id, const char *kept) {
+  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, TEXTOID}, [&] {
     return psprintf("SELECT ARRAY(SELECT DISTINCT customer_id FROM %s WHERE user_id " E
                     " $1 AND ended_at IS NULL"
                     " AND ($2 IS NULL OR phone OPERATOR(pg_catalog.<>) $2) ORDER BY 1)",
-                    proofs_name(book.customers));
+                    proofs_name(customers));
   });
-  const Datum values[] = {CStringGetTextDatum(user_id), text_or_null(kept)};
-  run_on_latest(plan, values, kept == nullptr ? " n" : "  ");
+  const Datum values[] = {CStringGetTextDatum(user_id), text_value(kept)};
+  run_on_latest(plan, values, Nulls(values));
   bool is_null;
   return ids_in(first_value(&is_null));
 }
 
-void end_proofs_at(const Proofs &book, const pg_uuid_t &customer, const char *user_id,
-                   const char *kept, const char *reason) {
-  SPIPlanPtr plan =
-      saved_plan(book.key(Purpose::kEndProofsOfUser), {TEXTOID, TEXTOID, TEXTOID, UUIDOID}, [&] {
-        return psprintf(
-            "UPDATE %s SET ended_at = pg_catalog.now(), ended_reason = $3"
-            " WHERE user_id " E " $1 AND customer_id " E
-            " $4 AND ended_at IS NULL"
-            " AND ($2 IS NULL OR phone OPERATOR(pg_catalog.<>) $2)"
-            " RETURNING customer_id, user_id",
-            proofs_name(book.customers));
-      });
-  const Datum values[] = {CStringGetTextDatum(user_id), text_or_null(kept),
-                          CStringGetTextDatum(reason), UUIDPGetDatum(&customer)};
-  run(plan, values, kept == nullptr ? " n  " : "    ");
-  record_ends(book, reason, user_id);
+void end_proofs_at(Oid customers, const pg_uuid_t &customer, const char *user_id, const char *kept,
+                   const char *reason) {
+  const Datum values[] = {CStringGetTextDatum(reason), CStringGetTextDatum(user_id),
+                          text_value(kept), UUIDPGetDatum(&customer)};
+  end_proofs_where(customers, {TEXTOID, TEXTOID, TEXTOID, UUIDOID}, values, user_id, [] {
+    return "user_id " E " $2 AND customer_id " E
+           " $4 AND ($3 IS NULL OR phone OPERATOR(pg_catalog.<>) $3)";
+  });
 }
 
-void make_proof(const Proofs &book, const char *e164, const pg_uuid_t &customer,
-                const char *user_id, const char *method) {
-  if (own_proof(book, e164, customer, user_id) == OwnProof::kMarked) return;
-  const List *concerned = customers_of_phone(book, e164);
+void make_proof(Oid customers, const char *e164, const pg_uuid_t &customer, const char *user_id,
+                const char *method) {
+  if (own_proof(customers, e164, customer, user_id) == OwnProof::kMarked) return;
+  const List *concerned = customers_of_phone(customers, e164);
   const bool had_others = list_length(concerned) > 1;
-  lock_customers(book, concerned);
-  if (had_others) end_proofs_of_others(book, e164, customer);
+  lock_customers(customers, concerned);
+  if (had_others) end_proofs_of_others(customers, e164, customer);
   // Another session may have made it until the lock was there.
-  if (own_proof(book, e164, customer, user_id) == OwnProof::kNone) {
-    insert_proof(book, e164, customer, user_id, method);
-    write_event(book.customers, customer, "proof_made", {{"method", method}, {"user_id", user_id}},
+  if (own_proof(customers, e164, customer, user_id) == OwnProof::kNone) {
+    insert_proof(customers, e164, customer, user_id, method);
+    write_event(customers, customer, "proof_made", {{"method", method}, {"user_id", user_id}},
                 user_id);
   }
-  mark_verified(book, customer, e164);
-  if (had_others) unmark_unproved(book, concerned);
+  mark_verified(customers, customer, e164);
+  if (had_others) unmark_unproved(customers, concerned);
 }
 
 // Those of every phone but `kept`.
-void end_proofs(const Proofs &book, const char *user_id, const char *kept, const char *reason) {
-  const List *concerned = proved_customers(book, user_id, kept);
+void end_proofs(Oid customers, const char *user_id, const char *kept, const char *reason) {
+  const List *concerned = proved_customers(customers, user_id, kept);
   if (concerned == NIL) return;
-  lock_customers(book, concerned);
+  lock_customers(customers, concerned);
   ListCell *cell;
   foreach (cell, concerned)
-    end_proofs_at(book, *static_cast<pg_uuid_t *>(lfirst(cell)), user_id, kept, reason);
-  unmark_unproved(book, concerned);
+    end_proofs_at(customers, *static_cast<pg_uuid_t *>(lfirst(cell)), user_id, kept, reason);
+  unmark_unproved(customers, concerned);
 }
 
 }  // namespace
 
-void keep_proof(Oid customers, Acting acting, const char *e164, const pg_uuid_t &customer,
-                const char *user_id, const char *method) {
-  const Proofs book = {customers, acting};
-  const Visit visited = book.enter();
-  make_proof(book, e164, customer, user_id, method);
+void keep_proof(Oid customers, const char *e164, const pg_uuid_t &customer, const char *user_id,
+                const char *method) {
+  const Visit visited = visit_proofs(customers);
+  make_proof(customers, e164, customer, user_id, method);
   leave(visited);
 }
 
-void end_proofs_of_user(Oid customers, Acting acting, const char *user_id, const char *kept,
-                        const char *reason) {
-  const Proofs book = {customers, acting};
-  const Visit visited = book.enter();
-  end_proofs(book, user_id, kept, reason);
+void end_proofs_of_user(Oid customers, const char *user_id, const char *kept, const char *reason) {
+  const Visit visited = visit_proofs(customers);
+  end_proofs(customers, user_id, kept, reason);
   leave(visited);
 }
 
 bool is_proved(Oid customers, const pg_uuid_t &customer, const char *e164) {
   if (e164 == nullptr) return false;
-  const Proofs book = {customers, Acting::kOwner};
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kProofOfPhone), {UUIDOID, TEXTOID}, [&] {
-    return psprintf("SELECT true WHERE $1 " E " ANY (%s)", provers(book, "$2", ""));
+  SPIPlanPtr plan = saved_plan({customers}, {UUIDOID, TEXTOID}, [&] {
+    return psprintf("SELECT true WHERE $1 " E " ANY (%s)", provers(customers, "$2", ""));
   });
   const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(e164)};
   return run(plan, values) > 0;
 }
 
 void follow_new_phone(Oid customers, const pg_uuid_t &customer, const char *e164, bool is_marked) {
-  const Proofs book = {customers, Acting::kOwner};
-  end_proofs_of_customer(book, customer, e164);
+  end_proofs_of_customer(customers, customer, e164);
   const bool proved = is_proved(customers, customer, e164);
   if (proved == is_marked) return;
   if (proved)
-    mark_verified(book, customer, e164);
+    mark_verified(customers, customer, e164);
   else
-    unmark_unproved(book, list_make1(const_cast<pg_uuid_t *>(&customer)));
+    unmark_unproved(customers, list_make1(const_cast<pg_uuid_t *>(&customer)));
 }
 
-bool has_live_proof(Oid customers, Acting acting, const pg_uuid_t &customer) {
-  const Proofs book = {customers, acting};
-  const Visit visited = book.enter();
-  SPIPlanPtr plan = saved_plan(book.key(Purpose::kAnyLiveProof), {UUIDOID}, [&] {
+bool has_live_proof(Oid customers, const pg_uuid_t &customer) {
+  const Visit visited = visit_proofs(customers);
+  SPIPlanPtr plan = saved_plan({customers}, {UUIDOID}, [&] {
     return psprintf("SELECT true FROM %s AS c WHERE c.id " E " $1 AND c.id " E " ANY (%s)",
-                    customers_name(customers), provers(book, "c.phone", ""));
+                    customers_name(customers), provers(customers, "c.phone", ""));
   });
   const Datum values[] = {UUIDPGetDatum(&customer)};
   const bool proved = run(plan, values) > 0;
@@ -349,9 +313,9 @@ CUSTOMER_IDENTITY_FUNCTION(record_proof) {
   auto *customer = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
 
   SPI_connect();
-  *customer = customer_of(customers, Acting::kCaller, details.e164, nullptr, Hold::kRow,
-                          {"function", nullptr, user_id});
-  keep_proof(customers, Acting::kCaller, details.e164, *customer, user_id, method);
+  *customer = get_or_create_customer(customers, details.e164, nullptr, Hold::kRow,
+                                     {"function", nullptr, user_id});
+  keep_proof(customers, details.e164, *customer, user_id, method);
   SPI_finish();
   PG_RETURN_UUID_P(customer);
 }
@@ -364,11 +328,10 @@ CUSTOMER_IDENTITY_FUNCTION(revoke_proof) {
   const Oid customers = book_argument(fcinfo, 4);
 
   SPI_connect();
-  const Proofs book = {customers, Acting::kCaller};
-  const List *concerned = customers_of_phone(book, details.e164);
-  lock_customers(book, concerned);
-  const std::uint64_t ended = end_proofs_of_phone(book, details.e164, user_id, reason);
-  unmark_unproved(book, concerned);
+  const List *concerned = customers_of_phone(customers, details.e164);
+  lock_customers(customers, concerned);
+  const std::uint64_t ended = end_proofs_of_phone(customers, details.e164, user_id, reason);
+  unmark_unproved(customers, concerned);
   SPI_finish();
   PG_RETURN_INT32(static_cast<std::int32_t>(ended));
 }

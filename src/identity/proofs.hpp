@@ -9,13 +9,12 @@ namespace customer_identity {
 /// From now on `user_id` (NULL: a guest) has a live proof of the phone and its customer is
 /// verified. One that is there already stays as it is; those of a customer who had the phone before
 /// end. SPI must be connected.
-void keep_proof(Oid customers, Acting acting, const char *e164, const pg_uuid_t &customer,
-                const char *user_id, const char *method);
+void keep_proof(Oid customers, const char *e164, const pg_uuid_t &customer, const char *user_id,
+                const char *method);
 
 /// Ends the user's live proofs of every phone but `kept` (NULL: of every phone). Customers that no
 /// live proof is left for are no longer verified.
-void end_proofs_of_user(Oid customers, Acting acting, const char *user_id, const char *kept,
-                        const char *reason);
+void end_proofs_of_user(Oid customers, const char *user_id, const char *kept, const char *reason);
 
 /// Whether there is a live proof of the customer for that phone (NULL: there is none). As the owner
 /// of the book, who acts; SPI must be connected.
@@ -26,6 +25,6 @@ bool is_proved(Oid customers, const pg_uuid_t &customer, const char *e164);
 void follow_new_phone(Oid customers, const pg_uuid_t &customer, const char *e164, bool is_marked);
 
 /// Whether anybody has a live proof of the customer's phone.
-bool has_live_proof(Oid customers, Acting acting, const pg_uuid_t &customer);
+bool has_live_proof(Oid customers, const pg_uuid_t &customer);
 
 }  // namespace customer_identity

@@ -12,9 +12,7 @@
 namespace customer_identity {
 
 struct RenamedUsers : QueryNote {
-  RenamedUser *users;
-  std::size_t count;
-  std::size_t capacity;
+  List *users;  // RenamedUser
 };
 
 namespace {
@@ -41,8 +39,6 @@ struct Changes {
   List *mentions;  // Mention
 };
 
-PlanKey key_of(Oid customers, Purpose purpose) { return {customers, InvalidOid, purpose, 1}; }
-
 char *aside(const char *id) {
   return psprintf("\001renamed %s", id);  // no login's id begins so
 }
@@ -51,32 +47,31 @@ int compare_ids(const void *one, const void *other) {
   return strcmp(*static_cast<const char *const *>(one), *static_cast<const char *const *>(other));
 }
 
-const char **sorted_old_ids(const RenamedUsers &renamed) {
-  const std::size_t size = sizeof(char *) * renamed.count;
-  auto **ids = static_cast<const char **>(palloc_extended(size, MCXT_ALLOC_HUGE));
-  for (std::size_t i = 0; i < renamed.count; ++i) ids[i] = renamed.users[i].old_id;
-  qsort(ids, renamed.count, sizeof(char *), compare_ids);
+const char **sorted_old_ids(const List *users) {
+  const int count = list_length(users);
+  auto **ids = static_cast<const char **>(palloc_extended(sizeof(char *) * count, MCXT_ALLOC_HUGE));
+  for (int i = 0; i < count; ++i) ids[i] = static_cast<RenamedUser *>(list_nth(users, i))->old_id;
+  qsort(ids, count, sizeof(char *), compare_ids);
   return ids;
 }
 
 // Another users table may have an id as well: what is kept by it stays as it is.
-Changes sorted_out(Oid customers, const RenamedUsers &renamed) {
+Changes sorted_out(Oid customers, Oid table, const List *users) {
   Changes changes = {};
   changes.customers = customers;
   changes.has_proofs = OidIsValid(find_companion(customers, "phone_proofs"));
-  const char **old_ids = sorted_old_ids(renamed);
-  const auto is_free = [&](const char *id) {
-    return !is_user_elsewhere(customers, renamed.subject.table, id);
-  };
-  for (std::size_t i = 0; i < renamed.count; ++i) {
+  const char **old_ids = sorted_old_ids(users);
+  const auto is_free = [&](const char *id) { return !is_user_elsewhere(customers, table, id); };
+  ListCell *cell;
+  foreach (cell, users) {
     CHECK_FOR_INTERRUPTS();
-    RenamedUser &user = renamed.users[i];
+    auto &user = *static_cast<RenamedUser *>(lfirst(cell));
     const bool leaves = is_free(user.old_id);
     if (leaves && user.new_id != nullptr) changes.moving = lappend(changes.moving, &user);
     if (leaves && user.new_id == nullptr)
       changes.ended = lappend(changes.ended, const_cast<char *>(user.old_id));
     if (user.new_id == nullptr ||
-        bsearch(&user.new_id, old_ids, renamed.count, sizeof(char *), compare_ids) != nullptr)
+        bsearch(&user.new_id, old_ids, list_length(users), sizeof(char *), compare_ids) != nullptr)
       continue;
     if (is_free(user.new_id))
       changes.ended = lappend(changes.ended, const_cast<char *>(user.new_id));
@@ -92,7 +87,7 @@ void add_mention(Changes &changes, const pg_uuid_t &customer, const RenamedUser 
 
 // One that another session has just made is not left behind: at REPEATABLE READ that fails (40001).
 std::uint64_t move_proofs(Oid customers, const char *from, const char *to) {
-  SPIPlanPtr plan = saved_plan(key_of(customers, Purpose::kMoveProofs), {TEXTOID, TEXTOID}, [&] {
+  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, TEXTOID}, [&] {
     return psprintf("UPDATE %s SET user_id = $2 WHERE user_id " E
                     " $1 AND ended_at IS NULL RETURNING customer_id",
                     proofs_name(customers));
@@ -120,16 +115,15 @@ bool set_proofs_aside(Changes &changes, const RenamedUser &user) {
 // The new id may have a live proof of the phone already, of another users table or of another login
 // where ids are not unique. One is enough.
 void end_doubles(Oid customers, const char *from, const char *to) {
-  SPIPlanPtr plan =
-      saved_plan(key_of(customers, Purpose::kEndDoubles), {TEXTOID, TEXTOID, TEXTOID}, [&] {
-        const char *proofs = proofs_name(customers);
-        return psprintf(
-            "UPDATE %s AS p SET user_id = $2, ended_at = pg_catalog.now(), ended_reason = $3"
-            " WHERE p.user_id " E
-            " $1 AND p.ended_at IS NULL AND EXISTS (SELECT FROM %s AS o"
-            " WHERE o.phone " E " p.phone AND o.user_id " E " $2 AND o.ended_at IS NULL)",
-            proofs, proofs);
-      });
+  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, TEXTOID, TEXTOID}, [&] {
+    const char *proofs = proofs_name(customers);
+    return psprintf(
+        "UPDATE %s AS p SET user_id = $2, ended_at = pg_catalog.now(), ended_reason = $3"
+        " WHERE p.user_id " E
+        " $1 AND p.ended_at IS NULL AND EXISTS (SELECT FROM %s AS o"
+        " WHERE o.phone " E " p.phone AND o.user_id " E " $2 AND o.ended_at IS NULL)",
+        proofs, proofs);
+  });
   const Datum values[] = {CStringGetTextDatum(from), CStringGetTextDatum(to),
                           CStringGetTextDatum(kReason)};
   run(plan, values);
@@ -143,14 +137,13 @@ void give_new_id(Oid customers, const RenamedUser &user) {
 }
 
 void rename_in_ended_proofs(Oid customers, const pg_uuid_t &customer, Datum new_ids) {
-  SPIPlanPtr plan =
-      saved_plan(key_of(customers, Purpose::kRenameInProofs), {UUIDOID, JSONBOID}, [&] {
-        return psprintf(
-            "UPDATE %s SET user_id = $2 OPERATOR(pg_catalog.->>) user_id"
-            " WHERE customer_id " E
-            " $1 AND ended_at IS NOT NULL AND $2 OPERATOR(pg_catalog.?) user_id",
-            proofs_name(customers));
-      });
+  SPIPlanPtr plan = saved_plan({customers}, {UUIDOID, JSONBOID}, [&] {
+    return psprintf(
+        "UPDATE %s SET user_id = $2 OPERATOR(pg_catalog.->>) user_id"
+        " WHERE customer_id " E
+        " $1 AND ended_at IS NOT NULL AND $2 OPERATOR(pg_catalog.?) user_id",
+        proofs_name(customers));
+  });
   const Datum values[] = {UUIDPGetDatum(&customer), new_ids};
   run(plan, values);
 }
@@ -216,47 +209,34 @@ void tell_watcher(const Changes &changes) {
 
 void end_proofs(Oid customers, const char *user_id, const char *reason) {
   SPI_connect();
-  end_proofs_of_user(customers, Acting::kOwner, user_id, nullptr, reason);
+  end_proofs_of_user(customers, user_id, nullptr, reason);
   SPI_finish();
 }
 
-void make_room(RenamedUsers *renamed) {
-  if (renamed->count < renamed->capacity) return;
-  renamed->capacity = Max(renamed->capacity * 2, 16);
-  const std::size_t size = sizeof(RenamedUser) * renamed->capacity;
-  renamed->users = static_cast<RenamedUser *>(renamed->users == nullptr
-                                                  ? MemoryContextAllocHuge(renamed->query, size)
-                                                  : repalloc_huge(renamed->users, size));
-}
-
-char *copy_in(MemoryContext memory, const char *text) {
-  return text == nullptr ? nullptr : MemoryContextStrdup(memory, text);
-}
+char *copy_of(const char *text) { return text == nullptr ? nullptr : pstrdup(text); }
 
 }  // namespace
 
 void note_new_id(Oid users, const RenamedUser &user) {
   MemoryContext query = running_query();
-  auto *renamed = static_cast<RenamedUsers *>(find_note(notes, query, {users, InvalidOid}));
-  if (renamed == nullptr)
-    renamed = static_cast<RenamedUsers *>(
-        add_note(&notes, query, {users, InvalidOid}, sizeof(RenamedUsers)));
-  make_room(renamed);
-  RenamedUser &note = renamed->users[renamed->count++];
-  note = user;
-  note.old_id = copy_in(query, user.old_id);
-  note.new_id = copy_in(query, user.new_id);
+  auto *renamed = find_or_add_note<RenamedUsers>(&notes, query, {users});
+  MemoryContext caller = MemoryContextSwitchTo(query);
+  auto *note = static_cast<RenamedUser *>(palloc(sizeof(RenamedUser)));
+  *note = user;
+  note->old_id = copy_of(user.old_id);
+  note->new_id = copy_of(user.new_id);
+  renamed->users = lappend(renamed->users, note);
+  MemoryContextSwitchTo(caller);
 }
 
 RenamedUsers *noted_new_ids(Oid users) {
-  auto *renamed =
-      static_cast<RenamedUsers *>(find_note(notes, running_query(), {users, InvalidOid}));
-  return renamed == nullptr || renamed->count == 0 ? nullptr : renamed;
+  auto *renamed = find_note<RenamedUsers>(notes, running_query(), {users});
+  return renamed == nullptr || renamed->users == NIL ? nullptr : renamed;
 }
 
 void follow_new_ids(Oid customers, RenamedUsers *renamed) {
-  Changes changes = sorted_out(customers, *renamed);
-  renamed->count = 0;
+  Changes changes = sorted_out(customers, renamed->subject.table, renamed->users);
+  renamed->users = NIL;
   tell_watcher(changes);
   List *proved = NIL;
   ListCell *cell;

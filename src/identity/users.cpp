@@ -24,7 +24,7 @@ bool find_in(const Attached &users, const char *user_id, Run *run_plan) {
   const Oid id_type = type_of_user_id(user_id, key_type);
 
   const Actor before = act_as(users.owner);
-  const PlanKey key = {users.relation, users.trigger, Purpose::kCustomerOfUser, id_type};
+  const CacheKey key = {users.relation, users.trigger, id_type};
   SPIPlanPtr plan = saved_plan(key, {TEXTOID}, [&] {
     return psprintf("SELECT %s FROM %s WHERE %s", quote_identifier(customer_column),
                     relation_name(users.relation),
@@ -36,18 +36,20 @@ bool find_in(const Attached &users, const char *user_id, Run *run_plan) {
   return found;
 }
 
-bool customer_in(const Attached &users, const char *user_id, pg_uuid_t *customer) {
-  return find_in(users, user_id, look_up) && first_uuid(customer);
+// Whether a users table of the book, other than `skipped`, has the login and `is_sought()`, which
+// is asked about the statement's result.
+template <typename IsSought>
+bool find_login(Oid customers, Oid skipped, const char *user_id, Run *run_plan,
+                IsSought &&is_sought) {
+  ListCell *cell;
+  foreach (cell, attached_tables(TableKind::kUsers, customers)) {
+    const auto &users = *static_cast<Attached *>(lfirst(cell));
+    if (users.relation != skipped && find_in(users, user_id, run_plan) && is_sought()) return true;
+  }
+  return false;
 }
 
 }  // namespace
-
-bool customer_of_user(Oid customers, const char *user_id, pg_uuid_t *customer) {
-  ListCell *cell;
-  foreach (cell, attached_tables(TableKind::kUsers, customers))
-    if (customer_in(*static_cast<Attached *>(lfirst(cell)), user_id, customer)) return true;
-  return false;
-}
 
 const char *key_of_users(Oid customers, Oid users) {
   ListCell *cell;
@@ -58,27 +60,22 @@ const char *key_of_users(Oid customers, Oid users) {
   return nullptr;
 }
 
-bool is_user_elsewhere(Oid customers, Oid users, const char *user_id) {
-  bool found = false;
-  SPI_connect();
-  ListCell *cell;
-  foreach (cell, attached_tables(TableKind::kUsers, customers)) {
-    const auto *other = static_cast<Attached *>(lfirst(cell));
-    found = found || (other->relation != users && find_in(*other, user_id, run));
-  }
-  SPI_finish();
-  return found;
+bool customer_of_user(Oid customers, const char *user_id, pg_uuid_t *customer) {
+  return find_login(customers, InvalidOid, user_id, look_up, [&] { return first_uuid(customer); });
 }
 
 bool is_user_of(Oid customers, const char *user_id, const pg_uuid_t &customer) {
-  ListCell *cell;
-  foreach (cell, attached_tables(TableKind::kUsers, customers)) {
+  return find_login(customers, InvalidOid, user_id, look_up, [&] {
     pg_uuid_t found;
-    if (customer_in(*static_cast<Attached *>(lfirst(cell)), user_id, &found) &&
-        memcmp(&found, &customer, sizeof(pg_uuid_t)) == 0)
-      return true;
-  }
-  return false;
+    return first_uuid(&found) && memcmp(&found, &customer, sizeof(pg_uuid_t)) == 0;
+  });
+}
+
+bool is_user_elsewhere(Oid customers, Oid users, const char *user_id) {
+  SPI_connect();
+  const bool found = find_login(customers, users, user_id, run, [] { return true; });
+  SPI_finish();
+  return found;
 }
 
 }  // namespace customer_identity

@@ -22,16 +22,12 @@ struct Entry {
   const char *actor;            // NULL: unknown
 };
 
-PlanKey key_of(const Entry &entry, Purpose purpose) {
-  return {entry.customers, InvalidOid, purpose, 0};
-}
-
 char *uuid_text(const pg_uuid_t &id) {
   return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&id)));
 }
 
 std::int64_t lock_balance(const Entry &entry) {
-  SPIPlanPtr plan = saved_plan(key_of(entry, Purpose::kLockBalance), {UUIDOID}, [&] {
+  SPIPlanPtr plan = saved_plan({entry.customers}, {UUIDOID}, [&] {
     return psprintf(
         "SELECT CAST(COALESCE(loyalty_points, 0) AS pg_catalog.int8) FROM %s"
         " WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
@@ -49,14 +45,13 @@ std::int64_t lock_balance(const Entry &entry) {
 // Whether the key was used before; for something else it is an error.
 bool was_entered(const Entry &entry) {
   if (entry.idempotency_key == nullptr) return false;
-  SPIPlanPtr plan =
-      saved_plan(key_of(entry, Purpose::kFindEntry), {TEXTOID, UUIDOID, INT8OID}, [&] {
-        return psprintf(
-            "SELECT customer_id OPERATOR(pg_catalog.=) $2"
-            " AND points OPERATOR(pg_catalog.=) $3 FROM %s"
-            " WHERE idempotency_key OPERATOR(pg_catalog.=) $1",
-            entries_name(entry.customers));
-      });
+  SPIPlanPtr plan = saved_plan({entry.customers}, {TEXTOID, UUIDOID, INT8OID}, [&] {
+    return psprintf(
+        "SELECT customer_id OPERATOR(pg_catalog.=) $2"
+        " AND points OPERATOR(pg_catalog.=) $3 FROM %s"
+        " WHERE idempotency_key OPERATOR(pg_catalog.=) $1",
+        entries_name(entry.customers));
+  });
   const Datum values[] = {CStringGetTextDatum(entry.idempotency_key),
                           UUIDPGetDatum(&entry.customer), Int64GetDatum(entry.points)};
   if (run(plan, values) == 0) return false;
@@ -70,15 +65,14 @@ bool was_entered(const Entry &entry) {
 }
 
 SPIPlanPtr insert_plan_of(const Entry &entry, const RowId &id) {
-  PlanKey key = key_of(entry, Purpose::kInsertEntry);
-  key.variant = id_variant(id, key.variant);
-  return saved_plan(key, {UUIDOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, id.type}, [&] {
-    return psprintf(
-        "INSERT INTO %s (customer_id, points, reason, idempotency_key, actor%s)"
-        " OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5%s)"
-        " ON CONFLICT (idempotency_key) DO NOTHING",
-        entries_name(entry.customers), id_column(id), id_value(id, 6));
-  });
+  return saved_plan({entry.customers, InvalidOid, id.type},
+                    {UUIDOID, INT8OID, TEXTOID, TEXTOID, TEXTOID, id.type}, [&] {
+                      return psprintf(
+                          "INSERT INTO %s (customer_id, points, reason, idempotency_key, actor%s)"
+                          " OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5%s)"
+                          " ON CONFLICT (idempotency_key) DO NOTHING",
+                          entries_name(entry.customers), id_column(id), id_value(id, 6));
+                    });
 }
 
 // False: another session has used the key meanwhile, for the same.
@@ -99,7 +93,7 @@ bool insert_entry(const Entry &entry) {
 }
 
 std::int64_t change_balance(const Entry &entry) {
-  SPIPlanPtr plan = saved_plan(key_of(entry, Purpose::kChangePoints), {UUIDOID, INT8OID}, [&] {
+  SPIPlanPtr plan = saved_plan({entry.customers}, {UUIDOID, INT8OID}, [&] {
     return psprintf(
         "UPDATE %s SET loyalty_points ="
         " COALESCE(loyalty_points, 0) OPERATOR(pg_catalog.+) $2"

@@ -44,8 +44,8 @@ void resolve(Known &known, Relation table, const Wanted &wanted, Oid type) {
 }
 
 const Known &known_lookup(Relation table, const Wanted &wanted, Oid type) {
-  const CacheKey key = {wanted.table, InvalidOid, Purpose::kLookup, type};
-  const auto *known = static_cast<Known *>(find_kept(key));
+  const CacheKey key = {wanted.table, InvalidOid, type};
+  const auto *known = find_kept<Known>(key);
   if (known != nullptr && strcmp(NameStr(known->key_column), wanted.key) == 0 &&
       strcmp(NameStr(known->wanted_column), wanted.column) == 0)
     return *known;

@@ -4,7 +4,7 @@
 namespace customer_identity {
 namespace {
 
-constexpr int kMaxShown = 64;
+constexpr int kMaximumShown = 64;
 
 // A cursor holds a value that was sorted by, changes the notes of a customer. Ids and keys are
 // indexed.
@@ -90,7 +90,7 @@ void require_limits(FunctionCallInfo fcinfo) {
 
 const char *shown(std::string_view given) {
   const int length = static_cast<int>(given.size());
-  const int kept = pg_mbcharcliplen(given.data(), length, kMaxShown);
+  const int kept = pg_mbcharcliplen(given.data(), length, kMaximumShown);
   return psprintf("%.*s%s", kept, given.data(), kept < length ? "..." : "");
 }
 

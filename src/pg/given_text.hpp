@@ -8,7 +8,7 @@
 
 namespace customer_identity {
 
-/// The most bytes of the argument of this name, whatever the function. docs/reference.md lists
+/// The maximum bytes of the argument of this name, whatever the function. docs/reference.md lists
 /// them.
 struct TextLimit {
   const char *argument;

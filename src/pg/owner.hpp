@@ -5,10 +5,6 @@
 
 namespace customer_identity {
 
-/// Who runs our statements: the caller of an SQL function, or the owner of a trigger's table, for
-/// whom the owner of the book stands in.
-enum class Acting : std::uint32_t { kCaller, kOwner };
-
 /// Who acted before. PostgreSQL restores it itself when an error ends the transaction.
 struct Actor {
   Oid user;
@@ -52,9 +48,10 @@ Visit visit_to_write(Oid owner);
 /// Raises 42501 unless the current user has the rights on the whole table, all its rows included.
 void require_right(Oid table, AclMode needed);
 
-/// Acting as the owner of `table` for the current user, who needs those rights on it himself: code
-/// of the table's owner (triggers, policies, domains, indexes) then runs as nobody else. Without
-/// the rights, or where row security binds him, he goes on as himself, and is refused or bound.
+/// Within act_as() or visit(), acting as the owner of `table` for the current user, who needs those
+/// rights on it himself: code of the table's owner (triggers, policies, domains, indexes) then runs
+/// as nobody else. Without the rights, or where row security binds him, he goes on as himself, and
+/// is refused or bound. So does the caller of an SQL function that has not switched to anybody.
 Visit stand_in(Oid table, AclMode needed);
 /// As above, for who has the rights on a book's table and on its companion.
 Visit stand_in(Oid table, AclMode needed, Oid companion, AclMode needed_there);

@@ -26,13 +26,11 @@ NoteSubject subject_of(const PartitionCall &partition) {
 }
 
 Move *find_move(const PartitionCall &partition) {
-  return static_cast<Move *>(find_note(moves, running_query(), subject_of(partition)));
+  return find_note<Move>(moves, running_query(), subject_of(partition));
 }
 
 Move *move_of(const PartitionCall &partition) {
-  if (Move *move = find_move(partition)) return move;
-  return static_cast<Move *>(
-      add_note(&moves, running_query(), subject_of(partition), sizeof(Move)));
+  return find_or_add_note<Move>(&moves, running_query(), subject_of(partition));
 }
 
 bool is_marked_as_moved(HeapTuple version, Relation table) {

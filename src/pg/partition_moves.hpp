@@ -1,4 +1,4 @@
-// A row that an UPDATE moves to another partition reaches row triggers as BEFORE UPDATE and AFTER
+// A row that an UPDATE moves to another partition fires row triggers as BEFORE UPDATE and AFTER
 // DELETE there, as BEFORE INSERT and AFTER INSERT here. These functions bring the halves together.
 #pragma once
 

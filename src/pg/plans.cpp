@@ -19,7 +19,7 @@ SPIPlanPtr custom_plan(const char *text, std::initializer_list<Oid> types) {
   return prepare(text, types, CURSOR_OPT_CUSTOM_PLAN);
 }
 
-SPIPlanPtr keep_plan(const PlanKey &key, const Reading &reading, const char *text,
+SPIPlanPtr keep_plan(const CacheKey &key, const Reading &reading, const char *text,
                      std::initializer_list<Oid> types) {
   SPIPlanPtr plan = prepare(text, types, CURSOR_OPT_GENERIC_PLAN);
   keep(key, reading, plan);

@@ -1,5 +1,5 @@
-// Saved plans: each statement of ours is prepared once a session and kept for the relation, the
-// trigger and the kind of caller it was made for.
+// Saved plans: each statement of ours is prepared once a session and kept for the relation and the
+// trigger it was made for.
 #pragma once
 
 #include <initializer_list>
@@ -9,19 +9,17 @@
 
 namespace customer_identity {
 
-/// A statement's text depends on the key alone and on what the key's relation has in the catalogs.
-/// `variant`: whether a table's owner acts (1), for whom FORCE ROW LEVEL SECURITY is void, or the
-/// caller (0); or a type that the text depends on.
-using PlanKey = CacheKey;
-
 /// Prepares and keeps `text`. SPI must be connected.
-SPIPlanPtr keep_plan(const PlanKey &key, const Reading &reading, const char *text,
+SPIPlanPtr keep_plan(const CacheKey &key, const Reading &reading, const char *text,
                      std::initializer_list<Oid> types);
 
-/// The kept plan for `key`; `text()` makes the statement when there is none. It may call
-/// PostgreSQL.
+/// The plan of the statement that the lambda `text` makes: its text depends on the key alone and on
+/// what the key's relation has in the catalogs. Every lambda has a plan of its own, and one for
+/// those whom FORCE ROW LEVEL SECURITY does not bind. It may call PostgreSQL.
 template <typename Text>
-SPIPlanPtr saved_plan(const PlanKey &key, std::initializer_list<Oid> types, Text &&text) {
+SPIPlanPtr saved_plan(CacheKey key, std::initializer_list<Oid> types, const Text &text) {
+  key.purpose = &purpose_of<Text>;
+  key.context = InNoForceRLSOperation() ? 1 : 0;
   if (void *plan = find_kept(key)) return static_cast<SPIPlanPtr>(plan);
   const Reading reading = start_reading(key.relation);
   return keep_plan(key, reading, text(), types);
@@ -29,6 +27,21 @@ SPIPlanPtr saved_plan(const PlanKey &key, std::initializer_list<Oid> types, Text
 
 /// A plan that is made for the values it is first run with, and ends with SPI_finish().
 SPIPlanPtr custom_plan(const char *text, std::initializer_list<Oid> types);
+
+/// A value of type text; 0 for NULL.
+inline Datum text_value(const char *text) {
+  return text == nullptr ? Datum(0) : CStringGetTextDatum(text);
+}
+
+/// Which values are NULL, where all are of types that are passed by reference: those that are 0.
+template <std::size_t Count>
+struct Nulls {
+  explicit Nulls(const Datum (&values)[Count]) {
+    for (std::size_t i = 0; i < Count; ++i) flags[i] = values[i] == 0 ? 'n' : ' ';
+  }
+  operator const char *() const { return flags; }
+  char flags[Count];
+};
 
 /// Runs a plan on a fresh snapshot that sees this transaction's earlier statements.
 /// Returns the number of rows processed. A NULL `nulls` means no parameter is NULL.

@@ -10,7 +10,7 @@ namespace customer_identity {
 /// What a note is about: a table and, where several may note something of it, a trigger function.
 struct NoteSubject {
   Oid table;
-  Oid function;
+  Oid function = InvalidOid;
 };
 
 /// What every note holds; the actual ones derive from it.
@@ -26,10 +26,20 @@ struct QueryNote {
 /// context: trigger functions are called in a child of the query's.
 inline MemoryContext running_query() { return MemoryContextGetParent(CurrentMemoryContext); }
 
-/// The query's note on `subject` in a list, or NULL.
+/// The query's note on `subject` in a list, or NULL. A list has notes of one kind.
 QueryNote *find_note(QueryNote *list, MemoryContext query, const NoteSubject &subject);
 /// A zeroed note of that size.
 QueryNote *add_note(QueryNote **list, MemoryContext query, const NoteSubject &subject,
                     std::size_t size);
+
+template <typename Note>
+Note *find_note(QueryNote *list, MemoryContext query, const NoteSubject &subject) {
+  return static_cast<Note *>(find_note(list, query, subject));
+}
+template <typename Note>
+Note *find_or_add_note(QueryNote **list, MemoryContext query, const NoteSubject &subject) {
+  if (Note *note = find_note<Note>(*list, query, subject)) return note;
+  return static_cast<Note *>(add_note(list, query, subject, sizeof(Note)));
+}
 
 }  // namespace customer_identity

@@ -7,65 +7,18 @@
 
 namespace customer_identity {
 
-/// What is kept: something that was read, or the plan of a statement.
-enum class Purpose : std::uint32_t {
-  kSetup,
-  kLookup,
-  kAttachedTables,
-  kTotalsTarget,
-  kEventsTarget,
-  kRowIds,
-  kPhoneColumns,
-
-  kFindCustomer,
-  kHoldCustomerOfPhone,
-  kHoldCustomer,
-  kCreateCustomer,
-  kNameToFollow,
-  kFollowName,
-  kInsertEvent,
-  kRenameInEvents,
-  kLiveProof,
-  kAnyLiveProof,
-  kVisibleProof,
-  kOtherProvers,
-  kInsertProof,
-  kMarkVerified,
-  kCustomersOfPhone,
-  kProvedCustomers,
-  kLockProved,
-  kWriteLocked,
-  kEndProofsOfUser,
-  kEndProofsOfPhone,
-  kEndProofsOfOthers,
-  kEndProofsOfCustomer,
-  kProofOfPhone,
-  kUnmarkVerified,
-  kMoveProofs,
-  kEndDoubles,
-  kRenameInProofs,
-  kCancelCodes,
-  kMoveCodes,
-  kUserCustomer,
-  kLockUserCustomer,
-  kCustomerOfUser,
-  kIdOfUser,
-  kAttachEarlierOrders,
-  kAddToOne,
-  kLockMany,
-  kAddToMany,
-  kInsertEntry,
-  kFindEntry,
-  kLockBalance,
-  kChangePoints,
-};
-
+/// What something is kept for.
 struct CacheKey {
-  Oid relation;  // forgotten when it changes
-  Oid other;     // a trigger whose arguments matter, or another relation; InvalidOid: none
-  Purpose purpose;
-  std::uint32_t variant;
+  Oid relation;                   // forgotten when it changes
+  Oid other = InvalidOid;         // a trigger whose arguments matter, or another relation
+  std::uint32_t variant = 0;      // whatever else the result depends on
+  std::uint32_t context = 0;      // filled in below, as is the rest
+  const void *purpose = nullptr;  // the type of the value, or of the lambda that makes a statement
 };
+
+/// Has an address of its own for every type.
+template <typename Type>
+inline char purpose_of;
 
 struct Watched;
 
@@ -83,6 +36,11 @@ void depend_on(Reading &reading, Oid relation);
 /// What is kept for `key`; NULL when it is stale or was never read. It stays where it is until the
 /// transaction ends, even if it becomes stale.
 void *find_kept(const CacheKey &key);
+template <typename Value>
+Value *find_kept(CacheKey key) {
+  key.purpose = &purpose_of<Value>;
+  return static_cast<Value *>(find_kept(key));
+}
 
 /// Keeps a plan that was saved by SPI, for as long as SPI thinks it valid.
 void keep(const CacheKey &key, const Reading &reading, SPIPlanPtr plan);
@@ -94,7 +52,8 @@ MemoryContext memory_to_keep();
 
 /// Keeps what `read(value, reading)` makes of a zeroed value; it may allocate.
 template <typename Value, typename Read>
-Value *read_and_keep(const CacheKey &key, Read &&read) {
+Value *read_and_keep(CacheKey key, Read &&read) {
+  key.purpose = &purpose_of<Value>;
   Reading reading = start_reading(key.relation);
   MemoryContext memory = memory_to_keep();
   MemoryContext caller = MemoryContextSwitchTo(memory);
@@ -108,8 +67,8 @@ Value *read_and_keep(const CacheKey &key, Read &&read) {
 /// What is kept for `key`, read if need be.
 template <typename Value, typename Read>
 Value *kept(const CacheKey &key, Read &&read) {
-  void *known = find_kept(key);
-  return known != nullptr ? static_cast<Value *>(known) : read_and_keep<Value>(key, read);
+  Value *known = find_kept<Value>(key);
+  return known != nullptr ? known : read_and_keep<Value>(key, read);
 }
 
 /// How many changes the session was told of. A role's change counts as one of pg_authid.

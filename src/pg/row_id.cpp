@@ -81,8 +81,8 @@ std::int64_t next_free(const Source &source, Relation table) {
 RowId new_row_id(Oid table) {
   Relation relation = try_table_open(table, RowExclusiveLock);
   if (relation == nullptr) return {};
-  const Source source = *kept<Source>({table, InvalidOid, Purpose::kRowIds, 0},
-                                      [&](Source &value, Reading &) { resolve(value, relation); });
+  const Source source =
+      *kept<Source>({table}, [&](Source &value, Reading &) { resolve(value, relation); });
   RowId id = {};
   if (source.is_uuid)
     id = {UUIDOID, UUIDPGetDatum(new_uuid())};

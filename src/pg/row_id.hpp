@@ -23,9 +23,4 @@ inline const char *id_value(const RowId &id, int parameter) {
   return OidIsValid(id.type) ? psprintf(", $%d", parameter) : "";
 }
 
-/// The variant of that INSERT's plan.
-inline std::uint32_t id_variant(const RowId &id, std::uint32_t acting) {
-  return id.type << 1 | acting;
-}
-
 }  // namespace customer_identity

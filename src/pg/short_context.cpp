@@ -4,7 +4,7 @@
 namespace customer_identity {
 namespace {
 
-constexpr int kMaxEntry = 300;
+constexpr int kMaximumEntry = 300;
 
 bool is_blank(char character) { return character == ' ' || character == '\t'; }
 
@@ -31,8 +31,8 @@ void append_entry(StringInfo text, const char *entry, const char *end) {
   const int start = text->len;
   append_in_one_line(text, entry, end);
   const int length = text->len - start;
-  if (length <= kMaxEntry) return;
-  text->len = start + pg_mbcliplen(text->data + start, length, kMaxEntry);
+  if (length <= kMaximumEntry) return;
+  text->len = start + pg_mbcliplen(text->data + start, length, kMaximumEntry);
   appendStringInfoString(text, "...");
 }
 

@@ -23,34 +23,34 @@ bool AutomatonBuilder::add(std::string_view pattern, int mark, LengthSet admitte
   return first.has_value();
 }
 
-bool AutomatonBuilder::build(const Judge &judge, Automaton &automaton) {
-  judge_ = &judge;
-  for (std::size_t length = 0; length <= kMostDigits; ++length) {
+bool AutomatonBuilder::build(const Classifier &classifier, Automaton &automaton) {
+  classifier_ = &classifier;
+  for (std::size_t length = 0; length <= kMaximumDigits; ++length) {
     Set set;
     for (const Start &start : starts_)
-      if (contains(start.admitted, length)) reach(start.step, length, set);
-    automaton.starts_[length] = lead(std::move(set), length);
+      if (contains(start.admitted, length)) add_closure(start.step, length, set);
+    automaton.starts_[length] = state_of(std::move(set), length);
   }
   automaton.states_ = std::move(states_);
   return automaton.states_.size() < std::numeric_limits<std::int16_t>::max();
 }
 
-void AutomatonBuilder::reach(int step, std::size_t left, Set &reached) const {
+void AutomatonBuilder::add_closure(int step, std::size_t left, Set &closure) const {
   const Step &now = steps_[static_cast<std::size_t>(step)];
   if (!contains(now.lengths, left)) return;
   if (now.kind == Step::Kind::kDigit || now.kind == Step::Kind::kMatch) {
-    reached.push_back(step);
+    closure.push_back(step);
     return;
   }
-  reach(now.next, left, reached);
-  if (now.kind == Step::Kind::kFork) reach(now.other, left, reached);
+  add_closure(now.next, left, closure);
+  if (now.kind == Step::Kind::kFork) add_closure(now.other, left, closure);
 }
 
 /// The state of `set` when so many digits are left, or what is already sure.
-std::int16_t AutomatonBuilder::lead(Set set, std::size_t left) {
+std::int16_t AutomatonBuilder::state_of(Set set, std::size_t left) {
   std::sort(set.begin(), set.end());
   set.erase(std::unique(set.begin(), set.end()), set.end());
-  if (left == 0 || set.empty()) return decide(set);
+  if (left == 0 || set.empty()) return accept(set);
   const auto known = known_[left].find(set);
   if (known != known_[left].end()) return known->second;
 
@@ -59,9 +59,9 @@ std::int16_t AutomatonBuilder::lead(Set set, std::size_t left) {
     Set after;
     for (const int step : set) {
       const Step &now = steps_[static_cast<std::size_t>(step)];
-      if ((now.digits & digit_set(digit)) != 0) reach(now.next, left - 1, after);
+      if ((now.digits & digit_set(digit)) != 0) add_closure(now.next, left - 1, after);
     }
-    state[static_cast<std::size_t>(digit - '0')] = lead(std::move(after), left - 1);
+    state[static_cast<std::size_t>(digit - '0')] = state_of(std::move(after), left - 1);
   }
 
   std::int16_t number = state[0];
@@ -76,10 +76,10 @@ std::int16_t AutomatonBuilder::lead(Set set, std::size_t left) {
   return number;
 }
 
-std::int16_t AutomatonBuilder::decide(const Set &set) const {
+std::int16_t AutomatonBuilder::accept(const Set &set) const {
   Marks marks;
   for (const int step : set) marks.push_back(steps_[static_cast<std::size_t>(step)].other);
-  return static_cast<std::int16_t>(~(*judge_)(marks));
+  return static_cast<std::int16_t>(~(*classifier_)(marks));
 }
 
 }  // namespace customer_identity::phone

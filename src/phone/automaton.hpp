@@ -15,12 +15,12 @@
 namespace customer_identity::phone {
 
 /// Longer numbers are nobody's, and are not asked about.
-inline constexpr std::size_t kMostDigits = 36;
+inline constexpr std::size_t kMaximumDigits = 36;
 
 class Automaton {
  public:
-  /// What the builder's judge said of the patterns that match all of `digits` ('0' to '9' only).
-  std::size_t verdict(std::string_view digits) const {
+  /// The class of the patterns that match all of `digits` ('0' to '9' only).
+  std::size_t classify(std::string_view digits) const {
     std::int16_t state = starts_[digits.size()];
     for (const char *digit = digits.data(); state >= 0; ++digit)
       state = states_[static_cast<std::size_t>(state)][static_cast<std::size_t>(*digit - '0')];
@@ -32,18 +32,18 @@ class Automaton {
  private:
   friend class AutomatonBuilder;
 
-  /// Where each digit leads: to another state, or, negative, to the complement of a verdict.
+  /// By digit: the next state, or, negative, the complement of the class that is accepted.
   using State = std::array<std::int16_t, 10>;
 
   std::vector<State> states_;
-  std::array<std::int16_t, kMostDigits + 1> starts_{};  // by length
+  std::array<std::int16_t, kMaximumDigits + 1> starts_{};  // by length
 };
 
 class AutomatonBuilder {
  public:
   using Marks = std::vector<int>;
-  /// Small numbers: the automaton keeps them by the way.
-  using Judge = std::function<std::size_t(const Marks &)>;
+  /// Classes are small numbers: the automaton keeps them by the way.
+  using Classifier = std::function<std::size_t(const Marks &)>;
 
   enum class Rest : std::uint8_t { kNone, kAny };
 
@@ -52,9 +52,9 @@ class AutomatonBuilder {
   bool add(std::string_view pattern, int mark, LengthSet admitted = kAnyLength,
            Rest rest = Rest::kNone);
 
-  /// `judge` is asked with the marks of all patterns that match, in the order of their addition.
-  /// False when the automaton would be too large.
-  bool build(const Judge &judge, Automaton &automaton);
+  /// `classifier` is asked with the marks of all patterns that match, in the order of their
+  /// addition. False when the automaton would be too large.
+  bool build(const Classifier &classifier, Automaton &automaton);
 
  private:
   using Set = std::vector<int>;  // of steps, ascending, without those that take no digit
@@ -64,14 +64,15 @@ class AutomatonBuilder {
     LengthSet admitted;
   };
 
-  void reach(int step, std::size_t left, Set &reached) const;
-  std::int16_t lead(Set set, std::size_t left);
-  std::int16_t decide(const Set &set) const;
+  /// Adds the epsilon closure of a step.
+  void add_closure(int step, std::size_t left, Set &closure) const;
+  std::int16_t state_of(Set set, std::size_t left);
+  std::int16_t accept(const Set &set) const;
 
   Steps steps_;
   std::vector<Start> starts_;
-  const Judge *judge_ = nullptr;
-  std::array<std::map<Set, std::int16_t>, kMostDigits + 1> known_;  // by the digits left
+  const Classifier *classifier_ = nullptr;
+  std::array<std::map<Set, std::int16_t>, kMaximumDigits + 1> known_;  // by the digits left
   std::map<Automaton::State, std::int16_t> numbers_;
   std::vector<Automaton::State> states_;
 };

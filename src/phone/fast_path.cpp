@@ -20,7 +20,7 @@ constexpr std::array<Reason, 5> kLengthReasons = {Reason::kNotInUse, Reason::kTo
 /// Copies more than there is, as buffers have room behind their digits: faster than the right
 /// number.
 void write(std::string_view national, char *to) {
-  std::memcpy(to, national.data(), kLongestNational + 3);
+  std::memcpy(to, national.data(), kMaximumNational + 3);
   to[national.size()] = '\0';
 }
 
@@ -34,17 +34,17 @@ void describe(const Number &number, std::string_view extension, Acceptance accep
   details.extension[extension.copy(details.extension, sizeof(details.extension) - 1)] = '\0';
   details.country_code = code.number;
 
-  const Verdict verdict = code.verdict(number.national);
+  const NumberClass found = code.classify(number.national);
   details.region[0] = '\0';
-  if (verdict.plan != nullptr)
-    std::memcpy(details.region, verdict.plan->region.data(), sizeof(details.region));
-  details.type = verdict.type;
-  details.is_valid = verdict.type != Type::kUnknown;
+  if (found.plan != nullptr)
+    std::memcpy(details.region, found.plan->region.data(), sizeof(details.region));
+  details.type = found.type;
+  details.is_valid = found.type != Type::kUnknown;
   const Length length = code.main->length_of(number.national.size());
   details.is_possible = length == Length::kPossible || length == Length::kLocalOnly;
 
   const bool acceptable = acceptance == Acceptance::kValid ? details.is_valid : details.is_possible;
-  const bool fits = 1 + code.size + number.national.size() <= kMaxE164;
+  const bool fits = 1 + code.size + number.national.size() <= kMaximumE164;
   details.reason = !fits        ? Reason::kTooLong
                    : acceptable ? Reason::kOk
                                 : kLengthReasons[static_cast<std::size_t>(length)];
@@ -64,7 +64,7 @@ Outcome read(std::string_view text, const NumberingPlan *home, Input &input, Num
 /// Reads the E.164 form of an acceptable number until it reads as itself. False when the library
 /// has to do it.
 [[gnu::noinline]] bool settle(std::string_view extension, Acceptance acceptance, Details &details) {
-  for (int reading = 0; reading < kMaxReadings; ++reading) {
+  for (int reading = 0; reading < kMaximumReadings; ++reading) {
     Input input;
     Number number;
     const Outcome outcome = read(details.e164, nullptr, input, number);

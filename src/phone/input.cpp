@@ -105,7 +105,7 @@ struct Body {
   bool plus = false;
   std::uint16_t classes = 0;
   std::size_t size = 0;
-  std::array<char, kLongestInput> symbols;  // NOLINT(*-member-init): filled up to `size`
+  std::array<char, kMaximumInput> symbols;  // NOLINT(*-member-init): filled up to `size`
 
   std::string_view view() const { return {symbols.data(), size}; }
 };
@@ -342,7 +342,7 @@ bool read_bare(std::string_view text, Input &input) {
 }  // namespace
 
 Outcome read_input(std::string_view text, Input &input) {
-  if (text.size() > kLongestInput) return std::nullopt;
+  if (text.size() > kMaximumInput) return std::nullopt;
   return read_bare(text, input) || read_plain(text, input) ? Reason::kOk : read_any(text, input);
 }
 

@@ -11,10 +11,10 @@
 
 namespace customer_identity::phone {
 
-inline constexpr std::size_t kLongestInput = 100;  // bytes; longer texts are left to the library
+inline constexpr std::size_t kMaximumInput = 100;  // bytes; longer texts are left to the library
 
 /// A buffer for digits, with room behind the longest number: copies are of a fixed size.
-using Digits = std::array<char, kLongestInput>;
+using Digits = std::array<char, kMaximumInput>;
 
 struct Input {
   Input() = default;

@@ -99,7 +99,7 @@ Details describe(const PhoneNumber &number, Acceptance acceptance) {
   details.is_valid = util.IsValidNumber(number);
 
   const bool acceptable = acceptance == Acceptance::kValid ? details.is_valid : details.is_possible;
-  if (e164.size() > kMaxE164)
+  if (e164.size() > kMaximumE164)
     details.reason = Reason::kTooLong;
   else if (!acceptable)
     details.reason = reason_of(util.IsPossibleNumberWithReason(number));
@@ -114,7 +114,7 @@ Reason parse_once(const std::string &text, const std::string &region, PhoneNumbe
 
 /// Reads the E.164 form of an acceptable number until it reads as itself.
 void settle(Acceptance acceptance, PhoneNumber &number, Details &details) {
-  for (int reading = 0; reading < kMaxReadings; ++reading) {
+  for (int reading = 0; reading < kMaximumReadings; ++reading) {
     PhoneNumber again;
     std::string e164;
     const Reason parsed = parse_once(details.e164, "ZZ", again);

@@ -7,7 +7,7 @@
 namespace customer_identity::phone {
 namespace {
 
-constexpr std::size_t kShortestNational = 2;
+constexpr std::size_t kMinimumNational = 2;
 
 /// `digits` with its prefix, matched by `match`, replaced as the plan's transform rule says. False
 /// when that does not fit.
@@ -15,7 +15,7 @@ bool transform(std::string_view rule, const PrefixMatcher::Match &match, std::st
                Digits &buffer, std::string_view &transformed) {
   std::size_t size = 0;
   const auto append = [&](std::string_view piece) {
-    const bool fits = piece.size() <= kMostDigits - size;
+    const bool fits = piece.size() <= kMaximumDigits - size;
     if (fits) size += piece.copy(buffer.data() + size, piece.size());
     return fits;
   };
@@ -75,7 +75,7 @@ bool take_international_prefix(const NumberingPlan &home, std::string_view &digi
 Outcome extract_dialled_at(const NumberingPlans &plans, const NumberingPlan &home, Number &number) {
   if (!home.code->ready()) return std::nullopt;
   if (take_international_prefix(home, number.national)) {
-    if (number.national.size() <= kShortestNational) return Reason::kTooShort;
+    if (number.national.size() <= kMinimumNational) return Reason::kTooShort;
     return take_calling_code(plans, number) ? Reason::kOk : Reason::kUnknownCountryCode;
   }
   const std::string_view code = home.code->view();
@@ -96,7 +96,7 @@ Outcome extract_dialled_at(const NumberingPlans &plans, const NumberingPlan &hom
 /// code follows is tried again as if it was not there.
 Outcome extract_calling_code(const NumberingPlans &plans, bool plus, const NumberingPlan *home,
                              Number &number) {
-  if (plus && number.national.size() <= kShortestNational) return Reason::kTooShort;
+  if (plus && number.national.size() <= kMinimumNational) return Reason::kTooShort;
   if (plus && take_calling_code(plans, number)) return Reason::kOk;
   if (home == nullptr) return plus ? Reason::kUnknownCountryCode : Reason::kNoRegion;
   const Outcome outcome = extract_dialled_at(plans, *home, number);
@@ -117,7 +117,7 @@ bool strip_if_long_enough(const NumberingPlan &plan, Number &number) {
 
 Outcome apply_rules(const NumberingPlans &plans, const Input &input, const NumberingPlan *home,
                     Number &number) {
-  if (input.digits.size() > kMostDigits) return std::nullopt;
+  if (input.digits.size() > kMaximumDigits) return std::nullopt;
   number.code = nullptr;
   number.national = input.digits;
   const Outcome extracted = extract_calling_code(plans, input.plus, home, number);
@@ -126,14 +126,14 @@ Outcome apply_rules(const NumberingPlans &plans, const Input &input, const Numbe
   const NumberingPlan &plan = number.code == nullptr ? *home : *number.code->main;
   if (number.code == nullptr) number.code = home->code;
   if (!number.code->ready()) return std::nullopt;
-  if (number.national.size() < kShortestNational) return Reason::kTooShort;
+  if (number.national.size() < kMinimumNational) return Reason::kTooShort;
   const char *const dialled = number.national.data();
   if (!strip_if_long_enough(plan, number)) return std::nullopt;
-  if (number.national.size() < kShortestNational) return Reason::kTooShort;
+  if (number.national.size() < kMinimumNational) return Reason::kTooShort;
   const NumberingPlan &main = *number.code->main;
   number.settled = !may_have_prefix(main, number.national) ||
                    (&plan == &main && number.national.data() == dialled);
-  return number.national.size() > kLongestNational ? Reason::kTooLong : Reason::kOk;
+  return number.national.size() > kMaximumNational ? Reason::kTooLong : Reason::kOk;
 }
 
 }  // namespace customer_identity::phone

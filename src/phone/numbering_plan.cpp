@@ -58,13 +58,13 @@ constexpr int kGeneral = 10;
 constexpr int kLeadingDigits = 11;
 constexpr int kMarks = 12;  // of one plan
 
-constexpr LengthSet kNational = (LengthSet{1} << (kLongestNational + 1)) - 1;  // lengths
+constexpr LengthSet kNational = (LengthSet{1} << (kMaximumNational + 1)) - 1;  // lengths
 
 template <typename List>
 LengthSet length_set(const List &lengths) {
   LengthSet set = 0;
   for (const int length : lengths)
-    if (length >= 0 && length <= static_cast<int>(kMostDigits)) set |= LengthSet{1} << length;
+    if (length >= 0 && length <= static_cast<int>(kMaximumDigits)) set |= LengthSet{1} << length;
   return set;
 }
 
@@ -136,13 +136,13 @@ void CallingCode::compile() {
     if (!plan->compile() || !add_types(*plan->metadata, mark, builder)) return;
     mark += kMarks;
   }
-  if (builder.build([this](const auto &marks) { return judge(marks); }, types))
+  if (builder.build([this](const auto &marks) { return class_of(marks); }, types))
     state = State::kReady;
 }
 
 /// Of several regions that share a calling code, the first whose leading digits fit, or, where it
 /// has none, the first in which the number has a type.
-std::size_t CallingCode::judge(const AutomatonBuilder::Marks &marks) const {
+std::size_t CallingCode::class_of(const AutomatonBuilder::Marks &marks) const {
   for (std::size_t place = 0; place < plans.size(); ++place) {
     const PhoneMetadata &metadata = *plans[place]->metadata;
     std::bitset<kMarks> own;
@@ -150,8 +150,8 @@ std::size_t CallingCode::judge(const AutomatonBuilder::Marks &marks) const {
       if (mark / kMarks == static_cast<int>(place))
         own.set(static_cast<std::size_t>(mark % kMarks));
     const Type type = type_of(metadata, own);
-    const bool leads = own[kLeadingDigits];
-    if (plans.size() == 1 || (metadata.has_leading_digits() ? leads : type != Type::kUnknown))
+    const bool begins = own[kLeadingDigits];
+    if (plans.size() == 1 || (metadata.has_leading_digits() ? begins : type != Type::kUnknown))
       return place * kTypes + static_cast<std::size_t>(type);
   }
   return plans.size() * kTypes + static_cast<std::size_t>(Type::kUnknown);
@@ -187,7 +187,7 @@ void NumberingPlans::add_calling_code(int number) {
   CallingCode &code = *codes_.emplace_back(std::make_unique<CallingCode>());
   code.number = number;
   const std::string digits = std::to_string(number);
-  code.size = static_cast<std::uint32_t>(digits.copy(code.digits.data(), kLongestCode));
+  code.size = static_cast<std::uint32_t>(digits.copy(code.digits.data(), kMaximumCode));
   for (const std::string &region : regions) {
     const bool geographical = slot(region) < kSlots;
     code.plans.push_back(geographical
@@ -199,7 +199,7 @@ void NumberingPlans::add_calling_code(int number) {
 
   auto first = static_cast<std::size_t>(number);
   std::size_t count = 1;
-  for (std::size_t size = code.size; size < kLongestCode; ++size, count *= 10) first *= 10;
+  for (std::size_t size = code.size; size < kMaximumCode; ++size, count *= 10) first *= 10;
   for (std::size_t at = first; at < first + count; ++at)
     if (by_digits_[at] == nullptr) by_digits_[at] = &code;
 }

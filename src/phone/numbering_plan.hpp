@@ -23,8 +23,8 @@ class PhoneMetadata;
 namespace customer_identity::phone {
 
 /// The longest national number, and the longest calling code.
-inline constexpr std::size_t kLongestNational = 17;
-inline constexpr std::size_t kLongestCode = 3;
+inline constexpr std::size_t kMaximumNational = 17;
+inline constexpr std::size_t kMaximumCode = 3;
 
 /// What TestNumberLength() says of a number's length, in its order.
 enum class Length : std::uint8_t { kPossible, kLocalOnly, kTooShort, kTooLong, kInvalid };
@@ -48,7 +48,7 @@ struct NumberingPlan {
   /// False when the metadata says something that is not understood.
   bool compile();
 
-  bool matches_general(std::string_view national) const { return general.verdict(national) != 0; }
+  bool matches_general(std::string_view national) const { return general.classify(national) != 0; }
 
   Length length_of(std::size_t digits) const {
     const LengthSet length = LengthSet{1} << digits;
@@ -61,7 +61,7 @@ struct NumberingPlan {
 };
 
 /// What a national number is: the type is unknown when it is not in use.
-struct Verdict {
+struct NumberClass {
   const NumberingPlan *plan;  // null when its region is not known
   Type type;
 };
@@ -76,7 +76,7 @@ struct CallingCode {
   std::uint32_t size = 0;
   State state = State::kUntouched;
   const NumberingPlan *main = nullptr;
-  Automaton types;                     // what judge() says
+  Automaton types;                     // what class_of() says
   std::vector<NumberingPlan *> plans;  // of the regions that share the code, the main one first
 
   /// Compiles the plans at the first call. False when one of them is not understood: then all
@@ -87,18 +87,18 @@ struct CallingCode {
   }
 
   /// GetRegionCodeForNumber() and GetNumberType(); needs a code that is ready().
-  Verdict verdict(std::string_view national) const {
-    const std::size_t verdict = types.verdict(national);
-    const std::size_t place = verdict / kTypes;
+  NumberClass classify(std::string_view national) const {
+    const std::size_t found = types.classify(national);
+    const std::size_t place = found / kTypes;
     const NumberingPlan *other = place < plans.size() ? plans[place] : nullptr;
-    return {place == 0 ? main : other, static_cast<Type>(verdict % kTypes)};
+    return {place == 0 ? main : other, static_cast<Type>(found % kTypes)};
   }
 
   std::string_view view() const { return {digits.data(), size}; }
 
   void compile();
   /// A type, and `kTypes` times the place among `plans` of the one that it is from.
-  std::size_t judge(const AutomatonBuilder::Marks &marks) const;
+  std::size_t class_of(const AutomatonBuilder::Marks &marks) const;
   static constexpr std::size_t kTypes = 16;
 };
 

@@ -9,7 +9,7 @@
 namespace customer_identity::phone {
 namespace {
 
-constexpr int kMostRepeats = 40;
+constexpr int kMaximumRepeats = 40;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -81,31 +81,31 @@ class Reader {
   /// An atom with `?`, `{n}` or `{n,m}` after it, which is read once for each time that it may
   /// match. Lazy and possessive forms are refused.
   int read_repeated(int next) {
-    int least = 1;
-    int most = 1;
+    int minimum = 1;
+    int maximum = 1;
     if (take("?"))
-      least = 0;
+      minimum = 0;
     else if (take("}"))
-      read_counts(least, most);
+      read_counts(minimum, maximum);
     const std::string_view atom = text_;
     const int end = next;
-    for (int count = 0; count < most && understood_; ++count) {
+    for (int count = 0; count < maximum && understood_; ++count) {
       text_ = atom;
       next = read_atom(next);
-      if (count < most - least) next = fork(next, end);
+      if (count < maximum - minimum) next = fork(next, end);
     }
     return next;
   }
 
-  void read_counts(int &least, int &most) {
+  void read_counts(int &minimum, int &maximum) {
     const std::string_view counts = take_from('{');
     const char *const end = counts.data() + counts.size();
-    least = -1;
-    std::from_chars_result read = std::from_chars(counts.data(), end, least);
-    most = least;
-    if (read.ptr != end && *read.ptr == ',') read = std::from_chars(read.ptr + 1, end, most);
-    if (read.ec != std::errc() || read.ptr != end || least < 0 || most < least || most == 0 ||
-        most > kMostRepeats)
+    minimum = -1;
+    std::from_chars_result read = std::from_chars(counts.data(), end, minimum);
+    maximum = minimum;
+    if (read.ptr != end && *read.ptr == ',') read = std::from_chars(read.ptr + 1, end, maximum);
+    if (read.ec != std::errc() || read.ptr != end || minimum < 0 || maximum < minimum ||
+        maximum == 0 || maximum > kMaximumRepeats)
       refuse();
   }
 
@@ -120,7 +120,7 @@ class Reader {
     return digit(digits, next);
   }
 
-  /// Whether a group captures is known when its beginning is reached.
+  /// Whether a group captures is known when its beginning is closure.
   int read_group(int next) {
     const int end = bound(-1, next);
     const int first = read_alternatives(end);

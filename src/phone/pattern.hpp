@@ -1,5 +1,5 @@
 // Reads the regular expressions over digits that libphonenumber's metadata is written in
-// (alternatives, classes, groups, counted repeats and `$`) into steps that lead to a match.
+// (alternatives, classes, groups, counted repeats and `$`) into the steps of an automaton.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +35,8 @@ struct Step {
 };
 using Steps = std::vector<Step>;
 
-/// Adds the steps of a pattern, which lead to the step `last`; returns the first. Nothing when
-/// `text` uses anything else (look-ahead, `*`, letters): the library has to match it.
+/// Adds the steps of a pattern, the end of which is the step `last`; returns the first. Nothing
+/// when `text` uses anything else (look-ahead, `*`, letters): the library has to match it.
 std::optional<int> read_pattern(std::string_view text, int last, Steps &steps);
 
 }  // namespace customer_identity::phone

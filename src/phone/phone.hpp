@@ -12,16 +12,16 @@ namespace customer_identity::phone {
 
 /// Longer input is refused unread: the library's time grows with the square of the length.
 /// Counted in characters (Unicode code points), as its own limit for other languages is
-/// (PhoneNumberUtil::kMaxInputStringLength of the Java original).
-inline constexpr std::size_t kMaxCharacters = 250;
+/// (PhoneNumberUtil::kMaximumInputStringLength of the Java original).
+inline constexpr std::size_t kMaximumCharacters = 250;
 
 /// The column that holds an E.164 text is varchar(20), the '+' included.
-inline constexpr std::size_t kMaxE164 = 20;
+inline constexpr std::size_t kMaximumE164 = 20;
 
 /// The E.164 form of an acceptable number has to read as the same number. Where it reads as
 /// another, that one is meant, and read in its turn. Each reading takes a prefix off: more of them
 /// than a number has digits go round in circles, and the number is not in use.
-inline constexpr int kMaxReadings = 20;
+inline constexpr int kMaximumReadings = 20;
 
 /// What counts as a usable phone: in use by the numbering plan, or merely of a possible length.
 enum class Acceptance : std::uint8_t { kValid, kPossible };

@@ -1,4 +1,4 @@
-// Follows the steps of the pattern, and goes back to the last fork where they lead nowhere.
+// Follows the steps of the pattern, and backtracks to the last fork where they do not match.
 #include "prefix_matcher.hpp"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ bool PrefixMatcher::compile(std::string_view pattern) {
   matches_nothing_ = (step.lengths & 1U) != 0;
   for (const Step &each : steps_)
     if (each.kind == Step::Kind::kGroup) groups_ = std::max(groups_, (each.other + 1) / 2);
-  return groups_ <= static_cast<int>(kMostGroups);
+  return groups_ <= static_cast<int>(kMaximumGroups);
 }
 
 PrefixMatcher::Match PrefixMatcher::match(std::string_view digits) const {

@@ -1,5 +1,5 @@
 // Matches a pattern at the start of a number the way the library's regular expressions do: the
-// first alternative that leads to a match wins, and groups remember what they matched.
+// first alternative that matches wins, and groups remember what they matched.
 #pragma once
 
 #include <array>
@@ -12,11 +12,11 @@ namespace customer_identity::phone {
 
 class PrefixMatcher {
  public:
-  static constexpr std::size_t kMostGroups = 2;
+  static constexpr std::size_t kMaximumGroups = 2;
 
   struct Match {
     int length = -1;  // -1: the number does not begin so
-    std::array<int, 2 *kMostGroups> bounds = {-1, -1, -1, -1};
+    std::array<int, 2 *kMaximumGroups> bounds = {-1, -1, -1, -1};
 
     /// What group `number` (from 1) matched in `digits`; empty when it took no part.
     std::string_view group(std::string_view digits, int number) const {

@@ -45,7 +45,7 @@ char32_t take_code_point(std::string_view &text) {
 Reason refusal(std::string_view text) {
   bool blank = true;
   for (std::size_t characters = 0; !text.empty(); ++characters) {
-    if (characters == kMaxCharacters) return Reason::kTooLong;
+    if (characters == kMaximumCharacters) return Reason::kTooLong;
     const char32_t code_point = take_code_point(text);
     if (code_point == kInvalid) return Reason::kNotANumber;
     blank = blank && is_white_space(code_point);

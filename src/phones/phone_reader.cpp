@@ -13,7 +13,7 @@ namespace customer_identity {
 namespace {
 
 struct Remembered {
-  char text[phone::kMaxCharacters * MAX_CONVERSION_GROWTH];
+  char text[phone::kMaximumCharacters * MAX_CONVERSION_GROWTH];
   std::size_t length;  // 0: not in use
   char region[4];
   phone::Acceptance acceptance;
@@ -82,10 +82,10 @@ std::size_t max_bytes(std::size_t characters) {
 
 /// Counting characters is for texts only that their bytes do not decide about.
 bool is_too_long(std::string_view text) {
-  if (text.size() > max_bytes(phone::kMaxCharacters)) return true;
-  return text.size() > phone::kMaxCharacters &&
+  if (text.size() > max_bytes(phone::kMaximumCharacters)) return true;
+  return text.size() > phone::kMaximumCharacters &&
          pg_mbstrlen_with_len(text.data(), static_cast<int>(text.size())) >
-             static_cast<int>(phone::kMaxCharacters);
+             static_cast<int>(phone::kMaximumCharacters);
 }
 
 char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
@@ -207,7 +207,7 @@ std::string_view phone_argument(FunctionCallInfo fcinfo, int index) {
   const auto *stored = reinterpret_cast<varlena *>(DatumGetPointer(PG_GETARG_DATUM(index)));
   if (!VARATT_IS_EXTERNAL(stored) && !VARATT_IS_COMPRESSED(stored))
     return text_in_place(fcinfo, index);
-  const auto enough = static_cast<int>(max_bytes(phone::kMaxCharacters + 1));
+  const auto enough = static_cast<int>(max_bytes(phone::kMaximumCharacters + 1));
   const text *start = PG_GETARG_TEXT_P_SLICE(index, 0, enough);
   return {VARDATA_ANY(start), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(start))};
 }

@@ -7,7 +7,7 @@ namespace {
 
 // What comes after so many characters is not searched. PostgreSQL sorts combining marks in a time
 // that grows with the square of their number, and serves no interrupt meanwhile.
-constexpr int kMaxSearched = 1000;
+constexpr int kMaximumSearched = 1000;
 
 // Letters that Unicode does not take apart, though people type them as these.
 struct Spelling {
@@ -74,7 +74,7 @@ StringInfoData without_accents(const char *from, int length) {
 }
 
 int length_to_search(const char *from, std::size_t length) {
-  return pg_mbcharcliplen(from, static_cast<int>(length), kMaxSearched);
+  return pg_mbcharcliplen(from, static_cast<int>(length), kMaximumSearched);
 }
 
 }  // namespace
@@ -82,7 +82,7 @@ int length_to_search(const char *from, std::size_t length) {
 // A longer text is cut before it is read, and what becomes longer by being taken apart is cut
 // again: what was made for searches stays as it is.
 CUSTOMER_IDENTITY_FUNCTION(search_text) {
-  const int max_bytes = kMaxSearched * pg_database_encoding_max_length();
+  const int max_bytes = kMaximumSearched * pg_database_encoding_max_length();
   const text *original = PG_GETARG_TEXT_P_SLICE(0, 0, max_bytes);
   const char *from = VARDATA_ANY(original);
   const int length = length_to_search(from, VARSIZE_ANY_EXHDR(original));

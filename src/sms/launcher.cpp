@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-#include "sms/duty.hpp"
+#include "sms/leader.hpp"
 #include "sms/process.hpp"
 #include "sms/settings.hpp"
 #include "sms/transaction.hpp"
@@ -64,7 +64,7 @@ List *look_at_databases(Launcher &launcher) {
         ereport(LOG, errmsg("customer_identity.sms_databases names \"%s\", to which nobody can "
                             "connect at present",
                             name));
-    } else if (on_duty(assignment.database) != 0) {
+    } else if (leader_of(assignment.database) != 0) {
       seen = lappend_oid(seen, assignment.database);
     } else if (!list_member_oid(launcher.seen, assignment.database)) {
       start_worker(launcher, assignment, name);
@@ -125,7 +125,7 @@ PGDLLEXPORT void customer_identity_sms_launcher(Datum argument);
 // a server that shuts down.
 void customer_identity_sms_launcher(Datum) {
   using namespace customer_identity::sms;
-  heed_signals();
+  handle_signals();
   BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
   pin_session();
   launch();

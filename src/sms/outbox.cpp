@@ -61,16 +61,16 @@ Oid outbox_owner() {
   return owner_of(messages);
 }
 
-int claim_messages(Oid owner, int most, int lease_seconds, ClaimedMessage *claimed,
+int claim_messages(Oid owner, int maximum, int lease_seconds, ClaimedMessage *claimed,
                    MemoryContext memory) {
   const Parameters parameters = {
-      2, {INT4OID, INT4OID}, {Int32GetDatum(most), Int32GetDatum(lease_seconds)}};
+      2, {INT4OID, INT4OID}, {Int32GetDatum(maximum), Int32GetDatum(lease_seconds)}};
   int count = 0;
   query_as(owner,
            "SELECT message_id::bigint, phone::text, body::text"
            " FROM customer_identity.claim_messages($1, make_interval(secs => $2))",
            parameters, [&] {
-             count = static_cast<int>(Min(SPI_processed, static_cast<std::uint64_t>(most)));
+             count = static_cast<int>(Min(SPI_processed, static_cast<std::uint64_t>(maximum)));
              for (int i = 0; i < count; ++i) {
                bool is_null;
                const Datum id =
@@ -82,9 +82,9 @@ int claim_messages(Oid owner, int most, int lease_seconds, ClaimedMessage *claim
   return count;
 }
 
-int time_to_next_message(Oid owner, int most) {
-  const Parameters parameters = {1, {INT4OID}, {Int32GetDatum(most)}};
-  int milliseconds = most;
+int time_to_next_message(Oid owner, int maximum) {
+  const Parameters parameters = {1, {INT4OID}, {Int32GetDatum(maximum)}};
+  int milliseconds = maximum;
   query_as(owner,
            "SELECT least(greatest(ceil(1000 * extract(epoch FROM min(m.next_attempt_at) -"
            " clock_timestamp())), 0), $1)::int4 FROM customer_identity.sms_messages AS m"
@@ -93,24 +93,24 @@ int time_to_next_message(Oid owner, int most) {
              bool is_null;
              const Datum value =
                  SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
-             milliseconds = is_null ? most : DatumGetInt32(value);
+             milliseconds = is_null ? maximum : DatumGetInt32(value);
            });
   return milliseconds;
 }
 
 void record_result(Oid owner, const Result &result) {
-  const Verdict &verdict = result.verdict;
+  const Outcome &outcome = result.outcome;
   const Datum id = Int64GetDatum(result.message_id);
-  if (verdict.outcome == Outcome::kSent) {
+  if (outcome.status == Status::kSent) {
     query_as(owner, "SELECT customer_identity.message_sent($1, $2)",
-             {2, {INT8OID, TEXTOID}, {id, CStringGetTextDatum(verdict.provider_id)}});
+             {2, {INT8OID, TEXTOID}, {id, CStringGetTextDatum(outcome.provider_id)}});
     return;
   }
-  query_as(owner, "SELECT customer_identity.message_failed($1, $2, $3)",
-           {3,
-            {INT8OID, TEXTOID, BOOLOID},
-            {id, CStringGetTextDatum(verdict.error),
-             BoolGetDatum(verdict.outcome == Outcome::kRefused)}});
+  query_as(
+      owner, "SELECT customer_identity.message_failed($1, $2, $3)",
+      {3,
+       {INT8OID, TEXTOID, BOOLOID},
+       {id, CStringGetTextDatum(outcome.error), BoolGetDatum(outcome.status == Status::kRefused)}});
 }
 
 void purge(Oid owner) {

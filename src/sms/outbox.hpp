@@ -16,11 +16,11 @@ struct ClaimedMessage {
   const char *text;  // UTF-8
 };
 
-/// Returns how many, at most `most`. Their texts are allocated in `memory`.
-int claim_messages(Oid owner, int most, int lease_seconds, ClaimedMessage *claimed,
+/// Returns how many, no more than `maximum`. Their texts are allocated in `memory`.
+int claim_messages(Oid owner, int maximum, int lease_seconds, ClaimedMessage *claimed,
                    MemoryContext memory);
-/// Milliseconds until the next message is due, at most `most`.
-int time_to_next_message(Oid owner, int most);
+/// Milliseconds until the next message is due, no more than `maximum`.
+int time_to_next_message(Oid owner, int maximum);
 void record_result(Oid owner, const Result &result);
 void purge(Oid owner);
 

@@ -41,7 +41,7 @@ Assignment assignment_of(const BackgroundWorker &worker) {
   return assignment;
 }
 
-void heed_signals() {
+void handle_signals() {
   pqsignal(SIGHUP, SignalHandlerForConfigReload);
   pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
   BackgroundWorkerUnblockSignals();

@@ -21,7 +21,7 @@ BackgroundWorker worker_process(const Assignment &assignment, const char *databa
 Assignment assignment_of(const BackgroundWorker &worker);
 
 /// The first thing a process does.
-void heed_signals();
+void handle_signals();
 /// Waits for a signal, a notification or so many milliseconds.
 void sleep_for(int milliseconds);
 

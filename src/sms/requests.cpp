@@ -12,7 +12,7 @@
 namespace customer_identity::sms {
 namespace {
 
-constexpr std::size_t kLongestAnswer = 65536;
+constexpr std::size_t kMaximumAnswer = 65536;
 constexpr int kConnectSeconds = 5;
 
 // libcurl resolves names in threads of its own. A signal that one of them received would run the
@@ -49,7 +49,7 @@ void set_text(CURL *easy, CURLoption option, std::string_view text) {
 
 std::size_t receive(const char *data, std::size_t, std::size_t size, void *target) noexcept {
   auto &answer = *static_cast<std::string *>(target);
-  if (answer.size() + size > kLongestAnswer) return 0;
+  if (answer.size() + size > kMaximumAnswer) return 0;
   try {
     answer.append(data, size);
   } catch (...) {
@@ -94,13 +94,13 @@ void set_limits(CURL *easy, int timeout_seconds) {
 #endif
 }
 
-Verdict verdict_of(CURL *easy, CURLcode code, const std::string &answer) {
+Outcome outcome_of_request(CURL *easy, CURLcode code, const std::string &answer) {
   long http_status = 0;
   curl().easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &http_status);
-  if (http_status == kCreated) return judge(kCreated, answer);
+  if (http_status == kCreated) return outcome_of(kCreated, answer);
   if (code == CURLE_WRITE_ERROR) return unanswered("an answer that is too long");
   if (code != CURLE_OK) return unanswered(curl().easy_strerror(code));
-  return judge(static_cast<int>(http_status), answer);
+  return outcome_of(static_cast<int>(http_status), answer);
 }
 
 }  // namespace
@@ -169,7 +169,7 @@ bool Requests::take(Result &result) {
     if (request == nullptr) continue;
     result.message_id = request->message_id;
     result.phone = request->phone;
-    result.verdict = verdict_of(request->easy, message->data.result, request->answer);
+    result.outcome = outcome_of_request(request->easy, message->data.result, request->answer);
     remove(request);
     return true;
   }

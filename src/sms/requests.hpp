@@ -22,7 +22,7 @@ struct Message {
 struct Result {
   std::int64_t message_id;
   MaskedPhone phone;
-  Verdict verdict;
+  Outcome outcome;
 };
 
 class Requests {
@@ -34,7 +34,7 @@ class Requests {
 
   /// Nothing of the arguments is used after the call.
   void start(const Account &account, const Message &message, int timeout_seconds);
-  /// Sends and receives what can be, for at most so long.
+  /// Sends and receives what can be, for no longer than that.
   void advance(int milliseconds);
   /// A request that has ended leaves here; false: none has.
   bool take(Result &result);

@@ -1,6 +1,6 @@
 // start_sms_worker(): a worker for the session's database, without a restart of the server.
 #include "pg/postgres.hpp"
-#include "sms/duty.hpp"
+#include "sms/leader.hpp"
 #include "sms/process.hpp"
 #include "sms/settings.hpp"
 
@@ -9,7 +9,7 @@ namespace {
 
 using namespace sms;
 
-constexpr int kLongestStart = 10 * 1000;  // milliseconds
+constexpr int kMaximumStart = 10 * 1000;  // milliseconds
 constexpr int kLook = 20;
 
 void require_primary() {
@@ -47,9 +47,9 @@ BackgroundWorkerHandle *start(const char *database) {
   return handle;
 }
 
-int wait_for_duty(BackgroundWorkerHandle *handle) {
-  for (int waited = 0; waited < kLongestStart; waited += kLook) {
-    if (const int pid = on_duty(MyDatabaseId); pid != 0) return pid;
+int wait_for_leader(BackgroundWorkerHandle *handle) {
+  for (int waited = 0; waited < kMaximumStart; waited += kLook) {
+    if (const int pid = leader_of(MyDatabaseId); pid != 0) return pid;
     pid_t pid;
     if (GetBackgroundWorkerPid(handle, &pid) == BGWH_STOPPED) break;
     WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kLook, PG_WAIT_EXTENSION);
@@ -70,10 +70,10 @@ CUSTOMER_IDENTITY_FUNCTION(start_sms_worker) {
   require_primary();
   require_right_to_send(database);
   warn_of_readable_token();
-  begin_start();
-  int pid = on_duty(MyDatabaseId);
-  if (pid == 0) pid = wait_for_duty(start(database));
-  end_start();
+  lock_start();
+  int pid = leader_of(MyDatabaseId);
+  if (pid == 0) pid = wait_for_leader(start(database));
+  unlock_start();
   PG_RETURN_INT32(pid);
 }
 

@@ -4,7 +4,7 @@
 namespace customer_identity::sms {
 namespace {
 
-constexpr int kLongestStatement = 30 * 1000;  // milliseconds
+constexpr int kMaximumStatement = 30 * 1000;  // milliseconds
 
 struct PinnedSetting {
   const char *name;
@@ -57,7 +57,7 @@ bool run_transaction(const char *activity, void (*work)(void *), void *argument)
   PG_TRY();
   {
     StartTransactionCommand();
-    enable_timeout_after(STATEMENT_TIMEOUT, kLongestStatement);
+    enable_timeout_after(STATEMENT_TIMEOUT, kMaximumStatement);
     PushActiveSnapshot(GetTransactionSnapshot());
     work(argument);
     PopActiveSnapshot();

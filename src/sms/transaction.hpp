@@ -8,7 +8,7 @@
 namespace customer_identity::sms {
 
 /// No setting of the database, of a role or of the configuration file that applications are given
-/// may reach the statements of the process.
+/// may affect the statements of the process.
 void pin_session();
 
 bool run_transaction(const char *activity, void (*work)(void *), void *argument);

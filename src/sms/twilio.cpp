@@ -26,7 +26,7 @@ struct Url {
 };
 
 // Nothing but a host, a port and a plain path: a name with a password before the host, a query or a
-// character that readers disagree about could lead elsewhere than it looks.
+// character that readers disagree about could make it another host than it looks.
 Url parse(std::string_view text) noexcept {
   Url url;
   url.secure = text.starts_with(kSecure);
@@ -95,11 +95,11 @@ void write_text(char (&target)[N], std::string_view text) noexcept {
   target[length] = '\0';
 }
 
-Verdict verdict(Outcome outcome, int http_status) noexcept {
-  Verdict verdict = {};
-  verdict.outcome = outcome;
-  verdict.http_status = http_status;
-  return verdict;
+Outcome outcome(Status status, int http_status) noexcept {
+  Outcome outcome = {};
+  outcome.status = status;
+  outcome.http_status = http_status;
+  return outcome;
 }
 
 std::string text_of(const nlohmann::json &answer, const char *name) {
@@ -130,11 +130,11 @@ bool is_refused_account(int http_status, int code) {
 
 bool is_redirect(int http_status) { return http_status >= 300 && http_status < 400; }
 
-Verdict judge_failure(int http_status, const nlohmann::json &answer) {
+Outcome failure_of(int http_status, const nlohmann::json &answer) {
   const int code = answer.is_object() ? code_of(answer) : 0;
   const bool refused_account = is_refused_account(http_status, code);
   const bool retry = refused_account || is_temporary(http_status);
-  Verdict failure = verdict(retry ? Outcome::kRetry : Outcome::kRefused, http_status);
+  Outcome failure = outcome(retry ? Status::kRetry : Status::kRefused, http_status);
   failure.account_at_fault = refused_account || is_redirect(http_status) || http_status == 404;
   failure.code = code;
   write_text(failure.error, code == 0 ? "HTTP " + std::to_string(http_status)
@@ -173,19 +173,19 @@ std::string message_form(const Account &account, std::string_view phone, std::st
   return form;
 }
 
-Verdict judge(int http_status, std::string_view answer) {
+Outcome outcome_of(int http_status, std::string_view answer) {
   const auto json = nlohmann::json::parse(answer, nullptr, false);
-  if (http_status < 200 || http_status >= 300) return judge_failure(http_status, json);
+  if (http_status < 200 || http_status >= 300) return failure_of(http_status, json);
   const std::string id = json.is_object() ? text_of(json, "sid") : "";
   if (!is_sid(id) && http_status != kCreated)
     return unanswered("an answer without the message's sid");
-  Verdict sent = verdict(Outcome::kSent, http_status);
+  Outcome sent = outcome(Status::kSent, http_status);
   if (is_sid(id)) write_text(sent.provider_id, id);
   return sent;
 }
 
-Verdict unanswered(std::string_view why) noexcept {
-  Verdict nothing = verdict(Outcome::kRetry, 0);
+Outcome unanswered(std::string_view why) noexcept {
+  Outcome nothing = outcome(Status::kRetry, 0);
   write_text(nothing.error, why);
   return nothing;
 }

@@ -26,15 +26,15 @@ std::string messages_url(const Account &account);
 /// The body of the request, application/x-www-form-urlencoded. `text` is UTF-8.
 std::string message_form(const Account &account, std::string_view phone, std::string_view text);
 
-enum class Outcome {
+enum class Status {
   kSent,
   kRetry,    // the same request may succeed later
   kRefused,  // it never will
 };
 
 /// What became of a request. Trivially destructible; its texts are printable ASCII.
-struct Verdict {
-  Outcome outcome;
+struct Outcome {
+  Status status;
   bool account_at_fault;  // the settings are wrong, not the message
   int http_status;        // 0: no answer
   int code;               // Twilio's own; 0: none
@@ -47,9 +47,9 @@ struct Verdict {
 inline constexpr int kCreated = 201;
 
 /// The meaning of a whole answer, or of any part of one that began with kCreated.
-Verdict judge(int http_status, std::string_view answer);
+Outcome outcome_of(int http_status, std::string_view answer);
 /// No answer, or half of one. Retried although the message may have gone out: Twilio has no key by
 /// which it would know the second request.
-Verdict unanswered(std::string_view why) noexcept;
+Outcome unanswered(std::string_view why) noexcept;
 
 }  // namespace customer_identity::sms

@@ -7,7 +7,7 @@
 
 #include "pg/guard.hpp"
 #include "pg/postgres.hpp"
-#include "sms/duty.hpp"
+#include "sms/leader.hpp"
 #include "sms/outbox.hpp"
 #include "sms/process.hpp"
 #include "sms/requests.hpp"
@@ -25,7 +25,7 @@ constexpr int kAtOnce = 10;
 constexpr int kLeaseReserve = 30;  // seconds after the last moment of a request
 constexpr milliseconds kSlice(100);
 constexpr seconds kLook(10);
-constexpr milliseconds kShortestWait(500);  // for a message that somebody else has locked
+constexpr milliseconds kMinimumWait(500);  // for a message that somebody else has locked
 constexpr seconds kPauseAfterError(5);
 constexpr seconds kPauseOfRecords(2);
 constexpr seconds kWorthRecording(600);  // no code lives longer
@@ -65,7 +65,7 @@ void without_exceptions(Work &&work) {
 void stop(Sender &sender) {
   if (sender.stopping) return;
   sender.stopping = true;
-  leave_duty();
+  release_leader_lock();
 }
 
 void shut_down(Sender &sender) {
@@ -127,7 +127,7 @@ int free_places(const Sender &sender) {
 
 // The transaction is over before the first request begins.
 void claim(Sender &sender) {
-  const int most = free_places(sender);
+  const int maximum = free_places(sender);
   ClaimedMessage claimed[kAtOnce];
   int count = 0;
   int wait = milliseconds(kLook).count();
@@ -135,9 +135,10 @@ void claim(Sender &sender) {
   const bool committed = attempt("claiming messages", [&] {
     const Oid owner = outbox_owner();
     if (!OidIsValid(owner)) return;
-    count = claim_messages(owner, most, request_timeout() + kLeaseReserve, claimed, sender.texts);
-    const int shortest = kShortestWait.count();
-    wait = count == most ? 0 : Max(shortest, time_to_next_message(owner, wait));
+    count =
+        claim_messages(owner, maximum, request_timeout() + kLeaseReserve, claimed, sender.texts);
+    const int minimum = kMinimumWait.count();
+    wait = count == maximum ? 0 : Max(minimum, time_to_next_message(owner, wait));
   });
   sender.next_claim = Clock::now() + (committed ? milliseconds(wait) : kPauseAfterError);
   for (int i = 0; committed && i < count; ++i) start_request(sender, claimed[i]);
@@ -152,40 +153,40 @@ void claim_if_due(Sender &sender) {
 }
 
 // Once, until a message gets through: every one of them will fare alike.
-void tell_of_account(Sender &sender, const Verdict &verdict) {
-  if (verdict.outcome == Outcome::kSent) sender.told_of_account = false;
-  if (!verdict.account_at_fault || sender.told_of_account) return;
+void tell_of_account(Sender &sender, const Outcome &outcome) {
+  if (outcome.status == Status::kSent) sender.told_of_account = false;
+  if (!outcome.account_at_fault || sender.told_of_account) return;
   sender.told_of_account = true;
   ereport(WARNING,
           errmsg("the provider does not take requests with these settings (HTTP %d, Twilio error "
                  "%d)",
-                 verdict.http_status, verdict.code),
+                 outcome.http_status, outcome.code),
           errhint("Check customer_identity.twilio_account_sid, customer_identity.twilio_auth_token "
                   "and customer_identity.twilio_base_url."));
 }
 
 void tell_of_failure(const Result &result) {
-  const Verdict &verdict = result.verdict;
+  const Outcome &outcome = result.outcome;
   const long long id = result.message_id;
   const char *phone = result.phone.text;
-  if (verdict.http_status == 0)
-    ereport(LOG, errmsg("message %lld to %s had no answer: %s", id, phone, verdict.error));
+  if (outcome.http_status == 0)
+    ereport(LOG, errmsg("message %lld to %s had no answer: %s", id, phone, outcome.error));
   else
     ereport(LOG,
             errmsg("message %lld to %s was not sent (HTTP %d, Twilio error %d), %s", id, phone,
-                   verdict.http_status, verdict.code,
-                   verdict.outcome == Outcome::kRefused ? "and will not be" : "to be tried again"));
+                   outcome.http_status, outcome.code,
+                   outcome.status == Status::kRefused ? "and will not be" : "to be tried again"));
 }
 
 // Neither the code nor the whole phone, and not what the provider says: it may name the phone.
 void tell(Sender &sender, const Result &result) {
-  if (result.verdict.outcome == Outcome::kSent)
+  if (result.outcome.status == Status::kSent)
     ereport(LOG, errmsg("message %lld to %s was sent (HTTP %d)",
                         static_cast<long long>(result.message_id), result.phone.text,
-                        result.verdict.http_status));
+                        result.outcome.http_status));
   else
     tell_of_failure(result);
-  tell_of_account(sender, result.verdict);
+  tell_of_account(sender, result.outcome);
 }
 
 // Sends and receives for a while, and keeps what was answered.
@@ -267,18 +268,18 @@ bool is_dropped(const Assignment &assignment) {
          errno == ENOENT;
 }
 
-// False: another process is on duty.
-bool report_for_duty() {
-  bool on_duty = false;
+// False: another process has the leader lock.
+bool become_leader() {
+  bool is_leader = false;
   const bool committed = attempt("listening to notifications", [&] {
-    on_duty = take_duty();
-    if (!on_duty) return;
+    is_leader = take_leader_lock();
+    if (!is_leader) return;
     Async_Listen("customer_identity_sms");
     ereport(LOG, errmsg("the messages of database \"%s\" are sent from now on",
                         get_database_name(MyDatabaseId)));
   });
   if (!committed) proc_exit(1);
-  return on_duty;
+  return is_leader;
 }
 
 }  // namespace
@@ -293,11 +294,11 @@ void customer_identity_sms_worker(Datum) {
   using namespace customer_identity::sms;
   Sender sender = {};
   sender.assignment = assignment_of(*MyBgworkerEntry);
-  heed_signals();
+  handle_signals();
   if (is_dropped(sender.assignment)) proc_exit(0);
   BackgroundWorkerInitializeConnectionByOid(sender.assignment.database, InvalidOid, 0);
   pin_session();
-  if (!report_for_duty()) proc_exit(0);
+  if (!become_leader()) proc_exit(0);
 
   sender.texts = AllocSetContextCreate(TopMemoryContext, "messages", ALLOCSET_SMALL_SIZES);
   without_exceptions([&] { sender.requests = new Requests; });

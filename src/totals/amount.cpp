@@ -6,8 +6,8 @@ namespace customer_identity {
 namespace {
 
 constexpr std::int64_t kUnit = 10000;  // the base of the digits as well
-constexpr std::int64_t kMost = INT64CONST(1000000000000);
-constexpr int kMostWeight = 2;  // below 10000^3
+constexpr std::int64_t kMaximum = INT64CONST(1000000000000);
+constexpr int kMaximumWeight = 2;  // below 10000^3
 
 constexpr std::uint16_t kFormMask = 0xC000;
 constexpr std::uint16_t kShortForm = 0x8000;
@@ -38,7 +38,7 @@ bool read_numeric(Datum value, Amount *amount) {
   amount->scale = (header & kScaleMask) >> kScaleShift;
   const int weight = weight_in(header);
   // The digit of weight -1 is the ten-thousandths.
-  if (amount->scale > kUnitScale || weight > kMostWeight || digits > weight + 2) return false;
+  if (amount->scale > kUnitScale || weight > kMaximumWeight || digits > weight + 2) return false;
 
   std::int64_t units = 0;
   for (int i = 0; i <= weight + 1; ++i)
@@ -48,7 +48,7 @@ bool read_numeric(Datum value, Amount *amount) {
 }
 
 bool read_integer(std::int64_t value, Amount *amount) {
-  if (value <= -kMost || value >= kMost) return false;
+  if (value <= -kMaximum || value >= kMaximum) return false;
   *amount = {value * kUnit, 0};
   return true;
 }

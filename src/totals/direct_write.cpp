@@ -116,7 +116,7 @@ void resolve(Target &target, Relation table) {
 }
 
 const Target &target_of(Relation table) {
-  return *kept<Target>({RelationGetRelid(table), InvalidOid, Purpose::kTotalsTarget, 0},
+  return *kept<Target>({RelationGetRelid(table)},
                        [&](Target &target, Reading &) { resolve(target, table); });
 }
 

@@ -31,11 +31,11 @@ struct MaintainTotals : Setup {
 };
 
 // attach_orders() writes no longer one; a forged one would be shown whole by the server's error.
-constexpr std::size_t kMaxRate = 64;
+constexpr std::size_t kMaximumRate = 64;
 
 Numeric points_per_unit_of(Relation orders, const Arguments &arguments) {
   const char *value = value_of(arguments, "points_per_unit");
-  if (value != nullptr && strlen(value) > kMaxRate)
+  if (value != nullptr && strlen(value) > kMaximumRate)
     setup_outdated(orders, "The points per unit have too many digits.");
   const Datum number =
       DirectFunctionCall3(numeric_in, CStringGetDatum(value == nullptr ? "1" : value),

@@ -4,14 +4,14 @@
 namespace customer_identity {
 namespace {
 
-constexpr int kMostDigits = 100;
+constexpr int kMaximumDigits = 100;
 
 Numeric numeric_of(Datum value) { return DatumGetNumeric(value); }
 
-bool is_beyond(Numeric points, std::int64_t most) {
+bool is_beyond(Numeric points, std::int64_t maximum) {
   const Datum size = DirectFunctionCall1(numeric_abs, NumericGetDatum(points));
   return DatumGetBool(
-      DirectFunctionCall2(numeric_gt, size, NumericGetDatum(int64_to_numeric(most))));
+      DirectFunctionCall2(numeric_gt, size, NumericGetDatum(int64_to_numeric(maximum))));
 }
 
 }  // namespace
@@ -20,10 +20,10 @@ bool is_countable(Numeric amount) {
   if (numeric_is_nan(amount) || numeric_is_inf(amount)) return false;
   // Nearly every amount is below ten to the eighteenth, which one comparison tells.
   if (!is_beyond(amount, INT64CONST(1000000000000000000))) return true;
-  const Datum most = DirectFunctionCall2(numeric_power, NumericGetDatum(int64_to_numeric(10)),
-                                         NumericGetDatum(int64_to_numeric(kMostDigits)));
+  const Datum maximum = DirectFunctionCall2(numeric_power, NumericGetDatum(int64_to_numeric(10)),
+                                            NumericGetDatum(int64_to_numeric(kMaximumDigits)));
   const Datum size = DirectFunctionCall1(numeric_abs, NumericGetDatum(amount));
-  return DatumGetBool(DirectFunctionCall2(numeric_lt, size, most));
+  return DatumGetBool(DirectFunctionCall2(numeric_lt, size, maximum));
 }
 
 std::int64_t points_of(Numeric amount, Numeric points_per_unit) {
@@ -31,7 +31,7 @@ std::int64_t points_of(Numeric amount, Numeric points_per_unit) {
   const Datum product =
       DirectFunctionCall2(numeric_mul, NumericGetDatum(amount), NumericGetDatum(points_per_unit));
   const Datum points = DirectFunctionCall1(numeric_floor, product);
-  if (is_beyond(numeric_of(points), kMostPointsPerOrder)) return 0;
+  if (is_beyond(numeric_of(points), kMaximumPointsPerOrder)) return 0;
   return DatumGetInt64(DirectFunctionCall1(numeric_int8, points));
 }
 

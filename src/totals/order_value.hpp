@@ -8,7 +8,7 @@ namespace customer_identity {
 
 /// An order earns at most so many points: one that would earn more has a mistyped amount and earns
 /// none. Thousands of the largest still fit into bigint.
-inline constexpr std::int64_t kMostPointsPerOrder = INT64CONST(1000000000000000);
+inline constexpr std::int64_t kMaximumPointsPerOrder = INT64CONST(1000000000000000);
 
 /// NaN, infinity and amounts of more than a hundred digits count as nothing: the former could never
 /// be taken back, sums of the latter would not fit.

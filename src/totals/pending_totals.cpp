@@ -9,7 +9,7 @@
 namespace customer_identity {
 namespace {
 
-constexpr std::uint32_t kMostAtOnce = 1000;
+constexpr std::uint32_t kMaximumAtOnce = 1000;
 
 PendingLog *logs = nullptr;  // in the order of their books' OIDs, in which they are written
 bool is_committing = false;
@@ -47,7 +47,7 @@ std::uint64_t write_as(Oid owner, Deltas &deltas, Oid customers) {
 bool belongs_to(const Deltas &batch, Oid owner, const Record &record) {
   if (record.owner != owner) return false;
   const pg_uuid_t &last = batch.deltas[batch.last].customer;
-  return batch.count < kMostAtOnce || memcmp(&last, &record.delta.customer, UUID_LEN) == 0;
+  return batch.count < kMaximumAtOnce || memcmp(&last, &record.delta.customer, UUID_LEN) == 0;
 }
 
 // Customers in their order even where they belong to different owners' orders, so that two

@@ -14,8 +14,7 @@ constexpr const char *kAddition =
     " loyalty_points = COALESCE(loyalty_points, 0) OPERATOR(pg_catalog.+) %s";
 
 std::uint64_t add_to_one(const Delta &delta, Oid customers) {
-  const PlanKey key = {customers, InvalidOid, Purpose::kAddToOne, 1};
-  SPIPlanPtr plan = saved_plan(key, {UUIDOID, INT8OID, NUMERICOID, INT8OID}, [&] {
+  SPIPlanPtr plan = saved_plan({customers}, {UUIDOID, INT8OID, NUMERICOID, INT8OID}, [&] {
     return psprintf("UPDATE %s SET %s WHERE id OPERATOR(pg_catalog.=) $1",
                     customers_name(customers), psprintf(kAddition, "$2", "$3", "$4"));
   });
@@ -25,8 +24,7 @@ std::uint64_t add_to_one(const Delta &delta, Oid customers) {
 }
 
 void lock_many(Datum ids, Oid customers) {
-  const PlanKey key = {customers, InvalidOid, Purpose::kLockMany, 1};
-  SPIPlanPtr plan = saved_plan(key, {UUIDARRAYOID}, [&] {
+  SPIPlanPtr plan = saved_plan({customers}, {UUIDARRAYOID}, [&] {
     return psprintf(
         "SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) ANY ($1)"
         " ORDER BY id FOR NO KEY UPDATE",
@@ -72,9 +70,8 @@ std::uint64_t add_to_many(const Deltas &changes, Oid customers) {
       array_of(columns.points, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)};
   lock_many(values[0], customers);
 
-  const PlanKey key = {customers, InvalidOid, Purpose::kAddToMany, 1};
   SPIPlanPtr plan =
-      saved_plan(key, {UUIDARRAYOID, INT8ARRAYOID, NUMERICARRAYOID, INT8ARRAYOID}, [&] {
+      saved_plan({customers}, {UUIDARRAYOID, INT8ARRAYOID, NUMERICARRAYOID, INT8ARRAYOID}, [&] {
         return psprintf(
             "UPDATE %s AS c SET %s FROM ROWS FROM (pg_catalog.unnest($1),"
             " pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4))"

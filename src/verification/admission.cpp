@@ -10,7 +10,7 @@ namespace {
 constexpr TimestampTz kWindow = USECS_PER_HOUR;
 
 // After 2^6 times the first pause it is the limits of an hour that count.
-constexpr int kMostDoublings = 6;
+constexpr int kMaximumDoublings = 6;
 
 // Held from counting to writing, never to the end of the transaction. The fourth field keeps it
 // apart from the advisory locks of applications, which use 1 and 2.
@@ -30,7 +30,7 @@ struct Bucket {
   bool matters() const { return limit > 0 || pauses; }
 
   /// How many of the newest events decide.
-  int deciding() const { return pauses ? Max(limit, kMostDoublings + 1) : limit; }
+  int deciding() const { return pauses ? Max(limit, kMaximumDoublings + 1) : limit; }
 };
 
 struct Events {
@@ -60,9 +60,9 @@ Events recent_events(const EventTable &events, const Bucket &bucket, TimestampTz
   return found;
 }
 
-// Microseconds until `moment`; no more than `most`, wherever the clock was.
-std::int64_t time_until(TimestampTz moment, TimestampTz now, std::int64_t most) {
-  return Max(0, Min(moment - now, most));
+// Microseconds until `moment`; no more than `maximum`, wherever the clock was.
+std::int64_t time_until(TimestampTz moment, TimestampTz now, std::int64_t maximum) {
+  return Max(0, Min(moment - now, maximum));
 }
 
 std::int64_t wait_for_limit(const Events &events, int limit, TimestampTz now) {
@@ -71,7 +71,7 @@ std::int64_t wait_for_limit(const Events &events, int limit, TimestampTz now) {
 }
 
 std::int64_t pause_after(int events, int first_pause) {
-  return events == 0 ? 0 : first_pause * USECS_PER_SEC << Min(events - 1, kMostDoublings);
+  return events == 0 ? 0 : first_pause * USECS_PER_SEC << Min(events - 1, kMaximumDoublings);
 }
 
 // Buckets without a limit are not written: nobody would ask for their events.
@@ -100,7 +100,7 @@ Interval *interval_of(std::int64_t microseconds) {
 }
 
 // How long each bucket has to wait; `first` is what was counted in the first one.
-std::int64_t longest_wait(const EventTable &events, const Bucket *buckets, int count,
+std::int64_t maximum_wait(const EventTable &events, const Bucket *buckets, int count,
                           int first_pause, TimestampTz now, Events *first) {
   std::int64_t wait = 0;
   for (int i = 0; i < count; ++i) {
@@ -146,7 +146,7 @@ CUSTOMER_IDENTITY_FUNCTION(admit) {
   LockAcquire(&lock, ExclusiveLock, false, false);
   const TimestampTz now = GetCurrentTimestamp();
   Events first = {};
-  const std::int64_t wait = longest_wait(events, buckets, count, PG_GETARG_INT32(2), now, &first);
+  const std::int64_t wait = maximum_wait(events, buckets, count, PG_GETARG_INT32(2), now, &first);
   if (wait == 0) write_events(events, buckets, PG_GETARG_INT32(3), now);
   LockRelease(&lock, ExclusiveLock, false);
   close_events(events);

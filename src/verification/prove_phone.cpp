@@ -13,8 +13,7 @@ namespace {
 
 // The ids of the other users with a live proof of the phone, as a text array or NULL.
 Datum other_users(Oid customers, const char *e164, const char *user_id, bool *none) {
-  const PlanKey key = {customers, InvalidOid, Purpose::kOtherProvers, 1};
-  SPIPlanPtr plan = saved_plan(key, {TEXTOID, TEXTOID}, [&] {
+  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, TEXTOID}, [&] {
     return psprintf(
         "SELECT pg_catalog.array_agg(user_id ORDER BY user_id USING OPERATOR(pg_catalog.<)) FROM %s"
         " WHERE phone OPERATOR(pg_catalog.=) $1 AND ended_at IS NULL"
@@ -47,11 +46,11 @@ CUSTOMER_IDENTITY_FUNCTION(prove_phone) {
   const Visit books_owner = visit(owner_of(customers));
 
   SPI_connect();
-  const pg_uuid_t customer = customer_of(customers, Acting::kOwner, e164, nullptr, Hold::kRow,
-                                         {"function", nullptr, user_id});
+  const pg_uuid_t customer =
+      get_or_create_customer(customers, e164, nullptr, Hold::kRow, {"function", nullptr, user_id});
   bool none = true;
   const Datum others = user_id == nullptr ? Datum(0) : other_users(customers, e164, user_id, &none);
-  keep_proof(customers, Acting::kOwner, e164, customer, user_id, "sms");
+  keep_proof(customers, e164, customer, user_id, "sms");
   SPI_finish();
   leave(books_owner);
 

@@ -10,7 +10,7 @@ namespace {
 constexpr TimestampTz kWindow = 15 * USECS_PER_MINUTE;
 
 // Rows that others hold or that are dead; the newest ones come first. Then another row is cheaper.
-constexpr int kMaxLooked = 64;
+constexpr int kMaximumLooked = 64;
 
 TimestampTz window_of(TimestampTz now) { return now - now % kWindow; }
 
@@ -31,7 +31,7 @@ bool find_free_row(const EventTable &events, Datum bucket, TimestampTz window, I
   TupleTableSlot *row = table_slot_create(events.table, nullptr);
   IndexScanDesc scan = begin_event_scan(events, SnapshotSelf, bucket, window, window + kWindow);
   bool found = false;
-  for (int looked = 0; looked < kMaxLooked && !found; ++looked) {
+  for (int looked = 0; looked < kMaximumLooked && !found; ++looked) {
     CHECK_FOR_INTERRUPTS();
     if (index_getnext_tid(scan, BackwardScanDirection) == nullptr) break;
     found = index_fetch_heap(scan, row) && lock_row(events, row);

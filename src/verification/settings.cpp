@@ -54,13 +54,16 @@ struct Limit {
 // OWASP, "Authentication Cheat Sheet" and "Forgot Password Cheat Sheet": limits by account, by
 // address and overall. By prefix: SMS pumping writes to numbers that lie side by side.
 const Limit kSmsLimits[] = {
-    {"customer_identity.sms_limit_per_phone", "Most codes sent to a phone within an hour.", 5},
+    {"customer_identity.sms_limit_per_phone",
+     "Maximum number of codes sent to a phone within an hour.", 5},
     {"customer_identity.sms_limit_per_prefix",
-     "Most codes sent within an hour to phones that differ in their last four digits.", 30},
+     "Maximum number of codes sent within an hour to phones that differ in their last four digits.",
+     30},
     {"customer_identity.sms_limit_per_address",
-     "Most codes sent within an hour for a client address (IPv6: for its /64).", 10},
-    {"customer_identity.sms_limit_per_user", "Most codes sent for a user within an hour.", 10},
-    {"customer_identity.sms_limit_total", "Most codes sent within an hour.", 1000},
+     "Maximum number of codes sent within an hour for a client address (IPv6: for its /64).", 10},
+    {"customer_identity.sms_limit_per_user",
+     "Maximum number of codes sent for a user within an hour.", 10},
+    {"customer_identity.sms_limit_total", "Maximum number of codes sent within an hour.", 1000},
 };
 
 }  // namespace
@@ -80,11 +83,12 @@ void define_verification() {
   for (const Limit &limit : kSmsLimits)
     DefineCustomIntVariable(limit.name, limit.description, "0: no limit.", value++, limit.boot, 0,
                             INT_MAX, PGC_SUSET, 0, nullptr, nullptr, nullptr);
-  DefineCustomIntVariable(
-      "customer_identity.verification_failures_per_phone",
-      "Most wrong codes answered for a phone within an hour, whatever the number of codes sent.",
-      "0: no limit but that of each code, which is five.", &verification_failures_setting, 5, 0,
-      INT_MAX, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("customer_identity.verification_failures_per_phone",
+                          "Maximum number of wrong codes answered for a phone within an hour, "
+                          "whatever the number of codes sent.",
+                          "0: no limit but that of each code, which is five.",
+                          &verification_failures_setting, 5, 0, INT_MAX, PGC_SUSET, 0, nullptr,
+                          nullptr, nullptr);
 }
 
 }  // namespace customer_identity::settings

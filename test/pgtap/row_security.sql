@@ -15,6 +15,7 @@ INSERT INTO "user" (id, "phoneNumber", "phoneNumberVerified") VALUES ('ada', '07
 UPDATE phone_proofs SET ended_at = now(), ended_reason = 'test' WHERE user_id = 'claim';
 
 -- Forced on the owner himself, with no policy at all.
+GRANT EXECUTE ON FUNCTION customer_identity.find_customer, customer_identity.get_or_create_customer TO shop;
 ALTER TABLE customers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE customers FORCE ROW LEVEL SECURITY;
 SET ROLE shop;
@@ -25,6 +26,9 @@ SELECT lives_ok($$UPDATE orders SET total = total + 1$$, 'changes them');
 SELECT lives_ok($$INSERT INTO "user" (id, phone) VALUES ('cy', '07400 123404')$$, 'signs users up');
 SELECT lives_ok($$UPDATE "user" SET phone = '07400 123403' WHERE id = 'cy'$$, 'and changes their phones');
 SELECT lives_ok($$DELETE FROM orders WHERE phone = '07400 123403'$$, 'and deletes');
+SELECT is(customer_identity.find_customer('+447400123401'), NULL, 'whom he looks for stays hidden');
+SELECT isnt(customer_identity.get_or_create_customer('+447400123401'), NULL, 'whom the book has to know is found');
+SELECT is(customer_identity.find_customer('+447400123401'), NULL, 'neither of the two by the other''s plan');
 RESET ROLE;
 SELECT is(totals('+447400123401') || ', ' || totals('+447400123402') || ', ' || totals('+447400123403'),
   '1 / 11 / 11, 1 / 21 / 21, 0 / 0 / 0',

@@ -53,7 +53,7 @@ TEST(automaton, every_pattern_is_marked_as_it_matches) {
   const std::vector<std::regex> expected(patterns.begin(), patterns.end());
   for_each_number([&](const std::string &number) {
     for (std::size_t at = 0; at < patterns.size(); ++at)
-      EXPECT_EQ((automaton.verdict(number) >> at) & 1, std::regex_match(number, expected[at]))
+      EXPECT_EQ((automaton.classify(number) >> at) & 1, std::regex_match(number, expected[at]))
           << patterns[at] << " on " << number;
   });
 }
@@ -66,7 +66,7 @@ TEST(automaton, beginnings_are_matched) {
     EXPECT_TRUE(builder.build(bits, automaton));
     const std::regex expected(pattern);
     for_each_number([&](const std::string &number) {
-      EXPECT_EQ(automaton.verdict(number) == 1,
+      EXPECT_EQ(automaton.classify(number) == 1,
                 std::regex_search(number, expected, std::regex_constants::match_continuous))
           << pattern << " on " << number;
     });
@@ -79,7 +79,7 @@ TEST(automaton, a_pattern_counts_for_the_lengths_it_is_admitted_for) {
   Automaton automaton;
   EXPECT_TRUE(builder.build(bits, automaton));
   for_each_number([&](const std::string &number) {
-    EXPECT_EQ(automaton.verdict(number), number.size() == 2 || number.size() == 4 ? 1 : 0);
+    EXPECT_EQ(automaton.classify(number), number.size() == 2 || number.size() == 4 ? 1 : 0);
   });
 }
 
@@ -93,8 +93,8 @@ TEST(automaton, what_any_digits_follow_is_known_at_once) {
 }
 
 TEST(automaton, nothing_matches_without_patterns) {
-  EXPECT_EQ(build({}).verdict("1"), 0);
-  EXPECT_EQ(build({}).verdict(""), 0);
+  EXPECT_EQ(build({}).classify("1"), 0);
+  EXPECT_EQ(build({}).classify(""), 0);
 }
 
 TEST(automaton, what_is_not_understood_is_refused) {

@@ -89,7 +89,7 @@ TEST(reading, extension_is_written_in_ascii_digits) {
 TEST(reading, white_space_of_any_kind_is_empty) {
   for (const char *blank : {"", " ", "\t\r\n\v\f", "\u00A0", "\u2003 \u3000", "\u0085\u2028"})
     EXPECT_EQ(reason(blank), Reason::kEmpty) << '"' << blank << '"';
-  EXPECT_EQ(reason(std::string(kMaxCharacters, ' ')), Reason::kEmpty);
+  EXPECT_EQ(reason(std::string(kMaximumCharacters, ' ')), Reason::kEmpty);
 }
 
 TEST(reading, each_reason_is_given) {
@@ -182,16 +182,16 @@ TEST(reading, longest_number_fits_with_its_leading_zeros) {
 }
 
 TEST(reading, text_of_250_characters_is_read) {
-  const std::string text = padded(kMaxCharacters);
-  EXPECT_GT(text.size(), 2 * kMaxCharacters);
+  const std::string text = padded(kMaximumCharacters);
+  EXPECT_GT(text.size(), 2 * kMaximumCharacters);
   EXPECT_STREQ(parse(text, "GB", Acceptance::kValid).e164, "+442079460123");
 }
 
 TEST(reading, text_of_251_characters_is_too_long) {
-  const Details details = parse(padded(kMaxCharacters + 1), "GB", Acceptance::kValid);
+  const Details details = parse(padded(kMaximumCharacters + 1), "GB", Acceptance::kValid);
   EXPECT_EQ(details.reason, Reason::kTooLong);
   EXPECT_STREQ(details.e164, "");
-  EXPECT_EQ(reason(std::string(kMaxCharacters + 1, '1')), Reason::kTooLong);
+  EXPECT_EQ(reason(std::string(kMaximumCharacters + 1, '1')), Reason::kTooLong);
 }
 
 TEST(reading, very_long_text_is_refused_at_once) {

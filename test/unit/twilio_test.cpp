@@ -12,7 +12,7 @@ namespace {
 
 constexpr Account kAccount = {"https://api.twilio.com", "AC0123", "secret", "+15005550006"};
 
-static_assert(std::is_trivially_destructible_v<Verdict>);
+static_assert(std::is_trivially_destructible_v<Outcome>);
 
 TEST(twilio, request_names_the_account) {
   EXPECT_EQ(messages_url(kAccount),
@@ -96,8 +96,9 @@ TEST(twilio, sid_cannot_leave_its_place_in_the_path) {
 
 TEST(twilio, created_message_is_sent) {
   for (const int status : {200, 201, 202}) {
-    const Verdict sent = judge(status, R"({"sid": "SM0123", "status": "queued", "code": null})");
-    EXPECT_EQ(sent.outcome, Outcome::kSent);
+    const Outcome sent =
+        outcome_of(status, R"({"sid": "SM0123", "status": "queued", "code": null})");
+    EXPECT_EQ(sent.status, Status::kSent);
     EXPECT_STREQ(sent.provider_id, "SM0123");
     EXPECT_STREQ(sent.error, "");
   }
@@ -105,8 +106,8 @@ TEST(twilio, created_message_is_sent) {
 
 TEST(twilio, created_message_is_sent_although_its_sid_is_lost) {
   for (const char *answer : {"", "{", R"({"sid": "SM01)", R"({"sid": 5})", "<html></html>"}) {
-    const Verdict sent = judge(kCreated, answer);
-    EXPECT_EQ(sent.outcome, Outcome::kSent) << answer;
+    const Outcome sent = outcome_of(kCreated, answer);
+    EXPECT_EQ(sent.status, Status::kSent) << answer;
     EXPECT_STREQ(sent.provider_id, "");
   }
 }
@@ -115,18 +116,18 @@ TEST(twilio, other_success_without_a_sid_is_asked_again) {
   for (const char *answer : {"", "{", R"({"sid": "SM01)", "{}", "[]", "null", "1", R"("SM0123")",
                              R"({"sid": 5})", R"({"sid": ""})", R"({"sid": "SM 1"})",
                              R"({"sid": "SM\u0000"})", "<html></html>", "{\"sid\": \"SM\xff\"}"}) {
-    const Verdict nothing = judge(200, answer);
-    EXPECT_EQ(nothing.outcome, Outcome::kRetry) << answer;
+    const Outcome nothing = outcome_of(200, answer);
+    EXPECT_EQ(nothing.status, Status::kRetry) << answer;
     EXPECT_STREQ(nothing.provider_id, "");
     EXPECT_STRNE(nothing.error, "");
   }
 }
 
 TEST(twilio, refusal_is_final_and_keeps_its_code) {
-  const Verdict refused =
-      judge(400, R"({"code": 21211, "message": "The 'To' number is not a valid phone number.",
+  const Outcome refused =
+      outcome_of(400, R"({"code": 21211, "message": "The 'To' number is not a valid phone number.",
                "more_info": "https://www.twilio.com/docs/errors/21211", "status": 400})");
-  EXPECT_EQ(refused.outcome, Outcome::kRefused);
+  EXPECT_EQ(refused.status, Status::kRefused);
   EXPECT_FALSE(refused.account_at_fault);
   EXPECT_EQ(refused.http_status, 400);
   EXPECT_EQ(refused.code, 21211);
@@ -136,8 +137,8 @@ TEST(twilio, refusal_is_final_and_keeps_its_code) {
 TEST(twilio, refusal_without_a_code_tells_its_status) {
   for (const char *answer : {"", "<html>", "{}", "[21211]", R"({"code": "21211"})",
                              R"({"code": 1e99})", R"({"code": -1})", R"({"code": 1000000})"}) {
-    const Verdict refused = judge(422, answer);
-    EXPECT_EQ(refused.outcome, Outcome::kRefused) << answer;
+    const Outcome refused = outcome_of(422, answer);
+    EXPECT_EQ(refused.status, Status::kRefused) << answer;
     EXPECT_EQ(refused.code, 0) << answer;
     EXPECT_STREQ(refused.error, "HTTP 422") << answer;
   }
@@ -145,45 +146,45 @@ TEST(twilio, refusal_without_a_code_tells_its_status) {
 
 TEST(twilio, trouble_of_the_provider_passes) {
   for (const int status : {408, 425, 429, 500, 502, 503, 504, 599, 0, 100}) {
-    EXPECT_EQ(judge(status, "").outcome, Outcome::kRetry) << status;
-    EXPECT_FALSE(judge(status, "").account_at_fault) << status;
+    EXPECT_EQ(outcome_of(status, "").status, Status::kRetry) << status;
+    EXPECT_FALSE(outcome_of(status, "").account_at_fault) << status;
   }
-  EXPECT_STREQ(judge(429, R"({"code": 20429, "message": "Too Many Requests"})").error,
+  EXPECT_STREQ(outcome_of(429, R"({"code": 20429, "message": "Too Many Requests"})").error,
                "20429: Too Many Requests");
 }
 
 TEST(twilio, refused_credentials_are_not_the_message_s_fault) {
   for (const int status : {401, 403}) {
-    const Verdict verdict = judge(status, R"({"code": 20003, "message": "Authenticate"})");
-    EXPECT_EQ(verdict.outcome, Outcome::kRetry);
-    EXPECT_TRUE(verdict.account_at_fault);
-    EXPECT_STREQ(verdict.error, "20003: Authenticate");
-    EXPECT_TRUE(judge(status, "").account_at_fault);
+    const Outcome outcome = outcome_of(status, R"({"code": 20003, "message": "Authenticate"})");
+    EXPECT_EQ(outcome.status, Status::kRetry);
+    EXPECT_TRUE(outcome.account_at_fault);
+    EXPECT_STREQ(outcome.error, "20003: Authenticate");
+    EXPECT_TRUE(outcome_of(status, "").account_at_fault);
   }
-  const Verdict country = judge(403, R"({"code": 21408, "message": "Permission"})");
-  EXPECT_EQ(country.outcome, Outcome::kRefused);
+  const Outcome country = outcome_of(403, R"({"code": 21408, "message": "Permission"})");
+  EXPECT_EQ(country.status, Status::kRefused);
   EXPECT_FALSE(country.account_at_fault);
 }
 
 TEST(twilio, redirect_is_not_followed) {
-  const Verdict redirect = judge(302, "");
-  EXPECT_EQ(redirect.outcome, Outcome::kRetry);
+  const Outcome redirect = outcome_of(302, "");
+  EXPECT_EQ(redirect.status, Status::kRetry);
   EXPECT_TRUE(redirect.account_at_fault);
 }
 
 TEST(twilio, texts_of_a_provider_are_cut_and_made_printable) {
   const std::string message = R"({"code": 21610, "message": "a\n\u0000ü)" + std::string(999, 'x');
-  const Verdict refused = judge(400, message + "\"}");
+  const Outcome refused = outcome_of(400, message + "\"}");
   EXPECT_EQ(std::string_view(refused.error).size(), sizeof(refused.error) - 1);
   EXPECT_TRUE(std::string_view(refused.error).starts_with("21610: a????x")) << refused.error;
-  EXPECT_EQ(judge(200, R"({"sid": ")" + std::string(65, 'a') + "\"}").outcome, Outcome::kRetry);
-  EXPECT_STREQ(judge(201, R"({"sid": ")" + std::string(65, 'a') + "\"}").provider_id, "");
+  EXPECT_EQ(outcome_of(200, R"({"sid": ")" + std::string(65, 'a') + "\"}").status, Status::kRetry);
+  EXPECT_STREQ(outcome_of(201, R"({"sid": ")" + std::string(65, 'a') + "\"}").provider_id, "");
 }
 
 TEST(twilio, deep_answer_is_read_without_recursion) {
-  EXPECT_EQ(judge(200, std::string(60'000, '[')).outcome, Outcome::kRetry);
-  EXPECT_EQ(judge(400, std::string(30'000, '[') + std::string(30'000, ']')).outcome,
-            Outcome::kRefused);
+  EXPECT_EQ(outcome_of(200, std::string(60'000, '[')).status, Status::kRetry);
+  EXPECT_EQ(outcome_of(400, std::string(30'000, '[') + std::string(30'000, ']')).status,
+            Status::kRefused);
 }
 
 TEST(masked_phone, shows_the_country_and_the_end) {

@@ -6,6 +6,7 @@ way is called. The shop, its random statements and the recomputation are the ora
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -109,7 +110,7 @@ def catalogs(installer):
         session.run('GRANT EXECUTE ON FUNCTION customer_identity.write_event(regclass, uuid, text, jsonb, text) TO clerk')
         session.run(UPDATE)
     same_catalogs(updated, fresh, f'installed by {installer}')
-    rights = f"""SELECT p.oid::regprocedure::text FROM pg_proc AS p, aclexplode(p.proacl) AS a
+    rights = """SELECT p.oid::regprocedure::text FROM pg_proc AS p, aclexplode(p.proacl) AS a
         WHERE a.grantee = 'clerk'::regrole AND NOT a.is_grantable ORDER BY p.oid::regprocedure::text"""
     granted = new_database(f'granted_{installer}', installer)
     with Session(granted, installer) as session:
@@ -343,6 +344,7 @@ def in_the_cluster():
 
 def main():
     """A server of its own, whose library can be exchanged without touching the one that is installed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     old, reason = released_library.released_library(OLD)
     new = relocated.pg_config('pkglibdir') / relocated.LIBRARY
     if old is None:
@@ -355,7 +357,7 @@ def main():
         relocated.put_library(place, old or new)
         environment = {**os.environ, 'PG_CONFIG': str(pg_config), 'UPGRADECHECK_PLACE': str(place),
                        'UPGRADECHECK_LIBRARY': str(new), 'UPGRADECHECK_HAS_OLD': 'yes' if old else 'no'}
-        return subprocess.run([HERE.parent / 'cluster.sh', HERE / 'run'], env=environment).returncode
+        return subprocess.run([HERE.parent / 'cluster.sh', Path(__file__).resolve()], env=environment).returncode
     finally:
         shutil.rmtree(root)
 

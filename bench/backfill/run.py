@@ -3,11 +3,10 @@
 by hand: a cost a row that stays the same is a backfill that is linear. Each run makes its shop anew.
 
 USERS (50000) at one time the rows, with 2.4 orders each; ROUNDS (3). ONLY is a regular expression of workloads. LINES names
-a file for the measurements, one tab-separated line each, for bench/report."""
+a file for the measurements (bench/figures.py)."""
 
 import os
 import re
-import statistics
 import sys
 import time
 from pathlib import Path
@@ -17,13 +16,13 @@ import psycopg2
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from figures import Figures, Measurement  # noqa: E402
+from figures import Figures  # noqa: E402
 
 USERS = int(os.environ.get('USERS', 50000))
 ROUNDS = int(os.environ.get('ROUNDS', 3))
 ONLY = re.compile(os.environ.get('ONLY', ''))
 TIMES = (1, 2, 4)
-FIRST_PHONES = 500
+FIRST_PHONES = min(500, USERS)
 CONFIGURATION = """
 shared_buffers = 1GB
 max_wal_size = 32GB
@@ -66,7 +65,7 @@ def enter_cluster():
         return
     os.environ['CLUSTER_CONF'] = CONFIGURATION
     cluster = str(HERE.parents[1] / 'test' / 'cluster.sh')
-    os.execv(cluster, [cluster, str(HERE / 'run')])
+    os.execv(cluster, [cluster, str(HERE / 'run.py')])
 
 
 class Bench:
@@ -95,11 +94,10 @@ class Bench:
         for statement in statements:
             self.cursor.execute(statement)
         rows = users + orders if len(statements) == 2 else len(statements)
-        measured = Measurement('backfill', workload, f'{users} users, {orders} orders', number,
-                               time.monotonic() - start, self.cpu() - cpu, rows)
+        seconds, cpu = time.monotonic() - start, self.cpu() - cpu
         self.check(len(statements) == 2)
         if number > 0:
-            self.figures.add(measured)
+            self.figures.add_run(workload, f'{users} users, {orders} orders', number, seconds, cpu, rows)
 
     def check(self, is_backfill):
         """A benchmark of orders that stay behind would say nothing."""
@@ -109,27 +107,18 @@ class Bench:
             sys.exit('orders were left behind')
 
 
-def print_workload(figures, workload):
-    print(f'\n{workload}')
-    variants = figures.variants(workload)
-    for variant in variants:
-        found = [1e6 * m.cpu / m.count for m in figures.measurements if (m.workload, m.variant) == (workload, variant)]
-        print(f'  {variant:30} cpu {statistics.median(found):8.2f} us a row ({min(found):.2f} to {max(found):.2f})'
-              f' {figures.ratio(workload, variant, variants[0], "cpu"):6.2f} x', flush=True)
-
-
 def main():
     enter_cluster()
     bench = Bench()
-    bench.figures.facts['backfill'] = f'{USERS} users and {USERS * 12 // 5} orders, two and four times as many; {ROUNDS} rounds'
+    bench.figures.facts['machine'] = f'{os.cpu_count()} cores, PostgreSQL {bench.value("SHOW server_version").split()[0]}'
+    bench.figures.facts['size'] = f'{USERS} users and {USERS * 12 // 5} orders, two and four times as many; {ROUNDS} rounds'
     for workload in filter(ONLY.search, WORKLOADS):
         for number in range(0, ROUNDS + 1):
             for times in TIMES if number > 0 else TIMES[:1]:
                 bench.measure(workload, times, number)
-        print_workload(bench.figures, workload)
+        bench.figures.print(workload)
     if 'LINES' in os.environ:
-        with open(os.environ['LINES'], 'w', encoding='utf-8') as lines:
-            bench.figures.write(lines)
+        bench.figures.write(os.environ['LINES'])
 
 
 main()

@@ -2,14 +2,13 @@
 """What the indexes of lists of customers give and cost: pages of list_customers, sign-ups and orders without them,
 with create_search_indexes() and with index_totals() as well.
 
-ROWS (1000000) customers, CALLS (15) a kind of page, SECONDS (5) of sign-ups and of orders, STAGES (0,1,2): none of the
-indexes, not even those of the sorts, all of them, those of totals as well. Prints a table of the
-server's processor time: of pages the median and the longest of CALLS."""
+ROWS (1000000) customers, CALLS (15) a kind of page, SECONDS (5; 0 makes 20) of sign-ups and of orders, STAGES (0,1,2): none of the
+indexes, not even those of the sorts, all of them, those of totals as well. LINES names a file for the measurements
+(bench/figures.py), the server's processor time; NOTE is added to the names of its variants, as for a book of another size."""
 
 import os
 import random
 import re
-import statistics
 import subprocess
 import sys
 import time
@@ -18,11 +17,16 @@ from pathlib import Path
 import psycopg2
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from figures import Figures  # noqa: E402
+
 ROWS = int(os.environ.get('ROWS', 1000000))
 CALLS = int(os.environ.get('CALLS', 15))
 SECONDS = int(os.environ.get('SECONDS', 5))
 STAGES = [int(n) for n in os.environ.get('STAGES', '0,1,2').split(',')]
-PATIENCE = '20s'
+NOTE = os.environ.get('NOTE', '')
+PATIENCE = 20  # seconds
 TICK = os.sysconf('SC_CLK_TCK')
 CONFIGURATION = """
 shared_buffers = 4GB
@@ -55,7 +59,7 @@ def enter_cluster():
         return
     os.environ['CLUSTER_CONF'] = CONFIGURATION
     cluster = str(HERE.parents[1] / 'test' / 'cluster.sh')
-    os.execv(cluster, [cluster, str(HERE / 'run')])
+    os.execv(cluster, [cluster, str(HERE / 'run.py')])
 
 
 def say(text):
@@ -90,11 +94,13 @@ class Book:
         script = ['psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-v', f'rows={ROWS}', '-f', str(HERE / 'shop.sql')]
         subprocess.run(script, check=True, stdout=subprocess.DEVNULL)
         self.connection = psycopg2.connect('')
+        self.figures = Figures()
+        self.stage = ''
         self.connection.autocommit = True
         self.postmaster = int(Path(os.environ['PGDATA'], 'postmaster.pid').read_text().split()[0])
         self.cursor = self.connection.cursor()
         self.run("SET customer_identity.default_region = 'DE'")
-        self.run(f"SET statement_timeout = '{PATIENCE}'")
+        self.run(f"SET statement_timeout = '{PATIENCE}s'")
 
     def run(self, statement, *values):
         self.cursor.execute(statement, values)
@@ -107,13 +113,16 @@ class Book:
         self.run(f'SELECT customer_identity.list_customers({named})', *arguments.values())
         return self.cpu() - start
 
-    def times(self, arguments):
-        """Median and longest of some calls in milliseconds, or what they exceed."""
-        try:
-            seconds = [self.page(**arguments()) for _ in range(CALLS)]
-        except psycopg2.errors.QueryCanceled:
-            return f'> {PATIENCE}'
-        return f'{statistics.median(seconds) * 1000:.1f} ({max(seconds) * 1000:.1f})'
+    def pages(self, workload, arguments):
+        """Some calls; the first that takes too long is the last."""
+        for number in range(1, CALLS + 1):
+            try:
+                seconds = self.page(**arguments())
+            except psycopg2.errors.QueryCanceled:
+                seconds = PATIENCE
+            self.figures.add(workload, self.stage, number, 'cpu', 'ms', 1000 * seconds)
+            if seconds >= PATIENCE:
+                return
 
     def cpu(self):
         return int(Path(f'/proc/{self.connection.get_backend_pid()}/schedstat').read_text().split()[0]) / 1e9
@@ -122,14 +131,15 @@ class Book:
         fields = Path(f'/proc/{self.postmaster}/stat').read_text().rpartition(')')[2].split()
         return (int(fields[13]) + int(fields[14])) / TICK
 
-    def client(self, script):
-        """Processor time of a transaction of one client."""
+    def client(self, workload, script):
+        """Transactions of one client."""
         before = self.cpu_of_ended_sessions()
-        run = subprocess.run(['pgbench', '-n', '-M', 'prepared', '-T', str(SECONDS), '-f', '-'],
+        length = ['-T', str(SECONDS)] if SECONDS else ['-t', '20']
+        run = subprocess.run(['pgbench', '-n', '-M', 'prepared', *length, '-f', '-'],
                              input=script.format(rows=ROWS), check=True, capture_output=True, text=True)
         time.sleep(0.2)
         count = int(re.search(r'actually processed: (\d+)', run.stdout)[1])
-        return f'{(self.cpu_of_ended_sessions() - before) / count * 1e6:.0f} µs'
+        self.figures.add(workload, self.stage, 1, 'cpu', 'ms', 1000 * (self.cpu_of_ended_sessions() - before) / count)
 
     def deep(self, sort):
         """A cursor in the midst of the list."""
@@ -139,21 +149,20 @@ class Book:
         return self.run('SELECT customer_identity_internal.write_cursor(%s, jsonb_build_object(%s, %s::text, %s, %s::text))',
                         f'[null, {{}}, "{sort}"]', 'key', key, 'id', customer)[0][0]
 
-    def measure(self):
-        figures = {}
+    def measure(self, stage):
+        self.stage = stage + NOTE
         for sort in SORTS:
-            figures[f'first page by {sort}'] = self.times(lambda: {'sort': f'-{sort}'})
+            self.pages(f'first page by {sort}', lambda: {'sort': f'-{sort}'})
             after = self.deep(sort)
-            figures[f'page in the midst by {sort}'] = self.times(lambda: {'sort': sort, 'after': after})
+            self.pages(f'page from the midst by {sort}', lambda: {'sort': sort, 'after': after})
         for kind, text in searches().items():
             say(kind)
-            figures[kind] = self.times(lambda: {'search': text()})
-            figures[f'{kind}, by name'] = self.times(lambda: {'search': text(), 'sort': 'preferred_name'})
-        figures['customers shared by several users'] = self.times(lambda: {'filters': '{"shared": true}'})
-        figures['verified, from 20 orders on'] = self.times(lambda: {'filters': '{"verified": true, "min_orders": 20}'})
-        figures['one sign-up'] = self.client(SIGN_UP)
-        figures['one order'] = self.client(ORDER)
-        return figures
+            self.pages(kind, lambda: {'search': text()})
+            self.pages(f'{kind}, by name', lambda: {'search': text(), 'sort': 'preferred_name'})
+        self.pages('customers shared by several users', lambda: {'filters': '{"shared": true}'})
+        self.pages('verified, from 20 orders on', lambda: {'filters': '{"verified": true, "min_orders": 20}'})
+        self.client('one sign-up, half of them known', SIGN_UP)
+        self.client('one order', ORDER)
 
     def index(self, statement):
         start = time.monotonic()
@@ -161,12 +170,15 @@ class Book:
         self.run(statement)
         self.run('VACUUM ANALYZE customers')
         self.run('VACUUM ANALYZE users')
-        self.run(f"SET statement_timeout = '{PATIENCE}'")
+        self.run(f"SET statement_timeout = '{PATIENCE}s'")
         say(f'{statement}: {time.monotonic() - start:.0f} s')
 
     def sizes(self):
-        return self.run("SELECT relname, pg_size_pretty(pg_relation_size(oid)) FROM pg_class"
-                        " WHERE relkind = 'i' AND relname ~ '(_id|_search)_idx$' OR relname IN ('customers', 'users') ORDER BY relname")
+        return self.run("""
+            SELECT CASE WHEN relname ~ 'email' THEN 'index of e-mails' WHEN relname ~ '_total_' THEN 'indexes of totals'
+                ELSE 'search indexes of customers' END AS name, sum(pg_relation_size(oid)) / 1e6
+            FROM pg_class WHERE relname ~ '^customers_(created_at|updated_at|preferred_name|total|.*search)|^users_email_search'
+            GROUP BY name ORDER BY name DESC""")
 
 
 def main():
@@ -174,21 +186,21 @@ def main():
     random.seed(1)
     say(f'making {ROWS} customers')
     book = Book()
-    results = {}
+    version = book.run('SHOW server_version')[0][0].split()[0]
+    book.figures.facts['machine'] = f'{os.cpu_count()} cores, PostgreSQL {version}, shared_buffers 4 GB, fsync and autovacuum off'
+    book.figures.facts['size'] = f'{ROWS} customers, {CALLS} calls'
     for number, (stage, statement) in enumerate(STATEMENTS.items()):
-        if statement and number <= max(STAGES):
+        if number <= max(STAGES):
             book.index(statement)
         if number in STAGES:
             say(stage)
-            results[stage] = book.measure()
-    stages = list(results)
-    print(f'{ROWS} customers, {CALLS} calls: processor time, median (longest) in ms\n')
-    print('| | ' + ' | '.join(stages) + ' |\n|---|' + '--:|' * len(stages))
-    for kind in results[stages[0]]:
-        print(f'| {kind} | ' + ' | '.join(results[stage][kind] for stage in stages) + ' |')
-    print()
+            book.measure(stage)
     for name, size in book.sizes():
-        print(f'{name}: {size}')
+        book.figures.add(f'size of {name}', f'all indexes{NOTE}', 1, 'size', 'MB', float(size))
+    for workload in book.figures.workloads():
+        book.figures.print(workload)
+    if 'LINES' in os.environ:
+        book.figures.write(os.environ['LINES'])
 
 
 main()

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 """The oracle: random statements against a book, and after every few an independent recomputation of its totals.
-SEED=n test/oracle/run repeats a run; STEPS and SECONDS bound the part with one session and the part with several."""
+SEED=n test/oracle/run.py repeats a run; STEPS and SECONDS bound the part with one session and the part with several."""
 
 import os
 import random

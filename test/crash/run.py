@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 """Crash test: the server is stopped at once under load and restarted; totals are exact and what was acknowledged is there.
-SEED=n test/crash/run repeats the statements, though not the moment of the crash."""
+SEED=n test/crash/run.py repeats the statements, though not the moment of the crash."""
 
 import getpass
 import os

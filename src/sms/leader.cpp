@@ -1,6 +1,6 @@
-// Duty is an advisory lock whose fourth field is none that applications can name: 1 and 2 are
-// theirs.
-#include "sms/duty.hpp"
+// The leader lock is an advisory lock whose fourth field is none that applications can name: 1 and
+// 2 are theirs.
+#include "sms/leader.hpp"
 
 namespace customer_identity::sms {
 namespace {
@@ -16,17 +16,17 @@ LOCKTAG lock_of(Oid database, std::uint16_t what) {
 
 }  // namespace
 
-bool take_duty() {
+bool take_leader_lock() {
   const LOCKTAG lock = lock_of(MyDatabaseId, kSends);
   return LockAcquire(&lock, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
-void leave_duty() {
+void release_leader_lock() {
   const LOCKTAG lock = lock_of(MyDatabaseId, kSends);
   LockRelease(&lock, ExclusiveLock, true);
 }
 
-int on_duty(Oid database) {
+int leader_of(Oid database) {
   const LOCKTAG lock = lock_of(database, kSends);
   const LockData *held = GetLockStatusData();
   for (int i = 0; i < held->nelements; ++i) {
@@ -38,12 +38,12 @@ int on_duty(Oid database) {
   return 0;
 }
 
-void begin_start() {
+void lock_start() {
   const LOCKTAG lock = lock_of(MyDatabaseId, kStarts);
   LockAcquire(&lock, ExclusiveLock, false, false);
 }
 
-void end_start() {
+void unlock_start() {
   const LOCKTAG lock = lock_of(MyDatabaseId, kStarts);
   LockRelease(&lock, ExclusiveLock, false);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 """Calls every function of the extension with drawn arguments, then forges triggers and fires them. No call may crash the
 server, raise an internal error, outlast statement_timeout or leave the session as somebody else.
-SEED=n test/functions/run repeats a run; CALLS and FORGERIES size it, and a failure prints the statements that repeat it."""
+SEED=n test/functions/run.py repeats a run; CALLS and FORGERIES size it, and a failure prints the statements that repeat it."""
 
 import os
 import random

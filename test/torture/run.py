@@ -2,7 +2,7 @@
 """The chaos run: people order, sign up, prove and verify while tables and partitions come and go, statements are
 cancelled and sessions ended; each round ends with a disaster, after which everything has to be right. A standby is
 promoted under load, and a subscriber gets all of it.
-SEED=n test/torture/run repeats the choices, though not their moments; SECONDS bounds the storms."""
+SEED=n test/torture/run.py repeats the choices, though not their moments; SECONDS bounds the storms."""
 
 import itertools
 import os

@@ -2,8 +2,8 @@
 """What linking orders and keeping totals costs: no trigger, triggers written by hand, and ours, on one schema,
 interleaved in one run. Orders name their customer, so that reading phones is not what is measured.
 
-ROWS (1000000), ROUNDS (5), SECONDS (3) and CLIENTS (1,2,8,32) size a run; ONLY is a regular expression of workloads.
-LINES names a file for the measurements, one tab-separated line each, for bench/report."""
+ROWS (1000000), ROUNDS (5), SECONDS (3; 0 makes 5 transactions) and CLIENTS (1,2,8,32) size a run; ONLY is a regular
+expression of workloads. LINES names a file for the measurements (bench/figures.py)."""
 
 import os
 import re
@@ -17,7 +17,7 @@ import psycopg2
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from figures import Figures, Measurement  # noqa: E402
+from figures import Figures  # noqa: E402
 
 ROWS = int(os.environ.get('ROWS', 1000000))
 ROUNDS = int(os.environ.get('ROUNDS', 5))
@@ -43,7 +43,7 @@ max_connections = 60
 """
 
 AT_COMMIT = 'ours, at commit'
-STORM_CLIENTS, STORM_CUSTOMERS, STORM_ORDERS = 16, 1000, 4
+STORM_CLIENTS, STORM_CUSTOMERS, STORM_ORDERS = 16, min(1000, CUSTOMERS), 4
 
 DRAWS = {'uniform': 'random(1, :customers)', 'skewed': 'random_zipfian(1, :customers, 1.1)', 'one hot': '1'}
 ONE_ORDER = """\\set n {draw}
@@ -68,7 +68,7 @@ def enter_cluster():
         return
     os.environ['CLUSTER_CONF'] = CONFIGURATION
     cluster = str(HERE.parents[1] / 'test' / 'cluster.sh')
-    os.execv(cluster, [cluster, str(HERE / 'run')])
+    os.execv(cluster, [cluster, str(HERE / 'run.py')])
 
 
 def build_triggers_that_do_nothing():
@@ -120,7 +120,7 @@ class Shop:
         """No orders, and customers as they were made."""
         self.run('SET session_replication_role = replica')
         self.run('TRUNCATE orders, users')
-        self.run(f'DELETE FROM customers WHERE phone !~ \'^[+]49151\'')
+        self.run('DELETE FROM customers WHERE phone !~ \'^[+]49151\'')
         self.run('UPDATE customers SET total_orders = 0, total_spent = 0, loyalty_points = 0 WHERE total_orders <> 0')
         self.run('RESET session_replication_role')
         self.run('VACUUM FULL customers')
@@ -143,7 +143,7 @@ class Bench:
 
     def add(self, workload, shop, number, seconds, cpu, count, variant=None):
         if number > 0:
-            self.figures.add(Measurement('totals', workload, variant or shop.variant, number, seconds, cpu, count))
+            self.figures.add_run(workload, variant or shop.variant, number, seconds, cpu, count)
 
     def statement(self, workload, shop, number, statement, count, variant=None):
         seconds, cpu = shop.timed(statement)
@@ -168,9 +168,10 @@ class Bench:
 
     def clients(self, workload, shop, number, script, clients, variant=None):
         cpu = self.cpu_of_ended_sessions()
+        length = ['-T', str(SECONDS), '--max-tries=0'] if SECONDS else ['-t', '5', '--max-tries=1000']
         run = subprocess.run(
-            ['pgbench', '-n', '-M', 'prepared', '-c', str(clients), '-j', '2' if clients > 1 else '1', '-T', str(SECONDS),
-             '--max-tries=0', '-D', f'customers={CUSTOMERS}', '-f', '-'],
+            ['pgbench', '-n', '-M', 'prepared', '-c', str(clients), '-j', '2' if clients > 1 else '1', *length,
+             '-D', f'customers={CUSTOMERS}', '-f', '-'],
             input=script, env=dict(shop.environment, PGAPPNAME='pgbench'), check=True, capture_output=True, text=True)
         self.wait_for_sessions(shop)
         count = int(re.search(r'actually processed: (\d+)', run.stdout)[1])
@@ -307,17 +308,6 @@ class Bench:
             'size': f'{ROWS} orders, {CUSTOMERS} customers, {ROUNDS} rounds, {SECONDS} s for each run of clients'})
 
 
-def print_workload(figures, workload):
-    variants = figures.variants(workload)
-    print(f'\n{workload}')
-    for variant in variants:
-        cells = [f'  {variant:22}']
-        for metric, name in (('seconds', 'time'), ('cpu', 'cpu')):
-            median = 1e6 * figures.per_unit(workload, variant, metric)
-            cells.append(f'{name} {median:9.2f} us {figures.ratio(workload, variant, variants[0], metric):6.2f} x')
-        print('   '.join(cells), flush=True)
-
-
 def main():
     enter_cluster()
     build_triggers_that_do_nothing()
@@ -330,10 +320,9 @@ def main():
         part()
         for workload in bench.figures.workloads():
             if workload not in done:
-                print_workload(bench.figures, workload)
+                bench.figures.print(workload)
     if 'LINES' in os.environ:
-        with open(os.environ['LINES'], 'w', encoding='utf-8') as lines:
-            bench.figures.write(lines)
+        bench.figures.write(os.environ['LINES'])
 
 
 main()

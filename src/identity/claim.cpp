@@ -1,0 +1,46 @@
+// Resolves the arguments of link_user and reads what a row claims.
+#include "identity/claim.hpp"
+
+#include "phones/phone_reader.hpp"
+
+namespace customer_identity {
+
+void read_user_setup(UserSetup *setup, const TriggerData *call) {
+  const Relation users = call->tg_relation;
+  const Arguments arguments = arguments_of(call->tg_trigger);
+  const List *phones = values_of(arguments, "phone");
+  setup->phone_count = list_length(phones);
+  setup->phones = static_cast<Column *>(palloc(sizeof(Column) * (setup->phone_count + 1)));
+  for (int i = 0; i < setup->phone_count; ++i)
+    setup->phones[i] = phone_column(users, static_cast<char *>(list_nth(phones, i)));
+  setup->key = column_named(users, value_of(arguments, "key"));
+  setup->verified = column_named(users, value_of(arguments, "verified"));
+  setup->name = column_named(users, value_of(arguments, "name"));
+  setup->region = region_column(users, value_of(arguments, "region"));
+  const char *default_region = value_of(arguments, "default_region");
+  setup->default_region = default_region == nullptr ? nullptr : pstrdup(default_region);
+  setup->customer = customer_column(users, arguments);
+  setup->root = root_of(users);
+}
+
+Claim claim_of(const UserSetup &setup, HeapTuple user, Relation users) {
+  Claim claim = {};
+  const Region region = region_of(text_in(setup.region, user, users), setup.default_region);
+  for (; claim.column < setup.phone_count; ++claim.column) {
+    const char *raw = text_in(setup.phones[claim.column], user, users);
+    if (raw == nullptr) continue;
+    const phone::Details &details = read_phone(raw, region);
+    if (details.reason != phone::Reason::kOk) continue;
+    strlcpy(claim.e164, details.e164, sizeof(claim.e164));
+    break;
+  }
+  return claim;
+}
+
+bool claim_differs(const UserSetup &setup, HeapTuple before, HeapTuple after, Relation users) {
+  for (int i = 0; i < setup.phone_count; ++i)
+    if (differs(setup.phones[i], before, after, users)) return true;
+  return differs(setup.region, before, after, users);
+}
+
+}  // namespace customer_identity

@@ -1,0 +1,59 @@
+#!/usr/bin/python3 -B
+"""The benchmarks run from end to end with tiny shops, the page has every figure that they measured, and
+docs/performance.md is what bench/report.py makes of the last results. How fast anything is is not looked at."""
+
+import os
+import re
+import subprocess
+import sys
+import xml.dom.minidom
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+QUICK = ROOT / 'build/bench/quick'
+FIGURE = re.compile(r'[\d.]+ (µs|ns|ms|MB)\b.*')
+sys.path.insert(0, str(ROOT / 'bench'))
+
+from figures import Figures  # noqa: E402
+
+passed = failed = 0
+
+
+def check(what, good):
+    global passed, failed
+    if good:
+        passed += 1
+    else:
+        failed += 1
+        print(f'not ok: {what}', file=sys.stderr)
+
+
+def cells(page):
+    """(workload, variant) and what the page has there."""
+    found = {}
+    for table in re.findall(r'(?:^\|.*\n)+', page, re.M):
+        heading, _, *rows = ([cell.strip() for cell in line.split('|')[1:-1]] for line in table.splitlines())
+        found.update({(row[0], variant): cell for row in rows for variant, cell in zip(heading[1:], row[1:])})
+    return found
+
+
+def main():
+    subprocess.run([ROOT / 'bench/run.py'], env={**os.environ, 'QUICK': '1'}, check=True)
+    page = (QUICK / 'performance.md').read_text(encoding='utf-8')
+    found = cells(page)
+    for name in sorted(path.parent.name for pattern in ('*/run', '*/run.py') for path in (ROOT / 'bench').glob(pattern)):
+        figures = Figures.read(QUICK / f'{name}.tsv')
+        check(f'{name} measures something', figures.measurements)
+        check(f'the page says where {name} ran', f'- {name}: {figures.facts["date"]}; {figures.facts["machine"]}' in page)
+        for key in dict.fromkeys((m.workload, m.variant) for m in figures.measurements):
+            check(f'{name}: {key} has its figure, not {found.get(key)!r}', FIGURE.fullmatch(found.get(key, '')))
+    check('the page has nothing left of its template', not re.search(r'^\{', page, re.M))
+    xml.dom.minidom.parse(str(QUICK / 'performance.svg'))
+    report = subprocess.run([ROOT / 'bench/report.py', ROOT / 'bench/results', ROOT / 'docs', '--check'], check=False)
+    check('docs/performance.md is written by bench/report.py', report.returncode == 0)
+    if failed:
+        sys.exit(f'bench: {failed} of {passed + failed} checks failed')
+    print(f'bench: {passed} checks passed')
+
+
+main()
