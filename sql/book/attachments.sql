@@ -26,27 +26,6 @@ RETURN (customer_identity_internal.argument_values(arguments, key))[1];
 COMMENT ON FUNCTION customer_identity_internal.argument_value(text[], text) IS
     'First value of a key among key=value arguments';
 
-CREATE FUNCTION customer_identity_internal.type_name(type regtype)
-    RETURNS text
-    LANGUAGE c STABLE STRICT PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'type_name';
-COMMENT ON FUNCTION customer_identity_internal.type_name(regtype) IS
-    'The quoted and qualified name of a type, without a length';
-
-CREATE FUNCTION customer_identity_internal.equality_of(type regtype)
-    RETURNS text
-    LANGUAGE c STABLE STRICT PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'equality_of';
-COMMENT ON FUNCTION customer_identity_internal.equality_of(regtype) IS
-    'The operator by which a foreign key compares values of a type, as a query names it';
-
-CREATE FUNCTION customer_identity_internal.as_text(value anyelement)
-    RETURNS text
-    LANGUAGE c STABLE STRICT PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'as_text';
-COMMENT ON FUNCTION customer_identity_internal.as_text(anyelement) IS
-    'A value of a row as the triggers read it, whatever casts its type has';
-
 CREATE FUNCTION customer_identity_internal.attach_call(attached regclass)
     RETURNS text
     LANGUAGE c STABLE STRICT

@@ -16,27 +16,6 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.named_columns(customer_identity.attachments) IS
     'The columns that the triggers of a table name';
 
-CREATE FUNCTION customer_identity_internal.expected_triggers(kind text)
-    RETURNS TABLE (name text, function regprocedure)
-    LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT t.name, t.function
-    FROM (VALUES
-        ('users', 'customer_identity_link', 'customer_identity.link_user()'::regprocedure),
-        ('users', 'customer_identity_linked', 'customer_identity.link_user()'),
-        ('users', 'customer_identity_renamed', 'customer_identity.link_user()'),
-        ('users', 'customer_identity_truncated', 'customer_identity.link_user()'),
-        ('orders', 'customer_identity_attach', 'customer_identity.attach_order()'),
-        ('orders', 'customer_identity_totals_insert', 'customer_identity.maintain_totals()'),
-        ('orders', 'customer_identity_totals_update', 'customer_identity.maintain_totals()'),
-        ('orders', 'customer_identity_totals_delete', 'customer_identity.maintain_totals()'),
-        ('orders', 'customer_identity_totals_truncate', 'customer_identity.maintain_totals()')
-    ) AS t (kind, name, function)
-    WHERE t.kind = expected_triggers.kind;
-END;
-COMMENT ON FUNCTION customer_identity_internal.expected_triggers(text) IS
-    'The triggers that attach a table of a kind';
-
 -- Found by the index, whatever the planner thinks of what it is joined to: hence the limit.
 CREATE FUNCTION customer_identity_internal.trigger_named(relation regclass, trigger_name text)
     RETURNS SETOF pg_trigger
