@@ -18,14 +18,13 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.heirs_of(regclass) IS
     'The tables that inherit from an ordinary table, and from what';
 
-CREATE FUNCTION customer_identity_internal.require_attachable(relation regclass, customers regclass)
+CREATE FUNCTION customer_identity_internal.require_table(relation regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     class pg_class;
-    heirs text;
 BEGIN
     SELECT c.* INTO class FROM pg_class AS c WHERE c.oid = relation;
     IF class.oid IS NULL OR class.relkind NOT IN ('r', 'p') THEN
@@ -40,10 +39,23 @@ BEGIN
                     ELSE format('Attach %s: its partitions come along.', pg_partition_root(relation))
                 END;
     END IF;
-    IF relation = customers THEN
-        RAISE EXCEPTION '% is the customers table itself', relation
-            USING ERRCODE = 'wrong_object_type', HINT = 'Name the table of users or of orders.';
+    IF class.relpersistence = 't' THEN
+        RAISE EXCEPTION '% is a temporary table', relation
+            USING ERRCODE = 'wrong_object_type', HINT = 'Name a table that stays.';
     END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_table(regclass) IS
+    'Raises 42809 for a partition, a temporary table and what is no table';
+
+CREATE FUNCTION customer_identity_internal.require_attached_heirs(relation regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    heirs text;
+BEGIN
     SELECT string_agg(h.heir::text, ', ' ORDER BY h.heir::text) INTO heirs
     FROM customer_identity_internal.heirs_of(relation) AS h
     WHERE NOT customer_identity_internal.has_triggers(h.heir);
@@ -53,14 +65,10 @@ BEGIN
                 DETAIL = format('Rows written to them would not be seen by the triggers: %s.', heirs),
                 HINT = 'Attach those that others inherit from last, or use a partitioned table.';
     END IF;
-    IF class.relpersistence = 't' THEN
-        RAISE EXCEPTION '% is a temporary table', relation
-            USING ERRCODE = 'wrong_object_type', HINT = 'Name a table that stays.';
-    END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.require_attachable(regclass, regclass) IS
-    'Raises 42809 for what triggers cannot be attached to';
+COMMENT ON FUNCTION customer_identity_internal.require_attached_heirs(regclass) IS
+    'Raises 42809 for a table that tables without our triggers inherit from';
 
 -- The triggers act as the owner of their table, so it is the owner who needs the rights.
 CREATE FUNCTION customer_identity_internal.require_rights(relation regclass, customers regclass)
@@ -97,6 +105,25 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_rights(regclass, regclass) IS
     'Raises 42501 when the owner of a table may not write to the book, as its triggers would have to';
 
+CREATE FUNCTION customer_identity_internal.require_attachable(relation regclass, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.require_table(relation);
+    IF relation = customers THEN
+        RAISE EXCEPTION '% is the customers table itself', relation
+            USING ERRCODE = 'wrong_object_type', HINT = 'Name the table of users or of orders.';
+    END IF;
+    PERFORM customer_identity_internal.require_attached_heirs(relation);
+    PERFORM customer_identity_internal.check_customers(customers);
+    PERFORM customer_identity_internal.require_rights(relation, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_attachable(regclass, regclass) IS
+    'Raises when a table cannot be attached to a book, whatever its columns are';
+
 CREATE FUNCTION customer_identity_internal.has_index_on(relation regclass, column_name text)
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -108,6 +135,20 @@ RETURN EXISTS (
 );
 COMMENT ON FUNCTION customer_identity_internal.has_index_on(regclass, text) IS
     'Whether an index of the whole table begins with a column';
+
+CREATE FUNCTION customer_identity_internal.ensure_index(relation regclass, column_name text)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.has_index_on(relation, column_name) THEN
+        EXECUTE format('CREATE INDEX ON %s (%I)', relation, column_name);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.ensure_index(regclass, text) IS
+    'Adds an index of a column where none begins with it';
 
 CREATE FUNCTION customer_identity_internal.has_reference(relation regclass, column_name text, referenced regclass)
     RETURNS boolean
@@ -149,9 +190,7 @@ BEGIN
     IF NOT customer_identity_internal.has_reference(relation, column_name, customers) THEN
         EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (%I) REFERENCES %s (id) ON DELETE SET NULL', relation, column_name, customers);
     END IF;
-    IF NOT customer_identity_internal.has_index_on(relation, column_name) THEN
-        EXECUTE format('CREATE INDEX ON %s (%I)', relation, column_name);
-    END IF;
+    PERFORM customer_identity_internal.ensure_index(relation, column_name);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.ensure_customer_column(regclass, text, regclass) IS
@@ -176,31 +215,28 @@ RETURN array_fill(key, ARRAY[COALESCE(cardinality(argument_values), 0)]);
 COMMENT ON FUNCTION customer_identity_internal.repeated(text, text[]) IS
     'A key as often as there are values';
 
-CREATE FUNCTION customer_identity_internal.create_totals_triggers(orders regclass, arguments text)
+-- Row triggers are copied to the partitions. Statement triggers of a table do not fire for statements that name one.
+CREATE FUNCTION customer_identity_internal.create_triggers(relation regclass, function_name text, arguments text)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    wanted record;
 BEGIN
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER customer_identity_totals_insert AFTER INSERT ON %s'
-        ' REFERENCING NEW TABLE AS customer_identity_new'
-        ' FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.maintain_totals(%s)', orders, arguments);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER customer_identity_totals_update AFTER UPDATE ON %s'
-        ' REFERENCING OLD TABLE AS customer_identity_old NEW TABLE AS customer_identity_new'
-        ' FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.maintain_totals(%s)', orders, arguments);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER customer_identity_totals_delete AFTER DELETE ON %s'
-        ' REFERENCING OLD TABLE AS customer_identity_old'
-        ' FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.maintain_totals(%s)', orders, arguments);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER customer_identity_totals_truncate BEFORE TRUNCATE ON %s'
-        ' FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.maintain_totals(%s)', orders, arguments);
+    FOR wanted IN
+        SELECT t.name, t.event, p.p AS relation, t.transition_tables, t.level
+        FROM customer_identity_internal.partitions_of(create_triggers.relation) AS p
+        JOIN customer_identity_internal.attaching_triggers() AS t ON t.level = 'STATEMENT' OR p.p = create_triggers.relation
+        WHERE t.function = to_regprocedure(format('customer_identity.%I()', function_name))
+    LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER %I %s ON %s %s FOR EACH %s EXECUTE FUNCTION customer_identity.%I(%s)',
+            wanted.name, wanted.event, wanted.relation, wanted.transition_tables, wanted.level, function_name, arguments);
+    END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.create_totals_triggers(regclass, text) IS
-    'Puts maintain_totals on one table, for every kind of statement';
+COMMENT ON FUNCTION customer_identity_internal.create_triggers(regclass, text, text) IS
+    'Puts the triggers of one function on a table and its partitions, and replaces those that are there';
 
 CREATE FUNCTION customer_identity.detach(attached regclass)
     RETURNS void

@@ -1,32 +1,8 @@
-CREATE FUNCTION customer_identity_internal.attach_orders_to(
-    orders regclass,
-    users regclass,
-    user_column text,
-    phone_column text,
-    amount_column text,
-    status_column text,
-    counted_statuses text[],
-    points_per_unit numeric,
-    payment_column text,
-    cod_values text[],
-    region_column text,
-    timing text,
-    customer_column text,
-    default_region text,
-    customers regclass
-)
+CREATE FUNCTION customer_identity_internal.require_timing(timing text)
     RETURNS void
-    LANGUAGE plpgsql VOLATILE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_variable
-DECLARE
-    users_given boolean := users IS NOT NULL;
-    users_setup customer_identity.attachments;
-    users_key text;
-    name_of_customers text := customer_identity_internal.qualified_name(customers);
-    arguments text;
-    relation regclass;
 BEGIN
     IF timing IS NULL OR timing NOT IN ('statement', 'commit') THEN
         RAISE EXCEPTION 'timing % is not supported', quote_nullable(customer_identity_internal.shown(timing))
@@ -39,9 +15,18 @@ BEGIN
                 DETAIL = 'Rows committed after the snapshot of this transaction would be missing from the totals.',
                 HINT = 'Run the migration at the default isolation level.';
     END IF;
-    PERFORM customer_identity_internal.require_attachable(orders, customers);
-    PERFORM customer_identity_internal.check_customers(customers);
-    PERFORM customer_identity_internal.require_rights(orders, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_timing(text) IS
+    'Raises for a timing that is not supported, and in a transaction that cannot count orders exactly';
+
+CREATE FUNCTION customer_identity_internal.require_order_values(
+    status_column text, counted_statuses text[], payment_column text, cod_values text[], points_per_unit numeric)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
     PERFORM customer_identity_internal.require_pair(status_column IS NOT NULL, counted_statuses IS NOT NULL,
         'status_column', 'counted_statuses', 'status_column => ''status'', counted_statuses => ''{paid,shipped}''');
     PERFORM customer_identity_internal.require_pair(payment_column IS NOT NULL, cod_values IS NOT NULL,
@@ -53,27 +38,25 @@ BEGIN
         RAISE EXCEPTION 'points_per_unit has to be a number up to a thousand million'
             USING ERRCODE = 'invalid_parameter_value', HINT = '0 means that orders earn no points.';
     END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_order_values(text, text[], text, text[], numeric) IS
+    'Raises 22023 for statuses, cash values and points that attach_orders cannot use';
 
+CREATE FUNCTION customer_identity_internal.require_order_columns(
+    orders regclass, user_column text, phone_column text, amount_column text, status_column text, payment_column text, region_column text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
     PERFORM customer_identity_internal.require_column(orders, amount_column, 'amount_column');
-    user_column := customer_identity_internal.optional_column(orders, user_column, 'user_column', 'user_id');
-    phone_column := customer_identity_internal.optional_column(orders, phone_column, 'phone_column', 'phone');
-    IF phone_column IS NOT NULL THEN
-        PERFORM customer_identity_internal.require_written_column(orders, phone_column, 'phone_column');
-    END IF;
-    IF user_column IS NOT NULL THEN
-        PERFORM customer_identity_internal.require_written_column(orders, user_column, 'user_column');
-    END IF;
-    IF status_column IS NOT NULL THEN
-        PERFORM customer_identity_internal.require_column(orders, status_column, 'status_column');
-    END IF;
-    IF payment_column IS NOT NULL THEN
-        PERFORM customer_identity_internal.require_written_column(orders, payment_column, 'payment_column');
-    END IF;
-    IF region_column IS NOT NULL THEN
-        PERFORM customer_identity_internal.require_written_column(orders, region_column, 'region_column');
-    END IF;
+    PERFORM customer_identity_internal.require_written_column(orders, phone_column, 'phone_column');
+    PERFORM customer_identity_internal.require_written_column(orders, user_column, 'user_column');
+    PERFORM customer_identity_internal.require_column(orders, status_column, 'status_column') WHERE status_column IS NOT NULL;
+    PERFORM customer_identity_internal.require_written_column(orders, payment_column, 'payment_column');
+    PERFORM customer_identity_internal.require_written_column(orders, region_column, 'region_column');
     PERFORM customer_identity_internal.require_types(orders, ARRAY[phone_column], region_column, 'phone_column');
-    default_region := customer_identity_internal.required_region(default_region);
     IF user_column IS NULL AND phone_column IS NULL THEN
         RAISE EXCEPTION 'table % has neither a user nor a phone to attach orders by', orders
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Name one with user_column => ''...'' or phone_column => ''...''.';
@@ -86,62 +69,91 @@ BEGIN
         RAISE EXCEPTION 'column % of % is not a number', quote_ident(amount_column), orders
             USING ERRCODE = 'datatype_mismatch', HINT = 'Amounts are best kept as numeric.';
     END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_order_columns(regclass, text, text, text, text, text, text) IS
+    'Raises for columns that attach_orders names and cannot use';
 
+CREATE FUNCTION customer_identity_internal.users_to_join(orders regclass, users regclass, user_column text, customers regclass)
+    RETURNS customer_identity.attachments
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_users regclass;
+    users_setup customer_identity.attachments;
+BEGIN
     IF user_column IS NULL THEN
-        users := NULL;
-    ELSIF users IS NULL THEN
-        users := customer_identity_internal.users_of(orders, user_column, customers);
+        RETURN NULL;
     END IF;
-    SELECT a.* INTO users_setup
-    FROM customer_identity_internal.feeding_setups(users, customers) AS a
-    WHERE a.kind = 'users';
-    IF users IS NOT NULL AND users_setup.attached IS NULL THEN
-        IF users_given THEN
-            RAISE EXCEPTION 'users table % is not attached to %', users, customers
-                USING ERRCODE = 'object_not_in_prerequisite_state',
-                    HINT = format('SELECT customer_identity.attach_users(%L, ...) first.', users::text);
-        END IF;
-        RAISE NOTICE 'users table % is not attached: orders are attached by their phone only', users
-            USING HINT = format('Call attach_users(%L, ...), then attach_orders again.', users::text);
-        users := NULL;
+    found_users := COALESCE(users, customer_identity_internal.users_of(orders, user_column, customers));
+    SELECT s.* INTO users_setup
+    FROM customer_identity_internal.feeding_setups(found_users, customers) AS s
+    WHERE s.kind = 'users';
+    IF users_setup.attached IS NULL AND users IS NOT NULL THEN
+        RAISE EXCEPTION 'users table % is not attached to %', users, customers
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format('SELECT customer_identity.attach_users(%L, ...) first.', users::text);
+    END IF;
+    IF users_setup.attached IS NULL AND found_users IS NOT NULL THEN
+        RAISE NOTICE 'users table % is not attached: orders are attached by their phone only', found_users
+            USING HINT = format('Call attach_users(%L, ...), then attach_orders again.', found_users::text);
+    END IF;
+    RETURN users_setup;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.users_to_join(regclass, regclass, text, regclass) IS
+    'The set-up of the users table that orders are joined to, named or found; NULL: they are attached by their phone only';
+
+CREATE FUNCTION customer_identity_internal.attach_orders_to(
+    orders regclass, users regclass, user_column text, phone_column text, amount_column text, status_column text,
+    counted_statuses text[], points_per_unit numeric, payment_column text, cod_values text[], region_column text, timing text,
+    customer_column text, default_region text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    users_setup customer_identity.attachments;
+    users_key text;
+BEGIN
+    PERFORM customer_identity_internal.require_timing(timing);
+    PERFORM customer_identity_internal.require_attachable(orders, customers);
+    PERFORM customer_identity_internal.require_order_values(status_column, counted_statuses, payment_column, cod_values, points_per_unit);
+    user_column := customer_identity_internal.optional_column(orders, user_column, 'user_column', 'user_id');
+    phone_column := customer_identity_internal.optional_column(orders, phone_column, 'phone_column', 'phone');
+    PERFORM customer_identity_internal.require_order_columns(
+        orders, user_column, phone_column, amount_column, status_column, payment_column, region_column);
+    default_region := customer_identity_internal.required_region(default_region);
+
+    users_setup := customer_identity_internal.users_to_join(orders, users, user_column, customers);
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', orders);
+    IF users_setup.attached IS NOT NULL THEN
+        users_key := customer_identity_internal.users_key_of(orders, user_column, users_setup.attached);
     END IF;
 
-    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', orders);
-    IF users IS NOT NULL THEN
-        users_key := customer_identity_internal.users_key_of(orders, user_column, users);
-    END IF;
     PERFORM customer_identity_internal.ensure_customer_column(orders, customer_column, customers);
     -- Who gets a phone has earlier orders attached, and who is deleted has them unlinked.
-    IF users IS NOT NULL AND NOT customer_identity_internal.has_index_on(orders, user_column)
-        AND customer_identity_internal.comparable_type(orders, user_column) = customer_identity_internal.comparable_type(users, users_key) THEN
-        EXECUTE format('CREATE INDEX ON %s (%I)', orders, user_column);
-    END IF;
+    PERFORM customer_identity_internal.ensure_index(orders, user_column)
+    WHERE customer_identity_internal.comparable_type(orders, user_column)
+        = customer_identity_internal.comparable_type(users_setup.attached, users_key);
     PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);
-    arguments := customer_identity_internal.written_arguments(
+    PERFORM customer_identity_internal.create_triggers(orders, 'attach_order', customer_identity_internal.written_arguments(
         '{customers,users,users_key,users_customer,user,phone,region,default_region,payment}'::text[]
             || customer_identity_internal.repeated('cod', cod_values) || '{customer}'::text[],
-        ARRAY[name_of_customers, customer_identity_internal.qualified_name(users), users_key,
-            users_setup.customer_column, user_column, phone_column, region_column, default_region,
-            payment_column]
-            || COALESCE(cod_values, '{}') || ARRAY[customer_column]);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER customer_identity_attach BEFORE INSERT OR UPDATE ON %s'
-        ' FOR EACH ROW EXECUTE FUNCTION customer_identity.attach_order(%s)', orders, arguments);
-    arguments := customer_identity_internal.written_arguments(
+        ARRAY[customer_identity_internal.qualified_name(customers), customer_identity_internal.qualified_name(users_setup.attached),
+            users_key, users_setup.customer_column, user_column, phone_column, region_column, default_region, payment_column]
+            || COALESCE(cod_values, '{}') || ARRAY[customer_column]));
+    PERFORM customer_identity_internal.create_triggers(orders, 'maintain_totals', customer_identity_internal.written_arguments(
         '{customers,customer,amount,status,points_per_unit,timing}'::text[]
             || customer_identity_internal.repeated('counted', counted_statuses),
-        ARRAY[name_of_customers, customer_column, amount_column, status_column, points_per_unit::text,
-            NULLIF(timing, 'statement')]
-            || COALESCE(counted_statuses, '{}'));
-    FOR relation IN SELECT p.* FROM customer_identity_internal.partitions_of(orders) AS p LOOP
-        PERFORM customer_identity_internal.create_totals_triggers(relation, arguments);
-    END LOOP;
+        ARRAY[customer_identity_internal.qualified_name(customers), customer_column, amount_column, status_column,
+            points_per_unit::text, NULLIF(timing, 'statement')]
+            || COALESCE(counted_statuses, '{}')));
     -- Until the lock was there a value could be renamed; until the triggers were, nobody may act as the table's owner.
     PERFORM customer_identity_internal.require_held(orders, status_column, counted_statuses, 'counted_statuses', customers);
     PERFORM customer_identity_internal.require_held(orders, payment_column, cod_values, 'cod_values', customers);
-    IF customer_identity_internal.lacks_region(ARRAY[phone_column], region_column, default_region) THEN
-        PERFORM customer_identity_internal.notice_no_region(orders);
-    END IF;
+    PERFORM customer_identity_internal.notice_no_region(orders, ARRAY[phone_column], region_column, default_region);
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.rebuild_book(customers);
 END

@@ -62,7 +62,7 @@ BEGIN ATOMIC
         SELECT r.root, r.kind, p.p AS relation, e.name, e.function
         FROM roots AS r
         CROSS JOIN LATERAL customer_identity_internal.partitions_of(r.root) AS p
-        CROSS JOIN LATERAL customer_identity_internal.expected_triggers(r.kind) AS e
+        JOIN customer_identity_internal.attaching_triggers() AS e ON e.kind = r.kind
     )
     SELECT 'error', e.relation::text,
         CASE

@@ -30,6 +30,9 @@ CREATE FUNCTION customer_identity_internal.require_written_column(relation regcl
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF column_name IS NULL THEN
+        RETURN;
+    END IF;
     PERFORM customer_identity_internal.require_column(relation, column_name, parameter);
     PERFORM FROM pg_attribute AS a
     WHERE a.attrelid = relation AND a.attname = column_name AND a.attgenerated <> '';
@@ -42,7 +45,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_written_column(regclass, text, text) IS
-    'Raises for a column that a call names and the table lacks or generates';
+    'Raises for a column that a call names and the table lacks or generates; NULL names none';
 
 -- A column that only the parameter's default names may be missing.
 CREATE FUNCTION customer_identity_internal.optional_column(relation regclass, column_name text, parameter text, default_name text)

@@ -39,16 +39,19 @@ RETURN phone_columns[1] IS NOT NULL AND region_column IS NULL AND default_region
 COMMENT ON FUNCTION customer_identity_internal.lacks_region(text[], text, text) IS
     'Whether a table has phones and nothing tells the region of national ones';
 
-CREATE FUNCTION customer_identity_internal.notice_no_region(relation regclass)
+CREATE FUNCTION customer_identity_internal.notice_no_region(
+    relation regclass, phone_columns text[], region_column text, default_region text)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RAISE NOTICE 'phones in % without a country code will not be read', relation
-        USING DETAIL = 'It has no region column, and there is no default region.',
-            HINT = 'Attach it with default_region => ''DE'', or set customer_identity.default_region for the database.';
+    IF customer_identity_internal.lacks_region(phone_columns, region_column, default_region) THEN
+        RAISE NOTICE 'phones in % without a country code will not be read', relation
+            USING DETAIL = 'It has no region column, and there is no default region.',
+                HINT = 'Attach it with default_region => ''DE'', or set customer_identity.default_region for the database.';
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.notice_no_region(regclass) IS
-    'Says that national phones of a table will not be read';
+COMMENT ON FUNCTION customer_identity_internal.notice_no_region(regclass, text[], text, text) IS
+    'Says so when national phones of a table will not be read';
