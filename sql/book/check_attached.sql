@@ -253,7 +253,7 @@ BEGIN ATOMIC
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.oid <> customers
         AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid)
         AND NOT customer_identity_internal.has_triggers(c.oid)
-        AND c.relname NOT IN ('phone_proofs', 'loyalty_entries', 'customer_events');
+        AND c.relname NOT IN (SELECT b.name FROM customer_identity_internal.companions() AS b);
 END;
 COMMENT ON FUNCTION customer_identity_internal.unattached_neighbours(regclass) IS
     'The tables in the schemas of a book and of what is attached to it that are not attached';
@@ -299,7 +299,7 @@ BEGIN ATOMIC
         AND NOT c.relispartition AND c.oid <> customers
         AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid)
         AND NOT customer_identity_internal.has_triggers(c.oid)
-        AND c.relname NOT IN ('phone_proofs', 'loyalty_entries', 'customer_events');
+        AND c.relname NOT IN (SELECT b.name FROM customer_identity_internal.companions() AS b);
 END;
 COMMENT ON FUNCTION customer_identity_internal.unattached_with_customer(regclass) IS
     'Tables without our triggers that have a column for the customer, and whether it is a foreign key to the book';

@@ -33,7 +33,7 @@ BEGIN
         FROM pg_class AS book
         JOIN pg_class AS c ON c.relnamespace = book.relnamespace AND c.relowner = book.relowner AND c.relkind = 'r'
         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'id' AND NOT a.attisdropped
-        WHERE book.oid = customers AND c.relname IN ('phone_proofs', 'loyalty_entries', 'customer_events')
+        WHERE book.oid = customers AND c.relname IN (SELECT b.name FROM customer_identity_internal.companions() AS b)
             AND a.atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)
     LOOP
         CONTINUE WHEN companion.sequence IS NULL;
