@@ -5,6 +5,24 @@ CREATE FUNCTION customer_identity_internal.companion_of(customers regclass, comp
 COMMENT ON FUNCTION customer_identity_internal.companion_of(regclass, text) IS
     'The quoted name of a table beside customers; CI003 unless it is a table of the same owner';
 
+CREATE FUNCTION customer_identity_internal.companion_problem(customers regclass, companion text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    detail text;
+BEGIN
+    PERFORM customer_identity_internal.companion_of(customers, companion);
+    RETURN NULL;
+EXCEPTION WHEN SQLSTATE 'CI003' THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    RETURN detail;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.companion_problem(regclass, text) IS
+    'Why there is no usable table of that name beside customers; NULL: there is one';
+
 -- Live proofs have two plain indexes and no NULLS NOT DISTINCT, which migration tools cannot write.
 CREATE FUNCTION customer_identity_internal.companions()
     RETURNS TABLE (name text, description text, columns text, indexes text[])
