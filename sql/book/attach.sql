@@ -124,32 +124,6 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_attachable(regclass, regclass) IS
     'Raises when a table cannot be attached to a book, whatever its columns are';
 
-CREATE FUNCTION customer_identity_internal.has_index_on(relation regclass, column_name text)
-    RETURNS boolean
-    LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT
-    FROM pg_index AS i
-    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-    WHERE i.indrelid = relation AND a.attname = column_name AND i.indisvalid AND i.indpred IS NULL
-);
-COMMENT ON FUNCTION customer_identity_internal.has_index_on(regclass, text) IS
-    'Whether an index of the whole table begins with a column';
-
-CREATE FUNCTION customer_identity_internal.ensure_index(relation regclass, column_name text)
-    RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF NOT customer_identity_internal.has_index_on(relation, column_name) THEN
-        EXECUTE format('CREATE INDEX ON %s (%I)', relation, column_name);
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.ensure_index(regclass, text) IS
-    'Adds an index of a column where none begins with it';
-
 CREATE FUNCTION customer_identity_internal.has_reference(relation regclass, column_name text, referenced regclass)
     RETURNS boolean
     LANGUAGE sql STABLE

@@ -49,6 +49,21 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.check_sequences(regclass) IS
     'Findings of check_setup() about sequences that are behind the ids of the book';
 
+CREATE FUNCTION customer_identity_internal.unusable_phones(customers regclass)
+    RETURNS bigint
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    unusable bigint;
+BEGIN
+    EXECUTE format($sql$SELECT count(*) FROM (SELECT FROM %s WHERE phone !~ '^[+][1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
+        INTO unusable;
+    RETURN unusable;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.unusable_phones(regclass) IS
+    'How many customers have a phone that is not E.164, counted up to ten thousand';
+
 CREATE FUNCTION customer_identity_internal.check_customers_table(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
@@ -93,70 +108,3 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_companions(regclass) IS
     'Findings of check_setup() about tables beside customers, but for the history';
-
-CREATE FUNCTION customer_identity_internal.check_book(customers regclass)
-    RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    detail text;
-    hint text;
-BEGIN
-    BEGIN
-        PERFORM customer_identity_internal.check_customers(customers);
-    EXCEPTION WHEN SQLSTATE 'CI003' THEN
-        GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-        RETURN NEXT ROW('error', customers::text, detail, hint)::customer_identity_internal.setup_finding;
-        RETURN;
-    END;
-    RETURN QUERY SELECT * FROM customer_identity_internal.check_companions(customers);
-    RETURN QUERY SELECT * FROM customer_identity_internal.check_history(customers);
-    RETURN QUERY SELECT * FROM customer_identity_internal.check_sequences(customers);
-    RETURN QUERY SELECT * FROM customer_identity_internal.check_customers_table(customers);
-    RETURN QUERY SELECT * FROM customer_identity_internal.check_phone_triggers(customers);
-    IF customer_identity_internal.companion_problem(customers, 'phone_proofs') IS NULL THEN
-        RETURN QUERY SELECT * FROM customer_identity_internal.check_proofs(customers);
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.check_book(regclass) IS
-    'Findings of check_setup() about customers and its companions';
-
-CREATE FUNCTION customer_identity_internal.check_heirs(customers regclass)
-    RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT 'error', h.heir::text,
-        format('it inherits from %s and is not attached: its rows are not %s', a.attached,
-            CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted, and changing them through that table spoils the totals' END),
-        format('SELECT %s; with this table''s name in the place of that; or ALTER TABLE %s NO INHERIT %s;',
-            customer_identity_internal.attach_call(a.attached), h.heir, h.parent)
-    FROM customer_identity_internal.attachments_of(customers) AS a
-    CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.attached) AS h
-    WHERE NOT EXISTS (
-        SELECT
-        FROM customer_identity_internal.feeding_setups(h.heir, customers) AS own
-        WHERE own.kind = a.kind
-    );
-END;
-COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass) IS
-    'Findings of check_setup() about tables that inherit from attached ones';
-
-CREATE FUNCTION customer_identity_internal.check_unlogged(customers regclass)
-    RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT 'warning', p.oid::regclass::text,
-        'it is UNLOGGED: a crash of the server empties it, and the totals go on counting its orders',
-        format('ALTER TABLE %s SET LOGGED;', p.oid::regclass)
-    FROM customer_identity_internal.attachments_of(customers) AS a
-    CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS leaf
-    JOIN pg_class AS p ON p.oid = leaf.leaf AND p.relkind = 'r'
-    JOIN pg_class AS c ON c.oid = a.customers
-    WHERE a.kind = 'orders' AND p.relpersistence = 'u' AND c.relpersistence = 'p';
-END;
-COMMENT ON FUNCTION customer_identity_internal.check_unlogged(regclass) IS
-    'Findings of check_setup() about orders that a crash empties';

@@ -100,3 +100,36 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.unusable_types(regclass, text[], text) IS
     'Those of the columns for phones and the region whose types hold none';
+
+CREATE FUNCTION customer_identity_internal.column_type(relation regclass, column_name text)
+    RETURNS regtype
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT customer_identity_internal.base_type(a.atttypid)
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.column_type(regclass, text) IS
+    'The type of a column, below any domains';
+
+CREATE FUNCTION customer_identity_internal.comparable_type(relation regclass, column_name text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT CASE WHEN t.typcategory IN ('S', 'N') THEN t.typcategory::text ELSE t.typname::text END
+        FROM pg_attribute AS a
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.comparable_type(regclass, text) IS
+    'What a column has to have in common with another one for the two to be compared as they are';

@@ -5,22 +5,6 @@ CREATE FUNCTION customer_identity_internal.customers_columns()
 COMMENT ON FUNCTION customer_identity_internal.customers_columns() IS
     'The columns that a customers table has to have: the types that fit, and how create_tables makes them';
 
--- A column alone carries a unique index that any row is in.
-CREATE FUNCTION customer_identity_internal.has_unique_index(relation regclass, column_name text)
-    RETURNS boolean
-    LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT
-    FROM pg_index AS i
-    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-    WHERE i.indrelid = relation
-        AND a.attname = column_name
-        AND i.indisunique AND i.indimmediate AND i.indisvalid
-        AND i.indnkeyatts = 1 AND i.indpred IS NULL
-);
-COMMENT ON FUNCTION customer_identity_internal.has_unique_index(regclass, text) IS
-    'Whether a column alone is unique';
-
 -- `statement` NULL: nothing makes this table fit.
 CREATE FUNCTION customer_identity_internal.refuse_customers(detail text, statement text)
     RETURNS void
