@@ -23,6 +23,35 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.check_session(regclass) IS
     'Findings of check_setup() about the session and the database';
 
+CREATE FUNCTION customer_identity_internal.check_book(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    detail text;
+    hint text;
+BEGIN
+    BEGIN
+        PERFORM customer_identity_internal.check_customers(customers);
+    EXCEPTION WHEN SQLSTATE 'CI003' THEN
+        GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+        RETURN NEXT ROW('error', customers::text, detail, hint)::customer_identity_internal.setup_finding;
+        RETURN;
+    END;
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_companions(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_history(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_sequences(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_customers_table(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_phone_triggers(customers);
+    IF customer_identity_internal.companion_problem(customers, 'phone_proofs') IS NULL THEN
+        RETURN QUERY SELECT * FROM customer_identity_internal.check_proofs(customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_book(regclass) IS
+    'Findings of check_setup() about customers and its companions';
+
 CREATE FUNCTION customer_identity_internal.findings_of(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE

@@ -1,19 +1,3 @@
-CREATE FUNCTION customer_identity_internal.column_type(relation regclass, column_name text)
-    RETURNS regtype
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN (
-        SELECT customer_identity_internal.base_type(a.atttypid)
-        FROM pg_attribute AS a
-        WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
-    );
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.column_type(regclass, text) IS
-    'The type of a column, below any domains';
-
 -- A table without a key has its rows' places, which an update changes. Of a partitioned one an id is told apart by the
 -- time as well, which comes before it.
 CREATE FUNCTION customer_identity_internal.row_key_column(relation regclass)

@@ -26,27 +26,6 @@ RETURN (customer_identity_internal.argument_values(arguments, key))[1];
 COMMENT ON FUNCTION customer_identity_internal.argument_value(text[], text) IS
     'First value of a key among key=value arguments';
 
-CREATE FUNCTION customer_identity_internal.type_name(type regtype)
-    RETURNS text
-    LANGUAGE c STABLE STRICT PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'type_name';
-COMMENT ON FUNCTION customer_identity_internal.type_name(regtype) IS
-    'The quoted and qualified name of a type, without a length';
-
-CREATE FUNCTION customer_identity_internal.equality_of(type regtype)
-    RETURNS text
-    LANGUAGE c STABLE STRICT PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'equality_of';
-COMMENT ON FUNCTION customer_identity_internal.equality_of(regtype) IS
-    'The operator by which a foreign key compares values of a type, as a query names it';
-
-CREATE FUNCTION customer_identity_internal.as_text(value anyelement)
-    RETURNS text
-    LANGUAGE c STABLE STRICT PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'as_text';
-COMMENT ON FUNCTION customer_identity_internal.as_text(anyelement) IS
-    'A value of a row as the triggers read it, whatever casts its type has';
-
 CREATE FUNCTION customer_identity_internal.attach_call(attached regclass)
     RETURNS text
     LANGUAGE c STABLE STRICT
@@ -288,3 +267,57 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.have_one_owner(regclass, regclass) IS
     'Whether two tables belong to the same role';
+
+CREATE FUNCTION customer_identity_internal.attachment_of(relation regclass)
+    RETURNS customer_identity.attachments
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_attachment customer_identity.attachments;
+BEGIN
+    SELECT a.* INTO found_attachment
+    FROM customer_identity_internal.setups_of(COALESCE(pg_partition_root(relation), relation)) AS a;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'table % is not attached', relation
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'SELECT * FROM customer_identity.attachments shows what is; attach_users() and attach_orders() attach a table.';
+    END IF;
+    IF found_attachment.customers IS NULL THEN
+        RAISE EXCEPTION 'no usable customers table'
+            USING ERRCODE = 'CI003',
+                DETAIL = format('The triggers of %s name a customers table that is not there.', relation),
+                HINT = 'Attach the table again, or remove its triggers with customer_identity.detach().';
+    END IF;
+    RETURN found_attachment;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.attachment_of(regclass) IS
+    'The set-up of a table or of the partitioned table it belongs to; an error when it is not attached';
+
+CREATE FUNCTION customer_identity_internal.has_logins(orders customer_identity.attachments)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN (orders).user_column IS NOT NULL AND EXISTS (
+    SELECT FROM customer_identity.attachments AS u WHERE u.attached = (orders).users AND u.kind = 'users'
+);
+COMMENT ON FUNCTION customer_identity_internal.has_logins(customer_identity.attachments) IS
+    'Whether the users table that an orders table names is attached';
+
+-- Every column that the triggers of a table name, and what they are for.
+CREATE FUNCTION customer_identity_internal.named_columns(attached customer_identity.attachments)
+    RETURNS TABLE (relation regclass, column_name text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT attached.users, attached.users_key_column
+    WHERE attached.users IS NOT NULL AND attached.users_key_column IS NOT NULL
+    UNION ALL
+    SELECT attached.attached, c.name
+    FROM unnest(attached.phone_columns || ARRAY[
+        attached.customer_column, attached.key_column, attached.verified_column, attached.name_column,
+        attached.region_column, attached.user_column, attached.amount_column, attached.status_column,
+        attached.payment_column]) AS c (name)
+    WHERE c.name IS NOT NULL;
+END;
+COMMENT ON FUNCTION customer_identity_internal.named_columns(customer_identity.attachments) IS
+    'The columns that the triggers of a table name';

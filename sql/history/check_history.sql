@@ -5,7 +5,7 @@ CREATE FUNCTION customer_identity_internal.check_history(customers regclass)
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    detail text;
+    problem constant text := customer_identity_internal.companion_problem(customers, 'customer_events');
     events text;
     schema_name text;
 BEGIN
@@ -13,14 +13,12 @@ BEGIN
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.oid = customers;
-    BEGIN
-        events := customer_identity_internal.companion_of(customers, 'customer_events');
-    EXCEPTION WHEN SQLSTATE 'CI003' THEN
-        GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-        RETURN NEXT ROW('warning', format('%I.customer_events', schema_name), detail || ' No history is kept.',
+    IF problem IS NOT NULL THEN
+        RETURN NEXT ROW('warning', format('%I.customer_events', schema_name), problem || ' No history is kept.',
             format('SELECT customer_identity.create_tables(%L);', schema_name))::customer_identity_internal.setup_finding;
         RETURN;
-    END;
+    END IF;
+    events := customer_identity_internal.companion_of(customers, 'customer_events');
     IF NOT customer_identity_internal.keeps_history(customers) THEN
         RETURN NEXT ROW('warning', events,
             'No history is kept: a column customer_id, event, details or actor is missing or of another type, or it has a rule, or another column is NOT NULL without a default',

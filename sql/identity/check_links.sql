@@ -1,18 +1,3 @@
-CREATE FUNCTION customer_identity_internal.unusable_phones(customers regclass)
-    RETURNS bigint
-    LANGUAGE customer_identity_as_table_owner STABLE
-AS $$
-DECLARE
-    unusable bigint;
-BEGIN
-    EXECUTE format($sql$SELECT count(*) FROM (SELECT FROM %s WHERE phone !~ '^[+][1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
-        INTO unusable;
-    RETURN unusable;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.unusable_phones(regclass) IS
-    'How many customers have a phone that is not E.164, counted up to ten thousand';
-
 -- Proofs and flags that do not fit together: a trigger was missing, or the application has written them.
 CREATE FUNCTION customer_identity_internal.proof_faults(customers regclass)
     RETURNS TABLE (relation text, fault text, rows text, what_to_do text)

@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""The rules of make lint find what is planted: includes that run upwards, Python with faults, a name that sql/order lacks."""
+"""The rules of make lint find what is planted: includes and calls that run upwards, Python with faults, a name that sql/order lacks."""
 
 import shutil
 import subprocess
@@ -25,6 +25,10 @@ INCLUDES = (
     ('src/totals/planted.cpp', '#include "no_room.hpp"\n#include <vector>', ''),
     ('src/module.cpp', '#include "administration/settings.hpp"', ''),
     ('src/pg/postgres.hpp', '#include <postgres.h>', ''),
+    ('sql/book/planted.sql', 'SELECT customer_identity_internal.rebuild_book(NULL);', UP),
+    ('sql/history/planted.sql', 'SELECT customer_identity_internal.check_book(NULL);', UP),
+    ('sql/identity/planted.sql', 'SELECT customer_identity_internal.rebuild_book(NULL);', ''),
+    ('sql/updates/planted.sql', 'SELECT customer_identity_internal.check_book(NULL);', ''),
 )
 OTHERS = (
     ('install_order', 'sql/book/planted.sql', '', 'planted.sql'),

@@ -1,0 +1,119 @@
+CREATE FUNCTION customer_identity_internal.companion_of(customers regclass, companion text)
+    RETURNS text
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'companion_of';
+COMMENT ON FUNCTION customer_identity_internal.companion_of(regclass, text) IS
+    'The quoted name of a table beside customers; CI003 unless it is a table of the same owner';
+
+CREATE FUNCTION customer_identity_internal.companion_problem(customers regclass, companion text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    detail text;
+BEGIN
+    PERFORM customer_identity_internal.companion_of(customers, companion);
+    RETURN NULL;
+EXCEPTION WHEN SQLSTATE 'CI003' THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    RETURN detail;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.companion_problem(regclass, text) IS
+    'Why there is no usable table of that name beside customers; NULL: there is one';
+
+-- Live proofs have two plain indexes and no NULLS NOT DISTINCT, which migration tools cannot write.
+CREATE FUNCTION customer_identity_internal.companions()
+    RETURNS TABLE (name text, description text, columns text, indexes text[])
+    LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT c.*
+    FROM (VALUES
+        ('phone_proofs', 'Who showed that they hold a phone; live until ended_at is set',
+            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            phone varchar(20) NOT NULL,
+            customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
+            user_id text,
+            method text NOT NULL,
+            proved_at timestamptz NOT NULL DEFAULT now(),
+            ended_at timestamptz,
+            ended_reason text',
+            ARRAY[
+                'CREATE UNIQUE INDEX phone_proofs_live_key ON %1$I.phone_proofs (phone, user_id) WHERE ended_at IS NULL',
+                'CREATE UNIQUE INDEX phone_proofs_live_guest_key ON %1$I.phone_proofs (phone) WHERE ended_at IS NULL AND user_id IS NULL',
+                'CREATE INDEX phone_proofs_customer_id_idx ON %1$I.phone_proofs (customer_id)',
+                'CREATE INDEX phone_proofs_user_id_idx ON %1$I.phone_proofs (user_id) WHERE ended_at IS NULL'
+            ]),
+        ('loyalty_entries', 'Every change of points that is not an order''s; rows are only ever added',
+            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
+            points bigint NOT NULL,
+            reason text NOT NULL,
+            idempotency_key text UNIQUE,
+            actor text,
+            created_at timestamptz NOT NULL DEFAULT now()',
+            ARRAY['CREATE INDEX loyalty_entries_customer_id_idx ON %1$I.loyalty_entries (customer_id)']),
+        ('customer_events', 'What happened to each customer; rows are only ever added',
+            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
+            event text NOT NULL,
+            details jsonb NOT NULL DEFAULT ''{}'',
+            actor text,
+            created_at timestamptz NOT NULL DEFAULT now()',
+            ARRAY['CREATE INDEX customer_events_customer_id_id_idx ON %1$I.customer_events (customer_id, id)'])
+    ) AS c (name, description, columns, indexes);
+END;
+COMMENT ON FUNCTION customer_identity_internal.companions() IS
+    'The tables beside customers; columns and indexes are for format(), which puts the schema in';
+
+-- Default privileges may have given others rights on every new table.
+CREATE FUNCTION customer_identity_internal.revoke_from_others(relation regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    grantee text;
+BEGIN
+    FOR grantee IN
+        SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END
+        FROM pg_class AS c
+        CROSS JOIN LATERAL aclexplode(c.relacl) AS g
+        WHERE c.oid = relation AND g.grantee <> c.relowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s', relation, grantee);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.revoke_from_others(regclass) IS
+    'Leaves a table to its owner';
+
+CREATE FUNCTION customer_identity_internal.make_companions(schema_name text)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customers constant regclass := format('%I.customers', schema_name);
+    owner constant regrole := (SELECT c.relowner FROM pg_class AS c WHERE c.oid = customers);
+    wanted record;
+    index_definition text;
+BEGIN
+    FOR wanted IN SELECT * FROM customer_identity_internal.companions() LOOP
+        CONTINUE WHEN to_regclass(format('%I.%I', schema_name, wanted.name)) IS NOT NULL;
+        EXECUTE format('CREATE TABLE %1$I.%2$I (' || wanted.columns || ')', schema_name, wanted.name);
+        EXECUTE format('COMMENT ON TABLE %I.%I IS %L', schema_name, wanted.name, wanted.description);
+        FOREACH index_definition IN ARRAY wanted.indexes LOOP
+            EXECUTE format(index_definition, schema_name);
+        END LOOP;
+        EXECUTE format('ALTER TABLE %I.%I OWNER TO %s', schema_name, wanted.name, owner);
+        IF wanted.name = 'customer_events' THEN
+            PERFORM customer_identity_internal.revoke_from_others(format('%I.%I', schema_name, wanted.name)::regclass);
+        END IF;
+    END LOOP;
+    PERFORM customer_identity_internal.companion_of(customers, c.name) FROM customer_identity_internal.companions() AS c;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.make_companions(text) IS
+    'Makes the tables beside customers where they are missing';
