@@ -80,7 +80,6 @@ ALTER FUNCTION customer_identity.repeated(text, text[]) SET SCHEMA customer_iden
 ALTER FUNCTION customer_identity.qualified_name(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.users_of(regclass, text, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.require_pair(boolean, boolean, text, text, text) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.create_totals_triggers(regclass, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.claims_query(customer_identity.attachments) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.region_expression(customer_identity.attachments) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.user_condition(customer_identity.attachments) SET SCHEMA customer_identity_internal;
@@ -180,6 +179,8 @@ ALTER FUNCTION customer_identity.attach_users_to(regclass, text[], text, text, t
 ALTER FUNCTION customer_identity.released_attach_users_to(regclass, text[], text, text, text, text, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, regclass) RENAME TO released_attach_users;
 ALTER FUNCTION customer_identity.released_attach_users(regclass, text[], text, text, text, text, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.create_totals_triggers(regclass, text) RENAME TO released_create_totals_triggers;
+ALTER FUNCTION customer_identity.released_create_totals_triggers(regclass, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) RENAME TO released_attach_orders_to;
 ALTER FUNCTION customer_identity.released_attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) RENAME TO released_attach_orders;
@@ -363,71 +364,30 @@ CREATE LANGUAGE customer_identity_as_feeding_owner
     VALIDATOR pg_catalog.plpgsql_validator;
 COMMENT ON LANGUAGE customer_identity_as_feeding_owner IS
     'PL/pgSQL as the owner of an attached table, also for the owner of the book that it feeds';
-CREATE OR REPLACE FUNCTION customer_identity_internal.book(customers regclass DEFAULT NULL)
-    RETURNS regclass
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'book';
-COMMENT ON FUNCTION customer_identity_internal.book(regclass) IS
-    'The customers table that is meant: the one given, else the one on the search_path (CI003 when there is none)';
--- The columns of customers, how they have to be typed, and how a missing one is added.
-CREATE OR REPLACE FUNCTION customer_identity_internal.customers_columns()
-    RETURNS TABLE (name text, types regtype[], definition text)
-    LANGUAGE sql IMMUTABLE
-BEGIN ATOMIC
-    SELECT *
-    FROM (VALUES
-        ('id', '{uuid}'::regtype[], 'uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid()'),
-        ('phone', '{text,varchar}', 'varchar(20) UNIQUE CHECK (phone ~ ''^[+][1-9][0-9]{1,18}$'')'),
-        ('preferred_name', '{text,varchar}', 'varchar(100)'),
-        ('is_phone_verified', '{boolean}', 'boolean NOT NULL DEFAULT false'),
-        ('total_orders', '{integer,bigint}', 'integer NOT NULL DEFAULT 0'),
-        ('total_spent', '{numeric}', 'numeric NOT NULL DEFAULT 0'),
-        ('loyalty_points', '{integer,bigint}', 'bigint NOT NULL DEFAULT 0'),
-        ('notes', '{text,varchar}', 'text'),
-        ('created_at', '{timestamp,timestamptz}', 'timestamptz NOT NULL DEFAULT pg_catalog.now()'),
-        ('updated_at', '{timestamp,timestamptz}', 'timestamptz NOT NULL DEFAULT pg_catalog.now()')
-    ) AS columns (name, types, definition);
-END;
-COMMENT ON FUNCTION customer_identity_internal.customers_columns() IS
-    'The columns that a customers table has to have';
--- A column alone carries a unique index that any row is in.
-CREATE OR REPLACE FUNCTION customer_identity_internal.has_unique_index(relation regclass, column_name text)
-    RETURNS boolean
-    LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT
-    FROM pg_index AS i
-    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-    WHERE i.indrelid = relation
-        AND a.attname = column_name
-        AND i.indisunique AND i.indimmediate AND i.indisvalid
-        AND i.indnkeyatts = 1 AND i.indpred IS NULL
-);
-COMMENT ON FUNCTION customer_identity_internal.has_unique_index(regclass, text) IS
-    'Whether a column alone is unique';
 CREATE OR REPLACE FUNCTION customer_identity_internal.base_type(type regtype)
     RETURNS regtype
     LANGUAGE c STABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'base_type';
 COMMENT ON FUNCTION customer_identity_internal.base_type(regtype) IS
     'The type below any domains';
--- `statement` NULL: nothing makes this table fit.
-CREATE FUNCTION customer_identity_internal.refuse_customers(detail text, statement text)
-    RETURNS void
-    LANGUAGE plpgsql IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    mending constant text := statement || '; then call customer_identity.create_tables() again. Or keep the table as it is, and make';
-BEGIN
-    RAISE EXCEPTION 'no usable customers table'
-        USING ERRCODE = 'CI003', DETAIL = detail,
-            HINT = COALESCE(mending, 'Keep the table as it is, and make') || ' the book in a schema of its own: CREATE SCHEMA shop_identity;'
-                ' SELECT customer_identity.create_tables(''shop_identity''); and attach with customers => ''shop_identity.customers''.';
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.refuse_customers(text, text) IS
-    'Raises CI003 with the statement that makes a customers table fit, and the way without it';
+CREATE OR REPLACE FUNCTION customer_identity_internal.type_name(type regtype)
+    RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'type_name';
+COMMENT ON FUNCTION customer_identity_internal.type_name(regtype) IS
+    'The quoted and qualified name of a type, without a length';
+CREATE FUNCTION customer_identity_internal.equality_of(type regtype)
+    RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'equality_of';
+COMMENT ON FUNCTION customer_identity_internal.equality_of(regtype) IS
+    'The operator by which a foreign key compares values of a type, as a query names it';
+CREATE OR REPLACE FUNCTION customer_identity_internal.as_text(value anyelement)
+    RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'as_text';
+COMMENT ON FUNCTION customer_identity_internal.as_text(anyelement) IS
+    'A value of a row as the triggers read it, whatever casts its type has';
 -- Casts that somebody made are not for us to recommend: who types them may be a superuser.
 CREATE FUNCTION customer_identity_internal.can_cast(source regtype, target regtype)
     RETURNS boolean
@@ -446,6 +406,196 @@ RETURN (
 );
 COMMENT ON FUNCTION customer_identity_internal.can_cast(regtype, regtype) IS
     'Whether values of a type, or of the type beneath a domain, can be cast to another one';
+CREATE FUNCTION customer_identity_internal.holds_phone(type regtype, modifier integer)
+    RETURNS boolean
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'holds_phone';
+COMMENT ON FUNCTION customer_identity_internal.holds_phone(regtype, integer) IS
+    'Whether the triggers read phones from columns of a type';
+CREATE FUNCTION customer_identity_internal.holds_region(type regtype)
+    RETURNS boolean
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'holds_region';
+COMMENT ON FUNCTION customer_identity_internal.holds_region(regtype) IS
+    'Whether the triggers read regions from columns of a type';
+-- Of a type of another extension (one for phones, hstore), whether a phone that is put in comes out.
+CREATE FUNCTION customer_identity_internal.keeps_phones(type regtype)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kept text;
+BEGIN
+    EXECUTE format('SELECT customer_identity_internal.as_text(%L::%s)', '+4915123456789',
+        customer_identity_internal.type_name(type)) INTO kept;
+    RETURN COALESCE(customer_identity_internal.claimed_phone(kept, 'DE') = '+4915123456789', false);
+EXCEPTION
+    WHEN OTHERS THEN
+        RETURN false;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.keeps_phones(regtype) IS
+    'Whether a phone can be written to a type, which is no domain, and read again';
+CREATE FUNCTION customer_identity_internal.unusable_types(relation regclass, phone_columns text[], region_column text)
+    RETURNS TABLE (column_name text, type_name text, what text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT a.attname, format_type(a.atttypid, a.atttypmod), 'phone'
+    FROM pg_attribute AS a
+    JOIN pg_type AS t ON t.oid = customer_identity_internal.base_type(a.atttypid)
+    WHERE a.attrelid = relation AND a.attname = ANY (phone_columns) AND NOT a.attisdropped
+        AND CASE
+            WHEN NOT customer_identity_internal.holds_phone(a.atttypid, a.atttypmod) THEN true
+            WHEN t.typcategory = 'U' THEN NOT customer_identity_internal.keeps_phones(t.oid)
+        END
+    UNION ALL
+    SELECT a.attname, format_type(a.atttypid, a.atttypmod), 'region'
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = region_column AND NOT a.attisdropped
+        AND NOT customer_identity_internal.holds_region(a.atttypid);
+END;
+COMMENT ON FUNCTION customer_identity_internal.unusable_types(regclass, text[], text) IS
+    'Those of the columns for phones and the region whose types hold none';
+CREATE OR REPLACE FUNCTION customer_identity_internal.column_type(relation regclass, column_name text)
+    RETURNS regtype
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT customer_identity_internal.base_type(a.atttypid)
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.column_type(regclass, text) IS
+    'The type of a column, below any domains';
+CREATE FUNCTION customer_identity_internal.comparable_type(relation regclass, column_name text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT CASE WHEN t.typcategory IN ('S', 'N') THEN t.typcategory::text ELSE t.typname::text END
+        FROM pg_attribute AS a
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.comparable_type(regclass, text) IS
+    'What a column has to have in common with another one for the two to be compared as they are';
+-- A column alone carries a unique index that any row is in.
+CREATE OR REPLACE FUNCTION customer_identity_internal.has_unique_index(relation regclass, column_name text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN EXISTS (
+    SELECT
+    FROM pg_index AS i
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+    WHERE i.indrelid = relation
+        AND a.attname = column_name
+        AND i.indisunique AND i.indimmediate AND i.indisvalid
+        AND i.indnkeyatts = 1 AND i.indpred IS NULL
+);
+COMMENT ON FUNCTION customer_identity_internal.has_unique_index(regclass, text) IS
+    'Whether a column alone is unique';
+CREATE OR REPLACE FUNCTION customer_identity_internal.has_index_on(relation regclass, column_name text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN EXISTS (
+    SELECT
+    FROM pg_index AS i
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+    WHERE i.indrelid = relation AND a.attname = column_name AND i.indisvalid AND i.indpred IS NULL
+);
+COMMENT ON FUNCTION customer_identity_internal.has_index_on(regclass, text) IS
+    'Whether an index of the whole table begins with a column';
+CREATE FUNCTION customer_identity_internal.ensure_index(relation regclass, column_name text)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.has_index_on(relation, column_name) THEN
+        EXECUTE format('CREATE INDEX ON %s (%I)', relation, column_name);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.ensure_index(regclass, text) IS
+    'Adds an index of a column where none begins with it';
+CREATE OR REPLACE FUNCTION customer_identity_internal.index_valid(relation regclass, index_name text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN (
+    SELECT i.indisvalid
+    FROM pg_class AS t
+    JOIN pg_class AS c ON c.relnamespace = t.relnamespace
+    JOIN pg_index AS i ON i.indexrelid = c.oid AND i.indrelid = t.oid
+    WHERE t.oid = relation AND c.relname = index_name
+);
+COMMENT ON FUNCTION customer_identity_internal.index_valid(regclass, text) IS
+    'Whether a table''s index of that name can be used; NULL when there is none';
+-- The planner has to know how common a part of a name is, which only the index makes ANALYZE find out.
+CREATE OR REPLACE FUNCTION customer_identity_internal.create_missing_index(relation regclass, name text, definition text)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF customer_identity_internal.index_valid(relation, name) THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE INDEX %I ON %s %s', name, relation, definition);
+    IF definition LIKE '%search_text%' THEN
+        EXECUTE format('ANALYZE %s', relation);
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.create_missing_index(regclass, text, text) IS
+    'Makes an index unless it is there';
+-- None is on a total, which every order changes.
+CREATE OR REPLACE FUNCTION customer_identity_internal.sort_indexes(customers regclass)
+    RETURNS TABLE (relation regclass, name text, definition text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    -- A name without a limit could be too long for its index.
+    SELECT c.oid::regclass, left(c.relname, 40) || format('_%s_id_idx', a.attname), format('(%I, id)', a.attname)
+    FROM pg_class AS c
+    JOIN pg_attribute AS a ON a.attrelid = c.oid
+    WHERE c.oid = customers AND a.attname IN ('created_at', 'updated_at', 'preferred_name')
+        AND (a.attname <> 'preferred_name' OR a.atttypmod BETWEEN 0 AND 500);
+END;
+COMMENT ON FUNCTION customer_identity_internal.sort_indexes(regclass) IS
+    'The indexes that list_customers needs to sort: table, name and definition';
+CREATE OR REPLACE FUNCTION customer_identity_internal.customers_columns()
+    RETURNS TABLE (name text, types regtype[], definition text)
+    LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 10
+    AS 'MODULE_PATHNAME', 'customers_columns';
+COMMENT ON FUNCTION customer_identity_internal.customers_columns() IS
+    'The columns that a customers table has to have: the types that fit, and how create_tables makes them';
+-- `statement` NULL: nothing makes this table fit.
+CREATE FUNCTION customer_identity_internal.refuse_customers(detail text, statement text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    mending constant text := statement || '; then call customer_identity.create_tables() again. Or keep the table as it is, and make';
+BEGIN
+    RAISE EXCEPTION 'no usable customers table'
+        USING ERRCODE = 'CI003', DETAIL = detail,
+            HINT = COALESCE(mending, 'Keep the table as it is, and make') || ' the book in a schema of its own: CREATE SCHEMA shop_identity;'
+                ' SELECT customer_identity.create_tables(''shop_identity''); and attach with customers => ''shop_identity.customers''.';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_customers(text, text) IS
+    'Raises CI003 with the statement that makes a customers table fit, and the way without it';
 -- What ALTER COLUMN ... TYPE stumbles over: views, triggers, policies, functions and generated columns that read the
 -- column, and foreign keys whose other column would have to change with it.
 CREATE FUNCTION customer_identity_internal.is_tied(customers regclass, column_name text)
@@ -509,7 +659,7 @@ BEGIN
             PERFORM customer_identity_internal.refuse_customers(
                 format('Column %I of %s is of type %s.', wanted.name, customers, found_type),
                 customer_identity_internal.retyping(customers, wanted.name, found_type,
-                    wanted.types[array_upper(wanted.types, 1)], wanted.definition));
+                    wanted.types[1], wanted.definition));
         END IF;
     END LOOP;
 END
@@ -573,88 +723,121 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.companion_of(customers reg
     AS 'MODULE_PATHNAME', 'companion_of';
 COMMENT ON FUNCTION customer_identity_internal.companion_of(regclass, text) IS
     'The quoted name of a table beside customers; CI003 unless it is a table of the same owner';
+CREATE FUNCTION customer_identity_internal.companion_problem(customers regclass, companion text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    detail text;
+BEGIN
+    PERFORM customer_identity_internal.companion_of(customers, companion);
+    RETURN NULL;
+EXCEPTION WHEN SQLSTATE 'CI003' THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    RETURN detail;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.companion_problem(regclass, text) IS
+    'Why there is no usable table of that name beside customers; NULL: there is one';
+-- Live proofs have two plain indexes and no NULLS NOT DISTINCT, which migration tools cannot write.
+CREATE FUNCTION customer_identity_internal.companions()
+    RETURNS TABLE (name text, description text, columns text, indexes text[])
+    LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT c.*
+    FROM (VALUES
+        ('phone_proofs', 'Who showed that they hold a phone; live until ended_at is set',
+            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            phone varchar(20) NOT NULL,
+            customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
+            user_id text,
+            method text NOT NULL,
+            proved_at timestamptz NOT NULL DEFAULT now(),
+            ended_at timestamptz,
+            ended_reason text',
+            ARRAY[
+                'CREATE UNIQUE INDEX phone_proofs_live_key ON %1$I.phone_proofs (phone, user_id) WHERE ended_at IS NULL',
+                'CREATE UNIQUE INDEX phone_proofs_live_guest_key ON %1$I.phone_proofs (phone) WHERE ended_at IS NULL AND user_id IS NULL',
+                'CREATE INDEX phone_proofs_customer_id_idx ON %1$I.phone_proofs (customer_id)',
+                'CREATE INDEX phone_proofs_user_id_idx ON %1$I.phone_proofs (user_id) WHERE ended_at IS NULL'
+            ]),
+        ('loyalty_entries', 'Every change of points that is not an order''s; rows are only ever added',
+            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
+            points bigint NOT NULL,
+            reason text NOT NULL,
+            idempotency_key text UNIQUE,
+            actor text,
+            created_at timestamptz NOT NULL DEFAULT now()',
+            ARRAY['CREATE INDEX loyalty_entries_customer_id_idx ON %1$I.loyalty_entries (customer_id)']),
+        ('customer_events', 'What happened to each customer; rows are only ever added',
+            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
+            event text NOT NULL,
+            details jsonb NOT NULL DEFAULT ''{}'',
+            actor text,
+            created_at timestamptz NOT NULL DEFAULT now()',
+            ARRAY['CREATE INDEX customer_events_customer_id_id_idx ON %1$I.customer_events (customer_id, id)'])
+    ) AS c (name, description, columns, indexes);
+END;
+COMMENT ON FUNCTION customer_identity_internal.companions() IS
+    'The tables beside customers; columns and indexes are for format(), which puts the schema in';
+-- Default privileges may have given others rights on every new table.
+CREATE FUNCTION customer_identity_internal.revoke_from_others(relation regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    grantee text;
+BEGIN
+    FOR grantee IN
+        SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END
+        FROM pg_class AS c
+        CROSS JOIN LATERAL aclexplode(c.relacl) AS g
+        WHERE c.oid = relation AND g.grantee <> c.relowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM %s', relation, grantee);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.revoke_from_others(regclass) IS
+    'Leaves a table to its owner';
 CREATE OR REPLACE FUNCTION customer_identity_internal.make_companions(schema_name text)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    owner regrole;
-    grantee text;
+    customers constant regclass := format('%I.customers', schema_name);
+    owner constant regrole := (SELECT c.relowner FROM pg_class AS c WHERE c.oid = customers);
+    wanted record;
+    index_definition text;
 BEGIN
-    SELECT c.relowner::regrole INTO owner
-    FROM pg_class AS c
-    WHERE c.oid = format('%I.customers', schema_name)::regclass;
-
-    IF to_regclass(format('%I.phone_proofs', schema_name)) IS NULL THEN
-        EXECUTE format($sql$
-            CREATE TABLE %1$I.phone_proofs (
-                id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-                phone varchar(20) NOT NULL,
-                customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
-                user_id text,
-                method text NOT NULL,
-                proved_at timestamptz NOT NULL DEFAULT now(),
-                ended_at timestamptz,
-                ended_reason text
-            )$sql$, schema_name);
-        EXECUTE format('COMMENT ON TABLE %I.phone_proofs IS %L', schema_name,
-            'Who showed that they hold a phone; live until ended_at is set');
-        -- Two plain indexes and no NULLS NOT DISTINCT, which migration tools cannot write.
-        EXECUTE format('CREATE UNIQUE INDEX phone_proofs_live_key ON %I.phone_proofs (phone, user_id) WHERE ended_at IS NULL', schema_name);
-        EXECUTE format('CREATE UNIQUE INDEX phone_proofs_live_guest_key ON %I.phone_proofs (phone) WHERE ended_at IS NULL AND user_id IS NULL', schema_name);
-        EXECUTE format('CREATE INDEX phone_proofs_customer_id_idx ON %I.phone_proofs (customer_id)', schema_name);
-        EXECUTE format('CREATE INDEX phone_proofs_user_id_idx ON %I.phone_proofs (user_id) WHERE ended_at IS NULL', schema_name);
-        EXECUTE format('ALTER TABLE %I.phone_proofs OWNER TO %s', schema_name, owner);
-    END IF;
-
-    IF to_regclass(format('%I.loyalty_entries', schema_name)) IS NULL THEN
-        EXECUTE format($sql$
-            CREATE TABLE %1$I.loyalty_entries (
-                id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-                customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
-                points bigint NOT NULL,
-                reason text NOT NULL,
-                idempotency_key text UNIQUE,
-                actor text,
-                created_at timestamptz NOT NULL DEFAULT now()
-            )$sql$, schema_name);
-        EXECUTE format('COMMENT ON TABLE %I.loyalty_entries IS %L', schema_name,
-            'Every change of points that is not an order''s; rows are only ever added');
-        EXECUTE format('CREATE INDEX loyalty_entries_customer_id_idx ON %I.loyalty_entries (customer_id)', schema_name);
-        EXECUTE format('ALTER TABLE %I.loyalty_entries OWNER TO %s', schema_name, owner);
-    END IF;
-
-    IF to_regclass(format('%I.customer_events', schema_name)) IS NULL THEN
-        EXECUTE format($sql$
-            CREATE TABLE %1$I.customer_events (
-                id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-                customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
-                event text NOT NULL,
-                details jsonb NOT NULL DEFAULT '{}',
-                actor text,
-                created_at timestamptz NOT NULL DEFAULT now()
-            )$sql$, schema_name);
-        EXECUTE format('COMMENT ON TABLE %I.customer_events IS %L', schema_name,
-            'What happened to each customer; rows are only ever added');
-        EXECUTE format('CREATE INDEX customer_events_customer_id_id_idx ON %I.customer_events (customer_id, id)', schema_name);
-        EXECUTE format('ALTER TABLE %I.customer_events OWNER TO %s', schema_name, owner);
-        -- Default privileges may have given others rights on every new table.
-        FOR grantee IN
-            SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END
-            FROM pg_class AS c
-            CROSS JOIN LATERAL aclexplode(c.relacl) AS g
-            WHERE c.oid = format('%I.customer_events', schema_name)::regclass AND g.grantee <> c.relowner
-        LOOP
-            EXECUTE format('REVOKE ALL ON %I.customer_events FROM %s', schema_name, grantee);
+    FOR wanted IN SELECT * FROM customer_identity_internal.companions() LOOP
+        CONTINUE WHEN to_regclass(format('%I.%I', schema_name, wanted.name)) IS NOT NULL;
+        EXECUTE format('CREATE TABLE %1$I.%2$I (' || wanted.columns || ')', schema_name, wanted.name);
+        EXECUTE format('COMMENT ON TABLE %I.%I IS %L', schema_name, wanted.name, wanted.description);
+        FOREACH index_definition IN ARRAY wanted.indexes LOOP
+            EXECUTE format(index_definition, schema_name);
         END LOOP;
-    END IF;
-    PERFORM customer_identity_internal.companion_of(format('%I.customers', schema_name)::regclass, c.name)
-    FROM (VALUES ('phone_proofs'), ('loyalty_entries'), ('customer_events')) AS c (name);
+        EXECUTE format('ALTER TABLE %I.%I OWNER TO %s', schema_name, wanted.name, owner);
+        IF wanted.name = 'customer_events' THEN
+            PERFORM customer_identity_internal.revoke_from_others(format('%I.%I', schema_name, wanted.name)::regclass);
+        END IF;
+    END LOOP;
+    PERFORM customer_identity_internal.companion_of(customers, c.name) FROM customer_identity_internal.companions() AS c;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.make_companions(text) IS
-    'Makes the tables phone_proofs, loyalty_entries and customer_events beside customers where they are missing';
+    'Makes the tables beside customers where they are missing';
+CREATE OR REPLACE FUNCTION customer_identity_internal.book(customers regclass DEFAULT NULL)
+    RETURNS regclass
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'book';
+COMMENT ON FUNCTION customer_identity_internal.book(regclass) IS
+    'The customers table that is meant: the one given, else the one on the search_path (CI003 when there is none)';
 CREATE FUNCTION customer_identity_internal.follow_phone()
     RETURNS trigger
     LANGUAGE c VOLATILE
@@ -736,6 +919,12 @@ CREATE OR REPLACE FUNCTION customer_identity.create_tables(schema_name text DEFA
 RETURN customer_identity_internal.make_book(COALESCE(schema_name, current_schema()::text));
 COMMENT ON FUNCTION customer_identity.create_tables(text) IS
     'Makes customers, phone_proofs, loyalty_entries and customer_events in a schema (by default the current one) and returns customers. A customers table that is there already is checked and kept';
+CREATE OR REPLACE FUNCTION customer_identity_internal.qualified_name(relation regclass)
+    RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'qualified_name';
+COMMENT ON FUNCTION customer_identity_internal.qualified_name(regclass) IS
+    'The quoted name of a table with its schema, whatever the search_path';
 CREATE OR REPLACE FUNCTION customer_identity.get_or_create_customer(
     phone text,
     preferred_name text DEFAULT NULL,
@@ -801,6 +990,28 @@ CREATE OR REPLACE FUNCTION customer_identity.maintain_totals()
     AS 'MODULE_PATHNAME', 'maintain_totals';
 COMMENT ON FUNCTION customer_identity.maintain_totals() IS
     'Trigger of an orders table: adds what a statement changes to its customers'' totals';
+CREATE FUNCTION customer_identity_internal.attaching_triggers()
+    RETURNS TABLE (kind text, function regprocedure, name text, event text, transition_tables text, level text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT t.*
+    FROM (VALUES
+        ('users', 'customer_identity.link_user()'::regprocedure, 'customer_identity_link', 'BEFORE INSERT OR UPDATE', '', 'ROW'),
+        ('users', 'customer_identity.link_user()', 'customer_identity_linked', 'AFTER INSERT OR UPDATE OR DELETE', '', 'ROW'),
+        ('users', 'customer_identity.link_user()', 'customer_identity_renamed', 'AFTER UPDATE', '', 'STATEMENT'),
+        ('users', 'customer_identity.link_user()', 'customer_identity_truncated', 'BEFORE TRUNCATE', '', 'STATEMENT'),
+        ('orders', 'customer_identity.attach_order()', 'customer_identity_attach', 'BEFORE INSERT OR UPDATE', '', 'ROW'),
+        ('orders', 'customer_identity.maintain_totals()', 'customer_identity_totals_insert', 'AFTER INSERT',
+            'REFERENCING NEW TABLE AS customer_identity_new', 'STATEMENT'),
+        ('orders', 'customer_identity.maintain_totals()', 'customer_identity_totals_update', 'AFTER UPDATE',
+            'REFERENCING OLD TABLE AS customer_identity_old NEW TABLE AS customer_identity_new', 'STATEMENT'),
+        ('orders', 'customer_identity.maintain_totals()', 'customer_identity_totals_delete', 'AFTER DELETE',
+            'REFERENCING OLD TABLE AS customer_identity_old', 'STATEMENT'),
+        ('orders', 'customer_identity.maintain_totals()', 'customer_identity_totals_truncate', 'BEFORE TRUNCATE', '', 'STATEMENT')
+    ) AS t (kind, function, name, event, transition_tables, level);
+END;
+COMMENT ON FUNCTION customer_identity_internal.attaching_triggers() IS
+    'The triggers that attach tables of users and of orders, as CREATE TRIGGER takes them';
 CREATE OR REPLACE FUNCTION customer_identity_internal.trigger_arguments(arguments bytea)
     RETURNS text[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
@@ -825,24 +1036,6 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.argument_value(arguments t
 RETURN (customer_identity_internal.argument_values(arguments, key))[1];
 COMMENT ON FUNCTION customer_identity_internal.argument_value(text[], text) IS
     'First value of a key among key=value arguments';
-CREATE OR REPLACE FUNCTION customer_identity_internal.type_name(type regtype)
-    RETURNS text
-    LANGUAGE c STABLE STRICT PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'type_name';
-COMMENT ON FUNCTION customer_identity_internal.type_name(regtype) IS
-    'The quoted and qualified name of a type, without a length';
-CREATE FUNCTION customer_identity_internal.equality_of(type regtype)
-    RETURNS text
-    LANGUAGE c STABLE STRICT PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'equality_of';
-COMMENT ON FUNCTION customer_identity_internal.equality_of(regtype) IS
-    'The operator by which a foreign key compares values of a type, as a query names it';
-CREATE OR REPLACE FUNCTION customer_identity_internal.as_text(value anyelement)
-    RETURNS text
-    LANGUAGE c STABLE STRICT PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'as_text';
-COMMENT ON FUNCTION customer_identity_internal.as_text(anyelement) IS
-    'A value of a row as the triggers read it, whatever casts its type has';
 CREATE OR REPLACE FUNCTION customer_identity_internal.attach_call(attached regclass)
     RETURNS text
     LANGUAGE c STABLE STRICT
@@ -1070,6 +1263,57 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.have_one_owner(regclass, regclass) IS
     'Whether two tables belong to the same role';
+CREATE OR REPLACE FUNCTION customer_identity_internal.attachment_of(relation regclass)
+    RETURNS customer_identity.attachments
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_attachment customer_identity.attachments;
+BEGIN
+    SELECT a.* INTO found_attachment
+    FROM customer_identity_internal.setups_of(COALESCE(pg_partition_root(relation), relation)) AS a;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'table % is not attached', relation
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'SELECT * FROM customer_identity.attachments shows what is; attach_users() and attach_orders() attach a table.';
+    END IF;
+    IF found_attachment.customers IS NULL THEN
+        RAISE EXCEPTION 'no usable customers table'
+            USING ERRCODE = 'CI003',
+                DETAIL = format('The triggers of %s name a customers table that is not there.', relation),
+                HINT = 'Attach the table again, or remove its triggers with customer_identity.detach().';
+    END IF;
+    RETURN found_attachment;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.attachment_of(regclass) IS
+    'The set-up of a table or of the partitioned table it belongs to; an error when it is not attached';
+CREATE FUNCTION customer_identity_internal.has_logins(orders customer_identity.attachments)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN (orders).user_column IS NOT NULL AND EXISTS (
+    SELECT FROM customer_identity.attachments AS u WHERE u.attached = (orders).users AND u.kind = 'users'
+);
+COMMENT ON FUNCTION customer_identity_internal.has_logins(customer_identity.attachments) IS
+    'Whether the users table that an orders table names is attached';
+-- Every column that the triggers of a table name, and what they are for.
+CREATE OR REPLACE FUNCTION customer_identity_internal.named_columns(attached customer_identity.attachments)
+    RETURNS TABLE (relation regclass, column_name text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT attached.users, attached.users_key_column
+    WHERE attached.users IS NOT NULL AND attached.users_key_column IS NOT NULL
+    UNION ALL
+    SELECT attached.attached, c.name
+    FROM unnest(attached.phone_columns || ARRAY[
+        attached.customer_column, attached.key_column, attached.verified_column, attached.name_column,
+        attached.region_column, attached.user_column, attached.amount_column, attached.status_column,
+        attached.payment_column]) AS c (name)
+    WHERE c.name IS NOT NULL;
+END;
+COMMENT ON FUNCTION customer_identity_internal.named_columns(customer_identity.attachments) IS
+    'The columns that the triggers of a table name';
 CREATE OR REPLACE FUNCTION customer_identity_internal.order_amount(amount numeric)
     RETURNS numeric
     LANGUAGE c IMMUTABLE PARALLEL SAFE
@@ -1625,6 +1869,9 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.require_written_column(rel
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF column_name IS NULL THEN
+        RETURN;
+    END IF;
     PERFORM customer_identity_internal.require_column(relation, column_name, parameter);
     PERFORM FROM pg_attribute AS a
     WHERE a.attrelid = relation AND a.attname = column_name AND a.attgenerated <> '';
@@ -1637,59 +1884,27 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_written_column(regclass, text, text) IS
-    'Raises for a column that a call names and the table lacks or generates';
--- Of a type of another extension (one for phones, hstore), whether a phone that is put in comes out.
-CREATE FUNCTION customer_identity_internal.keeps_phones(type regtype)
-    RETURNS boolean
+    'Raises for a column that a call names and the table lacks or generates; NULL names none';
+-- A column that only the parameter's default names may be missing.
+CREATE OR REPLACE FUNCTION customer_identity_internal.optional_column(relation regclass, column_name text, parameter text, default_name text)
+    RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    kept text;
 BEGIN
-    EXECUTE format('SELECT customer_identity_internal.as_text(%L::%s)', '+4915123456789',
-        customer_identity_internal.type_name(type)) INTO kept;
-    RETURN COALESCE(customer_identity_internal.claimed_phone(kept, 'DE') = '+4915123456789', false);
-EXCEPTION
-    WHEN OTHERS THEN
-        RETURN false;
+    PERFORM FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
+    IF NOT FOUND AND column_name = default_name THEN
+        RETURN NULL;
+    END IF;
+    IF column_name IS NOT NULL THEN
+        PERFORM customer_identity_internal.require_column(relation, column_name, parameter);
+    END IF;
+    RETURN column_name;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.keeps_phones(regtype) IS
-    'Whether a phone can be written to a type, which is no domain, and read again';
-CREATE FUNCTION customer_identity_internal.holds_phone(type regtype, modifier integer)
-    RETURNS boolean
-    LANGUAGE c STABLE STRICT PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'holds_phone';
-COMMENT ON FUNCTION customer_identity_internal.holds_phone(regtype, integer) IS
-    'Whether the triggers read phones from columns of a type';
-CREATE FUNCTION customer_identity_internal.holds_region(type regtype)
-    RETURNS boolean
-    LANGUAGE c STABLE STRICT PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'holds_region';
-COMMENT ON FUNCTION customer_identity_internal.holds_region(regtype) IS
-    'Whether the triggers read regions from columns of a type';
-CREATE FUNCTION customer_identity_internal.unusable_types(relation regclass, phone_columns text[], region_column text)
-    RETURNS TABLE (column_name text, type_name text, what text)
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT a.attname, format_type(a.atttypid, a.atttypmod), 'phone'
-    FROM pg_attribute AS a
-    JOIN pg_type AS t ON t.oid = customer_identity_internal.base_type(a.atttypid)
-    WHERE a.attrelid = relation AND a.attname = ANY (phone_columns) AND NOT a.attisdropped
-        AND CASE
-            WHEN NOT customer_identity_internal.holds_phone(a.atttypid, a.atttypmod) THEN true
-            WHEN t.typcategory = 'U' THEN NOT customer_identity_internal.keeps_phones(t.oid)
-        END
-    UNION ALL
-    SELECT a.attname, format_type(a.atttypid, a.atttypmod), 'region'
-    FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attname = region_column AND NOT a.attisdropped
-        AND NOT customer_identity_internal.holds_region(a.atttypid);
-END;
-COMMENT ON FUNCTION customer_identity_internal.unusable_types(regclass, text[], text) IS
-    'Those of the columns for phones and the region whose types hold none';
+COMMENT ON FUNCTION customer_identity_internal.optional_column(regclass, text, text, text) IS
+    'The column, or NULL when only a default names it and the table lacks it';
 CREATE FUNCTION customer_identity_internal.require_types(relation regclass, phone_columns text[], region_column text, parameter text)
     RETURNS void
     LANGUAGE plpgsql STABLE
@@ -1749,19 +1964,56 @@ RETURN phone_columns[1] IS NOT NULL AND region_column IS NULL AND default_region
     AND NOT customer_identity_internal.has_default_region();
 COMMENT ON FUNCTION customer_identity_internal.lacks_region(text[], text, text) IS
     'Whether a table has phones and nothing tells the region of national ones';
-CREATE FUNCTION customer_identity_internal.notice_no_region(relation regclass)
+CREATE FUNCTION customer_identity_internal.notice_no_region(
+    relation regclass, phone_columns text[], region_column text, default_region text)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RAISE NOTICE 'phones in % without a country code will not be read', relation
-        USING DETAIL = 'It has no region column, and there is no default region.',
-            HINT = 'Attach it with default_region => ''DE'', or set customer_identity.default_region for the database.';
+    IF customer_identity_internal.lacks_region(phone_columns, region_column, default_region) THEN
+        RAISE NOTICE 'phones in % without a country code will not be read', relation
+            USING DETAIL = 'It has no region column, and there is no default region.',
+                HINT = 'Attach it with default_region => ''DE'', or set customer_identity.default_region for the database.';
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.notice_no_region(regclass) IS
-    'Says that national phones of a table will not be read';
+COMMENT ON FUNCTION customer_identity_internal.notice_no_region(regclass, text[], text, text) IS
+    'Says so when national phones of a table will not be read';
+CREATE OR REPLACE FUNCTION customer_identity_internal.require_pair(given boolean, other boolean, parameter text, other_parameter text, example text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF given <> other THEN
+        RAISE EXCEPTION '% and % belong together', parameter, other_parameter
+            USING ERRCODE = 'invalid_parameter_value', HINT = format('For instance: %s.', example);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_pair(boolean, boolean, text, text, text) IS
+    'Raises 22023 when one of two parameters is given without the other';
+-- They become arguments of triggers, which every statement reads.
+CREATE FUNCTION customer_identity_internal.require_values(parameter text, given text[])
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF cardinality(given) = 0 OR EXISTS (SELECT FROM unnest(given) AS g (value) WHERE g.value IS NULL) THEN
+        RAISE EXCEPTION '% name nothing, or NULL', parameter
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Name the values of the column that matter.';
+    END IF;
+    IF cardinality(given) > 100 OR EXISTS (SELECT FROM unnest(given) AS g (value) WHERE octet_length(g.value) > 200) THEN
+        RAISE EXCEPTION '% are too many or too long', parameter
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = 'There may be no more than 100, of no more than 200 bytes each.',
+                HINT = 'Name the values of the column that matter.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_values(text, text[]) IS
+    'Raises 22023 for a list without values, with NULL, of more than 100 values or with one of more than 200 bytes';
 -- A row's value counts by its text: 't' is no value of a boolean, which is 'true'. An enum is looked up, for a value
 -- that this transaction has added cannot be used yet.
 CREATE FUNCTION customer_identity_internal.missing_values(
@@ -1850,26 +2102,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_held(regclass, text, text[], text, regclass) IS
     'Raises 22023 for values that a call names and a column of an attached table cannot hold';
--- A column that only the parameter's default names may be missing.
-CREATE OR REPLACE FUNCTION customer_identity_internal.optional_column(relation regclass, column_name text, parameter text, default_name text)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
-    IF NOT FOUND AND column_name = default_name THEN
-        RETURN NULL;
-    END IF;
-    IF column_name IS NOT NULL THEN
-        PERFORM customer_identity_internal.require_column(relation, column_name, parameter);
-    END IF;
-    RETURN column_name;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.optional_column(regclass, text, text, text) IS
-    'The column, or NULL when only a default names it and the table lacks it';
 -- What is written to a table that inherits from an attached one, and is no partition, fires none of its triggers.
 CREATE FUNCTION customer_identity_internal.heirs_of(relation regclass)
     RETURNS TABLE (heir regclass, parent regclass)
@@ -1889,14 +2121,13 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.heirs_of(regclass) IS
     'The tables that inherit from an ordinary table, and from what';
-CREATE OR REPLACE FUNCTION customer_identity_internal.require_attachable(relation regclass, customers regclass)
+CREATE FUNCTION customer_identity_internal.require_table(relation regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     class pg_class;
-    heirs text;
 BEGIN
     SELECT c.* INTO class FROM pg_class AS c WHERE c.oid = relation;
     IF class.oid IS NULL OR class.relkind NOT IN ('r', 'p') THEN
@@ -1911,10 +2142,22 @@ BEGIN
                     ELSE format('Attach %s: its partitions come along.', pg_partition_root(relation))
                 END;
     END IF;
-    IF relation = customers THEN
-        RAISE EXCEPTION '% is the customers table itself', relation
-            USING ERRCODE = 'wrong_object_type', HINT = 'Name the table of users or of orders.';
+    IF class.relpersistence = 't' THEN
+        RAISE EXCEPTION '% is a temporary table', relation
+            USING ERRCODE = 'wrong_object_type', HINT = 'Name a table that stays.';
     END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_table(regclass) IS
+    'Raises 42809 for a partition, a temporary table and what is no table';
+CREATE FUNCTION customer_identity_internal.require_attached_heirs(relation regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    heirs text;
+BEGIN
     SELECT string_agg(h.heir::text, ', ' ORDER BY h.heir::text) INTO heirs
     FROM customer_identity_internal.heirs_of(relation) AS h
     WHERE NOT customer_identity_internal.has_triggers(h.heir);
@@ -1924,14 +2167,10 @@ BEGIN
                 DETAIL = format('Rows written to them would not be seen by the triggers: %s.', heirs),
                 HINT = 'Attach those that others inherit from last, or use a partitioned table.';
     END IF;
-    IF class.relpersistence = 't' THEN
-        RAISE EXCEPTION '% is a temporary table', relation
-            USING ERRCODE = 'wrong_object_type', HINT = 'Name a table that stays.';
-    END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.require_attachable(regclass, regclass) IS
-    'Raises 42809 for what triggers cannot be attached to';
+COMMENT ON FUNCTION customer_identity_internal.require_attached_heirs(regclass) IS
+    'Raises 42809 for a table that tables without our triggers inherit from';
 -- The triggers act as the owner of their table, so it is the owner who needs the rights.
 CREATE OR REPLACE FUNCTION customer_identity_internal.require_rights(relation regclass, customers regclass)
     RETURNS void
@@ -1966,17 +2205,24 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_rights(regclass, regclass) IS
     'Raises 42501 when the owner of a table may not write to the book, as its triggers would have to';
-CREATE OR REPLACE FUNCTION customer_identity_internal.has_index_on(relation regclass, column_name text)
-    RETURNS boolean
-    LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT
-    FROM pg_index AS i
-    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-    WHERE i.indrelid = relation AND a.attname = column_name AND i.indisvalid AND i.indpred IS NULL
-);
-COMMENT ON FUNCTION customer_identity_internal.has_index_on(regclass, text) IS
-    'Whether an index of the whole table begins with a column';
+CREATE OR REPLACE FUNCTION customer_identity_internal.require_attachable(relation regclass, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.require_table(relation);
+    IF relation = customers THEN
+        RAISE EXCEPTION '% is the customers table itself', relation
+            USING ERRCODE = 'wrong_object_type', HINT = 'Name the table of users or of orders.';
+    END IF;
+    PERFORM customer_identity_internal.require_attached_heirs(relation);
+    PERFORM customer_identity_internal.check_customers(customers);
+    PERFORM customer_identity_internal.require_rights(relation, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_attachable(regclass, regclass) IS
+    'Raises when a table cannot be attached to a book, whatever its columns are';
 CREATE OR REPLACE FUNCTION customer_identity_internal.has_reference(relation regclass, column_name text, referenced regclass)
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -2016,9 +2262,7 @@ BEGIN
     IF NOT customer_identity_internal.has_reference(relation, column_name, customers) THEN
         EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (%I) REFERENCES %s (id) ON DELETE SET NULL', relation, column_name, customers);
     END IF;
-    IF NOT customer_identity_internal.has_index_on(relation, column_name) THEN
-        EXECUTE format('CREATE INDEX ON %s (%I)', relation, column_name);
-    END IF;
+    PERFORM customer_identity_internal.ensure_index(relation, column_name);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.ensure_customer_column(regclass, text, regclass) IS
@@ -2040,89 +2284,170 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.repeated(key text, argumen
 RETURN array_fill(key, ARRAY[COALESCE(cardinality(argument_values), 0)]);
 COMMENT ON FUNCTION customer_identity_internal.repeated(text, text[]) IS
     'A key as often as there are values';
-CREATE OR REPLACE FUNCTION customer_identity_internal.qualified_name(relation regclass)
-    RETURNS text
-    LANGUAGE c STABLE STRICT PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'qualified_name';
-COMMENT ON FUNCTION customer_identity_internal.qualified_name(regclass) IS
-    'The quoted name of a table with its schema, whatever the search_path';
-CREATE FUNCTION customer_identity_internal.attach_users_to(
-    users regclass,
-    phone_columns text[],
-    verified_column text,
-    name_column text,
-    region_column text,
-    customer_column text,
-    default_region text,
-    customers regclass
-)
+-- Row triggers are copied to the partitions. Statement triggers of a table do not fire for statements that name one.
+CREATE FUNCTION customer_identity_internal.create_triggers(relation regclass, function_name text, arguments text)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    named_column text;
-    key text;
-    arguments text;
-    relation regclass;
+    wanted record;
 BEGIN
-    PERFORM customer_identity_internal.require_attachable(users, customers);
-    PERFORM customer_identity_internal.check_customers(customers);
-    PERFORM customer_identity_internal.require_rights(users, customers);
+    FOR wanted IN
+        SELECT t.name, t.event, p.p AS relation, t.transition_tables, t.level
+        FROM customer_identity_internal.partitions_of(create_triggers.relation) AS p
+        JOIN customer_identity_internal.attaching_triggers() AS t ON t.level = 'STATEMENT' OR p.p = create_triggers.relation
+        WHERE t.function = to_regprocedure(format('customer_identity.%I()', function_name))
+    LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER %I %s ON %s %s FOR EACH %s EXECUTE FUNCTION customer_identity.%I(%s)',
+            wanted.name, wanted.event, wanted.relation, wanted.transition_tables, wanted.level, function_name, arguments);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.create_triggers(regclass, text, text) IS
+    'Puts the triggers of one function on a table and its partitions, and replaces those that are there';
+CREATE OR REPLACE FUNCTION customer_identity.detach(attached regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    trigger record;
+BEGIN
+    FOR trigger IN
+        SELECT t.attached AS relation, t.name
+        FROM customer_identity_internal.partitions_of(detach.attached) AS p
+        CROSS JOIN LATERAL customer_identity_internal.triggers_of(p.p) AS t
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', trigger.name, trigger.relation);
+    END LOOP;
+    IF NOT FOUND THEN
+        RAISE NOTICE 'table % is not attached', attached;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.detach(regclass) IS
+    'Removes our triggers from a table; columns and data stay';
+-- By their own key, or by another column that orders may be joined by.
+CREATE FUNCTION customer_identity_internal.login_rows(users customer_identity.attachments, key_column text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format('SELECT customer_identity_internal.as_text(u.%I) AS user_id, u.%I AS customer_id FROM %s AS u',
+        key_column, users.customer_column, users.attached);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.login_rows(customer_identity.attachments, text) IS
+    'The query of the logins of a table: user_id, customer_id';
+CREATE FUNCTION customer_identity_internal.logins_in(attached regclass, key_column text, customers regclass)
+    RETURNS TABLE (user_id text, customer_id uuid)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE customer_identity_internal.login_rows(customer_identity_internal.attachment_of(attached), key_column);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_in(regclass, text, regclass) IS
+    'The logins of a table, as text, with their customers';
+-- The logins of a book with their customers, as a query of user_id and customer_id.
+CREATE OR REPLACE FUNCTION customer_identity_internal.logins_query(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    query text;
+BEGIN
+    SELECT string_agg(
+        CASE
+            WHEN customer_identity_internal.have_one_owner(a.attached, a.customers) THEN customer_identity_internal.login_rows(a, a.key_column)
+            ELSE format('SELECT l.user_id, l.customer_id FROM customer_identity_internal.logins_in(%L::regclass, %L, %L::regclass) AS l',
+                a.attached::oid, a.key_column, a.customers::oid)
+        END,
+        ' UNION ALL ')
+    INTO query
+    FROM customer_identity_internal.attachments_to_read(logins_query.customers) AS a
+    WHERE a.kind = 'users';
+    RETURN COALESCE(query, 'SELECT NULL::text AS user_id, NULL::uuid AS customer_id WHERE false');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_query(regclass) IS
+    'A query of the logins of a book: user_id, customer_id';
+-- The logins that orders are joined to as u, with key and customer_id: the users table itself where it has the
+-- orders' owner, else what a function tells that acts as its owner.
+CREATE FUNCTION customer_identity_internal.logins_of_orders(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    users customer_identity.attachments := customer_identity_internal.attachment_of(attached.users);
+BEGIN
+    IF NOT customer_identity_internal.have_one_owner(attached.attached, attached.users) THEN
+        RETURN format('(SELECT l.user_id AS key, l.customer_id FROM customer_identity_internal.logins_in(%L::regclass, %L, %L::regclass) AS l)',
+            attached.users::oid, attached.users_key_column, users.customers::oid);
+    END IF;
+    RETURN format('(SELECT u.%I AS key, u.%I AS customer_id FROM %s AS u)', attached.users_key_column, users.customer_column, attached.users);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_of_orders(customer_identity.attachments) IS
+    'The logins of the users table of an orders table: key, customer_id';
+CREATE FUNCTION customer_identity_internal.require_user_columns(
+    users regclass, phone_columns text[], verified_column text, name_column text, region_column text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
     IF COALESCE(cardinality(phone_columns), 0) = 0 THEN
         RAISE EXCEPTION 'no phone column is named'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Name at least one: phone_columns => ''{phone}''.';
     END IF;
     PERFORM customer_identity_internal.require_values('phone_columns', phone_columns);
-    FOREACH named_column IN ARRAY phone_columns LOOP
-        PERFORM customer_identity_internal.require_written_column(users, named_column, 'phone_columns');
-    END LOOP;
-    IF verified_column IS NOT NULL THEN
-        PERFORM customer_identity_internal.require_written_column(users, verified_column, 'verified_column');
-        PERFORM FROM pg_attribute AS a
-        WHERE a.attrelid = users AND a.attname = verified_column AND a.atttypid = 'boolean'::regtype;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'column % of % is not boolean', quote_ident(verified_column), users
-                USING ERRCODE = 'datatype_mismatch', HINT = 'verified_column names the flag that belongs to the first phone column.';
-        END IF;
+    PERFORM customer_identity_internal.require_written_column(users, p.name, 'phone_columns')
+    FROM unnest(phone_columns) AS p (name);
+    PERFORM customer_identity_internal.require_written_column(users, verified_column, 'verified_column');
+    PERFORM FROM pg_attribute AS a
+    WHERE a.attrelid = users AND a.attname = verified_column AND a.atttypid <> 'boolean'::regtype;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column % of % is not boolean', quote_ident(verified_column), users
+            USING ERRCODE = 'datatype_mismatch', HINT = 'verified_column names the flag that belongs to the first phone column.';
     END IF;
-    IF name_column IS NOT NULL THEN
-        PERFORM customer_identity_internal.require_written_column(users, name_column, 'name_column');
-    END IF;
-    IF region_column IS NOT NULL THEN
-        PERFORM customer_identity_internal.require_written_column(users, region_column, 'region_column');
-    END IF;
+    PERFORM customer_identity_internal.require_written_column(users, name_column, 'name_column');
+    PERFORM customer_identity_internal.require_written_column(users, region_column, 'region_column');
     PERFORM customer_identity_internal.require_types(users, phone_columns, region_column, 'phone_columns');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_user_columns(regclass, text[], text, text, text) IS
+    'Raises for columns that attach_users names and cannot use';
+CREATE FUNCTION customer_identity_internal.attach_users_to(
+    users regclass, phone_columns text[], verified_column text, name_column text, region_column text,
+    customer_column text, default_region text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key text;
+BEGIN
+    PERFORM customer_identity_internal.require_attachable(users, customers);
+    PERFORM customer_identity_internal.require_user_columns(users, phone_columns, verified_column, name_column, region_column);
     default_region := customer_identity_internal.required_region(default_region);
 
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', users);
     key := customer_identity_internal.require_key(users);
     PERFORM customer_identity_internal.warn_of_new_key(users, key, customers);
+
     PERFORM customer_identity_internal.ensure_customer_column(users, customer_column, customers);
     PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);
-    arguments := customer_identity_internal.written_arguments(
+    PERFORM customer_identity_internal.create_triggers(users, 'link_user', customer_identity_internal.written_arguments(
         ARRAY['customers', 'key'] || customer_identity_internal.repeated('phone', phone_columns)
             || '{verified,name,region,default_region,customer}'::text[],
         ARRAY[customer_identity_internal.qualified_name(customers), key] || phone_columns
-            || ARRAY[verified_column, name_column, region_column, default_region, customer_column]);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER customer_identity_link BEFORE INSERT OR UPDATE ON %s'
-        ' FOR EACH ROW EXECUTE FUNCTION customer_identity.link_user(%s)', users, arguments);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER customer_identity_linked AFTER INSERT OR UPDATE OR DELETE ON %s'
-        ' FOR EACH ROW EXECUTE FUNCTION customer_identity.link_user(%s)', users, arguments);
-    -- Statement triggers of a table do not fire for statements that name its partitions.
-    FOR relation IN SELECT p.* FROM customer_identity_internal.partitions_of(users) AS p LOOP
-        EXECUTE format(
-            'CREATE OR REPLACE TRIGGER customer_identity_renamed AFTER UPDATE ON %s'
-            ' FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.link_user(%s)', relation, arguments);
-        EXECUTE format(
-            'CREATE OR REPLACE TRIGGER customer_identity_truncated BEFORE TRUNCATE ON %s'
-            ' FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.link_user(%s)', relation, arguments);
-    END LOOP;
-    IF customer_identity_internal.lacks_region(phone_columns, region_column, default_region) THEN
-        PERFORM customer_identity_internal.notice_no_region(users);
-    END IF;
+            || ARRAY[verified_column, name_column, region_column, default_region, customer_column]));
+    PERFORM customer_identity_internal.notice_no_region(users, phone_columns, region_column, default_region);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.attach_users_to(regclass, text[], text, text, text, text, text, regclass) IS
@@ -2144,94 +2469,11 @@ RETURN customer_identity_internal.attach_users_to(users, phone_columns, verified
 COMMENT ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, text, regclass) IS
     'Links the logins of a users table to their customers from now on. Calling it again replaces the set-up';
 REVOKE EXECUTE ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, text, regclass) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity_internal.require_pair(given boolean, other boolean, parameter text, other_parameter text, example text)
+CREATE FUNCTION customer_identity_internal.require_timing(timing text)
     RETURNS void
-    LANGUAGE plpgsql IMMUTABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-    IF given <> other THEN
-        RAISE EXCEPTION '% and % belong together', parameter, other_parameter
-            USING ERRCODE = 'invalid_parameter_value', HINT = format('For instance: %s.', example);
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.require_pair(boolean, boolean, text, text, text) IS
-    'Raises 22023 when one of two parameters is given without the other';
--- They become arguments of triggers, which every statement reads.
-CREATE FUNCTION customer_identity_internal.require_values(parameter text, given text[])
-    RETURNS void
-    LANGUAGE plpgsql IMMUTABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF cardinality(given) = 0 OR EXISTS (SELECT FROM unnest(given) AS g (value) WHERE g.value IS NULL) THEN
-        RAISE EXCEPTION '% name nothing, or NULL', parameter
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'Name the values of the column that matter.';
-    END IF;
-    IF cardinality(given) > 100 OR EXISTS (SELECT FROM unnest(given) AS g (value) WHERE octet_length(g.value) > 200) THEN
-        RAISE EXCEPTION '% are too many or too long', parameter
-            USING ERRCODE = 'invalid_parameter_value', DETAIL = 'There may be no more than 100, of no more than 200 bytes each.',
-                HINT = 'Name the values of the column that matter.';
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.require_values(text, text[]) IS
-    'Raises 22023 for a list without values, with NULL, of more than 100 values or with one of more than 200 bytes';
-CREATE OR REPLACE FUNCTION customer_identity_internal.create_totals_triggers(orders regclass, arguments text)
-    RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER customer_identity_totals_insert AFTER INSERT ON %s'
-        ' REFERENCING NEW TABLE AS customer_identity_new'
-        ' FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.maintain_totals(%s)', orders, arguments);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER customer_identity_totals_update AFTER UPDATE ON %s'
-        ' REFERENCING OLD TABLE AS customer_identity_old NEW TABLE AS customer_identity_new'
-        ' FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.maintain_totals(%s)', orders, arguments);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER customer_identity_totals_delete AFTER DELETE ON %s'
-        ' REFERENCING OLD TABLE AS customer_identity_old'
-        ' FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.maintain_totals(%s)', orders, arguments);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER customer_identity_totals_truncate BEFORE TRUNCATE ON %s'
-        ' FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.maintain_totals(%s)', orders, arguments);
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.create_totals_triggers(regclass, text) IS
-    'Puts maintain_totals on one table, for every kind of statement';
-CREATE FUNCTION customer_identity_internal.attach_orders_to(
-    orders regclass,
-    users regclass,
-    user_column text,
-    phone_column text,
-    amount_column text,
-    status_column text,
-    counted_statuses text[],
-    points_per_unit numeric,
-    payment_column text,
-    cod_values text[],
-    region_column text,
-    timing text,
-    customer_column text,
-    default_region text,
-    customers regclass
-)
-    RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_variable
-DECLARE
-    users_given boolean := users IS NOT NULL;
-    users_setup customer_identity.attachments;
-    users_key text;
-    name_of_customers text := customer_identity_internal.qualified_name(customers);
-    arguments text;
-    relation regclass;
 BEGIN
     IF timing IS NULL OR timing NOT IN ('statement', 'commit') THEN
         RAISE EXCEPTION 'timing % is not supported', quote_nullable(customer_identity_internal.shown(timing))
@@ -2244,9 +2486,17 @@ BEGIN
                 DETAIL = 'Rows committed after the snapshot of this transaction would be missing from the totals.',
                 HINT = 'Run the migration at the default isolation level.';
     END IF;
-    PERFORM customer_identity_internal.require_attachable(orders, customers);
-    PERFORM customer_identity_internal.check_customers(customers);
-    PERFORM customer_identity_internal.require_rights(orders, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_timing(text) IS
+    'Raises for a timing that is not supported, and in a transaction that cannot count orders exactly';
+CREATE FUNCTION customer_identity_internal.require_order_values(
+    status_column text, counted_statuses text[], payment_column text, cod_values text[], points_per_unit numeric)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
     PERFORM customer_identity_internal.require_pair(status_column IS NOT NULL, counted_statuses IS NOT NULL,
         'status_column', 'counted_statuses', 'status_column => ''status'', counted_statuses => ''{paid,shipped}''');
     PERFORM customer_identity_internal.require_pair(payment_column IS NOT NULL, cod_values IS NOT NULL,
@@ -2258,27 +2508,24 @@ BEGIN
         RAISE EXCEPTION 'points_per_unit has to be a number up to a thousand million'
             USING ERRCODE = 'invalid_parameter_value', HINT = '0 means that orders earn no points.';
     END IF;
-
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_order_values(text, text[], text, text[], numeric) IS
+    'Raises 22023 for statuses, cash values and points that attach_orders cannot use';
+CREATE FUNCTION customer_identity_internal.require_order_columns(
+    orders regclass, user_column text, phone_column text, amount_column text, status_column text, payment_column text, region_column text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
     PERFORM customer_identity_internal.require_column(orders, amount_column, 'amount_column');
-    user_column := customer_identity_internal.optional_column(orders, user_column, 'user_column', 'user_id');
-    phone_column := customer_identity_internal.optional_column(orders, phone_column, 'phone_column', 'phone');
-    IF phone_column IS NOT NULL THEN
-        PERFORM customer_identity_internal.require_written_column(orders, phone_column, 'phone_column');
-    END IF;
-    IF user_column IS NOT NULL THEN
-        PERFORM customer_identity_internal.require_written_column(orders, user_column, 'user_column');
-    END IF;
-    IF status_column IS NOT NULL THEN
-        PERFORM customer_identity_internal.require_column(orders, status_column, 'status_column');
-    END IF;
-    IF payment_column IS NOT NULL THEN
-        PERFORM customer_identity_internal.require_written_column(orders, payment_column, 'payment_column');
-    END IF;
-    IF region_column IS NOT NULL THEN
-        PERFORM customer_identity_internal.require_written_column(orders, region_column, 'region_column');
-    END IF;
+    PERFORM customer_identity_internal.require_written_column(orders, phone_column, 'phone_column');
+    PERFORM customer_identity_internal.require_written_column(orders, user_column, 'user_column');
+    PERFORM customer_identity_internal.require_column(orders, status_column, 'status_column') WHERE status_column IS NOT NULL;
+    PERFORM customer_identity_internal.require_written_column(orders, payment_column, 'payment_column');
+    PERFORM customer_identity_internal.require_written_column(orders, region_column, 'region_column');
     PERFORM customer_identity_internal.require_types(orders, ARRAY[phone_column], region_column, 'phone_column');
-    default_region := customer_identity_internal.required_region(default_region);
     IF user_column IS NULL AND phone_column IS NULL THEN
         RAISE EXCEPTION 'table % has neither a user nor a phone to attach orders by', orders
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Name one with user_column => ''...'' or phone_column => ''...''.';
@@ -2291,62 +2538,89 @@ BEGIN
         RAISE EXCEPTION 'column % of % is not a number', quote_ident(amount_column), orders
             USING ERRCODE = 'datatype_mismatch', HINT = 'Amounts are best kept as numeric.';
     END IF;
-
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_order_columns(regclass, text, text, text, text, text, text) IS
+    'Raises for columns that attach_orders names and cannot use';
+CREATE FUNCTION customer_identity_internal.users_to_join(orders regclass, users regclass, user_column text, customers regclass)
+    RETURNS customer_identity.attachments
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_users regclass;
+    users_setup customer_identity.attachments;
+BEGIN
     IF user_column IS NULL THEN
-        users := NULL;
-    ELSIF users IS NULL THEN
-        users := customer_identity_internal.users_of(orders, user_column, customers);
+        RETURN NULL;
     END IF;
-    SELECT a.* INTO users_setup
-    FROM customer_identity_internal.feeding_setups(users, customers) AS a
-    WHERE a.kind = 'users';
-    IF users IS NOT NULL AND users_setup.attached IS NULL THEN
-        IF users_given THEN
-            RAISE EXCEPTION 'users table % is not attached to %', users, customers
-                USING ERRCODE = 'object_not_in_prerequisite_state',
-                    HINT = format('SELECT customer_identity.attach_users(%L, ...) first.', users::text);
-        END IF;
-        RAISE NOTICE 'users table % is not attached: orders are attached by their phone only', users
-            USING HINT = format('Call attach_users(%L, ...), then attach_orders again.', users::text);
-        users := NULL;
+    found_users := COALESCE(users, customer_identity_internal.users_of(orders, user_column, customers));
+    SELECT s.* INTO users_setup
+    FROM customer_identity_internal.feeding_setups(found_users, customers) AS s
+    WHERE s.kind = 'users';
+    IF users_setup.attached IS NULL AND users IS NOT NULL THEN
+        RAISE EXCEPTION 'users table % is not attached to %', users, customers
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format('SELECT customer_identity.attach_users(%L, ...) first.', users::text);
+    END IF;
+    IF users_setup.attached IS NULL AND found_users IS NOT NULL THEN
+        RAISE NOTICE 'users table % is not attached: orders are attached by their phone only', found_users
+            USING HINT = format('Call attach_users(%L, ...), then attach_orders again.', found_users::text);
+    END IF;
+    RETURN users_setup;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.users_to_join(regclass, regclass, text, regclass) IS
+    'The set-up of the users table that orders are joined to, named or found; NULL: they are attached by their phone only';
+CREATE FUNCTION customer_identity_internal.attach_orders_to(
+    orders regclass, users regclass, user_column text, phone_column text, amount_column text, status_column text,
+    counted_statuses text[], points_per_unit numeric, payment_column text, cod_values text[], region_column text, timing text,
+    customer_column text, default_region text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    users_setup customer_identity.attachments;
+    users_key text;
+BEGIN
+    PERFORM customer_identity_internal.require_timing(timing);
+    PERFORM customer_identity_internal.require_attachable(orders, customers);
+    PERFORM customer_identity_internal.require_order_values(status_column, counted_statuses, payment_column, cod_values, points_per_unit);
+    user_column := customer_identity_internal.optional_column(orders, user_column, 'user_column', 'user_id');
+    phone_column := customer_identity_internal.optional_column(orders, phone_column, 'phone_column', 'phone');
+    PERFORM customer_identity_internal.require_order_columns(
+        orders, user_column, phone_column, amount_column, status_column, payment_column, region_column);
+    default_region := customer_identity_internal.required_region(default_region);
+
+    users_setup := customer_identity_internal.users_to_join(orders, users, user_column, customers);
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', orders);
+    IF users_setup.attached IS NOT NULL THEN
+        users_key := customer_identity_internal.users_key_of(orders, user_column, users_setup.attached);
     END IF;
 
-    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', orders);
-    IF users IS NOT NULL THEN
-        users_key := customer_identity_internal.users_key_of(orders, user_column, users);
-    END IF;
     PERFORM customer_identity_internal.ensure_customer_column(orders, customer_column, customers);
     -- Who gets a phone has earlier orders attached, and who is deleted has them unlinked.
-    IF users IS NOT NULL AND NOT customer_identity_internal.has_index_on(orders, user_column)
-        AND customer_identity_internal.comparable_type(orders, user_column) = customer_identity_internal.comparable_type(users, users_key) THEN
-        EXECUTE format('CREATE INDEX ON %s (%I)', orders, user_column);
-    END IF;
+    PERFORM customer_identity_internal.ensure_index(orders, user_column)
+    WHERE customer_identity_internal.comparable_type(orders, user_column)
+        = customer_identity_internal.comparable_type(users_setup.attached, users_key);
     PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);
-    arguments := customer_identity_internal.written_arguments(
+    PERFORM customer_identity_internal.create_triggers(orders, 'attach_order', customer_identity_internal.written_arguments(
         '{customers,users,users_key,users_customer,user,phone,region,default_region,payment}'::text[]
             || customer_identity_internal.repeated('cod', cod_values) || '{customer}'::text[],
-        ARRAY[name_of_customers, customer_identity_internal.qualified_name(users), users_key,
-            users_setup.customer_column, user_column, phone_column, region_column, default_region,
-            payment_column]
-            || COALESCE(cod_values, '{}') || ARRAY[customer_column]);
-    EXECUTE format(
-        'CREATE OR REPLACE TRIGGER customer_identity_attach BEFORE INSERT OR UPDATE ON %s'
-        ' FOR EACH ROW EXECUTE FUNCTION customer_identity.attach_order(%s)', orders, arguments);
-    arguments := customer_identity_internal.written_arguments(
+        ARRAY[customer_identity_internal.qualified_name(customers), customer_identity_internal.qualified_name(users_setup.attached),
+            users_key, users_setup.customer_column, user_column, phone_column, region_column, default_region, payment_column]
+            || COALESCE(cod_values, '{}') || ARRAY[customer_column]));
+    PERFORM customer_identity_internal.create_triggers(orders, 'maintain_totals', customer_identity_internal.written_arguments(
         '{customers,customer,amount,status,points_per_unit,timing}'::text[]
             || customer_identity_internal.repeated('counted', counted_statuses),
-        ARRAY[name_of_customers, customer_column, amount_column, status_column, points_per_unit::text,
-            NULLIF(timing, 'statement')]
-            || COALESCE(counted_statuses, '{}'));
-    FOR relation IN SELECT p.* FROM customer_identity_internal.partitions_of(orders) AS p LOOP
-        PERFORM customer_identity_internal.create_totals_triggers(relation, arguments);
-    END LOOP;
+        ARRAY[customer_identity_internal.qualified_name(customers), customer_column, amount_column, status_column,
+            points_per_unit::text, NULLIF(timing, 'statement')]
+            || COALESCE(counted_statuses, '{}')));
     -- Until the lock was there a value could be renamed; until the triggers were, nobody may act as the table's owner.
     PERFORM customer_identity_internal.require_held(orders, status_column, counted_statuses, 'counted_statuses', customers);
     PERFORM customer_identity_internal.require_held(orders, payment_column, cod_values, 'cod_values', customers);
-    IF customer_identity_internal.lacks_region(ARRAY[phone_column], region_column, default_region) THEN
-        PERFORM customer_identity_internal.notice_no_region(orders);
-    END IF;
+    PERFORM customer_identity_internal.notice_no_region(orders, ARRAY[phone_column], region_column, default_region);
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.rebuild_book(customers);
 END
@@ -2378,28 +2652,6 @@ RETURN customer_identity_internal.attach_orders_to(orders, users, user_column, p
 COMMENT ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass) IS
     'Attaches the orders of a table to their customers and keeps totals from now on. Calling it again replaces the set-up';
 REVOKE EXECUTE ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity.detach(attached regclass)
-    RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    trigger record;
-BEGIN
-    FOR trigger IN
-        SELECT t.attached AS relation, t.name
-        FROM customer_identity_internal.partitions_of(detach.attached) AS p
-        CROSS JOIN LATERAL customer_identity_internal.triggers_of(p.p) AS t
-    LOOP
-        EXECUTE format('DROP TRIGGER %I ON %s', trigger.name, trigger.relation);
-    END LOOP;
-    IF NOT FOUND THEN
-        RAISE NOTICE 'table % is not attached', attached;
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION customer_identity.detach(regclass) IS
-    'Removes our triggers from a table; columns and data stay';
 -- The phones of a row in order of trust: a VALUES list (n, raw).
 CREATE OR REPLACE FUNCTION customer_identity_internal.claims_query(attached customer_identity.attachments)
     RETURNS text
@@ -2421,59 +2673,6 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION customer_identity_internal.region_expression(customer_identity.attachments) IS
     'The region of row r, or that of its table';
-CREATE OR REPLACE FUNCTION customer_identity_internal.attachment_of(relation regclass)
-    RETURNS customer_identity.attachments
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    found_attachment customer_identity.attachments;
-BEGIN
-    SELECT a.* INTO found_attachment
-    FROM customer_identity_internal.setups_of(COALESCE(pg_partition_root(relation), relation)) AS a;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'table % is not attached', relation
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = 'SELECT * FROM customer_identity.attachments shows what is; attach_users() and attach_orders() attach a table.';
-    END IF;
-    IF found_attachment.customers IS NULL THEN
-        RAISE EXCEPTION 'no usable customers table'
-            USING ERRCODE = 'CI003',
-                DETAIL = format('The triggers of %s name a customers table that is not there.', relation),
-                HINT = 'Attach the table again, or remove its triggers with customer_identity.detach().';
-    END IF;
-    RETURN found_attachment;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.attachment_of(regclass) IS
-    'The set-up of a table or of the partitioned table it belongs to; an error when it is not attached';
-CREATE FUNCTION customer_identity_internal.has_logins(orders customer_identity.attachments)
-    RETURNS boolean
-    LANGUAGE sql STABLE
-RETURN (orders).user_column IS NOT NULL AND EXISTS (
-    SELECT FROM customer_identity.attachments AS u WHERE u.attached = (orders).users AND u.kind = 'users'
-);
-COMMENT ON FUNCTION customer_identity_internal.has_logins(customer_identity.attachments) IS
-    'Whether the users table that an orders table names is attached';
--- The logins that orders are joined to as u, with key and customer_id: the users table itself where it has the
--- orders' owner, else what a function tells that acts as its owner.
-CREATE FUNCTION customer_identity_internal.logins_of_orders(attached customer_identity.attachments)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    users customer_identity.attachments := customer_identity_internal.attachment_of(attached.users);
-BEGIN
-    IF NOT customer_identity_internal.have_one_owner(attached.attached, attached.users) THEN
-        RETURN format('(SELECT l.user_id AS key, l.customer_id FROM customer_identity_internal.logins_in(%L::regclass, %L, %L::regclass) AS l)',
-            attached.users::oid, attached.users_key_column, users.customers::oid);
-    END IF;
-    RETURN format('(SELECT u.%I AS key, u.%I AS customer_id FROM %s AS u)', attached.users_key_column, users.customer_column, attached.users);
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.logins_of_orders(customer_identity.attachments) IS
-    'The logins of the users table of an orders table: key, customer_id';
 -- As a foreign key compares texts of two collations.
 CREATE FUNCTION customer_identity_internal.collation_of_users(orders customer_identity.attachments)
     RETURNS text
@@ -2517,22 +2716,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.user_condition(customer_identity.attachments) IS
     'The condition that joins an order r to its login u';
-CREATE FUNCTION customer_identity_internal.comparable_type(relation regclass, column_name text)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN (
-        SELECT CASE WHEN t.typcategory IN ('S', 'N') THEN t.typcategory::text ELSE t.typname::text END
-        FROM pg_attribute AS a
-        JOIN pg_type AS t ON t.oid = a.atttypid
-        WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
-    );
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.comparable_type(regclass, text) IS
-    'What a column has to have in common with another one for the two to be compared as they are';
 -- With the rights on customers of who calls it, whom the owner of the book stands in for, as in the triggers.
 CREATE FUNCTION customer_identity_internal.claim_customer(phone text, preferred_name text, customers regclass)
     RETURNS uuid
@@ -2781,53 +2964,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity.phone_problems(regclass, integer) IS
     'The unlinked rows of an attached table whose phone cannot be read: key, phone as typed, reason';
--- By their own key, or by another column that orders may be joined by.
-CREATE FUNCTION customer_identity_internal.login_rows(users customer_identity.attachments, key_column text)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN format('SELECT customer_identity_internal.as_text(u.%I) AS user_id, u.%I AS customer_id FROM %s AS u',
-        key_column, users.customer_column, users.attached);
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.login_rows(customer_identity.attachments, text) IS
-    'The query of the logins of a table: user_id, customer_id';
-CREATE FUNCTION customer_identity_internal.logins_in(attached regclass, key_column text, customers regclass)
-    RETURNS TABLE (user_id text, customer_id uuid)
-    LANGUAGE customer_identity_as_table_owner STABLE
-AS $$
-BEGIN
-    RETURN QUERY EXECUTE customer_identity_internal.login_rows(customer_identity_internal.attachment_of(attached), key_column);
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.logins_in(regclass, text, regclass) IS
-    'The logins of a table, as text, with their customers';
--- The logins of a book with their customers, as a query of user_id and customer_id.
-CREATE OR REPLACE FUNCTION customer_identity_internal.logins_query(customers regclass)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    query text;
-BEGIN
-    SELECT string_agg(
-        CASE
-            WHEN customer_identity_internal.have_one_owner(a.attached, a.customers) THEN customer_identity_internal.login_rows(a, a.key_column)
-            ELSE format('SELECT l.user_id, l.customer_id FROM customer_identity_internal.logins_in(%L::regclass, %L, %L::regclass) AS l',
-                a.attached::oid, a.key_column, a.customers::oid)
-        END,
-        ' UNION ALL ')
-    INTO query
-    FROM customer_identity_internal.attachments_to_read(logins_query.customers) AS a
-    WHERE a.kind = 'users';
-    RETURN COALESCE(query, 'SELECT NULL::text AS user_id, NULL::uuid AS customer_id WHERE false');
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.logins_query(regclass) IS
-    'A query of the logins of a book: user_id, customer_id';
 CREATE OR REPLACE FUNCTION customer_identity.customer_stats(since timestamptz DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner STABLE COST 1000000
@@ -3110,31 +3246,6 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.same_hash(a bytea, b bytea
     AS 'MODULE_PATHNAME', 'same_hash';
 COMMENT ON FUNCTION customer_identity_internal.same_hash(bytea, bytea) IS
     'Whether two hashes are the same, in a time that does not depend on where they differ';
-CREATE OR REPLACE FUNCTION customer_identity_internal.readable_phone(phone text, region text)
-    RETURNS text
-    LANGUAGE c STABLE
-    AS 'MODULE_PATHNAME', 'readable_phone';
-COMMENT ON FUNCTION customer_identity_internal.readable_phone(text, text) IS
-    'E.164 form of a phone; CI001 when it is not acceptable';
-CREATE OR REPLACE FUNCTION customer_identity_internal.admit(buckets text[], limits integer[], first_pause integer, counted integer, OUT wait interval, OUT earlier integer)
-    LANGUAGE c VOLATILE STRICT
-    AS 'MODULE_PATHNAME', 'admit';
-COMMENT ON FUNCTION customer_identity_internal.admit(text[], integer[], integer, integer) IS
-    'Unless a bucket is at its limit for the hour (0: none), or the first one has to pause (first_pause seconds, doubled with each event), writes an event into the first `counted` of them; else how long to wait. earlier: events of the first bucket';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.admit(text[], integer[], integer, integer) FROM PUBLIC;
-CREATE FUNCTION customer_identity_internal.count_refusal(bucket text)
-    RETURNS void
-    LANGUAGE c VOLATILE STRICT
-    AS 'MODULE_PATHNAME', 'count_refusal';
-COMMENT ON FUNCTION customer_identity_internal.count_refusal(text) IS
-    'Adds one to a row of the bucket for this quarter of an hour that no other transaction holds, or makes one; waits for nobody';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.count_refusal(text) FROM PUBLIC;
-CREATE OR REPLACE FUNCTION customer_identity_internal.prove_phone(customers regclass, phone text, user_id text, OUT customer_id uuid, OUT other_users text[])
-    LANGUAGE c VOLATILE
-    AS 'MODULE_PATHNAME', 'prove_phone';
-COMMENT ON FUNCTION customer_identity_internal.prove_phone(regclass, text, text) IS
-    'Records a proof by SMS as the owner of the book; tells which other users have proved the phone';
-REVOKE EXECUTE ON FUNCTION customer_identity_internal.prove_phone(regclass, text, text) FROM PUBLIC;
 -- NIST SP 800-63B, 5.1.3.2: a code is valid for ten minutes at the most.
 CREATE OR REPLACE FUNCTION customer_identity_internal.code_lifetime()
     RETURNS interval
@@ -3150,6 +3261,19 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.most_wrong_answers()
 RETURN 5;
 COMMENT ON FUNCTION customer_identity_internal.most_wrong_answers() IS
     'How many wrong answers exhaust a verification';
+CREATE OR REPLACE FUNCTION customer_identity_internal.admit(buckets text[], limits integer[], first_pause integer, counted integer, OUT wait interval, OUT earlier integer)
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME', 'admit';
+COMMENT ON FUNCTION customer_identity_internal.admit(text[], integer[], integer, integer) IS
+    'Unless a bucket is at its limit for the hour (0: none), or the first one has to pause (first_pause seconds, doubled with each event), writes an event into the first `counted` of them; else how long to wait. earlier: events of the first bucket';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.admit(text[], integer[], integer, integer) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.count_refusal(bucket text)
+    RETURNS void
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME', 'count_refusal';
+COMMENT ON FUNCTION customer_identity_internal.count_refusal(text) IS
+    'Adds one to a row of the bucket for this quarter of an hour that no other transaction holds, or makes one; waits for nobody';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.count_refusal(text) FROM PUBLIC;
 -- An address that an attacker has plenty of counts as one: a network of IPv6, and an IPv4 address
 -- however it is written.
 CREATE OR REPLACE FUNCTION customer_identity_internal.address_bucket(address inet)
@@ -3224,6 +3348,12 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.admit_message(text, text, inet) IS
     'Counts a message to a phone unless it has to wait; tells when the next one may follow';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.admit_message(text, text, inet) FROM PUBLIC;
+CREATE OR REPLACE FUNCTION customer_identity_internal.readable_phone(phone text, region text)
+    RETURNS text
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'readable_phone';
+COMMENT ON FUNCTION customer_identity_internal.readable_phone(text, text) IS
+    'E.164 form of a phone; CI001 when it is not acceptable';
 CREATE OR REPLACE FUNCTION customer_identity_internal.send_code(
     customers regclass, phone text, purpose text, user_id text, client_address inet, moment timestamptz)
     RETURNS uuid
@@ -3307,6 +3437,12 @@ CREATE OR REPLACE FUNCTION customer_identity.start_verification(
     AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION customer_identity.start_verification(text, text, text, inet, text, regclass) IS
     'Sends a code to a phone. Status sent, or throttled: the next one may be sent after retry_after; unsupported: no code is sent to such a phone. CI001 when the phone cannot be read';
+CREATE OR REPLACE FUNCTION customer_identity_internal.prove_phone(customers regclass, phone text, user_id text, OUT customer_id uuid, OUT other_users text[])
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'prove_phone';
+COMMENT ON FUNCTION customer_identity_internal.prove_phone(regclass, text, text) IS
+    'Records a proof by SMS as the owner of the book; tells which other users have proved the phone';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.prove_phone(regclass, text, text) FROM PUBLIC;
 -- A clock that was set back makes no code live longer: one from the future has expired.
 CREATE OR REPLACE FUNCTION customer_identity_internal.can_be_answered(verification customer_identity.verifications)
     RETURNS boolean
@@ -3600,6 +3736,9 @@ CREATE OR REPLACE FUNCTION customer_identity.start_sms_worker()
     AS 'MODULE_PATHNAME', 'start_sms_worker';
 COMMENT ON FUNCTION customer_identity.start_sms_worker() IS
     'Starts the process that sends this database''s messages, unless there is one, and returns its pid. It lasts until the server stops; customer_identity.sms_databases starts one with the server';
+-- What reads catalogs for every page is plpgsql, which keeps its plans: an SQL function that cannot be inlined is
+-- planned anew at each call.
+
 CREATE OR REPLACE FUNCTION customer_identity.search_text(value text)
     RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
@@ -3626,9 +3765,6 @@ RETURN (
 );
 COMMENT ON FUNCTION customer_identity_internal.searched_digits(text) IS
     'The digits of a search that looks like a part of a phone, or NULL when there are fewer than four';
--- What reads catalogs for every page is plpgsql, which keeps its plans: an SQL function that cannot be inlined is
--- planned anew at each call.
-
 -- Types that are the server's own have no casts or operators that somebody else could have made.
 CREATE OR REPLACE FUNCTION customer_identity_internal.plain_text(relation regclass, column_name text)
     RETURNS text
@@ -3703,6 +3839,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.phones_of_row(customer_identity.attachments) IS
     'The expression that lists the phones of user r as they were typed';
+COMMENT ON TYPE customer_identity_internal.customer_search IS
+    'A search for customers: what their phone, name or a user''s e-mail has to be like';
 -- Columns that nobody asks for cost nothing: the planner leaves them out.
 CREATE FUNCTION customer_identity_internal.user_rows(users customer_identity.attachments)
     RETURNS text
@@ -3759,20 +3897,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.users_query(regclass) IS
     'The query that reads the users of customer c from every attached users table; it may return other customers'' too';
-COMMENT ON TYPE customer_identity_internal.customer_search IS
-    'A search for customers: what their phone, name or a user''s e-mail has to be like';
--- A trigram index finds nothing inside a word by fewer than three letters, so these begin a word.
-CREATE OR REPLACE FUNCTION customer_identity_internal.text_condition(value text, word_begins boolean)
-    RETURNS text
-    LANGUAGE sql IMMUTABLE
-RETURN format(
-    CASE WHEN word_begins THEN
-        '(customer_identity.search_text(%1$s) COLLATE "C" LIKE ($1).beginning'
-        ' OR customer_identity.search_text(%1$s) COLLATE "C" LIKE ($1).anywhere)'
-    ELSE 'customer_identity.search_text(%1$s) COLLATE "C" LIKE ($1).anywhere' END,
-    value);
-COMMENT ON FUNCTION customer_identity_internal.text_condition(text, boolean) IS
-    'The condition that a text is like a search, which is parameter $1';
 CREATE FUNCTION customer_identity_internal.email_matches(users customer_identity.attachments, word_begins boolean)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -3823,6 +3947,18 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.emails_query(boolean, regclass) IS
     'The query of the customers whose users'' e-mails, in any table of a book, are like a search';
+-- A trigram index finds nothing inside a word by fewer than three letters, so these begin a word.
+CREATE OR REPLACE FUNCTION customer_identity_internal.text_condition(value text, word_begins boolean)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+RETURN format(
+    CASE WHEN word_begins THEN
+        '(customer_identity.search_text(%1$s) COLLATE "C" LIKE ($1).beginning'
+        ' OR customer_identity.search_text(%1$s) COLLATE "C" LIKE ($1).anywhere)'
+    ELSE 'customer_identity.search_text(%1$s) COLLATE "C" LIKE ($1).anywhere' END,
+    value);
+COMMENT ON FUNCTION customer_identity_internal.text_condition(text, boolean) IS
+    'The condition that a text is like a search, which is parameter $1';
 CREATE FUNCTION customer_identity_internal.read_search(search text, customers regclass)
     RETURNS customer_identity_internal.customer_search
     LANGUAGE plpgsql STABLE
@@ -3882,20 +4018,6 @@ RETURN search.anywhere IS NOT NULL AND search.beginning IS NULL AND search.digit
     AND search.by_many_emails IS NOT TRUE;
 COMMENT ON FUNCTION customer_identity_internal.searches_names(customer_identity_internal.customer_search) IS
     'Whether hardly more than a part of a name decides what a search finds';
--- None is on a total, which every order changes.
-CREATE OR REPLACE FUNCTION customer_identity_internal.sort_indexes(customers regclass)
-    RETURNS TABLE (relation regclass, name text, definition text)
-    LANGUAGE sql STABLE
-BEGIN ATOMIC
-    -- A name without a limit could be too long for its index.
-    SELECT c.oid::regclass, left(c.relname, 40) || format('_%s_id_idx', a.attname), format('(%I, id)', a.attname)
-    FROM pg_class AS c
-    JOIN pg_attribute AS a ON a.attrelid = c.oid
-    WHERE c.oid = customers AND a.attname IN ('created_at', 'updated_at', 'preferred_name')
-        AND (a.attname <> 'preferred_name' OR a.atttypmod BETWEEN 0 AND 500);
-END;
-COMMENT ON FUNCTION customer_identity_internal.sort_indexes(regclass) IS
-    'The indexes that list_customers needs to sort: table, name and definition';
 CREATE OR REPLACE FUNCTION customer_identity_internal.search_indexes(customers regclass)
     RETURNS TABLE (relation regclass, name text, definition text)
     LANGUAGE plpgsql STABLE
@@ -3942,18 +4064,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.totals_indexes(regclass) IS
     'The indexes that list_customers needs to sort by totals: table, name and definition';
-CREATE OR REPLACE FUNCTION customer_identity_internal.index_valid(relation regclass, index_name text)
-    RETURNS boolean
-    LANGUAGE sql STABLE
-RETURN (
-    SELECT i.indisvalid
-    FROM pg_class AS t
-    JOIN pg_class AS c ON c.relnamespace = t.relnamespace
-    JOIN pg_index AS i ON i.indexrelid = c.oid AND i.indrelid = t.oid
-    WHERE t.oid = relation AND c.relname = index_name
-);
-COMMENT ON FUNCTION customer_identity_internal.index_valid(regclass, text) IS
-    'Whether a table''s index of that name can be used; NULL when there is none';
 CREATE OR REPLACE FUNCTION customer_identity.search_index_statements(totals boolean DEFAULT false, customers regclass DEFAULT NULL)
     RETURNS SETOF text
     LANGUAGE sql STABLE
@@ -3979,25 +4089,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity.search_index_statements(boolean, regclass) IS
     'The statements that make the missing indexes for list_customers while the shop goes on: for \gexec, each outside a transaction';
--- The planner has to know how common a part of a name is, which only the index makes ANALYZE find out.
-CREATE OR REPLACE FUNCTION customer_identity_internal.create_missing_index(relation regclass, name text, definition text)
-    RETURNS boolean
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF customer_identity_internal.index_valid(relation, name) THEN
-        RETURN false;
-    END IF;
-    EXECUTE format('CREATE INDEX %I ON %s %s', name, relation, definition);
-    IF definition LIKE '%search_text%' THEN
-        EXECUTE format('ANALYZE %s', relation);
-    END IF;
-    RETURN true;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.create_missing_index(regclass, text, text) IS
-    'Makes an index unless it is there';
 CREATE OR REPLACE FUNCTION customer_identity.create_search_indexes(customers regclass DEFAULT NULL)
     RETURNS SETOF text
     LANGUAGE sql VOLATILE
@@ -4424,21 +4515,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity.customer_users(uuid, regclass) IS
     'The users of a customer, from every attached table: an array, the oldest first';
-CREATE OR REPLACE FUNCTION customer_identity_internal.column_type(relation regclass, column_name text)
-    RETURNS regtype
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN (
-        SELECT customer_identity_internal.base_type(a.atttypid)
-        FROM pg_attribute AS a
-        WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
-    );
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.column_type(regclass, text) IS
-    'The type of a column, below any domains';
 -- A table without a key has its rows' places, which an update changes. Of a partitioned one an id is told apart by the
 -- time as well, which comes before it.
 CREATE OR REPLACE FUNCTION customer_identity_internal.row_key_column(relation regclass)
@@ -4906,7 +4982,7 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.check_history(customers re
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    detail text;
+    problem constant text := customer_identity_internal.companion_problem(customers, 'customer_events');
     events text;
     schema_name text;
 BEGIN
@@ -4914,14 +4990,12 @@ BEGIN
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.oid = customers;
-    BEGIN
-        events := customer_identity_internal.companion_of(customers, 'customer_events');
-    EXCEPTION WHEN SQLSTATE 'CI003' THEN
-        GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-        RETURN NEXT ROW('warning', format('%I.customer_events', schema_name), detail || ' No history is kept.',
+    IF problem IS NOT NULL THEN
+        RETURN NEXT ROW('warning', format('%I.customer_events', schema_name), problem || ' No history is kept.',
             format('SELECT customer_identity.create_tables(%L);', schema_name))::customer_identity_internal.setup_finding;
         RETURN;
-    END;
+    END IF;
+    events := customer_identity_internal.companion_of(customers, 'customer_events');
     IF NOT customer_identity_internal.keeps_history(customers) THEN
         RETURN NEXT ROW('warning', events,
             'No history is kept: a column customer_id, event, details or actor is missing or of another type, or it has a rule, or another column is NOT NULL without a default',
@@ -4978,7 +5052,7 @@ BEGIN
         FROM pg_class AS book
         JOIN pg_class AS c ON c.relnamespace = book.relnamespace AND c.relowner = book.relowner AND c.relkind = 'r'
         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'id' AND NOT a.attisdropped
-        WHERE book.oid = customers AND c.relname IN ('phone_proofs', 'loyalty_entries', 'customer_events')
+        WHERE book.oid = customers AND c.relname IN (SELECT b.name FROM customer_identity_internal.companions() AS b)
             AND a.atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)
     LOOP
         CONTINUE WHEN companion.sequence IS NULL;
@@ -4993,42 +5067,28 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.check_sequences(regclass) IS
     'Findings of check_setup() about sequences that are behind the ids of the book';
-CREATE OR REPLACE FUNCTION customer_identity_internal.check_book(customers regclass)
+CREATE FUNCTION customer_identity_internal.unusable_phones(customers regclass)
+    RETURNS bigint
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    unusable bigint;
+BEGIN
+    EXECUTE format($sql$SELECT count(*) FROM (SELECT FROM %s WHERE phone !~ '^[+][1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
+        INTO unusable;
+    RETURN unusable;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.unusable_phones(regclass) IS
+    'How many customers have a phone that is not E.164, counted up to ten thousand';
+CREATE FUNCTION customer_identity_internal.check_customers_table(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    detail text;
-    hint text;
-    companion text;
-    schema_name text;
-    unusable bigint;
-    has_proofs boolean := true;
+    unusable constant bigint := customer_identity_internal.unusable_phones(customers);
 BEGIN
-    BEGIN
-        PERFORM customer_identity_internal.check_customers(customers);
-    EXCEPTION WHEN SQLSTATE 'CI003' THEN
-        GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-        RETURN NEXT ROW('error', customers::text, detail, hint)::customer_identity_internal.setup_finding;
-        RETURN;
-    END;
-    SELECT n.nspname INTO schema_name
-    FROM pg_class AS c
-    JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.oid = customers;
-    FOREACH companion IN ARRAY '{phone_proofs,loyalty_entries}'::text[] LOOP
-        BEGIN
-            PERFORM customer_identity_internal.companion_of(customers, companion);
-        EXCEPTION WHEN SQLSTATE 'CI003' THEN
-            has_proofs := has_proofs AND companion <> 'phone_proofs';
-            GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-            RETURN NEXT ROW('error', format('%I.%I', schema_name, companion), detail,
-                format('SELECT customer_identity.create_tables(%L);', schema_name))::customer_identity_internal.setup_finding;
-        END;
-    END LOOP;
-    RETURN QUERY SELECT * FROM customer_identity_internal.check_history(customers);
-    RETURN QUERY SELECT * FROM customer_identity_internal.check_sequences(customers);
     RETURN QUERY
     SELECT 'warning', customers::text,
         format('column total_spent is %s: a larger total would refuse the order', format_type(a.atttypid, a.atttypmod)),
@@ -5042,92 +5102,28 @@ BEGIN
     FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped
         AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attname <> 'phone';
-    unusable := customer_identity_internal.unusable_phones(customers);
     IF unusable > 0 THEN
         RETURN NEXT ROW('error', customers::text, format('phones that are not E.164, by which nobody is found: %s', customer_identity_internal.counted_up_to(unusable, unusable)),
             format('UPDATE %s SET phone = customer_identity.normalize_phone(phone, region) ...; merge the duplicates it reports.', customers))::customer_identity_internal.setup_finding;
     END IF;
-    RETURN QUERY SELECT * FROM customer_identity_internal.check_phone_triggers(customers);
-    IF has_proofs THEN
-        RETURN QUERY SELECT * FROM customer_identity_internal.check_proofs(customers);
-    END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.check_book(regclass) IS
-    'Findings of check_setup() about customers and its companions';
-CREATE FUNCTION customer_identity_internal.check_heirs(customers regclass)
+COMMENT ON FUNCTION customer_identity_internal.check_customers_table(regclass) IS
+    'Findings of check_setup() about what customers refuses, and phones that it should not hold';
+CREATE FUNCTION customer_identity_internal.check_companions(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT 'error', h.heir::text,
-        format('it inherits from %s and is not attached: its rows are not %s', a.attached,
-            CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted, and changing them through that table spoils the totals' END),
-        format('SELECT %s; with this table''s name in the place of that; or ALTER TABLE %s NO INHERIT %s;',
-            customer_identity_internal.attach_call(a.attached), h.heir, h.parent)
-    FROM customer_identity_internal.attachments_of(customers) AS a
-    CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.attached) AS h
-    WHERE NOT EXISTS (
-        SELECT
-        FROM customer_identity_internal.feeding_setups(h.heir, customers) AS own
-        WHERE own.kind = a.kind
-    );
+    SELECT 'error', format('%I.%I', n.nspname, b.name), p.problem, format('SELECT customer_identity.create_tables(%L);', n.nspname)
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    CROSS JOIN customer_identity_internal.companions() AS b
+    CROSS JOIN LATERAL customer_identity_internal.companion_problem(customers, b.name) AS p (problem)
+    WHERE c.oid = customers AND b.name <> 'customer_events' AND p.problem IS NOT NULL;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass) IS
-    'Findings of check_setup() about tables that inherit from attached ones';
-CREATE FUNCTION customer_identity_internal.check_unlogged(customers regclass)
-    RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT 'warning', p.oid::regclass::text,
-        'it is UNLOGGED: a crash of the server empties it, and the totals go on counting its orders',
-        format('ALTER TABLE %s SET LOGGED;', p.oid::regclass)
-    FROM customer_identity_internal.attachments_of(customers) AS a
-    CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS leaf
-    JOIN pg_class AS p ON p.oid = leaf.leaf AND p.relkind = 'r'
-    JOIN pg_class AS c ON c.oid = a.customers
-    WHERE a.kind = 'orders' AND p.relpersistence = 'u' AND c.relpersistence = 'p';
-END;
-COMMENT ON FUNCTION customer_identity_internal.check_unlogged(regclass) IS
-    'Findings of check_setup() about orders that a crash empties';
--- Every column that the triggers of a table name, and what they are for.
-CREATE OR REPLACE FUNCTION customer_identity_internal.named_columns(attached customer_identity.attachments)
-    RETURNS TABLE (relation regclass, column_name text)
-    LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT attached.users, attached.users_key_column
-    WHERE attached.users IS NOT NULL AND attached.users_key_column IS NOT NULL
-    UNION ALL
-    SELECT attached.attached, c.name
-    FROM unnest(attached.phone_columns || ARRAY[
-        attached.customer_column, attached.key_column, attached.verified_column, attached.name_column,
-        attached.region_column, attached.user_column, attached.amount_column, attached.status_column,
-        attached.payment_column]) AS c (name)
-    WHERE c.name IS NOT NULL;
-END;
-COMMENT ON FUNCTION customer_identity_internal.named_columns(customer_identity.attachments) IS
-    'The columns that the triggers of a table name';
-CREATE FUNCTION customer_identity_internal.expected_triggers(kind text)
-    RETURNS TABLE (name text, function regprocedure)
-    LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT t.name, t.function
-    FROM (VALUES
-        ('users', 'customer_identity_link', 'customer_identity.link_user()'::regprocedure),
-        ('users', 'customer_identity_linked', 'customer_identity.link_user()'),
-        ('users', 'customer_identity_renamed', 'customer_identity.link_user()'),
-        ('users', 'customer_identity_truncated', 'customer_identity.link_user()'),
-        ('orders', 'customer_identity_attach', 'customer_identity.attach_order()'),
-        ('orders', 'customer_identity_totals_insert', 'customer_identity.maintain_totals()'),
-        ('orders', 'customer_identity_totals_update', 'customer_identity.maintain_totals()'),
-        ('orders', 'customer_identity_totals_delete', 'customer_identity.maintain_totals()'),
-        ('orders', 'customer_identity_totals_truncate', 'customer_identity.maintain_totals()')
-    ) AS t (kind, name, function)
-    WHERE t.kind = expected_triggers.kind;
-END;
-COMMENT ON FUNCTION customer_identity_internal.expected_triggers(text) IS
-    'The triggers that attach a table of a kind';
+COMMENT ON FUNCTION customer_identity_internal.check_companions(regclass) IS
+    'Findings of check_setup() about tables beside customers, but for the history';
 -- Found by the index, whatever the planner thinks of what it is joined to: hence the limit.
 CREATE FUNCTION customer_identity_internal.trigger_named(relation regclass, trigger_name text)
     RETURNS SETOF pg_trigger
@@ -5172,7 +5168,7 @@ BEGIN ATOMIC
         SELECT r.root, r.kind, p.p AS relation, e.name, e.function
         FROM roots AS r
         CROSS JOIN LATERAL customer_identity_internal.partitions_of(r.root) AS p
-        CROSS JOIN LATERAL customer_identity_internal.expected_triggers(r.kind) AS e
+        JOIN customer_identity_internal.attaching_triggers() AS e ON e.kind = r.kind
     )
     SELECT 'error', e.relation::text,
         CASE
@@ -5279,35 +5275,113 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_columns(regclass) IS
     'Findings of check_setup() about columns, foreign keys and indexes';
-CREATE FUNCTION customer_identity_internal.check_types(customers regclass)
+CREATE OR REPLACE FUNCTION customer_identity_internal.check_users_of_orders(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT 'error', u.source::text,
-        format('column %I is %s, not %s: writing fails with CI007', u.column_name, u.found_type, u.wanted),
-        format('Change its type, or name another one in: SELECT %s;', customer_identity_internal.attach_call(u.source))
-    FROM customer_identity_internal.uncountable_columns(customers) AS u
-    WHERE u.found_type IS NOT NULL
+    WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers))
+    SELECT 'warning', k.conrelid::regclass::text,
+        format('foreign key %I keeps a user with orders from being deleted', k.conname),
+        format('ALTER TABLE %s DROP CONSTRAINT %I, ADD FOREIGN KEY (%I) REFERENCES %s (%I) ON DELETE SET NULL;',
+            k.conrelid::regclass, k.conname, a.user_column, k.confrelid::regclass, t.attname)
+    FROM attached AS a
+    JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.contype = 'f' AND k.conparentid = 0 AND cardinality(k.conkey) = 1
+    JOIN pg_attribute AS t ON t.attrelid = k.confrelid AND t.attnum = k.confkey[1]
+    JOIN pg_attribute AS c ON c.attrelid = k.conrelid AND c.attnum = k.conkey[1]
+    WHERE a.kind = 'orders' AND c.attname = a.user_column
+        AND (k.confdeltype IN ('a', 'r') OR (k.confdeltype = 'n' AND c.attnotnull))
     UNION ALL
-    SELECT 'error', a.attached::text,
-        format('column %I is %s and holds no %s', u.column_name, u.type_name, u.what),
-        format('Change its type, or name another one in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
-    FROM customer_identity_internal.attachments_of(customers) AS a
-    CROSS JOIN LATERAL customer_identity_internal.unusable_types(a.attached, a.phone_columns, a.region_column) AS u
+    SELECT 'warning', a.attached::text,
+        format('its users table is not known: an order is attached by its own phone only'),
+        format('SELECT %s; with users => ''...'' added', customer_identity_internal.attach_call(a.attached))
+    FROM attached AS a
+    WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL
+        AND EXISTS (SELECT FROM attached AS u WHERE u.kind = 'users')
     UNION ALL
-    SELECT 'error', s.attached::text,
-        format('column %I is %s, not uuid: writing fails with CI007', s.customer_column, format_type(c.atttypid, c.atttypmod)),
-        format('Change its type, or name another one in: SELECT %s;', customer_identity_internal.attach_call(s.attached))
-    FROM customer_identity_internal.attached_to(customers) AS a (attached)
-    CROSS JOIN LATERAL customer_identity_internal.setups_of(a.attached) AS s
-    JOIN pg_attribute AS c ON c.attrelid = s.attached AND c.attname = s.customer_column AND NOT c.attisdropped
-    JOIN pg_class AS t ON t.oid = s.attached
-    WHERE s.kind = 'users' AND s.customers = check_types.customers AND has_table_privilege(t.relowner, s.customers, 'UPDATE')
-        AND customer_identity_internal.base_type(c.atttypid) <> 'uuid'::regtype;
+    SELECT 'warning', a.attached::text,
+        format('its users table, %s, is not attached: users get no customer whose orders these could be', a.users),
+        format('SELECT customer_identity.attach_users(%L);', a.users::text)
+    FROM attached AS a
+    WHERE a.kind = 'orders' AND a.users IS NOT NULL AND NOT customer_identity_internal.has_logins(a);
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_types(regclass) IS
-    'Findings of check_setup() about columns whose types hold no customer, amount, phone or region';
+COMMENT ON FUNCTION customer_identity_internal.check_users_of_orders(regclass) IS
+    'Findings of check_setup() about what joins orders to users';
+-- What is a key, and what a foreign key refers to, may have changed since the triggers were made.
+CREATE FUNCTION customer_identity_internal.key_problem(attached customer_identity.attachments, OUT finding text, OUT what_to_do text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    present text;
+BEGIN
+    IF attached.kind = 'users' THEN
+        present := customer_identity_internal.require_key(attached.attached);
+        finding := format('its key is %I, and proofs and history know its users by %s',
+            present, COALESCE(quote_ident(attached.key_column), 'none'));
+    ELSIF customer_identity_internal.has_logins(attached) THEN
+        present := customer_identity_internal.users_key_of(attached.attached, attached.user_column, attached.users);
+        finding := format('column %I refers to %I of %s, and the triggers join it by %s',
+            attached.user_column, present, attached.users, COALESCE(quote_ident(attached.users_key_column), 'none'));
+    END IF;
+    what_to_do := format('SELECT %s;', customer_identity_internal.attach_call(attached.attached));
+    IF present = COALESCE(attached.key_column, attached.users_key_column) THEN
+        finding := NULL;
+    END IF;
+EXCEPTION WHEN invalid_table_definition OR invalid_foreign_key OR ambiguous_column THEN
+    GET STACKED DIAGNOSTICS finding = MESSAGE_TEXT, what_to_do = PG_EXCEPTION_HINT;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.key_problem(customer_identity.attachments) IS
+    'Why the column that tells users apart, or that orders are joined to them by, is not the right one; NULL: it is';
+CREATE FUNCTION customer_identity_internal.check_keys(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'error', a.attached::text, p.finding, p.what_to_do
+    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    CROSS JOIN LATERAL customer_identity_internal.key_problem(a) AS p
+    WHERE p.finding IS NOT NULL;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_keys(regclass) IS
+    'Findings of check_setup() about keys of users and foreign keys of orders';
+CREATE FUNCTION customer_identity_internal.check_heirs(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'error', h.heir::text,
+        format('it inherits from %s and is not attached: its rows are not %s', a.attached,
+            CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted, and changing them through that table spoils the totals' END),
+        format('SELECT %s; with this table''s name in the place of that; or ALTER TABLE %s NO INHERIT %s;',
+            customer_identity_internal.attach_call(a.attached), h.heir, h.parent)
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.attached) AS h
+    WHERE NOT EXISTS (
+        SELECT
+        FROM customer_identity_internal.feeding_setups(h.heir, customers) AS own
+        WHERE own.kind = a.kind
+    );
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass) IS
+    'Findings of check_setup() about tables that inherit from attached ones';
+CREATE FUNCTION customer_identity_internal.check_unlogged(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'warning', p.oid::regclass::text,
+        'it is UNLOGGED: a crash of the server empties it, and the totals go on counting its orders',
+        format('ALTER TABLE %s SET LOGGED;', p.oid::regclass)
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS leaf
+    JOIN pg_class AS p ON p.oid = leaf.leaf AND p.relkind = 'r'
+    JOIN pg_class AS c ON c.oid = a.customers
+    WHERE a.kind = 'orders' AND p.relpersistence = 'u' AND c.relpersistence = 'p';
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_unlogged(regclass) IS
+    'Findings of check_setup() about orders that a crash empties';
 CREATE FUNCTION customer_identity_internal.has_columns_of(relation regclass, other regclass)
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -5357,7 +5431,7 @@ BEGIN ATOMIC
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.oid <> customers
         AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid)
         AND NOT customer_identity_internal.has_triggers(c.oid)
-        AND c.relname NOT IN ('phone_proofs', 'loyalty_entries', 'customer_events');
+        AND c.relname NOT IN (SELECT b.name FROM customer_identity_internal.companions() AS b);
 END;
 COMMENT ON FUNCTION customer_identity_internal.unattached_neighbours(regclass) IS
     'The tables in the schemas of a book and of what is attached to it that are not attached';
@@ -5401,7 +5475,7 @@ BEGIN ATOMIC
         AND NOT c.relispartition AND c.oid <> customers
         AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid)
         AND NOT customer_identity_internal.has_triggers(c.oid)
-        AND c.relname NOT IN ('phone_proofs', 'loyalty_entries', 'customer_events');
+        AND c.relname NOT IN (SELECT b.name FROM customer_identity_internal.companions() AS b);
 END;
 COMMENT ON FUNCTION customer_identity_internal.unattached_with_customer(regclass) IS
     'Tables without our triggers that have a column for the customer, and whether it is a foreign key to the book';
@@ -5493,97 +5567,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_renamed_values(regclass) IS
     'Findings of check_setup() about values whose names have changed since the table was attached';
-CREATE FUNCTION customer_identity_internal.check_regions(customers regclass)
-    RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT 'warning', a.attached::text,
-        'phones without a country code are not read: it has no region column, and there is no default region',
-        format('SELECT %s; with default_region => ''...'' added. Or, for every table, as a superuser: ALTER DATABASE %I SET customer_identity.default_region = ''...'';',
-            customer_identity_internal.attach_call(a.attached), current_database())
-    FROM customer_identity_internal.attachments_of(customers) AS a
-    WHERE customer_identity_internal.lacks_region(a.phone_columns, a.region_column, a.default_region)
-    UNION ALL
-    SELECT 'error', a.attached::text,
-        format('%L, its default_region, is not a region: phones without a region of their own are not read', a.default_region),
-        format('Put an ISO 3166 code of two letters into: SELECT %s;', customer_identity_internal.attach_call(a.attached))
-    FROM customer_identity_internal.attachments_of(customers) AS a
-    WHERE a.default_region IS NOT NULL AND customer_identity_internal.known_region(a.default_region) IS NULL;
-END;
-COMMENT ON FUNCTION customer_identity_internal.check_regions(regclass) IS
-    'Findings of check_setup() about tables whose national phones cannot be read';
-CREATE OR REPLACE FUNCTION customer_identity_internal.check_users_of_orders(customers regclass)
-    RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers))
-    SELECT 'warning', k.conrelid::regclass::text,
-        format('foreign key %I keeps a user with orders from being deleted', k.conname),
-        format('ALTER TABLE %s DROP CONSTRAINT %I, ADD FOREIGN KEY (%I) REFERENCES %s (%I) ON DELETE SET NULL;',
-            k.conrelid::regclass, k.conname, a.user_column, k.confrelid::regclass, t.attname)
-    FROM attached AS a
-    JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.contype = 'f' AND k.conparentid = 0 AND cardinality(k.conkey) = 1
-    JOIN pg_attribute AS t ON t.attrelid = k.confrelid AND t.attnum = k.confkey[1]
-    JOIN pg_attribute AS c ON c.attrelid = k.conrelid AND c.attnum = k.conkey[1]
-    WHERE a.kind = 'orders' AND c.attname = a.user_column
-        AND (k.confdeltype IN ('a', 'r') OR (k.confdeltype = 'n' AND c.attnotnull))
-    UNION ALL
-    SELECT 'warning', a.attached::text,
-        format('its users table is not known: an order is attached by its own phone only'),
-        format('SELECT %s; with users => ''...'' added', customer_identity_internal.attach_call(a.attached))
-    FROM attached AS a
-    WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL
-        AND EXISTS (SELECT FROM attached AS u WHERE u.kind = 'users')
-    UNION ALL
-    SELECT 'warning', a.attached::text,
-        format('its users table, %s, is not attached: users get no customer whose orders these could be', a.users),
-        format('SELECT customer_identity.attach_users(%L);', a.users::text)
-    FROM attached AS a
-    WHERE a.kind = 'orders' AND a.users IS NOT NULL AND NOT customer_identity_internal.has_logins(a);
-END;
-COMMENT ON FUNCTION customer_identity_internal.check_users_of_orders(regclass) IS
-    'Findings of check_setup() about what joins orders to users';
--- What is a key, and what a foreign key refers to, may have changed since the triggers were made.
-CREATE FUNCTION customer_identity_internal.key_problem(attached customer_identity.attachments, OUT finding text, OUT what_to_do text)
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    present text;
-BEGIN
-    IF attached.kind = 'users' THEN
-        present := customer_identity_internal.require_key(attached.attached);
-        finding := format('its key is %I, and proofs and history know its users by %s',
-            present, COALESCE(quote_ident(attached.key_column), 'none'));
-    ELSIF customer_identity_internal.has_logins(attached) THEN
-        present := customer_identity_internal.users_key_of(attached.attached, attached.user_column, attached.users);
-        finding := format('column %I refers to %I of %s, and the triggers join it by %s',
-            attached.user_column, present, attached.users, COALESCE(quote_ident(attached.users_key_column), 'none'));
-    END IF;
-    what_to_do := format('SELECT %s;', customer_identity_internal.attach_call(attached.attached));
-    IF present = COALESCE(attached.key_column, attached.users_key_column) THEN
-        finding := NULL;
-    END IF;
-EXCEPTION WHEN invalid_table_definition OR invalid_foreign_key OR ambiguous_column THEN
-    GET STACKED DIAGNOSTICS finding = MESSAGE_TEXT, what_to_do = PG_EXCEPTION_HINT;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.key_problem(customer_identity.attachments) IS
-    'Why the column that tells users apart, or that orders are joined to them by, is not the right one; NULL: it is';
-CREATE FUNCTION customer_identity_internal.check_keys(customers regclass)
-    RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT 'error', a.attached::text, p.finding, p.what_to_do
-    FROM customer_identity_internal.attachments_to_read(customers) AS a
-    CROSS JOIN LATERAL customer_identity_internal.key_problem(a) AS p
-    WHERE p.finding IS NOT NULL;
-END;
-COMMENT ON FUNCTION customer_identity_internal.check_keys(regclass) IS
-    'Findings of check_setup() about keys of users and foreign keys of orders';
 -- Of ten thousand orders at the most: a value that differs from a named one in case or blanks only is a slip.
 CREATE FUNCTION customer_identity_internal.values_seen(
     relation regclass, column_name text, named_values text[], customers regclass, OUT rows bigint, OUT named bigint, OUT similar text)
@@ -5623,20 +5606,55 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_values_of(customer_identity.attachments, regclass) IS
     'Findings of check_setup() about statuses and cash values that no row has';
-CREATE FUNCTION customer_identity_internal.unusable_phones(customers regclass)
-    RETURNS bigint
-    LANGUAGE customer_identity_as_table_owner STABLE
-AS $$
-DECLARE
-    unusable bigint;
-BEGIN
-    EXECUTE format($sql$SELECT count(*) FROM (SELECT FROM %s WHERE phone !~ '^[+][1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
-        INTO unusable;
-    RETURN unusable;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.unusable_phones(regclass) IS
-    'How many customers have a phone that is not E.164, counted up to ten thousand';
+CREATE FUNCTION customer_identity_internal.check_regions(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'warning', a.attached::text,
+        'phones without a country code are not read: it has no region column, and there is no default region',
+        format('SELECT %s; with default_region => ''...'' added. Or, for every table, as a superuser: ALTER DATABASE %I SET customer_identity.default_region = ''...'';',
+            customer_identity_internal.attach_call(a.attached), current_database())
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    WHERE customer_identity_internal.lacks_region(a.phone_columns, a.region_column, a.default_region)
+    UNION ALL
+    SELECT 'error', a.attached::text,
+        format('%L, its default_region, is not a region: phones without a region of their own are not read', a.default_region),
+        format('Put an ISO 3166 code of two letters into: SELECT %s;', customer_identity_internal.attach_call(a.attached))
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    WHERE a.default_region IS NOT NULL AND customer_identity_internal.known_region(a.default_region) IS NULL;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_regions(regclass) IS
+    'Findings of check_setup() about tables whose national phones cannot be read';
+CREATE FUNCTION customer_identity_internal.check_types(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'error', u.source::text,
+        format('column %I is %s, not %s: writing fails with CI007', u.column_name, u.found_type, u.wanted),
+        format('Change its type, or name another one in: SELECT %s;', customer_identity_internal.attach_call(u.source))
+    FROM customer_identity_internal.uncountable_columns(customers) AS u
+    WHERE u.found_type IS NOT NULL
+    UNION ALL
+    SELECT 'error', a.attached::text,
+        format('column %I is %s and holds no %s', u.column_name, u.type_name, u.what),
+        format('Change its type, or name another one in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    CROSS JOIN LATERAL customer_identity_internal.unusable_types(a.attached, a.phone_columns, a.region_column) AS u
+    UNION ALL
+    SELECT 'error', s.attached::text,
+        format('column %I is %s, not uuid: writing fails with CI007', s.customer_column, format_type(c.atttypid, c.atttypmod)),
+        format('Change its type, or name another one in: SELECT %s;', customer_identity_internal.attach_call(s.attached))
+    FROM customer_identity_internal.attached_to(customers) AS a (attached)
+    CROSS JOIN LATERAL customer_identity_internal.setups_of(a.attached) AS s
+    JOIN pg_attribute AS c ON c.attrelid = s.attached AND c.attname = s.customer_column AND NOT c.attisdropped
+    JOIN pg_class AS t ON t.oid = s.attached
+    WHERE s.kind = 'users' AND s.customers = check_types.customers AND has_table_privilege(t.relowner, s.customers, 'UPDATE')
+        AND customer_identity_internal.base_type(c.atttypid) <> 'uuid'::regtype;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_types(regclass) IS
+    'Findings of check_setup() about columns whose types hold no customer, amount, phone or region';
 -- Proofs and flags that do not fit together: a trigger was missing, or the application has written them.
 CREATE FUNCTION customer_identity_internal.proof_faults(customers regclass)
     RETURNS TABLE (relation text, fault text, rows text, what_to_do text)
@@ -5818,6 +5836,34 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_session(regclass) IS
     'Findings of check_setup() about the session and the database';
+CREATE OR REPLACE FUNCTION customer_identity_internal.check_book(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    detail text;
+    hint text;
+BEGIN
+    BEGIN
+        PERFORM customer_identity_internal.check_customers(customers);
+    EXCEPTION WHEN SQLSTATE 'CI003' THEN
+        GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+        RETURN NEXT ROW('error', customers::text, detail, hint)::customer_identity_internal.setup_finding;
+        RETURN;
+    END;
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_companions(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_history(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_sequences(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_customers_table(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_phone_triggers(customers);
+    IF customer_identity_internal.companion_problem(customers, 'phone_proofs') IS NULL THEN
+        RETURN QUERY SELECT * FROM customer_identity_internal.check_proofs(customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_book(regclass) IS
+    'Findings of check_setup() about customers and its companions';
 CREATE OR REPLACE FUNCTION customer_identity_internal.findings_of(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
@@ -5923,6 +5969,7 @@ DROP ROUTINE
     customer_identity_internal.released_key_column,
     customer_identity_internal.released_attach_users_to,
     customer_identity_internal.released_attach_users,
+    customer_identity_internal.released_create_totals_triggers,
     customer_identity_internal.released_attach_orders_to,
     customer_identity_internal.released_attach_orders,
     customer_identity_internal.released_backfill_pages,
