@@ -45,12 +45,21 @@ void resolve(Source &source, Relation table) {
     source.taken = unique_index_of(table, number, INT8OID);
 }
 
+// Drawn in bulk: a draw costs as much as the row that needs it, whatever its size.
+std::uint64_t next_random() {
+  static std::uint64_t drawn[64];
+  static std::size_t left = 0;
+  if (left == 0) {
+    if (!pg_strong_random(drawn, sizeof(drawn)))
+      ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values"));
+    left = lengthof(drawn);
+  }
+  return drawn[--left];
+}
+
 pg_uuid_t *new_uuid() {
-  std::uint64_t random;
-  if (!pg_strong_random(&random, sizeof(random)))
-    ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values"));
-  const UuidV7 made =
-      uuid_v7(next_time(id_clock, GetCurrentTimestamp() + kFrom1970 * USECS_PER_SEC), random);
+  const std::int64_t now = GetCurrentTimestamp() + kFrom1970 * USECS_PER_SEC;
+  const UuidV7 made = uuid_v7(next_time(id_clock, now), next_random());
   auto *uuid = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
   memcpy(uuid->data, made.bytes, UUID_LEN);
   return uuid;
