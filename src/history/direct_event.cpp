@@ -208,7 +208,7 @@ bool write(Relation events, Relation customers, const Target &target, const Even
   PushActiveSnapshot(GetLatestSnapshot());
   bool written = true;
   if (lock_customer(customers, target, event.customer)) {
-    const RowId id = new_row_id(RelationGetRelid(events));
+    const RowId id = new_row_id_in(events);
     written = id.type == target.id_type;
     if (written) insert(events, target, id.value, event);
   }

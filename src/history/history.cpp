@@ -14,6 +14,10 @@ namespace {
 
 constexpr const char *kEvents = "customer_events";
 
+struct History {
+  Oid events;
+};
+
 struct WrittenColumn {
   const char *name;
   Oid type;
@@ -54,8 +58,18 @@ bool fits(Relation events) {
   return written == lengthof(kWritten);
 }
 
-// InvalidOid: the book keeps no history.
-Oid events_of(Oid customers) { return find_companion(customers, kEvents); }
+// InvalidOid: the book keeps no history. A table that is made later changes nothing that is known
+// here, so none is looked for each time.
+Oid events_of(Oid customers) {
+  if (const auto *known = find_kept<History>({customers})) return known->events;
+  if (!OidIsValid(find_companion(customers, kEvents))) return InvalidOid;
+  const auto *history =
+      read_and_keep<History>({customers}, [&](History &found, Reading &reading) {
+        found.events = find_companion(customers, kEvents);
+        depend_on(reading, found.events);
+      });
+  return history->events;
+}
 
 bool can_write(Oid events) {
   Relation table = OidIsValid(events) ? try_table_open(events, AccessShareLock) : nullptr;

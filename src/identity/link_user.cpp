@@ -112,7 +112,7 @@ void record_link(const UserSetup &setup, const TriggerData *call, const char *ev
   const char *user_id = id_of_login(setup, call);
   write_event(setup.customers, customer, event,
               {{"cause", cause_of_link(setup, call)},
-               {"table", relation_name(setup.root)},
+               {"table", setup.users_name},
                {"user_id", user_id}},
               user_id);
 }

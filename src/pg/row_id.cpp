@@ -87,16 +87,18 @@ std::int64_t next_free(const Source &source, Relation table) {
 
 }  // namespace
 
+RowId new_row_id_in(Relation table) {
+  const Source source = *kept<Source>(
+      {RelationGetRelid(table)}, [&](Source &value, Reading &) { resolve(value, table); });
+  if (source.is_uuid) return {UUIDOID, UUIDPGetDatum(new_uuid())};
+  if (!OidIsValid(source.sequence)) return {};
+  return {INT8OID, Int64GetDatum(next_free(source, table))};
+}
+
 RowId new_row_id(Oid table) {
   Relation relation = try_table_open(table, RowExclusiveLock);
   if (relation == nullptr) return {};
-  const Source source =
-      *kept<Source>({table}, [&](Source &value, Reading &) { resolve(value, relation); });
-  RowId id = {};
-  if (source.is_uuid)
-    id = {UUIDOID, UUIDPGetDatum(new_uuid())};
-  else if (OidIsValid(source.sequence))
-    id = {INT8OID, Int64GetDatum(next_free(source, relation))};
+  const RowId id = new_row_id_in(relation);
   table_close(relation, NoLock);
   return id;
 }
