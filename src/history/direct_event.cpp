@@ -150,9 +150,8 @@ bool find_customer(Relation customers, const Target &target, const pg_uuid_t &cu
 // A sign-up has just held its customer. False: it is gone.
 bool lock_customer(Relation customers, const Target &target, const pg_uuid_t &customer) {
   TupleTableSlot *row = table_slot_create(customers, nullptr);
-  bool there =
-      find_last_held(customers, target.customers_id, customer, GetActiveSnapshot(), row) ||
-      find_customer(customers, target, customer, row);
+  bool there = find_last_held(customers, target.customers_id, customer, GetActiveSnapshot(), row) ||
+               find_customer(customers, target, customer, row);
   if (there) {
     TM_FailureData failure;
     ItemPointerData place = row->tts_tid;
