@@ -63,11 +63,10 @@ bool fits(Relation events) {
 Oid events_of(Oid customers) {
   if (const auto *known = find_kept<History>({customers})) return known->events;
   if (!OidIsValid(find_companion(customers, kEvents))) return InvalidOid;
-  const auto *history =
-      read_and_keep<History>({customers}, [&](History &found, Reading &reading) {
-        found.events = find_companion(customers, kEvents);
-        depend_on(reading, found.events);
-      });
+  const auto *history = read_and_keep<History>({customers}, [&](History &found, Reading &reading) {
+    found.events = find_companion(customers, kEvents);
+    depend_on(reading, found.events);
+  });
   return history->events;
 }
 

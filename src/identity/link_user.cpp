@@ -110,11 +110,10 @@ const char *cause_of_link(const UserSetup &setup, const TriggerData *call) {
 void record_link(const UserSetup &setup, const TriggerData *call, const char *event,
                  const pg_uuid_t &customer) {
   const char *user_id = id_of_login(setup, call);
-  write_event(setup.customers, customer, event,
-              {{"cause", cause_of_link(setup, call)},
-               {"table", setup.users_name},
-               {"user_id", user_id}},
-              user_id);
+  write_event(
+      setup.customers, customer, event,
+      {{"cause", cause_of_link(setup, call)}, {"table", setup.users_name}, {"user_id", user_id}},
+      user_id);
 }
 
 // Only of a table that feeds the book: anybody can put our trigger on one of his own. Either row

@@ -88,8 +88,8 @@ std::int64_t next_free(const Source &source, Relation table) {
 }  // namespace
 
 RowId new_row_id_in(Relation table) {
-  const Source source = *kept<Source>(
-      {RelationGetRelid(table)}, [&](Source &value, Reading &) { resolve(value, table); });
+  const Source source = *kept<Source>({RelationGetRelid(table)},
+                                      [&](Source &value, Reading &) { resolve(value, table); });
   if (source.is_uuid) return {UUIDOID, UUIDPGetDatum(new_uuid())};
   if (!OidIsValid(source.sequence)) return {};
   return {INT8OID, Int64GetDatum(next_free(source, table))};

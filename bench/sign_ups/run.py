@@ -3,14 +3,13 @@
 without and with a history, and ours. Each variant has one session, and they take turns of a hundred sign-ups: what else the
 machine does then disturbs all of them alike. Processor time is that of the session's server process, which lives on.
 
-ROUNDS (150) and CUSTOMERS (100000) size a run; ONLY is a regular expression of variants. BASE_PG_CONFIG names a server that
+ROUNDS (15, of ten turns) and CUSTOMERS (100000) size a run; ONLY is a regular expression of variants. BASE_PG_CONFIG names a server that
 has the library of another version: it is measured in turns with this one, as "before". LINES names a file for the
-measurements, for bench/report."""
+measurements, for bench/report.py."""
 
 import os
 import random
 import re
-import statistics
 import subprocess
 import sys
 import time
@@ -23,16 +22,16 @@ HERE = Path(__file__).resolve().parent
 TOTALS = HERE.parent / 'totals'
 sys.path.insert(0, str(HERE.parent))
 
-from figures import Figures, Measurement  # noqa: E402
+from figures import Figures  # noqa: E402
 
-ROUNDS = int(os.environ.get('ROUNDS', 150))
+ROUNDS = int(os.environ.get('ROUNDS', 15))
 CUSTOMERS = int(os.environ.get('CUSTOMERS', 100000))
 BASE = os.environ.get('BASE_PG_CONFIG')
 ONLY = re.compile(os.environ.get('ONLY', ''))
 PGDATA = Path(os.environ.get('PGDATA', '.'))
 WORKLOAD = 'sign-up, 9 of 10 known'
 SIGN_UPS = 100  # in a turn
-WARM_UP = 10    # rounds
+TURNS = 10      # in a round
 
 NONE, NOTHING, BY_HAND, BY_HAND_TOLD = 'no trigger', 'doing nothing', 'by row', 'by row, with history'
 FORGETFUL, OURS, BEFORE_FORGETFUL, BEFORE = 'ours, no history', 'ours', 'before, no history', 'before'
@@ -57,7 +56,7 @@ def enter_cluster():
         return
     os.environ['CLUSTER_CONF'] = CONFIGURATION
     cluster = str(HERE.parents[1] / 'test' / 'cluster.sh')
-    os.execv(cluster, [cluster, str(HERE / 'run')])
+    os.execv(cluster, [cluster, __file__])
 
 
 def output_of(*command):
@@ -117,7 +116,7 @@ class Shop:
         """A benchmark of users without a customer, or without the history that it is said to keep, would say nothing."""
         if self.variant in (NONE, NOTHING):
             return
-        count = (WARM_UP + ROUNDS) * SIGN_UPS
+        count = (1 + ROUNDS) * TURNS * SIGN_UPS
         told = "(SELECT count(*) FROM customer_events WHERE event = 'user_linked')" if self.keeps_history() else '0'
         found = self.connection.execute(f'SELECT count(customer_id), {told} FROM users').fetchone()
         if found != (count, count if self.keeps_history() else 0):
@@ -145,13 +144,10 @@ def make_shops():
     return shops
 
 
-def spread(figures, variant, metric):
+def spread(figures, variant, measure):
     """Median and quartiles of the rounds' ratios to the triggers written by hand."""
-    rounds = {}
-    for m in figures.measurements:
-        rounds.setdefault(m.round, {})[m.variant] = getattr(m, metric)
-    ratios = [r[variant] / r[BY_HAND] for r in rounds.values()]
-    low, median, high = statistics.quantiles(ratios, n=4)
+    ratios = sorted(figures.ratios(WORKLOAD, variant, BY_HAND, measure))
+    low, median, high = (ratios[len(ratios) * quarter // 4] for quarter in (1, 2, 3))
     return f'{median:5.2f} x ({low:.2f} to {high:.2f})'
 
 
@@ -165,22 +161,26 @@ def new_users():
 
 
 def measure(shops):
+    """A round that is not counted, then the others."""
     figures = Figures()
-    for number in range(1 - WARM_UP, ROUNDS + 1):
-        users = new_users()
-        first = number % len(shops)
-        for shop in shops[first:] + shops[:first]:
-            seconds, cpu = shop.sign_up(users)
+    for number in range(ROUNDS + 1):
+        spent = {shop.variant: [0.0, 0.0] for shop in shops}
+        for turn in range(TURNS):
+            users = new_users()
+            first = turn % len(shops)
+            for shop in shops[first:] + shops[:first]:
+                spent[shop.variant] = [sum(pair) for pair in zip(spent[shop.variant], shop.sign_up(users))]
+        for variant, (seconds, cpu) in spent.items():
             if number > 0:
-                figures.add(Measurement('sign_ups', WORKLOAD, shop.variant, number, seconds, cpu, SIGN_UPS))
+                figures.add_run(WORKLOAD, variant, number, seconds, cpu, TURNS * SIGN_UPS)
     return figures
 
 
 def print_figures(figures, shops):
     print(f'{WORKLOAD}: us a sign-up, and times {BY_HAND}: median and quartiles of {ROUNDS} rounds, one client each')
     for shop in shops:
-        cells = [f'{name} {1e6 * figures.per_unit(WORKLOAD, shop.variant, metric):7.2f} {spread(figures, shop.variant, metric)}'
-                 for metric, name in (('cpu', 'cpu'), ('seconds', 'time'))]
+        cells = [f"{measure} {figures.statistic(WORKLOAD, shop.variant, measure, 'median'):7.2f} {spread(figures, shop.variant, measure)}"
+                 for measure in ('cpu', 'time')]
         print(f'  {shop.variant:22}', '   '.join(cells))
 
 
@@ -188,12 +188,14 @@ def main():
     enter_cluster()
     shops = make_shops()
     figures = measure(shops)
+    version = shops[0].connection.info.server_version // 10000
+    figures.facts.update({'machine': f'{os.cpu_count()} cores, PostgreSQL {version}, shared_buffers 256 MB, fsync and autovacuum off',
+                          'size': f'{CUSTOMERS} customers, {ROUNDS} rounds of {TURNS * SIGN_UPS} sign-ups in each session, a hundred at a time'})
     for shop in shops:
         shop.check()
     print_figures(figures, shops)
     if 'LINES' in os.environ:
-        with open(os.environ['LINES'], 'w', encoding='utf-8') as lines:
-            figures.write(lines)
+        figures.write(os.environ['LINES'])
 
 
 main()
