@@ -783,27 +783,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.companions() IS
     'The tables beside customers; columns and indexes are for format(), which puts the schema in';
--- Default privileges may have given others rights on every new table.
-CREATE FUNCTION customer_identity_internal.revoke_from_others(relation regclass)
-    RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    grantee text;
-BEGIN
-    FOR grantee IN
-        SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END
-        FROM pg_class AS c
-        CROSS JOIN LATERAL aclexplode(c.relacl) AS g
-        WHERE c.oid = relation AND g.grantee <> c.relowner
-    LOOP
-        EXECUTE format('REVOKE ALL ON %s FROM %s', relation, grantee);
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.revoke_from_others(regclass) IS
-    'Leaves a table to its owner';
 CREATE OR REPLACE FUNCTION customer_identity_internal.make_companions(schema_name text)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -814,6 +793,7 @@ DECLARE
     owner constant regrole := (SELECT c.relowner FROM pg_class AS c WHERE c.oid = customers);
     wanted record;
     index_definition text;
+    grantee text;
 BEGIN
     FOR wanted IN SELECT * FROM customer_identity_internal.companions() LOOP
         CONTINUE WHEN to_regclass(format('%I.%I', schema_name, wanted.name)) IS NOT NULL;
@@ -823,9 +803,16 @@ BEGIN
             EXECUTE format(index_definition, schema_name);
         END LOOP;
         EXECUTE format('ALTER TABLE %I.%I OWNER TO %s', schema_name, wanted.name, owner);
-        IF wanted.name = 'customer_events' THEN
-            PERFORM customer_identity_internal.revoke_from_others(format('%I.%I', schema_name, wanted.name)::regclass);
-        END IF;
+        -- Default privileges may have given others rights on every new table; nobody else writes the history.
+        FOR grantee IN
+            SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END
+            FROM pg_class AS c
+            CROSS JOIN LATERAL aclexplode(c.relacl) AS g
+            WHERE c.oid = to_regclass(format('%I.%I', schema_name, wanted.name)) AND c.relname = 'customer_events'
+                AND g.grantee <> c.relowner
+        LOOP
+            EXECUTE format('REVOKE ALL ON %I.%I FROM %s', schema_name, wanted.name, grantee);
+        END LOOP;
     END LOOP;
     PERFORM customer_identity_internal.companion_of(customers, c.name) FROM customer_identity_internal.companions() AS c;
 END
