@@ -99,6 +99,19 @@ python_files() {
   ! files_with '^#!.*python|^[^#]*python3? .*<<' | grep -v '\.py$'
 }
 
+# What people read, as FILE:LINE:TEXT: documents without `code`, SQL, strings of C++ that are sentences.
+texts() {
+  grep -rn '' --include='*.md' --exclude-dir={.git,build,node_modules} . | sed 's/`[^`]*`//g'
+  grep -rn '' --include='*.sql' --exclude-dir={released,updates} sql
+  grep -rnoE '"([^"\\]|\\.)*"' --include='*.[ch]pp' src | grep ' ' || true
+}
+
+# Words that mean something else in PostgreSQL's documentation: say outcome, lock or leader, take effect, decide or
+# classify, release, maximum.
+words_of_the_field() {
+  ! texts | grep -iE '^[^:]*:[0-9]+:.*\b(verdicts?|dut(y|ies)|heed(s|ed)?|judg(e|es|ed|ing)|retire[sd]?|retiring|at the most)\b'
+}
+
 shell_scripts() {
   ! command -v shellcheck >/dev/null ||
     files_with '^#!/usr/bin/env bash' | grep -v '\.py$' | xargs shellcheck --severity=warning
@@ -114,6 +127,7 @@ check install_order 'sql/order names every file'
 check exported_symbols 'the library exports what SQL calls, and nothing else'
 check updates 'sql/updates is what make update-scripts writes'
 check versions 'META.json has the version'
+check words_of_the_field 'words of the field'
 check shell_scripts shellcheck
 check python_names pyflakes
 check python_files 'Python is in files named *.py'

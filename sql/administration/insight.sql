@@ -57,7 +57,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.customer_stats(timestamptz, regclass) IS
-    'Figures about the customers made since a time: people against logins, returning guests, share verified, repeat rate, new people per day';
+    'Figures about the customers created since a time: people and logins, returning guests, share verified, repeat rate, new people per day';
 REVOKE EXECUTE ON FUNCTION customer_identity.customer_stats(timestamptz, regclass) FROM PUBLIC;
 
 -- Each of the signal queries yields customer_id and evidence.

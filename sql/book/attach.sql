@@ -41,7 +41,7 @@ BEGIN
     END IF;
     IF class.relpersistence = 't' THEN
         RAISE EXCEPTION '% is a temporary table', relation
-            USING ERRCODE = 'wrong_object_type', HINT = 'Name a table that stays.';
+            USING ERRCODE = 'wrong_object_type', HINT = 'Name a permanent table.';
     END IF;
 END
 $$;
@@ -63,7 +63,7 @@ BEGIN
         RAISE EXCEPTION '% has tables that inherit from it', relation
             USING ERRCODE = 'wrong_object_type',
                 DETAIL = format('Rows written to them would not be seen by the triggers: %s.', heirs),
-                HINT = 'Attach those that others inherit from last, or use a partitioned table.';
+                HINT = 'Attach the child tables first, or use a partitioned table.';
     END IF;
 END
 $$;

@@ -186,11 +186,11 @@ CREATE VIEW customer_identity.attachments AS
     FROM customer_identity_internal.attached_to(NULL) AS a (attached)
     CROSS JOIN LATERAL customer_identity_internal.setups_of(a.attached) AS s;
 COMMENT ON VIEW customer_identity.attachments IS
-    'What is attached to which book, with every setting; read from the triggers'' arguments';
+    'The attached tables and their settings, read from the triggers'' arguments';
 GRANT SELECT ON customer_identity.attachments TO PUBLIC;
 
--- Anybody can put our triggers on a table of his own and name this book in them. Only tables whose
--- owner may write to the book are part of it.
+-- Anybody can put our triggers on their own table and name this book in them. Only tables whose owner may
+-- write to the book are part of it.
 CREATE FUNCTION customer_identity_internal.feeding_setups(relation regclass, customers regclass)
     RETURNS SETOF customer_identity.attachments
     LANGUAGE sql STABLE
@@ -226,9 +226,9 @@ CREATE FUNCTION customer_identity_internal.hold_table(relation regclass)
     LANGUAGE c STABLE STRICT
     AS 'MODULE_PATHNAME', 'hold_table';
 COMMENT ON FUNCTION customer_identity_internal.hold_table(regclass) IS
-    'Keeps a table from being dropped until the transaction ends, as reading it does; false: it is gone';
+    'Locks a table against being dropped until the transaction ends, as reading it does; false: it no longer exists';
 
--- Between the making of a query and its running another session could drop a table.
+-- Another session could drop a table between building a query and running it.
 CREATE FUNCTION customer_identity_internal.attachments_to_read(customers regclass)
     RETURNS SETOF customer_identity.attachments
     LANGUAGE sql STABLE
@@ -238,7 +238,7 @@ BEGIN ATOMIC
     WHERE customer_identity_internal.hold_table(a.attached);
 END;
 COMMENT ON FUNCTION customer_identity_internal.attachments_to_read(regclass) IS
-    'The tables that feed a book and are there to stay until the transaction ends';
+    'The tables that feed a book, locked against being dropped until the transaction ends';
 
 CREATE FUNCTION customer_identity_internal.partitions_of(relation regclass)
     RETURNS SETOF regclass
@@ -281,12 +281,12 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'table % is not attached', relation
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = 'SELECT * FROM customer_identity.attachments shows what is; attach_users() and attach_orders() attach a table.';
+                HINT = 'SELECT * FROM customer_identity.attachments lists the attached tables; attach_users() and attach_orders() attach a table.';
     END IF;
     IF found_attachment.customers IS NULL THEN
         RAISE EXCEPTION 'no usable customers table'
             USING ERRCODE = 'CI003',
-                DETAIL = format('The triggers of %s name a customers table that is not there.', relation),
+                DETAIL = format('The triggers of %s name a customers table that does not exist.', relation),
                 HINT = 'Attach the table again, or remove its triggers with customer_identity.detach().';
     END IF;
     RETURN found_attachment;

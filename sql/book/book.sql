@@ -3,14 +3,14 @@ CREATE FUNCTION customer_identity_internal.book(customers regclass DEFAULT NULL)
     LANGUAGE c STABLE
     AS 'MODULE_PATHNAME', 'book';
 COMMENT ON FUNCTION customer_identity_internal.book(regclass) IS
-    'The customers table that is meant: the one given, else the one on the search_path (CI003 when there is none)';
+    'The customers table to use: the one given, else the one on the search_path (CI003 when there is none)';
 
 CREATE FUNCTION customer_identity_internal.follow_phone()
     RETURNS trigger
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'follow_phone';
 COMMENT ON FUNCTION customer_identity_internal.follow_phone() IS
-    'Trigger of customers: whose phone changes is marked as verified only with a live proof of the new one, and the proofs of the old one end';
+    'Trigger of customers: when a phone changes, ends the proofs of the old one and marks the new one as verified only with a live proof';
 
 CREATE FUNCTION customer_identity_internal.phone_triggers(customers regclass)
     RETURNS TABLE (name text, timing text, trigger pg_trigger)
@@ -22,7 +22,7 @@ BEGIN ATOMIC
         AND t.tgfoid = 'customer_identity_internal.follow_phone()'::regprocedure AND t.tgqual IS NULL AND t.tgattr = '';
 END;
 COMMENT ON FUNCTION customer_identity_internal.phone_triggers(regclass) IS
-    'The triggers that customers has to have, and as what it has them; NULL where one is missing';
+    'The triggers that customers must have, and how they are enabled; NULL where one is missing';
 
 CREATE FUNCTION customer_identity_internal.is_owner(relation regclass)
     RETURNS boolean
@@ -61,7 +61,7 @@ DECLARE
 BEGIN
     PERFORM customer_identity_internal.require_limit('schema_name', schema_name);
     IF schema_name IS NULL OR to_regnamespace(quote_ident(schema_name)) IS NULL THEN
-        RAISE EXCEPTION 'there is no schema for the customers'
+        RAISE EXCEPTION 'there is no schema to create the book in'
             USING ERRCODE = 'invalid_schema_name',
                 DETAIL = format('Schema: %s.', COALESCE(quote_ident(schema_name), 'none on the search_path')),
                 HINT = 'CREATE SCHEMA first, or name another one: create_tables(''public'').';
@@ -90,7 +90,7 @@ CREATE FUNCTION customer_identity.create_tables(schema_name text DEFAULT NULL)
     LANGUAGE sql VOLATILE
 RETURN customer_identity_internal.make_book(COALESCE(schema_name, current_schema()::text));
 COMMENT ON FUNCTION customer_identity.create_tables(text) IS
-    'Makes customers, phone_proofs, loyalty_entries and customer_events in a schema (by default the current one) and returns customers. A customers table that is there already is checked and kept';
+    'Creates customers, phone_proofs, loyalty_entries and customer_events in a schema (default: the current one) and returns customers. An existing customers table is checked and kept';
 REVOKE EXECUTE ON FUNCTION customer_identity.create_tables(text) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity_internal.qualified_name(relation regclass)

@@ -9,7 +9,7 @@ BEGIN ATOMIC
             WHEN n.relation = a.attached THEN format('column %I, which the triggers name, was renamed or dropped', n.column_name)
             ELSE format('column %I of %s, which the triggers name, was renamed or dropped', n.column_name, n.relation)
         END,
-        format('Put the present name into: SELECT %s;', customer_identity_internal.attach_call(n.relation))
+        format('Use the current name in: SELECT %s;', customer_identity_internal.attach_call(n.relation))
             || CASE WHEN n.relation <> a.attached THEN format(' SELECT %s;', customer_identity_internal.attach_call(a.attached)) ELSE '' END
     FROM attached AS a
     CROSS JOIN LATERAL customer_identity_internal.named_columns(a) AS n
@@ -33,7 +33,7 @@ BEGIN ATOMIC
     WHERE NOT customer_identity_internal.has_reference(a.attached, a.customer_column, a.customers)
     UNION ALL
     SELECT 'warning', k.conrelid::regclass::text,
-        format('foreign key %I is deferrable: an order may come before its customer and miss the totals', k.conname),
+        format('foreign key %I is deferrable: an order can precede its customer and be missing from the totals', k.conname),
         format('ALTER TABLE %s ALTER CONSTRAINT %I NOT DEFERRABLE;', k.conrelid::regclass, k.conname)
     FROM attached AS a
     JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.confrelid = a.customers
@@ -57,7 +57,7 @@ CREATE FUNCTION customer_identity_internal.check_users_of_orders(customers regcl
 BEGIN ATOMIC
     WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers))
     SELECT 'warning', k.conrelid::regclass::text,
-        format('foreign key %I keeps a user with orders from being deleted', k.conname),
+        format('foreign key %I blocks the deletion of users with orders', k.conname),
         format('ALTER TABLE %s DROP CONSTRAINT %I, ADD FOREIGN KEY (%I) REFERENCES %s (%I) ON DELETE SET NULL;',
             k.conrelid::regclass, k.conname, a.user_column, k.confrelid::regclass, t.attname)
     FROM attached AS a
@@ -68,14 +68,14 @@ BEGIN ATOMIC
         AND (k.confdeltype IN ('a', 'r') OR (k.confdeltype = 'n' AND c.attnotnull))
     UNION ALL
     SELECT 'warning', a.attached::text,
-        format('its users table is not known: an order is attached by its own phone only'),
+        format('its users table is unknown: orders are attached by their own phones only'),
         format('SELECT %s; with users => ''...'' added', customer_identity_internal.attach_call(a.attached))
     FROM attached AS a
     WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL
         AND EXISTS (SELECT FROM attached AS u WHERE u.kind = 'users')
     UNION ALL
     SELECT 'warning', a.attached::text,
-        format('its users table, %s, is not attached: users get no customer whose orders these could be', a.users),
+        format('its users table, %s, is not attached: its users have no customers', a.users),
         format('SELECT customer_identity.attach_users(%L);', a.users::text)
     FROM attached AS a
     WHERE a.kind = 'orders' AND a.users IS NOT NULL AND NOT customer_identity_internal.has_logins(a);
@@ -93,11 +93,11 @@ DECLARE
 BEGIN
     IF attached.kind = 'users' THEN
         present := customer_identity_internal.require_key(attached.attached);
-        finding := format('its key is %I, and proofs and history know its users by %s',
+        finding := format('its key is %I, but proofs and history identify its users by %s',
             present, COALESCE(quote_ident(attached.key_column), 'none'));
     ELSIF customer_identity_internal.has_logins(attached) THEN
         present := customer_identity_internal.users_key_of(attached.attached, attached.user_column, attached.users);
-        finding := format('column %I refers to %I of %s, and the triggers join it by %s',
+        finding := format('column %I references %I of %s, but the triggers join it by %s',
             attached.user_column, present, attached.users, COALESCE(quote_ident(attached.users_key_column), 'none'));
     END IF;
     what_to_do := format('SELECT %s;', customer_identity_internal.attach_call(attached.attached));
@@ -131,8 +131,8 @@ CREATE FUNCTION customer_identity_internal.check_heirs(customers regclass)
 BEGIN ATOMIC
     SELECT 'error', h.heir::text,
         format('it inherits from %s and is not attached: its rows are not %s', a.attached,
-            CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted, and changing them through that table spoils the totals' END),
-        format('SELECT %s; with this table''s name in the place of that; or ALTER TABLE %s NO INHERIT %s;',
+            CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted, and changing them through that table corrupts the totals' END),
+        format('SELECT %s; with this table''s name instead; or ALTER TABLE %s NO INHERIT %s;',
             customer_identity_internal.attach_call(a.attached), h.heir, h.parent)
     FROM customer_identity_internal.attachments_of(customers) AS a
     CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.attached) AS h
@@ -151,7 +151,7 @@ CREATE FUNCTION customer_identity_internal.check_unlogged(customers regclass)
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT 'warning', p.oid::regclass::text,
-        'it is UNLOGGED: a crash of the server empties it, and the totals go on counting its orders',
+        'it is UNLOGGED: a server crash empties it, but the totals keep its orders',
         format('ALTER TABLE %s SET LOGGED;', p.oid::regclass)
     FROM customer_identity_internal.attachments_of(customers) AS a
     CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS leaf

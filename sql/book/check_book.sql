@@ -4,7 +4,7 @@ CREATE FUNCTION customer_identity_internal.check_phone_triggers(customers regcla
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT 'warning', customers::text,
-        format('trigger %I is %s: proofs outlive a phone that is changed in the table', p.name,
+        format('trigger %I is %s: proofs do not end when a phone is changed in the table', p.name,
             CASE WHEN (p.trigger).oid IS NULL THEN 'missing' ELSE 'disabled' END),
         CASE
             WHEN (p.trigger).oid IS NULL THEN format('SELECT customer_identity.create_tables(%L);', n.nspname)
@@ -19,7 +19,7 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.check_phone_triggers(regclass) IS
     'Findings of check_setup() about the triggers of customers';
 
--- Whoever loads or replicates rows leaves the sequence behind.
+-- Loading or replicating rows leaves the sequence behind.
 CREATE FUNCTION customer_identity_internal.check_sequences(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE customer_identity_as_table_owner STABLE
@@ -40,7 +40,7 @@ BEGIN
         EXECUTE format('SELECT max(id) FROM %s', companion.relation) INTO highest;
         IF highest > COALESCE(pg_sequence_last_value(companion.sequence), 0) THEN
             RETURN NEXT ROW('error', companion.relation::text,
-                format('its highest id, %s, is beyond its sequence: the next rows would take ids that are there', highest),
+                format('its highest id, %s, is ahead of its sequence: new rows would get existing ids', highest),
                 format('SELECT setval(%L, %s);', companion.sequence, highest))::customer_identity_internal.setup_finding;
         END IF;
     END LOOP;
@@ -74,19 +74,19 @@ DECLARE
 BEGIN
     RETURN QUERY
     SELECT 'warning', customers::text,
-        format('column total_spent is %s: a larger total would refuse the order', format_type(a.atttypid, a.atttypmod)),
+        format('column total_spent is %s: an order that makes a total too large is refused', format_type(a.atttypid, a.atttypmod)),
         format('ALTER TABLE %s ALTER COLUMN total_spent TYPE numeric;', customers)
     FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attname = 'total_spent' AND a.atttypmod >= 0;
     RETURN QUERY
     SELECT 'error', customers::text,
-        format('column %I is NOT NULL without a default: no customer can be made', a.attname),
+        format('column %I is NOT NULL without a default: no customer can be created', a.attname),
         format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', customers, a.attname)
     FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped
         AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attname <> 'phone';
     IF unusable > 0 THEN
-        RETURN NEXT ROW('error', customers::text, format('phones that are not E.164, by which nobody is found: %s', customer_identity_internal.counted_up_to(unusable, unusable)),
+        RETURN NEXT ROW('error', customers::text, format('customers that are not found because their phones are not E.164: %s', customer_identity_internal.counted_up_to(unusable, unusable)),
             format('UPDATE %s SET phone = customer_identity.normalize_phone(phone, region) ...; merge the duplicates it reports.', customers))::customer_identity_internal.setup_finding;
     END IF;
 END

@@ -49,16 +49,16 @@ BEGIN ATOMIC
     SELECT 'error', e.relation::text,
         CASE
             WHEN t.tgenabled IN ('D', 'R') AND customer_identity_internal.fires_in_partitions(e.relation, e.name) THEN
-                format('trigger %I is disabled, and those of its partitions are not: they fire for statements that name a partition', e.name)
+                format('trigger %I is disabled, but not on the partitions: it still fires for statements that name a partition', e.name)
             WHEN t.tgenabled IN ('D', 'R') THEN format('trigger %I is disabled', e.name)
-            WHEN t.tgname IS NOT NULL THEN format('trigger %I is not as it was made, or as that of %s', e.name, e.root)
+            WHEN t.tgname IS NOT NULL THEN format('trigger %I was changed, or differs from that of %s', e.name, e.root)
             WHEN e.relation <> e.root THEN format('the partition has no trigger %I', e.name)
             ELSE format('trigger %I is missing', e.name)
         END,
         CASE
             WHEN t.tgenabled IN ('D', 'R') THEN format('ALTER TABLE %s ENABLE TRIGGER %I;', e.relation, e.name)
             WHEN e.name = 'customer_identity_attach' THEN
-                format('SELECT %s; or, where it shall no longer count, SELECT customer_identity.detach(%L);',
+                format('SELECT %s; or, if it should no longer count, SELECT customer_identity.detach(%L);',
                     customer_identity_internal.attach_call(e.root), e.root::text)
             ELSE format('SELECT %s;', customer_identity_internal.attach_call(e.root))
         END
@@ -91,7 +91,7 @@ BEGIN ATOMIC
             AND t.tgenabled IN ('D', 'R')
     )
     SELECT 'error', d.relation::text,
-        format('triggers of foreign key %I are disabled: ids that lead nowhere are let in or left behind', k.conname),
+        format('triggers of foreign key %I are disabled: dangling ids are possible', k.conname),
         format('As a superuser: ALTER TABLE %s %s;', d.relation,
             string_agg(format('ENABLE TRIGGER %I', d.tgname), ', ' ORDER BY d.tgname))
     FROM disabled AS d

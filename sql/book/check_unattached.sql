@@ -100,8 +100,8 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.unattached_with_customer(regclass) IS
     'Tables without our triggers that have a column for the customer, and whether it is a foreign key to the book';
 
--- Logins and orders that come and go behind the triggers' back. Many a table refers to customers for reasons of its
--- own; one like those of which none is attached is hardly one.
+-- Logins and orders that bypass the triggers. Many tables reference customers for other reasons; a table is not
+-- reported as missing where no table of its kind is attached.
 CREATE FUNCTION customer_identity_internal.check_unattached(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
@@ -130,9 +130,9 @@ BEGIN ATOMIC
         WHERE s.stray NOT IN (SELECT c.copy FROM copies AS c)
     )
     SELECT 'warning', c.copy::text,
-        format('it has every column of %s, the customer included, and no trigger: its rows are not %s',
+        format('it has every column of %s, including the customer, but no trigger: its rows are not %s',
             c.original, CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted' END),
-        format('If it has taken the place of %s: SELECT %s; with this table''s name. Else: ALTER TABLE %s DROP COLUMN %I;',
+        format('If it replaced %s: SELECT %s; with this table''s name. Otherwise: ALTER TABLE %s DROP COLUMN %I;',
             c.original, customer_identity_internal.attach_call(c.original), c.copy, a.customer_column)
     FROM copies AS c
     JOIN attached AS a ON a.attached = c.original
@@ -140,7 +140,7 @@ BEGIN ATOMIC
     SELECT
         CASE WHEN (s.has_phone OR s.has_orders) AND s.is_missing THEN 'warning' ELSE 'info' END,
         s.stray::text,
-        format('it has a customer column, %I, and no trigger: its rows are neither linked nor counted', s.customer_column),
+        format('it has a customer column, %I, but no trigger: its rows are neither linked nor counted', s.customer_column),
         format('If they are orders or logins: SELECT customer_identity.%s(%L, customer_column => %L, customers => %L); with the names of its columns.'
             ' If they are something else, nothing has to be done.',
             'attach_' || s.kind, s.stray::text, s.customer_column, customers::text)

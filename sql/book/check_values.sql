@@ -5,7 +5,7 @@ CREATE FUNCTION customer_identity_internal.check_values(customers regclass)
 BEGIN ATOMIC
     SELECT 'error', a.attached::text,
         format('column %I cannot hold %L, which %s names: %s', n.column_name, m.value, n.parameter, n.consequence),
-        format('Put what it was renamed to into: SELECT %s;', customer_identity_internal.attach_call(a.attached))
+        format('Use its new name in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
     FROM customer_identity_internal.attachments_to_read(customers) AS a
     CROSS JOIN LATERAL (VALUES
         (a.status_column, a.counted_statuses, 'counted_statuses', 'no such order counts'),
@@ -17,14 +17,14 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.check_values(regclass) IS
     'Findings of check_setup() about statuses and cash values that a column cannot hold';
 
--- Renamed values are followed. Whoever attaches again by what he wrote down is refused.
+-- Renamed values are followed, but attaching again with the old names is refused.
 CREATE FUNCTION customer_identity_internal.check_renamed_values(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT DISTINCT 'error', a.attached::text,
-        format('%L, which %s named, was renamed to %L: that is followed here, and a migration that names it is refused',
+        format('%L, which %s named, was renamed to %L: the triggers follow, but a migration with the old name is refused',
             v.given, n.parameter, v.present),
         format('Also in the migration: SELECT %s;', customer_identity_internal.attach_call(a.attached))
     FROM customer_identity_internal.attachments_of(customers) AS a
@@ -39,7 +39,7 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.check_renamed_values(regclass) IS
     'Findings of check_setup() about values whose names have changed since the table was attached';
 
--- Of ten thousand orders at the most: a value that differs from a named one in case or blanks only is a slip.
+-- Looks at a maximum of ten thousand orders: a value that differs from a named one in case or blanks only is a slip.
 CREATE FUNCTION customer_identity_internal.values_seen(
     relation regclass, column_name text, named_values text[], customers regclass, OUT rows bigint, OUT named bigint, OUT similar text)
     LANGUAGE customer_identity_as_table_owner STABLE
@@ -68,7 +68,7 @@ BEGIN ATOMIC
             WHEN s.similar IS NOT NULL THEN format('column %I holds %L, which %s names in another case or with other blanks', n.column_name, s.similar, n.parameter)
             ELSE format('none of %s orders has a status that counts', customer_identity_internal.counted_up_to(s.rows, s.rows))
         END,
-        format('Put the statuses that count into: SELECT %s;', customer_identity_internal.attach_call(attached.attached))
+        format('Use the statuses that count in: SELECT %s;', customer_identity_internal.attach_call(attached.attached))
     FROM (VALUES
         (attached.status_column, attached.counted_statuses, 'counted_statuses'),
         (attached.payment_column, attached.cod_values, 'cod_values')
@@ -93,8 +93,8 @@ BEGIN ATOMIC
     WHERE customer_identity_internal.lacks_region(a.phone_columns, a.region_column, a.default_region)
     UNION ALL
     SELECT 'error', a.attached::text,
-        format('%L, its default_region, is not a region: phones without a region of their own are not read', a.default_region),
-        format('Put an ISO 3166 code of two letters into: SELECT %s;', customer_identity_internal.attach_call(a.attached))
+        format('%L, its default_region, is not a region: phones of rows without a region are not read', a.default_region),
+        format('Use a two-letter ISO 3166 code in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
     FROM customer_identity_internal.attachments_of(customers) AS a
     WHERE a.default_region IS NOT NULL AND customer_identity_internal.known_region(a.default_region) IS NULL;
 END;

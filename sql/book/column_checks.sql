@@ -39,7 +39,7 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'column % of % is generated', quote_ident(column_name), relation
             USING ERRCODE = 'wrong_object_type',
-                DETAIL = 'A trigger before the row is written does not see its value.',
+                DETAIL = 'A BEFORE trigger does not see its value.',
                 HINT = format('Name the column it is generated from in %s => ''...''.', parameter);
     END IF;
 END
@@ -79,7 +79,7 @@ BEGIN
     SELECT u.* INTO unusable
     FROM customer_identity_internal.unusable_types(relation, phone_columns, region_column) AS u;
     IF FOUND THEN
-        RAISE EXCEPTION 'column % of % is of type % and holds no %',
+        RAISE EXCEPTION 'column % of % is of type % and cannot hold a %',
             quote_ident(unusable.column_name), relation, unusable.type_name, unusable.what
             USING ERRCODE = 'datatype_mismatch',
                 HINT = format('Name a text column in %s => ''...''.',

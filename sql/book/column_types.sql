@@ -26,7 +26,7 @@ CREATE FUNCTION customer_identity_internal.as_text(value anyelement)
 COMMENT ON FUNCTION customer_identity_internal.as_text(anyelement) IS
     'A value of a row as the triggers read it, whatever casts its type has';
 
--- Casts that somebody made are not for us to recommend: who types them may be a superuser.
+-- User-defined casts are not suggested: the user who runs the statement may be a superuser.
 CREATE FUNCTION customer_identity_internal.can_cast(source regtype, target regtype)
     RETURNS boolean
     LANGUAGE sql STABLE

@@ -3,9 +3,9 @@ CREATE FUNCTION customer_identity_internal.customers_columns()
     LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 10
     AS 'MODULE_PATHNAME', 'customers_columns';
 COMMENT ON FUNCTION customer_identity_internal.customers_columns() IS
-    'The columns that a customers table has to have: the types that fit, and how create_tables makes them';
+    'The columns that a customers table must have: the types that fit, and how create_tables makes them';
 
--- `statement` NULL: nothing makes this table fit.
+-- `statement` NULL: this table cannot be adapted.
 CREATE FUNCTION customer_identity_internal.refuse_customers(detail text, statement text)
     RETURNS void
     LANGUAGE plpgsql IMMUTABLE
@@ -21,9 +21,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.refuse_customers(text, text) IS
-    'Raises CI003 with the statement that makes a customers table fit, and the way without it';
+    'Raises CI003 with the statement that makes a customers table fit, or how to do without it';
 
--- What ALTER COLUMN ... TYPE stumbles over: views, triggers, policies, functions and generated columns that read the
+-- What ALTER COLUMN ... TYPE fails on: views, triggers, policies, functions and generated columns that read the
 -- column, and foreign keys whose other column would have to change with it.
 CREATE FUNCTION customer_identity_internal.is_tied(customers regclass, column_name text)
     RETURNS boolean
@@ -48,7 +48,7 @@ RETURN (
 COMMENT ON FUNCTION customer_identity_internal.is_tied(regclass, text) IS
     'Whether something else keeps the type of a column of customers from being changed';
 
--- A default is replaced by ours: it might not fit the new type.
+-- The default is replaced: it might not fit the new type.
 CREATE FUNCTION customer_identity_internal.retyping(customers regclass, column_name text, found_type regtype, wanted regtype, definition text)
     RETURNS text
     LANGUAGE sql STABLE
@@ -94,7 +94,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.check_customer_columns(regclass) IS
-    'Raises CI003 for the first column that a customers table lacks, or has with a type of no use';
+    'Raises CI003 for the first column that a customers table lacks, or has with an unusable type';
 
 CREATE FUNCTION customer_identity_internal.check_customers(customers regclass)
     RETURNS void
@@ -143,8 +143,8 @@ BEGIN
     -- Room on the page keeps the updates of totals off the indexes.
     EXECUTE format('CREATE TABLE %I.customers (%s) WITH (fillfactor = 90)', schema_name, columns);
     EXECUTE format('COMMENT ON TABLE %I.customers IS %L', schema_name, 'One row per real person, identified by phone');
-    EXECUTE format('COMMENT ON COLUMN %I.customers.phone IS %L', schema_name, 'E.164; NULL: the number was retired');
+    EXECUTE format('COMMENT ON COLUMN %I.customers.phone IS %L', schema_name, 'E.164; NULL: the number was released');
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.make_customers(text) IS
-    'Makes the table customers in a schema';
+    'Creates the table customers in a schema';

@@ -5,8 +5,8 @@ CREATE FUNCTION customer_identity_internal.require_pair(given boolean, other boo
 AS $$
 BEGIN
     IF given <> other THEN
-        RAISE EXCEPTION '% and % belong together', parameter, other_parameter
-            USING ERRCODE = 'invalid_parameter_value', HINT = format('For instance: %s.', example);
+        RAISE EXCEPTION '% and % must be given together', parameter, other_parameter
+            USING ERRCODE = 'invalid_parameter_value', HINT = format('For example: %s.', example);
     END IF;
 END
 $$;
@@ -21,13 +21,13 @@ CREATE FUNCTION customer_identity_internal.require_values(parameter text, given 
 AS $$
 BEGIN
     IF cardinality(given) = 0 OR EXISTS (SELECT FROM unnest(given) AS g (value) WHERE g.value IS NULL) THEN
-        RAISE EXCEPTION '% name nothing, or NULL', parameter
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'Name the values of the column that matter.';
+        RAISE EXCEPTION '% must name at least one value, and no NULL', parameter
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'List values that the column can hold.';
     END IF;
     IF cardinality(given) > 100 OR EXISTS (SELECT FROM unnest(given) AS g (value) WHERE octet_length(g.value) > 200) THEN
-        RAISE EXCEPTION '% are too many or too long', parameter
-            USING ERRCODE = 'invalid_parameter_value', DETAIL = 'There may be no more than 100, of no more than 200 bytes each.',
-                HINT = 'Name the values of the column that matter.';
+        RAISE EXCEPTION '% has too many values, or too long ones', parameter
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = 'The maximum is 100 values of 200 bytes each.',
+                HINT = 'List values that the column can hold.';
     END IF;
 END
 $$;
@@ -117,7 +117,7 @@ BEGIN
     WHERE a.attrelid = relation AND a.attname = column_name;
     RAISE EXCEPTION 'column % of % cannot hold %', quote_ident(column_name), relation, missing
         USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is of type %s.', found_type),
-            HINT = format('Name in %s => ''{...}'' some of: %s.', parameter, COALESCE(
+            HINT = format('Choose the values of %s => ''{...}'' from: %s.', parameter, COALESCE(
                 customer_identity_internal.possible_values(relation, column_name),
                 format('SELECT DISTINCT %I::text FROM %s', column_name, relation)));
 END

@@ -8,7 +8,7 @@ BEGIN
     IF default_region IS NOT NULL AND customer_identity_internal.known_region(default_region) IS NULL THEN
         RAISE EXCEPTION 'default_region % is not a region', quote_literal(customer_identity_internal.shown(default_region))
             USING ERRCODE = 'invalid_parameter_value',
-                HINT = 'A region is an ISO 3166 code of two letters: GB, not UK.';
+                HINT = 'A region is a two-letter ISO 3166 code: GB, not UK.';
     END IF;
     RETURN customer_identity_internal.known_region(default_region);
 END
@@ -16,7 +16,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.required_region(text) IS
     'A region as the triggers'' arguments have it, or NULL; 22023 for what is none';
 
--- Whoever looks need not be who signs people up, and his session may be older than what was set for the database.
+-- The role that checks may differ from the one that signs users up, and its session may predate the setting.
 CREATE FUNCTION customer_identity_internal.has_default_region()
     RETURNS boolean
     LANGUAGE sql STABLE

@@ -1,4 +1,4 @@
--- Whoever may change the history can make it say anything.
+-- A role that may change the history can falsify it.
 CREATE FUNCTION customer_identity_internal.check_history(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
@@ -22,7 +22,7 @@ BEGIN
     IF NOT customer_identity_internal.keeps_history(customers) THEN
         RETURN NEXT ROW('warning', events,
             'No history is kept: a column customer_id, event, details or actor is missing or of another type, or it has a rule, or another column is NOT NULL without a default',
-            format('Make it as the reference describes it, or: ALTER TABLE %s RENAME TO ...; SELECT customer_identity.create_tables(%L);',
+            format('Create it as the reference describes, or: ALTER TABLE %s RENAME TO ...; SELECT customer_identity.create_tables(%L);',
                 events, schema_name))::customer_identity_internal.setup_finding;
     END IF;
     RETURN QUERY

@@ -7,7 +7,7 @@ BEGIN
     IF timing IS NULL OR timing NOT IN ('statement', 'commit') THEN
         RAISE EXCEPTION 'timing % is not supported', quote_nullable(customer_identity_internal.shown(timing))
             USING ERRCODE = 'feature_not_supported',
-                HINT = 'Totals are written at the end of each statement, timing => ''statement'', or of the transaction, timing => ''commit''.';
+                HINT = 'Use timing => ''statement'' to write totals at the end of each statement, or timing => ''commit'' at the end of the transaction.';
     END IF;
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'attach_orders needs a READ COMMITTED transaction'
@@ -35,7 +35,7 @@ BEGIN
     PERFORM customer_identity_internal.require_values('cod_values', cod_values);
     IF points_per_unit IS NULL OR points_per_unit = 'NaN' OR abs(points_per_unit) > 1000000000
         OR length(points_per_unit::text) > 64 THEN
-        RAISE EXCEPTION 'points_per_unit has to be a number up to a thousand million'
+        RAISE EXCEPTION 'points_per_unit must be a number up to 1000000000'
             USING ERRCODE = 'invalid_parameter_value', HINT = '0 means that orders earn no points.';
     END IF;
 END
@@ -58,7 +58,7 @@ BEGIN
     PERFORM customer_identity_internal.require_written_column(orders, region_column, 'region_column');
     PERFORM customer_identity_internal.require_types(orders, ARRAY[phone_column], region_column, 'phone_column');
     IF user_column IS NULL AND phone_column IS NULL THEN
-        RAISE EXCEPTION 'table % has neither a user nor a phone to attach orders by', orders
+        RAISE EXCEPTION 'table % has neither a user column nor a phone column to attach orders by', orders
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Name one with user_column => ''...'' or phone_column => ''...''.';
     END IF;
     PERFORM FROM pg_attribute AS a
@@ -67,7 +67,7 @@ BEGIN
             = ANY ('{numeric,smallint,integer,bigint,real,double precision}'::regtype[]);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'column % of % is not a number', quote_ident(amount_column), orders
-            USING ERRCODE = 'datatype_mismatch', HINT = 'Amounts are best kept as numeric.';
+            USING ERRCODE = 'datatype_mismatch', HINT = 'Use numeric for amounts.';
     END IF;
 END
 $$;
@@ -133,7 +133,7 @@ BEGIN
     END IF;
 
     PERFORM customer_identity_internal.ensure_customer_column(orders, customer_column, customers);
-    -- Who gets a phone has earlier orders attached, and who is deleted has them unlinked.
+    -- For a user who gets a phone (earlier orders are attached), and for one who is deleted.
     PERFORM customer_identity_internal.ensure_index(orders, user_column)
     WHERE customer_identity_internal.comparable_type(orders, user_column)
         = customer_identity_internal.comparable_type(users_setup.attached, users_key);

@@ -17,7 +17,7 @@ BEGIN
     WHERE a.attrelid = users AND a.attname = verified_column AND a.atttypid <> 'boolean'::regtype;
     IF FOUND THEN
         RAISE EXCEPTION 'column % of % is not boolean', quote_ident(verified_column), users
-            USING ERRCODE = 'datatype_mismatch', HINT = 'verified_column names the flag that belongs to the first phone column.';
+            USING ERRCODE = 'datatype_mismatch', HINT = 'verified_column is the flag of the first phone column.';
     END IF;
     PERFORM customer_identity_internal.require_written_column(users, name_column, 'name_column');
     PERFORM customer_identity_internal.require_written_column(users, region_column, 'region_column');

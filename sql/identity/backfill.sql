@@ -21,7 +21,7 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.region_expression(customer_identity.attachments) IS
     'The region of row r, or that of its table';
 
--- As a foreign key compares texts of two collations.
+-- Compares texts of two collations as a foreign key does.
 CREATE FUNCTION customer_identity_internal.collation_of_users(orders customer_identity.attachments)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -66,7 +66,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.user_condition(customer_identity.attachments) IS
     'The condition that joins an order r to its login u';
 
--- With the rights on customers of who calls it, whom the owner of the book stands in for, as in the triggers.
+-- With its caller's rights on customers; the caller is the owner of the book, as in the triggers.
 CREATE FUNCTION customer_identity_internal.claim_customer(phone text, preferred_name text, customers regclass)
     RETURNS uuid
     LANGUAGE c VOLATILE COST 10000
@@ -199,7 +199,7 @@ CREATE FUNCTION customer_identity_internal.backfill_steps(attached regclass, bat
 AS $$
 BEGIN
     IF batch_size IS NULL OR batch_size < 1 THEN
-        RAISE EXCEPTION 'batch_size has to be at least 1'
+        RAISE EXCEPTION 'batch_size must be at least 1'
             USING ERRCODE = 'invalid_parameter_value', HINT = '10000 is the default.';
     END IF;
     customers := (customer_identity_internal.attachment_of(attached)).customers;
@@ -273,5 +273,5 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE customer_identity.backfill(regclass, integer) IS
-    'Links the rows that were there before a table was attached, batch by batch with a commit after each. Call it again to go on after an interruption';
+    'Links the rows that existed before a table was attached, with a commit after each batch. Call it again to continue after an interruption';
 REVOKE EXECUTE ON PROCEDURE customer_identity.backfill(regclass, integer) FROM PUBLIC;

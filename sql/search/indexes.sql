@@ -70,7 +70,7 @@ BEGIN ATOMIC
     ORDER BY i.relation, i.name, s.step;
 END;
 COMMENT ON FUNCTION customer_identity.search_index_statements(boolean, regclass) IS
-    'The statements that make the missing indexes for list_customers while the shop goes on: for \gexec, each outside a transaction';
+    'The statements that create the missing indexes for list_customers without blocking writes: for \gexec, each outside a transaction';
 
 CREATE FUNCTION customer_identity.create_search_indexes(customers regclass DEFAULT NULL)
     RETURNS SETOF text
@@ -85,7 +85,7 @@ BEGIN ATOMIC
     WHERE customer_identity_internal.create_missing_index(i.relation, i.name, i.definition);
 END;
 COMMENT ON FUNCTION customer_identity.create_search_indexes(regclass) IS
-    'Makes the missing indexes that list_customers searches and sorts by in a large book, none of them on a total, and returns their names. Needs pg_trgm';
+    'Creates the missing indexes that list_customers uses to search and sort a large book, none of them on a total, and returns their names. Needs pg_trgm';
 REVOKE EXECUTE ON FUNCTION customer_identity.create_search_indexes(regclass) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity.index_totals(customers regclass DEFAULT NULL)
@@ -97,5 +97,5 @@ BEGIN ATOMIC
     WHERE customer_identity_internal.create_missing_index(i.relation, i.name, i.definition);
 END;
 COMMENT ON FUNCTION customer_identity.index_totals(regclass) IS
-    'Makes the indexes that list_customers needs to sort a large book by totals, and returns their names. Each order then writes to every index of customers';
+    'Creates the indexes that list_customers needs to sort a large book by totals, and returns their names. Each order then writes to every index of customers';
 REVOKE EXECUTE ON FUNCTION customer_identity.index_totals(regclass) FROM PUBLIC;

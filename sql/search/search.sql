@@ -47,7 +47,7 @@ COMMENT ON FUNCTION customer_identity_internal.read_search(text, regclass) IS
     'What was typed into a search for customers, with the customers whose users'' e-mails are like it';
 
 -- Each part can be answered by an index; only where thousands of e-mails are alike, a page is filled
--- sooner by asking customer after customer.
+-- faster by checking customer after customer.
 CREATE FUNCTION customer_identity_internal.search_condition(search customer_identity_internal.customer_search, users_query text)
     RETURNS text
     LANGUAGE sql STABLE

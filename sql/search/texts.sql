@@ -1,12 +1,12 @@
 -- What reads catalogs for every page is plpgsql, which keeps its plans: an SQL function that cannot be inlined is
--- planned anew at each call.
+-- planned again at each call.
 
 CREATE FUNCTION customer_identity.search_text(value text)
     RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
     AS 'MODULE_PATHNAME', 'search_text';
 COMMENT ON FUNCTION customer_identity.search_text(text) IS
-    'A text as searches compare it: its first 1,000 characters, in small letters without accents. Indexes hold its values';
+    'A text as searches compare it: its first 1,000 characters, in lower case without accents. Used in indexes';
 
 CREATE FUNCTION customer_identity_internal.like_literal(value text)
     RETURNS text
@@ -70,7 +70,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.time_column(regclass) IS
     'The column that tells when a row was made, by its name, or NULL';
 
--- Without a time zone it is taken for UTC, whoever asks.
+-- Without a time zone it is read as UTC, whatever the session's.
 CREATE FUNCTION customer_identity_internal.time_of_row(relation regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE

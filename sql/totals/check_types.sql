@@ -10,7 +10,7 @@ BEGIN ATOMIC
     WHERE u.found_type IS NOT NULL
     UNION ALL
     SELECT 'error', a.attached::text,
-        format('column %I is %s and holds no %s', u.column_name, u.type_name, u.what),
+        format('column %I is %s and cannot hold a %s', u.column_name, u.type_name, u.what),
         format('Change its type, or name another one in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
     FROM customer_identity_internal.attachments_of(customers) AS a
     CROSS JOIN LATERAL customer_identity_internal.unusable_types(a.attached, a.phone_columns, a.region_column) AS u

@@ -236,40 +236,40 @@ ALTER TYPE customer_identity.customer_search SET SCHEMA customer_identity_intern
 ALTER TYPE customer_identity.setup_finding SET SCHEMA customer_identity_internal;
 ALTER VIEW customer_identity.attached_triggers SET SCHEMA customer_identity_internal;
 
--- Texts that callers give: how long they may be, and what errors show of them.
+-- Text arguments: how long they may be, and what errors show of them.
 CREATE FUNCTION customer_identity_internal.text_limit(argument text)
     RETURNS integer
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'text_limit';
 COMMENT ON FUNCTION customer_identity_internal.text_limit(text) IS
-    'The most bytes that an argument of this name may have, or NULL';
+    'The maximum number of bytes in an argument of this name, or NULL';
 CREATE FUNCTION customer_identity_internal.require_limit(argument text, value text)
     RETURNS void
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'require_limit';
 COMMENT ON FUNCTION customer_identity_internal.require_limit(text, text) IS
-    'Raises 22023 for an argument that is longer than one of its name may be';
+    'Raises 22023 for an argument that is longer than its maximum';
 CREATE FUNCTION customer_identity_internal.shown(given text)
     RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'shown';
 COMMENT ON FUNCTION customer_identity_internal.shown(text) IS
-    'What errors show of a text that was given: its first 64 characters';
+    'What errors show of an argument: its first 64 characters';
 COMMENT ON TYPE customer_identity.phone_details IS
     'What is known about a phone: its E.164 form and parts, and the reason why it is not acceptable ("ok" if it is)';
--- Most phones cost what some thirty cheap operators cost; those left to the library, a hundred times that.
+-- Most phones cost as much as some thirty cheap operators; those left to the library, a hundred times that.
 CREATE OR REPLACE FUNCTION customer_identity.normalize_phone(phone text, region text DEFAULT NULL)
     RETURNS text
     LANGUAGE c STABLE PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'normalize_phone';
 COMMENT ON FUNCTION customer_identity.normalize_phone(text, text) IS
-    'E.164 form of a phone, or NULL when it is not acceptable. Without a country code it is read as dialled in region (ISO 3166), by default customer_identity.default_region';
+    'The E.164 form of a phone, or NULL when it is not acceptable. A phone without a country code is read as dialled in region (ISO 3166; default: customer_identity.default_region)';
 CREATE OR REPLACE FUNCTION customer_identity.parse_phone(phone text, region text DEFAULT NULL)
     RETURNS customer_identity.phone_details
     LANGUAGE c STABLE PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'parse_phone';
 COMMENT ON FUNCTION customer_identity.parse_phone(text, text) IS
-    'Everything known about a phone, the reason included why it is not acceptable';
+    'Everything known about a phone, including why it is not acceptable';
 CREATE OR REPLACE FUNCTION customer_identity.format_phone(phone text, style text DEFAULT 'international', region text DEFAULT NULL)
     RETURNS text
     LANGUAGE c STABLE PARALLEL SAFE COST 3000
@@ -299,7 +299,7 @@ CREATE FUNCTION customer_identity_internal.known_region(region text)
     LANGUAGE c STABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'known_region';
 COMMENT ON FUNCTION customer_identity_internal.known_region(text) IS
-    'A region in capitals and without blanks around it; NULL when it is none';
+    'A region in upper case without surrounding blanks; NULL when it is not a region';
 -- The languages of functions that act as an owner: PL/pgSQL, whose body runs with the rights of the owner of a table. A
 -- language decides whose, and who may call; the search_path is the caller's until the book is found, then it is pinned.
 -- So these functions have no SET search_path. None of the languages is TRUSTED: only superusers write functions in them.
@@ -388,7 +388,7 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.as_text(value anyelement)
     AS 'MODULE_PATHNAME', 'as_text';
 COMMENT ON FUNCTION customer_identity_internal.as_text(anyelement) IS
     'A value of a row as the triggers read it, whatever casts its type has';
--- Casts that somebody made are not for us to recommend: who types them may be a superuser.
+-- User-defined casts are not suggested: the user who runs the statement may be a superuser.
 CREATE FUNCTION customer_identity_internal.can_cast(source regtype, target regtype)
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -578,8 +578,8 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.customers_columns()
     LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 10
     AS 'MODULE_PATHNAME', 'customers_columns';
 COMMENT ON FUNCTION customer_identity_internal.customers_columns() IS
-    'The columns that a customers table has to have: the types that fit, and how create_tables makes them';
--- `statement` NULL: nothing makes this table fit.
+    'The columns that a customers table must have: the types that fit, and how create_tables makes them';
+-- `statement` NULL: this table cannot be adapted.
 CREATE FUNCTION customer_identity_internal.refuse_customers(detail text, statement text)
     RETURNS void
     LANGUAGE plpgsql IMMUTABLE
@@ -595,8 +595,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.refuse_customers(text, text) IS
-    'Raises CI003 with the statement that makes a customers table fit, and the way without it';
--- What ALTER COLUMN ... TYPE stumbles over: views, triggers, policies, functions and generated columns that read the
+    'Raises CI003 with the statement that makes a customers table fit, or how to do without it';
+-- What ALTER COLUMN ... TYPE fails on: views, triggers, policies, functions and generated columns that read the
 -- column, and foreign keys whose other column would have to change with it.
 CREATE FUNCTION customer_identity_internal.is_tied(customers regclass, column_name text)
     RETURNS boolean
@@ -620,7 +620,7 @@ RETURN (
 );
 COMMENT ON FUNCTION customer_identity_internal.is_tied(regclass, text) IS
     'Whether something else keeps the type of a column of customers from being changed';
--- A default is replaced by ours: it might not fit the new type.
+-- The default is replaced: it might not fit the new type.
 CREATE FUNCTION customer_identity_internal.retyping(customers regclass, column_name text, found_type regtype, wanted regtype, definition text)
     RETURNS text
     LANGUAGE sql STABLE
@@ -665,7 +665,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.check_customer_columns(regclass) IS
-    'Raises CI003 for the first column that a customers table lacks, or has with a type of no use';
+    'Raises CI003 for the first column that a customers table lacks, or has with an unusable type';
 CREATE OR REPLACE FUNCTION customer_identity_internal.check_customers(customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
@@ -712,11 +712,11 @@ BEGIN
     -- Room on the page keeps the updates of totals off the indexes.
     EXECUTE format('CREATE TABLE %I.customers (%s) WITH (fillfactor = 90)', schema_name, columns);
     EXECUTE format('COMMENT ON TABLE %I.customers IS %L', schema_name, 'One row per real person, identified by phone');
-    EXECUTE format('COMMENT ON COLUMN %I.customers.phone IS %L', schema_name, 'E.164; NULL: the number was retired');
+    EXECUTE format('COMMENT ON COLUMN %I.customers.phone IS %L', schema_name, 'E.164; NULL: the number was released');
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.make_customers(text) IS
-    'Makes the table customers in a schema';
+    'Creates the table customers in a schema';
 CREATE OR REPLACE FUNCTION customer_identity_internal.companion_of(customers regclass, companion text)
     RETURNS text
     LANGUAGE c STABLE STRICT
@@ -824,13 +824,13 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.book(customers regclass DE
     LANGUAGE c STABLE
     AS 'MODULE_PATHNAME', 'book';
 COMMENT ON FUNCTION customer_identity_internal.book(regclass) IS
-    'The customers table that is meant: the one given, else the one on the search_path (CI003 when there is none)';
+    'The customers table to use: the one given, else the one on the search_path (CI003 when there is none)';
 CREATE FUNCTION customer_identity_internal.follow_phone()
     RETURNS trigger
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'follow_phone';
 COMMENT ON FUNCTION customer_identity_internal.follow_phone() IS
-    'Trigger of customers: whose phone changes is marked as verified only with a live proof of the new one, and the proofs of the old one end';
+    'Trigger of customers: when a phone changes, ends the proofs of the old one and marks the new one as verified only with a live proof';
 CREATE FUNCTION customer_identity_internal.phone_triggers(customers regclass)
     RETURNS TABLE (name text, timing text, trigger pg_trigger)
     LANGUAGE sql STABLE
@@ -841,7 +841,7 @@ BEGIN ATOMIC
         AND t.tgfoid = 'customer_identity_internal.follow_phone()'::regprocedure AND t.tgqual IS NULL AND t.tgattr = '';
 END;
 COMMENT ON FUNCTION customer_identity_internal.phone_triggers(regclass) IS
-    'The triggers that customers has to have, and as what it has them; NULL where one is missing';
+    'The triggers that customers must have, and how they are enabled; NULL where one is missing';
 CREATE FUNCTION customer_identity_internal.is_owner(relation regclass)
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -877,7 +877,7 @@ DECLARE
 BEGIN
     PERFORM customer_identity_internal.require_limit('schema_name', schema_name);
     IF schema_name IS NULL OR to_regnamespace(quote_ident(schema_name)) IS NULL THEN
-        RAISE EXCEPTION 'there is no schema for the customers'
+        RAISE EXCEPTION 'there is no schema to create the book in'
             USING ERRCODE = 'invalid_schema_name',
                 DETAIL = format('Schema: %s.', COALESCE(quote_ident(schema_name), 'none on the search_path')),
                 HINT = 'CREATE SCHEMA first, or name another one: create_tables(''public'').';
@@ -905,7 +905,7 @@ CREATE OR REPLACE FUNCTION customer_identity.create_tables(schema_name text DEFA
     LANGUAGE sql VOLATILE
 RETURN customer_identity_internal.make_book(COALESCE(schema_name, current_schema()::text));
 COMMENT ON FUNCTION customer_identity.create_tables(text) IS
-    'Makes customers, phone_proofs, loyalty_entries and customer_events in a schema (by default the current one) and returns customers. A customers table that is there already is checked and kept';
+    'Creates customers, phone_proofs, loyalty_entries and customer_events in a schema (default: the current one) and returns customers. An existing customers table is checked and kept';
 CREATE OR REPLACE FUNCTION customer_identity_internal.qualified_name(relation regclass)
     RETURNS text
     LANGUAGE c STABLE STRICT PARALLEL SAFE
@@ -922,7 +922,7 @@ CREATE OR REPLACE FUNCTION customer_identity.get_or_create_customer(
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'get_or_create_customer';
 COMMENT ON FUNCTION customer_identity.get_or_create_customer(text, text, text, regclass) IS
-    'The customer of a phone, made if there is none yet. CI001 when the phone cannot be read';
+    'The customer of a phone, created if there is none. CI001 when the phone cannot be read';
 CREATE OR REPLACE FUNCTION customer_identity.find_customer(phone text, region text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS uuid
     LANGUAGE c STABLE COST 5000
@@ -940,7 +940,7 @@ CREATE OR REPLACE FUNCTION customer_identity.record_proof(
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'record_proof';
 COMMENT ON FUNCTION customer_identity.record_proof(text, text, text, text, regclass) IS
-    'Records that a user, or a guest, has shown to hold a phone. Returns its customer, who is verified from then on';
+    'Records that a user, or a guest, has proved to hold a phone. Returns its customer, who is verified from then on';
 CREATE OR REPLACE FUNCTION customer_identity.revoke_proof(
     phone text,
     user_id text DEFAULT NULL,
@@ -952,31 +952,31 @@ CREATE OR REPLACE FUNCTION customer_identity.revoke_proof(
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'revoke_proof';
 COMMENT ON FUNCTION customer_identity.revoke_proof(text, text, text, text, regclass) IS
-    'Ends the live proofs of a phone, of one user or of everybody, and returns how many there were';
+    'Ends the live proofs of a phone, of one user or all, and returns how many it ended';
 CREATE OR REPLACE FUNCTION customer_identity.can_see_customer(user_id text, customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS boolean
     LANGUAGE c STABLE PARALLEL RESTRICTED COST 5000
     AS 'MODULE_PATHNAME', 'can_see_customer';
 COMMENT ON FUNCTION customer_identity.can_see_customer(text, uuid, regclass) IS
-    'Whether a user is linked to a customer and has proved its phone; made for row-security policies';
+    'Whether a user is linked to a customer and has proved its phone; for row-security policies';
 CREATE OR REPLACE FUNCTION customer_identity.link_user()
     RETURNS trigger
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'link_user';
 COMMENT ON FUNCTION customer_identity.link_user() IS
-    'Trigger of a users table: links every login to its customer, keeps proofs, attaches earlier orders';
+    'Trigger of a users table: links each login to its customer, maintains its proofs, attaches its earlier orders';
 CREATE OR REPLACE FUNCTION customer_identity.attach_order()
     RETURNS trigger
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'attach_order';
 COMMENT ON FUNCTION customer_identity.attach_order() IS
-    'Trigger of an orders table: gives every order its customer, and gates cash on delivery';
+    'Trigger of an orders table: sets each order''s customer, and requires a proof for cash on delivery';
 CREATE OR REPLACE FUNCTION customer_identity.maintain_totals()
     RETURNS trigger
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'maintain_totals';
 COMMENT ON FUNCTION customer_identity.maintain_totals() IS
-    'Trigger of an orders table: adds what a statement changes to its customers'' totals';
+    'Trigger of an orders table: updates customers'' totals after each statement';
 CREATE FUNCTION customer_identity_internal.attaching_triggers()
     RETURNS TABLE (kind text, function regprocedure, name text, event text, transition_tables text, level text)
     LANGUAGE sql STABLE
@@ -1176,9 +1176,9 @@ CREATE OR REPLACE VIEW customer_identity.attachments AS
     FROM customer_identity_internal.attached_to(NULL) AS a (attached)
     CROSS JOIN LATERAL customer_identity_internal.setups_of(a.attached) AS s;
 COMMENT ON VIEW customer_identity.attachments IS
-    'What is attached to which book, with every setting; read from the triggers'' arguments';
--- Anybody can put our triggers on a table of his own and name this book in them. Only tables whose
--- owner may write to the book are part of it.
+    'The attached tables and their settings, read from the triggers'' arguments';
+-- Anybody can put our triggers on their own table and name this book in them. Only tables whose owner may
+-- write to the book are part of it.
 CREATE FUNCTION customer_identity_internal.feeding_setups(relation regclass, customers regclass)
     RETURNS SETOF customer_identity.attachments
     LANGUAGE sql STABLE
@@ -1212,8 +1212,8 @@ CREATE FUNCTION customer_identity_internal.hold_table(relation regclass)
     LANGUAGE c STABLE STRICT
     AS 'MODULE_PATHNAME', 'hold_table';
 COMMENT ON FUNCTION customer_identity_internal.hold_table(regclass) IS
-    'Keeps a table from being dropped until the transaction ends, as reading it does; false: it is gone';
--- Between the making of a query and its running another session could drop a table.
+    'Locks a table against being dropped until the transaction ends, as reading it does; false: it no longer exists';
+-- Another session could drop a table between building a query and running it.
 CREATE FUNCTION customer_identity_internal.attachments_to_read(customers regclass)
     RETURNS SETOF customer_identity.attachments
     LANGUAGE sql STABLE
@@ -1223,7 +1223,7 @@ BEGIN ATOMIC
     WHERE customer_identity_internal.hold_table(a.attached);
 END;
 COMMENT ON FUNCTION customer_identity_internal.attachments_to_read(regclass) IS
-    'The tables that feed a book and are there to stay until the transaction ends';
+    'The tables that feed a book, locked against being dropped until the transaction ends';
 CREATE OR REPLACE FUNCTION customer_identity_internal.partitions_of(relation regclass)
     RETURNS SETOF regclass
     LANGUAGE sql STABLE
@@ -1263,12 +1263,12 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'table % is not attached', relation
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = 'SELECT * FROM customer_identity.attachments shows what is; attach_users() and attach_orders() attach a table.';
+                HINT = 'SELECT * FROM customer_identity.attachments lists the attached tables; attach_users() and attach_orders() attach a table.';
     END IF;
     IF found_attachment.customers IS NULL THEN
         RAISE EXCEPTION 'no usable customers table'
             USING ERRCODE = 'CI003',
-                DETAIL = format('The triggers of %s name a customers table that is not there.', relation),
+                DETAIL = format('The triggers of %s name a customers table that does not exist.', relation),
                 HINT = 'Attach the table again, or remove its triggers with customer_identity.detach().';
     END IF;
     RETURN found_attachment;
@@ -1408,15 +1408,15 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.totals_in(regclass, text[], regclass) IS
-    'What the orders in a table come to for each customer';
--- Everybody may call it: all it can write is what statements of this very transaction have left to be
--- written, as the role they were to be written as. The same happens at commit anyway.
+    'The totals of the orders in a table for each customer';
+-- Everybody may call it: it only writes what statements of the same transaction have deferred, as the role
+-- that would write it. The same happens at commit anyway.
 CREATE OR REPLACE FUNCTION customer_identity.flush_totals(customers regclass DEFAULT NULL)
     RETURNS bigint
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'flush_totals';
 COMMENT ON FUNCTION customer_identity.flush_totals(regclass) IS
-    'Writes the totals that this transaction has postponed to its commit, of one book or (NULL) of all, and returns of how many customers';
+    'Writes the totals that this transaction has deferred to its commit, of one book or (NULL) all, and returns for how many customers';
 -- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
 CREATE OR REPLACE FUNCTION customer_identity_internal.totals_differences(customers regclass)
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
@@ -1479,10 +1479,9 @@ BEGIN ATOMIC
     SELECT * FROM customer_identity_internal.totals_differences(customer_identity_internal.book(customers));
 END;
 COMMENT ON FUNCTION customer_identity.verify_totals(regclass) IS
-    'Every total that differs from what the attached orders and loyalty_entries come to, in one snapshot; no row means exact';
--- A difference is the same for everybody who keeps exact totals meanwhile, so it is added, and
--- nobody has to wait but another rebuild. What this transaction has postponed is written before, not
--- added twice.
+    'The totals that differ from the sum of the attached orders and loyalty_entries, in one snapshot; no row means exact';
+-- A difference stays valid while others maintain exact totals, so it is added, and only another rebuild has
+-- to wait. What this transaction has deferred is written first, so that it is not added twice.
 CREATE OR REPLACE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
     RETURNS bigint
     LANGUAGE customer_identity_as_table_owner VOLATILE
@@ -1535,7 +1534,7 @@ CREATE OR REPLACE FUNCTION customer_identity.adjust_points(
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'adjust_points';
 COMMENT ON FUNCTION customer_identity.adjust_points(uuid, bigint, text, text, text, regclass) IS
-    'Adds points to a customer, or takes some away, with an entry in loyalty_entries. Returns the new balance';
+    'Adds points to a customer, or subtracts them, with a row in loyalty_entries. Returns the new balance';
 CREATE OR REPLACE FUNCTION customer_identity.redeem_points(
     customer_id uuid,
     points bigint,
@@ -1548,7 +1547,7 @@ CREATE OR REPLACE FUNCTION customer_identity.redeem_points(
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'redeem_points';
 COMMENT ON FUNCTION customer_identity.redeem_points(uuid, bigint, text, text, text, regclass) IS
-    'Takes points off a customer''s balance and returns what is left. CI005 when it is short; the same key redeems once';
+    'Subtracts points from a customer''s balance and returns what is left. CI005 when it is too low; the same key redeems once';
 -- With the rights of its caller: only who acts as the owner of the book can write there.
 CREATE OR REPLACE FUNCTION customer_identity_internal.write_event(customers regclass, customer_id uuid, event text, details jsonb, actor text)
     RETURNS void
@@ -1584,7 +1583,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.customer_history(uuid, regclass) IS
-    'What happened to a customer, newest first: an array of objects with at, event, actor and details';
+    'The events of a customer, newest first: an array of objects with at, event, actor and details';
 CREATE FUNCTION customer_identity_internal.primary_key_columns(relation regclass)
     RETURNS text[]
     LANGUAGE sql STABLE
@@ -1639,12 +1638,12 @@ DECLARE
     has_id boolean := customer_identity_internal.column_type(users, 'id') IS NOT NULL;
 BEGIN
     IF key IS NULL THEN
-        RAISE EXCEPTION 'table % has no key of one column', users
+        RAISE EXCEPTION 'table % has no single-column key', users
             USING ERRCODE = 'invalid_table_definition',
                 DETAIL = COALESCE(format('Its primary key is (%s).', array_to_string(primary_key, ', ')), 'It has no primary key.'),
                 HINT = CASE
                     WHEN primary_key IS NULL THEN format('ALTER TABLE %s ADD PRIMARY KEY (%s);', users, CASE WHEN has_id THEN 'id' ELSE '...' END)
-                    WHEN has_id THEN format('If no two users have one id: ALTER TABLE %s ALTER COLUMN id SET NOT NULL, ADD UNIQUE (id); users of several shops in one table need an id of their own.', users)
+                    WHEN has_id THEN format('If ids are unique: ALTER TABLE %s ALTER COLUMN id SET NOT NULL, ADD UNIQUE (id); if several shops share the table, give each user a unique id.', users)
                     ELSE format('ALTER TABLE %s ADD COLUMN id uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE;', users)
                 END;
     END IF;
@@ -1654,15 +1653,15 @@ BEGIN
         EXECUTE format('SELECT EXISTS (SELECT FROM %s AS u GROUP BY u.%I HAVING count(*) > 1)', users, key) INTO shared;
     END IF;
     IF shared THEN
-        RAISE EXCEPTION 'users in several partitions of % have one %', users, key
-            USING ERRCODE = 'invalid_table_definition', HINT = 'Give the users of each partition ids that no others have.';
+        RAISE EXCEPTION 'users in several partitions of % have the same %', users, key
+            USING ERRCODE = 'invalid_table_definition', HINT = 'Give users ids that are unique across all partitions.';
     END IF;
     RETURN key;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_key(regclass) IS
     'key_column, or 42P16 with what to do when there is none';
--- Proofs are kept by ids: by another column's they would be somebody else's.
+-- Proofs refer to ids: with those of another column they would be somebody else's.
 CREATE FUNCTION customer_identity_internal.warn_of_new_key(users regclass, key text, customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
@@ -1675,8 +1674,8 @@ BEGIN
     FROM customer_identity_internal.setups_of(users) AS a
     WHERE a.kind = 'users' AND a.customers = warn_of_new_key.customers;
     IF old_key <> key AND customer_identity_internal.column_type(users, old_key) IS NOT NULL THEN
-        RAISE WARNING 'users of % are known by % from now on, no longer by %', users, quote_ident(key), quote_ident(old_key)
-            USING HINT = format('Proofs are kept by the old ids: UPDATE %I.phone_proofs AS p SET user_id = u.%I::text FROM %s AS u WHERE p.user_id = u.%I::text; and attach the orders again.',
+        RAISE WARNING 'users of % are now identified by %, no longer by %', users, quote_ident(key), quote_ident(old_key)
+            USING HINT = format('Proofs refer to the old ids: UPDATE %I.phone_proofs AS p SET user_id = u.%I::text FROM %s AS u WHERE p.user_id = u.%I::text; and attach the orders again.',
                 (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = customers),
                 key, users, old_key);
     END IF;
@@ -1749,10 +1748,10 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'foreign key % of % does not say whose order it is', quote_ident(foreign_key.conname), orders
             USING ERRCODE = 'invalid_foreign_key',
-                DETAIL = format('Column %I refers to no column of %s that is unique by itself.', user_column, users),
+                DETAIL = format('Column %I does not reference a unique column of %s.', user_column, users),
                 HINT = CASE
-                    WHEN foreign_key.confrelid = users THEN format('Give the orders a column that refers to the key of %s, and name it in user_column => ''...''.', users)
-                    ELSE format('Name the users table that it refers to, %s, or another column in user_column => ''...''.', foreign_key.confrelid::regclass)
+                    WHEN foreign_key.confrelid = users THEN format('Add a column that references the key of %s to the orders, and name it in user_column => ''...''.', users)
+                    ELSE format('Name the users table that it references, %s, or another column in user_column => ''...''.', foreign_key.confrelid::regclass)
                 END;
     END IF;
 END
@@ -1774,7 +1773,7 @@ BEGIN
     INTO direct, others
     FROM customer_identity_internal.joining_columns(orders, user_column, users) AS j;
     IF cardinality(direct) > 1 THEN
-        RAISE EXCEPTION 'column % of % refers to several columns of %', quote_ident(user_column), orders, users
+        RAISE EXCEPTION 'column % of % references several columns of %', quote_ident(user_column), orders, users
             USING ERRCODE = 'ambiguous_column', DETAIL = format('They are %s.', array_to_string(direct, ', ')),
                 HINT = 'Drop the foreign keys that do not say whose order it is.';
     END IF;
@@ -1804,7 +1803,7 @@ BEGIN
         FROM unnest(attached) AS u (users)
         WHERE EXISTS (SELECT FROM customer_identity_internal.joining_columns(orders, user_column, u.users)));
     IF cardinality(joined) > 1 THEN
-        RAISE EXCEPTION 'column % of % refers to several users tables', quote_ident(user_column), orders
+        RAISE EXCEPTION 'column % of % references several users tables', quote_ident(user_column), orders
             USING ERRCODE = 'ambiguous_column', DETAIL = format('They are %s.', array_to_string(joined, ', ')),
                 HINT = 'Say which with users => ''...''.';
     END IF;
@@ -1865,7 +1864,7 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'column % of % is generated', quote_ident(column_name), relation
             USING ERRCODE = 'wrong_object_type',
-                DETAIL = 'A trigger before the row is written does not see its value.',
+                DETAIL = 'A BEFORE trigger does not see its value.',
                 HINT = format('Name the column it is generated from in %s => ''...''.', parameter);
     END IF;
 END
@@ -1903,7 +1902,7 @@ BEGIN
     SELECT u.* INTO unusable
     FROM customer_identity_internal.unusable_types(relation, phone_columns, region_column) AS u;
     IF FOUND THEN
-        RAISE EXCEPTION 'column % of % is of type % and holds no %',
+        RAISE EXCEPTION 'column % of % is of type % and cannot hold a %',
             quote_ident(unusable.column_name), relation, unusable.type_name, unusable.what
             USING ERRCODE = 'datatype_mismatch',
                 HINT = format('Name a text column in %s => ''...''.',
@@ -1923,14 +1922,14 @@ BEGIN
     IF default_region IS NOT NULL AND customer_identity_internal.known_region(default_region) IS NULL THEN
         RAISE EXCEPTION 'default_region % is not a region', quote_literal(customer_identity_internal.shown(default_region))
             USING ERRCODE = 'invalid_parameter_value',
-                HINT = 'A region is an ISO 3166 code of two letters: GB, not UK.';
+                HINT = 'A region is a two-letter ISO 3166 code: GB, not UK.';
     END IF;
     RETURN customer_identity_internal.known_region(default_region);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.required_region(text) IS
     'A region as the triggers'' arguments have it, or NULL; 22023 for what is none';
--- Whoever looks need not be who signs people up, and his session may be older than what was set for the database.
+-- The role that checks may differ from the one that signs users up, and its session may predate the setting.
 CREATE FUNCTION customer_identity_internal.has_default_region()
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -1974,8 +1973,8 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.require_pair(given boolean
 AS $$
 BEGIN
     IF given <> other THEN
-        RAISE EXCEPTION '% and % belong together', parameter, other_parameter
-            USING ERRCODE = 'invalid_parameter_value', HINT = format('For instance: %s.', example);
+        RAISE EXCEPTION '% and % must be given together', parameter, other_parameter
+            USING ERRCODE = 'invalid_parameter_value', HINT = format('For example: %s.', example);
     END IF;
 END
 $$;
@@ -1989,13 +1988,13 @@ CREATE FUNCTION customer_identity_internal.require_values(parameter text, given 
 AS $$
 BEGIN
     IF cardinality(given) = 0 OR EXISTS (SELECT FROM unnest(given) AS g (value) WHERE g.value IS NULL) THEN
-        RAISE EXCEPTION '% name nothing, or NULL', parameter
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'Name the values of the column that matter.';
+        RAISE EXCEPTION '% must name at least one value, and no NULL', parameter
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'List values that the column can hold.';
     END IF;
     IF cardinality(given) > 100 OR EXISTS (SELECT FROM unnest(given) AS g (value) WHERE octet_length(g.value) > 200) THEN
-        RAISE EXCEPTION '% are too many or too long', parameter
-            USING ERRCODE = 'invalid_parameter_value', DETAIL = 'There may be no more than 100, of no more than 200 bytes each.',
-                HINT = 'Name the values of the column that matter.';
+        RAISE EXCEPTION '% has too many values, or too long ones', parameter
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = 'The maximum is 100 values of 200 bytes each.',
+                HINT = 'List values that the column can hold.';
     END IF;
 END
 $$;
@@ -2082,7 +2081,7 @@ BEGIN
     WHERE a.attrelid = relation AND a.attname = column_name;
     RAISE EXCEPTION 'column % of % cannot hold %', quote_ident(column_name), relation, missing
         USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is of type %s.', found_type),
-            HINT = format('Name in %s => ''{...}'' some of: %s.', parameter, COALESCE(
+            HINT = format('Choose the values of %s => ''{...}'' from: %s.', parameter, COALESCE(
                 customer_identity_internal.possible_values(relation, column_name),
                 format('SELECT DISTINCT %I::text FROM %s', column_name, relation)));
 END
@@ -2131,7 +2130,7 @@ BEGIN
     END IF;
     IF class.relpersistence = 't' THEN
         RAISE EXCEPTION '% is a temporary table', relation
-            USING ERRCODE = 'wrong_object_type', HINT = 'Name a table that stays.';
+            USING ERRCODE = 'wrong_object_type', HINT = 'Name a permanent table.';
     END IF;
 END
 $$;
@@ -2152,7 +2151,7 @@ BEGIN
         RAISE EXCEPTION '% has tables that inherit from it', relation
             USING ERRCODE = 'wrong_object_type',
                 DETAIL = format('Rows written to them would not be seen by the triggers: %s.', heirs),
-                HINT = 'Attach those that others inherit from last, or use a partitioned table.';
+                HINT = 'Attach the child tables first, or use a partitioned table.';
     END IF;
 END
 $$;
@@ -2400,7 +2399,7 @@ BEGIN
     WHERE a.attrelid = users AND a.attname = verified_column AND a.atttypid <> 'boolean'::regtype;
     IF FOUND THEN
         RAISE EXCEPTION 'column % of % is not boolean', quote_ident(verified_column), users
-            USING ERRCODE = 'datatype_mismatch', HINT = 'verified_column names the flag that belongs to the first phone column.';
+            USING ERRCODE = 'datatype_mismatch', HINT = 'verified_column is the flag of the first phone column.';
     END IF;
     PERFORM customer_identity_internal.require_written_column(users, name_column, 'name_column');
     PERFORM customer_identity_internal.require_written_column(users, region_column, 'region_column');
@@ -2465,7 +2464,7 @@ BEGIN
     IF timing IS NULL OR timing NOT IN ('statement', 'commit') THEN
         RAISE EXCEPTION 'timing % is not supported', quote_nullable(customer_identity_internal.shown(timing))
             USING ERRCODE = 'feature_not_supported',
-                HINT = 'Totals are written at the end of each statement, timing => ''statement'', or of the transaction, timing => ''commit''.';
+                HINT = 'Use timing => ''statement'' to write totals at the end of each statement, or timing => ''commit'' at the end of the transaction.';
     END IF;
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'attach_orders needs a READ COMMITTED transaction'
@@ -2492,7 +2491,7 @@ BEGIN
     PERFORM customer_identity_internal.require_values('cod_values', cod_values);
     IF points_per_unit IS NULL OR points_per_unit = 'NaN' OR abs(points_per_unit) > 1000000000
         OR length(points_per_unit::text) > 64 THEN
-        RAISE EXCEPTION 'points_per_unit has to be a number up to a thousand million'
+        RAISE EXCEPTION 'points_per_unit must be a number up to 1000000000'
             USING ERRCODE = 'invalid_parameter_value', HINT = '0 means that orders earn no points.';
     END IF;
 END
@@ -2514,7 +2513,7 @@ BEGIN
     PERFORM customer_identity_internal.require_written_column(orders, region_column, 'region_column');
     PERFORM customer_identity_internal.require_types(orders, ARRAY[phone_column], region_column, 'phone_column');
     IF user_column IS NULL AND phone_column IS NULL THEN
-        RAISE EXCEPTION 'table % has neither a user nor a phone to attach orders by', orders
+        RAISE EXCEPTION 'table % has neither a user column nor a phone column to attach orders by', orders
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Name one with user_column => ''...'' or phone_column => ''...''.';
     END IF;
     PERFORM FROM pg_attribute AS a
@@ -2523,7 +2522,7 @@ BEGIN
             = ANY ('{numeric,smallint,integer,bigint,real,double precision}'::regtype[]);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'column % of % is not a number', quote_ident(amount_column), orders
-            USING ERRCODE = 'datatype_mismatch', HINT = 'Amounts are best kept as numeric.';
+            USING ERRCODE = 'datatype_mismatch', HINT = 'Use numeric for amounts.';
     END IF;
 END
 $$;
@@ -2587,7 +2586,7 @@ BEGIN
     END IF;
 
     PERFORM customer_identity_internal.ensure_customer_column(orders, customer_column, customers);
-    -- Who gets a phone has earlier orders attached, and who is deleted has them unlinked.
+    -- For a user who gets a phone (earlier orders are attached), and for one who is deleted.
     PERFORM customer_identity_internal.ensure_index(orders, user_column)
     WHERE customer_identity_internal.comparable_type(orders, user_column)
         = customer_identity_internal.comparable_type(users_setup.attached, users_key);
@@ -2660,7 +2659,7 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION customer_identity_internal.region_expression(customer_identity.attachments) IS
     'The region of row r, or that of its table';
--- As a foreign key compares texts of two collations.
+-- Compares texts of two collations as a foreign key does.
 CREATE FUNCTION customer_identity_internal.collation_of_users(orders customer_identity.attachments)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -2703,7 +2702,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.user_condition(customer_identity.attachments) IS
     'The condition that joins an order r to its login u';
--- With the rights on customers of who calls it, whom the owner of the book stands in for, as in the triggers.
+-- With its caller's rights on customers; the caller is the owner of the book, as in the triggers.
 CREATE FUNCTION customer_identity_internal.claim_customer(phone text, preferred_name text, customers regclass)
     RETURNS uuid
     LANGUAGE c VOLATILE COST 10000
@@ -2830,7 +2829,7 @@ CREATE FUNCTION customer_identity_internal.backfill_steps(attached regclass, bat
 AS $$
 BEGIN
     IF batch_size IS NULL OR batch_size < 1 THEN
-        RAISE EXCEPTION 'batch_size has to be at least 1'
+        RAISE EXCEPTION 'batch_size must be at least 1'
             USING ERRCODE = 'invalid_parameter_value', HINT = '10000 is the default.';
     END IF;
     customers := (customer_identity_internal.attachment_of(attached)).customers;
@@ -2902,7 +2901,7 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE customer_identity.backfill(regclass, integer) IS
-    'Links the rows that were there before a table was attached, batch by batch with a commit after each. Call it again to go on after an interruption';
+    'Links the rows that existed before a table was attached, with a commit after each batch. Call it again to continue after an interruption';
 CREATE OR REPLACE FUNCTION customer_identity_internal.row_key(relation regclass)
     RETURNS text
     LANGUAGE sql STABLE
@@ -3010,7 +3009,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.customer_stats(timestamptz, regclass) IS
-    'Figures about the customers made since a time: people against logins, returning guests, share verified, repeat rate, new people per day';
+    'Figures about the customers created since a time: people and logins, returning guests, share verified, repeat rate, new people per day';
 -- Each of the signal queries yields customer_id and evidence.
 CREATE OR REPLACE FUNCTION customer_identity_internal.many_logins_query(customers regclass, threshold integer)
     RETURNS text
@@ -3200,13 +3199,13 @@ $$;
 COMMENT ON FUNCTION customer_identity.fraud_signals(numeric, regclass) IS
     'The customers that look like fraud, highest score first: an array of objects with customer_id, score and signals, each with its evidence and weight';
 COMMENT ON TABLE customer_identity.verification_secret IS
-    'The key under which codes are hashed, made by CREATE EXTENSION';
+    'The key for hashing codes, created by CREATE EXTENSION';
 COMMENT ON TABLE customer_identity.verifications IS
-    'Codes that were sent, each known by a keyed hash; the hash goes when the code was used';
+    'Verifications with a keyed hash of the code, which is erased when the code is used';
 COMMENT ON TABLE customer_identity.sms_messages IS
-    'The messages with codes: the text stays until the message is sent or given up';
+    'The messages with codes; the text is erased when the message is sent or has failed';
 COMMENT ON TABLE customer_identity.verification_events IS
-    'What limits count, a row each: messages by phone, prefix, address, user and in all, wrong answers. Refusals by the quarter of an hour, with the first one''s time';
+    'The events that limits count: messages by phone, prefix, address, user and in all, and wrong codes. Refusals are counted per quarter of an hour, with the time of the first';
 CREATE OR REPLACE FUNCTION customer_identity_internal.random_secret()
     RETURNS bytea
     LANGUAGE c VOLATILE
@@ -3233,7 +3232,7 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.same_hash(a bytea, b bytea
     AS 'MODULE_PATHNAME', 'same_hash';
 COMMENT ON FUNCTION customer_identity_internal.same_hash(bytea, bytea) IS
     'Whether two hashes are the same, in a time that does not depend on where they differ';
--- NIST SP 800-63B, 5.1.3.2: a code is valid for ten minutes at the most.
+-- NIST SP 800-63B, 5.1.3.2: a code is valid for a maximum of ten minutes.
 CREATE OR REPLACE FUNCTION customer_identity_internal.code_lifetime()
     RETURNS interval
     LANGUAGE sql IMMUTABLE
@@ -3241,7 +3240,7 @@ RETURN interval '10 minutes';
 COMMENT ON FUNCTION customer_identity_internal.code_lifetime() IS
     'How long a code may be answered';
 -- OWASP, Multifactor Authentication Cheat Sheet: few tries for each code. NIST SP 800-63B, 5.2.2, lets an
--- account fail 100 times in a row; the limit by phone spreads as many over most of a day.
+-- account fail 100 times in a row; the limit by phone spreads as many over 20 hours.
 CREATE OR REPLACE FUNCTION customer_identity_internal.most_wrong_answers()
     RETURNS integer
     LANGUAGE sql IMMUTABLE
@@ -3261,8 +3260,8 @@ CREATE FUNCTION customer_identity_internal.count_refusal(bucket text)
 COMMENT ON FUNCTION customer_identity_internal.count_refusal(text) IS
     'Adds one to a row of the bucket for this quarter of an hour that no other transaction holds, or makes one; waits for nobody';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.count_refusal(text) FROM PUBLIC;
--- An address that an attacker has plenty of counts as one: a network of IPv6, and an IPv4 address
--- however it is written.
+-- Addresses that an attacker can easily have many of count as one: an IPv6 network, and an IPv4 address
+-- in any notation.
 CREATE OR REPLACE FUNCTION customer_identity_internal.address_bucket(address inet)
     RETURNS text
     LANGUAGE sql IMMUTABLE STRICT
@@ -3289,8 +3288,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.sms_countries() IS
     'The countries whose phones are sent codes; NULL: none';
--- Toll-free, premium-rate and shared-cost numbers, fixed lines and pagers are what SMS pumping writes to,
--- or never get the message.
+-- Toll-free, premium-rate and shared-cost numbers, fixed lines and pagers are targets of SMS pumping, or
+-- cannot receive SMS.
 CREATE OR REPLACE FUNCTION customer_identity_internal.can_get_codes(phone text)
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -3303,8 +3302,8 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.can_get_codes(text) IS
     'Whether a phone is of a kind and country that codes are sent to';
--- OWASP, Forgot Password Cheat Sheet: nobody may make us flood a phone. Who has used up the wrong answers
--- gets no code either, since it could not be answered.
+-- OWASP, Forgot Password Cheat Sheet: prevent flooding a phone with messages. A phone that has used up its
+-- wrong codes gets no new one either, since it could not be checked.
 CREATE OR REPLACE FUNCTION customer_identity_internal.admit_message(phone text, user_id text, client_address inet, OUT admitted boolean, OUT retry_after interval)
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -3380,7 +3379,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.send_code(regclass, text, text, text, inet, timestamptz) IS
     'Makes a code and the message that brings it, and returns the id of the verification';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.send_code(regclass, text, text, text, inet, timestamptz) FROM PUBLIC;
--- It never looks into the book: neither the answer nor its time tells whether a phone is a customer's.
+-- It never reads the book: neither the result nor its timing reveals whether a phone belongs to a customer.
 CREATE OR REPLACE FUNCTION customer_identity_internal.start_verification(
     raw_phone text, purpose text, user_id text, client_address inet, region text, customers regclass)
     RETURNS TABLE (verification_id uuid, status text, phone text, expires_at timestamptz, retry_after interval)
@@ -3423,14 +3422,14 @@ CREATE OR REPLACE FUNCTION customer_identity.start_verification(
     LANGUAGE c VOLATILE COST 10000 ROWS 1
     AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION customer_identity.start_verification(text, text, text, inet, text, regclass) IS
-    'Sends a code to a phone. Status sent, or throttled: the next one may be sent after retry_after; unsupported: no code is sent to such a phone. CI001 when the phone cannot be read';
+    'Sends a code to a phone. Status sent; throttled: retry after retry_after; unsupported: no codes are sent to such a phone. CI001 when the phone cannot be read';
 CREATE OR REPLACE FUNCTION customer_identity_internal.prove_phone(customers regclass, phone text, user_id text, OUT customer_id uuid, OUT other_users text[])
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'prove_phone';
 COMMENT ON FUNCTION customer_identity_internal.prove_phone(regclass, text, text) IS
     'Records a proof by SMS as the owner of the book; tells which other users have proved the phone';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.prove_phone(regclass, text, text) FROM PUBLIC;
--- A clock that was set back makes no code live longer: one from the future has expired.
+-- Setting the clock back does not extend a code: one from the future has expired.
 CREATE OR REPLACE FUNCTION customer_identity_internal.can_be_answered(verification customer_identity.verifications)
     RETURNS boolean
     LANGUAGE sql VOLATILE
@@ -3458,7 +3457,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.is_code(customer_identity.verifications, text) IS
     'Whether an answer is the code; blanks and hyphens in it do not matter';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.is_code(customer_identity.verifications, text) FROM PUBLIC;
--- The code was used or is given up: nobody needs it any more.
+-- The code was used or cancelled and is no longer needed.
 CREATE OR REPLACE FUNCTION customer_identity_internal.end_verification(verification_id uuid, outcome text)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -3501,7 +3500,7 @@ BEGIN
             'customer_id', proof.customer_id,
             'user_id', verification.user_id,
             'other_users', proof.other_users[:20]);
-        -- The server refuses a longer payload, and with it the code that was right.
+        -- The server rejects a longer payload, which would undo the approval.
         FOREACH part IN ARRAY '{other_users,user_id}'::text[] LOOP
             EXIT WHEN octet_length(event::text) <= most_bytes;
             event := event - part;
@@ -3514,8 +3513,8 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.approve_verification(customer_identity.verifications) IS
     'The code was right: records the proof and tells when another user had proved the phone';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.approve_verification(customer_identity.verifications) FROM PUBLIC;
--- An answer is counted as wrong before it is compared: sessions that guess at the same time count each
--- other's guesses, whichever commits first.
+-- A code is counted as wrong before it is compared: concurrent sessions count each other's guesses,
+-- whichever commits first.
 CREATE OR REPLACE FUNCTION customer_identity.check_verification(
     verification_id uuid, code text, OUT status text, OUT attempts_left integer, OUT customer_id uuid)
     LANGUAGE customer_identity_as_owner_with_book VOLATILE COST 10000
@@ -3556,7 +3555,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.check_verification(uuid, text) IS
-    'Answers a code: approved, incorrect, expired, exhausted or unknown. Call it in a transaction of its own: what it counts must not be rolled back';
+    'Checks a code: approved, incorrect, expired, exhausted or unknown. Call it in a separate transaction: its count of attempts must not be rolled back';
 CREATE OR REPLACE FUNCTION customer_identity.cancel_verification(verification_id uuid)
     RETURNS boolean
     LANGUAGE customer_identity_as_owner VOLATILE COST 10000
@@ -3573,14 +3572,14 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.cancel_verification(uuid) IS
-    'Gives a verification up; its message, if it is still waiting, is not sent. False: it had ended already';
+    'Cancels a verification, and its message if that has not been sent. False: it had already ended';
 CREATE OR REPLACE FUNCTION customer_identity.verification_required(
     phone text, user_id text DEFAULT NULL, region text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS boolean
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'verification_required';
 COMMENT ON FUNCTION customer_identity.verification_required(text, text, text, regclass) IS
-    'Whether an order of this phone and user would need a verified phone to be paid in cash on delivery';
+    'Whether a cash-on-delivery order of this user and phone would be refused for lack of a verified phone';
 CREATE OR REPLACE FUNCTION customer_identity.claim_messages(max_messages integer DEFAULT 10, lease interval DEFAULT '1 minute')
     RETURNS TABLE (message_id bigint, phone text, body text)
     LANGUAGE customer_identity_as_owner VOLATILE COST 10000 ROWS 10
@@ -3589,11 +3588,11 @@ DECLARE
     moment constant timestamptz := clock_timestamp();
 BEGIN
     IF max_messages IS NULL OR max_messages < 1 OR lease IS NULL OR lease <= interval '0' THEN
-        RAISE EXCEPTION 'there is nothing to claim'
+        RAISE EXCEPTION 'invalid number of messages or lease'
             USING ERRCODE = 'invalid_parameter_value',
-                DETAIL = 'max_messages has to be 1 or more, and lease a time to come.';
+                DETAIL = 'max_messages must be at least 1, and lease greater than zero.';
     END IF;
-    -- Whoever claims is given the time of the lease; after that the message is anybody's again.
+    -- The message is reserved for the duration of the lease; after that it can be claimed again.
     RETURN QUERY
     WITH due AS (
         SELECT m.id
@@ -3611,7 +3610,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.claim_messages(integer, interval) IS
-    'Messages that wait to be sent, and are the caller''s for the time of the lease: report each with message_sent or message_failed. One that is not reported comes again';
+    'Claims messages to send until the lease expires: report each with message_sent or message_failed. A message that is not reported is claimed again';
 CREATE OR REPLACE FUNCTION customer_identity.message_sent(message_id bigint, provider_id text)
     RETURNS boolean
     LANGUAGE customer_identity_as_owner VOLATILE COST 10000
@@ -3625,7 +3624,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.message_sent(bigint, text) IS
-    'The provider has taken a message: its text is erased. False: there is none that was not sent yet';
+    'Records that the provider accepted a message, and erases its text. False: already recorded, or no such message';
 -- Twice the time after each attempt, up to a minute, and not all at the same moment.
 CREATE OR REPLACE FUNCTION customer_identity_internal.time_to_next_attempt(attempts integer)
     RETURNS interval
@@ -3641,7 +3640,7 @@ AS $$
 DECLARE
     moment constant timestamptz := clock_timestamp();
 BEGIN
-    -- What could be tried again only when its code has expired is given up.
+    -- Fails if the next attempt would come after the code has expired.
     UPDATE customer_identity.sms_messages AS m
     SET error = left(message_failed.error, 1000),
         next_attempt_at = n.at,
@@ -3662,7 +3661,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.message_failed(bigint, text, boolean) IS
-    'A message could not be sent: it is tried again after a while, or given up when that is permanent. False: none is waiting';
+    'Records that a message could not be sent: it is retried later, unless the failure is permanent. False: no such message is waiting';
 -- A day is kept for verification_health; limits look back an hour. What a clock that was wrong has put
 -- into the future counts from now.
 CREATE OR REPLACE FUNCTION customer_identity.purge_verifications()
@@ -3688,7 +3687,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.purge_verifications() IS
-    'Erases the texts of messages that have expired, deletes verifications older than a day and returns how many. The worker does it by itself';
+    'Erases the texts of expired messages, deletes verifications older than a day and returns how many. The worker calls it regularly';
 CREATE OR REPLACE VIEW customer_identity.verification_health AS
     SELECT
         h.hour,
@@ -3716,22 +3715,22 @@ CREATE OR REPLACE VIEW customer_identity.verification_health AS
     GROUP BY h.hour
     ORDER BY h.hour DESC;
 COMMENT ON VIEW customer_identity.verification_health IS
-    'The last 24 hours, the present one first: messages sent, failed and pending, verifications approved and throttled';
+    'The last 24 hours, the current one first: messages sent, failed and pending, verifications approved and throttled';
 CREATE OR REPLACE FUNCTION customer_identity.start_sms_worker()
     RETURNS integer
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'start_sms_worker';
 COMMENT ON FUNCTION customer_identity.start_sms_worker() IS
-    'Starts the process that sends this database''s messages, unless there is one, and returns its pid. It lasts until the server stops; customer_identity.sms_databases starts one with the server';
+    'Starts the process that sends this database''s messages, unless it is running, and returns its pid. It runs until the server stops; customer_identity.sms_databases starts it with the server';
 -- What reads catalogs for every page is plpgsql, which keeps its plans: an SQL function that cannot be inlined is
--- planned anew at each call.
+-- planned again at each call.
 
 CREATE OR REPLACE FUNCTION customer_identity.search_text(value text)
     RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
     AS 'MODULE_PATHNAME', 'search_text';
 COMMENT ON FUNCTION customer_identity.search_text(text) IS
-    'A text as searches compare it: its first 1,000 characters, in small letters without accents. Indexes hold its values';
+    'A text as searches compare it: its first 1,000 characters, in lower case without accents. Used in indexes';
 CREATE OR REPLACE FUNCTION customer_identity_internal.like_literal(value text)
     RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -3790,7 +3789,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.time_column(regclass) IS
     'The column that tells when a row was made, by its name, or NULL';
--- Without a time zone it is taken for UTC, whoever asks.
+-- Without a time zone it is read as UTC, whatever the session's.
 CREATE OR REPLACE FUNCTION customer_identity_internal.time_of_row(relation regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -3828,7 +3827,7 @@ COMMENT ON FUNCTION customer_identity_internal.phones_of_row(customer_identity.a
     'The expression that lists the phones of user r as they were typed';
 COMMENT ON TYPE customer_identity_internal.customer_search IS
     'A search for customers: what their phone, name or a user''s e-mail has to be like';
--- Columns that nobody asks for cost nothing: the planner leaves them out.
+-- Unused columns cost nothing: the planner leaves them out.
 CREATE FUNCTION customer_identity_internal.user_rows(users customer_identity.attachments)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -3897,7 +3896,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.email_matches(customer_identity.attachments, boolean) IS
     'The query of the customers whose users'' e-mails are like a search, which is parameter $1';
 CREATE FUNCTION customer_identity_internal.customers_by_email(
-    attached regclass, search customer_identity_internal.customer_search, most integer, customers regclass)
+    attached regclass, search customer_identity_internal.customer_search, page_limit integer, customers regclass)
     RETURNS TABLE (customer_id uuid)
     LANGUAGE customer_identity_as_table_owner STABLE
     SET jit = off
@@ -3905,7 +3904,7 @@ AS $$
 BEGIN
     RETURN QUERY EXECUTE customer_identity_internal.email_matches(
         customer_identity_internal.attachment_of(attached), search.beginning IS NOT NULL) || ' LIMIT $2'
-        USING search, most;
+        USING search, page_limit;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.customers_by_email(regclass, customer_identity_internal.customer_search, integer, regclass) IS
@@ -3981,7 +3980,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.read_search(text, regclass) IS
     'What was typed into a search for customers, with the customers whose users'' e-mails are like it';
 -- Each part can be answered by an index; only where thousands of e-mails are alike, a page is filled
--- sooner by asking customer after customer.
+-- faster by checking customer after customer.
 CREATE OR REPLACE FUNCTION customer_identity_internal.search_condition(search customer_identity_internal.customer_search, users_query text)
     RETURNS text
     LANGUAGE sql STABLE
@@ -4075,7 +4074,7 @@ BEGIN ATOMIC
     ORDER BY i.relation, i.name, s.step;
 END;
 COMMENT ON FUNCTION customer_identity.search_index_statements(boolean, regclass) IS
-    'The statements that make the missing indexes for list_customers while the shop goes on: for \gexec, each outside a transaction';
+    'The statements that create the missing indexes for list_customers without blocking writes: for \gexec, each outside a transaction';
 CREATE OR REPLACE FUNCTION customer_identity.create_search_indexes(customers regclass DEFAULT NULL)
     RETURNS SETOF text
     LANGUAGE sql VOLATILE
@@ -4089,7 +4088,7 @@ BEGIN ATOMIC
     WHERE customer_identity_internal.create_missing_index(i.relation, i.name, i.definition);
 END;
 COMMENT ON FUNCTION customer_identity.create_search_indexes(regclass) IS
-    'Makes the missing indexes that list_customers searches and sorts by in a large book, none of them on a total, and returns their names. Needs pg_trgm';
+    'Creates the missing indexes that list_customers uses to search and sort a large book, none of them on a total, and returns their names. Needs pg_trgm';
 CREATE OR REPLACE FUNCTION customer_identity.index_totals(customers regclass DEFAULT NULL)
     RETURNS SETOF text
     LANGUAGE sql VOLATILE
@@ -4099,8 +4098,8 @@ BEGIN ATOMIC
     WHERE customer_identity_internal.create_missing_index(i.relation, i.name, i.definition);
 END;
 COMMENT ON FUNCTION customer_identity.index_totals(regclass) IS
-    'Makes the indexes that list_customers needs to sort a large book by totals, and returns their names. Each order then writes to every index of customers';
--- A cursor tells where a page ended and of which list, so that it is not taken for another one's.
+    'Creates the indexes that list_customers needs to sort a large book by totals, and returns their names. Each order then writes to every index of customers';
+-- A cursor says where a page ended and of which list, so that it cannot be used with another list.
 CREATE OR REPLACE FUNCTION customer_identity_internal.list_digest(list jsonb)
     RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -4121,7 +4120,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.write_cursor(jsonb, jsonb) IS
     'A place in a list as an opaque text, base64url';
--- Parameters were not checked by a driver, which sends text.
+-- Drivers send text, so parameters have not been checked.
 CREATE OR REPLACE FUNCTION customer_identity_internal.is_value(type regtype, value text)
     RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -4149,7 +4148,7 @@ AS $$
 BEGIN
     RAISE EXCEPTION 'after is not a cursor of this list'
         USING ERRCODE = 'invalid_parameter_value',
-            HINT = 'Allowed are NULL, for the first page, and what the page before returned as next, with the same search, filters and sort.';
+            HINT = 'Pass NULL for the first page, then the next of the previous page, with the same search, filters and sort.';
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.refuse_cursor() IS
@@ -4196,7 +4195,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_page_size(integer) IS
     'Raises 22023 for a page size that is not between 1 and 1000';
--- One row more than the page tells whether another page follows.
+-- One extra row shows whether another page follows.
 CREATE OR REPLACE FUNCTION customer_identity_internal.page_of(rows jsonb[], page_size integer, next text)
     RETURNS jsonb
     LANGUAGE sql IMMUTABLE
@@ -4218,7 +4217,7 @@ BEGIN
     END IF;
     RAISE EXCEPTION 'unknown sort'
         USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Sort: %s.', quote_nullable(customer_identity_internal.shown(sort))),
-            HINT = 'Allowed are created_at, updated_at, preferred_name, total_spent and total_orders; a hyphen in front turns the order round.';
+            HINT = 'Allowed are created_at, updated_at, preferred_name, total_spent and total_orders; a leading hyphen sorts in descending order.';
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.sort_column(text) IS
@@ -4252,7 +4251,7 @@ DECLARE
     hint text;
 BEGIN
     IF jsonb_typeof(filters) <> 'object' THEN
-        hint := 'For instance {"verified": true, "min_orders": 2}.';
+        hint := 'For example: {"verified": true, "min_orders": 2}.';
     ELSE
         SELECT format('Allowed: %s.', customer_identity_internal.invalid_filter(f.key, f.value)) INTO hint
         FROM jsonb_each(filters) AS f
@@ -4261,14 +4260,14 @@ BEGIN
         LIMIT 1;
     END IF;
     IF hint IS NOT NULL THEN
-        RAISE EXCEPTION 'filters cannot be used'
+        RAISE EXCEPTION 'invalid filters'
             USING ERRCODE = 'invalid_parameter_value', HINT = hint;
     END IF;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_filters(jsonb) IS
     'Raises 22023 for filters that list_customers does not know';
--- How many users customer c has, counted as far as it matters: a plan for each customer of a page.
+-- How many users customer c has, counted up to a limit: a plan for each customer of a page.
 CREATE OR REPLACE FUNCTION customer_identity_internal.users_up_to(many integer, users_query text)
     RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -4336,7 +4335,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, text, text, boolean, boolean, jsonb, text) IS
     'The query of a page of customers: those with a value to sort by, or those without';
--- With today's disks a few thousand rows are sooner fetched and sorted than met in passing.
+-- Fetching and sorting a few thousand rows is faster than finding them during a scan in order.
 CREATE OR REPLACE FUNCTION customer_identity.list_customers(
     search text DEFAULT NULL,
     filters jsonb DEFAULT NULL,
@@ -4501,7 +4500,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.customer_users(uuid, regclass) IS
-    'The users of a customer, from every attached table: an array, the oldest first';
+    'The users of a customer, from every attached table: an array, oldest first';
 -- A table without a key has its rows' places, which an update changes. Of a partitioned one an id is told apart by the
 -- time as well, which comes before it.
 CREATE OR REPLACE FUNCTION customer_identity_internal.row_key_column(relation regclass)
@@ -4629,7 +4628,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_order_place(jsonb, regclass) IS
     'Raises 22023 for a place in no attached orders table';
 CREATE FUNCTION customer_identity_internal.orders_in(
-    attached regclass, customer_id uuid, user_value text, after jsonb, most integer, customers regclass)
+    attached regclass, customer_id uuid, user_value text, after jsonb, page_limit integer, customers regclass)
     RETURNS TABLE (item jsonb, at timestamptz, relation text, id text, place bigint)
     LANGUAGE customer_identity_as_table_owner STABLE
     SET jit = off
@@ -4639,7 +4638,7 @@ DECLARE
 BEGIN
     RETURN QUERY EXECUTE customer_identity_internal.orders_query(
         orders, customer_identity_internal.order_condition(orders, user_value), after)
-        USING customer_id, after, most;
+        USING customer_id, after, page_limit;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.orders_in(regclass, uuid, text, jsonb, integer, regclass) IS
@@ -4734,7 +4733,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.customer_orders(uuid, integer, text, regclass) IS
-    'A page of a customer''s orders, of every login and attached table, the newest first: items and the cursor of the next page';
+    'A page of a customer''s orders, of every login and attached table, newest first: items and the cursor of the next page';
 CREATE FUNCTION customer_identity_internal.find_user_in(
     attached regclass, user_id text, customers regclass, OUT is_found boolean, OUT customer_id uuid)
     LANGUAGE customer_identity_as_table_owner STABLE
@@ -4749,7 +4748,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.find_user_in(regclass, text, regclass) IS
     'Whether a table has a user, and the user''s customer';
--- The same id in two users tables would be two people.
+-- The same id in two users tables could be two people.
 CREATE OR REPLACE FUNCTION customer_identity_internal.find_user(user_id text, customers regclass, OUT users regclass, OUT customer_id uuid)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -4767,7 +4766,7 @@ BEGIN
         IF users IS NOT NULL THEN
             RAISE EXCEPTION 'the user''s id is in several users tables'
                 USING ERRCODE = 'CI006', DETAIL = format('It is in %s and in %s.', users, attached),
-                    HINT = 'Ids have to differ among the users tables of a book.';
+                    HINT = 'Ids must be unique across the users tables of a book.';
         END IF;
         users := attached;
         customer_id := found_user.customer_id;
@@ -4816,8 +4815,8 @@ DECLARE
     refused text;
 BEGIN
     IF jsonb_typeof(changes) IS DISTINCT FROM 'object' THEN
-        RAISE EXCEPTION 'changes are not an object'
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'For instance {"notes": "calls before noon"}.';
+        RAISE EXCEPTION 'changes must be a JSON object'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'For example: {"notes": "calls before noon"}.';
     END IF;
     SELECT k.key INTO refused
     FROM jsonb_object_keys(changes) AS k (key)
@@ -4860,7 +4859,7 @@ BEGIN
     RETURN COALESCE(converted, 'null');
 EXCEPTION WHEN data_exception OR check_violation OR not_null_violation THEN
     RAISE EXCEPTION 'column % cannot hold that value', quote_ident(column_name)
-        USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It says: %s.', CASE WHEN length(value::text) > 64 THEN customer_identity_internal.shown(SQLERRM) ELSE SQLERRM END),
+        USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Reason: %s.', CASE WHEN length(value::text) > 64 THEN customer_identity_internal.shown(SQLERRM) ELSE SQLERRM END),
             HINT = format('The column and its type: %s.', typed_column);
 END
 $$;
@@ -4877,7 +4876,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.changed_values(jsonb, jsonb) IS
     'The old and new values of what differs; NULL when nothing does';
--- Returns what became of the columns: triggers of the application may write something else, or nothing.
+-- Returns the resulting values: triggers of the application may write something else, or nothing.
 CREATE OR REPLACE FUNCTION customer_identity_internal.write_changes(customer_id uuid, changes jsonb, columns text[], customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
@@ -4886,7 +4885,7 @@ AS $$
 DECLARE
     written jsonb;
 BEGIN
-    -- They may take for granted that they find the tables beside customers.
+    -- They may rely on finding the tables beside customers.
     PERFORM set_config('search_path', format('pg_catalog, %s, pg_temp', c.relnamespace::regnamespace), true)
     FROM pg_class AS c
     WHERE c.oid = customers;
@@ -4962,7 +4961,7 @@ CREATE FUNCTION customer_identity_internal.counted_up_to(counted bigint, looked_
 RETURN CASE WHEN looked_at >= 10000 THEN 'at least ' || to_char(counted, 'FM999,999') ELSE counted::text END;
 COMMENT ON FUNCTION customer_identity_internal.counted_up_to(bigint, bigint) IS
     'A count as findings show it: they look at ten thousand rows and no more';
--- Whoever may change the history can make it say anything.
+-- A role that may change the history can falsify it.
 CREATE OR REPLACE FUNCTION customer_identity_internal.check_history(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
@@ -4986,7 +4985,7 @@ BEGIN
     IF NOT customer_identity_internal.keeps_history(customers) THEN
         RETURN NEXT ROW('warning', events,
             'No history is kept: a column customer_id, event, details or actor is missing or of another type, or it has a rule, or another column is NOT NULL without a default',
-            format('Make it as the reference describes it, or: ALTER TABLE %s RENAME TO ...; SELECT customer_identity.create_tables(%L);',
+            format('Create it as the reference describes, or: ALTER TABLE %s RENAME TO ...; SELECT customer_identity.create_tables(%L);',
                 events, schema_name))::customer_identity_internal.setup_finding;
     END IF;
     RETURN QUERY
@@ -5011,7 +5010,7 @@ CREATE FUNCTION customer_identity_internal.check_phone_triggers(customers regcla
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT 'warning', customers::text,
-        format('trigger %I is %s: proofs outlive a phone that is changed in the table', p.name,
+        format('trigger %I is %s: proofs do not end when a phone is changed in the table', p.name,
             CASE WHEN (p.trigger).oid IS NULL THEN 'missing' ELSE 'disabled' END),
         CASE
             WHEN (p.trigger).oid IS NULL THEN format('SELECT customer_identity.create_tables(%L);', n.nspname)
@@ -5025,7 +5024,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_phone_triggers(regclass) IS
     'Findings of check_setup() about the triggers of customers';
--- Whoever loads or replicates rows leaves the sequence behind.
+-- Loading or replicating rows leaves the sequence behind.
 CREATE FUNCTION customer_identity_internal.check_sequences(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE customer_identity_as_table_owner STABLE
@@ -5046,7 +5045,7 @@ BEGIN
         EXECUTE format('SELECT max(id) FROM %s', companion.relation) INTO highest;
         IF highest > COALESCE(pg_sequence_last_value(companion.sequence), 0) THEN
             RETURN NEXT ROW('error', companion.relation::text,
-                format('its highest id, %s, is beyond its sequence: the next rows would take ids that are there', highest),
+                format('its highest id, %s, is ahead of its sequence: new rows would get existing ids', highest),
                 format('SELECT setval(%L, %s);', companion.sequence, highest))::customer_identity_internal.setup_finding;
         END IF;
     END LOOP;
@@ -5078,19 +5077,19 @@ DECLARE
 BEGIN
     RETURN QUERY
     SELECT 'warning', customers::text,
-        format('column total_spent is %s: a larger total would refuse the order', format_type(a.atttypid, a.atttypmod)),
+        format('column total_spent is %s: an order that makes a total too large is refused', format_type(a.atttypid, a.atttypmod)),
         format('ALTER TABLE %s ALTER COLUMN total_spent TYPE numeric;', customers)
     FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attname = 'total_spent' AND a.atttypmod >= 0;
     RETURN QUERY
     SELECT 'error', customers::text,
-        format('column %I is NOT NULL without a default: no customer can be made', a.attname),
+        format('column %I is NOT NULL without a default: no customer can be created', a.attname),
         format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', customers, a.attname)
     FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped
         AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attname <> 'phone';
     IF unusable > 0 THEN
-        RETURN NEXT ROW('error', customers::text, format('phones that are not E.164, by which nobody is found: %s', customer_identity_internal.counted_up_to(unusable, unusable)),
+        RETURN NEXT ROW('error', customers::text, format('customers that are not found because their phones are not E.164: %s', customer_identity_internal.counted_up_to(unusable, unusable)),
             format('UPDATE %s SET phone = customer_identity.normalize_phone(phone, region) ...; merge the duplicates it reports.', customers))::customer_identity_internal.setup_finding;
     END IF;
 END
@@ -5160,16 +5159,16 @@ BEGIN ATOMIC
     SELECT 'error', e.relation::text,
         CASE
             WHEN t.tgenabled IN ('D', 'R') AND customer_identity_internal.fires_in_partitions(e.relation, e.name) THEN
-                format('trigger %I is disabled, and those of its partitions are not: they fire for statements that name a partition', e.name)
+                format('trigger %I is disabled, but not on the partitions: it still fires for statements that name a partition', e.name)
             WHEN t.tgenabled IN ('D', 'R') THEN format('trigger %I is disabled', e.name)
-            WHEN t.tgname IS NOT NULL THEN format('trigger %I is not as it was made, or as that of %s', e.name, e.root)
+            WHEN t.tgname IS NOT NULL THEN format('trigger %I was changed, or differs from that of %s', e.name, e.root)
             WHEN e.relation <> e.root THEN format('the partition has no trigger %I', e.name)
             ELSE format('trigger %I is missing', e.name)
         END,
         CASE
             WHEN t.tgenabled IN ('D', 'R') THEN format('ALTER TABLE %s ENABLE TRIGGER %I;', e.relation, e.name)
             WHEN e.name = 'customer_identity_attach' THEN
-                format('SELECT %s; or, where it shall no longer count, SELECT customer_identity.detach(%L);',
+                format('SELECT %s; or, if it should no longer count, SELECT customer_identity.detach(%L);',
                     customer_identity_internal.attach_call(e.root), e.root::text)
             ELSE format('SELECT %s;', customer_identity_internal.attach_call(e.root))
         END
@@ -5201,7 +5200,7 @@ BEGIN ATOMIC
             AND t.tgenabled IN ('D', 'R')
     )
     SELECT 'error', d.relation::text,
-        format('triggers of foreign key %I are disabled: ids that lead nowhere are let in or left behind', k.conname),
+        format('triggers of foreign key %I are disabled: dangling ids are possible', k.conname),
         format('As a superuser: ALTER TABLE %s %s;', d.relation,
             string_agg(format('ENABLE TRIGGER %I', d.tgname), ', ' ORDER BY d.tgname))
     FROM disabled AS d
@@ -5222,7 +5221,7 @@ BEGIN ATOMIC
             WHEN n.relation = a.attached THEN format('column %I, which the triggers name, was renamed or dropped', n.column_name)
             ELSE format('column %I of %s, which the triggers name, was renamed or dropped', n.column_name, n.relation)
         END,
-        format('Put the present name into: SELECT %s;', customer_identity_internal.attach_call(n.relation))
+        format('Use the current name in: SELECT %s;', customer_identity_internal.attach_call(n.relation))
             || CASE WHEN n.relation <> a.attached THEN format(' SELECT %s;', customer_identity_internal.attach_call(a.attached)) ELSE '' END
     FROM attached AS a
     CROSS JOIN LATERAL customer_identity_internal.named_columns(a) AS n
@@ -5246,7 +5245,7 @@ BEGIN ATOMIC
     WHERE NOT customer_identity_internal.has_reference(a.attached, a.customer_column, a.customers)
     UNION ALL
     SELECT 'warning', k.conrelid::regclass::text,
-        format('foreign key %I is deferrable: an order may come before its customer and miss the totals', k.conname),
+        format('foreign key %I is deferrable: an order can precede its customer and be missing from the totals', k.conname),
         format('ALTER TABLE %s ALTER CONSTRAINT %I NOT DEFERRABLE;', k.conrelid::regclass, k.conname)
     FROM attached AS a
     JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.confrelid = a.customers
@@ -5269,7 +5268,7 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.check_users_of_orders(cust
 BEGIN ATOMIC
     WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers))
     SELECT 'warning', k.conrelid::regclass::text,
-        format('foreign key %I keeps a user with orders from being deleted', k.conname),
+        format('foreign key %I blocks the deletion of users with orders', k.conname),
         format('ALTER TABLE %s DROP CONSTRAINT %I, ADD FOREIGN KEY (%I) REFERENCES %s (%I) ON DELETE SET NULL;',
             k.conrelid::regclass, k.conname, a.user_column, k.confrelid::regclass, t.attname)
     FROM attached AS a
@@ -5280,14 +5279,14 @@ BEGIN ATOMIC
         AND (k.confdeltype IN ('a', 'r') OR (k.confdeltype = 'n' AND c.attnotnull))
     UNION ALL
     SELECT 'warning', a.attached::text,
-        format('its users table is not known: an order is attached by its own phone only'),
+        format('its users table is unknown: orders are attached by their own phones only'),
         format('SELECT %s; with users => ''...'' added', customer_identity_internal.attach_call(a.attached))
     FROM attached AS a
     WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL
         AND EXISTS (SELECT FROM attached AS u WHERE u.kind = 'users')
     UNION ALL
     SELECT 'warning', a.attached::text,
-        format('its users table, %s, is not attached: users get no customer whose orders these could be', a.users),
+        format('its users table, %s, is not attached: its users have no customers', a.users),
         format('SELECT customer_identity.attach_users(%L);', a.users::text)
     FROM attached AS a
     WHERE a.kind = 'orders' AND a.users IS NOT NULL AND NOT customer_identity_internal.has_logins(a);
@@ -5304,11 +5303,11 @@ DECLARE
 BEGIN
     IF attached.kind = 'users' THEN
         present := customer_identity_internal.require_key(attached.attached);
-        finding := format('its key is %I, and proofs and history know its users by %s',
+        finding := format('its key is %I, but proofs and history identify its users by %s',
             present, COALESCE(quote_ident(attached.key_column), 'none'));
     ELSIF customer_identity_internal.has_logins(attached) THEN
         present := customer_identity_internal.users_key_of(attached.attached, attached.user_column, attached.users);
-        finding := format('column %I refers to %I of %s, and the triggers join it by %s',
+        finding := format('column %I references %I of %s, but the triggers join it by %s',
             attached.user_column, present, attached.users, COALESCE(quote_ident(attached.users_key_column), 'none'));
     END IF;
     what_to_do := format('SELECT %s;', customer_identity_internal.attach_call(attached.attached));
@@ -5340,8 +5339,8 @@ CREATE FUNCTION customer_identity_internal.check_heirs(customers regclass)
 BEGIN ATOMIC
     SELECT 'error', h.heir::text,
         format('it inherits from %s and is not attached: its rows are not %s', a.attached,
-            CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted, and changing them through that table spoils the totals' END),
-        format('SELECT %s; with this table''s name in the place of that; or ALTER TABLE %s NO INHERIT %s;',
+            CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted, and changing them through that table corrupts the totals' END),
+        format('SELECT %s; with this table''s name instead; or ALTER TABLE %s NO INHERIT %s;',
             customer_identity_internal.attach_call(a.attached), h.heir, h.parent)
     FROM customer_identity_internal.attachments_of(customers) AS a
     CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.attached) AS h
@@ -5359,7 +5358,7 @@ CREATE FUNCTION customer_identity_internal.check_unlogged(customers regclass)
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT 'warning', p.oid::regclass::text,
-        'it is UNLOGGED: a crash of the server empties it, and the totals go on counting its orders',
+        'it is UNLOGGED: a server crash empties it, but the totals keep its orders',
         format('ALTER TABLE %s SET LOGGED;', p.oid::regclass)
     FROM customer_identity_internal.attachments_of(customers) AS a
     CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS leaf
@@ -5466,8 +5465,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.unattached_with_customer(regclass) IS
     'Tables without our triggers that have a column for the customer, and whether it is a foreign key to the book';
--- Logins and orders that come and go behind the triggers' back. Many a table refers to customers for reasons of its
--- own; one like those of which none is attached is hardly one.
+-- Logins and orders that bypass the triggers. Many tables reference customers for other reasons; a table is not
+-- reported as missing where no table of its kind is attached.
 CREATE FUNCTION customer_identity_internal.check_unattached(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
@@ -5496,9 +5495,9 @@ BEGIN ATOMIC
         WHERE s.stray NOT IN (SELECT c.copy FROM copies AS c)
     )
     SELECT 'warning', c.copy::text,
-        format('it has every column of %s, the customer included, and no trigger: its rows are not %s',
+        format('it has every column of %s, including the customer, but no trigger: its rows are not %s',
             c.original, CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted' END),
-        format('If it has taken the place of %s: SELECT %s; with this table''s name. Else: ALTER TABLE %s DROP COLUMN %I;',
+        format('If it replaced %s: SELECT %s; with this table''s name. Otherwise: ALTER TABLE %s DROP COLUMN %I;',
             c.original, customer_identity_internal.attach_call(c.original), c.copy, a.customer_column)
     FROM copies AS c
     JOIN attached AS a ON a.attached = c.original
@@ -5506,7 +5505,7 @@ BEGIN ATOMIC
     SELECT
         CASE WHEN (s.has_phone OR s.has_orders) AND s.is_missing THEN 'warning' ELSE 'info' END,
         s.stray::text,
-        format('it has a customer column, %I, and no trigger: its rows are neither linked nor counted', s.customer_column),
+        format('it has a customer column, %I, but no trigger: its rows are neither linked nor counted', s.customer_column),
         format('If they are orders or logins: SELECT customer_identity.%s(%L, customer_column => %L, customers => %L); with the names of its columns.'
             ' If they are something else, nothing has to be done.',
             'attach_' || s.kind, s.stray::text, s.customer_column, customers::text)
@@ -5522,7 +5521,7 @@ CREATE FUNCTION customer_identity_internal.check_values(customers regclass)
 BEGIN ATOMIC
     SELECT 'error', a.attached::text,
         format('column %I cannot hold %L, which %s names: %s', n.column_name, m.value, n.parameter, n.consequence),
-        format('Put what it was renamed to into: SELECT %s;', customer_identity_internal.attach_call(a.attached))
+        format('Use its new name in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
     FROM customer_identity_internal.attachments_to_read(customers) AS a
     CROSS JOIN LATERAL (VALUES
         (a.status_column, a.counted_statuses, 'counted_statuses', 'no such order counts'),
@@ -5533,14 +5532,14 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_values(regclass) IS
     'Findings of check_setup() about statuses and cash values that a column cannot hold';
--- Renamed values are followed. Whoever attaches again by what he wrote down is refused.
+-- Renamed values are followed, but attaching again with the old names is refused.
 CREATE FUNCTION customer_identity_internal.check_renamed_values(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT DISTINCT 'error', a.attached::text,
-        format('%L, which %s named, was renamed to %L: that is followed here, and a migration that names it is refused',
+        format('%L, which %s named, was renamed to %L: the triggers follow, but a migration with the old name is refused',
             v.given, n.parameter, v.present),
         format('Also in the migration: SELECT %s;', customer_identity_internal.attach_call(a.attached))
     FROM customer_identity_internal.attachments_of(customers) AS a
@@ -5554,7 +5553,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_renamed_values(regclass) IS
     'Findings of check_setup() about values whose names have changed since the table was attached';
--- Of ten thousand orders at the most: a value that differs from a named one in case or blanks only is a slip.
+-- Looks at a maximum of ten thousand orders: a value that differs from a named one in case or blanks only is a slip.
 CREATE FUNCTION customer_identity_internal.values_seen(
     relation regclass, column_name text, named_values text[], customers regclass, OUT rows bigint, OUT named bigint, OUT similar text)
     LANGUAGE customer_identity_as_table_owner STABLE
@@ -5582,7 +5581,7 @@ BEGIN ATOMIC
             WHEN s.similar IS NOT NULL THEN format('column %I holds %L, which %s names in another case or with other blanks', n.column_name, s.similar, n.parameter)
             ELSE format('none of %s orders has a status that counts', customer_identity_internal.counted_up_to(s.rows, s.rows))
         END,
-        format('Put the statuses that count into: SELECT %s;', customer_identity_internal.attach_call(attached.attached))
+        format('Use the statuses that count in: SELECT %s;', customer_identity_internal.attach_call(attached.attached))
     FROM (VALUES
         (attached.status_column, attached.counted_statuses, 'counted_statuses'),
         (attached.payment_column, attached.cod_values, 'cod_values')
@@ -5606,8 +5605,8 @@ BEGIN ATOMIC
     WHERE customer_identity_internal.lacks_region(a.phone_columns, a.region_column, a.default_region)
     UNION ALL
     SELECT 'error', a.attached::text,
-        format('%L, its default_region, is not a region: phones without a region of their own are not read', a.default_region),
-        format('Put an ISO 3166 code of two letters into: SELECT %s;', customer_identity_internal.attach_call(a.attached))
+        format('%L, its default_region, is not a region: phones of rows without a region are not read', a.default_region),
+        format('Use a two-letter ISO 3166 code in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
     FROM customer_identity_internal.attachments_of(customers) AS a
     WHERE a.default_region IS NOT NULL AND customer_identity_internal.known_region(a.default_region) IS NULL;
 END;
@@ -5625,7 +5624,7 @@ BEGIN ATOMIC
     WHERE u.found_type IS NOT NULL
     UNION ALL
     SELECT 'error', a.attached::text,
-        format('column %I is %s and holds no %s', u.column_name, u.type_name, u.what),
+        format('column %I is %s and cannot hold a %s', u.column_name, u.type_name, u.what),
         format('Change its type, or name another one in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
     FROM customer_identity_internal.attachments_of(customers) AS a
     CROSS JOIN LATERAL customer_identity_internal.unusable_types(a.attached, a.phone_columns, a.region_column) AS u
@@ -5642,7 +5641,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_types(regclass) IS
     'Findings of check_setup() about columns whose types hold no customer, amount, phone or region';
--- Proofs and flags that do not fit together: a trigger was missing, or the application has written them.
+-- Inconsistent proofs and flags: a trigger was missing, or the application has written them.
 CREATE FUNCTION customer_identity_internal.proof_faults(customers regclass)
     RETURNS TABLE (relation text, fault text, rows text, what_to_do text)
     LANGUAGE sql STABLE
@@ -5655,7 +5654,7 @@ AS $$
     )) AS e (is_proved)
     CROSS JOIN LATERAL (VALUES
         (
-            b.customers, 'customers whose phone is marked as verified, or not marked at all, without a live proof',
+            b.customers, 'customers without a live proof whose phone is marked as verified, or not marked at all',
             format('%s AS c WHERE c.is_phone_verified IS NOT FALSE AND NOT %s', b.customers, e.is_proved),
             format('UPDATE %s AS c SET is_phone_verified = false WHERE c.is_phone_verified IS NOT FALSE AND NOT %s;', b.customers, e.is_proved)
         ),
@@ -5666,7 +5665,7 @@ AS $$
             format('UPDATE %s AS c SET is_phone_verified = true WHERE c.is_phone_verified IS NOT TRUE AND %s;', b.customers, e.is_proved)
         ),
         (
-            b.proofs, 'live proofs of phones that their customers no longer have, which open nothing',
+            b.proofs, 'live proofs of phones that their customers no longer have, which give no access',
             format('%s AS p JOIN %s AS c ON c.id = p.customer_id WHERE p.ended_at IS NULL AND p.phone IS DISTINCT FROM c.phone', b.proofs, b.customers),
             format('UPDATE %s AS p SET ended_at = now(), ended_reason = ''phone changed'' FROM %s AS c'
                 ' WHERE c.id = p.customer_id AND p.ended_at IS NULL AND p.phone IS DISTINCT FROM c.phone;', b.proofs, b.customers)
@@ -5710,7 +5709,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.user_has_customer(customer_identity.attachments) IS
     'The condition that the user of an order r has a customer';
--- Looks at ten thousand rows at the most: the table may hold millions.
+-- Looks at a maximum of ten thousand rows: the table may have millions.
 CREATE FUNCTION customer_identity_internal.count_unlinked(
     relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint, OUT looked_at bigint)
     LANGUAGE customer_identity_as_table_owner STABLE
@@ -5759,12 +5758,12 @@ BEGIN
         unlinked := customer_identity_internal.count_unlinked(attached.attached, customers);
         IF unlinked.readable > 0 THEN
             RETURN NEXT ROW('warning', attached.attached::text,
-                format('rows that could have a customer and have none: %s', customer_identity_internal.counted_up_to(unlinked.readable, unlinked.looked_at)),
+                format('rows without a customer that could have one: %s', customer_identity_internal.counted_up_to(unlinked.readable, unlinked.looked_at)),
                 format('CALL customer_identity.backfill(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
         END IF;
         IF unlinked.unreadable > 0 THEN
             RETURN NEXT ROW('info', attached.attached::text,
-                format('rows with a phone that cannot be read and no customer: %s', customer_identity_internal.counted_up_to(unlinked.unreadable, unlinked.looked_at)),
+                format('rows without a customer whose phone cannot be read: %s', customer_identity_internal.counted_up_to(unlinked.unreadable, unlinked.looked_at)),
                 format('SELECT * FROM customer_identity.phone_problems(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
         END IF;
         RETURN QUERY SELECT v.* FROM customer_identity_internal.check_values_of(attached, customers) AS v;
@@ -5780,11 +5779,11 @@ AS $$
 BEGIN
     RETURN QUERY
     SELECT 'warning', 'setting customer_identity.sms_countries',
-        'codes were asked for and are sent to no country: it is empty, and so is customer_identity.default_region',
+        'codes were requested, but no country is allowed: it is empty, and so is customer_identity.default_region',
         'As a superuser: ALTER DATABASE ... SET customer_identity.sms_countries = ''GB,IE'';'
     WHERE customer_identity_internal.sms_countries() IS NULL AND EXISTS (SELECT FROM customer_identity.verification_events AS e WHERE e.bucket = 'unsupported')
     UNION ALL
-    SELECT 'warning', 'messages', format('codes that nobody has tried to send for more than a minute: %s', count(*)),
+    SELECT 'warning', 'messages', format('codes that have waited for more than a minute without an attempt to send them: %s', count(*)),
         'SELECT customer_identity.start_sms_worker(); or name the database in customer_identity.sms_databases, or send them with claim_messages().'
     FROM customer_identity.sms_messages AS m
     WHERE m.status = 'pending' AND m.attempts = 0 AND m.created_at < now() - interval '1 minute' AND m.expires_at > now()
@@ -5803,21 +5802,21 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.check_session(customers re
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT 'error', 'session', 'session_replication_role is replica: no trigger of ours fires',
+    SELECT 'error', 'session', 'session_replication_role is replica: the triggers of customer_identity do not fire',
         'SET session_replication_role = origin;'
     WHERE current_setting('session_replication_role') = 'replica'
     UNION ALL
     SELECT 'error', 'setting customer_identity.default_region',
-        format('%L is not a region: phones without a region of their own are not read',
+        format('%L is not a region: phones of rows without a region are not read',
             current_setting('customer_identity.default_region')),
-        'Set an ISO 3166 code of two letters, such as GB (not UK), or nothing.'
+        'Set a two-letter ISO 3166 code, such as GB (not UK), or an empty value.'
     WHERE customer_identity_internal.claim_problem('0123456789', NULL) = 'unknown_region'
     UNION ALL
     SELECT 'info', 'event trigger ' || n.name, 'it is missing or disabled: ' || n.consequence,
         format('As a superuser: ALTER EVENT TRIGGER %I ENABLE;', n.name)
     FROM (VALUES
-        ('customer_identity_follow_renames', 'a renamed column makes the next statement fail with CI007, and a renamed status counts no more'),
-        ('customer_identity_recount_altered', 'ALTER TABLE that changes amounts leaves the totals as they were')
+        ('customer_identity_follow_renames', 'after a column is renamed the next statement fails with CI007, and orders with a renamed status no longer count'),
+        ('customer_identity_recount_altered', 'an ALTER TABLE that changes amounts does not update the totals')
     ) AS n (name, consequence)
     WHERE NOT EXISTS (SELECT FROM pg_event_trigger AS e WHERE e.evtname = n.name AND e.evtenabled IN ('O', 'A'));
 END;
@@ -5896,7 +5895,7 @@ BEGIN ATOMIC
     SELECT * FROM customer_identity_internal.findings_of(customer_identity_internal.book(customers));
 END;
 COMMENT ON FUNCTION customer_identity.check_setup(regclass) IS
-    'What is wrong with a book and the tables attached to it, and what to do about it; no row means all is well';
+    'Problems of a book and the tables attached to it, and what to do about them; no row means all is well';
 CREATE OR REPLACE FUNCTION customer_identity_internal.follow_renames()
     RETURNS event_trigger
     LANGUAGE c VOLATILE
@@ -5909,7 +5908,7 @@ CREATE FUNCTION customer_identity_internal.recount_altered()
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'recount_altered';
 COMMENT ON FUNCTION customer_identity_internal.recount_altered() IS
-    'Event trigger: counts a book anew when ALTER TABLE has changed what its totals are made of';
+    'Event trigger: recounts a book when ALTER TABLE has changed the columns that its totals are computed from';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.recount_altered() FROM PUBLIC;
 
 -- What is new in schema customer_identity belongs to whom the rest belongs to, and who might execute a function

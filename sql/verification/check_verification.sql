@@ -5,7 +5,7 @@ COMMENT ON FUNCTION customer_identity_internal.prove_phone(regclass, text, text)
     'Records a proof by SMS as the owner of the book; tells which other users have proved the phone';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.prove_phone(regclass, text, text) FROM PUBLIC;
 
--- A clock that was set back makes no code live longer: one from the future has expired.
+-- Setting the clock back does not extend a code: one from the future has expired.
 CREATE FUNCTION customer_identity_internal.can_be_answered(verification customer_identity.verifications)
     RETURNS boolean
     LANGUAGE sql VOLATILE
@@ -35,7 +35,7 @@ COMMENT ON FUNCTION customer_identity_internal.is_code(customer_identity.verific
     'Whether an answer is the code; blanks and hyphens in it do not matter';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.is_code(customer_identity.verifications, text) FROM PUBLIC;
 
--- The code was used or is given up: nobody needs it any more.
+-- The code was used or cancelled and is no longer needed.
 CREATE FUNCTION customer_identity_internal.end_verification(verification_id uuid, outcome text)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -79,7 +79,7 @@ BEGIN
             'customer_id', proof.customer_id,
             'user_id', verification.user_id,
             'other_users', proof.other_users[:20]);
-        -- The server refuses a longer payload, and with it the code that was right.
+        -- The server rejects a longer payload, which would undo the approval.
         FOREACH part IN ARRAY '{other_users,user_id}'::text[] LOOP
             EXIT WHEN octet_length(event::text) <= most_bytes;
             event := event - part;
@@ -93,8 +93,8 @@ COMMENT ON FUNCTION customer_identity_internal.approve_verification(customer_ide
     'The code was right: records the proof and tells when another user had proved the phone';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.approve_verification(customer_identity.verifications) FROM PUBLIC;
 
--- An answer is counted as wrong before it is compared: sessions that guess at the same time count each
--- other's guesses, whichever commits first.
+-- A code is counted as wrong before it is compared: concurrent sessions count each other's guesses,
+-- whichever commits first.
 CREATE FUNCTION customer_identity.check_verification(
     verification_id uuid, code text, OUT status text, OUT attempts_left integer, OUT customer_id uuid)
     LANGUAGE customer_identity_as_owner_with_book VOLATILE COST 10000
@@ -135,7 +135,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.check_verification(uuid, text) IS
-    'Answers a code: approved, incorrect, expired, exhausted or unknown. Call it in a transaction of its own: what it counts must not be rolled back';
+    'Checks a code: approved, incorrect, expired, exhausted or unknown. Call it in a separate transaction: its count of attempts must not be rolled back';
 REVOKE EXECUTE ON FUNCTION customer_identity.check_verification(uuid, text) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity.cancel_verification(verification_id uuid)
@@ -154,7 +154,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.cancel_verification(uuid) IS
-    'Gives a verification up; its message, if it is still waiting, is not sent. False: it had ended already';
+    'Cancels a verification, and its message if that has not been sent. False: it had already ended';
 REVOKE EXECUTE ON FUNCTION customer_identity.cancel_verification(uuid) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity.verification_required(
@@ -163,5 +163,5 @@ CREATE FUNCTION customer_identity.verification_required(
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'verification_required';
 COMMENT ON FUNCTION customer_identity.verification_required(text, text, text, regclass) IS
-    'Whether an order of this phone and user would need a verified phone to be paid in cash on delivery';
+    'Whether a cash-on-delivery order of this user and phone would be refused for lack of a verified phone';
 REVOKE EXECUTE ON FUNCTION customer_identity.verification_required(text, text, text, regclass) FROM PUBLIC;

@@ -20,7 +20,7 @@ CREATE FUNCTION customer_identity_internal.same_hash(a bytea, b bytea)
 COMMENT ON FUNCTION customer_identity_internal.same_hash(bytea, bytea) IS
     'Whether two hashes are the same, in a time that does not depend on where they differ';
 
--- NIST SP 800-63B, 5.1.3.2: a code is valid for ten minutes at the most.
+-- NIST SP 800-63B, 5.1.3.2: a code is valid for a maximum of ten minutes.
 CREATE FUNCTION customer_identity_internal.code_lifetime()
     RETURNS interval
     LANGUAGE sql IMMUTABLE
@@ -29,7 +29,7 @@ COMMENT ON FUNCTION customer_identity_internal.code_lifetime() IS
     'How long a code may be answered';
 
 -- OWASP, Multifactor Authentication Cheat Sheet: few tries for each code. NIST SP 800-63B, 5.2.2, lets an
--- account fail 100 times in a row; the limit by phone spreads as many over most of a day.
+-- account fail 100 times in a row; the limit by phone spreads as many over 20 hours.
 CREATE FUNCTION customer_identity_internal.most_wrong_answers()
     RETURNS integer
     LANGUAGE sql IMMUTABLE

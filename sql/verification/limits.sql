@@ -13,8 +13,8 @@ COMMENT ON FUNCTION customer_identity_internal.count_refusal(text) IS
     'Adds one to a row of the bucket for this quarter of an hour that no other transaction holds, or makes one; waits for nobody';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.count_refusal(text) FROM PUBLIC;
 
--- An address that an attacker has plenty of counts as one: a network of IPv6, and an IPv4 address
--- however it is written.
+-- Addresses that an attacker can easily have many of count as one: an IPv6 network, and an IPv4 address
+-- in any notation.
 CREATE FUNCTION customer_identity_internal.address_bucket(address inet)
     RETURNS text
     LANGUAGE sql IMMUTABLE STRICT
@@ -43,8 +43,8 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.sms_countries() IS
     'The countries whose phones are sent codes; NULL: none';
 
--- Toll-free, premium-rate and shared-cost numbers, fixed lines and pagers are what SMS pumping writes to,
--- or never get the message.
+-- Toll-free, premium-rate and shared-cost numbers, fixed lines and pagers are targets of SMS pumping, or
+-- cannot receive SMS.
 CREATE FUNCTION customer_identity_internal.can_get_codes(phone text)
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -58,8 +58,8 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.can_get_codes(text) IS
     'Whether a phone is of a kind and country that codes are sent to';
 
--- OWASP, Forgot Password Cheat Sheet: nobody may make us flood a phone. Who has used up the wrong answers
--- gets no code either, since it could not be answered.
+-- OWASP, Forgot Password Cheat Sheet: prevent flooding a phone with messages. A phone that has used up its
+-- wrong codes gets no new one either, since it could not be checked.
 CREATE FUNCTION customer_identity_internal.admit_message(phone text, user_id text, client_address inet, OUT admitted boolean, OUT retry_after interval)
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp

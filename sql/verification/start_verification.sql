@@ -45,7 +45,7 @@ COMMENT ON FUNCTION customer_identity_internal.send_code(regclass, text, text, t
     'Makes a code and the message that brings it, and returns the id of the verification';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.send_code(regclass, text, text, text, inet, timestamptz) FROM PUBLIC;
 
--- It never looks into the book: neither the answer nor its time tells whether a phone is a customer's.
+-- It never reads the book: neither the result nor its timing reveals whether a phone belongs to a customer.
 CREATE FUNCTION customer_identity_internal.start_verification(
     raw_phone text, purpose text, user_id text, client_address inet, region text, customers regclass)
     RETURNS TABLE (verification_id uuid, status text, phone text, expires_at timestamptz, retry_after interval)
@@ -89,5 +89,5 @@ CREATE FUNCTION customer_identity.start_verification(
     LANGUAGE c VOLATILE COST 10000 ROWS 1
     AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION customer_identity.start_verification(text, text, text, inet, text, regclass) IS
-    'Sends a code to a phone. Status sent, or throttled: the next one may be sent after retry_after; unsupported: no code is sent to such a phone. CI001 when the phone cannot be read';
+    'Sends a code to a phone. Status sent; throttled: retry after retry_after; unsupported: no codes are sent to such a phone. CI001 when the phone cannot be read';
 REVOKE EXECUTE ON FUNCTION customer_identity.start_verification(text, text, text, inet, text, regclass) FROM PUBLIC;

@@ -1,12 +1,12 @@
--- What a verification needs lives minutes and is worth nothing elsewhere: these tables belong to the
--- extension, are never dumped, and are read by nobody but their owner; row security without a policy
--- keeps out members of pg_read_all_data too.
+-- Verification data is kept for minutes and is useless elsewhere: these tables belong to the extension,
+-- are never dumped, and only their owner can read them; row security without a policy keeps out members
+-- of pg_read_all_data too.
 CREATE TABLE customer_identity.verification_secret (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     secret bytea NOT NULL
 );
 COMMENT ON TABLE customer_identity.verification_secret IS
-    'The key under which codes are hashed, made by CREATE EXTENSION';
+    'The key for hashing codes, created by CREATE EXTENSION';
 
 CREATE TABLE customer_identity.verifications (
     id uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
@@ -23,12 +23,12 @@ CREATE TABLE customer_identity.verifications (
     approved_at timestamptz
 );
 COMMENT ON TABLE customer_identity.verifications IS
-    'Codes that were sent, each known by a keyed hash; the hash goes when the code was used';
+    'Verifications with a keyed hash of the code, which is erased when the code is used';
 CREATE INDEX verifications_created_at_idx ON customer_identity.verifications (created_at);
 CREATE INDEX verifications_user_id_idx ON customer_identity.verifications (user_id) WHERE status = 'pending';
 
--- Ids are random, so that lastval() stays the application's, and an answer that is under way while the
--- extension is made anew is not taken for another message's: 15 digits, which fit into a JavaScript number.
+-- Ids are random, so that lastval() stays the application's, and a report that arrives after the extension
+-- was recreated does not match another message: 15 digits, which fit into a JavaScript number.
 CREATE TABLE customer_identity.sms_messages (
     id bigint PRIMARY KEY DEFAULT 100000000000000 + ('x' || right(gen_random_uuid()::text, 12))::bit(48)::bigint,
     verification_id uuid NOT NULL UNIQUE REFERENCES customer_identity.verifications ON DELETE CASCADE,
@@ -45,7 +45,7 @@ CREATE TABLE customer_identity.sms_messages (
     CHECK (status = 'pending' OR body IS NULL)
 );
 COMMENT ON TABLE customer_identity.sms_messages IS
-    'The messages with codes: the text stays until the message is sent or given up';
+    'The messages with codes; the text is erased when the message is sent or has failed';
 CREATE INDEX sms_messages_next_attempt_at_idx ON customer_identity.sms_messages (next_attempt_at) WHERE status = 'pending';
 
 CREATE TABLE customer_identity.verification_events (
@@ -54,9 +54,9 @@ CREATE TABLE customer_identity.verification_events (
     events bigint NOT NULL DEFAULT 1
 );
 COMMENT ON TABLE customer_identity.verification_events IS
-    'What limits count, a row each: messages by phone, prefix, address, user and in all, wrong answers. Refusals by the quarter of an hour, with the first one''s time';
+    'The events that limits count: messages by phone, prefix, address, user and in all, and wrong codes. Refusals are counted per quarter of an hour, with the time of the first';
 CREATE INDEX verification_events_bucket_at_idx ON customer_identity.verification_events (bucket, at);
--- A publication of all tables would else refuse to let events be deleted.
+-- Otherwise a publication of all tables would not allow deleting events.
 ALTER TABLE customer_identity.verification_events REPLICA IDENTITY FULL;
 
 ALTER TABLE customer_identity.verifications

@@ -73,7 +73,7 @@ Oid find_companion(Oid customers, const char *companion) {
 void refuse_lost_row(Oid customers, const char *companion) {
   ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
           errmsg("a row of %s cannot be written", companion),
-          errdetail("A trigger on %s keeps it from being there.",
+          errdetail("A trigger on %s suppresses it.",
                     relation_name(find_companion(customers, companion))),
           errhint("Let the trigger return NEW for the rows that customer_identity writes."));
   pg_unreachable();
