@@ -1,6 +1,7 @@
 // Resolves the arguments of link_user and reads what a row claims.
 #include "identity/claim.hpp"
 
+#include "pg/relations.hpp"
 #include "phones/phone_reader.hpp"
 
 namespace customer_identity {
