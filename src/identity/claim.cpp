@@ -2,6 +2,7 @@
 #include "identity/claim.hpp"
 
 #include "phones/phone_reader.hpp"
+#include "pg/relations.hpp"
 
 namespace customer_identity {
 
