@@ -75,13 +75,14 @@ EXCEPTION
 END
 $$;
 
--- Sessions keep the library that they have loaded. One that began before the new one was installed may have an old one.
+-- Sessions keep the library that they have loaded. One that began before the new one was installed, whose time is known
+-- to the second, may have an old one.
 DO $$
 DECLARE
     installed constant timestamptz := (
         SELECT (pg_stat_file(c.setting || '/customer_identity.so', true)).change FROM pg_config() AS c WHERE c.name = 'PKGLIBDIR');
     sessions constant bigint := (
-        SELECT count(*) FROM pg_stat_activity AS a WHERE a.datname = current_database() AND a.backend_start < installed);
+        SELECT count(*) FROM pg_stat_activity AS a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend_start < installed + interval '1 second');
 BEGIN
     IF sessions > 0 THEN
         RAISE WARNING 'sessions that may have loaded the library of an earlier version: %', sessions
