@@ -15,7 +15,7 @@ END
 $$;
 CREATE SCHEMA customer_identity_internal;
 COMMENT ON SCHEMA customer_identity_internal IS
-    'The workings of customer_identity: what its functions call; no part of its interface';
+    'Internal functions of customer_identity, not part of its interface';
 GRANT USAGE ON SCHEMA customer_identity_internal TO PUBLIC;
 
 -- A session keeps the library that it has loaded, and functions of a later one cannot be made in it.
