@@ -84,7 +84,7 @@ all install clean:
 	@exit 1
 endif
 
-.PHONY: FORCE bench help setup test test-phones-nightly test-sanitized torture demo shop lint format tidy
+.PHONY: FORCE bench help setup test upgradecheck update-scripts test-phones-nightly test-sanitized torture demo shop lint format tidy
 
 help:
 	@echo 'make            build the extension'
@@ -93,12 +93,14 @@ help:
 	@echo 'make demo       play a shop on a throw-away server (KEEP=1 leaves the server running)'
 	@echo 'make shop       run the example shop with made-up data (PORT chooses where)'
 	@echo 'make test       every test; needs nothing prepared'
+	@echo 'make upgradecheck  updates from released versions; a part of make test'
 	@echo 'make test-NAME  one suite: $(sort $(shell test/run --list))'
 	@echo 'make test-phones-nightly  a million made-up phones and a long fuzz'
 	@echo 'make test-sanitized  pgtap, regress and functions, in a server that notices undefined behaviour'
 	@echo 'make torture    the chaos run for longer (SECONDS of storms, SEED repeats the choices)'
 	@echo 'make bench      measure, and write docs/performance.md (QUICK=1 only tries; NAMES="phones totals" choose,'
 	@echo '                ROWS, ROUNDS, SECONDS, CLIENTS size it)'
+	@echo 'make update-scripts  write sql/updates from what released versions and this one make'
 	@echo 'make lint       formatting, rules of the tree, shellcheck, pyflakes, cppcheck, clang-tidy'
 	@echo 'make format     format the C++ sources'
 	@echo 'make clean      remove what was built'
@@ -129,6 +131,12 @@ test-%: setup
 	@echo 'building and installing the extension for $(PG_CONFIG)'
 	@$(MAKE) -s --no-print-directory install
 	@test/run $*
+
+upgradecheck: test-upgradecheck
+
+# Written anew after a change of what the install script makes; `make lint` tells when that was forgotten.
+update-scripts:
+	@scripts/write_update.py
 
 # A million made-up phones, other ones each day, and half an hour of fuzzing.
 test-phones-nightly: setup

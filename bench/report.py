@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 from figures import Figures
 
 TEMPLATE = Path(__file__).resolve().parent / 'performance.md.in'
-COLOURS = ('#8a8f98', '#b9bdc4', '#d1793b', '#c9a227', '#7fb2a5', '#2f6f5e', '#5b6cb0')
+COLOURS = ('#8a8f98', '#b9bdc4', '#d1793b', '#c9a227', '#7fb2a5', '#2f6f5e', '#5b6cb0', '#a8557a', '#74a84e', '#8f6a4a', '#4f93b8')
 LONGEST = 10  # times the baseline; longer bars are cut and labelled
 LABEL, BAR, WIDTH, HEIGHT, GAP = 250, 520, 860, 15, 16
 
@@ -107,15 +107,16 @@ def chart(figures):
     groups = list(bars(figures))
     names = list(dict.fromkeys(variant for _, ratios in groups for variant, _ in ratios))
     colour = dict(zip(names, COLOURS[1:]))
-    height = 60 + sum(GAP + HEIGHT * len(ratios) for _, ratios in groups)
+    top = 40 + 16 * (len(names) // 4)
+    height = top + 20 + sum(GAP + HEIGHT * len(ratios) for _, ratios in groups)
     yield (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" '
            f'font-size="12" fill="#333"><rect width="{WIDTH}" height="{height}" fill="#fff"/>')
     for i, name in enumerate(names):
-        x = LABEL + i * 100
-        yield f'<rect x="{x}" y="14" width="11" height="11" fill="{colour[name]}"/>'
-        yield f'<text x="{x + 16}" y="24">{escape(name)}</text>'
+        x, y = LABEL + i % 4 * 150, 14 + i // 4 * 16
+        yield f'<rect x="{x}" y="{y}" width="11" height="11" fill="{colour[name]}"/>'
+        yield f'<text x="{x + 16}" y="{y + 10}">{escape(name)}</text>'
     scale = BAR / LONGEST
-    y = 50
+    y = top + 10
     for workload, ratios in groups:
         yield f'<text x="{LABEL - 8}" y="{y + HEIGHT * len(ratios) / 2 + 4}" text-anchor="end">{escape(workload)}</text>'
         for variant, ratio in ratios:
@@ -125,7 +126,7 @@ def chart(figures):
             y += HEIGHT
         y += GAP
     baseline = LABEL + scale
-    yield f'<line x1="{baseline}" y1="40" x2="{baseline}" y2="{height - 10}" stroke="#333" stroke-dasharray="3 3"/>'
+    yield f'<line x1="{baseline}" y1="{top}" x2="{baseline}" y2="{height - 10}" stroke="#333" stroke-dasharray="3 3"/>'
     yield f'<text x="{baseline + 4}" y="{height - 4}" font-size="11">no trigger</text>'
     yield '</svg>'
 

@@ -1,15 +1,18 @@
 #!/usr/bin/python3 -B
 """The rooms of src/: each includes those before it and itself, src/phone itself alone, src/module.cpp all of them.
-PostgreSQL is included by src/pg/postgres.hpp alone.
-  scripts/include_rule.py SERVER_HEADERS [FOLDER]      FOLDER holds src/ (the current one)"""
+PostgreSQL is included by src/pg/postgres.hpp alone. What a file of sql/ calls of the workings is made in its room or in
+one before it.
+  scripts/include_rule.py SERVER_HEADERS [FOLDER]      FOLDER holds src/ and sql/ (the current one)"""
 
 import re
 import sys
 from pathlib import Path
 
-ROOMS = ['phone', 'pg', 'phones', 'book', 'search', 'history', 'totals', 'identity', 'loyalty', 'verification', 'sms', 'administration']
+ROOMS = ['phone', 'pg', 'phones', 'book', 'search', 'history', 'totals', 'identity', 'loyalty', 'verification', 'sms', 'lifecycle', 'administration']
 DOOR = 'src/pg/postgres.hpp'
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)', re.M)
+MADE = re.compile(r'^CREATE (?:FUNCTION|PROCEDURE|VIEW|TYPE) customer_identity_internal\.(\w+)', re.M)
+CALLED = re.compile(r'customer_identity_internal\.(\w+)')
 
 
 def complaint(file, header, server_headers):
@@ -25,7 +28,7 @@ def complaint(file, header, server_headers):
 
 
 def complaints(folder, server_headers):
-    for room in sorted(path.name for path in (folder / 'src').iterdir() if path.is_dir()):
+    for room in sorted(path.name for path in (folder / 'src').glob('*') if path.is_dir()):
         if room not in ROOMS:
             yield f'src/{room} is not among the rooms of scripts/include_rule.py'
             return
@@ -36,9 +39,18 @@ def complaints(folder, server_headers):
                 yield found
 
 
+def complaints_of_sql(folder):
+    texts = {path: path.read_text(encoding='utf-8') for room in ROOMS for path in sorted((folder / 'sql' / room).glob('*.sql'))}
+    room_of = {name: path.parent.name for path, text in texts.items() for name in MADE.findall(text)}
+    for path, text in texts.items():
+        for name in sorted(room_of.keys() & set(CALLED.findall(text))):
+            if ROOMS.index(room_of[name]) > ROOMS.index(path.parent.name):
+                yield f'{path.relative_to(folder)} calls {name}, which is above it'
+
+
 def main():
     server_headers, folder = Path(sys.argv[1]), Path(*sys.argv[2:])
-    found = list(complaints(folder, server_headers))
+    found = [*complaints(folder, server_headers), *complaints_of_sql(folder)]
     if found:
         sys.exit('\n'.join(found))
 

@@ -48,7 +48,8 @@ install_order() {
     <(grep -v '^#' sql/order | grep . | sort)
 }
 
-# The library exports what the install script names, each with its pg_finfo_, and nothing else.
+# The library exports what the install scripts name, those of released versions too, each with its pg_finfo_, and
+# nothing else.
 exported_symbols() {
   diff --unchanged-line-format='' --old-line-format='missing: %L' --new-line-format='not for SQL: %L' \
     <(expected_symbols | sort -u) <(nm -D --defined-only $extension.so | awk '{ print $3 }' | sort -u)
@@ -73,7 +74,11 @@ expected_symbols() {
       print symbol
       print "pg_finfo_" symbol
     }
-  ' "$extension--$version.sql"
+  ' "$extension--$version.sql" sql/released/*.sql
+}
+
+updates() {
+  scripts/write_update.py --check
 }
 
 versions() {
@@ -94,6 +99,19 @@ python_files() {
   ! files_with '^#!.*python|^[^#]*python3? .*<<' | grep -v '\.py$'
 }
 
+# What people read, as FILE:LINE:TEXT: documents without `code`, SQL, strings of C++ that are sentences.
+texts() {
+  grep -rn '' --include='*.md' --exclude-dir={.git,build,node_modules} . | sed 's/`[^`]*`//g'
+  grep -rn '' --include='*.sql' --exclude-dir={released,updates} sql
+  grep -rnoE '"([^"\\]|\\.)*"' --include='*.[ch]pp' src | grep ' ' || true
+}
+
+# Words that mean something else in PostgreSQL's documentation: say outcome, lock or leader, take effect, decide or
+# classify, release, maximum.
+words_of_the_field() {
+  ! texts | grep -iE '^[^:]*:[0-9]+:.*\b(verdicts?|dut(y|ies)|heed(s|ed)?|judg(e|es|ed|ing)|retire[sd]?|retiring|at the most)\b'
+}
+
 shell_scripts() {
   ! command -v shellcheck >/dev/null ||
     files_with '^#!/usr/bin/env bash' | grep -v '\.py$' | xargs shellcheck --severity=warning
@@ -107,7 +125,9 @@ check formatting 'formatting (make format mends it)'
 check include_rule 'arrows between rooms run one way'
 check install_order 'sql/order names every file'
 check exported_symbols 'the library exports what SQL calls, and nothing else'
+check updates 'sql/updates is what make update-scripts writes'
 check versions 'META.json has the version'
+check words_of_the_field 'words of the field'
 check shell_scripts shellcheck
 check python_names pyflakes
 check python_files 'Python is in files named *.py'

@@ -17,7 +17,7 @@ EXCEPTION
 END
 $$;
 
--- A trusted installation leaves the functions to the bootstrap superuser: who installs may use them all
--- and pass the right on.
+-- A trusted installation leaves the functions to the bootstrap superuser: the installing role may execute all
+-- of them and grant that to others.
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA customer_identity TO @extowner@ WITH GRANT OPTION;
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA customer_identity_internal TO @extowner@;

@@ -23,9 +23,9 @@ BEGIN
                 HINT = 'Move or drop what is in it first: the extension keeps its own objects there.';
     END IF;
     IF to_regnamespace('customer_identity_internal') IS NOT NULL THEN
-        RAISE EXCEPTION 'schema customer_identity_internal is there already'
+        RAISE EXCEPTION 'schema customer_identity_internal already exists'
             USING ERRCODE = 'duplicate_schema',
-                HINT = 'Drop or rename it first: the extension makes it anew, so that nobody else has ever put anything there.';
+                HINT = 'Drop or rename it first: the extension creates it, so that nobody else can have put anything there.';
     END IF;
     FOR grantee IN
         SELECT CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
@@ -45,6 +45,6 @@ GRANT USAGE ON SCHEMA customer_identity TO PUBLIC;
 -- alone, so that EXECUTE on a function of customer_identity is enough; what acts for others is revoked.
 CREATE SCHEMA customer_identity_internal;
 COMMENT ON SCHEMA customer_identity_internal IS
-    'The workings of customer_identity: what its functions call; no part of its interface';
+    'Internal functions of customer_identity, not part of its interface';
 GRANT USAGE ON SCHEMA customer_identity_internal TO PUBLIC;
 

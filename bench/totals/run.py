@@ -49,12 +49,6 @@ DRAWS = {'uniform': 'random(1, :customers)', 'skewed': 'random_zipfian(1, :custo
 ONE_ORDER = """\\set n {draw}
 INSERT INTO orders (customer_id, total, status) VALUES (md5((:n)::text)::uuid, 12.34, 'paid');
 """
-SIGN_UP = """\\set known random(1, 10)
-\\set n random(1, :customers)
-\\set new random(0, 89999999)
-INSERT INTO users (id, name, phone) VALUES (gen_random_uuid()::text, 'Somebody',
-    CASE WHEN :known > 1 THEN '+49151' || (10000000 + :n) ELSE '+49160' || (10000000 + :new) END);
-"""
 MANY_ORDERS = """INSERT INTO orders (customer_id, total, status)
 SELECT md5((1 + (hashint8(n) & 2147483647) % {customers})::text)::uuid, round((n % 9973) * 0.13, 2), 'paid' FROM generate_series(1, {rows}) AS n"""
 TENTH = 'WHERE id % 10 = 0'
@@ -252,19 +246,6 @@ class Bench:
             if variant not in (NONE, NOTHING) and spent != total:
                 sys.exit(f'{variant}: totals are {spent}, orders come to {total}')
 
-    def sign_ups(self):
-        workload = 'sign-up, 9 of 10 known'
-        if not ONLY.search(workload):
-            return
-        say(workload)
-        self.shops[BY_ROW].run('CREATE OR REPLACE TRIGGER link_user_by_hand BEFORE INSERT ON users'
-                               ' FOR EACH ROW EXECUTE FUNCTION link_user_by_hand()')
-
-        def work(shop, number):
-            shop.empty()
-            self.clients(workload, shop, number, SIGN_UP, 1)
-        self.in_turns([NONE, BY_ROW, OURS], ROUNDS, work)
-
     def known_phones(self):
         workload = 'get_or_create of a known phone'
         if not ONLY.search(workload):
@@ -315,7 +296,7 @@ def main():
     bench = Bench({variant: Shop(variant) for variant in SCRIPTS})
     bench.describe()
     print('\n'.join(f'{name}: {value}' for name, value in bench.figures.facts.items()))
-    for part in (bench.one_order, bench.storm, bench.many_orders, bench.sign_ups, bench.known_phones, bench.backfills):
+    for part in (bench.one_order, bench.storm, bench.many_orders, bench.known_phones, bench.backfills):
         done = bench.figures.workloads()
         part()
         for workload in bench.figures.workloads():

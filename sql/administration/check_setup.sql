@@ -2,26 +2,55 @@ CREATE FUNCTION customer_identity_internal.check_session(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT 'error', 'session', 'session_replication_role is replica: no trigger of ours fires',
+    SELECT 'error', 'session', 'session_replication_role is replica: the triggers of customer_identity do not fire',
         'SET session_replication_role = origin;'
     WHERE current_setting('session_replication_role') = 'replica'
     UNION ALL
     SELECT 'error', 'setting customer_identity.default_region',
-        format('%L is not a region: phones without a region of their own are not read',
+        format('%L is not a region: phones of rows without a region are not read',
             current_setting('customer_identity.default_region')),
-        'Set an ISO 3166 code of two letters, such as GB (not UK), or nothing.'
+        'Set a two-letter ISO 3166 code, such as GB (not UK), or an empty value.'
     WHERE customer_identity_internal.claim_problem('0123456789', NULL) = 'unknown_region'
     UNION ALL
     SELECT 'info', 'event trigger ' || n.name, 'it is missing or disabled: ' || n.consequence,
         format('As a superuser: ALTER EVENT TRIGGER %I ENABLE;', n.name)
     FROM (VALUES
-        ('customer_identity_follow_renames', 'a renamed column makes the next statement fail with CI007, and a renamed status counts no more'),
-        ('customer_identity_recount_altered', 'ALTER TABLE that changes amounts leaves the totals as they were')
+        ('customer_identity_follow_renames', 'after a column is renamed the next statement fails with CI007, and orders with a renamed status no longer count'),
+        ('customer_identity_recount_altered', 'an ALTER TABLE that changes amounts does not update the totals')
     ) AS n (name, consequence)
     WHERE NOT EXISTS (SELECT FROM pg_event_trigger AS e WHERE e.evtname = n.name AND e.evtenabled IN ('O', 'A'));
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_session(regclass) IS
     'Findings of check_setup() about the session and the database';
+
+CREATE FUNCTION customer_identity_internal.check_book(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    detail text;
+    hint text;
+BEGIN
+    BEGIN
+        PERFORM customer_identity_internal.check_customers(customers);
+    EXCEPTION WHEN SQLSTATE 'CI003' THEN
+        GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+        RETURN NEXT ROW('error', customers::text, detail, hint)::customer_identity_internal.setup_finding;
+        RETURN;
+    END;
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_companions(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_history(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_sequences(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_customers_table(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_phone_triggers(customers);
+    IF customer_identity_internal.companion_problem(customers, 'phone_proofs') IS NULL THEN
+        RETURN QUERY SELECT * FROM customer_identity_internal.check_proofs(customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_book(regclass) IS
+    'Findings of check_setup() about customers and its companions';
 
 CREATE FUNCTION customer_identity_internal.findings_of(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
@@ -69,4 +98,4 @@ BEGIN ATOMIC
     SELECT * FROM customer_identity_internal.findings_of(customer_identity_internal.book(customers));
 END;
 COMMENT ON FUNCTION customer_identity.check_setup(regclass) IS
-    'What is wrong with a book and the tables attached to it, and what to do about it; no row means all is well';
+    'Problems of a book and the tables attached to it, and what to do about them; no row means all is well';

@@ -116,5 +116,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.customer_users(uuid, regclass) IS
-    'The users of a customer, from every attached table: an array, the oldest first';
+    'The users of a customer, from every attached table: an array, oldest first';
 REVOKE EXECUTE ON FUNCTION customer_identity.customer_users(uuid, regclass) FROM PUBLIC;

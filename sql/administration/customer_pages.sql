@@ -1,4 +1,4 @@
--- A cursor tells where a page ended and of which list, so that it is not taken for another one's.
+-- A cursor says where a page ended and of which list, so that it cannot be used with another list.
 CREATE FUNCTION customer_identity_internal.list_digest(list jsonb)
     RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -21,7 +21,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.write_cursor(jsonb, jsonb) IS
     'A place in a list as an opaque text, base64url';
 
--- Parameters were not checked by a driver, which sends text.
+-- Drivers send text, so parameters have not been checked.
 CREATE FUNCTION customer_identity_internal.is_value(type regtype, value text)
     RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -50,7 +50,7 @@ AS $$
 BEGIN
     RAISE EXCEPTION 'after is not a cursor of this list'
         USING ERRCODE = 'invalid_parameter_value',
-            HINT = 'Allowed are NULL, for the first page, and what the page before returned as next, with the same search, filters and sort.';
+            HINT = 'Pass NULL for the first page, then the next of the previous page, with the same search, filters and sort.';
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.refuse_cursor() IS
@@ -100,7 +100,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_page_size(integer) IS
     'Raises 22023 for a page size that is not between 1 and 1000';
 
--- One row more than the page tells whether another page follows.
+-- One extra row shows whether another page follows.
 CREATE FUNCTION customer_identity_internal.page_of(rows jsonb[], page_size integer, next text)
     RETURNS jsonb
     LANGUAGE sql IMMUTABLE
@@ -123,7 +123,7 @@ BEGIN
     END IF;
     RAISE EXCEPTION 'unknown sort'
         USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Sort: %s.', quote_nullable(customer_identity_internal.shown(sort))),
-            HINT = 'Allowed are created_at, updated_at, preferred_name, total_spent and total_orders; a hyphen in front turns the order round.';
+            HINT = 'Allowed are created_at, updated_at, preferred_name, total_spent and total_orders; a leading hyphen sorts in descending order.';
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.sort_column(text) IS
@@ -159,7 +159,7 @@ DECLARE
     hint text;
 BEGIN
     IF jsonb_typeof(filters) <> 'object' THEN
-        hint := 'For instance {"verified": true, "min_orders": 2}.';
+        hint := 'For example: {"verified": true, "min_orders": 2}.';
     ELSE
         SELECT format('Allowed: %s.', customer_identity_internal.invalid_filter(f.key, f.value)) INTO hint
         FROM jsonb_each(filters) AS f
@@ -168,7 +168,7 @@ BEGIN
         LIMIT 1;
     END IF;
     IF hint IS NOT NULL THEN
-        RAISE EXCEPTION 'filters cannot be used'
+        RAISE EXCEPTION 'invalid filters'
             USING ERRCODE = 'invalid_parameter_value', HINT = hint;
     END IF;
 END
@@ -176,7 +176,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_filters(jsonb) IS
     'Raises 22023 for filters that list_customers does not know';
 
--- How many users customer c has, counted as far as it matters: a plan for each customer of a page.
+-- How many users customer c has, counted up to a limit: a plan for each customer of a page.
 CREATE FUNCTION customer_identity_internal.users_up_to(many integer, users_query text)
     RETURNS text
     LANGUAGE sql IMMUTABLE
@@ -248,7 +248,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, text, text, boolean, boolean, jsonb, text) IS
     'The query of a page of customers: those with a value to sort by, or those without';
 
--- With today's disks a few thousand rows are sooner fetched and sorted than met in passing.
+-- Fetching and sorting a few thousand rows is faster than finding them during a scan in order.
 CREATE FUNCTION customer_identity.list_customers(
     search text DEFAULT NULL,
     filters jsonb DEFAULT NULL,

@@ -1,19 +1,3 @@
-CREATE FUNCTION customer_identity_internal.column_type(relation regclass, column_name text)
-    RETURNS regtype
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN (
-        SELECT customer_identity_internal.base_type(a.atttypid)
-        FROM pg_attribute AS a
-        WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
-    );
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.column_type(regclass, text) IS
-    'The type of a column, below any domains';
-
 -- A table without a key has its rows' places, which an update changes. Of a partitioned one an id is told apart by the
 -- time as well, which comes before it.
 CREATE FUNCTION customer_identity_internal.row_key_column(relation regclass)
@@ -147,7 +131,7 @@ COMMENT ON FUNCTION customer_identity_internal.require_order_place(jsonb, regcla
     'Raises 22023 for a place in no attached orders table';
 
 CREATE FUNCTION customer_identity_internal.orders_in(
-    attached regclass, customer_id uuid, user_value text, after jsonb, most integer, customers regclass)
+    attached regclass, customer_id uuid, user_value text, after jsonb, page_limit integer, customers regclass)
     RETURNS TABLE (item jsonb, at timestamptz, relation text, id text, place bigint)
     LANGUAGE customer_identity_as_table_owner STABLE
     SET jit = off
@@ -157,7 +141,7 @@ DECLARE
 BEGIN
     RETURN QUERY EXECUTE customer_identity_internal.orders_query(
         orders, customer_identity_internal.order_condition(orders, user_value), after)
-        USING customer_id, after, most;
+        USING customer_id, after, page_limit;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.orders_in(regclass, uuid, text, jsonb, integer, regclass) IS
@@ -256,7 +240,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.customer_orders(uuid, integer, text, regclass) IS
-    'A page of a customer''s orders, of every login and attached table, the newest first: items and the cursor of the next page';
+    'A page of a customer''s orders, of every login and attached table, newest first: items and the cursor of the next page';
 REVOKE EXECUTE ON FUNCTION customer_identity.customer_orders(uuid, integer, text, regclass) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity_internal.find_user_in(
@@ -274,7 +258,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.find_user_in(regclass, text, regclass) IS
     'Whether a table has a user, and the user''s customer';
 
--- The same id in two users tables would be two people.
+-- The same id in two users tables could be two people.
 CREATE FUNCTION customer_identity_internal.find_user(user_id text, customers regclass, OUT users regclass, OUT customer_id uuid)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -292,7 +276,7 @@ BEGIN
         IF users IS NOT NULL THEN
             RAISE EXCEPTION 'the user''s id is in several users tables'
                 USING ERRCODE = 'CI006', DETAIL = format('It is in %s and in %s.', users, attached),
-                    HINT = 'Ids have to differ among the users tables of a book.';
+                    HINT = 'Ids must be unique across the users tables of a book.';
         END IF;
         users := attached;
         customer_id := found_user.customer_id;

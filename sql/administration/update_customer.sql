@@ -23,8 +23,8 @@ DECLARE
     refused text;
 BEGIN
     IF jsonb_typeof(changes) IS DISTINCT FROM 'object' THEN
-        RAISE EXCEPTION 'changes are not an object'
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'For instance {"notes": "calls before noon"}.';
+        RAISE EXCEPTION 'changes must be a JSON object'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'For example: {"notes": "calls before noon"}.';
     END IF;
     SELECT k.key INTO refused
     FROM jsonb_object_keys(changes) AS k (key)
@@ -69,7 +69,7 @@ BEGIN
     RETURN COALESCE(converted, 'null');
 EXCEPTION WHEN data_exception OR check_violation OR not_null_violation THEN
     RAISE EXCEPTION 'column % cannot hold that value', quote_ident(column_name)
-        USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It says: %s.', CASE WHEN length(value::text) > 64 THEN customer_identity_internal.shown(SQLERRM) ELSE SQLERRM END),
+        USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Reason: %s.', CASE WHEN length(value::text) > 64 THEN customer_identity_internal.shown(SQLERRM) ELSE SQLERRM END),
             HINT = format('The column and its type: %s.', typed_column);
 END
 $$;
@@ -88,7 +88,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.changed_values(jsonb, jsonb) IS
     'The old and new values of what differs; NULL when nothing does';
 
--- Returns what became of the columns: triggers of the application may write something else, or nothing.
+-- Returns the resulting values: triggers of the application may write something else, or nothing.
 CREATE FUNCTION customer_identity_internal.write_changes(customer_id uuid, changes jsonb, columns text[], customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
@@ -97,7 +97,7 @@ AS $$
 DECLARE
     written jsonb;
 BEGIN
-    -- They may take for granted that they find the tables beside customers.
+    -- They may rely on finding the tables beside customers.
     PERFORM set_config('search_path', format('pg_catalog, %s, pg_temp', c.relnamespace::regnamespace), true)
     FROM pg_class AS c
     WHERE c.oid = customers;

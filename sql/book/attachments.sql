@@ -26,27 +26,6 @@ RETURN (customer_identity_internal.argument_values(arguments, key))[1];
 COMMENT ON FUNCTION customer_identity_internal.argument_value(text[], text) IS
     'First value of a key among key=value arguments';
 
-CREATE FUNCTION customer_identity_internal.type_name(type regtype)
-    RETURNS text
-    LANGUAGE c STABLE STRICT PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'type_name';
-COMMENT ON FUNCTION customer_identity_internal.type_name(regtype) IS
-    'The quoted and qualified name of a type, without a length';
-
-CREATE FUNCTION customer_identity_internal.equality_of(type regtype)
-    RETURNS text
-    LANGUAGE c STABLE STRICT PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'equality_of';
-COMMENT ON FUNCTION customer_identity_internal.equality_of(regtype) IS
-    'The operator by which a foreign key compares values of a type, as a query names it';
-
-CREATE FUNCTION customer_identity_internal.as_text(value anyelement)
-    RETURNS text
-    LANGUAGE c STABLE STRICT PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'as_text';
-COMMENT ON FUNCTION customer_identity_internal.as_text(anyelement) IS
-    'A value of a row as the triggers read it, whatever casts its type has';
-
 CREATE FUNCTION customer_identity_internal.attach_call(attached regclass)
     RETURNS text
     LANGUAGE c STABLE STRICT
@@ -115,6 +94,7 @@ COMMENT ON VIEW customer_identity_internal.attached_triggers IS
     'The triggers that attach tables, with their arguments';
 GRANT SELECT ON customer_identity_internal.attached_triggers TO PUBLIC;
 
+-- Columns are only ever added at the end: an update replaces the view, and what is made of it stays.
 CREATE FUNCTION customer_identity_internal.setups_of(relation regclass)
     RETURNS TABLE (
         attached regclass,
@@ -126,17 +106,17 @@ CREATE FUNCTION customer_identity_internal.setups_of(relation regclass)
         verified_column text,
         name_column text,
         region_column text,
-        default_region text,
         users regclass,
         user_column text,
-        users_key_column text,
         amount_column text,
         status_column text,
         counted_statuses text[],
         points_per_unit numeric,
         payment_column text,
         cod_values text[],
-        timing text
+        timing text,
+        default_region text,
+        users_key_column text
     )
     LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -150,9 +130,7 @@ BEGIN ATOMIC
         customer_identity_internal.argument_value(link.arguments, 'verified'),
         customer_identity_internal.argument_value(link.arguments, 'name'),
         customer_identity_internal.argument_value(link.arguments, 'region'),
-        customer_identity_internal.argument_value(link.arguments, 'default_region'),
         NULL::regclass,
-        NULL::text,
         NULL::text,
         NULL::text,
         NULL::text,
@@ -160,6 +138,8 @@ BEGIN ATOMIC
         NULL::numeric,
         NULL::text,
         NULL::text[],
+        NULL::text,
+        customer_identity_internal.argument_value(link.arguments, 'default_region'),
         NULL::text
     FROM customer_identity_internal.triggers_of(relation) AS link
     WHERE link.function = 'link_user' AND link.type & 3 = 3
@@ -174,10 +154,8 @@ BEGIN ATOMIC
         NULL,
         NULL,
         customer_identity_internal.argument_value(attach.arguments, 'region'),
-        customer_identity_internal.argument_value(attach.arguments, 'default_region'),
         customer_identity_internal.table_of_argument(customer_identity_internal.argument_value(attach.arguments, 'users')),
         customer_identity_internal.argument_value(attach.arguments, 'user'),
-        customer_identity_internal.argument_value(attach.arguments, 'users_key'),
         COALESCE(customer_identity_internal.argument_value(totals.arguments, 'amount'), 'total'),
         customer_identity_internal.argument_value(totals.arguments, 'status'),
         customer_identity_internal.argument_values(totals.arguments, 'counted'),
@@ -187,7 +165,9 @@ BEGIN ATOMIC
         END,
         customer_identity_internal.argument_value(attach.arguments, 'payment'),
         customer_identity_internal.argument_values(attach.arguments, 'cod'),
-        COALESCE(customer_identity_internal.argument_value(totals.arguments, 'timing'), 'statement')
+        COALESCE(customer_identity_internal.argument_value(totals.arguments, 'timing'), 'statement'),
+        customer_identity_internal.argument_value(attach.arguments, 'default_region'),
+        customer_identity_internal.argument_value(attach.arguments, 'users_key')
     FROM customer_identity_internal.triggers_of(relation) AS attach
     LEFT JOIN (
         SELECT t.arguments
@@ -206,11 +186,11 @@ CREATE VIEW customer_identity.attachments AS
     FROM customer_identity_internal.attached_to(NULL) AS a (attached)
     CROSS JOIN LATERAL customer_identity_internal.setups_of(a.attached) AS s;
 COMMENT ON VIEW customer_identity.attachments IS
-    'What is attached to which book, with every setting; read from the triggers'' arguments';
+    'The attached tables and their settings, read from the triggers'' arguments';
 GRANT SELECT ON customer_identity.attachments TO PUBLIC;
 
--- Anybody can put our triggers on a table of his own and name this book in them. Only tables whose
--- owner may write to the book are part of it.
+-- Anybody can put our triggers on their own table and name this book in them. Only tables whose owner may
+-- write to the book are part of it.
 CREATE FUNCTION customer_identity_internal.feeding_setups(relation regclass, customers regclass)
     RETURNS SETOF customer_identity.attachments
     LANGUAGE sql STABLE
@@ -246,9 +226,9 @@ CREATE FUNCTION customer_identity_internal.hold_table(relation regclass)
     LANGUAGE c STABLE STRICT
     AS 'MODULE_PATHNAME', 'hold_table';
 COMMENT ON FUNCTION customer_identity_internal.hold_table(regclass) IS
-    'Keeps a table from being dropped until the transaction ends, as reading it does; false: it is gone';
+    'Locks a table against being dropped until the transaction ends, as reading it does; false: it no longer exists';
 
--- Between the making of a query and its running another session could drop a table.
+-- Another session could drop a table between building a query and running it.
 CREATE FUNCTION customer_identity_internal.attachments_to_read(customers regclass)
     RETURNS SETOF customer_identity.attachments
     LANGUAGE sql STABLE
@@ -258,7 +238,7 @@ BEGIN ATOMIC
     WHERE customer_identity_internal.hold_table(a.attached);
 END;
 COMMENT ON FUNCTION customer_identity_internal.attachments_to_read(regclass) IS
-    'The tables that feed a book and are there to stay until the transaction ends';
+    'The tables that feed a book, locked against being dropped until the transaction ends';
 
 CREATE FUNCTION customer_identity_internal.partitions_of(relation regclass)
     RETURNS SETOF regclass
@@ -287,3 +267,57 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.have_one_owner(regclass, regclass) IS
     'Whether two tables belong to the same role';
+
+CREATE FUNCTION customer_identity_internal.attachment_of(relation regclass)
+    RETURNS customer_identity.attachments
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_attachment customer_identity.attachments;
+BEGIN
+    SELECT a.* INTO found_attachment
+    FROM customer_identity_internal.setups_of(COALESCE(pg_partition_root(relation), relation)) AS a;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'table % is not attached', relation
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'SELECT * FROM customer_identity.attachments lists the attached tables; attach_users() and attach_orders() attach a table.';
+    END IF;
+    IF found_attachment.customers IS NULL THEN
+        RAISE EXCEPTION 'no usable customers table'
+            USING ERRCODE = 'CI003',
+                DETAIL = format('The triggers of %s name a customers table that does not exist.', relation),
+                HINT = 'Attach the table again, or remove its triggers with customer_identity.detach().';
+    END IF;
+    RETURN found_attachment;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.attachment_of(regclass) IS
+    'The set-up of a table or of the partitioned table it belongs to; an error when it is not attached';
+
+CREATE FUNCTION customer_identity_internal.has_logins(orders customer_identity.attachments)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN (orders).user_column IS NOT NULL AND EXISTS (
+    SELECT FROM customer_identity.attachments AS u WHERE u.attached = (orders).users AND u.kind = 'users'
+);
+COMMENT ON FUNCTION customer_identity_internal.has_logins(customer_identity.attachments) IS
+    'Whether the users table that an orders table names is attached';
+
+-- Every column that the triggers of a table name, and what they are for.
+CREATE FUNCTION customer_identity_internal.named_columns(attached customer_identity.attachments)
+    RETURNS TABLE (relation regclass, column_name text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT attached.users, attached.users_key_column
+    WHERE attached.users IS NOT NULL AND attached.users_key_column IS NOT NULL
+    UNION ALL
+    SELECT attached.attached, c.name
+    FROM unnest(attached.phone_columns || ARRAY[
+        attached.customer_column, attached.key_column, attached.verified_column, attached.name_column,
+        attached.region_column, attached.user_column, attached.amount_column, attached.status_column,
+        attached.payment_column]) AS c (name)
+    WHERE c.name IS NOT NULL;
+END;
+COMMENT ON FUNCTION customer_identity_internal.named_columns(customer_identity.attachments) IS
+    'The columns that the triggers of a table name';

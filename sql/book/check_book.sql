@@ -4,7 +4,7 @@ CREATE FUNCTION customer_identity_internal.check_phone_triggers(customers regcla
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT 'warning', customers::text,
-        format('trigger %I is %s: proofs outlive a phone that is changed in the table', p.name,
+        format('trigger %I is %s: proofs do not end when a phone is changed in the table', p.name,
             CASE WHEN (p.trigger).oid IS NULL THEN 'missing' ELSE 'disabled' END),
         CASE
             WHEN (p.trigger).oid IS NULL THEN format('SELECT customer_identity.create_tables(%L);', n.nspname)
@@ -19,7 +19,7 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.check_phone_triggers(regclass) IS
     'Findings of check_setup() about the triggers of customers';
 
--- Whoever loads or replicates rows leaves the sequence behind.
+-- Loading or replicating rows leaves the sequence behind.
 CREATE FUNCTION customer_identity_internal.check_sequences(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE customer_identity_as_table_owner STABLE
@@ -33,14 +33,14 @@ BEGIN
         FROM pg_class AS book
         JOIN pg_class AS c ON c.relnamespace = book.relnamespace AND c.relowner = book.relowner AND c.relkind = 'r'
         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'id' AND NOT a.attisdropped
-        WHERE book.oid = customers AND c.relname IN ('phone_proofs', 'loyalty_entries', 'customer_events')
+        WHERE book.oid = customers AND c.relname IN (SELECT b.name FROM customer_identity_internal.companions() AS b)
             AND a.atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)
     LOOP
         CONTINUE WHEN companion.sequence IS NULL;
         EXECUTE format('SELECT max(id) FROM %s', companion.relation) INTO highest;
         IF highest > COALESCE(pg_sequence_last_value(companion.sequence), 0) THEN
             RETURN NEXT ROW('error', companion.relation::text,
-                format('its highest id, %s, is beyond its sequence: the next rows would take ids that are there', highest),
+                format('its highest id, %s, is ahead of its sequence: new rows would get existing ids', highest),
                 format('SELECT setval(%L, %s);', companion.sequence, highest))::customer_identity_internal.setup_finding;
         END IF;
     END LOOP;
@@ -49,103 +49,62 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.check_sequences(regclass) IS
     'Findings of check_setup() about sequences that are behind the ids of the book';
 
-CREATE FUNCTION customer_identity_internal.check_book(customers regclass)
+CREATE FUNCTION customer_identity_internal.unusable_phones(customers regclass)
+    RETURNS bigint
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    unusable bigint;
+BEGIN
+    EXECUTE format($sql$SELECT count(*) FROM (SELECT FROM %s WHERE phone !~ '^[+][1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
+        INTO unusable;
+    RETURN unusable;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.unusable_phones(regclass) IS
+    'How many customers have a phone that is not E.164, counted up to ten thousand';
+
+CREATE FUNCTION customer_identity_internal.check_customers_table(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    detail text;
-    hint text;
-    companion text;
-    schema_name text;
-    unusable bigint;
-    has_proofs boolean := true;
+    unusable constant bigint := customer_identity_internal.unusable_phones(customers);
 BEGIN
-    BEGIN
-        PERFORM customer_identity_internal.check_customers(customers);
-    EXCEPTION WHEN SQLSTATE 'CI003' THEN
-        GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-        RETURN NEXT ROW('error', customers::text, detail, hint)::customer_identity_internal.setup_finding;
-        RETURN;
-    END;
-    SELECT n.nspname INTO schema_name
-    FROM pg_class AS c
-    JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.oid = customers;
-    FOREACH companion IN ARRAY '{phone_proofs,loyalty_entries}'::text[] LOOP
-        BEGIN
-            PERFORM customer_identity_internal.companion_of(customers, companion);
-        EXCEPTION WHEN SQLSTATE 'CI003' THEN
-            has_proofs := has_proofs AND companion <> 'phone_proofs';
-            GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-            RETURN NEXT ROW('error', format('%I.%I', schema_name, companion), detail,
-                format('SELECT customer_identity.create_tables(%L);', schema_name))::customer_identity_internal.setup_finding;
-        END;
-    END LOOP;
-    RETURN QUERY SELECT * FROM customer_identity_internal.check_history(customers);
-    RETURN QUERY SELECT * FROM customer_identity_internal.check_sequences(customers);
     RETURN QUERY
     SELECT 'warning', customers::text,
-        format('column total_spent is %s: a larger total would refuse the order', format_type(a.atttypid, a.atttypmod)),
+        format('column total_spent is %s: an order that makes a total too large is refused', format_type(a.atttypid, a.atttypmod)),
         format('ALTER TABLE %s ALTER COLUMN total_spent TYPE numeric;', customers)
     FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attname = 'total_spent' AND a.atttypmod >= 0;
     RETURN QUERY
     SELECT 'error', customers::text,
-        format('column %I is NOT NULL without a default: no customer can be made', a.attname),
+        format('column %I is NOT NULL without a default: no customer can be created', a.attname),
         format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', customers, a.attname)
     FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped
         AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attname <> 'phone';
-    unusable := customer_identity_internal.unusable_phones(customers);
     IF unusable > 0 THEN
-        RETURN NEXT ROW('error', customers::text, format('phones that are not E.164, by which nobody is found: %s', customer_identity_internal.counted_up_to(unusable, unusable)),
+        RETURN NEXT ROW('error', customers::text, format('customers that are not found because their phones are not E.164: %s', customer_identity_internal.counted_up_to(unusable, unusable)),
             format('UPDATE %s SET phone = customer_identity.normalize_phone(phone, region) ...; merge the duplicates it reports.', customers))::customer_identity_internal.setup_finding;
-    END IF;
-    RETURN QUERY SELECT * FROM customer_identity_internal.check_phone_triggers(customers);
-    IF has_proofs THEN
-        RETURN QUERY SELECT * FROM customer_identity_internal.check_proofs(customers);
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.check_book(regclass) IS
-    'Findings of check_setup() about customers and its companions';
+COMMENT ON FUNCTION customer_identity_internal.check_customers_table(regclass) IS
+    'Findings of check_setup() about what customers refuses, and phones that it should not hold';
 
-CREATE FUNCTION customer_identity_internal.check_heirs(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_companions(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT 'error', h.heir::text,
-        format('it inherits from %s and is not attached: its rows are not %s', a.attached,
-            CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted, and changing them through that table spoils the totals' END),
-        format('SELECT %s; with this table''s name in the place of that; or ALTER TABLE %s NO INHERIT %s;',
-            customer_identity_internal.attach_call(a.attached), h.heir, h.parent)
-    FROM customer_identity_internal.attachments_of(customers) AS a
-    CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.attached) AS h
-    WHERE NOT EXISTS (
-        SELECT
-        FROM customer_identity_internal.feeding_setups(h.heir, customers) AS own
-        WHERE own.kind = a.kind
-    );
+    SELECT 'error', format('%I.%I', n.nspname, b.name), p.problem, format('SELECT customer_identity.create_tables(%L);', n.nspname)
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    CROSS JOIN customer_identity_internal.companions() AS b
+    CROSS JOIN LATERAL customer_identity_internal.companion_problem(customers, b.name) AS p (problem)
+    WHERE c.oid = customers AND b.name <> 'customer_events' AND p.problem IS NOT NULL;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass) IS
-    'Findings of check_setup() about tables that inherit from attached ones';
-
-CREATE FUNCTION customer_identity_internal.check_unlogged(customers regclass)
-    RETURNS SETOF customer_identity_internal.setup_finding
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
-    SELECT 'warning', p.oid::regclass::text,
-        'it is UNLOGGED: a crash of the server empties it, and the totals go on counting its orders',
-        format('ALTER TABLE %s SET LOGGED;', p.oid::regclass)
-    FROM customer_identity_internal.attachments_of(customers) AS a
-    CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS leaf
-    JOIN pg_class AS p ON p.oid = leaf.leaf AND p.relkind = 'r'
-    JOIN pg_class AS c ON c.oid = a.customers
-    WHERE a.kind = 'orders' AND p.relpersistence = 'u' AND c.relpersistence = 'p';
-END;
-COMMENT ON FUNCTION customer_identity_internal.check_unlogged(regclass) IS
-    'Findings of check_setup() about orders that a crash empties';
+COMMENT ON FUNCTION customer_identity_internal.check_companions(regclass) IS
+    'Findings of check_setup() about tables beside customers, but for the history';

@@ -54,12 +54,12 @@ DECLARE
     has_id boolean := customer_identity_internal.column_type(users, 'id') IS NOT NULL;
 BEGIN
     IF key IS NULL THEN
-        RAISE EXCEPTION 'table % has no key of one column', users
+        RAISE EXCEPTION 'table % has no single-column key', users
             USING ERRCODE = 'invalid_table_definition',
                 DETAIL = COALESCE(format('Its primary key is (%s).', array_to_string(primary_key, ', ')), 'It has no primary key.'),
                 HINT = CASE
                     WHEN primary_key IS NULL THEN format('ALTER TABLE %s ADD PRIMARY KEY (%s);', users, CASE WHEN has_id THEN 'id' ELSE '...' END)
-                    WHEN has_id THEN format('If no two users have one id: ALTER TABLE %s ALTER COLUMN id SET NOT NULL, ADD UNIQUE (id); users of several shops in one table need an id of their own.', users)
+                    WHEN has_id THEN format('If ids are unique: ALTER TABLE %s ALTER COLUMN id SET NOT NULL, ADD UNIQUE (id); if several shops share the table, give each user a unique id.', users)
                     ELSE format('ALTER TABLE %s ADD COLUMN id uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE;', users)
                 END;
     END IF;
@@ -69,8 +69,8 @@ BEGIN
         EXECUTE format('SELECT EXISTS (SELECT FROM %s AS u GROUP BY u.%I HAVING count(*) > 1)', users, key) INTO shared;
     END IF;
     IF shared THEN
-        RAISE EXCEPTION 'users in several partitions of % have one %', users, key
-            USING ERRCODE = 'invalid_table_definition', HINT = 'Give the users of each partition ids that no others have.';
+        RAISE EXCEPTION 'users in several partitions of % have the same %', users, key
+            USING ERRCODE = 'invalid_table_definition', HINT = 'Give users ids that are unique across all partitions.';
     END IF;
     RETURN key;
 END
@@ -78,7 +78,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_key(regclass) IS
     'key_column, or 42P16 with what to do when there is none';
 
--- Proofs are kept by ids: by another column's they would be somebody else's.
+-- Proofs refer to ids: with those of another column they would be somebody else's.
 CREATE FUNCTION customer_identity_internal.warn_of_new_key(users regclass, key text, customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
@@ -91,8 +91,8 @@ BEGIN
     FROM customer_identity_internal.setups_of(users) AS a
     WHERE a.kind = 'users' AND a.customers = warn_of_new_key.customers;
     IF old_key <> key AND customer_identity_internal.column_type(users, old_key) IS NOT NULL THEN
-        RAISE WARNING 'users of % are known by % from now on, no longer by %', users, quote_ident(key), quote_ident(old_key)
-            USING HINT = format('Proofs are kept by the old ids: UPDATE %I.phone_proofs AS p SET user_id = u.%I::text FROM %s AS u WHERE p.user_id = u.%I::text; and attach the orders again.',
+        RAISE WARNING 'users of % are now identified by %, no longer by %', users, quote_ident(key), quote_ident(old_key)
+            USING HINT = format('Proofs refer to the old ids: UPDATE %I.phone_proofs AS p SET user_id = u.%I::text FROM %s AS u WHERE p.user_id = u.%I::text; and attach the orders again.',
                 (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = customers),
                 key, users, old_key);
     END IF;
@@ -168,10 +168,10 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'foreign key % of % does not say whose order it is', quote_ident(foreign_key.conname), orders
             USING ERRCODE = 'invalid_foreign_key',
-                DETAIL = format('Column %I refers to no column of %s that is unique by itself.', user_column, users),
+                DETAIL = format('Column %I does not reference a unique column of %s.', user_column, users),
                 HINT = CASE
-                    WHEN foreign_key.confrelid = users THEN format('Give the orders a column that refers to the key of %s, and name it in user_column => ''...''.', users)
-                    ELSE format('Name the users table that it refers to, %s, or another column in user_column => ''...''.', foreign_key.confrelid::regclass)
+                    WHEN foreign_key.confrelid = users THEN format('Add a column that references the key of %s to the orders, and name it in user_column => ''...''.', users)
+                    ELSE format('Name the users table that it references, %s, or another column in user_column => ''...''.', foreign_key.confrelid::regclass)
                 END;
     END IF;
 END
@@ -194,7 +194,7 @@ BEGIN
     INTO direct, others
     FROM customer_identity_internal.joining_columns(orders, user_column, users) AS j;
     IF cardinality(direct) > 1 THEN
-        RAISE EXCEPTION 'column % of % refers to several columns of %', quote_ident(user_column), orders, users
+        RAISE EXCEPTION 'column % of % references several columns of %', quote_ident(user_column), orders, users
             USING ERRCODE = 'ambiguous_column', DETAIL = format('They are %s.', array_to_string(direct, ', ')),
                 HINT = 'Drop the foreign keys that do not say whose order it is.';
     END IF;
@@ -225,7 +225,7 @@ BEGIN
         FROM unnest(attached) AS u (users)
         WHERE EXISTS (SELECT FROM customer_identity_internal.joining_columns(orders, user_column, u.users)));
     IF cardinality(joined) > 1 THEN
-        RAISE EXCEPTION 'column % of % refers to several users tables', quote_ident(user_column), orders
+        RAISE EXCEPTION 'column % of % references several users tables', quote_ident(user_column), orders
             USING ERRCODE = 'ambiguous_column', DETAIL = format('They are %s.', array_to_string(joined, ', ')),
                 HINT = 'Say which with users => ''...''.';
     END IF;

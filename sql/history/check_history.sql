@@ -1,11 +1,11 @@
--- Whoever may change the history can make it say anything.
+-- A role that may change the history can falsify it.
 CREATE FUNCTION customer_identity_internal.check_history(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    detail text;
+    problem constant text := customer_identity_internal.companion_problem(customers, 'customer_events');
     events text;
     schema_name text;
 BEGIN
@@ -13,18 +13,16 @@ BEGIN
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.oid = customers;
-    BEGIN
-        events := customer_identity_internal.companion_of(customers, 'customer_events');
-    EXCEPTION WHEN SQLSTATE 'CI003' THEN
-        GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-        RETURN NEXT ROW('warning', format('%I.customer_events', schema_name), detail || ' No history is kept.',
+    IF problem IS NOT NULL THEN
+        RETURN NEXT ROW('warning', format('%I.customer_events', schema_name), problem || ' No history is kept.',
             format('SELECT customer_identity.create_tables(%L);', schema_name))::customer_identity_internal.setup_finding;
         RETURN;
-    END;
+    END IF;
+    events := customer_identity_internal.companion_of(customers, 'customer_events');
     IF NOT customer_identity_internal.keeps_history(customers) THEN
         RETURN NEXT ROW('warning', events,
             'No history is kept: a column customer_id, event, details or actor is missing or of another type, or it has a rule, or another column is NOT NULL without a default',
-            format('Make it as the reference describes it, or: ALTER TABLE %s RENAME TO ...; SELECT customer_identity.create_tables(%L);',
+            format('Create it as the reference describes, or: ALTER TABLE %s RENAME TO ...; SELECT customer_identity.create_tables(%L);',
                 events, schema_name))::customer_identity_internal.setup_finding;
     END IF;
     RETURN QUERY

@@ -35,5 +35,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.customer_history(uuid, regclass) IS
-    'What happened to a customer, newest first: an array of objects with at, event, actor and details';
+    'The events of a customer, newest first: an array of objects with at, event, actor and details';
 REVOKE EXECUTE ON FUNCTION customer_identity.customer_history(uuid, regclass) FROM PUBLIC;

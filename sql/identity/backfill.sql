@@ -21,63 +21,7 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.region_expression(customer_identity.attachments) IS
     'The region of row r, or that of its table';
 
-CREATE FUNCTION customer_identity_internal.attachment_of(relation regclass)
-    RETURNS customer_identity.attachments
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    found_attachment customer_identity.attachments;
-BEGIN
-    SELECT a.* INTO found_attachment
-    FROM customer_identity_internal.setups_of(COALESCE(pg_partition_root(relation), relation)) AS a;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'table % is not attached', relation
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = 'SELECT * FROM customer_identity.attachments shows what is; attach_users() and attach_orders() attach a table.';
-    END IF;
-    IF found_attachment.customers IS NULL THEN
-        RAISE EXCEPTION 'no usable customers table'
-            USING ERRCODE = 'CI003',
-                DETAIL = format('The triggers of %s name a customers table that is not there.', relation),
-                HINT = 'Attach the table again, or remove its triggers with customer_identity.detach().';
-    END IF;
-    RETURN found_attachment;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.attachment_of(regclass) IS
-    'The set-up of a table or of the partitioned table it belongs to; an error when it is not attached';
-
-CREATE FUNCTION customer_identity_internal.has_logins(orders customer_identity.attachments)
-    RETURNS boolean
-    LANGUAGE sql STABLE
-RETURN (orders).user_column IS NOT NULL AND EXISTS (
-    SELECT FROM customer_identity.attachments AS u WHERE u.attached = (orders).users AND u.kind = 'users'
-);
-COMMENT ON FUNCTION customer_identity_internal.has_logins(customer_identity.attachments) IS
-    'Whether the users table that an orders table names is attached';
-
--- The logins that orders are joined to as u, with key and customer_id: the users table itself where it has the
--- orders' owner, else what a function tells that acts as its owner.
-CREATE FUNCTION customer_identity_internal.logins_of_orders(attached customer_identity.attachments)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    users customer_identity.attachments := customer_identity_internal.attachment_of(attached.users);
-BEGIN
-    IF NOT customer_identity_internal.have_one_owner(attached.attached, attached.users) THEN
-        RETURN format('(SELECT l.user_id AS key, l.customer_id FROM customer_identity_internal.logins_in(%L::regclass, %L, %L::regclass) AS l)',
-            attached.users::oid, attached.users_key_column, users.customers::oid);
-    END IF;
-    RETURN format('(SELECT u.%I AS key, u.%I AS customer_id FROM %s AS u)', attached.users_key_column, users.customer_column, attached.users);
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.logins_of_orders(customer_identity.attachments) IS
-    'The logins of the users table of an orders table: key, customer_id';
-
--- As a foreign key compares texts of two collations.
+-- Compares texts of two collations as a foreign key does.
 CREATE FUNCTION customer_identity_internal.collation_of_users(orders customer_identity.attachments)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -122,24 +66,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.user_condition(customer_identity.attachments) IS
     'The condition that joins an order r to its login u';
 
-CREATE FUNCTION customer_identity_internal.comparable_type(relation regclass, column_name text)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN (
-        SELECT CASE WHEN t.typcategory IN ('S', 'N') THEN t.typcategory::text ELSE t.typname::text END
-        FROM pg_attribute AS a
-        JOIN pg_type AS t ON t.oid = a.atttypid
-        WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
-    );
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.comparable_type(regclass, text) IS
-    'What a column has to have in common with another one for the two to be compared as they are';
-
--- With the rights on customers of who calls it, whom the owner of the book stands in for, as in the triggers.
+-- With its caller's rights on customers; the caller is the owner of the book, as in the triggers.
 CREATE FUNCTION customer_identity_internal.claim_customer(phone text, preferred_name text, customers regclass)
     RETURNS uuid
     LANGUAGE c VOLATILE COST 10000
@@ -272,7 +199,7 @@ CREATE FUNCTION customer_identity_internal.backfill_steps(attached regclass, bat
 AS $$
 BEGIN
     IF batch_size IS NULL OR batch_size < 1 THEN
-        RAISE EXCEPTION 'batch_size has to be at least 1'
+        RAISE EXCEPTION 'batch_size must be at least 1'
             USING ERRCODE = 'invalid_parameter_value', HINT = '10000 is the default.';
     END IF;
     customers := (customer_identity_internal.attachment_of(attached)).customers;
@@ -346,56 +273,5 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE customer_identity.backfill(regclass, integer) IS
-    'Links the rows that were there before a table was attached, batch by batch with a commit after each. Call it again to go on after an interruption';
+    'Links the rows that existed before a table was attached, with a commit after each batch. Call it again to continue after an interruption';
 REVOKE EXECUTE ON PROCEDURE customer_identity.backfill(regclass, integer) FROM PUBLIC;
-
-CREATE FUNCTION customer_identity_internal.row_key(relation regclass)
-    RETURNS text
-    LANGUAGE sql STABLE
-RETURN COALESCE(
-    (
-        SELECT format('concat_ws('','', %s)', string_agg(format('r.%I', a.attname), ', ' ORDER BY k.position))
-        FROM pg_index AS i
-        CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (number, position)
-        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
-        WHERE i.indrelid = relation AND i.indisprimary
-        HAVING count(*) > 0
-    ),
-    'r.ctid::text'
-);
-COMMENT ON FUNCTION customer_identity_internal.row_key(regclass) IS
-    'An expression for the primary key of row r as text';
-
-CREATE FUNCTION customer_identity_internal.phone_problems_in(attached regclass, max_rows integer, customers regclass)
-    RETURNS TABLE (key text, phone text, reason text)
-    LANGUAGE customer_identity_as_table_owner STABLE
-AS $$
-DECLARE
-    setup customer_identity.attachments := customer_identity_internal.attachment_of(attached);
-BEGIN
-    RETURN QUERY EXECUTE format($sql$
-        SELECT %1$s, c.raw, p.reason
-        FROM %2$s AS r
-        CROSS JOIN LATERAL (%3$s) AS c (n, raw)
-        CROSS JOIN LATERAL customer_identity_internal.claim_problem(c.raw, %4$s) AS p (reason)
-        WHERE r.%5$I IS NULL AND c.raw IS NOT NULL AND p.reason <> 'ok'
-        LIMIT $1
-        $sql$,
-        customer_identity_internal.row_key(attached), attached, customer_identity_internal.claims_query(setup),
-        customer_identity_internal.region_expression(setup), setup.customer_column)
-        USING max_rows;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.phone_problems_in(regclass, integer, regclass) IS
-    'phone_problems of a table that is attached to a book';
-
-CREATE FUNCTION customer_identity.phone_problems(attached regclass, max_rows integer DEFAULT 1000)
-    RETURNS TABLE (key text, phone text, reason text)
-    LANGUAGE sql STABLE
-BEGIN ATOMIC
-    SELECT p.*
-    FROM customer_identity_internal.attachment_of(attached) AS a
-    CROSS JOIN LATERAL customer_identity_internal.phone_problems_in(attached, max_rows, a.customers) AS p;
-END;
-COMMENT ON FUNCTION customer_identity.phone_problems(regclass, integer) IS
-    'The unlinked rows of an attached table whose phone cannot be read: key, phone as typed, reason';

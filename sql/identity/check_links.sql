@@ -1,19 +1,4 @@
-CREATE FUNCTION customer_identity_internal.unusable_phones(customers regclass)
-    RETURNS bigint
-    LANGUAGE customer_identity_as_table_owner STABLE
-AS $$
-DECLARE
-    unusable bigint;
-BEGIN
-    EXECUTE format($sql$SELECT count(*) FROM (SELECT FROM %s WHERE phone !~ '^[+][1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
-        INTO unusable;
-    RETURN unusable;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.unusable_phones(regclass) IS
-    'How many customers have a phone that is not E.164, counted up to ten thousand';
-
--- Proofs and flags that do not fit together: a trigger was missing, or the application has written them.
+-- Inconsistent proofs and flags: a trigger was missing, or the application has written them.
 CREATE FUNCTION customer_identity_internal.proof_faults(customers regclass)
     RETURNS TABLE (relation text, fault text, rows text, what_to_do text)
     LANGUAGE sql STABLE
@@ -26,7 +11,7 @@ AS $$
     )) AS e (is_proved)
     CROSS JOIN LATERAL (VALUES
         (
-            b.customers, 'customers whose phone is marked as verified, or not marked at all, without a live proof',
+            b.customers, 'customers without a live proof whose phone is marked as verified, or not marked at all',
             format('%s AS c WHERE c.is_phone_verified IS NOT FALSE AND NOT %s', b.customers, e.is_proved),
             format('UPDATE %s AS c SET is_phone_verified = false WHERE c.is_phone_verified IS NOT FALSE AND NOT %s;', b.customers, e.is_proved)
         ),
@@ -37,7 +22,7 @@ AS $$
             format('UPDATE %s AS c SET is_phone_verified = true WHERE c.is_phone_verified IS NOT TRUE AND %s;', b.customers, e.is_proved)
         ),
         (
-            b.proofs, 'live proofs of phones that their customers no longer have, which open nothing',
+            b.proofs, 'live proofs of phones that their customers no longer have, which give no access',
             format('%s AS p JOIN %s AS c ON c.id = p.customer_id WHERE p.ended_at IS NULL AND p.phone IS DISTINCT FROM c.phone', b.proofs, b.customers),
             format('UPDATE %s AS p SET ended_at = now(), ended_reason = ''phone changed'' FROM %s AS c'
                 ' WHERE c.id = p.customer_id AND p.ended_at IS NULL AND p.phone IS DISTINCT FROM c.phone;', b.proofs, b.customers)
@@ -84,7 +69,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.user_has_customer(customer_identity.attachments) IS
     'The condition that the user of an order r has a customer';
 
--- Looks at ten thousand rows at the most: the table may hold millions.
+-- Looks at a maximum of ten thousand rows: the table may have millions.
 CREATE FUNCTION customer_identity_internal.count_unlinked(
     relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint, OUT looked_at bigint)
     LANGUAGE customer_identity_as_table_owner STABLE
@@ -134,12 +119,12 @@ BEGIN
         unlinked := customer_identity_internal.count_unlinked(attached.attached, customers);
         IF unlinked.readable > 0 THEN
             RETURN NEXT ROW('warning', attached.attached::text,
-                format('rows that could have a customer and have none: %s', customer_identity_internal.counted_up_to(unlinked.readable, unlinked.looked_at)),
+                format('rows without a customer that could have one: %s', customer_identity_internal.counted_up_to(unlinked.readable, unlinked.looked_at)),
                 format('CALL customer_identity.backfill(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
         END IF;
         IF unlinked.unreadable > 0 THEN
             RETURN NEXT ROW('info', attached.attached::text,
-                format('rows with a phone that cannot be read and no customer: %s', customer_identity_internal.counted_up_to(unlinked.unreadable, unlinked.looked_at)),
+                format('rows without a customer whose phone cannot be read: %s', customer_identity_internal.counted_up_to(unlinked.unreadable, unlinked.looked_at)),
                 format('SELECT * FROM customer_identity.phone_problems(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
         END IF;
         RETURN QUERY SELECT v.* FROM customer_identity_internal.check_values_of(attached, customers) AS v;

@@ -8,7 +8,7 @@ CREATE FUNCTION customer_identity.get_or_create_customer(
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'get_or_create_customer';
 COMMENT ON FUNCTION customer_identity.get_or_create_customer(text, text, text, regclass) IS
-    'The customer of a phone, made if there is none yet. CI001 when the phone cannot be read';
+    'The customer of a phone, created if there is none. CI001 when the phone cannot be read';
 REVOKE EXECUTE ON FUNCTION customer_identity.get_or_create_customer(text, text, text, regclass) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity.find_customer(phone text, region text DEFAULT NULL, customers regclass DEFAULT NULL)
@@ -29,7 +29,7 @@ CREATE FUNCTION customer_identity.record_proof(
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'record_proof';
 COMMENT ON FUNCTION customer_identity.record_proof(text, text, text, text, regclass) IS
-    'Records that a user, or a guest, has shown to hold a phone. Returns its customer, who is verified from then on';
+    'Records that a user, or a guest, has proved to hold a phone. Returns its customer, who is verified from then on';
 REVOKE EXECUTE ON FUNCTION customer_identity.record_proof(text, text, text, text, regclass) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity.revoke_proof(
@@ -43,7 +43,7 @@ CREATE FUNCTION customer_identity.revoke_proof(
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'revoke_proof';
 COMMENT ON FUNCTION customer_identity.revoke_proof(text, text, text, text, regclass) IS
-    'Ends the live proofs of a phone, of one user or of everybody, and returns how many there were';
+    'Ends the live proofs of a phone, of one user or all, and returns how many it ended';
 REVOKE EXECUTE ON FUNCTION customer_identity.revoke_proof(text, text, text, text, regclass) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity.can_see_customer(user_id text, customer_id uuid, customers regclass DEFAULT NULL)
@@ -51,4 +51,4 @@ CREATE FUNCTION customer_identity.can_see_customer(user_id text, customer_id uui
     LANGUAGE c STABLE PARALLEL RESTRICTED COST 5000
     AS 'MODULE_PATHNAME', 'can_see_customer';
 COMMENT ON FUNCTION customer_identity.can_see_customer(text, uuid, regclass) IS
-    'Whether a user is linked to a customer and has proved its phone; made for row-security policies';
+    'Whether a user is linked to a customer and has proved its phone; for row-security policies';

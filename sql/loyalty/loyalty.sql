@@ -10,7 +10,7 @@ CREATE FUNCTION customer_identity.adjust_points(
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'adjust_points';
 COMMENT ON FUNCTION customer_identity.adjust_points(uuid, bigint, text, text, text, regclass) IS
-    'Adds points to a customer, or takes some away, with an entry in loyalty_entries. Returns the new balance';
+    'Adds points to a customer, or subtracts them, with a row in loyalty_entries. Returns the new balance';
 REVOKE EXECUTE ON FUNCTION customer_identity.adjust_points(uuid, bigint, text, text, text, regclass) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity.redeem_points(
@@ -25,5 +25,5 @@ CREATE FUNCTION customer_identity.redeem_points(
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'redeem_points';
 COMMENT ON FUNCTION customer_identity.redeem_points(uuid, bigint, text, text, text, regclass) IS
-    'Takes points off a customer''s balance and returns what is left. CI005 when it is short; the same key redeems once';
+    'Subtracts points from a customer''s balance and returns what is left. CI005 when it is too low; the same key redeems once';
 REVOKE EXECUTE ON FUNCTION customer_identity.redeem_points(uuid, bigint, text, text, text, regclass) FROM PUBLIC;

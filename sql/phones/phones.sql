@@ -1,24 +1,24 @@
--- Texts that callers give: how long they may be, and what errors show of them.
+-- Text arguments: how long they may be, and what errors show of them.
 CREATE FUNCTION customer_identity_internal.text_limit(argument text)
     RETURNS integer
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'text_limit';
 COMMENT ON FUNCTION customer_identity_internal.text_limit(text) IS
-    'The most bytes that an argument of this name may have, or NULL';
+    'The maximum number of bytes in an argument of this name, or NULL';
 
 CREATE FUNCTION customer_identity_internal.require_limit(argument text, value text)
     RETURNS void
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'require_limit';
 COMMENT ON FUNCTION customer_identity_internal.require_limit(text, text) IS
-    'Raises 22023 for an argument that is longer than one of its name may be';
+    'Raises 22023 for an argument that is longer than its maximum';
 
 CREATE FUNCTION customer_identity_internal.shown(given text)
     RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'shown';
 COMMENT ON FUNCTION customer_identity_internal.shown(text) IS
-    'What errors show of a text that was given: its first 64 characters';
+    'What errors show of an argument: its first 64 characters';
 
 CREATE TYPE customer_identity.phone_details AS (
     e164 text,
@@ -34,20 +34,20 @@ CREATE TYPE customer_identity.phone_details AS (
 COMMENT ON TYPE customer_identity.phone_details IS
     'What is known about a phone: its E.164 form and parts, and the reason why it is not acceptable ("ok" if it is)';
 
--- Most phones cost what some thirty cheap operators cost; those left to the library, a hundred times that.
+-- Most phones cost as much as some thirty cheap operators; those left to the library, a hundred times that.
 CREATE FUNCTION customer_identity.normalize_phone(phone text, region text DEFAULT NULL)
     RETURNS text
     LANGUAGE c STABLE PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'normalize_phone';
 COMMENT ON FUNCTION customer_identity.normalize_phone(text, text) IS
-    'E.164 form of a phone, or NULL when it is not acceptable. Without a country code it is read as dialled in region (ISO 3166), by default customer_identity.default_region';
+    'The E.164 form of a phone, or NULL when it is not acceptable. A phone without a country code is read as dialled in region (ISO 3166; default: customer_identity.default_region)';
 
 CREATE FUNCTION customer_identity.parse_phone(phone text, region text DEFAULT NULL)
     RETURNS customer_identity.phone_details
     LANGUAGE c STABLE PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'parse_phone';
 COMMENT ON FUNCTION customer_identity.parse_phone(text, text) IS
-    'Everything known about a phone, the reason included why it is not acceptable';
+    'Everything known about a phone, including why it is not acceptable';
 
 CREATE FUNCTION customer_identity.format_phone(phone text, style text DEFAULT 'international', region text DEFAULT NULL)
     RETURNS text
@@ -82,4 +82,4 @@ CREATE FUNCTION customer_identity_internal.known_region(region text)
     LANGUAGE c STABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'known_region';
 COMMENT ON FUNCTION customer_identity_internal.known_region(text) IS
-    'A region in capitals and without blanks around it; NULL when it is none';
+    'A region in upper case without surrounding blanks; NULL when it is not a region';

@@ -5,11 +5,11 @@ AS $$
 BEGIN
     RETURN QUERY
     SELECT 'warning', 'setting customer_identity.sms_countries',
-        'codes were asked for and are sent to no country: it is empty, and so is customer_identity.default_region',
+        'codes were requested, but no country is allowed: it is empty, and so is customer_identity.default_region',
         'As a superuser: ALTER DATABASE ... SET customer_identity.sms_countries = ''GB,IE'';'
     WHERE customer_identity_internal.sms_countries() IS NULL AND EXISTS (SELECT FROM customer_identity.verification_events AS e WHERE e.bucket = 'unsupported')
     UNION ALL
-    SELECT 'warning', 'messages', format('codes that nobody has tried to send for more than a minute: %s', count(*)),
+    SELECT 'warning', 'messages', format('codes that have waited for more than a minute without an attempt to send them: %s', count(*)),
         'SELECT customer_identity.start_sms_worker(); or name the database in customer_identity.sms_databases, or send them with claim_messages().'
     FROM customer_identity.sms_messages AS m
     WHERE m.status = 'pending' AND m.attempts = 0 AND m.created_at < now() - interval '1 minute' AND m.expires_at > now()

@@ -6,11 +6,11 @@ DECLARE
     moment constant timestamptz := clock_timestamp();
 BEGIN
     IF max_messages IS NULL OR max_messages < 1 OR lease IS NULL OR lease <= interval '0' THEN
-        RAISE EXCEPTION 'there is nothing to claim'
+        RAISE EXCEPTION 'invalid number of messages or lease'
             USING ERRCODE = 'invalid_parameter_value',
-                DETAIL = 'max_messages has to be 1 or more, and lease a time to come.';
+                DETAIL = 'max_messages must be at least 1, and lease greater than zero.';
     END IF;
-    -- Whoever claims is given the time of the lease; after that the message is anybody's again.
+    -- The message is reserved for the duration of the lease; after that it can be claimed again.
     RETURN QUERY
     WITH due AS (
         SELECT m.id
@@ -28,7 +28,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.claim_messages(integer, interval) IS
-    'Messages that wait to be sent, and are the caller''s for the time of the lease: report each with message_sent or message_failed. One that is not reported comes again';
+    'Claims messages to send until the lease expires: report each with message_sent or message_failed. A message that is not reported is claimed again';
 REVOKE EXECUTE ON FUNCTION customer_identity.claim_messages(integer, interval) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity.message_sent(message_id bigint, provider_id text)
@@ -44,7 +44,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.message_sent(bigint, text) IS
-    'The provider has taken a message: its text is erased. False: there is none that was not sent yet';
+    'Records that the provider accepted a message, and erases its text. False: already recorded, or no such message';
 REVOKE EXECUTE ON FUNCTION customer_identity.message_sent(bigint, text) FROM PUBLIC;
 
 -- Twice the time after each attempt, up to a minute, and not all at the same moment.
@@ -63,7 +63,7 @@ AS $$
 DECLARE
     moment constant timestamptz := clock_timestamp();
 BEGIN
-    -- What could be tried again only when its code has expired is given up.
+    -- Fails if the next attempt would come after the code has expired.
     UPDATE customer_identity.sms_messages AS m
     SET error = left(message_failed.error, 1000),
         next_attempt_at = n.at,
@@ -84,7 +84,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.message_failed(bigint, text, boolean) IS
-    'A message could not be sent: it is tried again after a while, or given up when that is permanent. False: none is waiting';
+    'Records that a message could not be sent: it is retried later, unless the failure is permanent. False: no such message is waiting';
 REVOKE EXECUTE ON FUNCTION customer_identity.message_failed(bigint, text, boolean) FROM PUBLIC;
 
 -- A day is kept for verification_health; limits look back an hour. What a clock that was wrong has put
@@ -112,7 +112,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.purge_verifications() IS
-    'Erases the texts of messages that have expired, deletes verifications older than a day and returns how many. The worker does it by itself';
+    'Erases the texts of expired messages, deletes verifications older than a day and returns how many. The worker calls it regularly';
 REVOKE EXECUTE ON FUNCTION customer_identity.purge_verifications() FROM PUBLIC;
 
 CREATE VIEW customer_identity.verification_health AS
@@ -142,5 +142,5 @@ CREATE VIEW customer_identity.verification_health AS
     GROUP BY h.hour
     ORDER BY h.hour DESC;
 COMMENT ON VIEW customer_identity.verification_health IS
-    'The last 24 hours, the present one first: messages sent, failed and pending, verifications approved and throttled';
+    'The last 24 hours, the current one first: messages sent, failed and pending, verifications approved and throttled';
 ALTER VIEW customer_identity.verification_health OWNER TO @extowner@;

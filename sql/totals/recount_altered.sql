@@ -3,5 +3,5 @@ CREATE FUNCTION customer_identity_internal.recount_altered()
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'recount_altered';
 COMMENT ON FUNCTION customer_identity_internal.recount_altered() IS
-    'Event trigger: counts a book anew when ALTER TABLE has changed what its totals are made of';
+    'Event trigger: recounts a book when ALTER TABLE has changed the columns that its totals are computed from';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.recount_altered() FROM PUBLIC;

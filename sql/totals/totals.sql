@@ -111,16 +111,16 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.totals_in(regclass, text[], regclass) IS
-    'What the orders in a table come to for each customer';
+    'The totals of the orders in a table for each customer';
 
--- Everybody may call it: all it can write is what statements of this very transaction have left to be
--- written, as the role they were to be written as. The same happens at commit anyway.
+-- Everybody may call it: it only writes what statements of the same transaction have deferred, as the role
+-- that would write it. The same happens at commit anyway.
 CREATE FUNCTION customer_identity.flush_totals(customers regclass DEFAULT NULL)
     RETURNS bigint
     LANGUAGE c VOLATILE COST 10000
     AS 'MODULE_PATHNAME', 'flush_totals';
 COMMENT ON FUNCTION customer_identity.flush_totals(regclass) IS
-    'Writes the totals that this transaction has postponed to its commit, of one book or (NULL) of all, and returns of how many customers';
+    'Writes the totals that this transaction has deferred to its commit, of one book or (NULL) all, and returns for how many customers';
 
 -- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
 CREATE FUNCTION customer_identity_internal.totals_differences(customers regclass)
@@ -185,11 +185,10 @@ BEGIN ATOMIC
     SELECT * FROM customer_identity_internal.totals_differences(customer_identity_internal.book(customers));
 END;
 COMMENT ON FUNCTION customer_identity.verify_totals(regclass) IS
-    'Every total that differs from what the attached orders and loyalty_entries come to, in one snapshot; no row means exact';
+    'The totals that differ from the sum of the attached orders and loyalty_entries, in one snapshot; no row means exact';
 
--- A difference is the same for everybody who keeps exact totals meanwhile, so it is added, and
--- nobody has to wait but another rebuild. What this transaction has postponed is written before, not
--- added twice.
+-- A difference stays valid while others maintain exact totals, so it is added, and only another rebuild has
+-- to wait. What this transaction has deferred is written first, so that it is not added twice.
 CREATE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
     RETURNS bigint
     LANGUAGE customer_identity_as_table_owner VOLATILE

@@ -20,31 +20,29 @@ struct Signal {
 
 // A weight is a share of a hundred: a customer with every signal scores that much.
 const Signal kFraudSettings[] = {
-    {"customer_identity.fraud_many_logins", "Logins of one customer that make a signal of fraud.",
-     6},
-    {"customer_identity.fraud_many_logins_weight", "What many logins add to the score.", 20},
+    {"customer_identity.fraud_many_logins",
+     "Number of logins of one customer that is a fraud signal.", 6},
+    {"customer_identity.fraud_many_logins_weight", "Score for many logins.", 20},
     {"customer_identity.fraud_unproved_claims",
-     "Logins without a proof of a phone that others have proved that make a signal of fraud.", 3},
-    {"customer_identity.fraud_unproved_claims_weight", "What unproved claims add to the score.",
-     30},
+     "Number of logins without a proof of a phone that others have proved that is a fraud signal.",
+     3},
+    {"customer_identity.fraud_unproved_claims_weight", "Score for unproved claims.", 30},
     {"customer_identity.fraud_sign_up_burst",
-     "Logins linked to one customer within an hour that make a signal of fraud.", 4},
-    {"customer_identity.fraud_sign_up_burst_weight", "What a burst of sign-ups adds to the score.",
-     25},
+     "Number of logins linked to one customer within an hour that is a fraud signal.", 4},
+    {"customer_identity.fraud_sign_up_burst_weight", "Score for a burst of sign-ups.", 25},
     {"customer_identity.fraud_cod_cancellations",
-     "Cancelled orders of one customer, in cash on delivery, that make a signal of fraud.", 3},
+     "Number of cancelled cash-on-delivery orders of one customer that is a fraud signal.", 3},
     {"customer_identity.fraud_cod_cancellations_weight",
-     "What cancelled cash-on-delivery orders add to the score.", 25},
+     "Score for cancelled cash-on-delivery orders.", 25},
 };
 
 }  // namespace
 
 void define_administration() {
   DefineCustomStringVariable(
-      "customer_identity.fraud_cancelled_statuses", "Statuses of orders that were cancelled.",
-      "With commas between them; capitals and small letters are the same.",
-      &fraud_cancelled_statuses_setting, "cancelled,canceled,returned,refused", PGC_USERSET, 0,
-      check_statuses, nullptr, nullptr);
+      "customer_identity.fraud_cancelled_statuses", "Statuses of cancelled orders.",
+      "Comma-separated; case does not matter.", &fraud_cancelled_statuses_setting,
+      "cancelled,canceled,returned,refused", PGC_USERSET, 0, check_statuses, nullptr, nullptr);
   int *value = fraud_settings;
   for (const Signal &setting : kFraudSettings)
     DefineCustomIntVariable(setting.name, setting.description, "0: the signal does not count.",

@@ -1,14 +1,11 @@
 // Finds a book and tells which part of it is missing, if one is.
 #include "book/book.hpp"
 
+#include "book/customers_columns.hpp"
 #include "pg/errors.hpp"
 
 namespace customer_identity {
 namespace {
-
-constexpr const char *kColumns[] = {
-    "id",           "phone",       "preferred_name", "is_phone_verified",
-    "total_orders", "total_spent", "loyalty_points", "updated_at"};
 
 [[noreturn]] void no_book(const char *detail) {
   ereport(ERROR, errcode(kNoBook), errmsg("no usable customers table"),
@@ -54,9 +51,9 @@ Oid book_argument(FunctionCallInfo fcinfo, int index) {
 
 const char *customers_name(Oid customers) {
   const char *name = relation_name(customers);
-  for (const char *column : kColumns)
-    if (get_attnum(customers, column) == InvalidAttrNumber)
-      no_book(psprintf("Table %s has no column %s.", name, column));
+  for (const CustomersColumn &column : kCustomersColumns)
+    if (column.is_for_triggers && get_attnum(customers, column.name) == InvalidAttrNumber)
+      no_book(psprintf("Table %s has no column %s.", name, column.name));
   if (getBaseType(get_atttype(customers, get_attnum(customers, "id"))) != UUIDOID)
     no_book(psprintf("Column id of %s is not of type uuid.", name));
   return name;
@@ -76,7 +73,7 @@ Oid find_companion(Oid customers, const char *companion) {
 void refuse_lost_row(Oid customers, const char *companion) {
   ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
           errmsg("a row of %s cannot be written", companion),
-          errdetail("A trigger on %s keeps it from being there.",
+          errdetail("A trigger on %s suppresses it.",
                     relation_name(find_companion(customers, companion))),
           errhint("Let the trigger return NEW for the rows that customer_identity writes."));
   pg_unreachable();

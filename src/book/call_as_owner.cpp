@@ -123,7 +123,7 @@ Oid owner_of_attached(Oid attached, Oid customers) {
   if (is_attached) return owner;
   ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
           errmsg("the table is not attached to these customers"),
-          errhint("SELECT * FROM customer_identity.attachments shows what is."));
+          errhint("SELECT * FROM customer_identity.attachments lists the attached tables."));
   pg_unreachable();
 }
 

@@ -77,7 +77,7 @@ Column column_named(Relation relation, const char *name) {
   if (name == nullptr) return {};
   const AttrNumber number = get_attnum(RelationGetRelid(relation), name);
   if (number <= 0)
-    setup_outdated(relation, psprintf("Column %s is named by a trigger and is not there.",
+    setup_outdated(relation, psprintf("Column %s is named by a trigger but does not exist.",
                                       quote_identifier(shown(name))));
   Column column = {number, getBaseType(get_atttype(RelationGetRelid(relation), number)),
                    InvalidOid};
@@ -129,7 +129,7 @@ Oid table_named(const char *name) {
   if (OidIsValid(table)) return table;
   ereport(
       ERROR, errcode(kNoBook),
-      errmsg("a table that a trigger of customer_identity names is not there"),
+      errmsg("a table named by a trigger of customer_identity does not exist"),
       errdetail("Table %s was dropped or renamed.", name == nullptr ? "customers" : shown(name)),
       errhint("Attach the table again, or remove its triggers with "
               "customer_identity.detach()."));
@@ -150,18 +150,18 @@ void users_outdated(Relation orders, Oid users, const char *detail) {
           errmsg("the triggers of customer_identity on table \"%s\" no longer fit its users table",
                  RelationGetRelationName(orders)),
           errdetail_internal("%s", detail),
-          errhint("Put the present column's name into the first call: SELECT %s; SELECT %s;",
+          errhint("Use the current column name in the first call: SELECT %s; SELECT %s;",
                   users_call, shown_attach_call(orders)));
   pg_unreachable();
 }
 
 void setup_outdated(Relation relation, const char *detail) {
-  ereport(ERROR, errcode(kSetupOutdated),
-          errmsg("the triggers of customer_identity on table \"%s\" no longer fit it",
-                 RelationGetRelationName(relation)),
-          errdetail_internal("%s", detail),
-          errhint("Put the present column's name into this call: SELECT %s;",
-                  shown_attach_call(relation)));
+  ereport(
+      ERROR, errcode(kSetupOutdated),
+      errmsg("the triggers of customer_identity on table \"%s\" no longer fit it",
+             RelationGetRelationName(relation)),
+      errdetail_internal("%s", detail),
+      errhint("Use the current column name in this call: SELECT %s;", shown_attach_call(relation)));
   pg_unreachable();
 }
 

@@ -26,6 +26,7 @@ struct Target {
   bool is_allowed;
   AttrNumber columns[kColumns];
   Oid id_type;
+  AttrNumber customers_id;
   IndexKey customer_index;
 };
 
@@ -94,13 +95,20 @@ bool has_triggers(const Target &target, Relation events) {
   return false;
 }
 
+// Anything but a B-tree of columns that every row is in.
+bool is_exotic(Relation index) {
+  return index->rd_rel->relam != BTREE_AM_OID || index->rd_index->indisexclusion ||
+         !index->rd_index->indimmediate || RelationGetIndexExpressions(index) != NIL ||
+         RelationGetIndexPredicate(index) != NIL;
+}
+
 bool has_exotic_index(Relation events) {
   bool found = false;
   List *indexes = RelationGetIndexList(events);
   ListCell *cell;
   foreach (cell, indexes) {
     Relation index = index_open(lfirst_oid(cell), AccessShareLock);
-    found = found || index->rd_index->indisexclusion || !index->rd_index->indimmediate;
+    found = found || is_exotic(index);
     index_close(index, AccessShareLock);
   }
   list_free(indexes);
@@ -115,7 +123,8 @@ void resolve(Target &target, Relation events, Relation customers) {
       !defaults_to_now(events, target.columns[kCreatedAt]))
     return;
   target.id_type = TupleDescAttr(RelationGetDescr(events), target.columns[kId] - 1)->atttypid;
-  target.customer_index = unique_index_of(customers, get_attnum(target.customers, "id"), UUIDOID);
+  target.customers_id = get_attnum(target.customers, "id");
+  target.customer_index = unique_index_of(customers, target.customers_id, UUIDOID);
   target.is_allowed = OidIsValid(target.customer_index.index);
 }
 
@@ -127,12 +136,22 @@ const Target &target_of(Relation events, Relation customers) {
   });
 }
 
-// False: it is gone.
-bool lock_customer(Relation customers, const Target &target, const pg_uuid_t &customer) {
+bool find_customer(Relation customers, const Target &target, const pg_uuid_t &customer,
+                   TupleTableSlot *row) {
   Relation index = index_open(target.customer_index.index, AccessShareLock);
-  TupleTableSlot *row = table_slot_create(customers, nullptr);
   IndexScanDesc scan = begin_scan(customers, index, GetActiveSnapshot());
-  bool there = scan_for(scan, target.customer_index, {UUIDPGetDatum(&customer), UUIDOID}, row);
+  const bool found =
+      scan_for(scan, target.customer_index, {UUIDPGetDatum(&customer), UUIDOID}, row);
+  index_endscan(scan);
+  index_close(index, NoLock);
+  return found;
+}
+
+// A sign-up has just held its customer. False: it is gone.
+bool lock_customer(Relation customers, const Target &target, const pg_uuid_t &customer) {
+  TupleTableSlot *row = table_slot_create(customers, nullptr);
+  bool there = find_last_held(customers, target.customers_id, customer, GetActiveSnapshot(), row) ||
+               find_customer(customers, target, customer, row);
   if (there) {
     TM_FailureData failure;
     ItemPointerData place = row->tts_tid;
@@ -142,24 +161,29 @@ bool lock_customer(Relation customers, const Target &target, const pg_uuid_t &cu
                 TUPLE_LOCK_FLAG_FIND_LAST_VERSION | TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS,
                 &failure) == TM_Ok;
   }
-  index_endscan(scan);
   ExecDropSingleTupleTableSlot(row);
-  index_close(index, NoLock);
   return there;
 }
 
+void insert_index_entry(Relation events, Relation index, TupleTableSlot *row) {
+  IndexInfo *info = BuildIndexInfo(index);
+  if (!info->ii_ReadyForInserts) return;
+  Datum values[INDEX_MAX_KEYS];
+  bool is_null[INDEX_MAX_KEYS];
+  FormIndexDatum(info, row, nullptr, values, is_null);
+  index_insert(index, values, is_null, &row->tts_tid, events,
+               info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, info);
+}
+
 void insert_index_entries(Relation events, TupleTableSlot *row) {
-  EState *executor = CreateExecutorState();
-  auto *relation = makeNode(ResultRelInfo);
-  InitResultRelInfo(relation, events, 0, nullptr, 0);
-  ExecOpenIndices(relation, false);
-#if PG_VERSION_NUM >= 160000
-  ExecInsertIndexTuples(relation, row, executor, false, false, nullptr, NIL, false);
-#else
-  ExecInsertIndexTuples(relation, row, executor, false, false, nullptr, NIL);
-#endif
-  ExecCloseIndices(relation);
-  FreeExecutorState(executor);
+  List *indexes = RelationGetIndexList(events);
+  ListCell *cell;
+  foreach (cell, indexes) {
+    Relation index = index_open(lfirst_oid(cell), RowExclusiveLock);
+    insert_index_entry(events, index, row);
+    index_close(index, RowExclusiveLock);
+  }
+  list_free(indexes);
 }
 
 void insert(Relation events, const Target &target, Datum id, const Event &event) {
@@ -183,7 +207,7 @@ bool write(Relation events, Relation customers, const Target &target, const Even
   PushActiveSnapshot(GetLatestSnapshot());
   bool written = true;
   if (lock_customer(customers, target, event.customer)) {
-    const RowId id = new_row_id(RelationGetRelid(events));
+    const RowId id = new_row_id_in(events);
     written = id.type == target.id_type;
     if (written) insert(events, target, id.value, event);
   }

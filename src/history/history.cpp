@@ -14,6 +14,10 @@ namespace {
 
 constexpr const char *kEvents = "customer_events";
 
+struct History {
+  Oid events;
+};
+
 struct WrittenColumn {
   const char *name;
   Oid type;
@@ -54,8 +58,17 @@ bool fits(Relation events) {
   return written == lengthof(kWritten);
 }
 
-// InvalidOid: the book keeps no history.
-Oid events_of(Oid customers) { return find_companion(customers, kEvents); }
+// InvalidOid: the book keeps no history. A table that is made later changes nothing that is known
+// here, so none is looked for each time.
+Oid events_of(Oid customers) {
+  if (const auto *known = find_kept<History>({customers})) return known->events;
+  if (!OidIsValid(find_companion(customers, kEvents))) return InvalidOid;
+  const auto *history = read_and_keep<History>({customers}, [&](History &found, Reading &reading) {
+    found.events = find_companion(customers, kEvents);
+    depend_on(reading, found.events);
+  });
+  return history->events;
+}
 
 bool can_write(Oid events) {
   Relation table = OidIsValid(events) ? try_table_open(events, AccessShareLock) : nullptr;
@@ -116,7 +129,9 @@ Datum object_of(std::initializer_list<Detail> details) {
 }
 
 // The customer may be gone: its users are unlinked while it is deleted.
-void write_by_plan(Oid customers, const RowId &id, const Event &event) {
+void write_by_plan(Oid customers, Oid events, const Event &event) {
+  SPI_connect();
+  const RowId id = new_row_id(events);
   const CacheKey key = {customers, InvalidOid, id.type};
   SPIPlanPtr plan = saved_plan(key, {UUIDOID, TEXTOID, JSONBOID, TEXTOID, id.type}, [&] {
     return psprintf(
@@ -129,6 +144,7 @@ void write_by_plan(Oid customers, const RowId &id, const Event &event) {
                           id.value};
   const char nulls[] = {' ', ' ', ' ', event.is_signed ? ' ' : 'n', ' ', '\0'};
   run_on_latest(plan, values, nulls);
+  SPI_finish();
 }
 
 }  // namespace
@@ -139,12 +155,10 @@ void write_event(Oid customers, const pg_uuid_t &customer, const char *event,
   if (!OidIsValid(events)) return;
   const bool is_signed = actor != nullptr;
   const Visit owner = visit(owner_of(customers));
-  SPI_connect();
   const Event row = {customer, CStringGetTextDatum(event), object_of(details),
                      is_signed ? CStringGetTextDatum(actor) : Datum(0), is_signed};
   if (!write_event_directly(customers, events, row) && can_write(events))
-    write_by_plan(customers, new_row_id(events), row);
-  SPI_finish();
+    write_by_plan(customers, events, row);
   leave(owner);
 }
 
@@ -184,9 +198,7 @@ CUSTOMER_IDENTITY_FUNCTION(write_event) {
   const bool is_signed = !PG_ARGISNULL(4);
   const Event row = {*PG_GETARG_UUID_P(1), PG_GETARG_DATUM(2), PG_GETARG_DATUM(3),
                      is_signed ? PG_GETARG_DATUM(4) : Datum(0), is_signed};
-  SPI_connect();
-  write_by_plan(customers, new_row_id(events), row);
-  SPI_finish();
+  write_by_plan(customers, events, row);
   PG_RETURN_VOID();
 }
 

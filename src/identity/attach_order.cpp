@@ -124,7 +124,7 @@ void require_proof(const Order &order, const Attachment &attachment) {
           attachment.found ? errdetail("Nobody has proved the phone of the order's customer.")
                            : errdetail("The order has no readable phone."),
           errhint("Verify the phone with customer_identity.start_verification(), or call "
-                  "record_proof() when somebody else has verified it, or choose another payment."));
+                  "record_proof() if another service has verified it, or choose another payment."));
 }
 
 // What the row says already: on INSERT a customer that the application gave, on UPDATE one that the

@@ -1,7 +1,9 @@
 // Resolves the arguments of link_user and reads what a row claims.
 #include "identity/claim.hpp"
 
+#include "pg/relations.hpp"
 #include "phones/phone_reader.hpp"
+#include "pg/relations.hpp"
 
 namespace customer_identity {
 
@@ -20,7 +22,8 @@ void read_user_setup(UserSetup *setup, const TriggerData *call) {
   const char *default_region = value_of(arguments, "default_region");
   setup->default_region = default_region == nullptr ? nullptr : pstrdup(default_region);
   setup->customer = customer_column(users, arguments);
-  setup->root = root_of(users);
+  setup->users = setup->root = root_of(users);
+  setup->users_name = relation_name(setup->root);
 }
 
 Claim claim_of(const UserSetup &setup, HeapTuple user, Relation users) {

@@ -17,6 +17,7 @@ struct UserSetup : Setup {
   char *default_region;
   Column customer;
   Oid root;
+  const char *users_name;  // of the root
 };
 
 /// Fills in the set-up from the trigger's arguments.

@@ -176,7 +176,7 @@ bool get_or_create_customer_of(Oid customers, const char *e164, const char *pref
     return true;
   }
   ereport(ERROR, errcode(kConflict),
-          errmsg("the customer of a phone can be neither found nor made"),
+          errmsg("the customer of a phone can be neither found nor created"),
           errdetail("Row security or a trigger on %s hides or suppresses its row.",
                     relation_name(customers)),
           errhint("Let role %s see every row of it.", GetUserNameFromId(GetUserId(), false)));

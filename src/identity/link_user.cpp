@@ -130,11 +130,10 @@ const char *cause_of_link(const UserSetup &setup, const TriggerData *call) {
 void record_link(const UserSetup &setup, const TriggerData *call, const char *event,
                  const pg_uuid_t &customer) {
   const char *user_id = id_of_login(setup, call);
-  write_event(setup.customers, customer, event,
-              {{"cause", cause_of_link(setup, call)},
-               {"table", relation_name(setup.root)},
-               {"user_id", user_id}},
-              user_id);
+  write_event(
+      setup.customers, customer, event,
+      {{"cause", cause_of_link(setup, call)}, {"table", setup.users_name}, {"user_id", user_id}},
+      user_id);
 }
 
 // Only of a table that feeds the book: anybody can put our trigger on one of his own. Either row
@@ -152,8 +151,10 @@ void record_links(const UserSetup &setup, const TriggerData *call, HeapTuple old
 
 void after_insert(const UserSetup &setup, const TriggerData *call) {
   record_links(setup, call, nullptr, call->tg_trigtuple);
-  if (arrives_verified(setup, call, call->tg_trigtuple))
-    keep_proof_of(setup, call, claim_of(setup, call->tg_trigtuple, call->tg_relation));
+  if (!arrives_verified(setup, call, call->tg_trigtuple)) return;
+  SPI_connect();
+  keep_proof_of(setup, call, claim_of(setup, call->tg_trigtuple, call->tg_relation));
+  SPI_finish();
 }
 
 // The claim is another one, and not only spelled differently.
@@ -192,6 +193,15 @@ void after_delete(const UserSetup &setup, const TriggerData *call) {
   leave(books_owner);
 }
 
+void after_change(const UserSetup &setup, const TriggerData *call) {
+  SPI_connect();
+  if (TRIGGER_FIRED_BY_DELETE(call->tg_event))
+    after_delete(setup, call);
+  else
+    after_update(setup, call);
+  SPI_finish();
+}
+
 // Nobody needs a book to leave.
 bool has_lost_book(const TriggerData *call) {
   const char *customers = value_of(arguments_of(call->tg_trigger), "customers");
@@ -212,14 +222,10 @@ bool needs_after(const UserSetup &setup, const TriggerData *call) {
 void act_after(const UserSetup &setup, const TriggerData *call) {
   if (!needs_after(setup, call)) return;
   const Actor before = act_as(call->tg_relation->rd_rel->relowner);
-  SPI_connect();
   if (TRIGGER_FIRED_BY_INSERT(call->tg_event))
     after_insert(setup, call);
-  else if (TRIGGER_FIRED_BY_DELETE(call->tg_event))
-    after_delete(setup, call);
   else
-    after_update(setup, call);
-  SPI_finish();
+    after_change(setup, call);
   act_again_as(before);
 }
 

@@ -12,7 +12,7 @@ AttrNumber required_attribute(const TriggerData *call, Oid users, const char *co
   const AttrNumber number = column == nullptr ? InvalidAttrNumber : get_attnum(users, column);
   if (number <= 0)
     users_outdated(call->tg_relation, users,
-                   psprintf("Table %s has no column %s any more.", relation_name(users),
+                   psprintf("Table %s no longer has a column %s.", relation_name(users),
                             column == nullptr ? "for the key" : quote_identifier(column)));
   return number;
 }

@@ -31,10 +31,10 @@ bool check_interval(char **value, void **, GucSource) {
 }  // namespace
 
 void define_identity() {
-  DefineCustomBoolVariable("customer_identity.trust_claims",
-                           "Lets a user see a customer without a proof of the phone.",
-                           "Only superusers may change it: row-security policies rely on it.",
-                           &trust_claims_setting, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable(
+      "customer_identity.trust_claims", "Lets a user see a customer without a proof of the phone.",
+      "Only superusers can change it, because row-security policies rely on it.",
+      &trust_claims_setting, false, PGC_SUSET, 0, nullptr, nullptr, nullptr);
   DefineCustomStringVariable(
       "customer_identity.new_holder_after",
       "Silence of a customer after which who proves its phone may be a new holder.",

@@ -63,7 +63,7 @@ bool was_entered(const Entry &entry) {
   ereport(ERROR, errcode(kConflict), errmsg("the idempotency key was used for something else"),
           errdetail("Key \"%s\" belongs to an entry of another customer or number of points.",
                     shown(entry.idempotency_key)),
-          errhint("Use a key of its own for each change of points."));
+          errhint("Use a separate key for each change of points."));
   pg_unreachable();
 }
 
@@ -108,7 +108,7 @@ std::int64_t change_balance(const Entry &entry) {
   if (run(plan, values) == 0)
     ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
             errmsg("the points of a customer cannot be written"),
-            errdetail("Row security or a trigger on %s keeps role %s from updating the row.",
+            errdetail("Row security or a trigger on %s prevents role %s from updating the row.",
                       relation_name(entry.customers), GetUserNameFromId(GetUserId(), false)));
   bool is_null;
   return DatumGetInt64(first_value(&is_null));
@@ -122,16 +122,16 @@ void record_change(const Entry &entry, const char *event, std::int64_t points,
 
 [[noreturn]] void not_enough(std::int64_t balance, std::int64_t wanted) {
   ereport(ERROR, errcode(kNotEnoughPoints), errmsg("not enough points"),
-          errdetail("The balance is " INT64_FORMAT ", to redeem were " INT64_FORMAT ".", balance,
-                    wanted),
-          errhint("Offer at most the balance."));
+          errdetail("The balance is " INT64_FORMAT ", the points to redeem are " INT64_FORMAT ".",
+                    balance, wanted),
+          errhint("Redeem no more than the balance."));
   pg_unreachable();
 }
 
 void require_argument(FunctionCallInfo fcinfo, int index, const char *name) {
   if (!PG_ARGISNULL(index)) return;
   ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", name),
-          errhint("Every change of points names a customer, a number of points and a reason."));
+          errhint("A change of points needs a customer, a number of points and a reason."));
 }
 
 Entry entry_of(FunctionCallInfo fcinfo, const TextLimit &actor) {
@@ -175,7 +175,7 @@ CUSTOMER_IDENTITY_FUNCTION(redeem_points) {
   const std::int64_t wanted = entry.points;
   if (wanted <= 0)
     ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-            errmsg("points to redeem must be more than zero"),
+            errmsg("points to redeem must be greater than zero"),
             errhint("customer_identity.adjust_points() corrects a balance."));
   entry.points = -wanted;
   write_pending(entry.customers);

@@ -6,6 +6,14 @@
 namespace customer_identity {
 namespace {
 
+// A hint: the row may have moved since, and the table may have been rewritten.
+struct Place {
+  Oid table;
+  ItemPointerData row;
+};
+
+Place last_held = {};
+
 struct Known {
   NameData key_column;
   NameData wanted_column;
@@ -58,6 +66,7 @@ const Known &known_lookup(Relation table, const Wanted &wanted, Oid type) {
 bool lock_row(Relation table, TupleTableSlot *row, Snapshot snapshot) {
   TM_FailureData failure;
   ItemPointerData place = row->tts_tid;
+  last_held = {RelationGetRelid(table), place};
   return table_tuple_lock(table, &place, snapshot, row, GetCurrentCommandId(false),
                           LockTupleKeyShare, LockWaitBlock, TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS,
                           &failure) == TM_Ok;
@@ -152,6 +161,17 @@ bool scan_for(IndexScanDesc scan, const IndexKey &key, const Sought &sought, Tup
                          key.equals, sought.value);
   index_rescan(scan, &condition, 1, nullptr, 0);
   return index_getnext_slot(scan, ForwardScanDirection, row);
+}
+
+bool find_last_held(Relation table, AttrNumber column, const pg_uuid_t &id, Snapshot snapshot,
+                    TupleTableSlot *row) {
+  if (last_held.table != RelationGetRelid(table) ||
+      ItemPointerGetBlockNumber(&last_held.row) >= RelationGetNumberOfBlocks(table) ||
+      !table_tuple_fetch_row_version(table, &last_held.row, snapshot, row))
+    return false;
+  bool is_null;
+  const Datum found = slot_getattr(row, column, &is_null);
+  return !is_null && memcmp(DatumGetUUIDP(found), &id, sizeof(id)) == 0;
 }
 
 }  // namespace customer_identity

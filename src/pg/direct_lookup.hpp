@@ -67,4 +67,9 @@ IndexScanDesc begin_scan(Relation table, Relation index, Snapshot snapshot, int 
 /// The only row with `sought` in the index's column. False: no visible one.
 bool scan_for(IndexScanDesc scan, const IndexKey &key, const Sought &sought, TupleTableSlot *row);
 
+/// Looks for the row with that id at the place where the last row was held, without an index.
+/// False: no visible one is there.
+bool find_last_held(Relation table, AttrNumber column, const pg_uuid_t &id, Snapshot snapshot,
+                    TupleTableSlot *row);
+
 }  // namespace customer_identity

@@ -36,7 +36,7 @@ const TextLimit *limit_of(const char *argument) {
 
 [[noreturn]] void too_long(const TextLimit &limit) {
   ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s is too long", limit.argument),
-          errdetail("It may have no more than %d bytes.", limit.bytes),
+          errdetail("The maximum is %d bytes.", limit.bytes),
           errhint("Shorten it, or keep it in a table of your own."));
   pg_unreachable();
 }

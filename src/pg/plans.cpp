@@ -56,7 +56,7 @@ bool first_uuid(pg_uuid_t *value) {
   if (SPI_gettypeid(SPI_tuptable->tupdesc, 1) != UUIDOID)
     ereport(ERROR, errcode(ERRCODE_DATATYPE_MISMATCH),
             errmsg("a customer's id is not of type uuid"),
-            errhint("SELECT * FROM customer_identity.check_setup() tells which column is wrong."));
+            errhint("SELECT * FROM customer_identity.check_setup() shows which column is wrong."));
   bool is_null;
   const Datum first = first_value(&is_null);
   if (!is_null) *value = *DatumGetUUIDP(first);

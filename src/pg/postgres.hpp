@@ -29,6 +29,7 @@ extern "C" {
 #include <access/xact.h>
 #include <access/xlog.h>
 #include <catalog/dependency.h>
+#include <catalog/index.h>
 #include <catalog/indexing.h>
 #include <catalog/namespace.h>
 #include <catalog/partition.h>

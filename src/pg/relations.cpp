@@ -8,7 +8,7 @@ namespace {
 
 [[noreturn]] void relation_gone() {
   ereport(ERROR, errcode(kNoBook), errmsg("the table was dropped"),
-          errhint("Call again: what names the table is looked up anew."));
+          errhint("Retry the call: the table will be looked up again."));
   pg_unreachable();
 }
 

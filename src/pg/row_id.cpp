@@ -45,12 +45,21 @@ void resolve(Source &source, Relation table) {
     source.taken = unique_index_of(table, number, INT8OID);
 }
 
+// Drawn in bulk: a draw costs as much as the row that needs it, whatever its size.
+std::uint64_t next_random() {
+  static std::uint64_t drawn[64];
+  static std::size_t left = 0;
+  if (left == 0) {
+    if (!pg_strong_random(drawn, sizeof(drawn)))
+      ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values"));
+    left = lengthof(drawn);
+  }
+  return drawn[--left];
+}
+
 pg_uuid_t *new_uuid() {
-  std::uint64_t random;
-  if (!pg_strong_random(&random, sizeof(random)))
-    ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values"));
-  const UuidV7 made =
-      uuid_v7(next_time(id_clock, GetCurrentTimestamp() + kFrom1970 * USECS_PER_SEC), random);
+  const std::int64_t now = GetCurrentTimestamp() + kFrom1970 * USECS_PER_SEC;
+  const UuidV7 made = uuid_v7(next_time(id_clock, now), next_random());
   auto *uuid = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
   memcpy(uuid->data, made.bytes, UUID_LEN);
   return uuid;
@@ -78,16 +87,18 @@ std::int64_t next_free(const Source &source, Relation table) {
 
 }  // namespace
 
+RowId new_row_id_in(Relation table) {
+  const Source source = *kept<Source>({RelationGetRelid(table)},
+                                      [&](Source &value, Reading &) { resolve(value, table); });
+  if (source.is_uuid) return {UUIDOID, UUIDPGetDatum(new_uuid())};
+  if (!OidIsValid(source.sequence)) return {};
+  return {INT8OID, Int64GetDatum(next_free(source, table))};
+}
+
 RowId new_row_id(Oid table) {
   Relation relation = try_table_open(table, RowExclusiveLock);
   if (relation == nullptr) return {};
-  const Source source =
-      *kept<Source>({table}, [&](Source &value, Reading &) { resolve(value, relation); });
-  RowId id = {};
-  if (source.is_uuid)
-    id = {UUIDOID, UUIDPGetDatum(new_uuid())};
-  else if (OidIsValid(source.sequence))
-    id = {INT8OID, Int64GetDatum(next_free(source, relation))};
+  const RowId id = new_row_id_in(relation);
   table_close(relation, NoLock);
   return id;
 }

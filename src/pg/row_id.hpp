@@ -16,6 +16,8 @@ struct RowId {
 /// that has one, its next value that no row has, since it is behind where rows were loaded or
 /// replicated.
 RowId new_row_id(Oid table);
+/// The same for a table that is open, to be written to.
+RowId new_row_id_in(Relation table);
 
 /// What an INSERT with OVERRIDING SYSTEM VALUE says of it: ", id" and ", $n", or nothing.
 inline const char *id_column(const RowId &id) { return OidIsValid(id.type) ? ", id" : ""; }

@@ -3,9 +3,9 @@
 
 namespace customer_identity {
 
-/// What people call, the trigger functions, the views and the working tables.
+/// Public functions, the trigger functions, the views and the working tables.
 inline constexpr char kSchema[] = "customer_identity";
-/// What those call.
+/// Internal functions, which those call.
 inline constexpr char kWorkings[] = "customer_identity_internal";
 
 }  // namespace customer_identity

@@ -6,7 +6,7 @@ namespace customer_identity::settings {
 bool fits(const char *value, std::size_t maximum) {
   if (strlen(value) <= maximum) return true;
   GUC_check_errmsg("the value is too long");
-  GUC_check_errdetail("It may have no more than %zu bytes.", maximum);
+  GUC_check_errdetail("The maximum is %zu bytes.", maximum);
   return false;
 }
 

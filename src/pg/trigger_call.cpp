@@ -6,7 +6,7 @@ namespace {
 
 [[noreturn]] void refuse(const char *message) {
   ereport(ERROR, errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg_internal("%s", message),
-          errhint("customer_identity.attach_users() and attach_orders() make the triggers."));
+          errhint("customer_identity.attach_users() and attach_orders() create the triggers."));
   pg_unreachable();
 }
 
@@ -70,7 +70,7 @@ const EventTriggerData *event_trigger_call(FunctionCallInfo fcinfo, const char *
     ereport(ERROR, errcode(ERRCODE_E_R_I_E_EVENT_TRIGGER_PROTOCOL_VIOLATED),
             errmsg("function \"%s\" works as an event trigger ON %s only", name_of_function(fcinfo),
                    event),
-            errhint("CREATE EXTENSION customer_identity makes the event trigger."));
+            errhint("CREATE EXTENSION customer_identity creates the event trigger."));
   return call;
 }
 

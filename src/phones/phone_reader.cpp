@@ -114,10 +114,9 @@ std::size_t blank_after(std::string_view text) {
   const bool is_given = !name.empty();
   ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
           errmsg("unknown region \"%s\"", shown(is_given ? name : settings::default_region())),
-          is_given
-              ? errhint("A region is an ISO 3166 code of two letters: GB, not UK.")
-              : errhint("Correct the setting customer_identity.default_region: an ISO 3166 code "
-                        "of two letters, or empty."));
+          is_given ? errhint("A region is a two-letter ISO 3166 code: GB, not UK.")
+                   : errhint("Correct the setting customer_identity.default_region: a two-letter "
+                             "ISO 3166 code, or empty."));
   pg_unreachable();
 }
 
@@ -192,8 +191,8 @@ phone::Details required_phone(std::string_view text, std::string_view region) {
   if (details.reason == phone::Reason::kOk) return details;
   ereport(ERROR, errcode(kUnreadablePhone), errmsg("the phone cannot be read"),
           errdetail("Reason: %s.", phone::name(details.reason)),
-          errhint("customer_identity.parse_phone() tells more. Without a country code the region "
-                  "has to be given, or set as customer_identity.default_region."));
+          errhint("customer_identity.parse_phone() shows details. A phone without a country code "
+                  "needs a region, or the setting customer_identity.default_region."));
   pg_unreachable();
 }
 

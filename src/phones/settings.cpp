@@ -36,7 +36,7 @@ bool check_default_region(char **value, void **, GucSource) {
     *c = upper(*c);
   }
   if (letters) return true;
-  GUC_check_errdetail("The region is an ISO 3166 code of two letters, such as GB, or empty.");
+  GUC_check_errdetail("The region must be a two-letter ISO 3166 code, such as GB, or empty.");
   return false;
 }
 
@@ -46,20 +46,19 @@ void define_phones() {
   DefineCustomStringVariable(
       "customer_identity.default_region",
       "Region in which phone numbers without a country code are read.",
-      "An ISO 3166 code of two letters. Empty: only international spellings are readable.",
+      "A two-letter ISO 3166 code. Empty: only international spellings can be read.",
       &default_region_setting, "", PGC_SUSET, 0, check_default_region, nullptr, nullptr);
   DefineCustomEnumVariable("customer_identity.fast_path",
                            "Reads phones with tables instead of regular expressions.",
-                           "The answer is the same. \"off\": libphonenumber alone. \"verify\": "
-                           "both, with an error where "
-                           "they differ.",
+                           "The result is the same. \"off\": libphonenumber only. \"verify\": "
+                           "both; a difference is an error.",
                            &fast_path_setting, static_cast<int>(phone::FastPath::kOn), kFastPaths,
                            PGC_USERSET, 0, nullptr, nullptr, nullptr);
-  DefineCustomEnumVariable(
-      "customer_identity.phone_validation", "What makes a phone number acceptable.",
-      "\"valid\": the numbering plan has it in use. \"possible\": its length is right.",
-      &phone_validation_setting, static_cast<int>(phone::Acceptance::kValid), kValidations,
-      PGC_USERSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomEnumVariable("customer_identity.phone_validation",
+                           "Which phone numbers are acceptable.",
+                           "\"valid\": in a range that is in use. \"possible\": of a valid length.",
+                           &phone_validation_setting, static_cast<int>(phone::Acceptance::kValid),
+                           kValidations, PGC_USERSET, 0, nullptr, nullptr, nullptr);
 }
 
 const char *default_region() {

@@ -46,7 +46,7 @@ void start_worker(Launcher &launcher, const Assignment &assignment, const char *
   const bool started = RegisterDynamicBackgroundWorker(&worker, nullptr);
   if (!started && !launcher.no_slot)
     ereport(WARNING, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-            errmsg("no process can be started to send the messages of database \"%s\"", name),
+            errmsg("could not start a process to send the messages of database \"%s\"", name),
             errhint("Set max_worker_processes higher."));
   launcher.no_slot = !started;
 }
@@ -61,9 +61,11 @@ List *look_at_databases(Launcher &launcher) {
     Assignment assignment;
     if (!find_database(name, &assignment)) {
       if (launcher.announce)
-        ereport(LOG, errmsg("customer_identity.sms_databases names \"%s\", to which nobody can "
-                            "connect at present",
-                            name));
+        ereport(
+            LOG,
+            errmsg(
+                "customer_identity.sms_databases names \"%s\", which does not accept connections",
+                name));
     } else if (leader_of(assignment.database) != 0) {
       seen = lappend_oid(seen, assignment.database);
     } else if (!list_member_oid(launcher.seen, assignment.database)) {

@@ -29,14 +29,14 @@ char *copy_value(const char *text) {
 bool check_base_url(char **value, void **, GucSource) {
   if (is_safe_base_url(*value)) return true;
   GUC_check_errdetail(
-      "It has to begin with https://, as the token travels with each request, or with http:// and "
-      "an address of this machine.");
+      "It must start with https://, because each request carries the token, or with http:// and a "
+      "loopback address.");
   return false;
 }
 
 bool check_sid(char **value, void **, GucSource) {
   if (**value == '\0' || is_sid(*value)) return true;
-  GUC_check_errdetail("An account's SID consists of letters and digits.");
+  GUC_check_errdetail("An account SID consists of letters and digits.");
   return false;
 }
 
@@ -62,14 +62,13 @@ const char *show() {
 bool check_databases(char **value, void **, GucSource) {
   List *names;
   if (SplitGUCList(pstrdup(*value), ',', &names)) return true;
-  GUC_check_errdetail("It is a list of database names with commas between them.");
+  GUC_check_errdetail("It must be a comma-separated list of database names.");
   return false;
 }
 
 void define_account() {
-  DefineCustomStringVariable("customer_identity.twilio_base_url",
-                             "Where the Messages resource of Twilio is.", nullptr,
-                             &base_url_setting, "https://api.twilio.com", PGC_SIGHUP,
+  DefineCustomStringVariable("customer_identity.twilio_base_url", "Base URL of Twilio's API.",
+                             nullptr, &base_url_setting, "https://api.twilio.com", PGC_SIGHUP,
                              kForSuperusers, check_base_url, nullptr, show<&base_url_setting>);
   DefineCustomStringVariable("customer_identity.twilio_account_sid",
                              "SID of the Twilio account that sends.", nullptr, &sid_setting, "",
@@ -78,8 +77,8 @@ void define_account() {
                              "Token of the Twilio account that sends.", nullptr, &token_setting, "",
                              PGC_SIGHUP, kForSuperusers, check_token, assign_token, show_token);
   DefineCustomStringVariable(
-      "customer_identity.twilio_sender", "Who messages come from.",
-      "A phone or a name of the account, or the SID of a messaging service, which begins with MG.",
+      "customer_identity.twilio_sender", "Sender of the messages.",
+      "A phone or name of the account, or the SID of a messaging service, which starts with MG.",
       &sender_setting, "", PGC_SIGHUP, kForSuperusers, nullptr, nullptr, show<&sender_setting>);
 }
 
@@ -90,12 +89,12 @@ void define_settings() {
   define_account();
   DefineCustomStringVariable(
       "customer_identity.sms_databases", "Databases whose messages are sent.",
-      "Names with commas between them. Needs customer_identity in shared_preload_libraries; a list "
-      "that was empty when the server started is heeded at the next start.",
+      "Comma-separated names. Needs customer_identity in shared_preload_libraries; a list that was "
+      "empty when the server started takes effect at the next start.",
       &databases_setting, "", PGC_SIGHUP, GUC_LIST_INPUT, check_databases, nullptr, nullptr);
   DefineCustomIntVariable(
-      "customer_identity.sms_timeout", "Longest time that the provider may take to answer.",
-      nullptr, &timeout_setting, 10, 1, 60, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
+      "customer_identity.sms_timeout", "Maximum time to wait for the provider's answer.", nullptr,
+      &timeout_setting, 10, 1, 60, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
 }
 
 Account account() { return {base_url_setting, sid_setting, token, sender_setting}; }

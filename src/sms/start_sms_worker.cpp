@@ -23,16 +23,18 @@ void require_primary() {
 // account is not for the owner to decide.
 void require_right_to_send(const char *database) {
   if (superuser() || is_listed(database)) return;
-  ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-          errmsg("only a superuser may start to send the messages of database \"%s\"", database),
-          errhint("A superuser can name the database in customer_identity.sms_databases."));
+  ereport(
+      ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+      errmsg("only a superuser may start the process that sends the messages of database \"%s\"",
+             database),
+      errhint("A superuser can name the database in customer_identity.sms_databases."));
 }
 
 void warn_of_readable_token() {
   if (is_preloaded() || *account().token.data() == '\0') return;
   ereport(WARNING, errmsg("every role can read customer_identity.twilio_auth_token"),
-          errdetail("In a session that has not loaded the library yet it is an unknown setting, "
-                    "which nothing protects."),
+          errdetail("In a session that has not loaded the library it is an unknown setting without "
+                    "protection."),
           errhint("Add customer_identity to shared_preload_libraries."));
 }
 
@@ -42,7 +44,7 @@ BackgroundWorkerHandle *start(const char *database) {
   BackgroundWorkerHandle *handle;
   if (!RegisterDynamicBackgroundWorker(&worker, &handle))
     ereport(ERROR, errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-            errmsg("no process can be started to send messages"),
+            errmsg("could not start a process to send messages"),
             errhint("Set max_worker_processes higher."));
   return handle;
 }

@@ -158,7 +158,7 @@ void tell_of_account(Sender &sender, const Outcome &outcome) {
   if (!outcome.account_at_fault || sender.told_of_account) return;
   sender.told_of_account = true;
   ereport(WARNING,
-          errmsg("the provider does not take requests with these settings (HTTP %d, Twilio error "
+          errmsg("the provider rejects requests with these settings (HTTP %d, Twilio error "
                  "%d)",
                  outcome.http_status, outcome.code),
           errhint("Check customer_identity.twilio_account_sid, customer_identity.twilio_auth_token "
@@ -172,10 +172,9 @@ void tell_of_failure(const Result &result) {
   if (outcome.http_status == 0)
     ereport(LOG, errmsg("message %lld to %s had no answer: %s", id, phone, outcome.error));
   else
-    ereport(LOG,
-            errmsg("message %lld to %s was not sent (HTTP %d, Twilio error %d), %s", id, phone,
-                   outcome.http_status, outcome.code,
-                   outcome.status == Status::kRefused ? "and will not be" : "to be tried again"));
+    ereport(LOG, errmsg("message %lld to %s was not sent (HTTP %d, Twilio error %d), %s", id, phone,
+                        outcome.http_status, outcome.code,
+                        outcome.status == Status::kRefused ? "giving up" : "will retry"));
 }
 
 // Neither the code nor the whole phone, and not what the provider says: it may name the phone.
@@ -275,8 +274,8 @@ bool become_leader() {
     is_leader = take_leader_lock();
     if (!is_leader) return;
     Async_Listen("customer_identity_sms");
-    ereport(LOG, errmsg("the messages of database \"%s\" are sent from now on",
-                        get_database_name(MyDatabaseId)));
+    ereport(LOG,
+            errmsg("now sending the messages of database \"%s\"", get_database_name(MyDatabaseId)));
   });
   if (!committed) proc_exit(1);
   return is_leader;

@@ -31,7 +31,7 @@ void require_undamaged(const PendingLog &log) {
   if (!log.is_damaged) return;
   ereport(ERROR, errcode(ERRCODE_IO_ERROR),
           errmsg("the totals of this transaction can no longer be written"),
-          errdetail("They were being kept until commit when a temporary file failed."),
+          errdetail("A temporary file that kept them until commit failed."),
           errhint("Roll the whole transaction back and run it again."));
 }
 

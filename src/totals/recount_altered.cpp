@@ -123,7 +123,7 @@ void recount(Oid book) {
   if (is_countable(book))
     call_about("rebuild_book", book);
   else
-    ereport(WARNING, errmsg("the totals of %s are not counted anew", relation_name(book)),
+    ereport(WARNING, errmsg("the totals of %s are not recounted", relation_name(book)),
             errdetail("The amount, customer or status of an attached table cannot be read."),
             errhint("SELECT * FROM customer_identity.check_setup() names it."));
   leave(owner);

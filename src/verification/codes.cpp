@@ -17,7 +17,7 @@ constexpr int kSecretBytes = PG_SHA256_DIGEST_LENGTH;
 
 void fill_randomly(void *bytes, std::size_t length) {
   if (!pg_strong_random(bytes, length))
-    ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("no random bytes can be had"));
+    ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random bytes"));
 }
 
 // Drawn again where the remainder would favour small codes.

@@ -41,10 +41,11 @@ EventTable open_events() {
                                index_open(index, AccessShareLock)};
     if (is_event_table(events.table) && is_event_index(events.index, events.table)) return events;
   }
-  ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-          errmsg("table verification_events or its index was changed"),
-          errhint("DROP EXTENSION customer_identity and CREATE EXTENSION customer_identity make it "
-                  "anew."));
+  ereport(
+      ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+      errmsg("table verification_events or its index was changed"),
+      errhint(
+          "DROP EXTENSION customer_identity and CREATE EXTENSION customer_identity recreate it."));
   pg_unreachable();
 }
 

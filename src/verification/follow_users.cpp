@@ -31,13 +31,18 @@ void run_as_owner(Oid customers, const char *user_id, const char *other,
   leave(owner);
 }
 
+// It names tables alone: a session may keep the plan while the catalogs are updated.
 void cancel_codes(Oid customers, const char *user_id) {
   run_as_owner(customers, user_id, "cancelled", [] {
-    return "SELECT customer_identity_internal.end_verification(p.id, $3)"
-           " FROM (SELECT v.id FROM customer_identity.verifications AS v"
+    return "WITH ended AS ("
+           "UPDATE customer_identity.verifications AS v SET status = $3, code_hash = NULL"
            " WHERE v.user_id OPERATOR(pg_catalog.=) $2"
            " AND v.customers OPERATOR(pg_catalog.=) $1"
-           " AND v.status OPERATOR(pg_catalog.=) 'pending' FOR UPDATE) AS p";
+           " AND v.status OPERATOR(pg_catalog.=) 'pending' RETURNING v.id) "
+           "UPDATE customer_identity.sms_messages AS m"
+           " SET status = $3, body = NULL, ended_at = pg_catalog.clock_timestamp()"
+           " FROM ended WHERE m.verification_id OPERATOR(pg_catalog.=) ended.id"
+           " AND m.status OPERATOR(pg_catalog.=) 'pending'";
   });
 }
 

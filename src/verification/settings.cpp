@@ -34,14 +34,14 @@ bool check_countries(char **value, void **, GucSource) {
     if (*c++ == '\0') return true;
   }
   GUC_check_errdetail(
-      "The countries are ISO 3166 codes of two letters with commas between them, or * for all.");
+      "The countries must be comma-separated two-letter ISO 3166 codes, or * for all.");
   return false;
 }
 
 bool check_sms_text(char **value, void **, GucSource) {
   if (!fits(*value, kMaximumSmsText)) return false;
   if (strstr(*value, "{code}") != nullptr) return true;
-  GUC_check_errdetail("The text says {code} where the code goes.");
+  GUC_check_errdetail("The text must contain {code}.");
   return false;
 }
 
@@ -70,15 +70,15 @@ const Limit kSmsLimits[] = {
 
 void define_verification() {
   DefineCustomStringVariable(
-      "customer_identity.sms_countries", "Countries whose phones are sent codes.",
-      "ISO 3166 codes with commas between them, * for all. Empty: the country of "
+      "customer_identity.sms_countries", "Countries to whose phones codes are sent.",
+      "Comma-separated ISO 3166 codes, * for all. Empty: the country of "
       "customer_identity.default_region.",
       &sms_countries_setting, "", PGC_SUSET, 0, check_countries, nullptr, nullptr);
-  DefineCustomStringVariable("customer_identity.sms_text", "Text of the message with a code.",
-                             "{code} stands for the code, {minutes} for how long it is valid.",
-                             &sms_text_setting,
-                             "Your code is {code}. It is valid for {minutes} minutes.", PGC_SUSET,
-                             0, check_sms_text, nullptr, nullptr);
+  DefineCustomStringVariable(
+      "customer_identity.sms_text", "Text of the message with a code.",
+      "{code} is replaced with the code, {minutes} with how long it is valid.", &sms_text_setting,
+      "Your code is {code}. It is valid for {minutes} minutes.", PGC_SUSET, 0, check_sms_text,
+      nullptr, nullptr);
   int *value = sms_limit_settings;
   for (const Limit &limit : kSmsLimits)
     DefineCustomIntVariable(limit.name, limit.description, "0: no limit.", value++, limit.boot, 0,
@@ -86,7 +86,7 @@ void define_verification() {
   DefineCustomIntVariable("customer_identity.verification_failures_per_phone",
                           "Maximum number of wrong codes answered for a phone within an hour, "
                           "whatever the number of codes sent.",
-                          "0: no limit but that of each code, which is five.",
+                          "0: only the limit of each code, which is five.",
                           &verification_failures_setting, 5, 0, INT_MAX, PGC_SUSET, 0, nullptr,
                           nullptr, nullptr);
 }

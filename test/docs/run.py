@@ -234,6 +234,25 @@ def check_limits(reference):
     check("the reference has the limits of texts", differences(actual, written))
 
 
+def check_tables(section):
+    """Those of a book: a list of columns and types for each, as create_tables makes it."""
+    tables = re.findall(r"^`(\w+)`(?:(?!\n\n).)*\n\n\| column [^\n]*\n[^\n]*\n((?:\|[^\n]*\n)+)", section, re.M | re.S)
+    made = {"customers", "phone_proofs", "loyalty_entries", "customer_events"}
+    check("the reference has the tables of a book", differences(made, {table for table, _ in tables}))
+    for table, rows in tables:
+        written = {
+            f"{name} {type_}"
+            for columns, type_ in re.findall(r"^\| (.*?) \| (.*?) \|", rows, re.M)
+            for name in re.findall(r"`(\w+)`", columns)
+        }
+        actual = names(
+            "SELECT attname || ' ' || replace(replace(format_type(atttypid, atttypmod), 'character varying', 'varchar'),"
+            " 'timestamp with time zone', 'timestamptz') FROM pg_attribute"
+            f" WHERE attrelid = '{table}'::regclass AND attnum > 0 AND NOT attisdropped"
+        )
+        check(f"the reference has the columns of {table}", differences(actual, written))
+
+
 def check_names(reference):
     check_limits(reference)
     in_order("the reference has every setting", settings(), reference)
@@ -246,12 +265,11 @@ def check_names(reference):
 
     columns = names(
         "SELECT attname FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped AND attrelid IN ("
-        "'customers'::regclass, 'phone_proofs'::regclass, 'loyalty_entries'::regclass,"
-        "'customer_events'::regclass,"
         "'customer_identity.attachments'::regclass, 'customer_identity.phone_details'::regclass,"
         "'customer_identity.verification_health'::regclass)"
     )
-    in_order("the reference has every column", columns - {"created_at", "updated_at"}, reference)
+    in_order("the reference has every column", columns, reference)
+    check_tables(reference.split("## Tables of the book")[1])
 
     arguments = names(
         "SELECT DISTINCT split_part(a, '=', 1) || '=' FROM pg_trigger,"

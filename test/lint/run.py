@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""The rules of make lint find what is planted: includes that run upwards, Python with faults, a name that sql/order lacks."""
+"""The rules of make lint find what is planted: includes and calls that run upwards, Python with faults, a name that sql/order lacks, words of other fields."""
 
 import shutil
 import subprocess
@@ -25,12 +25,21 @@ INCLUDES = (
     ('src/totals/planted.cpp', '#include "no_room.hpp"\n#include <vector>', ''),
     ('src/module.cpp', '#include "administration/settings.hpp"', ''),
     ('src/pg/postgres.hpp', '#include <postgres.h>', ''),
+    ('sql/book/planted.sql', 'SELECT customer_identity_internal.rebuild_book(NULL);', UP),
+    ('sql/history/planted.sql', 'SELECT customer_identity_internal.check_book(NULL);', UP),
+    ('sql/identity/planted.sql', 'SELECT customer_identity_internal.rebuild_book(NULL);', ''),
+    ('sql/updates/planted.sql', 'SELECT customer_identity_internal.check_book(NULL);', ''),
 )
 OTHERS = (
     ('install_order', 'sql/book/planted.sql', '', 'planted.sql'),
     ('python_names', 'bench/planted.py', 'import os\n', 'imported but unused'),
     ('python_names', 'test/planted.py', 'print(never_made)\n', 'undefined name'),
     ('python_names', 'test/planted.py', 'def f(:\n', 'invalid syntax'),
+    ('words_of_the_field', 'docs/planted.md', 'A verdict.\n', 'docs/planted.md'),
+    ('words_of_the_field', 'sql/planted.sql', '-- What is heeded.\n', 'sql/planted.sql'),
+    ('words_of_the_field', 'src/planted.cpp', 'errmsg("the number was retired")', 'src/planted.cpp'),
+    ('words_of_the_field', 'docs/planted.md', 'Its name is `verdict`.\n', ''),
+    ('words_of_the_field', 'src/planted.cpp', 'int duty = judge("a", heed, "b c");', ''),
     ('python_files', 'test/planted', '#!/usr/bin/env python3\n', 'test/planted'),
     ('python_files', 'scripts/planted.sh', "#!/usr/bin/env bash\npython3 - x <<'END'\nEND\n", 'scripts/planted.sh'),
 )

@@ -17,14 +17,14 @@ SELECT columns_are('public', 'customers', ARRAY['id', 'phone', 'preferred_name',
 SELECT col_type_is('customers', 'total_spent', 'numeric', 'no sum overflows');
 SELECT col_type_is('customers', 'loyalty_points', 'bigint', 'no points overflow');
 SELECT col_type_is('customers', 'created_at', 'timestamp with time zone', 'time zones are kept');
-SELECT col_is_null('customers', 'phone', 'a retired number can be NULL');
+SELECT col_is_null('customers', 'phone', 'a released number can be NULL');
 SELECT has_table('phone_proofs');
 SELECT has_table('loyalty_entries');
 SELECT has_table('customer_events');
 SELECT throws_ok($$INSERT INTO customers (phone) VALUES ('07400 123456')$$, '23514', NULL, 'phone is E.164 or nothing');
 SELECT throws_ok($$INSERT INTO customers (phone) VALUES ('+0447400123456')$$, '23514', NULL, 'no country code starts with zero');
 SELECT lives_ok($$INSERT INTO customers (phone) VALUES ('+10000000000'), (NULL), (NULL)$$,
-  'no numbering plan is asked, and numbers retire');
+  'no numbering plan is asked, and numbers go out of use');
 SELECT throws_ok($$INSERT INTO customers (phone) VALUES ('+10000000000')$$, '23505', NULL, 'one phone, one person');
 SELECT is_empty($$
   SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint

@@ -51,7 +51,7 @@ SELECT is(order_phone('moved'), '+447400123405', 'as it does');
 SELECT lives_ok($$DELETE FROM "user" WHERE id = 'ada'$$, 'a user with cash orders can be deleted');
 SELECT is(order_phone('cash'), '+447400123401', 'and the orders keep their customer');
 
--- A number that was retired.
+-- A number that was released.
 UPDATE customers SET phone = NULL WHERE phone = '+447400123403';
 SELECT throws_ok($$INSERT INTO orders (phone, total, payment) VALUES ('07400 123403', 5, 'cash')$$, 'CI002', NULL,
   'its next owner has to prove it again');

@@ -70,7 +70,7 @@ SELECT is_empty($$
       'flush_totals',                         -- writes what the caller's transaction has left to be written
       -- Workings that write with the rights of their caller alone.
       'write_event', 'claim_customer', 'rebuild_book', 'backfill_pages', 'make_customers', 'make_companions', 'make_book', 'attach_users_to',
-      'attach_orders_to', 'create_totals_triggers', 'ensure_customer_column', 'create_missing_index', 'write_changes',
+      'attach_orders_to', 'create_triggers', 'ensure_customer_column', 'ensure_index', 'create_missing_index', 'write_changes',
       'ensure_phone_triggers', 'follow_phone'
     ])
 $$, 'nobody may execute what writes, until granted');

@@ -50,7 +50,7 @@ CREATE TABLE sales_january PARTITION OF sales_2026 FOR VALUES FROM ('2026-01-01'
 SELECT customer_identity.attach_orders('sales');
 SELECT is_empty($$SELECT * FROM customer_identity.check_setup() WHERE object ~ 'sales'$$, 'a partitioned table has no findings');
 ALTER TABLE sales DISABLE TRIGGER USER;
-SELECT is((SELECT count(*) FROM customer_identity.check_setup() WHERE object = 'public.sales' AND finding ~ 'those of its partitions are not'),
+SELECT is((SELECT count(*) FROM customer_identity.check_setup() WHERE object = 'public.sales' AND finding ~ 'but not on the partitions'),
   4::bigint, 'triggers of a parent that are disabled there alone');
 SELECT ok(NOT found('^public.sales_', 'totals'), 'those of its partitions do fire');
 SELECT format('ALTER TABLE %s DISABLE TRIGGER USER', relid) FROM pg_partition_tree('sales') \gexec
@@ -65,7 +65,7 @@ ROLLBACK;
 -- Foreign keys that are not enforced.
 BEGIN;
 ALTER TABLE customers DISABLE TRIGGER ALL;
-SELECT ok(found('customers', 'foreign key orders_customer_id_fkey'), 'a foreign key of orders that customers do not heed');
+SELECT ok(found('customers', 'foreign key orders_customer_id_fkey'), 'a foreign key of orders that the triggers of customers do not fire for');
 ROLLBACK;
 BEGIN;
 ALTER TABLE orders DISABLE TRIGGER ALL;
@@ -140,8 +140,8 @@ INSERT INTO "user" (id, phone) VALUES ('missed', '07400 123402');
 INSERT INTO orders (phone, total) VALUES ('07400 123402', 1);
 SELECT ok(found('', 'replica'), 'a session in replica role');
 SET LOCAL session_replication_role = origin;
-SELECT ok(found('user', 'customer.* have none'), 'users that were left unlinked');
-SELECT ok(found('orders', 'customer.* have none'), 'orders that were left unlinked');
+SELECT ok(found('user', 'customer that could have one'), 'users that were left unlinked');
+SELECT ok(found('orders', 'customer that could have one'), 'orders that were left unlinked');
 ROLLBACK;
 
 -- A book that is not there, and one that nothing is attached to.

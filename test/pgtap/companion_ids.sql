@@ -111,7 +111,7 @@ BEGIN
   IF NOT EXISTS (SELECT FROM phone_proofs WHERE user_id = 'again' AND ended_at IS NULL AND phone = '+4474001000' || n) THEN
     RETURN NEXT kind || ': a proof is lost';
   END IF;
-  RETURN QUERY SELECT kind || ': ' || s.what_to_do FROM customer_identity.check_setup() s WHERE s.finding ~ 'is beyond its sequence' AND s.object ~ 'proofs';
+  RETURN QUERY SELECT kind || ': ' || s.what_to_do FROM customer_identity.check_setup() s WHERE s.finding ~ 'is ahead of its sequence' AND s.object ~ 'proofs';
 END $$;
 SELECT is_empty(format('SELECT outcomes(%L, %s)', kind, 20 + number), kind || ': nothing is lost, and the sequence catches up') FROM kinds ORDER BY number;
 

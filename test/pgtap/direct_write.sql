@@ -1,4 +1,4 @@
--- Totals are written without a plan where nothing stands in the way; where something does, it is heeded.
+-- Totals are written without a plan where nothing stands in the way; where something does, it takes effect.
 \ir shop.psql
 SELECT * FROM no_plan();
 INSERT INTO "user" (id, phone) VALUES ('ada', '07400 123401'), ('bob', '07400 123402');
@@ -46,7 +46,7 @@ SELECT is((SELECT count(*)::int FROM "user" AS u JOIN customers AS c ON c.id = u
 RESET enable_seqscan;
 SELECT is_empty('SELECT * FROM wrong_totals()', 'and their totals are exact');
 
--- What an application adds to customers is heeded, and no longer when it is gone.
+-- What an application adds to customers takes effect, and no longer when it is gone.
 ALTER TABLE customers ADD CONSTRAINT not_too_much CHECK (total_spent < 1000);
 SELECT throws_ok($$SELECT order_of('bob', 2000)$$, '23514', NULL, 'a check');
 ALTER TABLE customers DROP CONSTRAINT not_too_much;

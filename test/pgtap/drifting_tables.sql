@@ -28,8 +28,8 @@ CREATE TABLE more_orders () INHERITS (orders);
 CREATE TABLE most_orders () INHERITS (more_orders);
 ALTER TABLE more_orders ADD id_too serial;
 SELECT results_eq('SELECT findings() ORDER BY 1', $$VALUES
-  ('error public.more_orders it inherits from public.orders and is not attached: its rows are not counted, and changing them through that table spoils the totals'),
-  ('error public.most_orders it inherits from public.orders and is not attached: its rows are not counted, and changing them through that table spoils the totals')$$,
+  ('error public.more_orders it inherits from public.orders and is not attached: its rows are not counted, and changing them through that table corrupts the totals'),
+  ('error public.most_orders it inherits from public.orders and is not attached: its rows are not counted, and changing them through that table corrupts the totals')$$,
   'children and grandchildren');
 INSERT INTO more_orders (id, customer_id, total, status) SELECT 101, id, 1, 'paid' FROM customers;
 INSERT INTO most_orders (id, customer_id, total, status) SELECT 102, id, 1, 'paid' FROM customers;
@@ -72,7 +72,7 @@ CREATE TABLE copied (LIKE orders INCLUDING ALL);
 ALTER TABLE copied ADD note_too text, ALTER total TYPE float8;
 ALTER TABLE orders RENAME TO orders_old;
 ALTER TABLE copied RENAME TO orders;
-SELECT results_eq('SELECT findings()', $$VALUES ('warning public.orders it has every column of public.orders_old, the customer included, and no trigger: its rows are not counted')$$,
+SELECT results_eq('SELECT findings()', $$VALUES ('warning public.orders it has every column of public.orders_old, including the customer, but no trigger: its rows are not counted')$$,
   'a table that was swapped for its copy');
 SELECT matches(what_to_do, 'attach_orders.*DROP COLUMN customer_id') FROM customer_identity.check_setup() WHERE object = 'public.orders';
 SELECT attach('orders');
@@ -98,12 +98,12 @@ ALTER TABLE orders SET LOGGED;
 BEGIN;
 CREATE OR REPLACE TRIGGER customer_identity_totals_delete AFTER DELETE ON orders REFERENCING OLD TABLE AS o
   FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION customer_identity.maintain_totals('customers=public.customers', 'status=status', 'counted=paid', 'counted=shipped');
-SELECT matches(findings(), 'error public.orders trigger customer_identity_totals_delete is not as it was made', 'a condition');
+SELECT matches(findings(), 'error public.orders trigger customer_identity_totals_delete was changed', 'a condition');
 ROLLBACK;
 BEGIN;
 CREATE OR REPLACE TRIGGER customer_identity_totals_delete AFTER DELETE ON orders REFERENCING OLD TABLE AS o
   FOR EACH STATEMENT EXECUTE FUNCTION customer_identity.maintain_totals('customers=public.customers', 'status=status', 'counted=paid');
-SELECT matches(findings(), 'error public.orders trigger customer_identity_totals_delete is not as it was made', 'other arguments');
+SELECT matches(findings(), 'error public.orders trigger customer_identity_totals_delete was changed', 'other arguments');
 ROLLBACK;
 CREATE TABLE sales (id int, phone text, total numeric, state text) PARTITION BY RANGE (id);
 CREATE TABLE sales_low PARTITION OF sales FOR VALUES FROM (0) TO (100);
@@ -113,7 +113,7 @@ INSERT INTO sales VALUES (1, '07400 123402', 1, 'paid'), (2, '07400 123402', 1, 
 ALTER TABLE sales DETACH PARTITION sales_low;
 SELECT customer_identity.attach_orders('sales', status_column => 'state', counted_statuses => '{paid,sent}');
 ALTER TABLE sales ATTACH PARTITION sales_low FOR VALUES FROM (0) TO (100);
-SELECT is((SELECT count(*) FROM findings() AS f WHERE f ~ 'error public.sales_low trigger .* is not as it was made, or as that of public.sales'), 4::bigint,
+SELECT is((SELECT count(*) FROM findings() AS f WHERE f ~ 'error public.sales_low trigger .* was changed, or differs from that of public.sales'), 4::bigint,
   'a partition that was away while its root was attached in another way');
 SELECT customer_identity.attach_orders('sales', status_column => 'state', counted_statuses => '{paid,sent}');
 SELECT is_empty('SELECT findings()', 'until it is attached again');

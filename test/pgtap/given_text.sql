@@ -72,7 +72,7 @@ SELECT is_empty($$
 $$, 'what is too long is 22023');
 SELECT is_empty($$
   SELECT proname, name, size, detail, hint FROM outcomes
-  WHERE message LIKE '% is too long' AND (detail NOT LIKE 'It may have no more than % bytes.' OR hint IS NULL)
+  WHERE message LIKE '% is too long' AND (detail NOT LIKE 'The maximum is % bytes.' OR hint IS NULL)
 $$, 'with a detail that says how long it may be, and a hint');
 SELECT is_empty($$
   SELECT proname, name, size, code, message FROM outcomes WHERE code ~ '^(XX|53|54|57|58)'
@@ -100,10 +100,10 @@ SELECT is((failure(format($$SELECT customer_identity.attach_orders('orders', '"u
   payment_column => 'note', cod_values => %L)$$, statuses, cod))).message, message, coalesce(message, 'values that fit'))
 FROM (VALUES
   (array_fill('x'::text, '{100}'), ARRAY[repeat('x', 200)], NULL),
-  (array_fill('x'::text, '{101}'), '{x}', 'counted_statuses are too many or too long'),
-  (ARRAY['x', repeat('x', 201)], '{x}', 'counted_statuses are too many or too long'),
-  ('{x}', array_fill('x'::text, '{101}'), 'cod_values are too many or too long'),
-  ('{x}', ARRAY[repeat('x', 201)], 'cod_values are too many or too long')) AS v (statuses, cod, message);
+  (array_fill('x'::text, '{101}'), '{x}', 'counted_statuses has too many values, or too long ones'),
+  (ARRAY['x', repeat('x', 201)], '{x}', 'counted_statuses has too many values, or too long ones'),
+  ('{x}', array_fill('x'::text, '{101}'), 'cod_values has too many values, or too long ones'),
+  ('{x}', ARRAY[repeat('x', 201)], 'cod_values has too many values, or too long ones')) AS v (statuses, cod, message);
 SELECT is((failure('SELECT customer_identity.attach_orders(''orders'', points_per_unit => ' || rate || ')')).code, '22023', 'a rate of 66 digits')
 FROM (VALUES ('0.' || repeat('1', 65))) AS v (rate);
 

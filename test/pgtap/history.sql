@@ -192,6 +192,86 @@ GRANT UPDATE, DELETE ON customer_events TO app;
 SELECT results_eq('SELECT findings()', ARRAY['warning role app may change the history: DELETE, UPDATE'], 'check_setup names who may change it');
 REVOKE ALL ON customer_events FROM app;
 
+-- Rows that are not written, or whose customer goes meanwhile. No foreign key sees to it.
+SELECT forget();
+ALTER TABLE "user" DROP CONSTRAINT user_customer_id_fkey;
+INSERT INTO "user" (id, phone) VALUES ('known', '07400 123601');
+SELECT forget();
+CREATE FUNCTION interfere() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  CASE NEW.name
+    WHEN 'unwanted' THEN RETURN NULL;
+    WHEN 'forgotten' THEN DELETE FROM customers WHERE id = NEW.customer_id;
+    WHEN 'noted' THEN UPDATE customers SET notes = 'seen' WHERE id = NEW.customer_id;
+    WHEN 'refused' THEN RAISE 'refused';
+    ELSE NULL;
+  END CASE;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER zz_after_ours BEFORE INSERT ON "user" FOR EACH ROW EXECUTE FUNCTION interfere();
+CREATE FUNCTION try_refused() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO "user" (id, name, phone) VALUES ('u1', 'liked', '07400 123601'), ('u2', 'refused', '07400 123601');
+EXCEPTION WHEN raise_exception THEN NULL;
+END $$;
+INSERT INTO "user" (id, name, phone) VALUES ('u3', 'unwanted', '07400 123601');
+SELECT is_empty('SELECT * FROM customer_events', 'a sign-up that a trigger drops is not told of');
+SELECT try_refused();
+SELECT is_empty('SELECT * FROM customer_events', 'nor is a statement that fails');
+INSERT INTO "user" (id, name, phone) VALUES ('u4', 'noted', '07400 123601');
+SELECT results_eq($$SELECT told('+447400123601')$$, ARRAY['user_linked u4 cause: sign_up, table: public.user, user_id: u4'],
+  'a customer that changes between the row and its event keeps the event');
+SELECT forget();
+INSERT INTO "user" (id, name, phone) VALUES ('u5', 'forgotten', '07400 123601');
+SELECT is_empty('SELECT * FROM customer_events', 'one that is deleted in between has none');
+CREATE TRIGGER aa_before_ours AFTER INSERT ON "user" FOR EACH ROW EXECUTE FUNCTION interfere();
+DROP TRIGGER zz_after_ours ON "user";
+INSERT INTO "user" (id, phone) VALUES ('u6', '07400 123602');
+SELECT forget();
+INSERT INTO "user" (id, name, phone) VALUES ('u7', 'forgotten', '07400 123602');
+SELECT is_empty('SELECT * FROM customer_events', 'whenever it is deleted');
+INSERT INTO "user" (id, name, phone) SELECT 'u8' || n, CASE n WHEN 3 THEN 'forgotten' ELSE 'liked' END, '07400 12361' || n % 2
+  FROM generate_series(1, 4) n;
+SELECT results_eq('SELECT e.actor FROM customer_events e ORDER BY e.id', ARRAY['u82', 'u82', 'u84'], 'of a statement with several customers only what is left is told');
+DROP TRIGGER aa_before_ours ON "user";
+
+-- Where a customer was last held is a hint only: here the table ends before it.
+SELECT forget();
+INSERT INTO customers (phone) SELECT '+44740013' || n FROM generate_series(1000, 1999) n;
+INSERT INTO "user" (id, phone) VALUES ('last', '07400131999');
+TRUNCATE customers CASCADE;
+SELECT customer_identity.get_or_create_customer('07400 123621') IS NOT NULL AS made;
+SELECT results_eq($$SELECT told('+447400123621')$$, ARRAY['created - from: function'], 'a customer is found in a table that was emptied');
+
+-- Every index gets its entries.
+SELECT forget();
+CREATE INDEX by_user ON customer_events ((details ->> 'user_id'));
+CREATE INDEX linked ON customer_events (actor) WHERE event = 'user_linked';
+INSERT INTO "user" (id, phone) VALUES ('indexed', '07400 123621');
+SET enable_seqscan = off;
+SELECT is((SELECT count(*) FROM customer_events WHERE details ->> 'user_id' = 'indexed'), 1::bigint, 'of an expression');
+SELECT is((SELECT count(*) FROM customer_events WHERE actor = 'indexed' AND event = 'user_linked'), 1::bigint, 'of some rows');
+DROP INDEX by_user, linked;
+CREATE INDEX hashed ON customer_events USING hash (actor);
+CREATE INDEX covering ON customer_events (actor) INCLUDE (event);
+INSERT INTO "user" (id, phone) VALUES ('indexed2', '07400 123621');
+SELECT is((SELECT count(*) FROM customer_events WHERE actor = 'indexed2'), 1::bigint, 'of another kind');
+DROP INDEX hashed;
+INSERT INTO "user" (id, phone) VALUES ('indexed3', '07400 123621');
+SELECT is((SELECT event FROM customer_events WHERE actor = 'indexed3'), 'user_linked', 'with columns beside the key');
+RESET enable_seqscan;
+DROP INDEX covering;
+
+-- The table is looked for where the book is, whatever was known of it.
+SELECT forget();
+CREATE SCHEMA elsewhere;
+ALTER TABLE customer_events SET SCHEMA elsewhere;
+INSERT INTO "user" (id, phone) VALUES ('moved', '07400 123621');
+SELECT is_empty('SELECT * FROM elsewhere.customer_events', 'a history that moved away is none of the book');
+ALTER TABLE elsewhere.customer_events SET SCHEMA public;
+INSERT INTO "user" (id, phone) VALUES ('back', '07400 123621');
+SELECT results_eq('SELECT e.actor FROM customer_events e', ARRAY['back'], 'and is again when it is back');
+
 -- A history that cannot be written keeps nobody from anything.
 CREATE FUNCTION works(number text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

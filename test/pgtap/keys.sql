@@ -84,7 +84,7 @@ BEGIN
      WHERE e.details ->> 'from' = 'order' AND e.actor IS DISTINCT FROM (SELECT min(t.user_id) FROM truth AS t WHERE t.customer_id = c.id)),
     (SELECT 'totals' FROM customer_identity.verify_totals() LIMIT 1),
     (SELECT string_agg(f.finding, ', ') FROM customer_identity.check_setup() AS f
-     WHERE f.severity = 'error' OR f.finding ~ 'could have a customer')), '');
+     WHERE f.severity = 'error' OR f.finding ~ 'could have one')), '');
 END
 $$;
 
@@ -151,25 +151,25 @@ ALTER EVENT TRIGGER customer_identity_follow_renames ENABLE;
 CREATE FUNCTION key_findings() RETURNS SETOF text LANGUAGE sql AS
   $$SELECT concat_ws(': ', object, finding) FROM customer_identity.check_setup() WHERE severity = 'error' ORDER BY 1$$;
 ALTER TABLE orders DROP CONSTRAINT orders_placer_fkey;
-SELECT is(key_findings(), 'shop.orders: column placer refers to id of shop.users, and the triggers join it by other', 'a foreign key that is gone is a finding');
+SELECT is(key_findings(), 'shop.orders: column placer references id of shop.users, but the triggers join it by other', 'a foreign key that is gone is a finding');
 UPDATE orders SET placer = 'renamed ' || substr(placer, 7);
 ALTER TABLE orders ADD FOREIGN KEY (placer) REFERENCES users;
-SELECT is(key_findings(), 'shop.orders: column placer refers to id of shop.users, and the triggers join it by other', 'and one to another column');
+SELECT is(key_findings(), 'shop.orders: column placer references id of shop.users, but the triggers join it by other', 'and one to another column');
 SELECT what_to_do AS advice FROM customer_identity.check_setup() WHERE severity = 'error' \gset
 :advice
 SELECT is_empty('SELECT key_findings()', 'that is mended by what it says');
-SELECT is((SELECT what_to_do FROM customer_identity.check_setup() WHERE finding ~ 'keeps a user'),
+SELECT is((SELECT what_to_do FROM customer_identity.check_setup() WHERE finding ~ 'blocks the deletion'),
   'ALTER TABLE shop.orders DROP CONSTRAINT orders_placer_fkey, ADD FOREIGN KEY (placer) REFERENCES shop.users (id) ON DELETE SET NULL;', 'advice names the column referred to');
 
 UPDATE users SET other = 'other 5' WHERE other IS NULL;
 ALTER TABLE users DROP CONSTRAINT users_pkey CASCADE, ALTER other SET NOT NULL, ADD PRIMARY KEY (other);
-SELECT ok('shop.users: its key is other, and proofs and history know its users by id' IN (SELECT key_findings()), 'another key is a finding');
+SELECT ok('shop.users: its key is other, but proofs and history identify its users by id' IN (SELECT key_findings()), 'another key is a finding');
 SET client_min_messages = error;
 SELECT customer_identity.attach_users('users');
 SET client_min_messages = warning;
-SELECT ok('shop.users: its key is other, and proofs and history know its users by id' NOT IN (SELECT key_findings()), 'until the users are attached again');
+SELECT ok('shop.users: its key is other, but proofs and history identify its users by id' NOT IN (SELECT key_findings()), 'until the users are attached again');
 ALTER TABLE users DROP CONSTRAINT users_pkey;
-SELECT ok('shop.users: table shop.users has no key of one column' IN (SELECT key_findings()), 'and none at all');
+SELECT ok('shop.users: table shop.users has no single-column key' IN (SELECT key_findings()), 'and none at all');
 
 -- Foreign keys that say it by way of other tables, or with other columns.
 CREATE SCHEMA ways;
@@ -244,7 +244,7 @@ CREATE TABLE crowd (id int, phone text, region text, PRIMARY KEY (region, id)) P
 CREATE TABLE crowd_de PARTITION OF crowd (UNIQUE (id)) FOR VALUES IN ('DE');
 CREATE TABLE crowd_fr PARTITION OF crowd FOR VALUES IN ('FR');
 INSERT INTO crowd VALUES (1, '07400 123411', 'DE'), (1, '07400 123412', 'FR');
-SELECT throws_ok($$SELECT customer_identity.attach_users('crowd')$$, '42P16', 'users in several partitions of ways.crowd have one id', 'partitions that share an id are refused');
+SELECT throws_ok($$SELECT customer_identity.attach_users('crowd')$$, '42P16', 'users in several partitions of ways.crowd have the same id', 'partitions that share an id are refused');
 UPDATE crowd SET id = 2 WHERE region = 'FR';
 SELECT customer_identity.attach_users('crowd');
 CREATE TABLE rides (id int PRIMARY KEY, placer int REFERENCES crowd_de (id), total numeric);
@@ -253,7 +253,7 @@ CALL customer_identity.backfill('crowd');
 INSERT INTO rides VALUES (1, 1, 1);
 SELECT is((SELECT c.phone FROM rides AS r JOIN customers AS c ON c.id = r.customer_id), '+447400123411', 'a partition''s users are those of its table');
 UPDATE crowd SET id = 1 WHERE region = 'FR';
-SELECT is((SELECT finding FROM customer_identity.check_setup() WHERE object ~ 'crowd' AND severity = 'error'), 'users in several partitions of ways.crowd have one id',
+SELECT is((SELECT finding FROM customer_identity.check_setup() WHERE object ~ 'crowd' AND severity = 'error'), 'users in several partitions of ways.crowd have the same id',
   'an id that is shared later is a finding');
 
 -- What is no key.

@@ -116,7 +116,7 @@ SELECT is(jsonb_path_query_array(customer_identity.list_customers(filters => '{"
 SELECT is((f.e).code || (f.e).hint, '22023' || h, s::text) FROM (VALUES
   ($$page_size => 0$$, 'Allowed are 1 to 1000; 50 is the default.'), ($$page_size => 1001$$, 'Allowed are 1 to 1000; 50 is the default.'),
   ($$page_size => -1$$, 'Allowed are 1 to 1000; 50 is the default.'),
-  ($$filters => '[]'$$, 'For instance {"verified": true, "min_orders": 2}.'), ($$filters => '"x"'$$, 'For instance {"verified": true, "min_orders": 2}.'),
+  ($$filters => '[]'$$, 'For example: {"verified": true, "min_orders": 2}.'), ($$filters => '"x"'$$, 'For example: {"verified": true, "min_orders": 2}.'),
   ($$filters => '{"verified": "yes"}'$$, 'Allowed: verified is true or false.'), ($$filters => '{"shared": 1}'$$, 'Allowed: shared is true or false.'),
   ($$filters => '{"min_orders": 1.5}'$$, 'Allowed: min_orders is a whole number.'), ($$filters => '{"min_orders": 1e30}'$$, 'Allowed: min_orders is a whole number.'),
   ($$filters => '{"min_spent": "1 OR true"}'$$, 'Allowed: min_spent is a number.'),

@@ -36,7 +36,7 @@ CROSS JOIN unnest(ARRAY['', 'DROP TABLE IF EXISTS sales_old, next.sales_old']) A
 
 -- Tables that refer to customers for reasons of their own are mentioned, and no more.
 CREATE TABLE tickets (id int, customer_id uuid REFERENCES customers, body text);
-SELECT is(found('public.tickets'), 'info it has a customer column, customer_id, and no trigger: its rows are neither linked nor counted', 'a table with a foreign key');
+SELECT is(found('public.tickets'), 'info it has a customer column, customer_id, but no trigger: its rows are neither linked nor counted', 'a table with a foreign key');
 SELECT matches(what_to_do, 'nothing has to be done') FROM customer_identity.check_setup() WHERE object = 'public.tickets';
 CREATE SCHEMA elsewhere;
 ALTER TABLE tickets SET SCHEMA elsewhere;
@@ -87,6 +87,6 @@ SELECT results_eq($$SELECT attach('', '')$$, ARRAY['public.members warning', 'pu
 -- A region that this server's metadata does not know.
 CREATE OR REPLACE TRIGGER customer_identity_link BEFORE INSERT OR UPDATE ON members FOR EACH ROW
   EXECUTE FUNCTION customer_identity.link_user('customers=public.customers', 'key=id', 'phone=phone', 'default_region=QQ', 'customer=customer_id');
-SELECT is(found('public.members'), 'error ''QQ'', its default_region, is not a region: phones without a region of their own are not read', 'a region that is none');
+SELECT is(found('public.members'), 'error ''QQ'', its default_region, is not a region: phones of rows without a region are not read', 'a region that is none');
 
 SELECT * FROM finish();

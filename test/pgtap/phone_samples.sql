@@ -58,7 +58,7 @@ SELECT is_empty($$
   WHERE 'v' || is_valid::int <> valid_then OR 'p' || is_possible::int <> possible_then
      OR coalesce(type, 'unknown') <> (SELECT name FROM types WHERE 't' || number = type_then)
      OR is_valid IS NULL OR is_possible IS NULL
-$$, 'every odd spelling is judged as the library judges it');
+$$, 'every odd spelling is classified as by the library');
 SELECT is_empty($$
   SELECT line, input, region, region_then, extension FROM case_answers
   WHERE coalesce(region, '') <> CASE region_then WHEN 'ZZ' THEN '' ELSE region_then END
@@ -80,7 +80,7 @@ SELECT is_empty($$
   WHERE is_valid <> valid_then OR is_possible <> possible_then
      OR coalesce(type, 'unknown') <> (SELECT name FROM types WHERE number = type_then)
      OR is_valid IS NULL OR is_possible IS NULL
-$$, 'every phone of the corpus is judged as the library judges it');
+$$, 'every phone of the corpus is classified as by the library');
 \endif
 
 SELECT * FROM finish();

@@ -108,7 +108,7 @@ SELECT customer_identity.record_proof('+447400123421');
 SELECT customer_id AS first FROM "user" WHERE id = 'first' \gset
 SELECT is(flagged(), NULL, 'every verified phone has a proof');
 UPDATE customers SET phone = NULL WHERE id = :'first';
-SELECT is(customer_identity.can_see_customer('first', :'first'), false, 'a proof of a number that was retired opens nothing');
+SELECT is(customer_identity.can_see_customer('first', :'first'), false, 'a proof of a number that was released gives no access');
 SELECT is((SELECT is_phone_verified FROM customers WHERE id = :'first'), false, 'and marks nobody');
 INSERT INTO "user" (id, phone) VALUES ('next', '07400 123421');
 SELECT is(sees('next', '+447400123421'), false, 'its next owner has proved nothing');

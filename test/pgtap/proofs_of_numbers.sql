@@ -25,7 +25,7 @@ SELECT is_empty('SELECT faults()', 'and all is well');
 
 -- One by one.
 UPDATE customers SET phone = NULL WHERE phone = '+447400123401';
-SELECT results_eq('SELECT ended()', ARRAY['u1 +447400123401 phone changed'], 'a retired number takes its proof along');
+SELECT results_eq('SELECT ended()', ARRAY['u1 +447400123401 phone changed'], 'a released number ends its proof');
 SELECT is_empty('SELECT faults()', 'and the flag');
 SELECT is((SELECT details ->> 'reason' FROM customer_events WHERE event = 'proof_ended'), 'phone changed', 'the history tells');
 SELECT throws_ok($$INSERT INTO orders (phone, total, payment) VALUES ('+447400123401', 5, 'cash')$$, 'CI002', NULL, 'its next owner has proved nothing');
@@ -188,8 +188,8 @@ SET session_replication_role = replica;
 UPDATE customers SET phone = '+447400123425' WHERE id = :'meddled';
 RESET session_replication_role;
 SELECT set_eq($$SELECT object || ': ' || finding FROM customer_identity.check_setup() WHERE severity = 'warning'$$, ARRAY[
-  'public.customers: customers whose phone is marked as verified, or not marked at all, without a live proof: 1',
-  'public.phone_proofs: live proofs of phones that their customers no longer have, which open nothing: 1'], 'a replica''s statement is found');
+  'public.customers: customers without a live proof whose phone is marked as verified, or not marked at all: 1',
+  'public.phone_proofs: live proofs of phones that their customers no longer have, which give no access: 1'], 'a replica''s statement is found');
 SELECT throws_ok($$INSERT INTO orders (phone, total, payment) VALUES ('+447400123425', 5, 'cash')$$, 'CI002', NULL, 'and opens nothing meanwhile');
 SELECT mended();
 SELECT is_empty('SELECT faults()', 'and mended');
@@ -197,7 +197,7 @@ ALTER TABLE customers ALTER is_phone_verified DROP NOT NULL;
 SELECT customer_identity.record_proof('+447400123425') \g /dev/null
 UPDATE customers SET is_phone_verified = NULL WHERE id = :'meddled' OR phone IS NULL;
 SELECT matches((SELECT string_agg(finding, '; ') FROM customer_identity.check_setup() WHERE severity = 'warning'),
-  'not marked at all, without a live proof: \d+; customers with a live proof whose phone is not marked as verified: 1', 'a flag that is NULL is found');
+  'or not marked at all: \d+; customers with a live proof whose phone is not marked as verified: 1', 'a flag that is NULL is found');
 SELECT mended();
 SELECT is_empty('SELECT faults()', 'and mended');
 
@@ -206,8 +206,8 @@ CREATE FUNCTION without_triggers() RETURNS void LANGUAGE sql AS
   'DROP TRIGGER customer_identity_phone ON customers; DROP TRIGGER customer_identity_phone_changed ON customers';
 SELECT without_triggers();
 SELECT set_eq($$SELECT finding || ' ' || what_to_do FROM customer_identity.check_setup() WHERE severity = 'warning'$$, ARRAY[
-  'trigger customer_identity_phone is missing: proofs outlive a phone that is changed in the table SELECT customer_identity.create_tables(''public'');',
-  'trigger customer_identity_phone_changed is missing: proofs outlive a phone that is changed in the table SELECT customer_identity.create_tables(''public'');'],
+  'trigger customer_identity_phone is missing: proofs do not end when a phone is changed in the table SELECT customer_identity.create_tables(''public'');',
+  'trigger customer_identity_phone_changed is missing: proofs do not end when a phone is changed in the table SELECT customer_identity.create_tables(''public'');'],
   'a book without triggers is found');
 SELECT mended();
 SELECT is_empty('SELECT faults()', 'create_tables adds them');

@@ -19,7 +19,7 @@ $$;
 
 -- What a column cannot hold is refused.
 SELECT is(concat_ws(E'\n', f.code, f.message, f.hint), E'22023\ncolumn state of public.parcels cannot hold ''payed'', ''Open''\n'
-  'Name in counted_statuses => ''{...}'' some of: ''open'', ''paid'', ''it''''s = sent'', ''void''.', 'a status that the enum lacks')
+  'Choose the values of counted_statuses => ''{...}'' from: ''open'', ''paid'', ''it''''s = sent'', ''void''.', 'a status that the enum lacks')
 FROM failure($$SELECT customer_identity.attach_orders('parcels', status_column => 'state', counted_statuses => '{payed,paid,Open}')$$) AS f;
 SELECT is((failure($$SELECT customer_identity.attach_orders('sales', status_column => 'state', counted_statuses => '{Paid}')$$)).code, '22023',
   'one that the enum below a domain lacks');
@@ -93,9 +93,9 @@ SELECT customer_identity.attach_orders('parcels', payment_column => 'payment', c
 ALTER TYPE payment RENAME VALUE 'cash' TO 'at the door';
 SELECT is((failure($$INSERT INTO parcels VALUES (103, '07400 123407', 1, 'done', 'at the door')$$)).code, 'CI002', 'a cash value is followed');
 SELECT results_eq($$SELECT object, finding FROM customer_identity.check_setup() WHERE severity = 'error' ORDER BY 1, 2$$, $$VALUES
-  ('public.parcels', '''cash'', which cod_values named, was renamed to ''at the door'': that is followed here, and a migration that names it is refused'),
-  ('public.sales', '''it''''s = sent'', which counted_statuses named, was renamed to ''a=b,{c}'': that is followed here, and a migration that names it is refused'),
-  ('public.sales', '''paid'', which counted_statuses named, was renamed to ''done'': that is followed here, and a migration that names it is refused')$$,
+  ('public.parcels', '''cash'', which cod_values named, was renamed to ''at the door'': the triggers follow, but a migration with the old name is refused'),
+  ('public.sales', '''it''''s = sent'', which counted_statuses named, was renamed to ''a=b,{c}'': the triggers follow, but a migration with the old name is refused'),
+  ('public.sales', '''paid'', which counted_statuses named, was renamed to ''done'': the triggers follow, but a migration with the old name is refused')$$,
   'and every old name is reported');
 CREATE TABLE calls AS SELECT DISTINCT regexp_replace(what_to_do, '^Also in the migration: ', '') AS call FROM customer_identity.check_setup() WHERE severity = 'error';
 SELECT lives_ok(call, 'the call in a finding is one') FROM calls;

@@ -88,7 +88,7 @@ CREATE TRIGGER t BEFORE INSERT ON mixed FOR EACH ROW EXECUTE FUNCTION customer_i
 ALTER TABLE mixed ATTACH PARTITION distant DEFAULT;
 SELECT throws_ok($$INSERT INTO mixed VALUES (5, '+447400123405')$$, '39P01', NULL, 'also by way of the table it belongs to');
 CREATE TRIGGER t INSTEAD OF DELETE ON seen FOR EACH ROW EXECUTE FUNCTION customer_identity.link_user('customers=public.customers', 'key=id', 'phone=phone');
-SELECT is(f.hint, 'customer_identity.attach_users() and attach_orders() make the triggers.', 'the hint says what makes triggers')
+SELECT is(f.hint, 'customer_identity.attach_users() and attach_orders() create the triggers.', 'the hint says what makes triggers')
   FROM failure('DELETE FROM seen') AS f;
 
 -- The event triggers as well.

@@ -32,7 +32,7 @@ UPDATE "user" SET customer_id = (SELECT id FROM customers WHERE phone = '+447400
 SELECT is(seen('ada'), 'a', 'a link to another customer shows that one''s orders to nobody without a proof');
 UPDATE "user" SET customer_id = (SELECT id FROM customers WHERE phone = '+447400123401') WHERE id = 'ada';
 UPDATE customers SET phone = NULL WHERE phone = '+447400123401';
-SELECT is(seen('ada'), 'a', 'a retired phone opens nothing');
+SELECT is(seen('ada'), 'a', 'a released phone gives no access');
 UPDATE customers SET phone = '+447400123401' WHERE phone IS NULL;
 SELECT is(seen('ada'), 'a', 'and has to be proved again where it comes back');
 SELECT customer_identity.record_proof('07400 123401', 'ada');

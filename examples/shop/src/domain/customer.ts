@@ -3,7 +3,7 @@
 
 export interface Customer {
   id: string;
-  /** E.164; null once the number was retired. */
+  /** E.164; null once the number was released. */
   phone: string | null;
   preferred_name: string | null;
   is_phone_verified: boolean;

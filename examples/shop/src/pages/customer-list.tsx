@@ -173,7 +173,7 @@ const CustomerRow = ({ customer }: { customer: ListedCustomer }) => (
       <a href={`/back-office/customers/${customer.id}`}>{nameOf(customer)}</a>
     </th>
     <td data-label="Phone">
-      {customer.phone ? <Phone number={customer.phone} /> : "retired"}{" "}
+      {customer.phone ? <Phone number={customer.phone} /> : "no phone"}{" "}
       <Verified customer={customer} />
     </td>
     <td data-label="Logins" class="number">

@@ -19,7 +19,7 @@ export const Totals = ({ customer }: { customer: CustomerDetails }) => (
     <div class="wide">
       <dt>Phone</dt>
       <dd>
-        {customer.phone ? <Phone number={customer.phone} /> : "retired"}{" "}
+        {customer.phone ? <Phone number={customer.phone} /> : "no phone"}{" "}
         <Verified customer={customer} />
       </dd>
     </div>

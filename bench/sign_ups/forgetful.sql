@@ -1,0 +1,2 @@
+-- A book without a history.
+DROP TABLE customer_events;

@@ -1,0 +1,135 @@
+CREATE FUNCTION customer_identity_internal.base_type(type regtype)
+    RETURNS regtype
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'base_type';
+COMMENT ON FUNCTION customer_identity_internal.base_type(regtype) IS
+    'The type below any domains';
+
+CREATE FUNCTION customer_identity_internal.type_name(type regtype)
+    RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'type_name';
+COMMENT ON FUNCTION customer_identity_internal.type_name(regtype) IS
+    'The quoted and qualified name of a type, without a length';
+
+CREATE FUNCTION customer_identity_internal.equality_of(type regtype)
+    RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'equality_of';
+COMMENT ON FUNCTION customer_identity_internal.equality_of(regtype) IS
+    'The operator by which a foreign key compares values of a type, as a query names it';
+
+CREATE FUNCTION customer_identity_internal.as_text(value anyelement)
+    RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'as_text';
+COMMENT ON FUNCTION customer_identity_internal.as_text(anyelement) IS
+    'A value of a row as the triggers read it, whatever casts its type has';
+
+-- User-defined casts are not suggested: the user who runs the statement may be a superuser.
+CREATE FUNCTION customer_identity_internal.can_cast(source regtype, target regtype)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN (
+    SELECT s.typcategory = 'S' OR t.typcategory = 'S' OR s.oid = t.oid OR EXISTS (
+        SELECT
+        FROM pg_cast AS c
+        LEFT JOIN pg_proc AS f ON f.oid = c.castfunc
+        WHERE c.castsource = s.oid AND c.casttarget = t.oid
+            AND (f.oid IS NULL OR f.pronamespace = 'pg_catalog'::regnamespace))
+    FROM pg_type AS s
+    CROSS JOIN pg_type AS t
+    WHERE s.oid = customer_identity_internal.base_type(source) AND t.oid = target
+);
+COMMENT ON FUNCTION customer_identity_internal.can_cast(regtype, regtype) IS
+    'Whether values of a type, or of the type beneath a domain, can be cast to another one';
+
+CREATE FUNCTION customer_identity_internal.holds_phone(type regtype, modifier integer)
+    RETURNS boolean
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'holds_phone';
+COMMENT ON FUNCTION customer_identity_internal.holds_phone(regtype, integer) IS
+    'Whether the triggers read phones from columns of a type';
+
+CREATE FUNCTION customer_identity_internal.holds_region(type regtype)
+    RETURNS boolean
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'holds_region';
+COMMENT ON FUNCTION customer_identity_internal.holds_region(regtype) IS
+    'Whether the triggers read regions from columns of a type';
+
+-- Of a type of another extension (one for phones, hstore), whether a phone that is put in comes out.
+CREATE FUNCTION customer_identity_internal.keeps_phones(type regtype)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kept text;
+BEGIN
+    EXECUTE format('SELECT customer_identity_internal.as_text(%L::%s)', '+4915123456789',
+        customer_identity_internal.type_name(type)) INTO kept;
+    RETURN COALESCE(customer_identity_internal.claimed_phone(kept, 'DE') = '+4915123456789', false);
+EXCEPTION
+    WHEN OTHERS THEN
+        RETURN false;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.keeps_phones(regtype) IS
+    'Whether a phone can be written to a type, which is no domain, and read again';
+
+CREATE FUNCTION customer_identity_internal.unusable_types(relation regclass, phone_columns text[], region_column text)
+    RETURNS TABLE (column_name text, type_name text, what text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT a.attname, format_type(a.atttypid, a.atttypmod), 'phone'
+    FROM pg_attribute AS a
+    JOIN pg_type AS t ON t.oid = customer_identity_internal.base_type(a.atttypid)
+    WHERE a.attrelid = relation AND a.attname = ANY (phone_columns) AND NOT a.attisdropped
+        AND CASE
+            WHEN NOT customer_identity_internal.holds_phone(a.atttypid, a.atttypmod) THEN true
+            WHEN t.typcategory = 'U' THEN NOT customer_identity_internal.keeps_phones(t.oid)
+        END
+    UNION ALL
+    SELECT a.attname, format_type(a.atttypid, a.atttypmod), 'region'
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = region_column AND NOT a.attisdropped
+        AND NOT customer_identity_internal.holds_region(a.atttypid);
+END;
+COMMENT ON FUNCTION customer_identity_internal.unusable_types(regclass, text[], text) IS
+    'Those of the columns for phones and the region whose types hold none';
+
+CREATE FUNCTION customer_identity_internal.column_type(relation regclass, column_name text)
+    RETURNS regtype
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT customer_identity_internal.base_type(a.atttypid)
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.column_type(regclass, text) IS
+    'The type of a column, below any domains';
+
+CREATE FUNCTION customer_identity_internal.comparable_type(relation regclass, column_name text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT CASE WHEN t.typcategory IN ('S', 'N') THEN t.typcategory::text ELSE t.typname::text END
+        FROM pg_attribute AS a
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.comparable_type(regclass, text) IS
+    'What a column has to have in common with another one for the two to be compared as they are';

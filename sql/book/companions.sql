@@ -1,0 +1,145 @@
+CREATE FUNCTION customer_identity_internal.companion_of(customers regclass, companion text)
+    RETURNS text
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'companion_of';
+COMMENT ON FUNCTION customer_identity_internal.companion_of(regclass, text) IS
+    'The quoted name of a table beside customers; CI003 unless it is a table of the same owner';
+
+CREATE FUNCTION customer_identity_internal.companion_problem(customers regclass, companion text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    detail text;
+BEGIN
+    PERFORM customer_identity_internal.companion_of(customers, companion);
+    RETURN NULL;
+EXCEPTION WHEN SQLSTATE 'CI003' THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    RETURN detail;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.companion_problem(regclass, text) IS
+    'Why there is no usable table of that name beside customers; NULL: there is one';
+
+-- Live proofs have two plain indexes and no NULLS NOT DISTINCT, which migration tools cannot write.
+CREATE FUNCTION customer_identity_internal.companions()
+    RETURNS TABLE (name text, description text, columns text, indexes text[])
+    LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT c.*
+    FROM (VALUES
+        ('phone_proofs', 'Who showed that they hold a phone; live until ended_at is set',
+            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            phone varchar(20) NOT NULL,
+            customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
+            user_id text,
+            method text NOT NULL,
+            proved_at timestamptz NOT NULL DEFAULT now(),
+            ended_at timestamptz,
+            ended_reason text,
+            unconfirmed boolean NOT NULL DEFAULT false',
+            ARRAY[
+                'CREATE UNIQUE INDEX phone_proofs_live_key ON %1$I.phone_proofs (phone, user_id) WHERE ended_at IS NULL',
+                'CREATE UNIQUE INDEX phone_proofs_live_guest_key ON %1$I.phone_proofs (phone) WHERE ended_at IS NULL AND user_id IS NULL',
+                'CREATE INDEX phone_proofs_customer_id_idx ON %1$I.phone_proofs (customer_id)',
+                'CREATE INDEX phone_proofs_user_id_idx ON %1$I.phone_proofs (user_id) WHERE ended_at IS NULL'
+            ]),
+        ('loyalty_entries', 'Every change of points that is not an order''s; rows are only ever added',
+            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
+            points bigint NOT NULL,
+            reason text NOT NULL,
+            idempotency_key text UNIQUE,
+            actor text,
+            created_at timestamptz NOT NULL DEFAULT now()',
+            ARRAY['CREATE INDEX loyalty_entries_customer_id_idx ON %1$I.loyalty_entries (customer_id)']),
+        ('customer_events', 'What happened to each customer; rows are only ever added',
+            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
+            event text NOT NULL,
+            details jsonb NOT NULL DEFAULT ''{}'',
+            actor text,
+            created_at timestamptz NOT NULL DEFAULT now()',
+            ARRAY['CREATE INDEX customer_events_customer_id_id_idx ON %1$I.customer_events (customer_id, id)']),
+        ('customer_phones', 'Further and former phones of a customer; one that is live (until IS NULL) leads to the customer',
+            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
+            phone varchar(20) NOT NULL,
+            since timestamptz NOT NULL DEFAULT now(),
+            until timestamptz,
+            reason text,
+            actor text',
+            ARRAY[
+                'CREATE UNIQUE INDEX customer_phones_live_key ON %1$I.customer_phones (phone) WHERE until IS NULL',
+                'CREATE INDEX customer_phones_customer_id_idx ON %1$I.customer_phones (customer_id)'
+            ]),
+        ('phone_rules', 'Phones that name nobody, or a household',
+            'phone varchar(20) PRIMARY KEY,
+            rule text NOT NULL CHECK (rule IN (''nobody'', ''shared'')),
+            actor text,
+            reason text,
+            created_at timestamptz NOT NULL DEFAULT now()',
+            ARRAY[]::text[]),
+        ('customer_merges', 'Merges in force, with what it takes to undo them',
+            'id bigint PRIMARY KEY,
+            winner_id uuid NOT NULL,
+            loser_id uuid NOT NULL UNIQUE,
+            merged_at timestamptz NOT NULL DEFAULT now(),
+            actor text,
+            reason text,
+            record jsonb NOT NULL',
+            ARRAY['CREATE INDEX customer_merges_winner_id_idx ON %1$I.customer_merges (winner_id)']),
+        ('duplicate_dismissals', 'Pairs of customers that somebody has looked at and found to be two people',
+            'a uuid NOT NULL,
+            b uuid NOT NULL,
+            actor text,
+            reason text,
+            created_at timestamptz NOT NULL DEFAULT now(),
+            PRIMARY KEY (a, b),
+            CHECK (a < b)',
+            ARRAY[]::text[])
+    ) AS c (name, description, columns, indexes);
+END;
+COMMENT ON FUNCTION customer_identity_internal.companions() IS
+    'The tables beside customers; columns and indexes are for format(), which puts the schema in';
+
+CREATE FUNCTION customer_identity_internal.make_companions(schema_name text)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customers constant regclass := format('%I.customers', schema_name);
+    owner constant regrole := (SELECT c.relowner FROM pg_class AS c WHERE c.oid = customers);
+    wanted record;
+    index_definition text;
+    grantee text;
+BEGIN
+    FOR wanted IN SELECT * FROM customer_identity_internal.companions() LOOP
+        CONTINUE WHEN to_regclass(format('%I.%I', schema_name, wanted.name)) IS NOT NULL;
+        EXECUTE format('CREATE TABLE %1$I.%2$I (' || wanted.columns || ')', schema_name, wanted.name);
+        EXECUTE format('COMMENT ON TABLE %I.%I IS %L', schema_name, wanted.name, wanted.description);
+        FOREACH index_definition IN ARRAY wanted.indexes LOOP
+            EXECUTE format(index_definition, schema_name);
+        END LOOP;
+        EXECUTE format('ALTER TABLE %I.%I OWNER TO %s', schema_name, wanted.name, owner);
+        -- Default privileges may have given others rights on every new table; nobody else writes the history.
+        FOR grantee IN
+            SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END
+            FROM pg_class AS c
+            CROSS JOIN LATERAL aclexplode(c.relacl) AS g
+            WHERE c.oid = to_regclass(format('%I.%I', schema_name, wanted.name)) AND c.relname NOT IN ('phone_proofs', 'loyalty_entries')
+                AND g.grantee <> c.relowner
+        LOOP
+            EXECUTE format('REVOKE ALL ON %I.%I FROM %s', schema_name, wanted.name, grantee);
+        END LOOP;
+    END LOOP;
+    -- Books of an earlier release.
+    EXECUTE format('ALTER TABLE %I.phone_proofs ADD COLUMN IF NOT EXISTS unconfirmed boolean NOT NULL DEFAULT false', schema_name);
+    PERFORM customer_identity_internal.companion_of(customers, c.name) FROM customer_identity_internal.companions() AS c;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.make_companions(text) IS
+    'Makes the tables beside customers where they are missing';

@@ -1,0 +1,150 @@
+CREATE FUNCTION customer_identity_internal.customers_columns()
+    RETURNS TABLE (name text, types regtype[], definition text)
+    LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 10
+    AS 'MODULE_PATHNAME', 'customers_columns';
+COMMENT ON FUNCTION customer_identity_internal.customers_columns() IS
+    'The columns that a customers table must have: the types that fit, and how create_tables makes them';
+
+-- `statement` NULL: this table cannot be adapted.
+CREATE FUNCTION customer_identity_internal.refuse_customers(detail text, statement text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    mending constant text := statement || '; then call customer_identity.create_tables() again. Or keep the table as it is, and make';
+BEGIN
+    RAISE EXCEPTION 'no usable customers table'
+        USING ERRCODE = 'CI003', DETAIL = detail,
+            HINT = COALESCE(mending, 'Keep the table as it is, and make') || ' the book in a schema of its own: CREATE SCHEMA shop_identity;'
+                ' SELECT customer_identity.create_tables(''shop_identity''); and attach with customers => ''shop_identity.customers''.';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_customers(text, text) IS
+    'Raises CI003 with the statement that makes a customers table fit, or how to do without it';
+
+-- What ALTER COLUMN ... TYPE fails on: views, triggers, policies, functions and generated columns that read the
+-- column, and foreign keys whose other column would have to change with it.
+CREATE FUNCTION customer_identity_internal.is_tied(customers regclass, column_name text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN (
+    SELECT a.attinhcount > 0 OR a.attgenerated <> '' OR a.attidentity <> ''
+        OR EXISTS (
+            SELECT
+            FROM pg_depend AS d
+            WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+                AND (d.classid IN ('pg_rewrite'::regclass, 'pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_proc'::regclass)
+                    OR (d.classid = 'pg_attrdef'::regclass AND d.deptype <> 'a')))
+        OR EXISTS (
+            SELECT
+            FROM pg_constraint AS f
+            WHERE f.contype = 'f' AND (f.confrelid = a.attrelid AND a.attnum = ANY (f.confkey)
+                OR f.conrelid = a.attrelid AND a.attnum = ANY (f.conkey)))
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attname = column_name
+);
+COMMENT ON FUNCTION customer_identity_internal.is_tied(regclass, text) IS
+    'Whether something else keeps the type of a column of customers from being changed';
+
+-- The default is replaced: it might not fit the new type.
+CREATE FUNCTION customer_identity_internal.retyping(customers regclass, column_name text, found_type regtype, wanted regtype, definition text)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN (
+    SELECT format('ALTER TABLE %s ', customers) || concat_ws(', ',
+        format('ALTER COLUMN %I DROP DEFAULT', column_name),
+        format('ALTER COLUMN %1$I TYPE %2$s USING %1$I::%2$s', column_name, wanted),
+        format('ALTER COLUMN %I SET ', column_name) || substring(definition FROM 'DEFAULT .*'))
+    WHERE customer_identity_internal.can_cast(found_type, wanted)
+        AND NOT customer_identity_internal.is_tied(customers, column_name)
+);
+COMMENT ON FUNCTION customer_identity_internal.retyping(regclass, text, regtype, regtype, text) IS
+    'The statement that gives a column of customers another type; NULL where that cannot be done';
+
+CREATE FUNCTION customer_identity_internal.check_customer_columns(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted record;
+    has_key constant boolean := EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = customers AND i.indisprimary);
+    found_type regtype;
+BEGIN
+    FOR wanted IN SELECT * FROM customer_identity_internal.customers_columns() LOOP
+        SELECT a.atttypid::regtype INTO found_type
+        FROM pg_attribute AS a
+        WHERE a.attrelid = customers AND a.attname = wanted.name AND NOT a.attisdropped;
+        IF NOT FOUND THEN
+            PERFORM customer_identity_internal.refuse_customers(
+                format('Table %s has no column %I.', customers, wanted.name),
+                format('ALTER TABLE %s ADD COLUMN %I %s', customers, wanted.name,
+                    CASE WHEN has_key THEN replace(wanted.definition, 'PRIMARY KEY', 'NOT NULL UNIQUE') ELSE wanted.definition END));
+        END IF;
+        IF found_type <> ALL (wanted.types) THEN
+            PERFORM customer_identity_internal.refuse_customers(
+                format('Column %I of %s is of type %s.', wanted.name, customers, found_type),
+                customer_identity_internal.retyping(customers, wanted.name, found_type,
+                    wanted.types[1], wanted.definition));
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_customer_columns(regclass) IS
+    'Raises CI003 for the first column that a customers table lacks, or has with an unusable type';
+
+CREATE FUNCTION customer_identity_internal.check_customers(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM pg_class AS c
+    WHERE c.oid = customers AND c.relkind = 'r';
+    IF NOT FOUND THEN
+        PERFORM customer_identity_internal.refuse_customers(format('%s is not a table.', customers), NULL);
+    END IF;
+    PERFORM customer_identity_internal.check_customer_columns(customers);
+    IF NOT customer_identity_internal.has_unique_index(customers, 'id') THEN
+        PERFORM customer_identity_internal.refuse_customers(
+            format('Column id of %s is not unique.', customers),
+            format('ALTER TABLE %s ADD %s (id)', customers,
+                CASE WHEN EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = customers AND i.indisprimary) THEN 'UNIQUE' ELSE 'PRIMARY KEY' END));
+    END IF;
+    IF NOT customer_identity_internal.has_unique_index(customers, 'phone') THEN
+        PERFORM customer_identity_internal.refuse_customers(
+            format('Column phone of %s is not unique.', customers), format('ALTER TABLE %s ADD UNIQUE (phone)', customers));
+    END IF;
+    PERFORM FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attname = 'id' AND a.atthasdef;
+    IF NOT FOUND THEN
+        PERFORM customer_identity_internal.refuse_customers(
+            format('Column id of %s has no default.', customers),
+            format('ALTER TABLE %s ALTER COLUMN id SET DEFAULT gen_random_uuid()', customers));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_customers(regclass) IS
+    'Raises CI003 when a customers table lacks something, saying what and how to add it';
+
+CREATE FUNCTION customer_identity_internal.make_customers(schema_name text)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    columns text;
+BEGIN
+    SELECT string_agg(format('%I %s', c.name, c.definition), ', ') INTO columns
+    FROM customer_identity_internal.customers_columns() AS c;
+    -- Room on the page keeps the updates of totals off the indexes.
+    EXECUTE format('CREATE TABLE %I.customers (%s) WITH (fillfactor = 90)', schema_name, columns);
+    EXECUTE format('COMMENT ON TABLE %I.customers IS %L', schema_name, 'One row per real person, identified by phone');
+    EXECUTE format('COMMENT ON COLUMN %I.customers.phone IS %L', schema_name, 'E.164; NULL: the number was released');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.make_customers(text) IS
+    'Creates the table customers in a schema';

@@ -1,0 +1,50 @@
+CREATE FUNCTION customer_identity_internal.row_key(relation regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN COALESCE(
+    (
+        SELECT format('concat_ws('','', %s)', string_agg(format('r.%I', a.attname), ', ' ORDER BY k.position))
+        FROM pg_index AS i
+        CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (number, position)
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+        WHERE i.indrelid = relation AND i.indisprimary
+        HAVING count(*) > 0
+    ),
+    'r.ctid::text'
+);
+COMMENT ON FUNCTION customer_identity_internal.row_key(regclass) IS
+    'An expression for the primary key of row r as text';
+
+CREATE FUNCTION customer_identity_internal.phone_problems_in(attached regclass, max_rows integer, customers regclass)
+    RETURNS TABLE (key text, phone text, reason text)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    setup customer_identity.attachments := customer_identity_internal.attachment_of(attached);
+BEGIN
+    RETURN QUERY EXECUTE format($sql$
+        SELECT %1$s, c.raw, p.reason
+        FROM %2$s AS r
+        CROSS JOIN LATERAL (%3$s) AS c (n, raw)
+        CROSS JOIN LATERAL customer_identity_internal.claim_problem(c.raw, %4$s) AS p (reason)
+        WHERE r.%5$I IS NULL AND c.raw IS NOT NULL AND p.reason <> 'ok'
+        LIMIT $1
+        $sql$,
+        customer_identity_internal.row_key(attached), attached, customer_identity_internal.claims_query(setup),
+        customer_identity_internal.region_expression(setup), setup.customer_column)
+        USING max_rows;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.phone_problems_in(regclass, integer, regclass) IS
+    'phone_problems of a table that is attached to a book';
+
+CREATE FUNCTION customer_identity.phone_problems(attached regclass, max_rows integer DEFAULT 1000)
+    RETURNS TABLE (key text, phone text, reason text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT p.*
+    FROM customer_identity_internal.attachment_of(attached) AS a
+    CROSS JOIN LATERAL customer_identity_internal.phone_problems_in(attached, max_rows, a.customers) AS p;
+END;
+COMMENT ON FUNCTION customer_identity.phone_problems(regclass, integer) IS
+    'The unlinked rows of an attached table whose phone cannot be read: key, phone as typed, reason';

@@ -1,0 +1,6076 @@
+\echo Use "ALTER EXTENSION customer_identity UPDATE TO '0.2.0'" to load this file. \quit
+
+-- As in CREATE EXTENSION: from here to the end every name resolves in pg_catalog or is qualified. Nothing here reads or
+-- writes a row of anybody's table: triggers, policies and functions of others would run as a superuser.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+DO $$
+BEGIN
+    IF to_regnamespace('customer_identity_internal') IS NOT NULL THEN
+        RAISE EXCEPTION 'schema customer_identity_internal is there already'
+            USING ERRCODE = 'duplicate_schema',
+                HINT = 'Drop or rename it first: the extension makes it anew, so that nobody else has ever put anything there.';
+    END IF;
+END
+$$;
+CREATE SCHEMA customer_identity_internal;
+COMMENT ON SCHEMA customer_identity_internal IS
+    'Internal functions of customer_identity, not part of its interface';
+GRANT USAGE ON SCHEMA customer_identity_internal TO PUBLIC;
+
+-- A session keeps the library that it has loaded, and functions of a later one cannot be made in it.
+DO $$
+BEGIN
+    CREATE FUNCTION customer_identity_internal.library_probe() RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'follow_phone';
+    DROP FUNCTION customer_identity_internal.library_probe();
+EXCEPTION WHEN undefined_function THEN
+    RAISE EXCEPTION 'this session has loaded the library of an earlier version of customer_identity'
+        USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = 'Install the new version, connect anew and try again. A library that is named in shared_preload_libraries is loaded when the server starts.';
+END
+$$;
+
+-- Codes that are under way stay, with the ids that they have.
+CREATE INDEX verifications_user_id_idx ON customer_identity.verifications (user_id) WHERE status = 'pending';
+ALTER TABLE customer_identity.sms_messages ALTER id DROP IDENTITY;
+ALTER TABLE customer_identity.sms_messages
+    ALTER id SET DEFAULT 100000000000000 + ('x' || right(gen_random_uuid()::text, 12))::bit(48)::bigint;
+ALTER TABLE customer_identity.verification_events ADD events bigint NOT NULL DEFAULT 1;
+
+-- The workings move. Their OIDs stay, and with them triggers, policies and views. Their rights are as they are made:
+-- anybody may execute them unless it is revoked below.
+ALTER FUNCTION customer_identity.claimed_phone(text, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.claim_problem(text, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.book(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.customers_columns() SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.has_unique_index(regclass, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_customers(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.make_customers(text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.companion_of(regclass, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.make_companions(text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.make_book(text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.trigger_arguments(bytea) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.table_of_argument(text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.argument_values(text[], text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.argument_value(text[], text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.base_type(regtype) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.type_name(regtype) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.as_text(anyelement) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.attach_call(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.attachments_of(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.partitions_of(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.order_amount(numeric) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.order_points(numeric, numeric) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.totals_sources(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.totals_query(regclass, text[]) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.totals_differences(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.rebuild_book(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.write_event(regclass, uuid, text, jsonb, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.keeps_history(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.require_column(regclass, text, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.require_written_column(regclass, text, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.optional_column(regclass, text, text, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.require_attachable(regclass, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.require_rights(regclass, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.has_index_on(regclass, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.has_reference(regclass, text, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.ensure_customer_column(regclass, text, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.written_arguments(text[], text[]) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.repeated(text, text[]) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.qualified_name(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.users_of(regclass, text, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.require_pair(boolean, boolean, text, text, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.claims_query(customer_identity.attachments) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.region_expression(customer_identity.attachments) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.user_condition(customer_identity.attachments) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.attachment_of(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.backfill_progress(regclass, bigint, bigint, bigint, timestamptz) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.row_key(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.logins_query(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.many_logins_query(regclass, integer) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.unproved_claims_query(regclass, integer) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.sign_up_burst_query(regclass, integer) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.cod_cancellations_query(regclass, integer) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.cancelled_statuses() SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.fraud_setting(text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.random_secret() SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.random_code() SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.code_hash(bytea, uuid, text, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.same_hash(bytea, bytea) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.readable_phone(text, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.admit(text[], integer[], integer, integer) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.prove_phone(regclass, text, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.code_lifetime() SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.most_wrong_answers() SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.address_bucket(inet) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.sms_countries() SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.can_get_codes(text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.admit_message(text, text, inet) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.send_code(regclass, text, text, text, inet, timestamptz) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.can_be_answered(customer_identity.verifications) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.is_code(customer_identity.verifications, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.end_verification(uuid, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.approve_verification(customer_identity.verifications) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.time_to_next_attempt(integer) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.like_literal(text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.searched_digits(text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.plain_text(regclass, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.time_column(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.time_of_row(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.phones_of_row(customer_identity.attachments) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.users_query(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.text_condition(text, boolean) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.search_condition(customer_identity.customer_search, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.searches_names(customer_identity.customer_search) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.sort_indexes(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.search_indexes(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.totals_indexes(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.index_valid(regclass, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.create_missing_index(regclass, text, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.list_digest(jsonb) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.write_cursor(jsonb, jsonb) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.is_value(regtype, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.refuse_cursor() SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.read_cursor(jsonb, text, regtype, regtype) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.require_page_size(integer) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.page_of(jsonb[], integer, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.sort_column(text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.invalid_filter(text, jsonb) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.require_filters(jsonb) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.users_up_to(integer, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.filter_condition(jsonb, text, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.customer_column_type(regclass, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.customers_query(regclass, text, text, boolean, boolean, jsonb, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.open_claim() SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.order_times(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.details_of(uuid, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.column_type(regclass, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.row_key_column(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.after_place(customer_identity.attachments, jsonb) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.require_order_place(jsonb, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.order_page(uuid, regclass, text, integer, text, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.find_user(text, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.editable_columns(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.require_changes(jsonb, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.typed_columns(regclass, text[]) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.converted_value(regclass, text, jsonb) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.changed_values(jsonb, jsonb) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.write_changes(uuid, jsonb, text[], regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_session(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_history(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_book(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.named_columns(customer_identity.attachments) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_triggers(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_columns(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_users_of_orders(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.user_has_customer(customer_identity.attachments) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_rows(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_sms(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.findings_of(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.follow_renames() SET SCHEMA customer_identity_internal;
+GRANT EXECUTE ON ALL ROUTINES IN SCHEMA customer_identity_internal TO PUBLIC;
+
+-- What takes or gives something else now waits under another name until nothing names it any more.
+ALTER FUNCTION customer_identity.customer_history_as_owner(uuid, regclass) RENAME TO released_customer_history_as_owner;
+ALTER FUNCTION customer_identity.released_customer_history_as_owner(uuid, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.key_column(regclass) RENAME TO released_key_column;
+ALTER FUNCTION customer_identity.released_key_column(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.attach_users_to(regclass, text[], text, text, text, text, regclass) RENAME TO released_attach_users_to;
+ALTER FUNCTION customer_identity.released_attach_users_to(regclass, text[], text, text, text, text, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, regclass) RENAME TO released_attach_users;
+ALTER FUNCTION customer_identity.released_attach_users(regclass, text[], text, text, text, text, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.create_totals_triggers(regclass, text) RENAME TO released_create_totals_triggers;
+ALTER FUNCTION customer_identity.released_create_totals_triggers(regclass, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) RENAME TO released_attach_orders_to;
+ALTER FUNCTION customer_identity.released_attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) RENAME TO released_attach_orders;
+ALTER FUNCTION customer_identity.released_attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.backfill_pages(regclass, bigint, bigint) RENAME TO released_backfill_pages;
+ALTER FUNCTION customer_identity.released_backfill_pages(regclass, bigint, bigint) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.backfill_steps(regclass, integer) RENAME TO released_backfill_steps;
+ALTER FUNCTION customer_identity.released_backfill_steps(regclass, integer) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.customer_stats_as_owner(timestamptz, regclass) RENAME TO released_customer_stats_as_owner;
+ALTER FUNCTION customer_identity.released_customer_stats_as_owner(timestamptz, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.fraud_signals_as_owner(numeric, regclass) RENAME TO released_fraud_signals_as_owner;
+ALTER FUNCTION customer_identity.released_fraud_signals_as_owner(numeric, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.start_verification_as_owner(text, text, text, inet, text, regclass) RENAME TO released_start_verification_as_owner;
+ALTER FUNCTION customer_identity.released_start_verification_as_owner(text, text, text, inet, text, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_verification_as_owner(uuid, text) RENAME TO released_check_verification_as_owner;
+ALTER FUNCTION customer_identity.released_check_verification_as_owner(uuid, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.cancel_verification_as_owner(uuid) RENAME TO released_cancel_verification_as_owner;
+ALTER FUNCTION customer_identity.released_cancel_verification_as_owner(uuid) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.claim_messages_as_owner(integer, interval) RENAME TO released_claim_messages_as_owner;
+ALTER FUNCTION customer_identity.released_claim_messages_as_owner(integer, interval) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.message_sent_as_owner(bigint, text) RENAME TO released_message_sent_as_owner;
+ALTER FUNCTION customer_identity.released_message_sent_as_owner(bigint, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.message_failed_as_owner(bigint, text, boolean) RENAME TO released_message_failed_as_owner;
+ALTER FUNCTION customer_identity.released_message_failed_as_owner(bigint, text, boolean) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.purge_verifications_as_owner() RENAME TO released_purge_verifications_as_owner;
+ALTER FUNCTION customer_identity.released_purge_verifications_as_owner() SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.read_search(text, text) RENAME TO released_read_search;
+ALTER FUNCTION customer_identity.released_read_search(text, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.list_customers_as_owner(text, jsonb, text, integer, text, regclass) RENAME TO released_list_customers_as_owner;
+ALTER FUNCTION customer_identity.released_list_customers_as_owner(text, jsonb, text, integer, text, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.row_object(regclass, regclass) RENAME TO released_row_object;
+ALTER FUNCTION customer_identity.released_row_object(regclass, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.customer_details_as_owner(uuid, regclass) RENAME TO released_customer_details_as_owner;
+ALTER FUNCTION customer_identity.released_customer_details_as_owner(uuid, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.customer_users_as_owner(uuid, regclass) RENAME TO released_customer_users_as_owner;
+ALTER FUNCTION customer_identity.released_customer_users_as_owner(uuid, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.orders_query(regclass, customer_identity.attachments, text, jsonb) RENAME TO released_orders_query;
+ALTER FUNCTION customer_identity.released_orders_query(regclass, customer_identity.attachments, text, jsonb) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.order_condition(customer_identity.attachments, regclass, text) RENAME TO released_order_condition;
+ALTER FUNCTION customer_identity.released_order_condition(customer_identity.attachments, regclass, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.customer_orders_as_owner(uuid, integer, text, regclass) RENAME TO released_customer_orders_as_owner;
+ALTER FUNCTION customer_identity.released_customer_orders_as_owner(uuid, integer, text, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.visible_orders_as_owner(text, integer, text, regclass) RENAME TO released_visible_orders_as_owner;
+ALTER FUNCTION customer_identity.released_visible_orders_as_owner(text, integer, text, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.update_customer_as_owner(uuid, jsonb, timestamptz, text, regclass) RENAME TO released_update_customer_as_owner;
+ALTER FUNCTION customer_identity.released_update_customer_as_owner(uuid, jsonb, timestamptz, text, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.expected_triggers(text) RENAME TO released_expected_triggers;
+ALTER FUNCTION customer_identity.released_expected_triggers(text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_sms_as_owner(regclass) RENAME TO released_check_sms_as_owner;
+ALTER FUNCTION customer_identity.released_check_sms_as_owner(regclass) SET SCHEMA customer_identity_internal;
+
+ALTER TYPE customer_identity.customer_search SET SCHEMA customer_identity_internal;
+ALTER TYPE customer_identity.setup_finding SET SCHEMA customer_identity_internal;
+ALTER VIEW customer_identity.attached_triggers SET SCHEMA customer_identity_internal;
+
+-- Text arguments: how long they may be, and what errors show of them.
+CREATE FUNCTION customer_identity_internal.text_limit(argument text)
+    RETURNS integer
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'text_limit';
+COMMENT ON FUNCTION customer_identity_internal.text_limit(text) IS
+    'The maximum number of bytes in an argument of this name, or NULL';
+CREATE FUNCTION customer_identity_internal.require_limit(argument text, value text)
+    RETURNS void
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'require_limit';
+COMMENT ON FUNCTION customer_identity_internal.require_limit(text, text) IS
+    'Raises 22023 for an argument that is longer than its maximum';
+CREATE FUNCTION customer_identity_internal.shown(given text)
+    RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'shown';
+COMMENT ON FUNCTION customer_identity_internal.shown(text) IS
+    'What errors show of an argument: its first 64 characters';
+COMMENT ON TYPE customer_identity.phone_details IS
+    'What is known about a phone: its E.164 form and parts, and the reason why it is not acceptable ("ok" if it is)';
+-- Most phones cost as much as some thirty cheap operators; those left to the library, a hundred times that.
+CREATE OR REPLACE FUNCTION customer_identity.normalize_phone(phone text, region text DEFAULT NULL)
+    RETURNS text
+    LANGUAGE c STABLE PARALLEL SAFE COST 100
+    AS 'MODULE_PATHNAME', 'normalize_phone';
+COMMENT ON FUNCTION customer_identity.normalize_phone(text, text) IS
+    'The E.164 form of a phone, or NULL when it is not acceptable. A phone without a country code is read as dialled in region (ISO 3166; default: customer_identity.default_region)';
+CREATE OR REPLACE FUNCTION customer_identity.parse_phone(phone text, region text DEFAULT NULL)
+    RETURNS customer_identity.phone_details
+    LANGUAGE c STABLE PARALLEL SAFE COST 100
+    AS 'MODULE_PATHNAME', 'parse_phone';
+COMMENT ON FUNCTION customer_identity.parse_phone(text, text) IS
+    'Everything known about a phone, including why it is not acceptable';
+CREATE OR REPLACE FUNCTION customer_identity.format_phone(phone text, style text DEFAULT 'international', region text DEFAULT NULL)
+    RETURNS text
+    LANGUAGE c STABLE PARALLEL SAFE COST 3000
+    AS 'MODULE_PATHNAME', 'format_phone';
+COMMENT ON FUNCTION customer_identity.format_phone(text, text, text) IS
+    'A phone for people to read: style e164, international, national or rfc3966. NULL when the phone is not acceptable';
+CREATE OR REPLACE FUNCTION customer_identity_internal.claimed_phone(phone text, region text)
+    RETURNS text
+    LANGUAGE c STABLE PARALLEL SAFE COST 100
+    AS 'MODULE_PATHNAME', 'claimed_phone';
+COMMENT ON FUNCTION customer_identity_internal.claimed_phone(text, text) IS
+    'The phone of a row as the triggers read it: normalize_phone, but NULL instead of an error where a known region is missing';
+CREATE OR REPLACE FUNCTION customer_identity_internal.claim_problem(phone text, region text)
+    RETURNS text
+    LANGUAGE c STABLE PARALLEL SAFE COST 100
+    AS 'MODULE_PATHNAME', 'claim_problem';
+COMMENT ON FUNCTION customer_identity_internal.claim_problem(text, text) IS
+    'Why the triggers cannot read the phone of a row; "ok" when they can';
+CREATE FUNCTION customer_identity_internal.region_or_default(region text, default_region text)
+    RETURNS text
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'region_or_default';
+COMMENT ON FUNCTION customer_identity_internal.region_or_default(text, text) IS
+    'The region of a row, or where that is blank the one of its table';
+CREATE FUNCTION customer_identity_internal.known_region(region text)
+    RETURNS text
+    LANGUAGE c STABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'known_region';
+COMMENT ON FUNCTION customer_identity_internal.known_region(text) IS
+    'A region in upper case without surrounding blanks; NULL when it is not a region';
+-- The languages of functions that act as an owner: PL/pgSQL, whose body runs with the rights of the owner of a table. A
+-- language decides whose, and who may call; the search_path is the caller's until the book is found, then it is pinned.
+-- So these functions have no SET search_path. None of the languages is TRUSTED: only superusers write functions in them.
+
+CREATE FUNCTION customer_identity_internal.as_owner()
+    RETURNS language_handler
+    LANGUAGE c
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION customer_identity_internal.as_owner() IS
+    'Runs the functions of language customer_identity_as_owner';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.as_owner() FROM PUBLIC;
+CREATE LANGUAGE customer_identity_as_owner
+    HANDLER customer_identity_internal.as_owner
+    VALIDATOR pg_catalog.plpgsql_validator;
+COMMENT ON LANGUAGE customer_identity_as_owner IS
+    'PL/pgSQL as the owner of the extension''s working tables';
+CREATE FUNCTION customer_identity_internal.as_owner_with_book()
+    RETURNS language_handler
+    LANGUAGE c
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION customer_identity_internal.as_owner_with_book() IS
+    'Runs the functions of language customer_identity_as_owner_with_book';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.as_owner_with_book() FROM PUBLIC;
+CREATE LANGUAGE customer_identity_as_owner_with_book
+    HANDLER customer_identity_internal.as_owner_with_book
+    VALIDATOR pg_catalog.plpgsql_validator;
+COMMENT ON LANGUAGE customer_identity_as_owner_with_book IS
+    'PL/pgSQL as the owner of the extension''s working tables, for what writes to a book on the way';
+CREATE FUNCTION customer_identity_internal.as_book_owner()
+    RETURNS language_handler
+    LANGUAGE c
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION customer_identity_internal.as_book_owner() IS
+    'Runs the functions of language customer_identity_as_book_owner';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.as_book_owner() FROM PUBLIC;
+CREATE LANGUAGE customer_identity_as_book_owner
+    HANDLER customer_identity_internal.as_book_owner
+    VALIDATOR pg_catalog.plpgsql_validator;
+COMMENT ON LANGUAGE customer_identity_as_book_owner IS
+    'PL/pgSQL as the owner of the book, for who may look into its schema';
+CREATE FUNCTION customer_identity_internal.as_table_owner()
+    RETURNS language_handler
+    LANGUAGE c
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION customer_identity_internal.as_table_owner() IS
+    'Runs the functions of language customer_identity_as_table_owner';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.as_table_owner() FROM PUBLIC;
+CREATE LANGUAGE customer_identity_as_table_owner
+    HANDLER customer_identity_internal.as_table_owner
+    VALIDATOR pg_catalog.plpgsql_validator;
+COMMENT ON LANGUAGE customer_identity_as_table_owner IS
+    'PL/pgSQL as the owner of the table that comes first, the book or one attached to it, for who has the right on it';
+CREATE FUNCTION customer_identity_internal.as_feeding_owner()
+    RETURNS language_handler
+    LANGUAGE c
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION customer_identity_internal.as_feeding_owner() IS
+    'Runs the functions of language customer_identity_as_feeding_owner';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.as_feeding_owner() FROM PUBLIC;
+CREATE LANGUAGE customer_identity_as_feeding_owner
+    HANDLER customer_identity_internal.as_feeding_owner
+    VALIDATOR pg_catalog.plpgsql_validator;
+COMMENT ON LANGUAGE customer_identity_as_feeding_owner IS
+    'PL/pgSQL as the owner of an attached table, also for the owner of the book that it feeds';
+CREATE OR REPLACE FUNCTION customer_identity_internal.base_type(type regtype)
+    RETURNS regtype
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'base_type';
+COMMENT ON FUNCTION customer_identity_internal.base_type(regtype) IS
+    'The type below any domains';
+CREATE OR REPLACE FUNCTION customer_identity_internal.type_name(type regtype)
+    RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'type_name';
+COMMENT ON FUNCTION customer_identity_internal.type_name(regtype) IS
+    'The quoted and qualified name of a type, without a length';
+CREATE FUNCTION customer_identity_internal.equality_of(type regtype)
+    RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'equality_of';
+COMMENT ON FUNCTION customer_identity_internal.equality_of(regtype) IS
+    'The operator by which a foreign key compares values of a type, as a query names it';
+CREATE OR REPLACE FUNCTION customer_identity_internal.as_text(value anyelement)
+    RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'as_text';
+COMMENT ON FUNCTION customer_identity_internal.as_text(anyelement) IS
+    'A value of a row as the triggers read it, whatever casts its type has';
+-- User-defined casts are not suggested: the user who runs the statement may be a superuser.
+CREATE FUNCTION customer_identity_internal.can_cast(source regtype, target regtype)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN (
+    SELECT s.typcategory = 'S' OR t.typcategory = 'S' OR s.oid = t.oid OR EXISTS (
+        SELECT
+        FROM pg_cast AS c
+        LEFT JOIN pg_proc AS f ON f.oid = c.castfunc
+        WHERE c.castsource = s.oid AND c.casttarget = t.oid
+            AND (f.oid IS NULL OR f.pronamespace = 'pg_catalog'::regnamespace))
+    FROM pg_type AS s
+    CROSS JOIN pg_type AS t
+    WHERE s.oid = customer_identity_internal.base_type(source) AND t.oid = target
+);
+COMMENT ON FUNCTION customer_identity_internal.can_cast(regtype, regtype) IS
+    'Whether values of a type, or of the type beneath a domain, can be cast to another one';
+CREATE FUNCTION customer_identity_internal.holds_phone(type regtype, modifier integer)
+    RETURNS boolean
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'holds_phone';
+COMMENT ON FUNCTION customer_identity_internal.holds_phone(regtype, integer) IS
+    'Whether the triggers read phones from columns of a type';
+CREATE FUNCTION customer_identity_internal.holds_region(type regtype)
+    RETURNS boolean
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'holds_region';
+COMMENT ON FUNCTION customer_identity_internal.holds_region(regtype) IS
+    'Whether the triggers read regions from columns of a type';
+-- Of a type of another extension (one for phones, hstore), whether a phone that is put in comes out.
+CREATE FUNCTION customer_identity_internal.keeps_phones(type regtype)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kept text;
+BEGIN
+    EXECUTE format('SELECT customer_identity_internal.as_text(%L::%s)', '+4915123456789',
+        customer_identity_internal.type_name(type)) INTO kept;
+    RETURN COALESCE(customer_identity_internal.claimed_phone(kept, 'DE') = '+4915123456789', false);
+EXCEPTION
+    WHEN OTHERS THEN
+        RETURN false;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.keeps_phones(regtype) IS
+    'Whether a phone can be written to a type, which is no domain, and read again';
+CREATE FUNCTION customer_identity_internal.unusable_types(relation regclass, phone_columns text[], region_column text)
+    RETURNS TABLE (column_name text, type_name text, what text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT a.attname, format_type(a.atttypid, a.atttypmod), 'phone'
+    FROM pg_attribute AS a
+    JOIN pg_type AS t ON t.oid = customer_identity_internal.base_type(a.atttypid)
+    WHERE a.attrelid = relation AND a.attname = ANY (phone_columns) AND NOT a.attisdropped
+        AND CASE
+            WHEN NOT customer_identity_internal.holds_phone(a.atttypid, a.atttypmod) THEN true
+            WHEN t.typcategory = 'U' THEN NOT customer_identity_internal.keeps_phones(t.oid)
+        END
+    UNION ALL
+    SELECT a.attname, format_type(a.atttypid, a.atttypmod), 'region'
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = region_column AND NOT a.attisdropped
+        AND NOT customer_identity_internal.holds_region(a.atttypid);
+END;
+COMMENT ON FUNCTION customer_identity_internal.unusable_types(regclass, text[], text) IS
+    'Those of the columns for phones and the region whose types hold none';
+CREATE OR REPLACE FUNCTION customer_identity_internal.column_type(relation regclass, column_name text)
+    RETURNS regtype
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT customer_identity_internal.base_type(a.atttypid)
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.column_type(regclass, text) IS
+    'The type of a column, below any domains';
+CREATE FUNCTION customer_identity_internal.comparable_type(relation regclass, column_name text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT CASE WHEN t.typcategory IN ('S', 'N') THEN t.typcategory::text ELSE t.typname::text END
+        FROM pg_attribute AS a
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.comparable_type(regclass, text) IS
+    'What a column has to have in common with another one for the two to be compared as they are';
+-- A column alone carries a unique index that any row is in.
+CREATE OR REPLACE FUNCTION customer_identity_internal.has_unique_index(relation regclass, column_name text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN EXISTS (
+    SELECT
+    FROM pg_index AS i
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+    WHERE i.indrelid = relation
+        AND a.attname = column_name
+        AND i.indisunique AND i.indimmediate AND i.indisvalid
+        AND i.indnkeyatts = 1 AND i.indpred IS NULL
+);
+COMMENT ON FUNCTION customer_identity_internal.has_unique_index(regclass, text) IS
+    'Whether a column alone is unique';
+CREATE OR REPLACE FUNCTION customer_identity_internal.has_index_on(relation regclass, column_name text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN EXISTS (
+    SELECT
+    FROM pg_index AS i
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+    WHERE i.indrelid = relation AND a.attname = column_name AND i.indisvalid AND i.indpred IS NULL
+);
+COMMENT ON FUNCTION customer_identity_internal.has_index_on(regclass, text) IS
+    'Whether an index of the whole table begins with a column';
+CREATE FUNCTION customer_identity_internal.ensure_index(relation regclass, column_name text)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.has_index_on(relation, column_name) THEN
+        EXECUTE format('CREATE INDEX ON %s (%I)', relation, column_name);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.ensure_index(regclass, text) IS
+    'Adds an index of a column where none begins with it';
+CREATE OR REPLACE FUNCTION customer_identity_internal.index_valid(relation regclass, index_name text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN (
+    SELECT i.indisvalid
+    FROM pg_class AS t
+    JOIN pg_class AS c ON c.relnamespace = t.relnamespace
+    JOIN pg_index AS i ON i.indexrelid = c.oid AND i.indrelid = t.oid
+    WHERE t.oid = relation AND c.relname = index_name
+);
+COMMENT ON FUNCTION customer_identity_internal.index_valid(regclass, text) IS
+    'Whether a table''s index of that name can be used; NULL when there is none';
+-- The planner has to know how common a part of a name is, which only the index makes ANALYZE find out.
+CREATE OR REPLACE FUNCTION customer_identity_internal.create_missing_index(relation regclass, name text, definition text)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF customer_identity_internal.index_valid(relation, name) THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('CREATE INDEX %I ON %s %s', name, relation, definition);
+    IF definition LIKE '%search_text%' THEN
+        EXECUTE format('ANALYZE %s', relation);
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.create_missing_index(regclass, text, text) IS
+    'Makes an index unless it is there';
+-- None is on a total, which every order changes.
+CREATE OR REPLACE FUNCTION customer_identity_internal.sort_indexes(customers regclass)
+    RETURNS TABLE (relation regclass, name text, definition text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    -- A name without a limit could be too long for its index.
+    SELECT c.oid::regclass, left(c.relname, 40) || format('_%s_id_idx', a.attname), format('(%I, id)', a.attname)
+    FROM pg_class AS c
+    JOIN pg_attribute AS a ON a.attrelid = c.oid
+    WHERE c.oid = customers AND a.attname IN ('created_at', 'updated_at', 'preferred_name')
+        AND (a.attname <> 'preferred_name' OR a.atttypmod BETWEEN 0 AND 500);
+END;
+COMMENT ON FUNCTION customer_identity_internal.sort_indexes(regclass) IS
+    'The indexes that list_customers needs to sort: table, name and definition';
+CREATE OR REPLACE FUNCTION customer_identity_internal.customers_columns()
+    RETURNS TABLE (name text, types regtype[], definition text)
+    LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 10
+    AS 'MODULE_PATHNAME', 'customers_columns';
+COMMENT ON FUNCTION customer_identity_internal.customers_columns() IS
+    'The columns that a customers table must have: the types that fit, and how create_tables makes them';
+-- `statement` NULL: this table cannot be adapted.
+CREATE FUNCTION customer_identity_internal.refuse_customers(detail text, statement text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    mending constant text := statement || '; then call customer_identity.create_tables() again. Or keep the table as it is, and make';
+BEGIN
+    RAISE EXCEPTION 'no usable customers table'
+        USING ERRCODE = 'CI003', DETAIL = detail,
+            HINT = COALESCE(mending, 'Keep the table as it is, and make') || ' the book in a schema of its own: CREATE SCHEMA shop_identity;'
+                ' SELECT customer_identity.create_tables(''shop_identity''); and attach with customers => ''shop_identity.customers''.';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_customers(text, text) IS
+    'Raises CI003 with the statement that makes a customers table fit, or how to do without it';
+-- What ALTER COLUMN ... TYPE fails on: views, triggers, policies, functions and generated columns that read the
+-- column, and foreign keys whose other column would have to change with it.
+CREATE FUNCTION customer_identity_internal.is_tied(customers regclass, column_name text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN (
+    SELECT a.attinhcount > 0 OR a.attgenerated <> '' OR a.attidentity <> ''
+        OR EXISTS (
+            SELECT
+            FROM pg_depend AS d
+            WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+                AND (d.classid IN ('pg_rewrite'::regclass, 'pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_proc'::regclass)
+                    OR (d.classid = 'pg_attrdef'::regclass AND d.deptype <> 'a')))
+        OR EXISTS (
+            SELECT
+            FROM pg_constraint AS f
+            WHERE f.contype = 'f' AND (f.confrelid = a.attrelid AND a.attnum = ANY (f.confkey)
+                OR f.conrelid = a.attrelid AND a.attnum = ANY (f.conkey)))
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attname = column_name
+);
+COMMENT ON FUNCTION customer_identity_internal.is_tied(regclass, text) IS
+    'Whether something else keeps the type of a column of customers from being changed';
+-- The default is replaced: it might not fit the new type.
+CREATE FUNCTION customer_identity_internal.retyping(customers regclass, column_name text, found_type regtype, wanted regtype, definition text)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN (
+    SELECT format('ALTER TABLE %s ', customers) || concat_ws(', ',
+        format('ALTER COLUMN %I DROP DEFAULT', column_name),
+        format('ALTER COLUMN %1$I TYPE %2$s USING %1$I::%2$s', column_name, wanted),
+        format('ALTER COLUMN %I SET ', column_name) || substring(definition FROM 'DEFAULT .*'))
+    WHERE customer_identity_internal.can_cast(found_type, wanted)
+        AND NOT customer_identity_internal.is_tied(customers, column_name)
+);
+COMMENT ON FUNCTION customer_identity_internal.retyping(regclass, text, regtype, regtype, text) IS
+    'The statement that gives a column of customers another type; NULL where that cannot be done';
+CREATE FUNCTION customer_identity_internal.check_customer_columns(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted record;
+    has_key constant boolean := EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = customers AND i.indisprimary);
+    found_type regtype;
+BEGIN
+    FOR wanted IN SELECT * FROM customer_identity_internal.customers_columns() LOOP
+        SELECT a.atttypid::regtype INTO found_type
+        FROM pg_attribute AS a
+        WHERE a.attrelid = customers AND a.attname = wanted.name AND NOT a.attisdropped;
+        IF NOT FOUND THEN
+            PERFORM customer_identity_internal.refuse_customers(
+                format('Table %s has no column %I.', customers, wanted.name),
+                format('ALTER TABLE %s ADD COLUMN %I %s', customers, wanted.name,
+                    CASE WHEN has_key THEN replace(wanted.definition, 'PRIMARY KEY', 'NOT NULL UNIQUE') ELSE wanted.definition END));
+        END IF;
+        IF found_type <> ALL (wanted.types) THEN
+            PERFORM customer_identity_internal.refuse_customers(
+                format('Column %I of %s is of type %s.', wanted.name, customers, found_type),
+                customer_identity_internal.retyping(customers, wanted.name, found_type,
+                    wanted.types[1], wanted.definition));
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_customer_columns(regclass) IS
+    'Raises CI003 for the first column that a customers table lacks, or has with an unusable type';
+CREATE OR REPLACE FUNCTION customer_identity_internal.check_customers(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM pg_class AS c
+    WHERE c.oid = customers AND c.relkind = 'r';
+    IF NOT FOUND THEN
+        PERFORM customer_identity_internal.refuse_customers(format('%s is not a table.', customers), NULL);
+    END IF;
+    PERFORM customer_identity_internal.check_customer_columns(customers);
+    IF NOT customer_identity_internal.has_unique_index(customers, 'id') THEN
+        PERFORM customer_identity_internal.refuse_customers(
+            format('Column id of %s is not unique.', customers),
+            format('ALTER TABLE %s ADD %s (id)', customers,
+                CASE WHEN EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = customers AND i.indisprimary) THEN 'UNIQUE' ELSE 'PRIMARY KEY' END));
+    END IF;
+    IF NOT customer_identity_internal.has_unique_index(customers, 'phone') THEN
+        PERFORM customer_identity_internal.refuse_customers(
+            format('Column phone of %s is not unique.', customers), format('ALTER TABLE %s ADD UNIQUE (phone)', customers));
+    END IF;
+    PERFORM FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attname = 'id' AND a.atthasdef;
+    IF NOT FOUND THEN
+        PERFORM customer_identity_internal.refuse_customers(
+            format('Column id of %s has no default.', customers),
+            format('ALTER TABLE %s ALTER COLUMN id SET DEFAULT gen_random_uuid()', customers));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_customers(regclass) IS
+    'Raises CI003 when a customers table lacks something, saying what and how to add it';
+CREATE OR REPLACE FUNCTION customer_identity_internal.make_customers(schema_name text)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    columns text;
+BEGIN
+    SELECT string_agg(format('%I %s', c.name, c.definition), ', ') INTO columns
+    FROM customer_identity_internal.customers_columns() AS c;
+    -- Room on the page keeps the updates of totals off the indexes.
+    EXECUTE format('CREATE TABLE %I.customers (%s) WITH (fillfactor = 90)', schema_name, columns);
+    EXECUTE format('COMMENT ON TABLE %I.customers IS %L', schema_name, 'One row per real person, identified by phone');
+    EXECUTE format('COMMENT ON COLUMN %I.customers.phone IS %L', schema_name, 'E.164; NULL: the number was released');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.make_customers(text) IS
+    'Creates the table customers in a schema';
+CREATE OR REPLACE FUNCTION customer_identity_internal.companion_of(customers regclass, companion text)
+    RETURNS text
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'companion_of';
+COMMENT ON FUNCTION customer_identity_internal.companion_of(regclass, text) IS
+    'The quoted name of a table beside customers; CI003 unless it is a table of the same owner';
+CREATE FUNCTION customer_identity_internal.companion_problem(customers regclass, companion text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    detail text;
+BEGIN
+    PERFORM customer_identity_internal.companion_of(customers, companion);
+    RETURN NULL;
+EXCEPTION WHEN SQLSTATE 'CI003' THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    RETURN detail;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.companion_problem(regclass, text) IS
+    'Why there is no usable table of that name beside customers; NULL: there is one';
+-- Live proofs have two plain indexes and no NULLS NOT DISTINCT, which migration tools cannot write.
+CREATE FUNCTION customer_identity_internal.companions()
+    RETURNS TABLE (name text, description text, columns text, indexes text[])
+    LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT c.*
+    FROM (VALUES
+        ('phone_proofs', 'Who showed that they hold a phone; live until ended_at is set',
+            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            phone varchar(20) NOT NULL,
+            customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
+            user_id text,
+            method text NOT NULL,
+            proved_at timestamptz NOT NULL DEFAULT now(),
+            ended_at timestamptz,
+            ended_reason text',
+            ARRAY[
+                'CREATE UNIQUE INDEX phone_proofs_live_key ON %1$I.phone_proofs (phone, user_id) WHERE ended_at IS NULL',
+                'CREATE UNIQUE INDEX phone_proofs_live_guest_key ON %1$I.phone_proofs (phone) WHERE ended_at IS NULL AND user_id IS NULL',
+                'CREATE INDEX phone_proofs_customer_id_idx ON %1$I.phone_proofs (customer_id)',
+                'CREATE INDEX phone_proofs_user_id_idx ON %1$I.phone_proofs (user_id) WHERE ended_at IS NULL'
+            ]),
+        ('loyalty_entries', 'Every change of points that is not an order''s; rows are only ever added',
+            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
+            points bigint NOT NULL,
+            reason text NOT NULL,
+            idempotency_key text UNIQUE,
+            actor text,
+            created_at timestamptz NOT NULL DEFAULT now()',
+            ARRAY['CREATE INDEX loyalty_entries_customer_id_idx ON %1$I.loyalty_entries (customer_id)']),
+        ('customer_events', 'What happened to each customer; rows are only ever added',
+            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
+            event text NOT NULL,
+            details jsonb NOT NULL DEFAULT ''{}'',
+            actor text,
+            created_at timestamptz NOT NULL DEFAULT now()',
+            ARRAY['CREATE INDEX customer_events_customer_id_id_idx ON %1$I.customer_events (customer_id, id)'])
+    ) AS c (name, description, columns, indexes);
+END;
+COMMENT ON FUNCTION customer_identity_internal.companions() IS
+    'The tables beside customers; columns and indexes are for format(), which puts the schema in';
+CREATE OR REPLACE FUNCTION customer_identity_internal.make_companions(schema_name text)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customers constant regclass := format('%I.customers', schema_name);
+    owner constant regrole := (SELECT c.relowner FROM pg_class AS c WHERE c.oid = customers);
+    wanted record;
+    index_definition text;
+    grantee text;
+BEGIN
+    FOR wanted IN SELECT * FROM customer_identity_internal.companions() LOOP
+        CONTINUE WHEN to_regclass(format('%I.%I', schema_name, wanted.name)) IS NOT NULL;
+        EXECUTE format('CREATE TABLE %1$I.%2$I (' || wanted.columns || ')', schema_name, wanted.name);
+        EXECUTE format('COMMENT ON TABLE %I.%I IS %L', schema_name, wanted.name, wanted.description);
+        FOREACH index_definition IN ARRAY wanted.indexes LOOP
+            EXECUTE format(index_definition, schema_name);
+        END LOOP;
+        EXECUTE format('ALTER TABLE %I.%I OWNER TO %s', schema_name, wanted.name, owner);
+        -- Default privileges may have given others rights on every new table; nobody else writes the history.
+        FOR grantee IN
+            SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END
+            FROM pg_class AS c
+            CROSS JOIN LATERAL aclexplode(c.relacl) AS g
+            WHERE c.oid = to_regclass(format('%I.%I', schema_name, wanted.name)) AND c.relname = 'customer_events'
+                AND g.grantee <> c.relowner
+        LOOP
+            EXECUTE format('REVOKE ALL ON %I.%I FROM %s', schema_name, wanted.name, grantee);
+        END LOOP;
+    END LOOP;
+    PERFORM customer_identity_internal.companion_of(customers, c.name) FROM customer_identity_internal.companions() AS c;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.make_companions(text) IS
+    'Makes the tables beside customers where they are missing';
+CREATE OR REPLACE FUNCTION customer_identity_internal.book(customers regclass DEFAULT NULL)
+    RETURNS regclass
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'book';
+COMMENT ON FUNCTION customer_identity_internal.book(regclass) IS
+    'The customers table to use: the one given, else the one on the search_path (CI003 when there is none)';
+CREATE FUNCTION customer_identity_internal.follow_phone()
+    RETURNS trigger
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'follow_phone';
+COMMENT ON FUNCTION customer_identity_internal.follow_phone() IS
+    'Trigger of customers: when a phone changes, ends the proofs of the old one and marks the new one as verified only with a live proof';
+CREATE FUNCTION customer_identity_internal.phone_triggers(customers regclass)
+    RETURNS TABLE (name text, timing text, trigger pg_trigger)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT e.name, e.timing, t
+    FROM (VALUES ('customer_identity_phone', 'BEFORE', 19), ('customer_identity_phone_changed', 'AFTER', 17)) AS e (name, timing, type)
+    LEFT JOIN pg_trigger AS t ON t.tgrelid = customers AND t.tgname = e.name::name AND t.tgtype = e.type
+        AND t.tgfoid = 'customer_identity_internal.follow_phone()'::regprocedure AND t.tgqual IS NULL AND t.tgattr = '';
+END;
+COMMENT ON FUNCTION customer_identity_internal.phone_triggers(regclass) IS
+    'The triggers that customers must have, and how they are enabled; NULL where one is missing';
+CREATE FUNCTION customer_identity_internal.is_owner(relation regclass)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c WHERE c.oid = relation);
+COMMENT ON FUNCTION customer_identity_internal.is_owner(regclass) IS
+    'Whether the current user has the rights of a table''s owner';
+CREATE FUNCTION customer_identity_internal.ensure_phone_triggers(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    missing record;
+BEGIN
+    FOR missing IN SELECT p.name, p.timing FROM customer_identity_internal.phone_triggers(customers) AS p WHERE (p.trigger).oid IS NULL LOOP
+        EXECUTE format(
+            'CREATE OR REPLACE TRIGGER %I %s UPDATE ON %s'
+            ' FOR EACH ROW EXECUTE FUNCTION customer_identity_internal.follow_phone()', missing.name, missing.timing, customers);
+        -- DROP EXTENSION takes them along: they attach no table.
+        EXECUTE format('ALTER TRIGGER %I ON %s DEPENDS ON EXTENSION customer_identity', missing.name, customers);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.ensure_phone_triggers(regclass) IS
+    'Puts follow_phone on customers where it is missing';
+CREATE OR REPLACE FUNCTION customer_identity_internal.make_book(schema_name text)
+    RETURNS regclass
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customers regclass;
+BEGIN
+    PERFORM customer_identity_internal.require_limit('schema_name', schema_name);
+    IF schema_name IS NULL OR to_regnamespace(quote_ident(schema_name)) IS NULL THEN
+        RAISE EXCEPTION 'there is no schema to create the book in'
+            USING ERRCODE = 'invalid_schema_name',
+                DETAIL = format('Schema: %s.', COALESCE(quote_ident(schema_name), 'none on the search_path')),
+                HINT = 'CREATE SCHEMA first, or name another one: create_tables(''public'').';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.create_tables ' || schema_name, 0));
+    IF to_regclass(format('%I.customers', schema_name)) IS NULL THEN
+        PERFORM customer_identity_internal.make_customers(schema_name);
+        -- An empty table is indexed at once; one that is there may be large, and has create_search_indexes().
+        PERFORM customer_identity_internal.create_missing_index(i.relation, i.name, i.definition)
+        FROM customer_identity_internal.sort_indexes(format('%I.customers', schema_name)::regclass) AS i
+        -- Those of a customers table that was renamed keep their names.
+        WHERE to_regclass(format('%I.%I', schema_name, i.name)) IS NULL;
+    END IF;
+    customers := format('%I.customers', schema_name)::regclass;
+    PERFORM customer_identity_internal.check_customers(customers);
+    PERFORM customer_identity_internal.make_companions(schema_name);
+    PERFORM customer_identity_internal.ensure_phone_triggers(customers);
+    RETURN customers;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.make_book(text) IS
+    'create_tables for a schema that is named';
+CREATE OR REPLACE FUNCTION customer_identity.create_tables(schema_name text DEFAULT NULL)
+    RETURNS regclass
+    LANGUAGE sql VOLATILE
+RETURN customer_identity_internal.make_book(COALESCE(schema_name, current_schema()::text));
+COMMENT ON FUNCTION customer_identity.create_tables(text) IS
+    'Creates customers, phone_proofs, loyalty_entries and customer_events in a schema (default: the current one) and returns customers. An existing customers table is checked and kept';
+CREATE OR REPLACE FUNCTION customer_identity_internal.qualified_name(relation regclass)
+    RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'qualified_name';
+COMMENT ON FUNCTION customer_identity_internal.qualified_name(regclass) IS
+    'The quoted name of a table with its schema, whatever the search_path';
+CREATE OR REPLACE FUNCTION customer_identity.get_or_create_customer(
+    phone text,
+    preferred_name text DEFAULT NULL,
+    region text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS uuid
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'get_or_create_customer';
+COMMENT ON FUNCTION customer_identity.get_or_create_customer(text, text, text, regclass) IS
+    'The customer of a phone, created if there is none. CI001 when the phone cannot be read';
+CREATE OR REPLACE FUNCTION customer_identity.find_customer(phone text, region text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS uuid
+    LANGUAGE c STABLE COST 5000
+    AS 'MODULE_PATHNAME', 'find_customer';
+COMMENT ON FUNCTION customer_identity.find_customer(text, text, regclass) IS
+    'The customer of a phone, or NULL';
+CREATE OR REPLACE FUNCTION customer_identity.record_proof(
+    phone text,
+    user_id text DEFAULT NULL,
+    method text DEFAULT 'external',
+    region text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS uuid
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'record_proof';
+COMMENT ON FUNCTION customer_identity.record_proof(text, text, text, text, regclass) IS
+    'Records that a user, or a guest, has proved to hold a phone. Returns its customer, who is verified from then on';
+CREATE OR REPLACE FUNCTION customer_identity.revoke_proof(
+    phone text,
+    user_id text DEFAULT NULL,
+    reason text DEFAULT NULL,
+    region text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS integer
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'revoke_proof';
+COMMENT ON FUNCTION customer_identity.revoke_proof(text, text, text, text, regclass) IS
+    'Ends the live proofs of a phone, of one user or all, and returns how many it ended';
+CREATE OR REPLACE FUNCTION customer_identity.can_see_customer(user_id text, customer_id uuid, customers regclass DEFAULT NULL)
+    RETURNS boolean
+    LANGUAGE c STABLE PARALLEL RESTRICTED COST 5000
+    AS 'MODULE_PATHNAME', 'can_see_customer';
+COMMENT ON FUNCTION customer_identity.can_see_customer(text, uuid, regclass) IS
+    'Whether a user is linked to a customer and has proved its phone; for row-security policies';
+CREATE OR REPLACE FUNCTION customer_identity.link_user()
+    RETURNS trigger
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'link_user';
+COMMENT ON FUNCTION customer_identity.link_user() IS
+    'Trigger of a users table: links each login to its customer, maintains its proofs, attaches its earlier orders';
+CREATE OR REPLACE FUNCTION customer_identity.attach_order()
+    RETURNS trigger
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'attach_order';
+COMMENT ON FUNCTION customer_identity.attach_order() IS
+    'Trigger of an orders table: sets each order''s customer, and requires a proof for cash on delivery';
+CREATE OR REPLACE FUNCTION customer_identity.maintain_totals()
+    RETURNS trigger
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'maintain_totals';
+COMMENT ON FUNCTION customer_identity.maintain_totals() IS
+    'Trigger of an orders table: updates customers'' totals after each statement';
+CREATE FUNCTION customer_identity_internal.attaching_triggers()
+    RETURNS TABLE (kind text, function regprocedure, name text, event text, transition_tables text, level text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT t.*
+    FROM (VALUES
+        ('users', 'customer_identity.link_user()'::regprocedure, 'customer_identity_link', 'BEFORE INSERT OR UPDATE', '', 'ROW'),
+        ('users', 'customer_identity.link_user()', 'customer_identity_linked', 'AFTER INSERT OR UPDATE OR DELETE', '', 'ROW'),
+        ('users', 'customer_identity.link_user()', 'customer_identity_renamed', 'AFTER UPDATE', '', 'STATEMENT'),
+        ('users', 'customer_identity.link_user()', 'customer_identity_truncated', 'BEFORE TRUNCATE', '', 'STATEMENT'),
+        ('orders', 'customer_identity.attach_order()', 'customer_identity_attach', 'BEFORE INSERT OR UPDATE', '', 'ROW'),
+        ('orders', 'customer_identity.maintain_totals()', 'customer_identity_totals_insert', 'AFTER INSERT',
+            'REFERENCING NEW TABLE AS customer_identity_new', 'STATEMENT'),
+        ('orders', 'customer_identity.maintain_totals()', 'customer_identity_totals_update', 'AFTER UPDATE',
+            'REFERENCING OLD TABLE AS customer_identity_old NEW TABLE AS customer_identity_new', 'STATEMENT'),
+        ('orders', 'customer_identity.maintain_totals()', 'customer_identity_totals_delete', 'AFTER DELETE',
+            'REFERENCING OLD TABLE AS customer_identity_old', 'STATEMENT'),
+        ('orders', 'customer_identity.maintain_totals()', 'customer_identity_totals_truncate', 'BEFORE TRUNCATE', '', 'STATEMENT')
+    ) AS t (kind, function, name, event, transition_tables, level);
+END;
+COMMENT ON FUNCTION customer_identity_internal.attaching_triggers() IS
+    'The triggers that attach tables of users and of orders, as CREATE TRIGGER takes them';
+CREATE OR REPLACE FUNCTION customer_identity_internal.trigger_arguments(arguments bytea)
+    RETURNS text[]
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'trigger_arguments';
+COMMENT ON FUNCTION customer_identity_internal.trigger_arguments(bytea) IS
+    'pg_trigger.tgargs as an array';
+CREATE OR REPLACE FUNCTION customer_identity_internal.table_of_argument(name text)
+    RETURNS regclass
+    LANGUAGE c STABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'table_of_argument';
+COMMENT ON FUNCTION customer_identity_internal.table_of_argument(text) IS
+    'The table that a trigger argument names; NULL, never an error, when there is none';
+CREATE OR REPLACE FUNCTION customer_identity_internal.argument_values(arguments text[], key text)
+    RETURNS text[]
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'argument_values';
+COMMENT ON FUNCTION customer_identity_internal.argument_values(text[], text) IS
+    'Every value of a key among key=value arguments, in order';
+CREATE OR REPLACE FUNCTION customer_identity_internal.argument_value(arguments text[], key text)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (customer_identity_internal.argument_values(arguments, key))[1];
+COMMENT ON FUNCTION customer_identity_internal.argument_value(text[], text) IS
+    'First value of a key among key=value arguments';
+CREATE OR REPLACE FUNCTION customer_identity_internal.attach_call(attached regclass)
+    RETURNS text
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'attach_call';
+COMMENT ON FUNCTION customer_identity_internal.attach_call(regclass) IS
+    'The attach_users or attach_orders call that the triggers of a table stand for';
+CREATE FUNCTION customer_identity_internal.attached_to(customers regclass)
+    RETURNS SETOF regclass
+    LANGUAGE c STABLE PARALLEL RESTRICTED ROWS 10
+    AS 'MODULE_PATHNAME', 'attached_to';
+COMMENT ON FUNCTION customer_identity_internal.attached_to(regclass) IS
+    'The tables with a trigger of ours that names the book, whoever owns them; NULL: any book';
+-- Triggers of ours that were put on the table itself, not copied to a partition.
+CREATE FUNCTION customer_identity_internal.triggers_of(relation regclass)
+    RETURNS TABLE (
+        trigger_id oid,
+        attached regclass,
+        name name,
+        function name,
+        type smallint,
+        enabled "char",
+        arguments text[],
+        customers regclass,
+        owner oid
+    )
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT
+        t.oid,
+        relation,
+        t.tgname,
+        p.proname,
+        t.tgtype,
+        t.tgenabled,
+        customer_identity_internal.trigger_arguments(t.tgargs),
+        customer_identity_internal.table_of_argument(customer_identity_internal.argument_value(customer_identity_internal.trigger_arguments(t.tgargs), 'customers')),
+        c.relowner
+    FROM pg_trigger AS t
+    JOIN pg_proc AS p ON p.oid = t.tgfoid
+    JOIN pg_class AS c ON c.oid = t.tgrelid
+    WHERE t.tgrelid = relation
+        AND t.tgfoid IN ('customer_identity.link_user()'::regprocedure, 'customer_identity.attach_order()'::regprocedure, 'customer_identity.maintain_totals()'::regprocedure)
+        AND t.tgparentid = 0
+        -- Nobody's view: its query would run as whoever reads it.
+        AND c.relkind IN ('r', 'p')
+        -- An older snapshot still shows a table that has just been dropped.
+        AND pg_table_is_visible(t.tgrelid) IS NOT NULL;
+END;
+COMMENT ON FUNCTION customer_identity_internal.triggers_of(regclass) IS
+    'The triggers that attach a table, with their arguments';
+CREATE FUNCTION customer_identity_internal.has_triggers(relation regclass)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN EXISTS (SELECT FROM customer_identity_internal.triggers_of(relation));
+COMMENT ON FUNCTION customer_identity_internal.has_triggers(regclass) IS
+    'Whether a table has a trigger that attaches it';
+CREATE OR REPLACE VIEW customer_identity_internal.attached_triggers AS
+    SELECT t.*
+    FROM customer_identity_internal.attached_to(NULL) AS a (attached)
+    CROSS JOIN LATERAL customer_identity_internal.triggers_of(a.attached) AS t;
+COMMENT ON VIEW customer_identity_internal.attached_triggers IS
+    'The triggers that attach tables, with their arguments';
+-- Columns are only ever added at the end: an update replaces the view, and what is made of it stays.
+CREATE FUNCTION customer_identity_internal.setups_of(relation regclass)
+    RETURNS TABLE (
+        attached regclass,
+        kind text,
+        customers regclass,
+        customer_column text,
+        key_column text,
+        phone_columns text[],
+        verified_column text,
+        name_column text,
+        region_column text,
+        users regclass,
+        user_column text,
+        amount_column text,
+        status_column text,
+        counted_statuses text[],
+        points_per_unit numeric,
+        payment_column text,
+        cod_values text[],
+        timing text,
+        default_region text,
+        users_key_column text
+    )
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT
+        link.attached,
+        'users',
+        link.customers,
+        COALESCE(customer_identity_internal.argument_value(link.arguments, 'customer'), 'customer_id'),
+        customer_identity_internal.argument_value(link.arguments, 'key'),
+        customer_identity_internal.argument_values(link.arguments, 'phone'),
+        customer_identity_internal.argument_value(link.arguments, 'verified'),
+        customer_identity_internal.argument_value(link.arguments, 'name'),
+        customer_identity_internal.argument_value(link.arguments, 'region'),
+        NULL::regclass,
+        NULL::text,
+        NULL::text,
+        NULL::text,
+        NULL::text[],
+        NULL::numeric,
+        NULL::text,
+        NULL::text[],
+        NULL::text,
+        customer_identity_internal.argument_value(link.arguments, 'default_region'),
+        NULL::text
+    FROM customer_identity_internal.triggers_of(relation) AS link
+    WHERE link.function = 'link_user' AND link.type & 3 = 3
+    UNION ALL
+    SELECT
+        attach.attached,
+        'orders',
+        attach.customers,
+        COALESCE(customer_identity_internal.argument_value(attach.arguments, 'customer'), 'customer_id'),
+        NULL,
+        customer_identity_internal.argument_values(attach.arguments, 'phone'),
+        NULL,
+        NULL,
+        customer_identity_internal.argument_value(attach.arguments, 'region'),
+        customer_identity_internal.table_of_argument(customer_identity_internal.argument_value(attach.arguments, 'users')),
+        customer_identity_internal.argument_value(attach.arguments, 'user'),
+        COALESCE(customer_identity_internal.argument_value(totals.arguments, 'amount'), 'total'),
+        customer_identity_internal.argument_value(totals.arguments, 'status'),
+        customer_identity_internal.argument_values(totals.arguments, 'counted'),
+        CASE
+            WHEN COALESCE(customer_identity_internal.argument_value(totals.arguments, 'points_per_unit'), '1') ~ '^-?[0-9]+([.][0-9]+)?$'
+                THEN COALESCE(customer_identity_internal.argument_value(totals.arguments, 'points_per_unit'), '1')::numeric
+        END,
+        customer_identity_internal.argument_value(attach.arguments, 'payment'),
+        customer_identity_internal.argument_values(attach.arguments, 'cod'),
+        COALESCE(customer_identity_internal.argument_value(totals.arguments, 'timing'), 'statement'),
+        customer_identity_internal.argument_value(attach.arguments, 'default_region'),
+        customer_identity_internal.argument_value(attach.arguments, 'users_key')
+    FROM customer_identity_internal.triggers_of(relation) AS attach
+    LEFT JOIN (
+        SELECT t.arguments
+        FROM customer_identity_internal.triggers_of(relation) AS t
+        WHERE t.function = 'maintain_totals'
+        ORDER BY t.name
+        LIMIT 1
+    ) AS totals ON true
+    WHERE attach.function = 'attach_order' AND attach.type & 3 = 3;
+END;
+COMMENT ON FUNCTION customer_identity_internal.setups_of(regclass) IS
+    'What a table is attached as, with every setting';
+CREATE OR REPLACE VIEW customer_identity.attachments AS
+    SELECT s.*
+    FROM customer_identity_internal.attached_to(NULL) AS a (attached)
+    CROSS JOIN LATERAL customer_identity_internal.setups_of(a.attached) AS s;
+COMMENT ON VIEW customer_identity.attachments IS
+    'The attached tables and their settings, read from the triggers'' arguments';
+-- Anybody can put our triggers on their own table and name this book in them. Only tables whose owner may
+-- write to the book are part of it.
+CREATE FUNCTION customer_identity_internal.feeding_setups(relation regclass, customers regclass)
+    RETURNS SETOF customer_identity.attachments
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT a.*
+    FROM customer_identity_internal.setups_of(relation) AS a
+    JOIN pg_class AS c ON c.oid = relation
+    WHERE a.customers = feeding_setups.customers
+        AND has_table_privilege(c.relowner, feeding_setups.customers, 'UPDATE')
+        -- What they are read for runs with the rights of the book's owner: no cast of a type.
+        AND NOT EXISTS (
+            SELECT FROM pg_attribute AS k
+            WHERE k.attrelid = relation AND k.attname = a.customer_column AND NOT k.attisdropped
+                AND customer_identity_internal.base_type(k.atttypid) <> 'uuid'::regtype
+        );
+END;
+COMMENT ON FUNCTION customer_identity_internal.feeding_setups(regclass, regclass) IS
+    'What a table is attached as to a book that it may feed';
+CREATE OR REPLACE FUNCTION customer_identity_internal.attachments_of(customers regclass)
+    RETURNS SETOF customer_identity.attachments
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT s.*
+    FROM customer_identity_internal.attached_to(customers) AS a (attached)
+    CROSS JOIN LATERAL customer_identity_internal.feeding_setups(a.attached, customers) AS s;
+END;
+COMMENT ON FUNCTION customer_identity_internal.attachments_of(regclass) IS
+    'The tables that feed a book';
+CREATE FUNCTION customer_identity_internal.hold_table(relation regclass)
+    RETURNS boolean
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'hold_table';
+COMMENT ON FUNCTION customer_identity_internal.hold_table(regclass) IS
+    'Locks a table against being dropped until the transaction ends, as reading it does; false: it no longer exists';
+-- Another session could drop a table between building a query and running it.
+CREATE FUNCTION customer_identity_internal.attachments_to_read(customers regclass)
+    RETURNS SETOF customer_identity.attachments
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT a.*
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    WHERE customer_identity_internal.hold_table(a.attached);
+END;
+COMMENT ON FUNCTION customer_identity_internal.attachments_to_read(regclass) IS
+    'The tables that feed a book, locked against being dropped until the transaction ends';
+CREATE OR REPLACE FUNCTION customer_identity_internal.partitions_of(relation regclass)
+    RETURNS SETOF regclass
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT relation
+    UNION
+    SELECT t.relid
+    FROM pg_partition_tree(relation) AS t
+    JOIN pg_class AS c ON c.oid = t.relid
+    WHERE c.relkind IN ('r', 'p');
+END;
+COMMENT ON FUNCTION customer_identity_internal.partitions_of(regclass) IS
+    'A table and all its partitions that are ordinary tables';
+-- A query may read two tables of one owner as that owner. What another owner's table holds is asked for through a
+-- function that acts as that owner: nobody's policy, cast, domain or index expression runs as somebody else.
+CREATE FUNCTION customer_identity_internal.have_one_owner(relation regclass, other regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT count(DISTINCT c.relowner) = 1 FROM pg_class AS c WHERE c.oid IN (relation, other));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.have_one_owner(regclass, regclass) IS
+    'Whether two tables belong to the same role';
+CREATE OR REPLACE FUNCTION customer_identity_internal.attachment_of(relation regclass)
+    RETURNS customer_identity.attachments
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_attachment customer_identity.attachments;
+BEGIN
+    SELECT a.* INTO found_attachment
+    FROM customer_identity_internal.setups_of(COALESCE(pg_partition_root(relation), relation)) AS a;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'table % is not attached', relation
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'SELECT * FROM customer_identity.attachments lists the attached tables; attach_users() and attach_orders() attach a table.';
+    END IF;
+    IF found_attachment.customers IS NULL THEN
+        RAISE EXCEPTION 'no usable customers table'
+            USING ERRCODE = 'CI003',
+                DETAIL = format('The triggers of %s name a customers table that does not exist.', relation),
+                HINT = 'Attach the table again, or remove its triggers with customer_identity.detach().';
+    END IF;
+    RETURN found_attachment;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.attachment_of(regclass) IS
+    'The set-up of a table or of the partitioned table it belongs to; an error when it is not attached';
+CREATE FUNCTION customer_identity_internal.has_logins(orders customer_identity.attachments)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN (orders).user_column IS NOT NULL AND EXISTS (
+    SELECT FROM customer_identity.attachments AS u WHERE u.attached = (orders).users AND u.kind = 'users'
+);
+COMMENT ON FUNCTION customer_identity_internal.has_logins(customer_identity.attachments) IS
+    'Whether the users table that an orders table names is attached';
+-- Every column that the triggers of a table name, and what they are for.
+CREATE OR REPLACE FUNCTION customer_identity_internal.named_columns(attached customer_identity.attachments)
+    RETURNS TABLE (relation regclass, column_name text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT attached.users, attached.users_key_column
+    WHERE attached.users IS NOT NULL AND attached.users_key_column IS NOT NULL
+    UNION ALL
+    SELECT attached.attached, c.name
+    FROM unnest(attached.phone_columns || ARRAY[
+        attached.customer_column, attached.key_column, attached.verified_column, attached.name_column,
+        attached.region_column, attached.user_column, attached.amount_column, attached.status_column,
+        attached.payment_column]) AS c (name)
+    WHERE c.name IS NOT NULL;
+END;
+COMMENT ON FUNCTION customer_identity_internal.named_columns(customer_identity.attachments) IS
+    'The columns that the triggers of a table name';
+CREATE OR REPLACE FUNCTION customer_identity_internal.order_amount(amount numeric)
+    RETURNS numeric
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'order_amount';
+COMMENT ON FUNCTION customer_identity_internal.order_amount(numeric) IS
+    'What an order adds to total_spent: its amount, or 0 for NULL, NaN and infinity';
+CREATE OR REPLACE FUNCTION customer_identity_internal.order_points(amount numeric, points_per_unit numeric)
+    RETURNS bigint
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'order_points';
+COMMENT ON FUNCTION customer_identity_internal.order_points(numeric, numeric) IS
+    'What an order adds to loyalty_points: floor(amount * points_per_unit), or 0 beyond a thousand million million';
+-- A table that its totals triggers alone still feed into the book, such as a partition that was detached,
+-- counts; a partition whose parent counts it does not. While one is being detached concurrently it is the
+-- snapshot that tells, to pg_partition_tree as to a query of the parent, but not to pg_partition_ancestors.
+CREATE OR REPLACE FUNCTION customer_identity_internal.totals_sources(customers regclass)
+    RETURNS TABLE (source regclass, arguments text[])
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH sources AS MATERIALIZED (
+        SELECT DISTINCT ON (t.attached) t.attached, t.arguments
+        FROM customer_identity_internal.attached_to(customers) AS a (attached)
+        CROSS JOIN LATERAL customer_identity_internal.triggers_of(a.attached) AS t
+        WHERE t.function = 'maintain_totals'
+            AND t.customers = totals_sources.customers
+            AND has_table_privilege(t.owner, totals_sources.customers, 'UPDATE')
+        ORDER BY t.attached, t.name
+    )
+    SELECT s.attached, s.arguments
+    FROM sources AS s
+    WHERE s.attached NOT IN (
+        SELECT p.relid
+        FROM sources AS parent
+        CROSS JOIN LATERAL pg_partition_tree(parent.attached) AS p
+        WHERE p.relid <> parent.attached
+    );
+END;
+COMMENT ON FUNCTION customer_identity_internal.totals_sources(regclass) IS
+    'The tables whose orders make up the totals of a book, with the arguments of their totals triggers';
+CREATE FUNCTION customer_identity_internal.uncountable_columns(customers regclass)
+    RETURNS TABLE (source regclass, column_name text, found_type text, wanted text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT s.source, n.name, format_type(a.atttypid, NULL), n.wanted
+    FROM customer_identity_internal.totals_sources(customers) AS s
+    CROSS JOIN LATERAL (VALUES
+        (COALESCE(customer_identity_internal.argument_value(s.arguments, 'customer'), 'customer_id'), 'uuid', '{uuid}'::regtype[]),
+        (COALESCE(customer_identity_internal.argument_value(s.arguments, 'amount'), 'total'), 'a number',
+            '{numeric,smallint,integer,bigint,real,double precision}'::regtype[]),
+        (customer_identity_internal.argument_value(s.arguments, 'status'), NULL, NULL)
+    ) AS n (name, wanted, types)
+    LEFT JOIN pg_attribute AS a ON a.attrelid = s.source AND a.attname = n.name AND NOT a.attisdropped
+    WHERE n.name IS NOT NULL AND (a.attname IS NULL OR customer_identity_internal.base_type(a.atttypid) <> ALL (n.types));
+END;
+COMMENT ON FUNCTION customer_identity_internal.uncountable_columns(regclass) IS
+    'The columns that totals are made of and cannot be: gone (no found_type) or of another type';
+CREATE FUNCTION customer_identity_internal.is_countable(customers regclass)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN NOT EXISTS (SELECT FROM customer_identity_internal.uncountable_columns(customers));
+COMMENT ON FUNCTION customer_identity_internal.is_countable(regclass) IS
+    'Whether the totals of a book can be made of the tables that feed it';
+-- Rows of a table that inherits from an attached one are that table's, which is attached itself or reported.
+CREATE OR REPLACE FUNCTION customer_identity_internal.totals_query(source regclass, arguments text[])
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    status_column text := customer_identity_internal.argument_value(arguments, 'status');
+    condition text := '';
+BEGIN
+    PERFORM FROM pg_attribute AS a
+    WHERE a.attrelid = source
+        AND a.attname = COALESCE(customer_identity_internal.argument_value(arguments, 'amount'), 'total')
+        AND customer_identity_internal.base_type(a.atttypid)
+            <> ALL ('{numeric,smallint,integer,bigint,real,double precision}'::regtype[]);
+    IF FOUND THEN
+        RAISE EXCEPTION 'the column that holds the amount of % is not a number', source
+            USING ERRCODE = 'CI007', HINT = format('Name another one in: SELECT %s;', customer_identity_internal.attach_call(source));
+    END IF;
+    IF status_column IS NOT NULL THEN
+        condition := format(' AND customer_identity_internal.as_text(o.%I) COLLATE "C" = ANY (%L::text[])',
+            status_column, customer_identity_internal.argument_values(arguments, 'counted'));
+    END IF;
+    RETURN format(
+        'SELECT o.%1$I AS customer_id, count(*) AS orders,'
+        ' sum(customer_identity_internal.order_amount(o.%2$I::numeric)) AS spent,'
+        ' sum(customer_identity_internal.order_points(o.%2$I::numeric, %3$L::numeric)) AS points'
+        ' FROM %4$s AS o WHERE o.%1$I IS NOT NULL%5$s GROUP BY o.%1$I',
+        COALESCE(customer_identity_internal.argument_value(arguments, 'customer'), 'customer_id'),
+        COALESCE(customer_identity_internal.argument_value(arguments, 'amount'), 'total'),
+        COALESCE(customer_identity_internal.argument_value(arguments, 'points_per_unit'), '1'),
+        (SELECT CASE c.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END FROM pg_class AS c WHERE c.oid = source) || source, condition);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.totals_query(regclass, text[]) IS
+    'The query that sums a table of orders per customer';
+CREATE FUNCTION customer_identity_internal.totals_in(source regclass, arguments text[], customers regclass)
+    RETURNS TABLE (customer_id uuid, orders bigint, spent numeric, points numeric)
+    LANGUAGE customer_identity_as_feeding_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE customer_identity_internal.totals_query(source, arguments);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.totals_in(regclass, text[], regclass) IS
+    'The totals of the orders in a table for each customer';
+-- Everybody may call it: it only writes what statements of the same transaction have deferred, as the role
+-- that would write it. The same happens at commit anyway.
+CREATE OR REPLACE FUNCTION customer_identity.flush_totals(customers regclass DEFAULT NULL)
+    RETURNS bigint
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'flush_totals';
+COMMENT ON FUNCTION customer_identity.flush_totals(regclass) IS
+    'Writes the totals that this transaction has deferred to its commit, of one book or (NULL) all, and returns for how many customers';
+-- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
+CREATE OR REPLACE FUNCTION customer_identity_internal.totals_differences(customers regclass)
+    RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    entries text;
+    sources text;
+    spent_scale integer;
+BEGIN
+    SELECT string_agg(
+        CASE
+            WHEN customer_identity_internal.have_one_owner(t.source, customers) THEN customer_identity_internal.totals_query(t.source, t.arguments)
+            ELSE format('SELECT t.* FROM customer_identity_internal.totals_in(%L::regclass, %L::text[], %L::regclass) AS t',
+                t.source::oid, t.arguments, customers::oid)
+        END,
+        ' UNION ALL ')
+    INTO sources
+    FROM customer_identity_internal.totals_sources(customers) AS t
+    WHERE customer_identity_internal.hold_table(t.source);
+    IF sources IS NULL THEN
+        RETURN;
+    END IF;
+    entries := customer_identity_internal.companion_of(customers, 'loyalty_entries');
+    -- A column decimal(10,2) cannot hold more digits than that.
+    SELECT CASE WHEN a.atttypmod >= 0 THEN (a.atttypmod - 4) & 65535 ELSE 16383 END INTO spent_scale
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attname = 'total_spent';
+
+    RETURN QUERY EXECUTE format($sql$
+        WITH sums AS (
+            %1$s
+            UNION ALL
+            SELECT e.customer_id, 0, 0, sum(e.points) FROM %2$s AS e GROUP BY e.customer_id
+        ),
+        actual AS (
+            SELECT s.customer_id, sum(s.orders) AS orders, sum(s.spent) AS spent, sum(s.points) AS points
+            FROM sums AS s
+            GROUP BY s.customer_id
+        )
+        SELECT c.id, d.field, d.stored, d.actual
+        FROM %3$s AS c
+        LEFT JOIN actual AS a ON a.customer_id = c.id
+        CROSS JOIN LATERAL (VALUES
+            ('total_orders', COALESCE(c.total_orders, 0)::numeric, COALESCE(a.orders, 0)::numeric),
+            ('total_spent', COALESCE(c.total_spent, 0), round(COALESCE(a.spent, 0), LEAST(%4$s, scale(COALESCE(a.spent, 0))))),
+            ('loyalty_points', COALESCE(c.loyalty_points, 0)::numeric, COALESCE(a.points, 0))
+        ) AS d (field, stored, actual)
+        WHERE d.stored <> d.actual
+        $sql$, sources, entries, customers, spent_scale);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.totals_differences(regclass) IS
+    'verify_totals for a book that is named';
+CREATE OR REPLACE FUNCTION customer_identity.verify_totals(customers regclass DEFAULT NULL)
+    RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    SELECT customer_identity.flush_totals(customers);
+    SELECT * FROM customer_identity_internal.totals_differences(customer_identity_internal.book(customers));
+END;
+COMMENT ON FUNCTION customer_identity.verify_totals(regclass) IS
+    'The totals that differ from the sum of the attached orders and loyalty_entries, in one snapshot; no row means exact';
+-- A difference stays valid while others maintain exact totals, so it is added, and only another rebuild has
+-- to wait. What this transaction has deferred is written first, so that it is not added twice.
+CREATE OR REPLACE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
+    RETURNS bigint
+    LANGUAGE customer_identity_as_table_owner VOLATILE
+AS $$
+DECLARE
+    wrong record;
+    corrected bigint := 0;
+BEGIN
+    EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', customers);
+    FOR wrong IN
+        SELECT
+            d.customer_id,
+            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_orders'), 0) AS orders,
+            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_spent'), 0) AS spent,
+            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'loyalty_points'), 0) AS points
+        FROM customer_identity_internal.totals_differences(customers) AS d
+        GROUP BY d.customer_id
+        ORDER BY d.customer_id
+    LOOP
+        EXECUTE format(
+            'UPDATE %s SET total_orders = COALESCE(total_orders, 0) + $2,'
+            ' total_spent = COALESCE(total_spent, 0) + $3,'
+            ' loyalty_points = COALESCE(loyalty_points, 0) + $4 WHERE id = $1', customers)
+            USING wrong.customer_id, wrong.orders, wrong.spent, wrong.points;
+        corrected := corrected + 1;
+    END LOOP;
+    RETURN corrected;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rebuild_book(regclass) IS
+    'rebuild_totals for a book that is named';
+CREATE OR REPLACE FUNCTION customer_identity.rebuild_totals(customers regclass DEFAULT NULL)
+    RETURNS bigint
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    SELECT customer_identity.flush_totals(customers);
+    SELECT customer_identity_internal.rebuild_book(customer_identity_internal.book(customers));
+END;
+COMMENT ON FUNCTION customer_identity.rebuild_totals(regclass) IS
+    'Corrects every total that verify_totals() reports and returns how many customers it corrected';
+CREATE OR REPLACE FUNCTION customer_identity.adjust_points(
+    customer_id uuid,
+    points bigint,
+    reason text,
+    idempotency_key text DEFAULT NULL,
+    actor text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS bigint
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'adjust_points';
+COMMENT ON FUNCTION customer_identity.adjust_points(uuid, bigint, text, text, text, regclass) IS
+    'Adds points to a customer, or subtracts them, with a row in loyalty_entries. Returns the new balance';
+CREATE OR REPLACE FUNCTION customer_identity.redeem_points(
+    customer_id uuid,
+    points bigint,
+    reason text,
+    idempotency_key text DEFAULT NULL,
+    user_id text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS bigint
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'redeem_points';
+COMMENT ON FUNCTION customer_identity.redeem_points(uuid, bigint, text, text, text, regclass) IS
+    'Subtracts points from a customer''s balance and returns what is left. CI005 when it is too low; the same key redeems once';
+-- With the rights of its caller: only who acts as the owner of the book can write there.
+CREATE OR REPLACE FUNCTION customer_identity_internal.write_event(customers regclass, customer_id uuid, event text, details jsonb, actor text)
+    RETURNS void
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'write_event';
+COMMENT ON FUNCTION customer_identity_internal.write_event(regclass, uuid, text, jsonb, text) IS
+    'Adds an event to a customer''s history, where the book keeps one; for functions that act as its owner';
+CREATE OR REPLACE FUNCTION customer_identity_internal.keeps_history(customers regclass)
+    RETURNS boolean
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'keeps_history';
+COMMENT ON FUNCTION customer_identity_internal.keeps_history(regclass) IS
+    'Whether the book has a table customer_events that events can be written to';
+CREATE OR REPLACE FUNCTION customer_identity.customer_history(customer_id uuid, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+AS $$
+DECLARE
+    history jsonb;
+BEGIN
+    EXECUTE format($sql$
+        SELECT COALESCE(
+            jsonb_agg(
+                jsonb_build_object('at', e.created_at, 'event', e.event, 'actor', e.actor, 'details', e.details)
+                ORDER BY e.created_at DESC, e.id DESC),
+            '[]')
+        FROM %s AS e
+        WHERE e.customer_id = $1
+        $sql$, customer_identity_internal.companion_of(customers, 'customer_events'))
+        INTO history
+        USING customer_id;
+    RETURN history;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.customer_history(uuid, regclass) IS
+    'The events of a customer, newest first: an array of objects with at, event, actor and details';
+CREATE FUNCTION customer_identity_internal.primary_key_columns(relation regclass)
+    RETURNS text[]
+    LANGUAGE sql STABLE
+RETURN (
+    SELECT array_agg(a.attname::text ORDER BY k.position)
+    FROM pg_index AS i
+    CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (number, position)
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+    WHERE i.indrelid = relation AND i.indisprimary AND k.position <= i.indnkeyatts
+);
+COMMENT ON FUNCTION customer_identity_internal.primary_key_columns(regclass) IS
+    'The columns of the primary key of a table, in order; NULL: it has none';
+-- The server keeps a column of a partitioned table unique only together with those it is partitioned by.
+CREATE FUNCTION customer_identity_internal.key_column(users regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key text[] := customer_identity_internal.primary_key_columns(users);
+BEGIN
+    IF cardinality(key) > 1 THEN
+        key := ARRAY(
+            SELECT a.attname
+            FROM pg_partitioned_table AS p
+            JOIN pg_attribute AS a ON a.attrelid = p.partrelid AND a.attnum <> ALL (p.partattrs)
+            WHERE p.partrelid = users AND a.attname = ANY (key)
+        );
+    END IF;
+    IF cardinality(key) = 1 THEN
+        RETURN key[1];
+    END IF;
+    RETURN (
+        SELECT a.attname
+        FROM pg_attribute AS a
+        WHERE a.attrelid = users AND a.attname = 'id' AND a.attnotnull
+            AND customer_identity_internal.has_unique_index(users, 'id')
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.key_column(regclass) IS
+    'The column that tells users apart: the primary key of one column, else a unique id; NULL: there is none';
+CREATE FUNCTION customer_identity_internal.require_key(users regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key text := customer_identity_internal.key_column(users);
+    primary_key text[] := customer_identity_internal.primary_key_columns(users);
+    shared boolean;
+    has_id boolean := customer_identity_internal.column_type(users, 'id') IS NOT NULL;
+BEGIN
+    IF key IS NULL THEN
+        RAISE EXCEPTION 'table % has no single-column key', users
+            USING ERRCODE = 'invalid_table_definition',
+                DETAIL = COALESCE(format('Its primary key is (%s).', array_to_string(primary_key, ', ')), 'It has no primary key.'),
+                HINT = CASE
+                    WHEN primary_key IS NULL THEN format('ALTER TABLE %s ADD PRIMARY KEY (%s);', users, CASE WHEN has_id THEN 'id' ELSE '...' END)
+                    WHEN has_id THEN format('If ids are unique: ALTER TABLE %s ALTER COLUMN id SET NOT NULL, ADD UNIQUE (id); if several shops share the table, give each user a unique id.', users)
+                    ELSE format('ALTER TABLE %s ADD COLUMN id uuid NOT NULL DEFAULT gen_random_uuid() UNIQUE;', users)
+                END;
+    END IF;
+    -- Where users have another owner, no code of theirs runs: keys are of built-in types.
+    IF NOT customer_identity_internal.has_unique_index(users, key) AND cardinality(primary_key) > 1
+        AND customer_identity_internal.column_type(users, key)::oid < 16384 THEN
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS u GROUP BY u.%I HAVING count(*) > 1)', users, key) INTO shared;
+    END IF;
+    IF shared THEN
+        RAISE EXCEPTION 'users in several partitions of % have the same %', users, key
+            USING ERRCODE = 'invalid_table_definition', HINT = 'Give users ids that are unique across all partitions.';
+    END IF;
+    RETURN key;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_key(regclass) IS
+    'key_column, or 42P16 with what to do when there is none';
+-- Proofs refer to ids: with those of another column they would be somebody else's.
+CREATE FUNCTION customer_identity_internal.warn_of_new_key(users regclass, key text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    old_key text;
+BEGIN
+    SELECT a.key_column INTO old_key
+    FROM customer_identity_internal.setups_of(users) AS a
+    WHERE a.kind = 'users' AND a.customers = warn_of_new_key.customers;
+    IF old_key <> key AND customer_identity_internal.column_type(users, old_key) IS NOT NULL THEN
+        RAISE WARNING 'users of % are now identified by %, no longer by %', users, quote_ident(key), quote_ident(old_key)
+            USING HINT = format('Proofs refer to the old ids: UPDATE %I.phone_proofs AS p SET user_id = u.%I::text FROM %s AS u WHERE p.user_id = u.%I::text; and attach the orders again.',
+                (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = customers),
+                key, users, old_key);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.warn_of_new_key(regclass, text, regclass) IS
+    'Warns when attach_users finds another key than before';
+-- A column itself, and what foreign keys say that its values are values of: alone or with other columns, and by way
+-- of other tables.
+CREATE FUNCTION customer_identity_internal.referred_columns(relation regclass, column_name text)
+    RETURNS TABLE (relation regclass, column_name text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH RECURSIVE referred AS (
+        SELECT referred_columns.relation, referred_columns.column_name COLLATE "C"
+        UNION
+        SELECT COALESCE(pg_partition_root(k.confrelid), k.confrelid)::regclass, target.attname::text
+        FROM referred AS r
+        JOIN pg_constraint AS k ON k.conrelid = r.relation AND k.contype = 'f' AND k.conparentid = 0
+        CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS c (source_number, target_number)
+        JOIN pg_attribute AS source ON source.attrelid = k.conrelid AND source.attnum = c.source_number
+        JOIN pg_attribute AS target ON target.attrelid = k.confrelid AND target.attnum = c.target_number
+        WHERE source.attname = r.column_name
+    )
+    SELECT r.relation, r.column_name FROM referred AS r;
+END;
+COMMENT ON FUNCTION customer_identity_internal.referred_columns(regclass, text) IS
+    'A column, and those that foreign keys make it refer to, directly or not';
+-- Where orders and users refer to a third table, it joins them: both may extend the same accounts.
+CREATE FUNCTION customer_identity_internal.joining_columns(orders regclass, user_column text, users regclass)
+    RETURNS TABLE (column_name text, is_direct boolean)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH referred AS MATERIALIZED (
+        SELECT r.relation, r.column_name FROM customer_identity_internal.referred_columns(orders, user_column) AS r
+    ),
+    own AS (
+        SELECT a.attname::text AS name
+        FROM pg_attribute AS a
+        WHERE a.attrelid = users AND a.attnum > 0 AND NOT a.attisdropped
+            AND (a.attname = customer_identity_internal.key_column(users)
+                OR customer_identity_internal.has_unique_index(users, a.attname::text))
+    )
+    SELECT o.name, EXISTS (SELECT FROM referred AS r WHERE r.relation = users AND r.column_name = o.name)
+    FROM own AS o
+    WHERE EXISTS (
+        SELECT
+        FROM customer_identity_internal.referred_columns(users, o.name) AS c
+        JOIN referred AS r ON r.relation = c.relation AND r.column_name = c.column_name
+    );
+END;
+COMMENT ON FUNCTION customer_identity_internal.joining_columns(regclass, text, regclass) IS
+    'The unique columns of users that an orders table''s user column refers to';
+-- The foreign keys of a column alone, and those to users with other columns, have to say whose order it is.
+CREATE FUNCTION customer_identity_internal.refuse_foreign_key(orders regclass, user_column text, users regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    foreign_key pg_constraint;
+BEGIN
+    SELECT k.* INTO foreign_key
+    FROM pg_constraint AS k
+    JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+    WHERE k.contype = 'f' AND k.conrelid = orders AND k.conparentid = 0 AND a.attname = user_column
+        AND (cardinality(k.conkey) = 1 OR k.confrelid = users)
+    ORDER BY k.conname
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'foreign key % of % does not say whose order it is', quote_ident(foreign_key.conname), orders
+            USING ERRCODE = 'invalid_foreign_key',
+                DETAIL = format('Column %I does not reference a unique column of %s.', user_column, users),
+                HINT = CASE
+                    WHEN foreign_key.confrelid = users THEN format('Add a column that references the key of %s to the orders, and name it in user_column => ''...''.', users)
+                    ELSE format('Name the users table that it references, %s, or another column in user_column => ''...''.', foreign_key.confrelid::regclass)
+                END;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_foreign_key(regclass, text, regclass) IS
+    'Raises 42830 when a foreign key refers to something else than to users';
+CREATE FUNCTION customer_identity_internal.users_key_of(orders regclass, user_column text, users regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key text := customer_identity_internal.key_column(users);
+    direct text[];
+    others text[];
+BEGIN
+    SELECT array_agg(j.column_name ORDER BY j.column_name) FILTER (WHERE j.is_direct),
+        array_agg(j.column_name ORDER BY j.column_name = key DESC, j.column_name)
+    INTO direct, others
+    FROM customer_identity_internal.joining_columns(orders, user_column, users) AS j;
+    IF cardinality(direct) > 1 THEN
+        RAISE EXCEPTION 'column % of % references several columns of %', quote_ident(user_column), orders, users
+            USING ERRCODE = 'ambiguous_column', DETAIL = format('They are %s.', array_to_string(direct, ', ')),
+                HINT = 'Drop the foreign keys that do not say whose order it is.';
+    END IF;
+    IF others IS NULL THEN
+        PERFORM customer_identity_internal.refuse_foreign_key(orders, user_column, users);
+    END IF;
+    RETURN COALESCE(direct[1], others[1], customer_identity_internal.require_key(users));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.users_key_of(regclass, text, regclass) IS
+    'The column of users that an orders table is joined by: what its foreign key refers to, else their key';
+-- The users table of an orders table: the attached one that its foreign keys lead to, else the one they name, else the
+-- only one of the book.
+CREATE OR REPLACE FUNCTION customer_identity_internal.users_of(orders regclass, user_column text, customers regclass)
+    RETURNS regclass
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    attached regclass[];
+    joined regclass[];
+BEGIN
+    attached := ARRAY(
+        SELECT a.attached FROM customer_identity_internal.attachments_of(customers) AS a WHERE a.kind = 'users' ORDER BY a.attached::text);
+    joined := ARRAY(
+        SELECT u.users
+        FROM unnest(attached) AS u (users)
+        WHERE EXISTS (SELECT FROM customer_identity_internal.joining_columns(orders, user_column, u.users)));
+    IF cardinality(joined) > 1 THEN
+        RAISE EXCEPTION 'column % of % references several users tables', quote_ident(user_column), orders
+            USING ERRCODE = 'ambiguous_column', DETAIL = format('They are %s.', array_to_string(joined, ', ')),
+                HINT = 'Say which with users => ''...''.';
+    END IF;
+    RETURN COALESCE(
+        joined[1],
+        (
+            SELECT COALESCE(pg_partition_root(k.confrelid), k.confrelid)::regclass
+            FROM pg_constraint AS k
+            JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+            WHERE k.contype = 'f' AND k.conrelid = orders AND cardinality(k.conkey) = 1
+                AND a.attname = user_column AND k.conparentid = 0
+            ORDER BY k.conname
+            LIMIT 1
+        ),
+        CASE WHEN cardinality(attached) = 1 THEN attached[1] END
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.users_of(regclass, text, regclass) IS
+    'The users table that the orders'' user column refers to, as far as it can be told';
+CREATE OR REPLACE FUNCTION customer_identity_internal.require_column(relation regclass, column_name text, parameter text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'table % has no column %', relation, quote_ident(customer_identity_internal.shown(column_name))
+            USING ERRCODE = 'undefined_column',
+                HINT = format('Name the column in %s => ''...''; camelCase names are written as they are.', parameter);
+    END IF;
+    -- Transition tables hold no values of it.
+    PERFORM FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name AND a.attgenerated = 'v';
+    IF FOUND THEN
+        RAISE EXCEPTION 'column % of % is a virtual generated column', quote_ident(column_name), relation
+            USING ERRCODE = 'wrong_object_type', HINT = 'Make it STORED, or name the column it is generated from.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_column(regclass, text, text) IS
+    'Raises 42703 for a column that a call names and the table lacks';
+-- The server computes generated columns after the BEFORE triggers, which would read NULL.
+CREATE OR REPLACE FUNCTION customer_identity_internal.require_written_column(relation regclass, column_name text, parameter text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF column_name IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM customer_identity_internal.require_column(relation, column_name, parameter);
+    PERFORM FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name AND a.attgenerated <> '';
+    IF FOUND THEN
+        RAISE EXCEPTION 'column % of % is generated', quote_ident(column_name), relation
+            USING ERRCODE = 'wrong_object_type',
+                DETAIL = 'A BEFORE trigger does not see its value.',
+                HINT = format('Name the column it is generated from in %s => ''...''.', parameter);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_written_column(regclass, text, text) IS
+    'Raises for a column that a call names and the table lacks or generates; NULL names none';
+-- A column that only the parameter's default names may be missing.
+CREATE OR REPLACE FUNCTION customer_identity_internal.optional_column(relation regclass, column_name text, parameter text, default_name text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
+    IF NOT FOUND AND column_name = default_name THEN
+        RETURN NULL;
+    END IF;
+    IF column_name IS NOT NULL THEN
+        PERFORM customer_identity_internal.require_column(relation, column_name, parameter);
+    END IF;
+    RETURN column_name;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.optional_column(regclass, text, text, text) IS
+    'The column, or NULL when only a default names it and the table lacks it';
+CREATE FUNCTION customer_identity_internal.require_types(relation regclass, phone_columns text[], region_column text, parameter text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unusable record;
+BEGIN
+    SELECT u.* INTO unusable
+    FROM customer_identity_internal.unusable_types(relation, phone_columns, region_column) AS u;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column % of % is of type % and cannot hold a %',
+            quote_ident(unusable.column_name), relation, unusable.type_name, unusable.what
+            USING ERRCODE = 'datatype_mismatch',
+                HINT = format('Name a text column in %s => ''...''.',
+                    CASE unusable.what WHEN 'phone' THEN parameter ELSE 'region_column' END);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_types(regclass, text[], text, text) IS
+    'Raises 42804 for a column whose type holds no phone, or no region';
+CREATE FUNCTION customer_identity_internal.required_region(default_region text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.require_limit('default_region', default_region);
+    IF default_region IS NOT NULL AND customer_identity_internal.known_region(default_region) IS NULL THEN
+        RAISE EXCEPTION 'default_region % is not a region', quote_literal(customer_identity_internal.shown(default_region))
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = 'A region is a two-letter ISO 3166 code: GB, not UK.';
+    END IF;
+    RETURN customer_identity_internal.known_region(default_region);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.required_region(text) IS
+    'A region as the triggers'' arguments have it, or NULL; 22023 for what is none';
+-- The role that checks may differ from the one that signs users up, and its session may predate the setting.
+CREATE FUNCTION customer_identity_internal.has_default_region()
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN current_setting('customer_identity.default_region') <> '' OR EXISTS (
+    SELECT
+    FROM pg_db_role_setting AS s
+    CROSS JOIN LATERAL unnest(s.setconfig) AS c (setting)
+    WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()))
+        AND c.setting LIKE 'customer\_identity.default\_region=_%'
+);
+COMMENT ON FUNCTION customer_identity_internal.has_default_region() IS
+    'Whether customer_identity.default_region is set here, for the database or for any role';
+CREATE FUNCTION customer_identity_internal.lacks_region(phone_columns text[], region_column text, default_region text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN phone_columns[1] IS NOT NULL AND region_column IS NULL AND default_region IS NULL
+    AND NOT customer_identity_internal.has_default_region();
+COMMENT ON FUNCTION customer_identity_internal.lacks_region(text[], text, text) IS
+    'Whether a table has phones and nothing tells the region of national ones';
+CREATE FUNCTION customer_identity_internal.notice_no_region(
+    relation regclass, phone_columns text[], region_column text, default_region text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF customer_identity_internal.lacks_region(phone_columns, region_column, default_region) THEN
+        RAISE NOTICE 'phones in % without a country code will not be read', relation
+            USING DETAIL = 'It has no region column, and there is no default region.',
+                HINT = 'Attach it with default_region => ''DE'', or set customer_identity.default_region for the database.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.notice_no_region(regclass, text[], text, text) IS
+    'Says so when national phones of a table will not be read';
+CREATE OR REPLACE FUNCTION customer_identity_internal.require_pair(given boolean, other boolean, parameter text, other_parameter text, example text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF given <> other THEN
+        RAISE EXCEPTION '% and % must be given together', parameter, other_parameter
+            USING ERRCODE = 'invalid_parameter_value', HINT = format('For example: %s.', example);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_pair(boolean, boolean, text, text, text) IS
+    'Raises 22023 when one of two parameters is given without the other';
+-- They become arguments of triggers, which every statement reads.
+CREATE FUNCTION customer_identity_internal.require_values(parameter text, given text[])
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF cardinality(given) = 0 OR EXISTS (SELECT FROM unnest(given) AS g (value) WHERE g.value IS NULL) THEN
+        RAISE EXCEPTION '% must name at least one value, and no NULL', parameter
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'List values that the column can hold.';
+    END IF;
+    IF cardinality(given) > 100 OR EXISTS (SELECT FROM unnest(given) AS g (value) WHERE octet_length(g.value) > 200) THEN
+        RAISE EXCEPTION '% has too many values, or too long ones', parameter
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = 'The maximum is 100 values of 200 bytes each.',
+                HINT = 'List values that the column can hold.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_values(text, text[]) IS
+    'Raises 22023 for a list without values, with NULL, of more than 100 values or with one of more than 200 bytes';
+-- A row's value counts by its text: 't' is no value of a boolean, which is 'true'. An enum is looked up, for a value
+-- that this transaction has added cannot be used yet.
+CREATE FUNCTION customer_identity_internal.missing_values(
+    relation regclass, column_name text, named_values text[], customers regclass)
+    RETURNS SETOF text
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    type pg_type;
+    type_name text;
+    named text;
+    held text;
+BEGIN
+    SELECT t.* INTO type
+    FROM pg_attribute AS a
+    JOIN pg_type AS t ON t.oid = a.atttypid
+    WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped;
+    SELECT format_type(a.atttypid, a.atttypmod) INTO type_name
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name;
+    FOREACH named IN ARRAY CASE WHEN type.oid IS NULL THEN '{}' ELSE named_values END LOOP
+        held := NULL;
+        IF type.typtype = 'e' THEN
+            SELECT e.enumlabel INTO held FROM pg_enum AS e WHERE e.enumtypid = type.oid AND e.enumlabel = named;
+        ELSE
+            BEGIN
+                EXECUTE format('SELECT customer_identity_internal.as_text(%L::%s)', named, type_name) INTO held;
+            EXCEPTION
+                WHEN OTHERS THEN
+                    NULL;
+            END;
+        END IF;
+        IF held IS DISTINCT FROM named THEN
+            RETURN NEXT named;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.missing_values(regclass, text, text[], regclass) IS
+    'Those of some values that no row of an attached table can have in a column';
+CREATE FUNCTION customer_identity_internal.possible_values(relation regclass, column_name text)
+    RETURNS text
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT CASE t.typtype
+        WHEN 'e' THEN (
+            SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder)
+            FROM pg_enum AS e
+            WHERE e.enumtypid = t.oid
+        )
+        ELSE CASE t.oid WHEN 'boolean'::regtype THEN quote_literal('true') || ', ' || quote_literal('false') END
+    END
+    FROM pg_attribute AS a
+    JOIN pg_type AS t ON t.oid = customer_identity_internal.base_type(a.atttypid)
+    WHERE a.attrelid = relation AND a.attname = column_name;
+END;
+COMMENT ON FUNCTION customer_identity_internal.possible_values(regclass, text) IS
+    'What a column of an enum or a boolean can hold, or NULL';
+CREATE FUNCTION customer_identity_internal.require_held(
+    relation regclass, column_name text, named_values text[], parameter text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    missing text;
+    found_type text;
+BEGIN
+    IF column_name IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT string_agg(quote_literal(m), ', ') INTO missing
+    FROM customer_identity_internal.missing_values(relation, column_name, named_values, customers) AS m;
+    IF missing IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT format_type(a.atttypid, a.atttypmod) INTO found_type
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name;
+    RAISE EXCEPTION 'column % of % cannot hold %', quote_ident(column_name), relation, missing
+        USING ERRCODE = 'invalid_parameter_value', DETAIL = format('It is of type %s.', found_type),
+            HINT = format('Choose the values of %s => ''{...}'' from: %s.', parameter, COALESCE(
+                customer_identity_internal.possible_values(relation, column_name),
+                format('SELECT DISTINCT %I::text FROM %s', column_name, relation)));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_held(regclass, text, text[], text, regclass) IS
+    'Raises 22023 for values that a call names and a column of an attached table cannot hold';
+-- What is written to a table that inherits from an attached one, and is no partition, fires none of its triggers.
+CREATE FUNCTION customer_identity_internal.heirs_of(relation regclass)
+    RETURNS TABLE (heir regclass, parent regclass)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH RECURSIVE heirs AS (
+        SELECT i.inhrelid, i.inhparent
+        FROM pg_class AS c
+        JOIN pg_inherits AS i ON i.inhparent = c.oid
+        WHERE c.oid = relation AND c.relkind = 'r'
+        UNION
+        SELECT i.inhrelid, i.inhparent
+        FROM heirs AS h
+        JOIN pg_inherits AS i ON i.inhparent = h.inhrelid
+    )
+    SELECT h.inhrelid::regclass, h.inhparent::regclass FROM heirs AS h;
+END;
+COMMENT ON FUNCTION customer_identity_internal.heirs_of(regclass) IS
+    'The tables that inherit from an ordinary table, and from what';
+CREATE FUNCTION customer_identity_internal.require_table(relation regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    class pg_class;
+BEGIN
+    SELECT c.* INTO class FROM pg_class AS c WHERE c.oid = relation;
+    IF class.oid IS NULL OR class.relkind NOT IN ('r', 'p') THEN
+        RAISE EXCEPTION '% is not a table', COALESCE(relation::text, 'NULL')
+            USING ERRCODE = 'wrong_object_type', HINT = 'Name an ordinary or a partitioned table.';
+    END IF;
+    IF class.relispartition THEN
+        RAISE EXCEPTION '% is a partition', relation
+            USING ERRCODE = 'wrong_object_type',
+                HINT = CASE
+                    WHEN pg_partition_root(relation) = relation THEN 'It is being detached: ALTER TABLE ... DETACH PARTITION ... FINALIZE ends that.'
+                    ELSE format('Attach %s: its partitions come along.', pg_partition_root(relation))
+                END;
+    END IF;
+    IF class.relpersistence = 't' THEN
+        RAISE EXCEPTION '% is a temporary table', relation
+            USING ERRCODE = 'wrong_object_type', HINT = 'Name a permanent table.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_table(regclass) IS
+    'Raises 42809 for a partition, a temporary table and what is no table';
+CREATE FUNCTION customer_identity_internal.require_attached_heirs(relation regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    heirs text;
+BEGIN
+    SELECT string_agg(h.heir::text, ', ' ORDER BY h.heir::text) INTO heirs
+    FROM customer_identity_internal.heirs_of(relation) AS h
+    WHERE NOT customer_identity_internal.has_triggers(h.heir);
+    IF heirs IS NOT NULL THEN
+        RAISE EXCEPTION '% has tables that inherit from it', relation
+            USING ERRCODE = 'wrong_object_type',
+                DETAIL = format('Rows written to them would not be seen by the triggers: %s.', heirs),
+                HINT = 'Attach the child tables first, or use a partitioned table.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_attached_heirs(regclass) IS
+    'Raises 42809 for a table that tables without our triggers inherit from';
+-- The triggers act as the owner of their table, so it is the owner who needs the rights.
+CREATE OR REPLACE FUNCTION customer_identity_internal.require_rights(relation regclass, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owner regrole;
+    schema_id oid;
+    needed regclass;
+BEGIN
+    SELECT c.relowner::regrole INTO owner FROM pg_class AS c WHERE c.oid = relation;
+    SELECT c.relnamespace INTO schema_id FROM pg_class AS c WHERE c.oid = customers;
+    FOR needed IN
+        SELECT c.oid::regclass
+        FROM pg_class AS c
+        WHERE c.oid = customers
+            OR (c.relnamespace = schema_id AND c.relname = 'phone_proofs')
+    LOOP
+        IF NOT (has_schema_privilege(owner, schema_id, 'USAGE')
+            AND has_table_privilege(owner, needed, 'SELECT')
+            AND has_table_privilege(owner, needed, 'INSERT')
+            AND has_table_privilege(owner, needed, 'UPDATE')) THEN
+            RAISE EXCEPTION 'the owner of % may not write to %', relation, needed
+                USING ERRCODE = 'insufficient_privilege',
+                    DETAIL = format('The triggers act as role %s.', owner),
+                    HINT = format('GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT, INSERT, UPDATE ON %s TO %s;',
+                        schema_id::regnamespace, owner, needed, owner);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_rights(regclass, regclass) IS
+    'Raises 42501 when the owner of a table may not write to the book, as its triggers would have to';
+CREATE OR REPLACE FUNCTION customer_identity_internal.require_attachable(relation regclass, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.require_table(relation);
+    IF relation = customers THEN
+        RAISE EXCEPTION '% is the customers table itself', relation
+            USING ERRCODE = 'wrong_object_type', HINT = 'Name the table of users or of orders.';
+    END IF;
+    PERFORM customer_identity_internal.require_attached_heirs(relation);
+    PERFORM customer_identity_internal.check_customers(customers);
+    PERFORM customer_identity_internal.require_rights(relation, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_attachable(regclass, regclass) IS
+    'Raises when a table cannot be attached to a book, whatever its columns are';
+CREATE OR REPLACE FUNCTION customer_identity_internal.has_reference(relation regclass, column_name text, referenced regclass)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN EXISTS (
+    SELECT
+    FROM pg_constraint AS k
+    JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+    WHERE k.contype = 'f' AND k.conrelid = relation AND k.confrelid = referenced
+        AND cardinality(k.conkey) = 1 AND a.attname = column_name
+);
+COMMENT ON FUNCTION customer_identity_internal.has_reference(regclass, text, regclass) IS
+    'Whether a column is a foreign key to a table';
+-- Adds the column that holds the customer, its foreign key and its index where they are missing.
+CREATE OR REPLACE FUNCTION customer_identity_internal.ensure_customer_column(relation regclass, column_name text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_column pg_attribute;
+BEGIN
+    PERFORM customer_identity_internal.require_limit('customer_column', column_name);
+    SELECT a.* INTO found_column
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;
+    IF NOT FOUND THEN
+        EXECUTE format('ALTER TABLE %s ADD COLUMN %I uuid', relation, column_name);
+    ELSIF found_column.atttypid <> 'uuid'::regtype THEN
+        RAISE EXCEPTION 'column % of % is not of type uuid', quote_ident(column_name), relation
+            USING ERRCODE = 'datatype_mismatch',
+                HINT = COALESCE(customer_identity_internal.retyping(relation, column_name, found_column.atttypid, 'uuid', '') || '; or name', 'Name')
+                    || ' another column with customer_column => ''...''.';
+    ELSIF found_column.attnotnull THEN
+        RAISE WARNING 'column % of % is NOT NULL: rows without a readable phone will be refused', quote_ident(column_name), relation
+            USING HINT = format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', relation, column_name);
+    END IF;
+    IF NOT customer_identity_internal.has_reference(relation, column_name, customers) THEN
+        EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (%I) REFERENCES %s (id) ON DELETE SET NULL', relation, column_name, customers);
+    END IF;
+    PERFORM customer_identity_internal.ensure_index(relation, column_name);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.ensure_customer_column(regclass, text, regclass) IS
+    'Adds a nullable column for the customer, its foreign key and its index where they are missing';
+-- Trigger arguments from keys and values; a NULL value leaves its key out.
+CREATE OR REPLACE FUNCTION customer_identity_internal.written_arguments(keys text[], argument_values text[])
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+RETURN (
+    SELECT string_agg(quote_literal(a.key || '=' || a.value), ', ' ORDER BY a.position)
+    FROM ROWS FROM (unnest(keys), unnest(argument_values)) WITH ORDINALITY AS a (key, value, position)
+    WHERE a.value IS NOT NULL
+);
+COMMENT ON FUNCTION customer_identity_internal.written_arguments(text[], text[]) IS
+    'key=value arguments as CREATE TRIGGER takes them';
+CREATE OR REPLACE FUNCTION customer_identity_internal.repeated(key text, argument_values text[])
+    RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+RETURN array_fill(key, ARRAY[COALESCE(cardinality(argument_values), 0)]);
+COMMENT ON FUNCTION customer_identity_internal.repeated(text, text[]) IS
+    'A key as often as there are values';
+-- Row triggers are copied to the partitions. Statement triggers of a table do not fire for statements that name one.
+CREATE FUNCTION customer_identity_internal.create_triggers(relation regclass, function_name text, arguments text)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted record;
+BEGIN
+    FOR wanted IN
+        SELECT t.name, t.event, p.p AS relation, t.transition_tables, t.level
+        FROM customer_identity_internal.partitions_of(create_triggers.relation) AS p
+        JOIN customer_identity_internal.attaching_triggers() AS t ON t.level = 'STATEMENT' OR p.p = create_triggers.relation
+        WHERE t.function = to_regprocedure(format('customer_identity.%I()', function_name))
+    LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER %I %s ON %s %s FOR EACH %s EXECUTE FUNCTION customer_identity.%I(%s)',
+            wanted.name, wanted.event, wanted.relation, wanted.transition_tables, wanted.level, function_name, arguments);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.create_triggers(regclass, text, text) IS
+    'Puts the triggers of one function on a table and its partitions, and replaces those that are there';
+CREATE OR REPLACE FUNCTION customer_identity.detach(attached regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    trigger record;
+BEGIN
+    FOR trigger IN
+        SELECT t.attached AS relation, t.name
+        FROM customer_identity_internal.partitions_of(detach.attached) AS p
+        CROSS JOIN LATERAL customer_identity_internal.triggers_of(p.p) AS t
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', trigger.name, trigger.relation);
+    END LOOP;
+    IF NOT FOUND THEN
+        RAISE NOTICE 'table % is not attached', attached;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.detach(regclass) IS
+    'Removes our triggers from a table; columns and data stay';
+-- By their own key, or by another column that orders may be joined by.
+CREATE FUNCTION customer_identity_internal.login_rows(users customer_identity.attachments, key_column text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format('SELECT customer_identity_internal.as_text(u.%I) AS user_id, u.%I AS customer_id FROM %s AS u',
+        key_column, users.customer_column, users.attached);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.login_rows(customer_identity.attachments, text) IS
+    'The query of the logins of a table: user_id, customer_id';
+CREATE FUNCTION customer_identity_internal.logins_in(attached regclass, key_column text, customers regclass)
+    RETURNS TABLE (user_id text, customer_id uuid)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE customer_identity_internal.login_rows(customer_identity_internal.attachment_of(attached), key_column);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_in(regclass, text, regclass) IS
+    'The logins of a table, as text, with their customers';
+-- The logins of a book with their customers, as a query of user_id and customer_id.
+CREATE OR REPLACE FUNCTION customer_identity_internal.logins_query(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    query text;
+BEGIN
+    SELECT string_agg(
+        CASE
+            WHEN customer_identity_internal.have_one_owner(a.attached, a.customers) THEN customer_identity_internal.login_rows(a, a.key_column)
+            ELSE format('SELECT l.user_id, l.customer_id FROM customer_identity_internal.logins_in(%L::regclass, %L, %L::regclass) AS l',
+                a.attached::oid, a.key_column, a.customers::oid)
+        END,
+        ' UNION ALL ')
+    INTO query
+    FROM customer_identity_internal.attachments_to_read(logins_query.customers) AS a
+    WHERE a.kind = 'users';
+    RETURN COALESCE(query, 'SELECT NULL::text AS user_id, NULL::uuid AS customer_id WHERE false');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_query(regclass) IS
+    'A query of the logins of a book: user_id, customer_id';
+-- The logins that orders are joined to as u, with key and customer_id: the users table itself where it has the
+-- orders' owner, else what a function tells that acts as its owner.
+CREATE FUNCTION customer_identity_internal.logins_of_orders(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    users customer_identity.attachments := customer_identity_internal.attachment_of(attached.users);
+BEGIN
+    IF NOT customer_identity_internal.have_one_owner(attached.attached, attached.users) THEN
+        RETURN format('(SELECT l.user_id AS key, l.customer_id FROM customer_identity_internal.logins_in(%L::regclass, %L, %L::regclass) AS l)',
+            attached.users::oid, attached.users_key_column, users.customers::oid);
+    END IF;
+    RETURN format('(SELECT u.%I AS key, u.%I AS customer_id FROM %s AS u)', attached.users_key_column, users.customer_column, attached.users);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_of_orders(customer_identity.attachments) IS
+    'The logins of the users table of an orders table: key, customer_id';
+CREATE FUNCTION customer_identity_internal.require_user_columns(
+    users regclass, phone_columns text[], verified_column text, name_column text, region_column text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF COALESCE(cardinality(phone_columns), 0) = 0 THEN
+        RAISE EXCEPTION 'no phone column is named'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Name at least one: phone_columns => ''{phone}''.';
+    END IF;
+    PERFORM customer_identity_internal.require_values('phone_columns', phone_columns);
+    PERFORM customer_identity_internal.require_written_column(users, p.name, 'phone_columns')
+    FROM unnest(phone_columns) AS p (name);
+    PERFORM customer_identity_internal.require_written_column(users, verified_column, 'verified_column');
+    PERFORM FROM pg_attribute AS a
+    WHERE a.attrelid = users AND a.attname = verified_column AND a.atttypid <> 'boolean'::regtype;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column % of % is not boolean', quote_ident(verified_column), users
+            USING ERRCODE = 'datatype_mismatch', HINT = 'verified_column is the flag of the first phone column.';
+    END IF;
+    PERFORM customer_identity_internal.require_written_column(users, name_column, 'name_column');
+    PERFORM customer_identity_internal.require_written_column(users, region_column, 'region_column');
+    PERFORM customer_identity_internal.require_types(users, phone_columns, region_column, 'phone_columns');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_user_columns(regclass, text[], text, text, text) IS
+    'Raises for columns that attach_users names and cannot use';
+CREATE FUNCTION customer_identity_internal.attach_users_to(
+    users regclass, phone_columns text[], verified_column text, name_column text, region_column text,
+    customer_column text, default_region text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key text;
+BEGIN
+    PERFORM customer_identity_internal.require_attachable(users, customers);
+    PERFORM customer_identity_internal.require_user_columns(users, phone_columns, verified_column, name_column, region_column);
+    default_region := customer_identity_internal.required_region(default_region);
+
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', users);
+    key := customer_identity_internal.require_key(users);
+    PERFORM customer_identity_internal.warn_of_new_key(users, key, customers);
+
+    PERFORM customer_identity_internal.ensure_customer_column(users, customer_column, customers);
+    PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);
+    PERFORM customer_identity_internal.create_triggers(users, 'link_user', customer_identity_internal.written_arguments(
+        ARRAY['customers', 'key'] || customer_identity_internal.repeated('phone', phone_columns)
+            || '{verified,name,region,default_region,customer}'::text[],
+        ARRAY[customer_identity_internal.qualified_name(customers), key] || phone_columns
+            || ARRAY[verified_column, name_column, region_column, default_region, customer_column]));
+    PERFORM customer_identity_internal.notice_no_region(users, phone_columns, region_column, default_region);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.attach_users_to(regclass, text[], text, text, text, text, text, regclass) IS
+    'attach_users for a book that is named';
+CREATE FUNCTION customer_identity.attach_users(
+    users regclass,
+    phone_columns text[] DEFAULT '{phone}',
+    verified_column text DEFAULT NULL,
+    name_column text DEFAULT NULL,
+    region_column text DEFAULT NULL,
+    customer_column text DEFAULT 'customer_id',
+    default_region text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS void
+    LANGUAGE sql VOLATILE
+RETURN customer_identity_internal.attach_users_to(users, phone_columns, verified_column, name_column, region_column,
+    customer_column, default_region, customer_identity_internal.book(customers));
+COMMENT ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, text, regclass) IS
+    'Links the logins of a users table to their customers from now on. Calling it again replaces the set-up';
+REVOKE EXECUTE ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, text, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.require_timing(timing text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF timing IS NULL OR timing NOT IN ('statement', 'commit') THEN
+        RAISE EXCEPTION 'timing % is not supported', quote_nullable(customer_identity_internal.shown(timing))
+            USING ERRCODE = 'feature_not_supported',
+                HINT = 'Use timing => ''statement'' to write totals at the end of each statement, or timing => ''commit'' at the end of the transaction.';
+    END IF;
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'attach_orders needs a READ COMMITTED transaction'
+            USING ERRCODE = 'invalid_transaction_state',
+                DETAIL = 'Rows committed after the snapshot of this transaction would be missing from the totals.',
+                HINT = 'Run the migration at the default isolation level.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_timing(text) IS
+    'Raises for a timing that is not supported, and in a transaction that cannot count orders exactly';
+CREATE FUNCTION customer_identity_internal.require_order_values(
+    status_column text, counted_statuses text[], payment_column text, cod_values text[], points_per_unit numeric)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.require_pair(status_column IS NOT NULL, counted_statuses IS NOT NULL,
+        'status_column', 'counted_statuses', 'status_column => ''status'', counted_statuses => ''{paid,shipped}''');
+    PERFORM customer_identity_internal.require_pair(payment_column IS NOT NULL, cod_values IS NOT NULL,
+        'payment_column', 'cod_values', 'payment_column => ''payment_method'', cod_values => ''{cash}''');
+    PERFORM customer_identity_internal.require_values('counted_statuses', counted_statuses);
+    PERFORM customer_identity_internal.require_values('cod_values', cod_values);
+    IF points_per_unit IS NULL OR points_per_unit = 'NaN' OR abs(points_per_unit) > 1000000000
+        OR length(points_per_unit::text) > 64 THEN
+        RAISE EXCEPTION 'points_per_unit must be a number up to 1000000000'
+            USING ERRCODE = 'invalid_parameter_value', HINT = '0 means that orders earn no points.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_order_values(text, text[], text, text[], numeric) IS
+    'Raises 22023 for statuses, cash values and points that attach_orders cannot use';
+CREATE FUNCTION customer_identity_internal.require_order_columns(
+    orders regclass, user_column text, phone_column text, amount_column text, status_column text, payment_column text, region_column text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.require_column(orders, amount_column, 'amount_column');
+    PERFORM customer_identity_internal.require_written_column(orders, phone_column, 'phone_column');
+    PERFORM customer_identity_internal.require_written_column(orders, user_column, 'user_column');
+    PERFORM customer_identity_internal.require_column(orders, status_column, 'status_column') WHERE status_column IS NOT NULL;
+    PERFORM customer_identity_internal.require_written_column(orders, payment_column, 'payment_column');
+    PERFORM customer_identity_internal.require_written_column(orders, region_column, 'region_column');
+    PERFORM customer_identity_internal.require_types(orders, ARRAY[phone_column], region_column, 'phone_column');
+    IF user_column IS NULL AND phone_column IS NULL THEN
+        RAISE EXCEPTION 'table % has neither a user column nor a phone column to attach orders by', orders
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Name one with user_column => ''...'' or phone_column => ''...''.';
+    END IF;
+    PERFORM FROM pg_attribute AS a
+    WHERE a.attrelid = orders AND a.attname = amount_column
+        AND customer_identity_internal.base_type(a.atttypid)
+            = ANY ('{numeric,smallint,integer,bigint,real,double precision}'::regtype[]);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'column % of % is not a number', quote_ident(amount_column), orders
+            USING ERRCODE = 'datatype_mismatch', HINT = 'Use numeric for amounts.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_order_columns(regclass, text, text, text, text, text, text) IS
+    'Raises for columns that attach_orders names and cannot use';
+CREATE FUNCTION customer_identity_internal.users_to_join(orders regclass, users regclass, user_column text, customers regclass)
+    RETURNS customer_identity.attachments
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_users regclass;
+    users_setup customer_identity.attachments;
+BEGIN
+    IF user_column IS NULL THEN
+        RETURN NULL;
+    END IF;
+    found_users := COALESCE(users, customer_identity_internal.users_of(orders, user_column, customers));
+    SELECT s.* INTO users_setup
+    FROM customer_identity_internal.feeding_setups(found_users, customers) AS s
+    WHERE s.kind = 'users';
+    IF users_setup.attached IS NULL AND users IS NOT NULL THEN
+        RAISE EXCEPTION 'users table % is not attached to %', users, customers
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format('SELECT customer_identity.attach_users(%L, ...) first.', users::text);
+    END IF;
+    IF users_setup.attached IS NULL AND found_users IS NOT NULL THEN
+        RAISE NOTICE 'users table % is not attached: orders are attached by their phone only', found_users
+            USING HINT = format('Call attach_users(%L, ...), then attach_orders again.', found_users::text);
+    END IF;
+    RETURN users_setup;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.users_to_join(regclass, regclass, text, regclass) IS
+    'The set-up of the users table that orders are joined to, named or found; NULL: they are attached by their phone only';
+CREATE FUNCTION customer_identity_internal.attach_orders_to(
+    orders regclass, users regclass, user_column text, phone_column text, amount_column text, status_column text,
+    counted_statuses text[], points_per_unit numeric, payment_column text, cod_values text[], region_column text, timing text,
+    customer_column text, default_region text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    users_setup customer_identity.attachments;
+    users_key text;
+BEGIN
+    PERFORM customer_identity_internal.require_timing(timing);
+    PERFORM customer_identity_internal.require_attachable(orders, customers);
+    PERFORM customer_identity_internal.require_order_values(status_column, counted_statuses, payment_column, cod_values, points_per_unit);
+    user_column := customer_identity_internal.optional_column(orders, user_column, 'user_column', 'user_id');
+    phone_column := customer_identity_internal.optional_column(orders, phone_column, 'phone_column', 'phone');
+    PERFORM customer_identity_internal.require_order_columns(
+        orders, user_column, phone_column, amount_column, status_column, payment_column, region_column);
+    default_region := customer_identity_internal.required_region(default_region);
+
+    users_setup := customer_identity_internal.users_to_join(orders, users, user_column, customers);
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', orders);
+    IF users_setup.attached IS NOT NULL THEN
+        users_key := customer_identity_internal.users_key_of(orders, user_column, users_setup.attached);
+    END IF;
+
+    PERFORM customer_identity_internal.ensure_customer_column(orders, customer_column, customers);
+    -- For a user who gets a phone (earlier orders are attached), and for one who is deleted.
+    PERFORM customer_identity_internal.ensure_index(orders, user_column)
+    WHERE customer_identity_internal.comparable_type(orders, user_column)
+        = customer_identity_internal.comparable_type(users_setup.attached, users_key);
+    PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);
+    PERFORM customer_identity_internal.create_triggers(orders, 'attach_order', customer_identity_internal.written_arguments(
+        '{customers,users,users_key,users_customer,user,phone,region,default_region,payment}'::text[]
+            || customer_identity_internal.repeated('cod', cod_values) || '{customer}'::text[],
+        ARRAY[customer_identity_internal.qualified_name(customers), customer_identity_internal.qualified_name(users_setup.attached),
+            users_key, users_setup.customer_column, user_column, phone_column, region_column, default_region, payment_column]
+            || COALESCE(cod_values, '{}') || ARRAY[customer_column]));
+    PERFORM customer_identity_internal.create_triggers(orders, 'maintain_totals', customer_identity_internal.written_arguments(
+        '{customers,customer,amount,status,points_per_unit,timing}'::text[]
+            || customer_identity_internal.repeated('counted', counted_statuses),
+        ARRAY[customer_identity_internal.qualified_name(customers), customer_column, amount_column, status_column,
+            points_per_unit::text, NULLIF(timing, 'statement')]
+            || COALESCE(counted_statuses, '{}')));
+    -- Until the lock was there a value could be renamed; until the triggers were, nobody may act as the table's owner.
+    PERFORM customer_identity_internal.require_held(orders, status_column, counted_statuses, 'counted_statuses', customers);
+    PERFORM customer_identity_internal.require_held(orders, payment_column, cod_values, 'cod_values', customers);
+    PERFORM customer_identity_internal.notice_no_region(orders, ARRAY[phone_column], region_column, default_region);
+    PERFORM customer_identity.flush_totals(customers);
+    PERFORM customer_identity_internal.rebuild_book(customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass) IS
+    'attach_orders for a book that is named';
+CREATE FUNCTION customer_identity.attach_orders(
+    orders regclass,
+    users regclass DEFAULT NULL,
+    user_column text DEFAULT 'user_id',
+    phone_column text DEFAULT 'phone',
+    amount_column text DEFAULT 'total',
+    status_column text DEFAULT NULL,
+    counted_statuses text[] DEFAULT NULL,
+    points_per_unit numeric DEFAULT 1,
+    payment_column text DEFAULT NULL,
+    cod_values text[] DEFAULT NULL,
+    region_column text DEFAULT NULL,
+    timing text DEFAULT 'statement',
+    customer_column text DEFAULT 'customer_id',
+    default_region text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS void
+    LANGUAGE sql VOLATILE
+RETURN customer_identity_internal.attach_orders_to(orders, users, user_column, phone_column, amount_column, status_column,
+    counted_statuses, points_per_unit, payment_column, cod_values, region_column, timing,
+    customer_column, default_region, customer_identity_internal.book(customers));
+COMMENT ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass) IS
+    'Attaches the orders of a table to their customers and keeps totals from now on. Calling it again replaces the set-up';
+REVOKE EXECUTE ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass) FROM PUBLIC;
+-- The phones of a row in order of trust: a VALUES list (n, raw).
+CREATE OR REPLACE FUNCTION customer_identity_internal.claims_query(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN (
+    SELECT 'VALUES ' || COALESCE(string_agg(format('(%s, customer_identity_internal.as_text(r.%I))', p.position, p.name), ', ' ORDER BY p.position), '(1, NULL::text)')
+    FROM unnest(attached.phone_columns) WITH ORDINALITY AS p (name, position)
+);
+COMMENT ON FUNCTION customer_identity_internal.claims_query(customer_identity.attachments) IS
+    'A VALUES list of the phones of row r, in order of trust';
+CREATE OR REPLACE FUNCTION customer_identity_internal.region_expression(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN CASE
+    WHEN attached.region_column IS NULL THEN format('%L::text', attached.default_region)
+    WHEN attached.default_region IS NULL THEN format('customer_identity_internal.as_text(r.%I)', attached.region_column)
+    ELSE format('customer_identity_internal.region_or_default(customer_identity_internal.as_text(r.%I), %L)',
+        attached.region_column, attached.default_region)
+END;
+COMMENT ON FUNCTION customer_identity_internal.region_expression(customer_identity.attachments) IS
+    'The region of row r, or that of its table';
+-- Compares texts of two collations as a foreign key does.
+CREATE FUNCTION customer_identity_internal.collation_of_users(orders customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN COALESCE((
+        SELECT format(' COLLATE %I.%I', n.nspname, c.collname)
+        FROM pg_attribute AS o
+        JOIN pg_attribute AS u ON u.attrelid = orders.users AND u.attname = orders.users_key_column
+        JOIN pg_collation AS c ON c.oid = u.attcollation
+        JOIN pg_namespace AS n ON n.oid = c.collnamespace
+        WHERE o.attrelid = orders.attached AND o.attname = orders.user_column
+            AND o.attcollation <> 0 AND o.attcollation <> u.attcollation
+    ), '');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.collation_of_users(customer_identity.attachments) IS
+    'The COLLATE clause that an orders table''s user column needs beside the column of users that it refers to';
+-- The condition that joins row r of an orders table to its login u, so that an index of either can serve where
+-- the types allow it.
+CREATE OR REPLACE FUNCTION customer_identity_internal.user_condition(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key_type text := customer_identity_internal.comparable_type(attached.users, attached.users_key_column);
+    type regtype := customer_identity_internal.column_type(attached.attached, attached.user_column);
+BEGIN
+    IF customer_identity_internal.have_one_owner(attached.attached, attached.users)
+        AND key_type = customer_identity_internal.comparable_type(attached.attached, attached.user_column) THEN
+        RETURN format('u.key %s r.%I%s',
+            CASE WHEN type = customer_identity_internal.column_type(attached.users, attached.users_key_column)
+                THEN customer_identity_internal.equality_of(type) ELSE '=' END,
+            attached.user_column, customer_identity_internal.collation_of_users(attached));
+    END IF;
+    RETURN format('u.key::text = r.%I::text', attached.user_column);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.user_condition(customer_identity.attachments) IS
+    'The condition that joins an order r to its login u';
+-- With its caller's rights on customers; the caller is the owner of the book, as in the triggers.
+CREATE FUNCTION customer_identity_internal.claim_customer(phone text, preferred_name text, customers regclass)
+    RETURNS uuid
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'claim_customer';
+COMMENT ON FUNCTION customer_identity_internal.claim_customer(text, text, regclass) IS
+    'The customer of an E.164 phone that a row of an attached table claims, made if there is none yet';
+-- One row of arrays in the order of the rows' places: these, and of each row its customer or else its phone, and its name.
+CREATE FUNCTION customer_identity_internal.unlinked_rows_query(attached customer_identity.attachments, relation regclass, pages text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    has_logins boolean := customer_identity_internal.has_logins(attached);
+BEGIN
+    RETURN format($sql$
+        SELECT array_agg(t.place), array_agg(t.customer), array_agg(t.phone), array_agg(t.name)
+        FROM (
+            SELECT r.ctid AS place, %1$s AS customer, %2$s AS name,
+                CASE WHEN %1$s IS NULL THEN (
+                    SELECT p.phone
+                    FROM (%3$s) AS c (n, raw)
+                    CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %4$s) AS p (phone)
+                    WHERE p.phone IS NOT NULL
+                    ORDER BY c.n
+                    LIMIT 1
+                ) END AS phone
+            FROM ONLY %5$s AS r
+            %6$s
+            WHERE %7$s
+            ORDER BY r.ctid
+        ) AS t
+        WHERE num_nonnulls(t.customer, t.phone) > 0
+        $sql$,
+        CASE WHEN has_logins THEN 'u.customer_id' ELSE 'NULL::uuid' END,
+        CASE WHEN attached.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', attached.name_column) END,
+        customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached), relation,
+        CASE WHEN has_logins THEN format('LEFT JOIN %s AS u ON %s',
+            customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached)) END,
+        pages);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.unlinked_rows_query(customer_identity.attachments, regclass, text) IS
+    'A query for the rows r in some pages of a table that have no customer and can be given one';
+CREATE FUNCTION customer_identity_internal.unlinked_rows(
+    attached customer_identity.attachments, relation regclass, pages text,
+    OUT places tid[], OUT found_customers uuid[], OUT phones text[], OUT names text[])
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE customer_identity_internal.unlinked_rows_query(attached, relation, pages)
+        INTO places, found_customers, phones, names;
+    places := COALESCE(places, '{}');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.unlinked_rows(customer_identity.attachments, regclass, text) IS
+    'The rows in some pages of a table that have no customer and can be given one';
+CREATE FUNCTION customer_identity_internal.claims_among(phones text[], names text[])
+    RETURNS TABLE (phone text, name text, positions bigint[])
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT r.phone, (array_agg(r.name ORDER BY r.n))[1], array_agg(r.n)
+    FROM unnest(phones, names) WITH ORDINALITY AS r (phone, name, n)
+    WHERE r.phone IS NOT NULL
+    GROUP BY r.phone
+    ORDER BY r.phone;
+END;
+COMMENT ON FUNCTION customer_identity_internal.claims_among(text[], text[]) IS
+    'Each phone once, in order, with its first name and where it stands';
+CREATE FUNCTION customer_identity_internal.link_statement(attached customer_identity.attachments, relation regclass, pages text)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN format('UPDATE ONLY %s AS r SET %I = ($2)[pg_catalog.width_bucket(r.ctid, $1)]'
+    ' WHERE %s AND ($1)[pg_catalog.width_bucket(r.ctid, $1)] OPERATOR(pg_catalog.=) r.ctid',
+    relation, attached.customer_column, pages);
+COMMENT ON FUNCTION customer_identity_internal.link_statement(customer_identity.attachments, regclass, text) IS
+    'The UPDATE that gives the rows at some places their customers';
+-- Links the rows in some pages of one table that have no customer and a readable phone (an order: or
+-- a user with a customer). Phones are taken in order, so that two of these rarely wait for each other.
+-- Nothing depends on statistics, which a column that was just added has none of: no rows of ours are joined to others,
+-- and num_nulls() hides the index that holds every row without a customer. A row that is written to meanwhile is at
+-- another place.
+-- The application's triggers fire here, and find its tables by the caller's search_path, as in any UPDATE of his: it is
+-- not pinned, every name is qualified, and there is no operator.
+CREATE FUNCTION customer_identity_internal.backfill_pages(
+    relation regclass, first_page bigint, end_page bigint, customers regclass, OUT linked bigint, OUT missed bigint)
+    LANGUAGE customer_identity_as_table_owner VOLATILE
+AS $$
+DECLARE
+    attached customer_identity.attachments := customer_identity_internal.attachment_of(relation);
+    pages pg_catalog.text := pg_catalog.format(
+        'pg_catalog.num_nulls(r.%I) OPERATOR(pg_catalog.=) 1'
+        ' AND r.ctid OPERATOR(pg_catalog.>=) ''(%s,0)''::pg_catalog.tid AND r.ctid OPERATOR(pg_catalog.<) ''(%s,0)''::pg_catalog.tid',
+        attached.customer_column, first_page, end_page);
+    found record;
+    found_customers pg_catalog.uuid[];
+    claim record;
+    claimed pg_catalog.uuid;
+    place pg_catalog.int8;
+BEGIN
+    SELECT r.* INTO found FROM customer_identity_internal.unlinked_rows(attached, relation, pages) AS r;
+    found_customers := found.found_customers;
+    FOR claim IN SELECT c.* FROM customer_identity_internal.claims_among(found.phones, found.names) AS c LOOP
+        claimed := customer_identity_internal.claim_customer(claim.phone, claim.name, attached.customers);
+        FOREACH place IN ARRAY claim.positions LOOP
+            found_customers[place] := claimed;
+        END LOOP;
+    END LOOP;
+    EXECUTE customer_identity_internal.link_statement(attached, relation, pages) USING found.places, found_customers;
+    GET DIAGNOSTICS linked = ROW_COUNT;
+    missed := pg_catalog.int8mi(pg_catalog.int8(pg_catalog.cardinality(found.places)), linked);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.backfill_pages(regclass, bigint, bigint, regclass) IS
+    'Links the rows in some pages of a table that have no customer yet; how many, and how many others changed meanwhile';
+-- The batches of a backfill: runs of pages that hold about batch_size rows. The last run of a table is
+-- open-ended, for rows that move while it goes on.
+CREATE FUNCTION customer_identity_internal.backfill_steps(attached regclass, batch_size integer)
+    RETURNS TABLE (relation regclass, first_page bigint, end_page bigint, customers regclass, rows_done bigint, rows_in_all bigint)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF batch_size IS NULL OR batch_size < 1 THEN
+        RAISE EXCEPTION 'batch_size must be at least 1'
+            USING ERRCODE = 'invalid_parameter_value', HINT = '10000 is the default.';
+    END IF;
+    customers := (customer_identity_internal.attachment_of(attached)).customers;
+    RETURN QUERY
+    WITH leaves AS (
+        SELECT c.oid AS leaf,
+            GREATEST(1, pg_relation_size(c.oid) / current_setting('block_size')::bigint) AS pages,
+            GREATEST(1, CASE WHEN c.relpages > 0 THEN c.reltuples / c.relpages ELSE 50 END) AS rows_per_page
+        FROM customer_identity_internal.partitions_of(attached) AS p
+        JOIN pg_class AS c ON c.oid = p.p
+        WHERE c.relkind = 'r'
+    ),
+    sized AS (
+        SELECT l.*, GREATEST(1, floor(LEAST(batch_size, 1000000) / l.rows_per_page)::bigint) AS pages_per_step FROM leaves AS l
+    ),
+    steps AS (
+        SELECT s.*, g.page
+        FROM sized AS s
+        CROSS JOIN LATERAL generate_series(0, s.pages - 1, s.pages_per_step) AS g (page)
+    )
+    SELECT
+        s.leaf::regclass,
+        s.page,
+        CASE WHEN s.page + s.pages_per_step >= s.pages THEN 4294967295 ELSE s.page + s.pages_per_step END,
+        backfill_steps.customers,
+        (sum(LEAST(s.pages_per_step, s.pages - s.page) * s.rows_per_page) OVER (ORDER BY s.leaf, s.page))::bigint,
+        (sum(LEAST(s.pages_per_step, s.pages - s.page) * s.rows_per_page) OVER ())::bigint
+    FROM steps AS s
+    ORDER BY s.leaf, s.page;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.backfill_steps(regclass, integer) IS
+    'The batches in which backfill() goes through a table';
+CREATE OR REPLACE FUNCTION customer_identity_internal.backfill_progress(attached regclass, linked bigint, rows_done bigint, rows_in_all bigint, started timestamptz)
+    RETURNS text
+    LANGUAGE sql VOLATILE
+RETURN (
+    SELECT format('backfill of %s: %s rows linked, %s %% of about %s rows, %s rows/s, %s s left',
+        attached, linked, LEAST(100, 100 * rows_done / GREATEST(1, rows_in_all)), rows_in_all,
+        (rows_done / p.seconds)::bigint, ((rows_in_all - rows_done) * p.seconds / GREATEST(1, rows_done))::bigint)
+    FROM (SELECT GREATEST(0.001, extract(epoch FROM clock_timestamp() - started)) AS seconds) AS p
+);
+COMMENT ON FUNCTION customer_identity_internal.backfill_progress(regclass, bigint, bigint, bigint, timestamptz) IS
+    'The NOTICE of a backfill';
+-- A procedure that commits cannot pin search_path: every name is qualified, and there is no operator. Rows that others
+-- wrote to while their batch ran are looked for once more at the end: they may be anywhere.
+CREATE OR REPLACE PROCEDURE customer_identity.backfill(attached regclass, batch_size integer DEFAULT 10000)
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    started pg_catalog.timestamptz := pg_catalog.clock_timestamp();
+    linked pg_catalog.int8 := 0;
+    missed pg_catalog.int8;
+    step record;
+    batch record;
+BEGIN
+    FOR pass IN 1..2 LOOP
+        missed := 0;
+        FOR step IN SELECT s.* FROM customer_identity_internal.backfill_steps(attached, batch_size) AS s LOOP
+            SELECT b.* INTO batch
+            FROM customer_identity_internal.backfill_pages(step.relation, step.first_page, step.end_page, step.customers) AS b;
+            linked := pg_catalog.int8pl(linked, batch.linked);
+            missed := pg_catalog.int8pl(missed, batch.missed);
+            COMMIT;
+            RAISE NOTICE '%', customer_identity_internal.backfill_progress(attached, linked, step.rows_done, step.rows_in_all, started);
+        END LOOP;
+        EXIT WHEN pg_catalog.int8eq(missed, 0);
+    END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE customer_identity.backfill(regclass, integer) IS
+    'Links the rows that existed before a table was attached, with a commit after each batch. Call it again to continue after an interruption';
+CREATE OR REPLACE FUNCTION customer_identity_internal.row_key(relation regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN COALESCE(
+    (
+        SELECT format('concat_ws('','', %s)', string_agg(format('r.%I', a.attname), ', ' ORDER BY k.position))
+        FROM pg_index AS i
+        CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (number, position)
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+        WHERE i.indrelid = relation AND i.indisprimary
+        HAVING count(*) > 0
+    ),
+    'r.ctid::text'
+);
+COMMENT ON FUNCTION customer_identity_internal.row_key(regclass) IS
+    'An expression for the primary key of row r as text';
+CREATE FUNCTION customer_identity_internal.phone_problems_in(attached regclass, max_rows integer, customers regclass)
+    RETURNS TABLE (key text, phone text, reason text)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    setup customer_identity.attachments := customer_identity_internal.attachment_of(attached);
+BEGIN
+    RETURN QUERY EXECUTE format($sql$
+        SELECT %1$s, c.raw, p.reason
+        FROM %2$s AS r
+        CROSS JOIN LATERAL (%3$s) AS c (n, raw)
+        CROSS JOIN LATERAL customer_identity_internal.claim_problem(c.raw, %4$s) AS p (reason)
+        WHERE r.%5$I IS NULL AND c.raw IS NOT NULL AND p.reason <> 'ok'
+        LIMIT $1
+        $sql$,
+        customer_identity_internal.row_key(attached), attached, customer_identity_internal.claims_query(setup),
+        customer_identity_internal.region_expression(setup), setup.customer_column)
+        USING max_rows;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.phone_problems_in(regclass, integer, regclass) IS
+    'phone_problems of a table that is attached to a book';
+CREATE OR REPLACE FUNCTION customer_identity.phone_problems(attached regclass, max_rows integer DEFAULT 1000)
+    RETURNS TABLE (key text, phone text, reason text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT p.*
+    FROM customer_identity_internal.attachment_of(attached) AS a
+    CROSS JOIN LATERAL customer_identity_internal.phone_problems_in(attached, max_rows, a.customers) AS p;
+END;
+COMMENT ON FUNCTION customer_identity.phone_problems(regclass, integer) IS
+    'The unlinked rows of an attached table whose phone cannot be read: key, phone as typed, reason';
+CREATE OR REPLACE FUNCTION customer_identity.customer_stats(since timestamptz DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner STABLE COST 1000000
+    SET row_security = off
+AS $$
+DECLARE
+    stats jsonb;
+BEGIN
+    EXECUTE format($sql$
+        WITH logins AS (
+            SELECT l.customer_id, count(*) AS users
+            FROM (%1$s) AS l
+            GROUP BY l.customer_id
+        ),
+        people AS MATERIALIZED (
+            SELECT c.created_at::date AS day, c.is_phone_verified, COALESCE(c.total_orders, 0) AS orders,
+                COALESCE(l.users, 0) AS users
+            FROM %2$s AS c
+            LEFT JOIN logins AS l ON l.customer_id = c.id
+            WHERE $1 IS NULL OR c.created_at >= $1
+        ),
+        counted AS (
+            SELECT count(*) AS customers,
+                COALESCE(sum(p.users), 0) AS users_linked,
+                count(*) FILTER (WHERE p.users > 1) AS shared,
+                count(*) FILTER (WHERE p.users = 0) AS guests,
+                count(*) FILTER (WHERE p.users = 0 AND p.orders > 1) AS guests_returned,
+                count(*) FILTER (WHERE p.is_phone_verified) AS verified,
+                count(*) FILTER (WHERE p.orders > 0) AS buyers,
+                count(*) FILTER (WHERE p.orders > 1) AS repeat_buyers
+            FROM people AS p
+        ),
+        days AS (
+            SELECT jsonb_agg(jsonb_build_object('day', d.day, 'customers', d.customers) ORDER BY d.day) AS new_customers
+            FROM (SELECT p.day, count(*) AS customers FROM people AS p GROUP BY p.day) AS d
+        )
+        SELECT jsonb_build_object(
+            'since', $1,
+            'customers', c.customers,
+            'users', c.users_linked + COALESCE((SELECT l.users FROM logins AS l WHERE l.customer_id IS NULL), 0),
+            'users_linked', c.users_linked,
+            'shared', c.shared,
+            'guests', c.guests,
+            'guests_returned', c.guests_returned,
+            'verified', c.verified,
+            'verified_share', round(c.verified::numeric / NULLIF(c.customers, 0), 4),
+            'buyers', c.buyers,
+            'repeat_buyers', c.repeat_buyers,
+            'repeat_rate', round(c.repeat_buyers::numeric / NULLIF(c.buyers, 0), 4),
+            'new_customers', COALESCE(d.new_customers, '[]'))
+        FROM counted AS c
+        CROSS JOIN days AS d
+        $sql$, customer_identity_internal.logins_query(customers), customers)
+        INTO stats
+        USING since;
+    RETURN stats;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.customer_stats(timestamptz, regclass) IS
+    'Figures about the customers created since a time: people and logins, returning guests, share verified, repeat rate, new people per day';
+-- Each of the signal queries yields customer_id and evidence.
+CREATE OR REPLACE FUNCTION customer_identity_internal.many_logins_query(customers regclass, threshold integer)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN format($sql$
+    SELECT l.customer_id, jsonb_build_object('users', count(*)) AS evidence
+    FROM (%s) AS l
+    WHERE l.customer_id IS NOT NULL
+    GROUP BY l.customer_id
+    HAVING count(*) >= %s
+    $sql$, customer_identity_internal.logins_query(customers), threshold);
+COMMENT ON FUNCTION customer_identity_internal.many_logins_query(regclass, integer) IS
+    'The customers with many logins';
+CREATE OR REPLACE FUNCTION customer_identity_internal.unproved_claims_query(customers regclass, threshold integer)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN format($sql$
+    SELECT c.customer_id,
+        jsonb_build_object('unproved', count(*) FILTER (WHERE NOT c.proved), 'proved', count(*) FILTER (WHERE c.proved)) AS evidence
+    FROM (
+        SELECT k.id AS customer_id,
+            EXISTS (
+                SELECT FROM %3$s AS p
+                WHERE p.phone = k.phone AND p.customer_id = k.id AND p.user_id = l.user_id AND p.ended_at IS NULL
+            ) AS proved
+        FROM %2$s AS k
+        JOIN (%1$s) AS l ON l.customer_id = k.id
+        WHERE k.is_phone_verified
+    ) AS c
+    GROUP BY c.customer_id
+    HAVING count(*) FILTER (WHERE NOT c.proved) >= %4$s
+    $sql$, customer_identity_internal.logins_query(customers), customers, customer_identity_internal.companion_of(customers, 'phone_proofs'), threshold);
+COMMENT ON FUNCTION customer_identity_internal.unproved_claims_query(regclass, integer) IS
+    'The customers with a proved phone that many logins claim without a proof of their own';
+-- Logins that one transaction has linked count once: it loaded them, and nobody signed up. So do not
+-- those that the application or a backfill has linked.
+CREATE OR REPLACE FUNCTION customer_identity_internal.sign_up_burst_query(customers regclass, threshold integer)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN CASE
+    WHEN customer_identity_internal.keeps_history(customers) THEN format($sql$
+        SELECT DISTINCT ON (w.customer_id) w.customer_id,
+            jsonb_build_object('users', w.within_an_hour, 'from', w.created_at) AS evidence
+        FROM (
+            SELECT s.customer_id, s.created_at,
+                count(*) OVER (
+                    PARTITION BY s.customer_id ORDER BY s.created_at
+                    RANGE BETWEEN CURRENT ROW AND interval '1 hour' FOLLOWING) AS within_an_hour
+            FROM (
+                SELECT e.customer_id, e.created_at
+                FROM %s AS e
+                WHERE e.event = 'user_linked' AND e.details ->> 'cause' IN ('sign_up', 'phone_changed')
+                GROUP BY e.customer_id, e.created_at
+            ) AS s
+        ) AS w
+        WHERE w.within_an_hour >= %s
+        ORDER BY w.customer_id, w.within_an_hour DESC, w.created_at DESC
+        $sql$, customer_identity_internal.companion_of(customers, 'customer_events'), threshold)
+END;
+COMMENT ON FUNCTION customer_identity_internal.sign_up_burst_query(regclass, integer) IS
+    'The customers whom many users were linked to within an hour; NULL without a history';
+CREATE FUNCTION customer_identity_internal.cod_rows(orders customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format($sql$
+        SELECT o.%1$I AS customer_id, count(*) AS orders,
+            count(*) FILTER (
+                WHERE lower(customer_identity_internal.as_text(o.%2$I)) COLLATE "C" = ANY (customer_identity_internal.cancelled_statuses())
+            ) AS cancelled
+        FROM %3$s AS o
+        WHERE o.%1$I IS NOT NULL AND customer_identity_internal.as_text(o.%4$I) COLLATE "C" = ANY (%5$L::text[])
+        GROUP BY o.%1$I
+        $sql$, orders.customer_column, orders.status_column, orders.attached, orders.payment_column, orders.cod_values);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.cod_rows(customer_identity.attachments) IS
+    'The query that counts each customer''s orders in a table that were paid in cash on delivery, and the cancelled ones';
+CREATE FUNCTION customer_identity_internal.cod_orders_in(attached regclass, customers regclass)
+    RETURNS TABLE (customer_id uuid, orders bigint, cancelled bigint)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE customer_identity_internal.cod_rows(customer_identity_internal.attachment_of(attached));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.cod_orders_in(regclass, regclass) IS
+    'How many orders in a table each customer paid in cash on delivery, and how many of them were cancelled';
+CREATE OR REPLACE FUNCTION customer_identity_internal.cod_cancellations_query(customers regclass, threshold integer)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    queries text;
+BEGIN
+    SELECT string_agg(
+        CASE
+            WHEN customer_identity_internal.have_one_owner(a.attached, a.customers) THEN customer_identity_internal.cod_rows(a)
+            ELSE format('SELECT o.* FROM customer_identity_internal.cod_orders_in(%L::regclass, %L::regclass) AS o',
+                a.attached::oid, a.customers::oid)
+        END,
+        ' UNION ALL ')
+    INTO queries
+    FROM customer_identity_internal.attachments_to_read(cod_cancellations_query.customers) AS a
+    WHERE a.kind = 'orders' AND a.status_column IS NOT NULL AND a.payment_column IS NOT NULL;
+    IF queries IS NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN format($sql$
+        SELECT o.customer_id, jsonb_build_object('cancelled', sum(o.cancelled), 'orders', sum(o.orders)) AS evidence
+        FROM (%s) AS o
+        GROUP BY o.customer_id
+        HAVING sum(o.cancelled) >= %s
+        $sql$, queries, threshold);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.cod_cancellations_query(regclass, integer) IS
+    'The customers with many cancelled orders paid in cash on delivery; NULL where no table tells payment and status';
+CREATE OR REPLACE FUNCTION customer_identity_internal.cancelled_statuses()
+    RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_to_array(
+        regexp_replace(lower(current_setting('customer_identity.fraud_cancelled_statuses')), '\s*,\s*', ',', 'g'), ',')
+$$;
+COMMENT ON FUNCTION customer_identity_internal.cancelled_statuses() IS
+    'The statuses of orders that were cancelled, in small letters';
+CREATE OR REPLACE FUNCTION customer_identity_internal.fraud_setting(name text)
+    RETURNS integer
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT current_setting('customer_identity.fraud_' || name)::integer
+$$;
+COMMENT ON FUNCTION customer_identity_internal.fraud_setting(text) IS
+    'A setting of fraud_signals() that is a number';
+CREATE OR REPLACE FUNCTION customer_identity.fraud_signals(min_score numeric DEFAULT 0, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner STABLE COST 1000000
+    SET row_security = off
+AS $$
+DECLARE
+    signals text;
+    suspects jsonb;
+BEGIN
+    SELECT string_agg(
+        format('SELECT s.customer_id, %L AS signal, s.evidence, %s AS weight FROM (%s) AS s',
+            q.signal, customer_identity_internal.fraud_setting(q.signal || '_weight'), q.query),
+        ' UNION ALL ')
+    INTO signals
+    FROM (VALUES
+        ('many_logins', customer_identity_internal.many_logins_query(customers, customer_identity_internal.fraud_setting('many_logins'))),
+        ('unproved_claims', customer_identity_internal.unproved_claims_query(customers, customer_identity_internal.fraud_setting('unproved_claims'))),
+        ('sign_up_burst', customer_identity_internal.sign_up_burst_query(customers, customer_identity_internal.fraud_setting('sign_up_burst'))),
+        ('cod_cancellations', customer_identity_internal.cod_cancellations_query(customers, customer_identity_internal.fraud_setting('cod_cancellations')))
+    ) AS q (signal, query)
+    WHERE q.query IS NOT NULL AND customer_identity_internal.fraud_setting(q.signal) > 0;
+
+    IF signals IS NULL THEN
+        RETURN '[]';
+    END IF;
+    EXECUTE format($sql$
+        SELECT COALESCE(
+            jsonb_agg(
+                jsonb_build_object('customer_id', c.customer_id, 'score', c.score, 'signals', c.signals)
+                ORDER BY c.score DESC, c.customer_id),
+            '[]')
+        FROM (
+            SELECT s.customer_id, sum(s.weight) AS score,
+                jsonb_agg(
+                    jsonb_build_object('signal', s.signal, 'evidence', s.evidence, 'weight', s.weight)
+                    ORDER BY s.weight DESC, s.signal) AS signals
+            FROM (%s) AS s
+            GROUP BY s.customer_id
+            HAVING sum(s.weight) >= COALESCE($1, 0)
+        ) AS c
+        $sql$, signals)
+        INTO suspects
+        USING min_score;
+    RETURN suspects;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.fraud_signals(numeric, regclass) IS
+    'The customers that look like fraud, highest score first: an array of objects with customer_id, score and signals, each with its evidence and weight';
+COMMENT ON TABLE customer_identity.verification_secret IS
+    'The key for hashing codes, created by CREATE EXTENSION';
+COMMENT ON TABLE customer_identity.verifications IS
+    'Verifications with a keyed hash of the code, which is erased when the code is used';
+COMMENT ON TABLE customer_identity.sms_messages IS
+    'The messages with codes; the text is erased when the message is sent or has failed';
+COMMENT ON TABLE customer_identity.verification_events IS
+    'The events that limits count: messages by phone, prefix, address, user and in all, and wrong codes. Refusals are counted per quarter of an hour, with the time of the first';
+CREATE OR REPLACE FUNCTION customer_identity_internal.random_secret()
+    RETURNS bytea
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'random_secret';
+COMMENT ON FUNCTION customer_identity_internal.random_secret() IS
+    'A random key for code_hash()';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.random_secret() FROM PUBLIC;
+CREATE OR REPLACE FUNCTION customer_identity_internal.random_code()
+    RETURNS text
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'random_code';
+COMMENT ON FUNCTION customer_identity_internal.random_code() IS
+    'Six random digits, each code as likely as any other';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.random_code() FROM PUBLIC;
+CREATE OR REPLACE FUNCTION customer_identity_internal.code_hash(secret bytea, verification_id uuid, phone text, code text)
+    RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT
+    AS 'MODULE_PATHNAME', 'code_hash';
+COMMENT ON FUNCTION customer_identity_internal.code_hash(bytea, uuid, text, text) IS
+    'What is kept of a code: HMAC-SHA-256 under the secret';
+CREATE OR REPLACE FUNCTION customer_identity_internal.same_hash(a bytea, b bytea)
+    RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT
+    AS 'MODULE_PATHNAME', 'same_hash';
+COMMENT ON FUNCTION customer_identity_internal.same_hash(bytea, bytea) IS
+    'Whether two hashes are the same, in a time that does not depend on where they differ';
+-- NIST SP 800-63B, 5.1.3.2: a code is valid for a maximum of ten minutes.
+CREATE OR REPLACE FUNCTION customer_identity_internal.code_lifetime()
+    RETURNS interval
+    LANGUAGE sql IMMUTABLE
+RETURN interval '10 minutes';
+COMMENT ON FUNCTION customer_identity_internal.code_lifetime() IS
+    'How long a code may be answered';
+-- OWASP, Multifactor Authentication Cheat Sheet: few tries for each code. NIST SP 800-63B, 5.2.2, lets an
+-- account fail 100 times in a row; the limit by phone spreads as many over 20 hours.
+CREATE OR REPLACE FUNCTION customer_identity_internal.most_wrong_answers()
+    RETURNS integer
+    LANGUAGE sql IMMUTABLE
+RETURN 5;
+COMMENT ON FUNCTION customer_identity_internal.most_wrong_answers() IS
+    'How many wrong answers exhaust a verification';
+CREATE OR REPLACE FUNCTION customer_identity_internal.admit(buckets text[], limits integer[], first_pause integer, counted integer, OUT wait interval, OUT earlier integer)
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME', 'admit';
+COMMENT ON FUNCTION customer_identity_internal.admit(text[], integer[], integer, integer) IS
+    'Unless a bucket is at its limit for the hour (0: none), or the first one has to pause (first_pause seconds, doubled with each event), writes an event into the first `counted` of them; else how long to wait. earlier: events of the first bucket';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.admit(text[], integer[], integer, integer) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.count_refusal(bucket text)
+    RETURNS void
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME', 'count_refusal';
+COMMENT ON FUNCTION customer_identity_internal.count_refusal(text) IS
+    'Adds one to a row of the bucket for this quarter of an hour that no other transaction holds, or makes one; waits for nobody';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.count_refusal(text) FROM PUBLIC;
+-- Addresses that an attacker can easily have many of count as one: an IPv6 network, and an IPv4 address
+-- in any notation.
+CREATE OR REPLACE FUNCTION customer_identity_internal.address_bucket(address inet)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN host(address)::inet <<= '::ffff:0:0/96' THEN 'address ' || split_part(host(address), ':', 4)
+        WHEN family(address) = 6 THEN 'address ' || network(set_masklen(address, 64))::text
+        ELSE 'address ' || host(address)
+    END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.address_bucket(inet) IS
+    'What the limit by client address counts under';
+CREATE OR REPLACE FUNCTION customer_identity_internal.sms_countries()
+    RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_to_array(
+        COALESCE(
+            NULLIF(replace(current_setting('customer_identity.sms_countries'), ' ', ''), ''),
+            NULLIF(current_setting('customer_identity.default_region'), '')),
+        ',')
+$$;
+COMMENT ON FUNCTION customer_identity_internal.sms_countries() IS
+    'The countries whose phones are sent codes; NULL: none';
+-- Toll-free, premium-rate and shared-cost numbers, fixed lines and pagers are targets of SMS pumping, or
+-- cannot receive SMS.
+CREATE OR REPLACE FUNCTION customer_identity_internal.can_get_codes(phone text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT d.type IN ('mobile', 'fixed_line_or_mobile', 'voip')
+        AND COALESCE(c.countries && ARRAY[d.region, '*'], false)
+    FROM customer_identity.parse_phone(phone, NULL::text) AS d
+    CROSS JOIN customer_identity_internal.sms_countries() AS c (countries)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.can_get_codes(text) IS
+    'Whether a phone is of a kind and country that codes are sent to';
+-- OWASP, Forgot Password Cheat Sheet: prevent flooding a phone with messages. A phone that has used up its
+-- wrong codes gets no new one either, since it could not be checked.
+CREATE OR REPLACE FUNCTION customer_identity_internal.admit_message(phone text, user_id text, client_address inet, OUT admitted boolean, OUT retry_after interval)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    first_pause constant integer := 30;
+    buckets text[];
+    limits integer[];
+    admission record;
+BEGIN
+    SELECT array_agg(b.bucket ORDER BY b.position),
+        array_agg(current_setting('customer_identity.' || b.setting)::integer ORDER BY b.position)
+    INTO buckets, limits
+    FROM (VALUES
+        (1, 'phone ' || phone, 'sms_limit_per_phone'),
+        (2, 'prefix ' || left(phone, -4), 'sms_limit_per_prefix'),
+        (3, customer_identity_internal.address_bucket(client_address), 'sms_limit_per_address'),
+        (4, 'user ' || left(user_id, 500), 'sms_limit_per_user'),
+        (5, 'all', 'sms_limit_total'),
+        (6, 'failure ' || phone, 'verification_failures_per_phone')
+    ) AS b (position, bucket, setting)
+    WHERE b.bucket IS NOT NULL;
+    admission := customer_identity_internal.admit(buckets, limits, first_pause, cardinality(buckets) - 1);
+    admitted := admission.wait IS NULL;
+    retry_after := COALESCE(admission.wait, make_interval(secs => first_pause * power(2, LEAST(admission.earlier, 6))));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.admit_message(text, text, inet) IS
+    'Counts a message to a phone unless it has to wait; tells when the next one may follow';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.admit_message(text, text, inet) FROM PUBLIC;
+CREATE OR REPLACE FUNCTION customer_identity_internal.readable_phone(phone text, region text)
+    RETURNS text
+    LANGUAGE c STABLE
+    AS 'MODULE_PATHNAME', 'readable_phone';
+COMMENT ON FUNCTION customer_identity_internal.readable_phone(text, text) IS
+    'E.164 form of a phone; CI001 when it is not acceptable';
+CREATE OR REPLACE FUNCTION customer_identity_internal.send_code(
+    customers regclass, phone text, purpose text, user_id text, client_address inet, moment timestamptz)
+    RETURNS uuid
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    verification_id constant uuid := gen_random_uuid();
+    code constant text := customer_identity_internal.random_code();
+    expires_at constant timestamptz := moment + customer_identity_internal.code_lifetime();
+    message_id bigint;
+BEGIN
+    INSERT INTO customer_identity.verifications AS v (
+        id, customers, phone, purpose, user_id, client_address, code_hash, created_at, expires_at)
+    SELECT verification_id, customers, phone, purpose, user_id, client_address,
+        customer_identity_internal.code_hash(s.secret, verification_id, phone, code), moment, expires_at
+    FROM customer_identity.verification_secret AS s;
+
+    -- Another message may have the id.
+    WHILE message_id IS NULL LOOP
+        INSERT INTO customer_identity.sms_messages AS m (
+            verification_id, phone, body, next_attempt_at, created_at, expires_at)
+        VALUES (
+            verification_id, phone,
+            replace(
+                replace(current_setting('customer_identity.sms_text'), '{code}', code), '{minutes}',
+                (extract(epoch FROM customer_identity_internal.code_lifetime()) / 60)::integer::text),
+            moment, moment, expires_at)
+        ON CONFLICT (id) DO NOTHING
+        RETURNING m.id INTO message_id;
+    END LOOP;
+
+    PERFORM pg_notify('customer_identity_sms', message_id::text);
+    RETURN verification_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.send_code(regclass, text, text, text, inet, timestamptz) IS
+    'Makes a code and the message that brings it, and returns the id of the verification';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.send_code(regclass, text, text, text, inet, timestamptz) FROM PUBLIC;
+-- It never reads the book: neither the result nor its timing reveals whether a phone belongs to a customer.
+CREATE OR REPLACE FUNCTION customer_identity_internal.start_verification(
+    raw_phone text, purpose text, user_id text, client_address inet, region text, customers regclass)
+    RETURNS TABLE (verification_id uuid, status text, phone text, expires_at timestamptz, retry_after interval)
+    LANGUAGE customer_identity_as_owner VOLATILE
+AS $$
+DECLARE
+    moment constant timestamptz := clock_timestamp();
+    admission record;
+BEGIN
+    user_id := NULLIF(user_id, '');
+    phone := customer_identity_internal.readable_phone(raw_phone, region);
+    IF NOT customer_identity_internal.can_get_codes(phone) THEN
+        status := 'unsupported';
+    ELSE
+        admission := customer_identity_internal.admit_message(phone, user_id, client_address);
+        status := CASE WHEN admission.admitted THEN 'sent' ELSE 'throttled' END;
+        retry_after := admission.retry_after;
+    END IF;
+    IF status = 'sent' THEN
+        verification_id := customer_identity_internal.send_code(customers, phone, purpose, user_id, client_address, moment);
+        expires_at := moment + customer_identity_internal.code_lifetime();
+    ELSE
+        PERFORM customer_identity_internal.count_refusal(status);
+    END IF;
+    RETURN NEXT;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.start_verification(text, text, text, inet, text, regclass) IS
+    'start_verification, by names that PL/pgSQL takes';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.start_verification(text, text, text, inet, text, regclass) FROM PUBLIC;
+CREATE OR REPLACE FUNCTION customer_identity.start_verification(
+    phone text,
+    purpose text DEFAULT 'checkout',
+    user_id text DEFAULT NULL,
+    client_address inet DEFAULT NULL,
+    region text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS TABLE (verification_id uuid, status text, phone text, expires_at timestamptz, retry_after interval)
+    LANGUAGE c VOLATILE COST 10000 ROWS 1
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION customer_identity.start_verification(text, text, text, inet, text, regclass) IS
+    'Sends a code to a phone. Status sent; throttled: retry after retry_after; unsupported: no codes are sent to such a phone. CI001 when the phone cannot be read';
+CREATE OR REPLACE FUNCTION customer_identity_internal.prove_phone(customers regclass, phone text, user_id text, OUT customer_id uuid, OUT other_users text[])
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'prove_phone';
+COMMENT ON FUNCTION customer_identity_internal.prove_phone(regclass, text, text) IS
+    'Records a proof by SMS as the owner of the book; tells which other users have proved the phone';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.prove_phone(regclass, text, text) FROM PUBLIC;
+-- Setting the clock back does not extend a code: one from the future has expired.
+CREATE OR REPLACE FUNCTION customer_identity_internal.can_be_answered(verification customer_identity.verifications)
+    RETURNS boolean
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT verification.status = 'pending'
+        AND clock_timestamp() BETWEEN verification.created_at AND verification.expires_at
+$$;
+COMMENT ON FUNCTION customer_identity_internal.can_be_answered(customer_identity.verifications) IS
+    'Whether a code is neither used, cancelled nor too old';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.can_be_answered(customer_identity.verifications) FROM PUBLIC;
+CREATE OR REPLACE FUNCTION customer_identity_internal.is_code(verification customer_identity.verifications, answer text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE(
+        customer_identity_internal.same_hash(
+            verification.code_hash,
+            customer_identity_internal.code_hash(
+                s.secret, verification.id, verification.phone, regexp_replace(left(answer, 100), '[[:space:]-]', '', 'g'))),
+        false)
+    FROM customer_identity.verification_secret AS s
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_code(customer_identity.verifications, text) IS
+    'Whether an answer is the code; blanks and hyphens in it do not matter';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.is_code(customer_identity.verifications, text) FROM PUBLIC;
+-- The code was used or cancelled and is no longer needed.
+CREATE OR REPLACE FUNCTION customer_identity_internal.end_verification(verification_id uuid, outcome text)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    moment constant timestamptz := clock_timestamp();
+BEGIN
+    UPDATE customer_identity.verifications AS v
+    SET status = outcome,
+        code_hash = NULL,
+        approved_at = CASE WHEN outcome = 'approved' THEN moment END
+    WHERE v.id = verification_id;
+    UPDATE customer_identity.sms_messages AS m
+    SET status = 'cancelled', body = NULL, ended_at = moment
+    WHERE m.verification_id = end_verification.verification_id AND m.status = 'pending';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.end_verification(uuid, text) IS
+    'Ends a verification and erases its code and message';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.end_verification(uuid, text) FROM PUBLIC;
+CREATE OR REPLACE FUNCTION customer_identity_internal.approve_verification(verification customer_identity.verifications)
+    RETURNS uuid
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- async.c: BLCKSZ - NAMEDATALEN - 128, of which the terminating zero is one.
+    most_bytes constant integer := current_setting('block_size')::integer - 193;
+    proof record;
+    event jsonb;
+    part text;
+BEGIN
+    PERFORM customer_identity_internal.end_verification(verification.id, 'approved');
+    DELETE FROM customer_identity.verification_events AS e WHERE e.bucket = 'failure ' || verification.phone;
+    proof := customer_identity_internal.prove_phone(verification.customers, verification.phone, verification.user_id);
+    IF proof.other_users IS NOT NULL THEN
+        event := jsonb_build_object(
+            'event', 'phone_proved_by_another_user',
+            'customer_id', proof.customer_id,
+            'user_id', verification.user_id,
+            'other_users', proof.other_users[:20]);
+        -- The server rejects a longer payload, which would undo the approval.
+        FOREACH part IN ARRAY '{other_users,user_id}'::text[] LOOP
+            EXIT WHEN octet_length(event::text) <= most_bytes;
+            event := event - part;
+        END LOOP;
+        PERFORM pg_notify('customer_identity_events', event::text);
+    END IF;
+    RETURN proof.customer_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.approve_verification(customer_identity.verifications) IS
+    'The code was right: records the proof and tells when another user had proved the phone';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.approve_verification(customer_identity.verifications) FROM PUBLIC;
+-- A code is counted as wrong before it is compared: concurrent sessions count each other's guesses,
+-- whichever commits first.
+CREATE OR REPLACE FUNCTION customer_identity.check_verification(
+    verification_id uuid, code text, OUT status text, OUT attempts_left integer, OUT customer_id uuid)
+    LANGUAGE customer_identity_as_owner_with_book VOLATILE COST 10000
+AS $$
+DECLARE
+    verification customer_identity.verifications;
+    failures_limit constant integer := current_setting('customer_identity.verification_failures_per_phone');
+    admission record;
+BEGIN
+    attempts_left := 0;
+    SELECT v.* INTO verification
+    FROM customer_identity.verifications AS v
+    WHERE v.id = verification_id
+    FOR UPDATE;
+    IF NOT FOUND THEN
+        status := 'unknown';
+    ELSIF NOT customer_identity_internal.can_be_answered(verification) THEN
+        status := 'expired';
+    ELSIF verification.wrong_answers >= customer_identity_internal.most_wrong_answers() THEN
+        status := 'exhausted';
+    ELSE
+        admission := customer_identity_internal.admit(ARRAY['failure ' || verification.phone], ARRAY[failures_limit], 0, 1);
+        IF admission.wait IS NOT NULL THEN
+            status := 'exhausted';
+        ELSIF customer_identity_internal.is_code(verification, code) THEN
+            status := 'approved';
+            customer_id := customer_identity_internal.approve_verification(verification);
+        ELSE
+            status := 'incorrect';
+            UPDATE customer_identity.verifications AS v
+            SET wrong_answers = v.wrong_answers + 1
+            WHERE v.id = verification_id;
+            attempts_left := LEAST(
+                customer_identity_internal.most_wrong_answers() - verification.wrong_answers,
+                NULLIF(failures_limit, 0) - admission.earlier) - 1;
+        END IF;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.check_verification(uuid, text) IS
+    'Checks a code: approved, incorrect, expired, exhausted or unknown. Call it in a separate transaction: its count of attempts must not be rolled back';
+CREATE OR REPLACE FUNCTION customer_identity.cancel_verification(verification_id uuid)
+    RETURNS boolean
+    LANGUAGE customer_identity_as_owner VOLATILE COST 10000
+AS $$
+BEGIN
+    PERFORM FROM customer_identity.verifications AS v
+    WHERE v.id = verification_id AND customer_identity_internal.can_be_answered(v)
+    FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM customer_identity_internal.end_verification(verification_id, 'cancelled');
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.cancel_verification(uuid) IS
+    'Cancels a verification, and its message if that has not been sent. False: it had already ended';
+CREATE OR REPLACE FUNCTION customer_identity.verification_required(
+    phone text, user_id text DEFAULT NULL, region text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS boolean
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'verification_required';
+COMMENT ON FUNCTION customer_identity.verification_required(text, text, text, regclass) IS
+    'Whether a cash-on-delivery order of this user and phone would be refused for lack of a verified phone';
+CREATE OR REPLACE FUNCTION customer_identity.claim_messages(max_messages integer DEFAULT 10, lease interval DEFAULT '1 minute')
+    RETURNS TABLE (message_id bigint, phone text, body text)
+    LANGUAGE customer_identity_as_owner VOLATILE COST 10000 ROWS 10
+AS $$
+DECLARE
+    moment constant timestamptz := clock_timestamp();
+BEGIN
+    IF max_messages IS NULL OR max_messages < 1 OR lease IS NULL OR lease <= interval '0' THEN
+        RAISE EXCEPTION 'invalid number of messages or lease'
+            USING ERRCODE = 'invalid_parameter_value',
+                DETAIL = 'max_messages must be at least 1, and lease greater than zero.';
+    END IF;
+    -- The message is reserved for the duration of the lease; after that it can be claimed again.
+    RETURN QUERY
+    WITH due AS (
+        SELECT m.id
+        FROM customer_identity.sms_messages AS m
+        WHERE m.status = 'pending' AND m.next_attempt_at <= moment AND m.expires_at > moment
+        ORDER BY m.next_attempt_at
+        LIMIT max_messages
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE customer_identity.sms_messages AS m
+    SET attempts = m.attempts + 1, next_attempt_at = moment + lease
+    FROM due
+    WHERE m.id = due.id
+    RETURNING m.id, m.phone::text, m.body;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.claim_messages(integer, interval) IS
+    'Claims messages to send until the lease expires: report each with message_sent or message_failed. A message that is not reported is claimed again';
+CREATE OR REPLACE FUNCTION customer_identity.message_sent(message_id bigint, provider_id text)
+    RETURNS boolean
+    LANGUAGE customer_identity_as_owner VOLATILE COST 10000
+AS $$
+BEGIN
+    UPDATE customer_identity.sms_messages AS m
+    SET status = 'sent', body = NULL, error = NULL, ended_at = clock_timestamp(),
+        provider_id = message_sent.provider_id
+    WHERE m.id = message_id AND m.status <> 'sent';
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.message_sent(bigint, text) IS
+    'Records that the provider accepted a message, and erases its text. False: already recorded, or no such message';
+-- Twice the time after each attempt, up to a minute, and not all at the same moment.
+CREATE OR REPLACE FUNCTION customer_identity_internal.time_to_next_attempt(attempts integer)
+    RETURNS interval
+    LANGUAGE sql VOLATILE
+RETURN make_interval(secs => LEAST(60, power(2, LEAST(attempts, 6))) * (0.5 + random()));
+COMMENT ON FUNCTION customer_identity_internal.time_to_next_attempt(integer) IS
+    'How long a message waits after so many attempts that failed';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.time_to_next_attempt(integer) FROM PUBLIC;
+CREATE OR REPLACE FUNCTION customer_identity.message_failed(message_id bigint, error text, permanent boolean)
+    RETURNS boolean
+    LANGUAGE customer_identity_as_owner VOLATILE COST 10000
+AS $$
+DECLARE
+    moment constant timestamptz := clock_timestamp();
+BEGIN
+    -- Fails if the next attempt would come after the code has expired.
+    UPDATE customer_identity.sms_messages AS m
+    SET error = left(message_failed.error, 1000),
+        next_attempt_at = n.at,
+        status = CASE WHEN n.is_last THEN 'failed' ELSE 'pending' END,
+        body = CASE WHEN NOT n.is_last THEN m.body END,
+        ended_at = CASE WHEN n.is_last THEN moment END
+    FROM (
+        SELECT t.id, t.at, COALESCE(permanent, false) OR t.at >= t.expires_at AS is_last
+        FROM (
+            SELECT w.id, w.expires_at, moment + customer_identity_internal.time_to_next_attempt(w.attempts) AS at
+            FROM customer_identity.sms_messages AS w
+            WHERE w.id = message_id AND w.status = 'pending'
+            FOR UPDATE
+        ) AS t
+    ) AS n
+    WHERE m.id = n.id;
+    RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.message_failed(bigint, text, boolean) IS
+    'Records that a message could not be sent: it is retried later, unless the failure is permanent. False: no such message is waiting';
+-- A day is kept for verification_health; limits look back an hour. What a clock that was wrong has put
+-- into the future counts from now.
+CREATE OR REPLACE FUNCTION customer_identity.purge_verifications()
+    RETURNS bigint
+    LANGUAGE customer_identity_as_owner VOLATILE COST 10000
+AS $$
+DECLARE
+    moment constant timestamptz := clock_timestamp();
+    purged bigint;
+BEGIN
+    UPDATE customer_identity.sms_messages AS m
+    SET status = 'failed', error = COALESCE(m.error, 'expired before it was sent'), body = NULL, ended_at = moment
+    WHERE m.status = 'pending' AND m.expires_at <= moment;
+    UPDATE customer_identity.verification_events AS e
+    SET at = moment
+    WHERE e.at > moment + interval '1 minute';
+    DELETE FROM customer_identity.verification_events AS e
+    WHERE e.at < moment - interval '25 hours';
+    DELETE FROM customer_identity.verifications AS v
+    WHERE v.created_at < moment - interval '25 hours' OR v.created_at > moment + interval '1 hour';
+    GET DIAGNOSTICS purged = ROW_COUNT;
+    RETURN purged;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.purge_verifications() IS
+    'Erases the texts of expired messages, deletes verifications older than a day and returns how many. The worker calls it regularly';
+CREATE OR REPLACE VIEW customer_identity.verification_health AS
+    SELECT
+        h.hour,
+        count(*) FILTER (WHERE e.what = 'sent') AS sent,
+        count(*) FILTER (WHERE e.what = 'approved') AS approved,
+        count(*) FILTER (WHERE e.what = 'failed') AS failed,
+        COALESCE(sum(e.events) FILTER (WHERE e.what = 'throttled'), 0)::bigint AS throttled,
+        count(*) FILTER (WHERE e.what = 'pending') AS pending,
+        min(e.at) FILTER (WHERE e.what = 'pending') AS oldest_pending
+    FROM generate_series(0, 23) AS ago
+    CROSS JOIN LATERAL (SELECT date_trunc('hour', now()) - make_interval(hours => ago)) AS h (hour)
+    LEFT JOIN (
+        SELECT m.status, COALESCE(m.ended_at, m.created_at), 1
+        FROM customer_identity.sms_messages AS m
+        WHERE m.status IN ('sent', 'failed') OR (m.status = 'pending' AND m.expires_at > now())
+        UNION ALL
+        SELECT v.status, v.approved_at, 1
+        FROM customer_identity.verifications AS v
+        WHERE v.status = 'approved'
+        UNION ALL
+        SELECT r.bucket, r.at, r.events
+        FROM customer_identity.verification_events AS r
+        WHERE r.bucket = 'throttled'
+    ) AS e (what, at, events) ON e.at >= h.hour AND e.at < h.hour + interval '1 hour'
+    GROUP BY h.hour
+    ORDER BY h.hour DESC;
+COMMENT ON VIEW customer_identity.verification_health IS
+    'The last 24 hours, the current one first: messages sent, failed and pending, verifications approved and throttled';
+CREATE OR REPLACE FUNCTION customer_identity.start_sms_worker()
+    RETURNS integer
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'start_sms_worker';
+COMMENT ON FUNCTION customer_identity.start_sms_worker() IS
+    'Starts the process that sends this database''s messages, unless it is running, and returns its pid. It runs until the server stops; customer_identity.sms_databases starts it with the server';
+-- What reads catalogs for every page is plpgsql, which keeps its plans: an SQL function that cannot be inlined is
+-- planned again at each call.
+
+CREATE OR REPLACE FUNCTION customer_identity.search_text(value text)
+    RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
+    AS 'MODULE_PATHNAME', 'search_text';
+COMMENT ON FUNCTION customer_identity.search_text(text) IS
+    'A text as searches compare it: its first 1,000 characters, in lower case without accents. Used in indexes';
+CREATE OR REPLACE FUNCTION customer_identity_internal.like_literal(value text)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+RETURN replace(replace(replace(value, '\', '\\'), '%', '\%'), '_', '\_');
+COMMENT ON FUNCTION customer_identity_internal.like_literal(text) IS
+    'A text that LIKE takes as it is';
+-- Trunk zeros, country prefixes written 00 and the (0) of +44 (0)20 are not part of an E.164 number.
+CREATE OR REPLACE FUNCTION customer_identity_internal.searched_digits(search text)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+RETURN (
+    SELECT CASE
+        WHEN length(ltrim(d.digits, '0')) >= 4 THEN ltrim(d.digits, '0')
+        WHEN length(d.digits) >= 4 THEN d.digits
+    END
+    FROM (SELECT regexp_replace(replace(search, '(0)', ''), '[^0-9]', '', 'g')) AS d (digits)
+    WHERE search ~ '^[-0-9+()/.[:space:]\u00A0\u2010-\u2015\u2212]+$'
+);
+COMMENT ON FUNCTION customer_identity_internal.searched_digits(text) IS
+    'The digits of a search that looks like a part of a phone, or NULL when there are fewer than four';
+-- Types that are the server's own have no casts or operators that somebody else could have made.
+CREATE OR REPLACE FUNCTION customer_identity_internal.plain_text(relation regclass, column_name text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT format(
+            CASE WHEN customer_identity_internal.base_type(a.atttypid) = ANY ('{text,varchar,bpchar}'::regtype[]) THEN 'r.%I::text'
+                ELSE 'customer_identity_internal.as_text(r.%I)' END,
+            a.attname)
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.plain_text(regclass, text) IS
+    'The expression that reads a column of row r as text; NULL when there is no such column';
+CREATE OR REPLACE FUNCTION customer_identity_internal.time_column(relation regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT a.attname::text
+        FROM unnest('{created_at,createdAt,placed_at,placedAt,ordered_at,orderedAt,order_date,orderDate}'::text[])
+            WITH ORDINALITY AS known (name, position)
+        JOIN pg_attribute AS a ON a.attname = known.name AND a.attrelid = relation AND NOT a.attisdropped
+        WHERE a.atttypid = ANY ('{timestamptz,timestamp,date}'::regtype[])
+        ORDER BY known.position
+        LIMIT 1
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.time_column(regclass) IS
+    'The column that tells when a row was made, by its name, or NULL';
+-- Without a time zone it is read as UTC, whatever the session's.
+CREATE OR REPLACE FUNCTION customer_identity_internal.time_of_row(relation regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN COALESCE(
+        (
+            SELECT format(
+                CASE a.atttypid WHEN 'timestamptz'::regtype THEN 'r.%I' ELSE 'r.%I::timestamp AT TIME ZONE ''UTC''' END,
+                a.attname)
+            FROM pg_attribute AS a
+            WHERE a.attrelid = relation AND a.attname = customer_identity_internal.time_column(relation)
+        ),
+        'NULL::timestamptz'
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.time_of_row(regclass) IS
+    'The expression that tells when row r was made';
+CREATE OR REPLACE FUNCTION customer_identity_internal.phones_of_row(users customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT format('array_remove(ARRAY[%s]::text[], NULL)',
+            string_agg(customer_identity_internal.plain_text(users.attached, p.name), ', ' ORDER BY p.position))
+        FROM unnest(users.phone_columns) WITH ORDINALITY AS p (name, position)
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.phones_of_row(customer_identity.attachments) IS
+    'The expression that lists the phones of user r as they were typed';
+COMMENT ON TYPE customer_identity_internal.customer_search IS
+    'A search for customers: what their phone, name or a user''s e-mail has to be like';
+-- Unused columns cost nothing: the planner leaves them out.
+CREATE FUNCTION customer_identity_internal.user_rows(users customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format('SELECT %L::text AS relation, customer_identity_internal.as_text(r.%I) AS id, %s AS name, %s AS email,'
+        ' %s AS phones, %s AS created_at, r.%I AS customer_id FROM %s AS r',
+        customer_identity_internal.qualified_name(users.attached), users.key_column,
+        COALESCE(customer_identity_internal.plain_text(users.attached, COALESCE(users.name_column, 'name')), 'NULL::text'),
+        COALESCE(customer_identity_internal.plain_text(users.attached, 'email'), 'NULL::text'),
+        customer_identity_internal.phones_of_row(users), customer_identity_internal.time_of_row(users.attached),
+        users.customer_column, users.attached);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.user_rows(customer_identity.attachments) IS
+    'The query that reads the users of a table';
+CREATE FUNCTION customer_identity_internal.users_of_customer(attached regclass, customer_id uuid, customers regclass)
+    RETURNS TABLE (relation text, id text, name text, email text, phones text[], created_at timestamptz, customer uuid)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format('SELECT u.* FROM (%s) AS u WHERE u.customer_id = $1',
+        customer_identity_internal.user_rows(customer_identity_internal.attachment_of(attached)))
+        USING customer_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.users_of_customer(regclass, uuid, regclass) IS
+    'The users in a table of a customer';
+-- For where customer c is joined to its users.
+CREATE OR REPLACE FUNCTION customer_identity_internal.users_query(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    query text;
+BEGIN
+    SELECT string_agg(
+        CASE
+            WHEN customer_identity_internal.have_one_owner(u.attached, u.customers) THEN customer_identity_internal.user_rows(u)
+            ELSE format('SELECT u.relation, u.id, u.name, u.email, u.phones, u.created_at, u.customer AS customer_id'
+                ' FROM customer_identity_internal.users_of_customer(%L::regclass, c.id, %L::regclass) AS u',
+                u.attached::oid, u.customers::oid)
+        END,
+        ' UNION ALL ' ORDER BY u.attached::text COLLATE "C")
+    INTO query
+    FROM customer_identity_internal.attachments_to_read(users_query.customers) AS u
+    WHERE u.kind = 'users';
+    RETURN COALESCE(query, 'SELECT NULL::text AS relation, NULL::text AS id, NULL::text AS name, NULL::text AS email,'
+        ' NULL::text[] AS phones, NULL::timestamptz AS created_at, NULL::uuid AS customer_id WHERE false');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.users_query(regclass) IS
+    'The query that reads the users of customer c from every attached users table; it may return other customers'' too';
+CREATE FUNCTION customer_identity_internal.email_matches(users customer_identity.attachments, word_begins boolean)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format('SELECT u.customer_id FROM (%s) AS u WHERE u.customer_id IS NOT NULL AND %s',
+        customer_identity_internal.user_rows(users), customer_identity_internal.text_condition('u.email', word_begins));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.email_matches(customer_identity.attachments, boolean) IS
+    'The query of the customers whose users'' e-mails are like a search, which is parameter $1';
+CREATE FUNCTION customer_identity_internal.customers_by_email(
+    attached regclass, search customer_identity_internal.customer_search, page_limit integer, customers regclass)
+    RETURNS TABLE (customer_id uuid)
+    LANGUAGE customer_identity_as_table_owner STABLE
+    SET jit = off
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE customer_identity_internal.email_matches(
+        customer_identity_internal.attachment_of(attached), search.beginning IS NOT NULL) || ' LIMIT $2'
+        USING search, page_limit;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.customers_by_email(regclass, customer_identity_internal.customer_search, integer, regclass) IS
+    'The customers of a table''s users whose e-mails are like a search, up to a number';
+-- $1 is the search, $2 how many are enough.
+CREATE FUNCTION customer_identity_internal.emails_query(word_begins boolean, customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    query text;
+BEGIN
+    SELECT string_agg(
+        CASE
+            WHEN customer_identity_internal.have_one_owner(u.attached, u.customers) THEN customer_identity_internal.email_matches(u, word_begins)
+            ELSE format('SELECT e.customer_id FROM customer_identity_internal.customers_by_email(%L::regclass, $1, $2, %L::regclass) AS e',
+                u.attached::oid, u.customers::oid)
+        END,
+        ' UNION ALL ')
+    INTO query
+    FROM customer_identity_internal.attachments_to_read(emails_query.customers) AS u
+    WHERE u.kind = 'users';
+    RETURN COALESCE(query, 'SELECT NULL::uuid AS customer_id WHERE $1 IS NULL');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.emails_query(boolean, regclass) IS
+    'The query of the customers whose users'' e-mails, in any table of a book, are like a search';
+-- A trigram index finds nothing inside a word by fewer than three letters, so these begin a word.
+CREATE OR REPLACE FUNCTION customer_identity_internal.text_condition(value text, word_begins boolean)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+RETURN format(
+    CASE WHEN word_begins THEN
+        '(customer_identity.search_text(%1$s) COLLATE "C" LIKE ($1).beginning'
+        ' OR customer_identity.search_text(%1$s) COLLATE "C" LIKE ($1).anywhere)'
+    ELSE 'customer_identity.search_text(%1$s) COLLATE "C" LIKE ($1).anywhere' END,
+    value);
+COMMENT ON FUNCTION customer_identity_internal.text_condition(text, boolean) IS
+    'The condition that a text is like a search, which is parameter $1';
+CREATE FUNCTION customer_identity_internal.read_search(search text, customers regclass)
+    RETURNS customer_identity_internal.customer_search
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = off
+    SET jit = off
+AS $$
+DECLARE
+    most_ids constant integer := 5000;
+    typed constant text := btrim(search, E' \t\r\n');
+    sought constant text := customer_identity_internal.like_literal(customer_identity.search_text(typed));
+    result customer_identity_internal.customer_search;
+BEGIN
+    result.phone := customer_identity.normalize_phone(typed, NULL::text);
+    result.digits := '%' || customer_identity_internal.searched_digits(typed) || '%';
+    IF sought = '' THEN
+        RETURN result;
+    END IF;
+    IF length(customer_identity.search_text(typed)) < 3 THEN
+        result.beginning := sought || '%';
+        result.anywhere := '% ' || sought || '%';
+    ELSE
+        result.anywhere := '%' || sought || '%';
+    END IF;
+    EXECUTE format('SELECT array_agg(u.customer_id) FROM (SELECT u.customer_id FROM (%s) AS u LIMIT $2) AS u',
+        customer_identity_internal.emails_query(result.beginning IS NOT NULL, customers))
+        INTO result.by_email
+        USING result, most_ids + 1;
+    result.by_many_emails := cardinality(result.by_email) > most_ids;
+    RETURN result;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.read_search(text, regclass) IS
+    'What was typed into a search for customers, with the customers whose users'' e-mails are like it';
+-- Each part can be answered by an index; only where thousands of e-mails are alike, a page is filled
+-- faster by checking customer after customer.
+CREATE OR REPLACE FUNCTION customer_identity_internal.search_condition(search customer_identity_internal.customer_search, users_query text)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN '(' || concat_ws(' OR ',
+    CASE WHEN search.phone IS NOT NULL THEN 'c.phone = ($1).phone' END,
+    CASE WHEN search.digits IS NOT NULL THEN 'c.phone LIKE ($1).digits' END,
+    CASE WHEN search.anywhere IS NOT NULL THEN customer_identity_internal.text_condition('c.preferred_name::text', search.beginning IS NOT NULL) END,
+    CASE
+        WHEN search.by_many_emails THEN format(
+            'EXISTS (SELECT FROM (%s) AS u WHERE u.customer_id = c.id AND %s)',
+            users_query, customer_identity_internal.text_condition('u.email', search.beginning IS NOT NULL))
+        WHEN search.by_email IS NOT NULL THEN 'c.id = ANY (($1).by_email)'
+    END,
+    CASE WHEN search.phone IS NULL AND search.digits IS NULL AND search.anywhere IS NULL THEN 'false' END) || ')';
+COMMENT ON FUNCTION customer_identity_internal.search_condition(customer_identity_internal.customer_search, text) IS
+    'The condition that customer c is found by a search, which is parameter $1';
+CREATE OR REPLACE FUNCTION customer_identity_internal.searches_names(search customer_identity_internal.customer_search)
+    RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+RETURN search.anywhere IS NOT NULL AND search.beginning IS NULL AND search.digits IS NULL
+    AND search.by_many_emails IS NOT TRUE;
+COMMENT ON FUNCTION customer_identity_internal.searches_names(customer_identity_internal.customer_search) IS
+    'Whether hardly more than a part of a name decides what a search finds';
+CREATE OR REPLACE FUNCTION customer_identity_internal.search_indexes(customers regclass)
+    RETURNS TABLE (relation regclass, name text, definition text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    trigrams text;
+BEGIN
+    SELECT format('%I.%I', n.nspname, o.opcname) INTO trigrams
+    FROM pg_opclass AS o
+    JOIN pg_namespace AS n ON n.oid = o.opcnamespace
+    WHERE o.opcname = 'gin_trgm_ops';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'extension pg_trgm is not installed'
+            USING ERRCODE = 'undefined_object',
+                HINT = 'CREATE EXTENSION pg_trgm; it comes with PostgreSQL, and the owner of a database may create it.';
+    END IF;
+    RETURN QUERY
+    SELECT i.relation, left(c.relname, 40) || i.suffix, i.definition
+    FROM (
+        SELECT customers, '_phone_search_idx', format('USING gin (phone %s) WITH (gin_pending_list_limit = 512)', trigrams)
+        UNION ALL
+        SELECT customers, '_name_search_idx', format(
+            'USING gin (customer_identity.search_text(preferred_name::text) COLLATE "C" %s) WITH (gin_pending_list_limit = 512)', trigrams)
+        UNION ALL
+        SELECT u.attached, '_email_search_idx', format(
+            'USING gin (customer_identity.search_text(email::text) COLLATE "C" %s) WITH (gin_pending_list_limit = 512)', trigrams)
+        FROM customer_identity_internal.attachments_of(customers) AS u
+        WHERE u.kind = 'users' AND customer_identity_internal.plain_text(u.attached, 'email') = 'r.email::text'
+    ) AS i (relation, suffix, definition)
+    JOIN pg_class AS c ON c.oid = i.relation;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.search_indexes(regclass) IS
+    'The indexes that list_customers needs to search: table, name and definition';
+CREATE OR REPLACE FUNCTION customer_identity_internal.totals_indexes(customers regclass)
+    RETURNS TABLE (relation regclass, name text, definition text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT c.oid::regclass, left(c.relname, 40) || format('_%s_id_idx', k.key), format('(%I, id)', k.key)
+    FROM pg_class AS c
+    CROSS JOIN unnest('{total_spent,total_orders}'::text[]) AS k (key)
+    WHERE c.oid = customers;
+END;
+COMMENT ON FUNCTION customer_identity_internal.totals_indexes(regclass) IS
+    'The indexes that list_customers needs to sort by totals: table, name and definition';
+CREATE OR REPLACE FUNCTION customer_identity.search_index_statements(totals boolean DEFAULT false, customers regclass DEFAULT NULL)
+    RETURNS SETOF text
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT s.statement
+    FROM (
+        SELECT i.* FROM customer_identity_internal.sort_indexes(customer_identity_internal.book(customers)) AS i
+        UNION ALL
+        SELECT i.* FROM customer_identity_internal.search_indexes(customer_identity_internal.book(customers)) AS i
+        UNION ALL
+        SELECT i.* FROM customer_identity_internal.totals_indexes(customer_identity_internal.book(customers)) AS i WHERE totals
+    ) AS i
+    JOIN pg_class AS c ON c.oid = i.relation
+    CROSS JOIN LATERAL (VALUES
+        (1, CASE WHEN NOT customer_identity_internal.index_valid(i.relation, i.name)
+            THEN format('DROP INDEX CONCURRENTLY %s.%I', c.relnamespace::regnamespace, i.name) END),
+        (2, format('CREATE INDEX %s%I ON %s %s',
+            CASE WHEN c.relkind <> 'p' THEN 'CONCURRENTLY ' END, i.name, customer_identity_internal.qualified_name(i.relation), i.definition)),
+        (3, CASE WHEN i.definition LIKE '%search_text%' THEN format('ANALYZE %s', customer_identity_internal.qualified_name(i.relation)) END)
+    ) AS s (step, statement)
+    WHERE customer_identity_internal.index_valid(i.relation, i.name) IS NOT TRUE AND s.statement IS NOT NULL
+    ORDER BY i.relation, i.name, s.step;
+END;
+COMMENT ON FUNCTION customer_identity.search_index_statements(boolean, regclass) IS
+    'The statements that create the missing indexes for list_customers without blocking writes: for \gexec, each outside a transaction';
+CREATE OR REPLACE FUNCTION customer_identity.create_search_indexes(customers regclass DEFAULT NULL)
+    RETURNS SETOF text
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    SELECT i.name
+    FROM (
+        SELECT i.* FROM customer_identity_internal.sort_indexes(customer_identity_internal.book(customers)) AS i
+        UNION ALL
+        SELECT i.* FROM customer_identity_internal.search_indexes(customer_identity_internal.book(customers)) AS i
+    ) AS i
+    WHERE customer_identity_internal.create_missing_index(i.relation, i.name, i.definition);
+END;
+COMMENT ON FUNCTION customer_identity.create_search_indexes(regclass) IS
+    'Creates the missing indexes that list_customers uses to search and sort a large book, none of them on a total, and returns their names. Needs pg_trgm';
+CREATE OR REPLACE FUNCTION customer_identity.index_totals(customers regclass DEFAULT NULL)
+    RETURNS SETOF text
+    LANGUAGE sql VOLATILE
+BEGIN ATOMIC
+    SELECT i.name
+    FROM customer_identity_internal.totals_indexes(customer_identity_internal.book(customers)) AS i
+    WHERE customer_identity_internal.create_missing_index(i.relation, i.name, i.definition);
+END;
+COMMENT ON FUNCTION customer_identity.index_totals(regclass) IS
+    'Creates the indexes that list_customers needs to sort a large book by totals, and returns their names. Each order then writes to every index of customers';
+-- A cursor says where a page ended and of which list, so that it cannot be used with another list.
+CREATE OR REPLACE FUNCTION customer_identity_internal.list_digest(list jsonb)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT left(encode(sha256(convert_to(list::text, 'UTF8')), 'hex'), 16)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.list_digest(jsonb) IS
+    'A short text that stands for a list''s parameters in its cursors';
+CREATE OR REPLACE FUNCTION customer_identity_internal.write_cursor(list jsonb, place jsonb)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT translate(
+        encode(convert_to((place || jsonb_build_object('list', customer_identity_internal.list_digest(list)))::text, 'UTF8'), 'base64'),
+        E'+/=\n', '-_')
+$$;
+COMMENT ON FUNCTION customer_identity_internal.write_cursor(jsonb, jsonb) IS
+    'A place in a list as an opaque text, base64url';
+-- Drivers send text, so parameters have not been checked.
+CREATE OR REPLACE FUNCTION customer_identity_internal.is_value(type regtype, value text)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF type IS NULL THEN
+        RETURN false;
+    END IF;
+    -- A literal is read by the type's own input function, never by somebody's cast.
+    EXECUTE format('SELECT %L::%s', value, customer_identity_internal.type_name(type));
+    RETURN true;
+EXCEPTION WHEN data_exception OR syntax_error_or_access_rule_violation THEN
+    -- The latter when a text names no table, as a regclass has to.
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_value(regtype, text) IS
+    'Whether a text can be read as a value of a type';
+CREATE OR REPLACE FUNCTION customer_identity_internal.refuse_cursor()
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'after is not a cursor of this list'
+        USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Pass NULL for the first page, then the next of the previous page, with the same search, filters and sort.';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_cursor() IS
+    'Raises 22023 for a text that is no cursor';
+CREATE OR REPLACE FUNCTION customer_identity_internal.read_cursor(list jsonb, after text, key_type regtype, id_type regtype)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    place jsonb;
+BEGIN
+    IF after IS NULL THEN
+        RETURN NULL;
+    END IF;
+    BEGIN
+        place := convert_from(decode(rpad(translate(after, '-_', '+/'), (length(after) + 3) / 4 * 4, '='), 'base64'), 'UTF8');
+    EXCEPTION WHEN data_exception THEN
+        PERFORM customer_identity_internal.refuse_cursor();
+    END;
+    IF place ->> 'list' IS DISTINCT FROM customer_identity_internal.list_digest(list)
+        OR place ->> 'id' IS NULL
+        OR NOT customer_identity_internal.is_value(id_type, place ->> 'id')
+        OR NOT customer_identity_internal.is_value(key_type, place ->> 'key') THEN
+        PERFORM customer_identity_internal.refuse_cursor();
+    END IF;
+    RETURN place;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.read_cursor(jsonb, text, regtype, regtype) IS
+    'The place that a cursor of a list stands for; 22023 for any other text';
+CREATE OR REPLACE FUNCTION customer_identity_internal.require_page_size(page_size integer)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF page_size BETWEEN 1 AND 1000 THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION 'page_size is not between 1 and 1000'
+        USING ERRCODE = 'invalid_parameter_value', HINT = 'Allowed are 1 to 1000; 50 is the default.';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_page_size(integer) IS
+    'Raises 22023 for a page size that is not between 1 and 1000';
+-- One extra row shows whether another page follows.
+CREATE OR REPLACE FUNCTION customer_identity_internal.page_of(rows jsonb[], page_size integer, next text)
+    RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+RETURN jsonb_build_object(
+    'items', to_jsonb((COALESCE(rows, '{}'))[:page_size]),
+    'next', CASE WHEN cardinality(rows) > page_size THEN next END);
+COMMENT ON FUNCTION customer_identity_internal.page_of(jsonb[], integer, text) IS
+    'A page and the cursor of the next one, NULL on the last';
+CREATE OR REPLACE FUNCTION customer_identity_internal.sort_column(sort text)
+    RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name constant text := regexp_replace(sort, '^-', '');
+BEGIN
+    IF name = ANY ('{created_at,updated_at,preferred_name,total_spent,total_orders}') THEN
+        RETURN name;
+    END IF;
+    RAISE EXCEPTION 'unknown sort'
+        USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Sort: %s.', quote_nullable(customer_identity_internal.shown(sort))),
+            HINT = 'Allowed are created_at, updated_at, preferred_name, total_spent and total_orders; a leading hyphen sorts in descending order.';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.sort_column(text) IS
+    'The column that a sort names; 22023 for any other';
+CREATE OR REPLACE FUNCTION customer_identity_internal.invalid_filter(key text, value jsonb)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN CASE
+    WHEN key IN ('verified', 'has_users', 'shared') THEN
+        CASE WHEN jsonb_typeof(value) <> 'boolean' THEN format('%s is true or false', key) END
+    WHEN key = 'min_orders' THEN
+        CASE WHEN jsonb_typeof(value) <> 'number' OR NOT customer_identity_internal.is_value('bigint', value #>> '{}') THEN 'min_orders is a whole number' END
+    WHEN key = 'min_spent' THEN
+        CASE WHEN jsonb_typeof(value) <> 'number' THEN 'min_spent is a number' END
+    WHEN key = 'created' THEN
+        CASE
+            WHEN jsonb_typeof(value) <> 'object' OR value - '{from,to}'::text[] <> '{}'
+                OR NOT customer_identity_internal.is_value('timestamptz', value ->> 'from') OR NOT customer_identity_internal.is_value('timestamptz', value ->> 'to')
+            THEN 'created is an object with times from (included) and to (not included), or one of them'
+        END
+    ELSE 'filters are verified, min_orders, min_spent, created, has_users and shared'
+END;
+COMMENT ON FUNCTION customer_identity_internal.invalid_filter(text, jsonb) IS
+    'What is wrong with a filter of list_customers, or NULL';
+CREATE OR REPLACE FUNCTION customer_identity_internal.require_filters(filters jsonb)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    hint text;
+BEGIN
+    IF jsonb_typeof(filters) <> 'object' THEN
+        hint := 'For example: {"verified": true, "min_orders": 2}.';
+    ELSE
+        SELECT format('Allowed: %s.', customer_identity_internal.invalid_filter(f.key, f.value)) INTO hint
+        FROM jsonb_each(filters) AS f
+        WHERE customer_identity_internal.invalid_filter(f.key, f.value) IS NOT NULL
+        ORDER BY f.key
+        LIMIT 1;
+    END IF;
+    IF hint IS NOT NULL THEN
+        RAISE EXCEPTION 'invalid filters'
+            USING ERRCODE = 'invalid_parameter_value', HINT = hint;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_filters(jsonb) IS
+    'Raises 22023 for filters that list_customers does not know';
+-- How many users customer c has, counted up to a limit: a plan for each customer of a page.
+CREATE OR REPLACE FUNCTION customer_identity_internal.users_up_to(many integer, users_query text)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+RETURN format('(SELECT count(*) FROM (SELECT FROM (%s) AS u WHERE u.customer_id = c.id LIMIT %s) AS u)', users_query, many);
+COMMENT ON FUNCTION customer_identity_internal.users_up_to(integer, text) IS
+    'The expression that counts the users of customer c, up to a limit';
+CREATE OR REPLACE FUNCTION customer_identity_internal.filter_condition(filters jsonb, users_query text, time_type text)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN concat_ws(' AND ', 'true',
+    CASE WHEN filters ? 'verified' THEN 'c.is_phone_verified = ($2 ->> ''verified'')::boolean' END,
+    CASE WHEN filters ? 'min_orders' THEN 'c.total_orders >= ($2 ->> ''min_orders'')::bigint' END,
+    CASE WHEN filters ? 'min_spent' THEN 'c.total_spent >= ($2 ->> ''min_spent'')::numeric' END,
+    CASE WHEN filters #>> '{created,from}' IS NOT NULL THEN format('c.created_at >= ($2 #>> ''{created,from}'')::%s', time_type) END,
+    CASE WHEN filters #>> '{created,to}' IS NOT NULL THEN format('c.created_at < ($2 #>> ''{created,to}'')::%s', time_type) END,
+    CASE WHEN filters ? 'has_users' THEN format('(%s > 0) = ($2 ->> ''has_users'')::boolean', customer_identity_internal.users_up_to(1, users_query)) END,
+    CASE WHEN filters ? 'shared' THEN format('(%s > 1) = ($2 ->> ''shared'')::boolean', customer_identity_internal.users_up_to(2, users_query)) END);
+COMMENT ON FUNCTION customer_identity_internal.filter_condition(jsonb, text, text) IS
+    'The condition that customer c passes the filters, which are parameter $2';
+CREATE OR REPLACE FUNCTION customer_identity_internal.customer_column_type(customers regclass, column_name text, OUT type regtype, OUT nullable boolean)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT customer_identity_internal.base_type(a.atttypid), NOT a.attnotnull
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attname = column_name AND NOT a.attisdropped
+$$;
+COMMENT ON FUNCTION customer_identity_internal.customer_column_type(regclass, text) IS
+    'The type of a column of customers, and whether it may be NULL';
+-- Customers without a value come last in either direction. They are a list of their own, which begins
+-- where the others end, so that each is a range of one index. Names that are alike lie together, maybe at the
+-- end of that index: those found by a part of the name are sorted without it.
+CREATE OR REPLACE FUNCTION customer_identity_internal.customers_query(
+    customers regclass, users_query text, sort text, by_name boolean, without_value boolean, after jsonb, condition text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT format(
+            'SELECT array_agg(p.item) FROM ('
+            'SELECT to_jsonb(c.*) || jsonb_build_object(''users'', (SELECT count(*) FROM (%s) AS u WHERE u.customer_id = c.id)) AS item'
+            ' FROM %s AS c WHERE %s%s AND %s ORDER BY %s LIMIT $3) AS p',
+            users_query, customers,
+            CASE WHEN without_value THEN format('c.%I IS NULL', s.name) WHEN t.nullable THEN format('c.%I IS NOT NULL', s.name) ELSE 'true' END,
+            CASE
+                WHEN after IS NULL OR (without_value AND after ->> 'key' IS NOT NULL) THEN ''
+                WHEN without_value THEN format(' AND c.id %s ($4 ->> ''id'')::uuid', s.comparison)
+                ELSE format(' AND (c.%I, c.id) %s (($4 ->> ''key'')::%s, ($4 ->> ''id'')::uuid)', s.name, s.comparison, t.type)
+            END,
+            condition,
+            CASE
+                WHEN without_value THEN format('c.id %s', s.direction)
+                WHEN by_name AND s.name = 'preferred_name' THEN format('(c.preferred_name || '''') %s, c.id %1$s', s.direction)
+                ELSE format('c.%I %s, c.id %2$s', s.name, s.direction)
+            END)
+        FROM (
+            SELECT customer_identity_internal.sort_column(sort), CASE WHEN starts_with(sort, '-') THEN '<' ELSE '>' END,
+                CASE WHEN starts_with(sort, '-') THEN 'DESC' ELSE 'ASC' END
+        ) AS s (name, comparison, direction)
+        CROSS JOIN LATERAL customer_identity_internal.customer_column_type(customers, s.name) AS t
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, text, text, boolean, boolean, jsonb, text) IS
+    'The query of a page of customers: those with a value to sort by, or those without';
+-- Fetching and sorting a few thousand rows is faster than finding them during a scan in order.
+CREATE OR REPLACE FUNCTION customer_identity.list_customers(
+    search text DEFAULT NULL,
+    filters jsonb DEFAULT NULL,
+    sort text DEFAULT '-created_at',
+    page_size integer DEFAULT 50,
+    after text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner STABLE COST 100000
+    SET row_security = off
+    SET jit = off
+    SET random_page_cost = 1.1
+AS $$
+DECLARE
+    typed constant text := NULLIF(btrim(search, E' \t\r\n'), '');
+    given constant jsonb := COALESCE(jsonb_strip_nulls(NULLIF(filters, 'null')), '{}');
+    order_by constant text := COALESCE(sort, '-created_at');
+    size constant integer := COALESCE(page_size, 50);
+    sort_key constant text := customer_identity_internal.sort_column(order_by);
+    key_column constant record := customer_identity_internal.customer_column_type(customers, sort_key);
+    list constant jsonb := jsonb_build_array(typed, given, order_by);
+    place constant jsonb := customer_identity_internal.read_cursor(list, after, key_column.type, 'uuid');
+    users_query constant text := customer_identity_internal.users_query(customers);
+    sought customer_identity_internal.customer_search;
+    condition text;
+    without_value boolean;
+    found jsonb[];
+    items jsonb[] := '{}';
+BEGIN
+    PERFORM customer_identity_internal.require_page_size(size);
+    PERFORM customer_identity_internal.require_filters(given);
+    condition := customer_identity_internal.filter_condition(given, users_query,
+        (customer_identity_internal.customer_column_type(customers, 'created_at')).type::text);
+    IF typed IS NOT NULL THEN
+        sought := customer_identity_internal.read_search(typed, customers);
+        condition := condition || ' AND ' || customer_identity_internal.search_condition(sought, users_query);
+    END IF;
+    FOREACH without_value IN ARRAY CASE WHEN key_column.nullable THEN '{f,t}' ELSE '{f}' END::boolean[] LOOP
+        CONTINUE WHEN place IS NOT NULL AND place ->> 'key' IS NULL AND NOT without_value;
+        EXIT WHEN cardinality(items) > size;
+        EXECUTE customer_identity_internal.customers_query(
+            customers, users_query, order_by, customer_identity_internal.searches_names(sought), without_value, place, condition)
+            INTO found
+            USING sought, given, size + 1 - cardinality(items), place;
+        items := items || found;
+    END LOOP;
+    RETURN customer_identity_internal.page_of(items, size, customer_identity_internal.write_cursor(list,
+        jsonb_build_object('key', items[size] -> sort_key, 'id', items[size] -> 'id')));
+END
+$$;
+COMMENT ON FUNCTION customer_identity.list_customers(text, jsonb, text, integer, text, regclass) IS
+    'A page of customers, found by a search and filters: items and the cursor of the next page';
+CREATE OR REPLACE FUNCTION customer_identity_internal.open_claim()
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+RETURN 'NOT EXISTS (SELECT FROM %1$s AS p WHERE p.phone = c.phone AND p.customer_id = c.id AND p.user_id = u.id AND p.ended_at IS NULL)';
+COMMENT ON FUNCTION customer_identity_internal.open_claim() IS
+    'The condition that user u has no live proof of the phone of customer c, for format() with the proofs as its first argument';
+CREATE FUNCTION customer_identity_internal.order_time_rows(orders customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format('SELECT %s AS at, r.%I AS customer_id FROM %s AS r',
+        customer_identity_internal.time_of_row(orders.attached), orders.customer_column, orders.attached);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.order_time_rows(customer_identity.attachments) IS
+    'The query that tells when each order of a table was placed';
+CREATE FUNCTION customer_identity_internal.first_and_last_order(attached regclass, customer_id uuid, customers regclass)
+    RETURNS TABLE (at timestamptz)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format(
+        'SELECT unnest(ARRAY[min(o.at), max(o.at)]) FROM (%s) AS o WHERE o.customer_id = $1',
+        customer_identity_internal.order_time_rows(customer_identity_internal.attachment_of(attached)))
+        USING customer_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.first_and_last_order(regclass, uuid, regclass) IS
+    'When a customer placed the first and the last order in a table';
+-- For where customer c is joined to the times of its orders.
+CREATE OR REPLACE FUNCTION customer_identity_internal.order_times(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    query text;
+BEGIN
+    SELECT string_agg(
+        CASE
+            WHEN customer_identity_internal.have_one_owner(o.attached, o.customers) THEN customer_identity_internal.order_time_rows(o)
+            ELSE format('SELECT o.at, c.id AS customer_id FROM customer_identity_internal.first_and_last_order(%L::regclass, c.id, %L::regclass) AS o',
+                o.attached::oid, o.customers::oid)
+        END,
+        ' UNION ALL ')
+    INTO query
+    FROM customer_identity_internal.attachments_to_read(order_times.customers) AS o
+    WHERE o.kind = 'orders';
+    RETURN COALESCE(query, 'SELECT NULL::timestamptz AS at, NULL::uuid AS customer_id');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.order_times(regclass) IS
+    'The query that tells when the orders of customer c were placed';
+CREATE OR REPLACE FUNCTION customer_identity_internal.details_of(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = off
+    SET jit = off
+AS $$
+DECLARE
+    details jsonb;
+BEGIN
+    EXECUTE format(
+        'SELECT to_jsonb(c.*) || to_jsonb(u.*) || to_jsonb(o.*) FROM %2$s AS c,'
+        ' LATERAL (SELECT count(*) AS users, count(*) FILTER (WHERE ' || customer_identity_internal.open_claim() || ') AS open_claims'
+        ' FROM (%3$s) AS u WHERE u.customer_id = c.id) AS u,'
+        ' LATERAL (SELECT min(o.at) AS first_order_at, max(o.at) AS last_order_at FROM (%4$s) AS o WHERE o.customer_id = c.id) AS o'
+        ' WHERE c.id = $1',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'), customers, customer_identity_internal.users_query(customers),
+        customer_identity_internal.order_times(customers))
+        INTO details
+        USING customer_id;
+    RETURN details;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.details_of(uuid, regclass) IS
+    'customer_details, with the rights of its caller';
+CREATE OR REPLACE FUNCTION customer_identity.customer_details(customer_id uuid, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+AS $$
+BEGIN
+    RETURN customer_identity_internal.details_of(customer_id, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity.customer_details(uuid, regclass) IS
+    'A customer with the number of users, of those without a proof, and the times of the first and last order; NULL when there is none';
+CREATE OR REPLACE FUNCTION customer_identity.customer_users(customer_id uuid, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+    SET row_security = off
+    SET jit = off
+AS $$
+DECLARE
+    users jsonb;
+BEGIN
+    EXECUTE format(
+        'SELECT COALESCE(jsonb_agg(jsonb_build_object(''table'', u.relation, ''id'', u.id, ''name'', u.name, ''email'', u.email,'
+        ' ''phones'', u.phones, ''created_at'', u.created_at, ''proved'', NOT ' || customer_identity_internal.open_claim() || ')'
+        ' ORDER BY u.created_at, u.relation, u.id COLLATE "C"), ''[]'')'
+        ' FROM %2$s AS c CROSS JOIN LATERAL (SELECT u.* FROM (%3$s) AS u WHERE u.customer_id = c.id) AS u WHERE c.id = $1',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'), customers, customer_identity_internal.users_query(customers))
+        INTO users
+        USING customer_id;
+    RETURN users;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.customer_users(uuid, regclass) IS
+    'The users of a customer, from every attached table: an array, oldest first';
+-- A table without a key has its rows' places, which an update changes. Of a partitioned one an id is told apart by the
+-- time as well, which comes before it.
+CREATE OR REPLACE FUNCTION customer_identity_internal.row_key_column(relation regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN (
+    SELECT CASE
+        WHEN cardinality(k.key) = 1 THEN k.key[1]
+        WHEN customer_identity_internal.column_type(relation, 'id') IS NOT NULL THEN 'id'
+        ELSE 'ctid'
+    END
+    FROM customer_identity_internal.primary_key_columns(relation) AS k (key)
+);
+COMMENT ON FUNCTION customer_identity_internal.row_key_column(regclass) IS
+    'The column that orders of the same time are told apart by';
+-- The newest come first, those of unknown time last; orders of one time by the name of their table, and
+-- in one table by falling key. `after` is parameter $2.
+CREATE OR REPLACE FUNCTION customer_identity_internal.after_place(orders customer_identity.attachments, after jsonb)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT CASE
+            WHEN after IS NULL THEN 'true'
+            WHEN after ->> 'key' IS NULL THEN format('(t.at IS NULL AND %s)', s.same_time)
+            ELSE format('(t.at < ($2 ->> ''key'')::timestamptz OR t.at IS NULL OR (t.at = ($2 ->> ''key'')::timestamptz AND %s))', s.same_time)
+        END
+        FROM (
+            SELECT CASE
+                WHEN p.name COLLATE "C" > (after ->> 'table') COLLATE "C" THEN 'true'
+                WHEN p.name = after ->> 'table' THEN
+                    format('r.%I < %L::%s', k.name, after ->> 'id',
+                        customer_identity_internal.type_name(customer_identity_internal.column_type(orders.attached, k.name)))
+                ELSE 'false'
+            END
+            FROM customer_identity_internal.qualified_name(orders.attached) AS p (name),
+                customer_identity_internal.row_key_column(orders.attached) AS k (name)
+        ) AS s (same_time)
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.after_place(customer_identity.attachments, jsonb) IS
+    'The condition that order r, placed at t.at, comes after a place, which is parameter $2';
+-- $1 is a customer.
+CREATE FUNCTION customer_identity_internal.orders_query(orders customer_identity.attachments, condition text, after jsonb)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT format(
+            '(SELECT to_jsonb(r.*) || jsonb_build_object(''table'', %1$L::text) AS item, t.at, %1$L::text COLLATE "C" AS relation,'
+            ' customer_identity_internal.as_text(r.%2$I) AS id, row_number() OVER (ORDER BY t.at DESC NULLS LAST, r.%2$I DESC) AS place'
+            ' FROM %3$s AS r CROSS JOIN LATERAL (SELECT %4$s) AS t (at)'
+            ' WHERE %5$s AND %6$s ORDER BY t.at DESC NULLS LAST, r.%2$I DESC LIMIT $3)',
+            customer_identity_internal.qualified_name(orders.attached),
+            customer_identity_internal.row_key_column(orders.attached), orders.attached, customer_identity_internal.time_of_row(orders.attached),
+            condition, customer_identity_internal.after_place(orders, after))
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.orders_query(customer_identity.attachments, text, jsonb) IS
+    'The query of a page of orders of one table';
+-- `user_value` is what the user's row has in the column that the orders are joined by.
+CREATE FUNCTION customer_identity_internal.order_condition(orders customer_identity.attachments, user_value text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    condition text := format('r.%I = $1', orders.customer_column);
+    type regtype := customer_identity_internal.column_type(orders.attached, orders.user_column);
+    users_type regtype := customer_identity_internal.column_type(orders.users, orders.users_key_column);
+BEGIN
+    IF customer_identity_internal.comparable_type(orders.attached, orders.user_column) = 'N'
+        AND customer_identity_internal.comparable_type(orders.users, orders.users_key_column) = 'N' THEN
+        type := users_type;
+    END IF;
+    IF user_value IS NULL OR NOT customer_identity_internal.is_value(type, user_value) THEN
+        RETURN condition;
+    END IF;
+    -- Users 7 and 007 are two people, whatever the orders keep of them.
+    RETURN format('(%s OR (r.%I%s %s %L::%s%s))', condition, orders.user_column,
+        customer_identity_internal.collation_of_users(orders), customer_identity_internal.equality_of(type),
+        user_value, customer_identity_internal.type_name(type),
+        CASE WHEN type <> users_type THEN format(' AND customer_identity_internal.as_text(r.%I) = %L', orders.user_column, user_value) END);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.order_condition(customer_identity.attachments, text) IS
+    'The condition that order r is that customer''s or that user''s, either of whom may be nobody';
+CREATE FUNCTION customer_identity_internal.is_row_key(attached regclass, value text, customers regclass)
+    RETURNS boolean
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+BEGIN
+    RETURN customer_identity_internal.is_value(
+        customer_identity_internal.column_type(attached, customer_identity_internal.row_key_column(attached)), value);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_row_key(regclass, text, regclass) IS
+    'Whether a text can be read as the key of a table, whose type may be of the making of its owner';
+CREATE OR REPLACE FUNCTION customer_identity_internal.require_order_place(place jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    orders regclass;
+BEGIN
+    IF place IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT o.attached INTO orders
+    FROM customer_identity_internal.attachments_to_read(customers) AS o
+    WHERE o.kind = 'orders' AND customer_identity_internal.qualified_name(o.attached) = place ->> 'table';
+    IF NOT FOUND OR NOT customer_identity_internal.is_row_key(orders, place ->> 'id', customers) THEN
+        PERFORM customer_identity_internal.refuse_cursor();
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_order_place(jsonb, regclass) IS
+    'Raises 22023 for a place in no attached orders table';
+CREATE FUNCTION customer_identity_internal.orders_in(
+    attached regclass, customer_id uuid, user_value text, after jsonb, page_limit integer, customers regclass)
+    RETURNS TABLE (item jsonb, at timestamptz, relation text, id text, place bigint)
+    LANGUAGE customer_identity_as_table_owner STABLE
+    SET jit = off
+AS $$
+DECLARE
+    orders customer_identity.attachments := customer_identity_internal.attachment_of(attached);
+BEGIN
+    RETURN QUERY EXECUTE customer_identity_internal.orders_query(
+        orders, customer_identity_internal.order_condition(orders, user_value), after)
+        USING customer_id, after, page_limit;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.orders_in(regclass, uuid, text, jsonb, integer, regclass) IS
+    'A page of the orders in a table of a customer and a user';
+CREATE FUNCTION customer_identity_internal.is_user(users customer_identity.attachments, user_id text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    type regtype := customer_identity_internal.column_type(users.attached, users.key_column);
+BEGIN
+    IF NOT customer_identity_internal.is_value(type, user_id) THEN
+        RETURN 'false';
+    END IF;
+    RETURN format('u.%I = %L::%s', users.key_column, user_id, customer_identity_internal.type_name(type));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_user(customer_identity.attachments, text) IS
+    'The condition that user u has an id';
+CREATE FUNCTION customer_identity_internal.user_value(attached regclass, user_id text, column_name text, customers regclass)
+    RETURNS text
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    users customer_identity.attachments := customer_identity_internal.attachment_of(attached);
+    found_value text;
+BEGIN
+    IF customer_identity_internal.column_type(attached, column_name) IS NOT NULL THEN
+        EXECUTE format('SELECT customer_identity_internal.as_text(u.%I) FROM %s AS u WHERE %s',
+            column_name, attached, customer_identity_internal.is_user(users, user_id))
+            INTO found_value;
+    END IF;
+    RETURN found_value;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.user_value(regclass, text, text, regclass) IS
+    'What a user''s row has in a column, by which orders may be joined';
+-- A customer's orders, and those of a user in `users`; NULL is nobody.
+CREATE OR REPLACE FUNCTION customer_identity_internal.order_page(
+    customer_id uuid, users regclass, user_id text, page_size integer, after text, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+    SET row_security = off
+    SET jit = off
+AS $$
+#variable_conflict use_variable
+DECLARE
+    size constant integer := COALESCE(page_size, 50);
+    list constant jsonb := jsonb_build_array('orders', customer_id, user_id);
+    place constant jsonb := customer_identity_internal.read_cursor(list, after, 'timestamptz', 'text');
+    queries text;
+    items jsonb[];
+    places jsonb[];
+BEGIN
+    PERFORM customer_identity_internal.require_page_size(size);
+    PERFORM customer_identity_internal.require_order_place(place, customers);
+    SELECT string_agg(
+        CASE
+            WHEN customer_identity_internal.have_one_owner(o.attached, customers) THEN
+                customer_identity_internal.orders_query(o, customer_identity_internal.order_condition(o, v.user_value), place)
+            ELSE format('(SELECT p.* FROM customer_identity_internal.orders_in(%L::regclass, $1, %L, $2, $3, %L::regclass) AS p)',
+                o.attached::oid, v.user_value, customers::oid)
+        END,
+        ' UNION ALL ')
+    INTO queries
+    FROM customer_identity_internal.attachments_to_read(customers) AS o
+    -- An id may come with the collation of its column.
+    LEFT JOIN LATERAL customer_identity_internal.user_value(users, user_id COLLATE "default", o.users_key_column, customers) AS v (user_value)
+        ON o.users = users
+    WHERE o.kind = 'orders';
+    IF queries IS NOT NULL THEN
+        EXECUTE format(
+            'SELECT array_agg(p.item), array_agg(jsonb_build_object(''key'', p.at, ''table'', p.relation, ''id'', p.id))'
+            ' FROM (SELECT * FROM (%s) AS t ORDER BY t.at DESC NULLS LAST, t.relation, t.place LIMIT $3) AS p', queries)
+            INTO items, places
+            USING customer_id, place, size + 1;
+    END IF;
+    RETURN customer_identity_internal.page_of(items, size, customer_identity_internal.write_cursor(list, places[size]));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.order_page(uuid, regclass, text, integer, text, regclass) IS
+    'A page of the orders of a customer and a user, with the rights of its caller';
+CREATE OR REPLACE FUNCTION customer_identity.customer_orders(
+    customer_id uuid, page_size integer DEFAULT 50, after text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+AS $$
+BEGIN
+    RETURN customer_identity_internal.order_page(customer_id, NULL, NULL, page_size, after, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity.customer_orders(uuid, integer, text, regclass) IS
+    'A page of a customer''s orders, of every login and attached table, newest first: items and the cursor of the next page';
+CREATE FUNCTION customer_identity_internal.find_user_in(
+    attached regclass, user_id text, customers regclass, OUT is_found boolean, OUT customer_id uuid)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    users customer_identity.attachments := customer_identity_internal.attachment_of(attached);
+BEGIN
+    EXECUTE format('SELECT true, u.%I FROM %s AS u WHERE %s',
+        users.customer_column, attached, customer_identity_internal.is_user(users, user_id))
+        INTO is_found, customer_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.find_user_in(regclass, text, regclass) IS
+    'Whether a table has a user, and the user''s customer';
+-- The same id in two users tables could be two people.
+CREATE OR REPLACE FUNCTION customer_identity_internal.find_user(user_id text, customers regclass, OUT users regclass, OUT customer_id uuid)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    attached regclass;
+    found_user record;
+BEGIN
+    FOR attached IN
+        SELECT u.attached FROM customer_identity_internal.attachments_to_read(customers) AS u WHERE u.kind = 'users'
+    LOOP
+        found_user := customer_identity_internal.find_user_in(attached, user_id, customers);
+        CONTINUE WHEN found_user.is_found IS NULL;
+        IF users IS NOT NULL THEN
+            RAISE EXCEPTION 'the user''s id is in several users tables'
+                USING ERRCODE = 'CI006', DETAIL = format('It is in %s and in %s.', users, attached),
+                    HINT = 'Ids must be unique across the users tables of a book.';
+        END IF;
+        users := attached;
+        customer_id := found_user.customer_id;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.find_user(text, regclass) IS
+    'The users table that has a user, and the user''s customer; CI006 when there are several';
+CREATE OR REPLACE FUNCTION customer_identity.visible_orders(
+    user_id text, page_size integer DEFAULT 50, after text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+AS $$
+DECLARE
+    found_user constant record := customer_identity_internal.find_user(user_id, customers);
+    seen constant uuid := CASE
+        WHEN customer_identity.can_see_customer(user_id, found_user.customer_id, customers) THEN found_user.customer_id
+    END;
+BEGIN
+    RETURN customer_identity_internal.order_page(seen, found_user.users, user_id, page_size, after, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity.visible_orders(text, integer, text, regclass) IS
+    'A page of the orders that a user may see: the user''s own, and the customer''s where the user has proved the phone';
+CREATE OR REPLACE FUNCTION customer_identity_internal.editable_columns(customers regclass)
+    RETURNS SETOF text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT a.attname::text
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped
+        AND a.attgenerated = '' AND a.attidentity <> 'a'
+        AND (a.attname IN ('preferred_name', 'notes')
+            OR a.attname NOT IN (SELECT c.name FROM customer_identity_internal.customers_columns() AS c))
+    ORDER BY a.attnum
+$$;
+COMMENT ON FUNCTION customer_identity_internal.editable_columns(regclass) IS
+    'The columns that update_customer may change: notes, preferred_name and the application''s own';
+CREATE OR REPLACE FUNCTION customer_identity_internal.require_changes(changes jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    refused text;
+BEGIN
+    IF jsonb_typeof(changes) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION 'changes must be a JSON object'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'For example: {"notes": "calls before noon"}.';
+    END IF;
+    SELECT k.key INTO refused
+    FROM jsonb_object_keys(changes) AS k (key)
+    WHERE k.key NOT IN (SELECT e.name FROM customer_identity_internal.editable_columns(customers) AS e (name))
+    ORDER BY k.key
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column % cannot be changed', quote_ident(customer_identity_internal.shown(refused))
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = format('Allowed are: %s.', (SELECT string_agg(e.name, ', ') FROM customer_identity_internal.editable_columns(customers) AS e (name)));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_changes(jsonb, regclass) IS
+    'Raises 22023 for changes that update_customer may not make';
+CREATE OR REPLACE FUNCTION customer_identity_internal.typed_columns(customers regclass, names text[])
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attname = ANY (names)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.typed_columns(regclass, text[]) IS
+    'Columns of customers with their types, as jsonb_to_record takes them';
+-- The column alone: a whole row would have to fit the domains of its other columns, too.
+CREATE OR REPLACE FUNCTION customer_identity_internal.converted_value(customers regclass, column_name text, value jsonb)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    typed_column constant text := customer_identity_internal.typed_columns(customers, ARRAY[column_name]);
+    converted jsonb;
+BEGIN
+    EXECUTE format('SELECT to_jsonb(n.%I) FROM jsonb_to_record(jsonb_build_object($1, $2)) AS n (%s)', column_name, typed_column)
+        INTO converted
+        USING column_name, value;
+    RETURN COALESCE(converted, 'null');
+EXCEPTION WHEN data_exception OR check_violation OR not_null_violation THEN
+    RAISE EXCEPTION 'column % cannot hold that value', quote_ident(column_name)
+        USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Reason: %s.', CASE WHEN length(value::text) > 64 THEN customer_identity_internal.shown(SQLERRM) ELSE SQLERRM END),
+            HINT = format('The column and its type: %s.', typed_column);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.converted_value(regclass, text, jsonb) IS
+    'A value as a column of customers holds it; 22023 when it cannot';
+CREATE OR REPLACE FUNCTION customer_identity_internal.changed_values(before jsonb, after jsonb)
+    RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_object_agg(a.key, jsonb_build_object('old', before -> a.key, 'new', a.value))
+    FROM jsonb_each(after) AS a
+    WHERE before -> a.key IS DISTINCT FROM a.value
+$$;
+COMMENT ON FUNCTION customer_identity_internal.changed_values(jsonb, jsonb) IS
+    'The old and new values of what differs; NULL when nothing does';
+-- Returns the resulting values: triggers of the application may write something else, or nothing.
+CREATE OR REPLACE FUNCTION customer_identity_internal.write_changes(customer_id uuid, changes jsonb, columns text[], customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    written jsonb;
+BEGIN
+    -- They may rely on finding the tables beside customers.
+    PERFORM set_config('search_path', format('pg_catalog, %s, pg_temp', c.relnamespace::regnamespace), true)
+    FROM pg_class AS c
+    WHERE c.oid = customers;
+    -- On that path somebody else's functions and operators could fit better than the server's.
+    EXECUTE format(
+        'UPDATE %s AS c SET updated_at = GREATEST(pg_catalog.clock_timestamp(), c.updated_at OPERATOR(pg_catalog.+) interval ''1 microsecond''), %s'
+        ' FROM pg_catalog.jsonb_to_record($2) AS n (%s) WHERE c.id OPERATOR(pg_catalog.=) $1',
+        customer_identity_internal.qualified_name(customers),
+        (SELECT string_agg(format('%1$I = n.%1$I', k.name), ', ') FROM unnest(columns) AS k (name)),
+        customer_identity_internal.typed_columns(customers, columns))
+        USING customer_id, changes;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    EXECUTE format('SELECT to_jsonb(c.*) FROM %s AS c WHERE c.id = $1', customers)
+        INTO written
+        USING customer_id;
+    RETURN (SELECT jsonb_object_agg(w.key, w.value) FROM jsonb_each(written) AS w WHERE w.key = ANY (columns));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.write_changes(uuid, jsonb, text[], regclass) IS
+    'Updates columns of a customer and returns the values that they have then; NULL when a trigger deleted it';
+CREATE OR REPLACE FUNCTION customer_identity.update_customer(
+    customer_id uuid,
+    changes jsonb,
+    expected_updated_at timestamptz DEFAULT NULL,
+    actor text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+DECLARE
+    before jsonb;
+    is_stale boolean;
+    wanted jsonb;
+    written jsonb;
+    changed jsonb;
+BEGIN
+    PERFORM customer_identity_internal.require_changes(changes, customers);
+    EXECUTE format(
+        'SELECT to_jsonb(c.*), c.updated_at IS DISTINCT FROM $2::%s FROM %s AS c WHERE c.id = $1 FOR NO KEY UPDATE',
+        customer_identity_internal.column_type(customers, 'updated_at'), customers)
+        INTO before, is_stale
+        USING customer_id, expected_updated_at;
+    IF before IS NULL THEN
+        RAISE EXCEPTION 'there is no such customer'
+            USING ERRCODE = 'no_data_found', HINT = 'It may have been deleted, or merged into another one.';
+    END IF;
+    IF expected_updated_at IS NOT NULL AND is_stale THEN
+        RAISE EXCEPTION 'the row changed since it was read'
+            USING ERRCODE = 'CI004', HINT = 'Read the customer again, and pass its updated_at as it was returned, with microseconds.';
+    END IF;
+    SELECT jsonb_object_agg(c.key, customer_identity_internal.converted_value(customers, c.key, c.value)) INTO wanted
+    FROM jsonb_each(changes) AS c;
+    changed := customer_identity_internal.changed_values(before, wanted);
+    IF changed IS NOT NULL THEN
+        written := customer_identity_internal.write_changes(
+            customer_id, changes, ARRAY(SELECT k.key FROM jsonb_object_keys(changed) AS k (key)), customers);
+        changed := customer_identity_internal.changed_values(before, written);
+    END IF;
+    IF changed IS NOT NULL THEN
+        PERFORM customer_identity_internal.write_event(customers, customer_id, 'edited', changed, actor);
+    END IF;
+    RETURN customer_identity_internal.details_of(customer_id, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity.update_customer(uuid, jsonb, timestamptz, text, regclass) IS
+    'Changes notes, preferred_name and the application''s own columns, with an event in the history. CI004 when updated_at is not the expected one. Returns what customer_details returns';
+COMMENT ON TYPE customer_identity_internal.setup_finding IS
+    'What check_setup() found: severity (error, warning, info), object, finding and what to do about it';
+CREATE FUNCTION customer_identity_internal.counted_up_to(counted bigint, looked_at bigint)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN looked_at >= 10000 THEN 'at least ' || to_char(counted, 'FM999,999') ELSE counted::text END;
+COMMENT ON FUNCTION customer_identity_internal.counted_up_to(bigint, bigint) IS
+    'A count as findings show it: they look at ten thousand rows and no more';
+-- A role that may change the history can falsify it.
+CREATE OR REPLACE FUNCTION customer_identity_internal.check_history(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    problem constant text := customer_identity_internal.companion_problem(customers, 'customer_events');
+    events text;
+    schema_name text;
+BEGIN
+    SELECT n.nspname INTO schema_name
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.oid = customers;
+    IF problem IS NOT NULL THEN
+        RETURN NEXT ROW('warning', format('%I.customer_events', schema_name), problem || ' No history is kept.',
+            format('SELECT customer_identity.create_tables(%L);', schema_name))::customer_identity_internal.setup_finding;
+        RETURN;
+    END IF;
+    events := customer_identity_internal.companion_of(customers, 'customer_events');
+    IF NOT customer_identity_internal.keeps_history(customers) THEN
+        RETURN NEXT ROW('warning', events,
+            'No history is kept: a column customer_id, event, details or actor is missing or of another type, or it has a rule, or another column is NOT NULL without a default',
+            format('Create it as the reference describes, or: ALTER TABLE %s RENAME TO ...; SELECT customer_identity.create_tables(%L);',
+                events, schema_name))::customer_identity_internal.setup_finding;
+    END IF;
+    RETURN QUERY
+    SELECT 'warning', events,
+        format('role %s may change the history: %s', g.name, string_agg(g.privilege_type, ', ' ORDER BY g.privilege_type)),
+        format('REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON %s FROM %s;', events, g.name)
+    FROM (
+        SELECT a.privilege_type, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS name
+        FROM pg_class AS c
+        CROSS JOIN LATERAL aclexplode(c.relacl) AS a
+        WHERE c.oid = events::regclass AND a.grantee <> c.relowner
+            AND a.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
+    ) AS g
+    GROUP BY g.name;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_history(regclass) IS
+    'Findings of check_setup() about customer_events';
+CREATE FUNCTION customer_identity_internal.check_phone_triggers(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'warning', customers::text,
+        format('trigger %I is %s: proofs do not end when a phone is changed in the table', p.name,
+            CASE WHEN (p.trigger).oid IS NULL THEN 'missing' ELSE 'disabled' END),
+        CASE
+            WHEN (p.trigger).oid IS NULL THEN format('SELECT customer_identity.create_tables(%L);', n.nspname)
+            ELSE format('ALTER TABLE %s ENABLE TRIGGER %I;', customers, p.name)
+        END
+    FROM customer_identity_internal.phone_triggers(customers) AS p
+    JOIN pg_class AS c ON c.oid = customers
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE (p.trigger).oid IS NULL OR (p.trigger).tgenabled IN ('D', 'R')
+    ORDER BY p.name;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_phone_triggers(regclass) IS
+    'Findings of check_setup() about the triggers of customers';
+-- Loading or replicating rows leaves the sequence behind.
+CREATE FUNCTION customer_identity_internal.check_sequences(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    companion record;
+    highest bigint;
+BEGIN
+    FOR companion IN
+        SELECT c.oid::regclass AS relation, pg_get_serial_sequence(c.oid::regclass::text, 'id') AS sequence
+        FROM pg_class AS book
+        JOIN pg_class AS c ON c.relnamespace = book.relnamespace AND c.relowner = book.relowner AND c.relkind = 'r'
+        JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'id' AND NOT a.attisdropped
+        WHERE book.oid = customers AND c.relname IN (SELECT b.name FROM customer_identity_internal.companions() AS b)
+            AND a.atttypid IN ('smallint'::regtype, 'integer'::regtype, 'bigint'::regtype)
+    LOOP
+        CONTINUE WHEN companion.sequence IS NULL;
+        EXECUTE format('SELECT max(id) FROM %s', companion.relation) INTO highest;
+        IF highest > COALESCE(pg_sequence_last_value(companion.sequence), 0) THEN
+            RETURN NEXT ROW('error', companion.relation::text,
+                format('its highest id, %s, is ahead of its sequence: new rows would get existing ids', highest),
+                format('SELECT setval(%L, %s);', companion.sequence, highest))::customer_identity_internal.setup_finding;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_sequences(regclass) IS
+    'Findings of check_setup() about sequences that are behind the ids of the book';
+CREATE FUNCTION customer_identity_internal.unusable_phones(customers regclass)
+    RETURNS bigint
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    unusable bigint;
+BEGIN
+    EXECUTE format($sql$SELECT count(*) FROM (SELECT FROM %s WHERE phone !~ '^[+][1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
+        INTO unusable;
+    RETURN unusable;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.unusable_phones(regclass) IS
+    'How many customers have a phone that is not E.164, counted up to ten thousand';
+CREATE FUNCTION customer_identity_internal.check_customers_table(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unusable constant bigint := customer_identity_internal.unusable_phones(customers);
+BEGIN
+    RETURN QUERY
+    SELECT 'warning', customers::text,
+        format('column total_spent is %s: an order that makes a total too large is refused', format_type(a.atttypid, a.atttypmod)),
+        format('ALTER TABLE %s ALTER COLUMN total_spent TYPE numeric;', customers)
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attname = 'total_spent' AND a.atttypmod >= 0;
+    RETURN QUERY
+    SELECT 'error', customers::text,
+        format('column %I is NOT NULL without a default: no customer can be created', a.attname),
+        format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', customers, a.attname)
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped
+        AND a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attname <> 'phone';
+    IF unusable > 0 THEN
+        RETURN NEXT ROW('error', customers::text, format('customers that are not found because their phones are not E.164: %s', customer_identity_internal.counted_up_to(unusable, unusable)),
+            format('UPDATE %s SET phone = customer_identity.normalize_phone(phone, region) ...; merge the duplicates it reports.', customers))::customer_identity_internal.setup_finding;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_customers_table(regclass) IS
+    'Findings of check_setup() about what customers refuses, and phones that it should not hold';
+CREATE FUNCTION customer_identity_internal.check_companions(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'error', format('%I.%I', n.nspname, b.name), p.problem, format('SELECT customer_identity.create_tables(%L);', n.nspname)
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    CROSS JOIN customer_identity_internal.companions() AS b
+    CROSS JOIN LATERAL customer_identity_internal.companion_problem(customers, b.name) AS p (problem)
+    WHERE c.oid = customers AND b.name <> 'customer_events' AND p.problem IS NOT NULL;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_companions(regclass) IS
+    'Findings of check_setup() about tables beside customers, but for the history';
+-- Found by the index, whatever the planner thinks of what it is joined to: hence the limit.
+CREATE FUNCTION customer_identity_internal.trigger_named(relation regclass, trigger_name text)
+    RETURNS SETOF pg_trigger
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT t.*
+    FROM pg_trigger AS t
+    WHERE t.tgrelid = relation AND t.tgname = trigger_name::name
+    LIMIT 1;
+END;
+COMMENT ON FUNCTION customer_identity_internal.trigger_named(regclass, text) IS
+    'The trigger of a table that has a name, or no row';
+-- ALTER TABLE ... DISABLE TRIGGER on the parent reaches the partitions' row triggers only.
+CREATE FUNCTION customer_identity_internal.fires_in_partitions(relation regclass, trigger_name text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT EXISTS (
+        SELECT
+        FROM customer_identity_internal.partitions_of(relation) AS p
+        CROSS JOIN LATERAL customer_identity_internal.trigger_named(p.p, trigger_name) AS t
+        WHERE t.tgenabled IN ('O', 'A') AND t.tgparentid = 0
+    );
+END;
+COMMENT ON FUNCTION customer_identity_internal.fires_in_partitions(regclass, text) IS
+    'Whether a disabled trigger of a partitioned table has one of its name in a partition that is not disabled';
+-- Tables that carry any trigger of ours for this book, even where others were dropped.
+CREATE OR REPLACE FUNCTION customer_identity_internal.check_triggers(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    WITH roots AS (
+        SELECT DISTINCT COALESCE(pg_partition_root(t.attached), t.attached) AS root,
+            CASE WHEN t.function = 'link_user' THEN 'users' ELSE 'orders' END AS kind
+        FROM customer_identity_internal.attached_to(customers) AS a (attached)
+        CROSS JOIN LATERAL customer_identity_internal.triggers_of(a.attached) AS t
+        WHERE t.customers = check_triggers.customers
+            AND has_table_privilege(t.owner, t.customers, 'UPDATE')
+    ),
+    expected AS (
+        SELECT r.root, r.kind, p.p AS relation, e.name, e.function
+        FROM roots AS r
+        CROSS JOIN LATERAL customer_identity_internal.partitions_of(r.root) AS p
+        JOIN customer_identity_internal.attaching_triggers() AS e ON e.kind = r.kind
+    )
+    SELECT 'error', e.relation::text,
+        CASE
+            WHEN t.tgenabled IN ('D', 'R') AND customer_identity_internal.fires_in_partitions(e.relation, e.name) THEN
+                format('trigger %I is disabled, but not on the partitions: it still fires for statements that name a partition', e.name)
+            WHEN t.tgenabled IN ('D', 'R') THEN format('trigger %I is disabled', e.name)
+            WHEN t.tgname IS NOT NULL THEN format('trigger %I was changed, or differs from that of %s', e.name, e.root)
+            WHEN e.relation <> e.root THEN format('the partition has no trigger %I', e.name)
+            ELSE format('trigger %I is missing', e.name)
+        END,
+        CASE
+            WHEN t.tgenabled IN ('D', 'R') THEN format('ALTER TABLE %s ENABLE TRIGGER %I;', e.relation, e.name)
+            WHEN e.name = 'customer_identity_attach' THEN
+                format('SELECT %s; or, if it should no longer count, SELECT customer_identity.detach(%L);',
+                    customer_identity_internal.attach_call(e.root), e.root::text)
+            ELSE format('SELECT %s;', customer_identity_internal.attach_call(e.root))
+        END
+    FROM expected AS e
+    LEFT JOIN LATERAL customer_identity_internal.trigger_named(e.relation, e.name) AS t ON true
+    -- A partition that was away may have missed that its root was attached in another way.
+    LEFT JOIN LATERAL customer_identity_internal.trigger_named(e.root, 'customer_identity_totals_insert') AS r ON e.name LIKE '%totals%'
+    WHERE t.tgname IS NULL OR t.tgenabled IN ('D', 'R') OR t.tgfoid <> e.function OR t.tgqual IS NOT NULL OR t.tgargs <> r.tgargs
+    ORDER BY e.relation::text, e.name;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_triggers(regclass) IS
+    'Findings of check_setup() about missing, disabled and changed triggers';
+-- DISABLE TRIGGER ALL, which also a load that was interrupted leaves behind.
+CREATE FUNCTION customer_identity_internal.check_foreign_key_triggers(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    -- Read by the index and before the constraints: a join would read those of all shops.
+    WITH disabled AS MATERIALIZED (
+        SELECT t.tgrelid::regclass AS relation, t.tgname, t.tgconstraint
+        FROM pg_trigger AS t
+        WHERE t.tgrelid = ANY (ARRAY(
+                SELECT customers::oid
+                UNION
+                SELECT p.p::oid
+                FROM customer_identity_internal.attachments_of(customers) AS a
+                CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS p))
+            AND t.tgenabled IN ('D', 'R')
+    )
+    SELECT 'error', d.relation::text,
+        format('triggers of foreign key %I are disabled: dangling ids are possible', k.conname),
+        format('As a superuser: ALTER TABLE %s %s;', d.relation,
+            string_agg(format('ENABLE TRIGGER %I', d.tgname), ', ' ORDER BY d.tgname))
+    FROM disabled AS d
+    JOIN pg_constraint AS k ON k.oid = d.tgconstraint AND k.contype = 'f'
+    GROUP BY d.relation, k.conname
+    ORDER BY d.relation::text, k.conname;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_foreign_key_triggers(regclass) IS
+    'Findings of check_setup() about foreign keys that are not enforced';
+CREATE OR REPLACE FUNCTION customer_identity_internal.check_columns(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers))
+    SELECT 'error', a.attached::text,
+        CASE
+            WHEN n.relation = a.attached THEN format('column %I, which the triggers name, was renamed or dropped', n.column_name)
+            ELSE format('column %I of %s, which the triggers name, was renamed or dropped', n.column_name, n.relation)
+        END,
+        format('Use the current name in: SELECT %s;', customer_identity_internal.attach_call(n.relation))
+            || CASE WHEN n.relation <> a.attached THEN format(' SELECT %s;', customer_identity_internal.attach_call(a.attached)) ELSE '' END
+    FROM attached AS a
+    CROSS JOIN LATERAL customer_identity_internal.named_columns(a) AS n
+    WHERE NOT EXISTS (
+        SELECT FROM pg_attribute AS c
+        WHERE c.attrelid = n.relation AND c.attname = n.column_name AND NOT c.attisdropped
+    )
+    UNION ALL
+    SELECT 'warning', a.attached::text,
+        format('column %I is NOT NULL: a row without a readable phone is refused', a.customer_column),
+        format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', a.attached, a.customer_column)
+    FROM attached AS a
+    JOIN pg_attribute AS c ON c.attrelid = a.attached AND c.attname = a.customer_column
+    WHERE c.attnotnull
+    UNION ALL
+    SELECT 'warning', a.attached::text,
+        format('column %I has no foreign key to %s', a.customer_column, a.customers),
+        format('ALTER TABLE %s ADD FOREIGN KEY (%I) REFERENCES %s (id) ON DELETE SET NULL;',
+            a.attached, a.customer_column, a.customers)
+    FROM attached AS a
+    WHERE NOT customer_identity_internal.has_reference(a.attached, a.customer_column, a.customers)
+    UNION ALL
+    SELECT 'warning', k.conrelid::regclass::text,
+        format('foreign key %I is deferrable: an order can precede its customer and be missing from the totals', k.conname),
+        format('ALTER TABLE %s ALTER CONSTRAINT %I NOT DEFERRABLE;', k.conrelid::regclass, k.conname)
+    FROM attached AS a
+    JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.confrelid = a.customers
+    WHERE k.contype = 'f' AND k.condeferrable AND k.conparentid = 0
+    UNION ALL
+    SELECT 'warning', a.attached::text,
+        format('column %I has no index', i.name),
+        format('CREATE INDEX CONCURRENTLY ON %s (%I);', a.attached, i.name)
+    FROM attached AS a
+    JOIN pg_class AS c ON c.oid = a.attached
+    CROSS JOIN LATERAL (VALUES (a.customer_column, 0), (a.user_column, 10000)) AS i (name, rows_to_matter)
+    WHERE i.name IS NOT NULL AND NOT customer_identity_internal.has_index_on(a.attached, i.name) AND c.reltuples >= i.rows_to_matter - 1;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_columns(regclass) IS
+    'Findings of check_setup() about columns, foreign keys and indexes';
+CREATE OR REPLACE FUNCTION customer_identity_internal.check_users_of_orders(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers))
+    SELECT 'warning', k.conrelid::regclass::text,
+        format('foreign key %I blocks the deletion of users with orders', k.conname),
+        format('ALTER TABLE %s DROP CONSTRAINT %I, ADD FOREIGN KEY (%I) REFERENCES %s (%I) ON DELETE SET NULL;',
+            k.conrelid::regclass, k.conname, a.user_column, k.confrelid::regclass, t.attname)
+    FROM attached AS a
+    JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.contype = 'f' AND k.conparentid = 0 AND cardinality(k.conkey) = 1
+    JOIN pg_attribute AS t ON t.attrelid = k.confrelid AND t.attnum = k.confkey[1]
+    JOIN pg_attribute AS c ON c.attrelid = k.conrelid AND c.attnum = k.conkey[1]
+    WHERE a.kind = 'orders' AND c.attname = a.user_column
+        AND (k.confdeltype IN ('a', 'r') OR (k.confdeltype = 'n' AND c.attnotnull))
+    UNION ALL
+    SELECT 'warning', a.attached::text,
+        format('its users table is unknown: orders are attached by their own phones only'),
+        format('SELECT %s; with users => ''...'' added', customer_identity_internal.attach_call(a.attached))
+    FROM attached AS a
+    WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL
+        AND EXISTS (SELECT FROM attached AS u WHERE u.kind = 'users')
+    UNION ALL
+    SELECT 'warning', a.attached::text,
+        format('its users table, %s, is not attached: its users have no customers', a.users),
+        format('SELECT customer_identity.attach_users(%L);', a.users::text)
+    FROM attached AS a
+    WHERE a.kind = 'orders' AND a.users IS NOT NULL AND NOT customer_identity_internal.has_logins(a);
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_users_of_orders(regclass) IS
+    'Findings of check_setup() about what joins orders to users';
+-- What is a key, and what a foreign key refers to, may have changed since the triggers were made.
+CREATE FUNCTION customer_identity_internal.key_problem(attached customer_identity.attachments, OUT finding text, OUT what_to_do text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    present text;
+BEGIN
+    IF attached.kind = 'users' THEN
+        present := customer_identity_internal.require_key(attached.attached);
+        finding := format('its key is %I, but proofs and history identify its users by %s',
+            present, COALESCE(quote_ident(attached.key_column), 'none'));
+    ELSIF customer_identity_internal.has_logins(attached) THEN
+        present := customer_identity_internal.users_key_of(attached.attached, attached.user_column, attached.users);
+        finding := format('column %I references %I of %s, but the triggers join it by %s',
+            attached.user_column, present, attached.users, COALESCE(quote_ident(attached.users_key_column), 'none'));
+    END IF;
+    what_to_do := format('SELECT %s;', customer_identity_internal.attach_call(attached.attached));
+    IF present = COALESCE(attached.key_column, attached.users_key_column) THEN
+        finding := NULL;
+    END IF;
+EXCEPTION WHEN invalid_table_definition OR invalid_foreign_key OR ambiguous_column THEN
+    GET STACKED DIAGNOSTICS finding = MESSAGE_TEXT, what_to_do = PG_EXCEPTION_HINT;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.key_problem(customer_identity.attachments) IS
+    'Why the column that tells users apart, or that orders are joined to them by, is not the right one; NULL: it is';
+CREATE FUNCTION customer_identity_internal.check_keys(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'error', a.attached::text, p.finding, p.what_to_do
+    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    CROSS JOIN LATERAL customer_identity_internal.key_problem(a) AS p
+    WHERE p.finding IS NOT NULL;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_keys(regclass) IS
+    'Findings of check_setup() about keys of users and foreign keys of orders';
+CREATE FUNCTION customer_identity_internal.check_heirs(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'error', h.heir::text,
+        format('it inherits from %s and is not attached: its rows are not %s', a.attached,
+            CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted, and changing them through that table corrupts the totals' END),
+        format('SELECT %s; with this table''s name instead; or ALTER TABLE %s NO INHERIT %s;',
+            customer_identity_internal.attach_call(a.attached), h.heir, h.parent)
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.attached) AS h
+    WHERE NOT EXISTS (
+        SELECT
+        FROM customer_identity_internal.feeding_setups(h.heir, customers) AS own
+        WHERE own.kind = a.kind
+    );
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass) IS
+    'Findings of check_setup() about tables that inherit from attached ones';
+CREATE FUNCTION customer_identity_internal.check_unlogged(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'warning', p.oid::regclass::text,
+        'it is UNLOGGED: a server crash empties it, but the totals keep its orders',
+        format('ALTER TABLE %s SET LOGGED;', p.oid::regclass)
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS leaf
+    JOIN pg_class AS p ON p.oid = leaf.leaf AND p.relkind = 'r'
+    JOIN pg_class AS c ON c.oid = a.customers
+    WHERE a.kind = 'orders' AND p.relpersistence = 'u' AND c.relpersistence = 'p';
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_unlogged(regclass) IS
+    'Findings of check_setup() about orders that a crash empties';
+CREATE FUNCTION customer_identity_internal.has_columns_of(relation regclass, other regclass)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN NOT EXISTS (
+    SELECT
+    FROM pg_attribute AS o
+    WHERE o.attrelid = other AND o.attnum > 0 AND NOT o.attisdropped
+        AND NOT EXISTS (
+            SELECT FROM pg_attribute AS r
+            WHERE r.attrelid = relation AND r.attname = o.attname AND NOT r.attisdropped
+        )
+);
+COMMENT ON FUNCTION customer_identity_internal.has_columns_of(regclass, regclass) IS
+    'Whether a table has a column of each name that another one has';
+CREATE FUNCTION customer_identity_internal.has_one_of(relation regclass, column_names text[])
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN EXISTS (
+    SELECT
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = ANY (column_names) AND NOT a.attisdropped
+);
+COMMENT ON FUNCTION customer_identity_internal.has_one_of(regclass, text[]) IS
+    'Whether a table has a column of one of these names';
+-- Tables beside those of a book. What depends on a schema is found by the index, hence the offset: a database may
+-- hold a thousand schemas.
+CREATE FUNCTION customer_identity_internal.unattached_neighbours(customers regclass)
+    RETURNS TABLE (neighbour regclass)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT c.oid
+    FROM (
+        SELECT b.relnamespace FROM pg_class AS b WHERE b.oid = customers
+        UNION
+        SELECT b.relnamespace
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        JOIN pg_class AS b ON b.oid = a.attached
+    ) AS n
+    CROSS JOIN LATERAL (
+        SELECT d.objid
+        FROM pg_depend AS d
+        WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.relnamespace AND d.classid = 'pg_class'::regclass
+        OFFSET 0
+    ) AS d
+    JOIN pg_class AS c ON c.oid = d.objid
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.oid <> customers
+        AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid)
+        AND NOT customer_identity_internal.has_triggers(c.oid)
+        AND c.relname NOT IN (SELECT b.name FROM customer_identity_internal.companions() AS b);
+END;
+COMMENT ON FUNCTION customer_identity_internal.unattached_neighbours(regclass) IS
+    'The tables in the schemas of a book and of what is attached to it that are not attached';
+-- A copy that has taken the place of a table has its columns and none of its triggers. Many a table has all that few
+-- columns of users are called.
+CREATE FUNCTION customer_identity_internal.copies_of_attached(customers regclass)
+    RETURNS TABLE (copy regclass, original regclass)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT n.neighbour, a.attached
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    JOIN customer_identity_internal.unattached_neighbours(customers) AS n
+        ON customer_identity_internal.has_columns_of(n.neighbour, a.attached)
+            AND (a.kind = 'orders' OR customer_identity_internal.has_columns_of(a.attached, n.neighbour));
+END;
+COMMENT ON FUNCTION customer_identity_internal.copies_of_attached(regclass) IS
+    'Tables without our triggers that look like an attached one';
+CREATE FUNCTION customer_identity_internal.unattached_with_customer(customers regclass)
+    RETURNS TABLE (stray regclass, customer_column name, refers boolean)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    -- A copy as LIKE or CREATE TABLE AS makes it has no foreign key; a foreign key to other customers is none of ours.
+    SELECT n.neighbour, a.attname, false
+    FROM customer_identity_internal.unattached_neighbours(customers) AS n
+    JOIN pg_attribute AS a ON a.attrelid = n.neighbour AND a.atttypid = 'uuid'::regtype AND NOT a.attisdropped
+    WHERE a.attname IN (
+            SELECT 'customer_id'
+            UNION ALL
+            SELECT s.customer_column FROM customer_identity_internal.attachments_of(customers) AS s
+        )
+        AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = n.neighbour AND k.contype = 'f' AND a.attnum = ANY (k.conkey))
+    UNION
+    SELECT k.conrelid, a.attname, true
+    FROM pg_depend AS d
+    JOIN pg_constraint AS k ON k.oid = d.objid AND k.contype = 'f' AND k.confrelid = customers AND k.conparentid = 0
+    JOIN pg_class AS c ON c.oid = k.conrelid
+    JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1] AND a.atttypid = 'uuid'::regtype
+    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = customers AND d.classid = 'pg_constraint'::regclass
+        AND NOT c.relispartition AND c.oid <> customers
+        AND NOT EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid)
+        AND NOT customer_identity_internal.has_triggers(c.oid)
+        AND c.relname NOT IN (SELECT b.name FROM customer_identity_internal.companions() AS b);
+END;
+COMMENT ON FUNCTION customer_identity_internal.unattached_with_customer(regclass) IS
+    'Tables without our triggers that have a column for the customer, and whether it is a foreign key to the book';
+-- Logins and orders that bypass the triggers. Many tables reference customers for other reasons; a table is not
+-- reported as missing where no table of its kind is attached.
+CREATE FUNCTION customer_identity_internal.check_unattached(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers)),
+    copies AS MATERIALIZED (SELECT * FROM customer_identity_internal.copies_of_attached(customers)),
+    known AS (
+        SELECT
+            ARRAY(SELECT 'phone' UNION SELECT p FROM attached AS a CROSS JOIN LATERAL unnest(a.phone_columns) AS p) AS phones,
+            ARRAY(SELECT 'user_id' UNION SELECT a.user_column FROM attached AS a) AS users,
+            ARRAY(SELECT 'total' UNION SELECT a.amount_column FROM attached AS a) AS amounts,
+            ARRAY(SELECT a.kind FROM attached AS a) AS kinds
+    ),
+    strays AS (
+        SELECT s.*,
+            customer_identity_internal.has_one_of(s.stray, k.phones) AS has_phone,
+            customer_identity_internal.has_one_of(s.stray, k.users) AND customer_identity_internal.has_one_of(s.stray, k.amounts) AS has_orders,
+            kind.name AS kind,
+            kind.name <> ALL (k.kinds) AS is_missing
+        FROM customer_identity_internal.unattached_with_customer(customers) AS s
+        CROSS JOIN known AS k
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN customer_identity_internal.has_one_of(s.stray, k.users || k.amounts) THEN 'orders' ELSE 'users' END
+        ) AS kind (name)
+        WHERE s.stray NOT IN (SELECT c.copy FROM copies AS c)
+    )
+    SELECT 'warning', c.copy::text,
+        format('it has every column of %s, including the customer, but no trigger: its rows are not %s',
+            c.original, CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted' END),
+        format('If it replaced %s: SELECT %s; with this table''s name. Otherwise: ALTER TABLE %s DROP COLUMN %I;',
+            c.original, customer_identity_internal.attach_call(c.original), c.copy, a.customer_column)
+    FROM copies AS c
+    JOIN attached AS a ON a.attached = c.original
+    UNION ALL
+    SELECT
+        CASE WHEN (s.has_phone OR s.has_orders) AND s.is_missing THEN 'warning' ELSE 'info' END,
+        s.stray::text,
+        format('it has a customer column, %I, but no trigger: its rows are neither linked nor counted', s.customer_column),
+        format('If they are orders or logins: SELECT customer_identity.%s(%L, customer_column => %L, customers => %L); with the names of its columns.'
+            ' If they are something else, nothing has to be done.',
+            'attach_' || s.kind, s.stray::text, s.customer_column, customers::text)
+    FROM strays AS s
+    WHERE s.refers OR s.has_phone OR s.has_orders;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_unattached(regclass) IS
+    'Findings of check_setup() about copies of attached tables and other tables with customers';
+CREATE FUNCTION customer_identity_internal.check_values(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'error', a.attached::text,
+        format('column %I cannot hold %L, which %s names: %s', n.column_name, m.value, n.parameter, n.consequence),
+        format('Use its new name in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
+    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    CROSS JOIN LATERAL (VALUES
+        (a.status_column, a.counted_statuses, 'counted_statuses', 'no such order counts'),
+        (a.payment_column, a.cod_values, 'cod_values', 'no such order needs a proof')
+    ) AS n (column_name, named_values, parameter, consequence)
+    CROSS JOIN LATERAL customer_identity_internal.missing_values(a.attached, n.column_name, n.named_values, customers) AS m (value)
+    WHERE n.column_name IS NOT NULL;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_values(regclass) IS
+    'Findings of check_setup() about statuses and cash values that a column cannot hold';
+-- Renamed values are followed, but attaching again with the old names is refused.
+CREATE FUNCTION customer_identity_internal.check_renamed_values(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT DISTINCT 'error', a.attached::text,
+        format('%L, which %s named, was renamed to %L: the triggers follow, but a migration with the old name is refused',
+            v.given, n.parameter, v.present),
+        format('Also in the migration: SELECT %s;', customer_identity_internal.attach_call(a.attached))
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    CROSS JOIN LATERAL customer_identity_internal.triggers_of(a.attached) AS t
+    CROSS JOIN (VALUES ('counted', 'counted_statuses'), ('cod', 'cod_values')) AS n (key, parameter)
+    CROSS JOIN LATERAL ROWS FROM (
+        unnest(customer_identity_internal.argument_values(t.arguments, n.key || '_given')),
+        unnest(customer_identity_internal.argument_values(t.arguments, n.key))
+    ) AS v (given, present)
+    WHERE v.given <> v.present;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_renamed_values(regclass) IS
+    'Findings of check_setup() about values whose names have changed since the table was attached';
+-- Looks at a maximum of ten thousand orders: a value that differs from a named one in case or blanks only is a slip.
+CREATE FUNCTION customer_identity_internal.values_seen(
+    relation regclass, column_name text, named_values text[], customers regclass, OUT rows bigint, OUT named bigint, OUT similar text)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+BEGIN
+    EXECUTE format($sql$
+        SELECT count(*), count(*) FILTER (WHERE r.value = ANY ($1)),
+            min(left(r.value, 64)) FILTER (WHERE r.value <> ALL ($1) AND lower(btrim(r.value)) = ANY ($2))
+        FROM (SELECT customer_identity_internal.as_text(r.%I) AS value FROM %s AS r LIMIT 10000) AS r
+        $sql$,
+        column_name, relation)
+        INTO rows, named, similar
+        USING named_values, ARRAY(SELECT lower(btrim(n.value)) FROM unnest(named_values) AS n (value));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.values_seen(regclass, text, text[], regclass) IS
+    'How many rows of a table were looked at, how many have one of some values, and a value that is nearly one';
+CREATE FUNCTION customer_identity_internal.check_values_of(attached customer_identity.attachments, customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'warning', attached.attached::text,
+        CASE
+            WHEN s.similar IS NOT NULL THEN format('column %I holds %L, which %s names in another case or with other blanks', n.column_name, s.similar, n.parameter)
+            ELSE format('none of %s orders has a status that counts', customer_identity_internal.counted_up_to(s.rows, s.rows))
+        END,
+        format('Use the statuses that count in: SELECT %s;', customer_identity_internal.attach_call(attached.attached))
+    FROM (VALUES
+        (attached.status_column, attached.counted_statuses, 'counted_statuses'),
+        (attached.payment_column, attached.cod_values, 'cod_values')
+    ) AS n (column_name, named_values, parameter)
+    CROSS JOIN LATERAL customer_identity_internal.values_seen(attached.attached, n.column_name, n.named_values, customers) AS s
+    WHERE n.column_name IS NOT NULL
+        AND (s.similar IS NOT NULL OR (n.parameter = 'counted_statuses' AND s.rows >= 100 AND s.named = 0));
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_values_of(customer_identity.attachments, regclass) IS
+    'Findings of check_setup() about statuses and cash values that no row has';
+CREATE FUNCTION customer_identity_internal.check_regions(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'warning', a.attached::text,
+        'phones without a country code are not read: it has no region column, and there is no default region',
+        format('SELECT %s; with default_region => ''...'' added. Or, for every table, as a superuser: ALTER DATABASE %I SET customer_identity.default_region = ''...'';',
+            customer_identity_internal.attach_call(a.attached), current_database())
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    WHERE customer_identity_internal.lacks_region(a.phone_columns, a.region_column, a.default_region)
+    UNION ALL
+    SELECT 'error', a.attached::text,
+        format('%L, its default_region, is not a region: phones of rows without a region are not read', a.default_region),
+        format('Use a two-letter ISO 3166 code in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    WHERE a.default_region IS NOT NULL AND customer_identity_internal.known_region(a.default_region) IS NULL;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_regions(regclass) IS
+    'Findings of check_setup() about tables whose national phones cannot be read';
+CREATE FUNCTION customer_identity_internal.check_types(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'error', u.source::text,
+        format('column %I is %s, not %s: writing fails with CI007', u.column_name, u.found_type, u.wanted),
+        format('Change its type, or name another one in: SELECT %s;', customer_identity_internal.attach_call(u.source))
+    FROM customer_identity_internal.uncountable_columns(customers) AS u
+    WHERE u.found_type IS NOT NULL
+    UNION ALL
+    SELECT 'error', a.attached::text,
+        format('column %I is %s and cannot hold a %s', u.column_name, u.type_name, u.what),
+        format('Change its type, or name another one in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    CROSS JOIN LATERAL customer_identity_internal.unusable_types(a.attached, a.phone_columns, a.region_column) AS u
+    UNION ALL
+    SELECT 'error', s.attached::text,
+        format('column %I is %s, not uuid: writing fails with CI007', s.customer_column, format_type(c.atttypid, c.atttypmod)),
+        format('Change its type, or name another one in: SELECT %s;', customer_identity_internal.attach_call(s.attached))
+    FROM customer_identity_internal.attached_to(customers) AS a (attached)
+    CROSS JOIN LATERAL customer_identity_internal.setups_of(a.attached) AS s
+    JOIN pg_attribute AS c ON c.attrelid = s.attached AND c.attname = s.customer_column AND NOT c.attisdropped
+    JOIN pg_class AS t ON t.oid = s.attached
+    WHERE s.kind = 'users' AND s.customers = check_types.customers AND has_table_privilege(t.relowner, s.customers, 'UPDATE')
+        AND customer_identity_internal.base_type(c.atttypid) <> 'uuid'::regtype;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_types(regclass) IS
+    'Findings of check_setup() about columns whose types hold no customer, amount, phone or region';
+-- Inconsistent proofs and flags: a trigger was missing, or the application has written them.
+CREATE FUNCTION customer_identity_internal.proof_faults(customers regclass)
+    RETURNS TABLE (relation text, fault text, rows text, what_to_do text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT f.relation, f.fault, f.rows, f.what_to_do
+    FROM (VALUES (customers::text, customer_identity_internal.companion_of(customers, 'phone_proofs'))) AS b (customers, proofs)
+    CROSS JOIN LATERAL (VALUES (
+        format('EXISTS (SELECT FROM %s AS p WHERE p.customer_id = c.id AND p.phone = c.phone AND p.ended_at IS NULL)', b.proofs)
+    )) AS e (is_proved)
+    CROSS JOIN LATERAL (VALUES
+        (
+            b.customers, 'customers without a live proof whose phone is marked as verified, or not marked at all',
+            format('%s AS c WHERE c.is_phone_verified IS NOT FALSE AND NOT %s', b.customers, e.is_proved),
+            format('UPDATE %s AS c SET is_phone_verified = false WHERE c.is_phone_verified IS NOT FALSE AND NOT %s;', b.customers, e.is_proved)
+        ),
+        (
+            b.customers, 'customers with a live proof whose phone is not marked as verified',
+            format('%s AS p JOIN %s AS c ON c.id = p.customer_id AND c.phone = p.phone WHERE p.ended_at IS NULL AND c.is_phone_verified IS NOT TRUE',
+                b.proofs, b.customers),
+            format('UPDATE %s AS c SET is_phone_verified = true WHERE c.is_phone_verified IS NOT TRUE AND %s;', b.customers, e.is_proved)
+        ),
+        (
+            b.proofs, 'live proofs of phones that their customers no longer have, which give no access',
+            format('%s AS p JOIN %s AS c ON c.id = p.customer_id WHERE p.ended_at IS NULL AND p.phone IS DISTINCT FROM c.phone', b.proofs, b.customers),
+            format('UPDATE %s AS p SET ended_at = now(), ended_reason = ''phone changed'' FROM %s AS c'
+                ' WHERE c.id = p.customer_id AND p.ended_at IS NULL AND p.phone IS DISTINCT FROM c.phone;', b.proofs, b.customers)
+        )
+    ) AS f (relation, fault, rows, what_to_do)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.proof_faults(regclass) IS
+    'How proofs and flags may not fit together: table, fault, FROM and WHERE of its rows, and the statement that mends it';
+CREATE FUNCTION customer_identity_internal.check_proofs(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    faulty record;
+    found_rows bigint;
+BEGIN
+    FOR faulty IN SELECT * FROM customer_identity_internal.proof_faults(customers) LOOP
+        EXECUTE format('SELECT count(*) FROM (SELECT FROM %s LIMIT 10000) AS r', faulty.rows) INTO found_rows;
+        IF found_rows > 0 THEN
+            RETURN NEXT ROW('warning', faulty.relation, format('%s: %s', faulty.fault, customer_identity_internal.counted_up_to(found_rows, found_rows)),
+                faulty.what_to_do)::customer_identity_internal.setup_finding;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_proofs(regclass) IS
+    'Findings of check_setup() about proofs and flags that do not fit together';
+-- The condition that the user of an order r has a customer.
+CREATE OR REPLACE FUNCTION customer_identity_internal.user_has_customer(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.has_logins(attached) THEN
+        RETURN 'false';
+    END IF;
+    RETURN format('EXISTS (SELECT FROM %s AS u WHERE %s AND u.customer_id IS NOT NULL)',
+        customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.user_has_customer(customer_identity.attachments) IS
+    'The condition that the user of an order r has a customer';
+-- Looks at a maximum of ten thousand rows: the table may have millions.
+CREATE FUNCTION customer_identity_internal.count_unlinked(
+    relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint, OUT looked_at bigint)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    attached customer_identity.attachments := customer_identity_internal.attachment_of(relation);
+BEGIN
+    EXECUTE format($sql$
+        SELECT count(*) FILTER (WHERE r.readable), count(*) FILTER (WHERE NOT r.readable), count(*)
+        FROM (
+            SELECT %5$s OR (
+                SELECT bool_or(customer_identity_internal.claimed_phone(c.raw, %3$s) IS NOT NULL)
+                FROM (%2$s) AS c (n, raw)
+                WHERE c.raw IS NOT NULL
+            ) AS readable
+            FROM %1$s AS r
+            WHERE r.%4$I IS NULL
+            LIMIT 10000
+        ) AS r
+        $sql$,
+        relation, customer_identity_internal.claims_query(attached),
+        customer_identity_internal.region_expression(attached), attached.customer_column,
+        customer_identity_internal.user_has_customer(attached))
+        INTO readable, unreadable, looked_at;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.count_unlinked(regclass, regclass) IS
+    'How many rows of a table without a customer could have one, and how many have a phone that cannot be read';
+CREATE OR REPLACE FUNCTION customer_identity_internal.check_rows(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    attached customer_identity.attachments;
+    unlinked record;
+BEGIN
+    FOR attached IN SELECT a.* FROM customer_identity_internal.attachments_to_read(customers) AS a LOOP
+        CONTINUE WHEN EXISTS (
+            SELECT FROM customer_identity_internal.named_columns(attached) AS n
+            WHERE NOT EXISTS (
+                SELECT FROM pg_attribute AS c
+                WHERE c.attrelid = n.relation AND c.attname = n.column_name AND NOT c.attisdropped
+            )
+        );
+        unlinked := customer_identity_internal.count_unlinked(attached.attached, customers);
+        IF unlinked.readable > 0 THEN
+            RETURN NEXT ROW('warning', attached.attached::text,
+                format('rows without a customer that could have one: %s', customer_identity_internal.counted_up_to(unlinked.readable, unlinked.looked_at)),
+                format('CALL customer_identity.backfill(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
+        END IF;
+        IF unlinked.unreadable > 0 THEN
+            RETURN NEXT ROW('info', attached.attached::text,
+                format('rows without a customer whose phone cannot be read: %s', customer_identity_internal.counted_up_to(unlinked.unreadable, unlinked.looked_at)),
+                format('SELECT * FROM customer_identity.phone_problems(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
+        END IF;
+        RETURN QUERY SELECT v.* FROM customer_identity_internal.check_values_of(attached, customers) AS v;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_rows(regclass) IS
+    'Findings of check_setup() about rows without a customer, and statuses';
+CREATE OR REPLACE FUNCTION customer_identity_internal.check_sms(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE customer_identity_as_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT 'warning', 'setting customer_identity.sms_countries',
+        'codes were requested, but no country is allowed: it is empty, and so is customer_identity.default_region',
+        'As a superuser: ALTER DATABASE ... SET customer_identity.sms_countries = ''GB,IE'';'
+    WHERE customer_identity_internal.sms_countries() IS NULL AND EXISTS (SELECT FROM customer_identity.verification_events AS e WHERE e.bucket = 'unsupported')
+    UNION ALL
+    SELECT 'warning', 'messages', format('codes that have waited for more than a minute without an attempt to send them: %s', count(*)),
+        'SELECT customer_identity.start_sms_worker(); or name the database in customer_identity.sms_databases, or send them with claim_messages().'
+    FROM customer_identity.sms_messages AS m
+    WHERE m.status = 'pending' AND m.attempts = 0 AND m.created_at < now() - interval '1 minute' AND m.expires_at > now()
+    HAVING count(*) > 0
+    UNION ALL
+    SELECT 'warning', 'messages', format('codes that could not be sent within the last hour: %s', count(*)),
+        'SELECT ended_at, error FROM customer_identity.sms_messages WHERE status = ''failed'';'
+    FROM customer_identity.sms_messages AS m
+    WHERE m.status = 'failed' AND m.ended_at > now() - interval '1 hour'
+    HAVING count(*) > 0;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_sms(regclass) IS
+    'Findings of check_setup() about verification by SMS';
+CREATE OR REPLACE FUNCTION customer_identity_internal.check_session(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT 'error', 'session', 'session_replication_role is replica: the triggers of customer_identity do not fire',
+        'SET session_replication_role = origin;'
+    WHERE current_setting('session_replication_role') = 'replica'
+    UNION ALL
+    SELECT 'error', 'setting customer_identity.default_region',
+        format('%L is not a region: phones of rows without a region are not read',
+            current_setting('customer_identity.default_region')),
+        'Set a two-letter ISO 3166 code, such as GB (not UK), or an empty value.'
+    WHERE customer_identity_internal.claim_problem('0123456789', NULL) = 'unknown_region'
+    UNION ALL
+    SELECT 'info', 'event trigger ' || n.name, 'it is missing or disabled: ' || n.consequence,
+        format('As a superuser: ALTER EVENT TRIGGER %I ENABLE;', n.name)
+    FROM (VALUES
+        ('customer_identity_follow_renames', 'after a column is renamed the next statement fails with CI007, and orders with a renamed status no longer count'),
+        ('customer_identity_recount_altered', 'an ALTER TABLE that changes amounts does not update the totals')
+    ) AS n (name, consequence)
+    WHERE NOT EXISTS (SELECT FROM pg_event_trigger AS e WHERE e.evtname = n.name AND e.evtenabled IN ('O', 'A'));
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_session(regclass) IS
+    'Findings of check_setup() about the session and the database';
+CREATE OR REPLACE FUNCTION customer_identity_internal.check_book(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    detail text;
+    hint text;
+BEGIN
+    BEGIN
+        PERFORM customer_identity_internal.check_customers(customers);
+    EXCEPTION WHEN SQLSTATE 'CI003' THEN
+        GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+        RETURN NEXT ROW('error', customers::text, detail, hint)::customer_identity_internal.setup_finding;
+        RETURN;
+    END;
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_companions(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_history(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_sequences(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_customers_table(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_phone_triggers(customers);
+    IF customer_identity_internal.companion_problem(customers, 'phone_proofs') IS NULL THEN
+        RETURN QUERY SELECT * FROM customer_identity_internal.check_proofs(customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_book(regclass) IS
+    'Findings of check_setup() about customers and its companions';
+CREATE OR REPLACE FUNCTION customer_identity_internal.findings_of(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT * FROM customer_identity_internal.check_session(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_book(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_triggers(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_foreign_key_triggers(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_columns(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_types(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_values(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_renamed_values(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_regions(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_heirs(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_unattached(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_unlogged(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_users_of_orders(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_keys(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_rows(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_sms(customers);
+END;
+COMMENT ON FUNCTION customer_identity_internal.findings_of(regclass) IS
+    'check_setup for a book that is named';
+CREATE OR REPLACE FUNCTION customer_identity.check_setup(customers regclass DEFAULT NULL)
+    RETURNS TABLE (severity text, object text, finding text, what_to_do text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT * FROM customer_identity_internal.findings_of(customer_identity_internal.book(customers));
+END;
+COMMENT ON FUNCTION customer_identity.check_setup(regclass) IS
+    'Problems of a book and the tables attached to it, and what to do about them; no row means all is well';
+CREATE OR REPLACE FUNCTION customer_identity_internal.follow_renames()
+    RETURNS event_trigger
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'follow_renames';
+COMMENT ON FUNCTION customer_identity_internal.follow_renames() IS
+    'Event trigger: rewrites the arguments of our triggers when a column, table or schema they name is renamed';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.follow_renames() FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.recount_altered()
+    RETURNS event_trigger
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'recount_altered';
+COMMENT ON FUNCTION customer_identity_internal.recount_altered() IS
+    'Event trigger: recounts a book when ALTER TABLE has changed the columns that its totals are computed from';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.recount_altered() FROM PUBLIC;
+
+-- What is new in schema customer_identity belongs to whom the rest belongs to, and who might execute a function
+-- before it was made anew may do so now.
+DO $$
+DECLARE
+    owner constant regrole := (SELECT p.proowner FROM pg_proc AS p WHERE p.oid = 'customer_identity.normalize_phone(text, text)'::regprocedure);
+    made record;
+    given record;
+BEGIN
+    FOR made IN SELECT * FROM (VALUES
+        ('attach_users', 'customer_identity.attach_users(regclass, text[], text, text, text, text, text, regclass)'::regprocedure),
+        ('attach_orders', 'customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass)'::regprocedure)
+    ) AS v (name, routine) LOOP
+        EXECUTE format('ALTER ROUTINE %s OWNER TO %s', made.routine, owner);
+        FOR given IN
+            SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS to_whom, a.is_grantable
+            FROM pg_proc AS p
+            CROSS JOIN LATERAL aclexplode(p.proacl) AS a
+            WHERE p.pronamespace = 'customer_identity_internal'::regnamespace AND p.proname = 'released_' || made.name
+                AND a.grantee <> p.proowner
+        LOOP
+            EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %s %s', made.routine, given.to_whom,
+                CASE WHEN given.is_grantable THEN 'WITH GRANT OPTION' ELSE '' END);
+        END LOOP;
+        -- GRANT cannot say who granted, and only he could revoke it; and in a script it means what the extension gives
+        -- by itself, which no dump has.
+        UPDATE pg_proc AS p
+        SET proacl = r.proacl
+        FROM pg_proc AS r
+        WHERE p.oid = made.routine AND r.pronamespace = 'customer_identity_internal'::regnamespace
+            AND r.proname = 'released_' || made.name AND r.proowner = p.proowner;
+        UPDATE pg_init_privs AS i
+        SET initprivs = o.initprivs
+        FROM pg_init_privs AS o
+        JOIN pg_proc AS r ON r.oid = o.objoid
+        WHERE i.objoid = made.routine AND i.classoid = 'pg_proc'::regclass AND o.classoid = 'pg_proc'::regclass
+            AND r.pronamespace = 'customer_identity_internal'::regnamespace AND r.proname = 'released_' || made.name;
+    END LOOP;
+END
+$$;
+DROP ROUTINE
+    customer_identity_internal.released_customer_history_as_owner,
+    customer_identity_internal.released_key_column,
+    customer_identity_internal.released_attach_users_to,
+    customer_identity_internal.released_attach_users,
+    customer_identity_internal.released_create_totals_triggers,
+    customer_identity_internal.released_attach_orders_to,
+    customer_identity_internal.released_attach_orders,
+    customer_identity_internal.released_backfill_pages,
+    customer_identity_internal.released_backfill_steps,
+    customer_identity_internal.released_customer_stats_as_owner,
+    customer_identity_internal.released_fraud_signals_as_owner,
+    customer_identity_internal.released_start_verification_as_owner,
+    customer_identity_internal.released_check_verification_as_owner,
+    customer_identity_internal.released_cancel_verification_as_owner,
+    customer_identity_internal.released_claim_messages_as_owner,
+    customer_identity_internal.released_message_sent_as_owner,
+    customer_identity_internal.released_message_failed_as_owner,
+    customer_identity_internal.released_purge_verifications_as_owner,
+    customer_identity_internal.released_read_search,
+    customer_identity_internal.released_list_customers_as_owner,
+    customer_identity_internal.released_row_object,
+    customer_identity_internal.released_customer_details_as_owner,
+    customer_identity_internal.released_customer_users_as_owner,
+    customer_identity_internal.released_orders_query,
+    customer_identity_internal.released_order_condition,
+    customer_identity_internal.released_customer_orders_as_owner,
+    customer_identity_internal.released_visible_orders_as_owner,
+    customer_identity_internal.released_update_customer_as_owner,
+    customer_identity_internal.released_expected_triggers,
+    customer_identity_internal.released_check_sms_as_owner;
+
+-- The workings belong to whom the rest belongs to, and are executed by nobody but PUBLIC or the extension's owner.
+DO $$
+DECLARE
+    owner constant regrole := (SELECT p.proowner FROM pg_proc AS p WHERE p.oid = 'customer_identity.normalize_phone(text, text)'::regprocedure);
+    extension_owner constant regrole := (SELECT e.extowner FROM pg_extension AS e WHERE e.extname = 'customer_identity');
+    one record;
+BEGIN
+    FOR one IN
+        SELECT DISTINCT p.oid::regprocedure AS routine, a.grantee::regrole AS grantee
+        FROM pg_proc AS p
+        CROSS JOIN LATERAL aclexplode(p.proacl) AS a
+        WHERE p.pronamespace = 'customer_identity_internal'::regnamespace AND a.grantee <> 0 AND a.grantee <> p.proowner
+    LOOP
+        EXECUTE format('REVOKE ALL ON ROUTINE %s FROM %s CASCADE', one.routine, one.grantee);
+    END LOOP;
+    FOR one IN
+        SELECT p.oid::regprocedure AS routine
+        FROM pg_proc AS p
+        WHERE p.pronamespace = 'customer_identity_internal'::regnamespace AND p.proowner <> owner
+    LOOP
+        EXECUTE format('ALTER ROUTINE %s OWNER TO %s', one.routine, owner);
+    END LOOP;
+    FOR one IN
+        SELECT CASE i.type WHEN 'composite type' THEN 'type' ELSE i.type END AS type, i.identity
+        FROM pg_depend AS d
+        JOIN pg_extension AS e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
+        CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, 0) AS i
+        WHERE e.extname = 'customer_identity' AND d.deptype = 'e'
+            AND (i.schema = 'customer_identity_internal' AND i.type IN ('composite type', 'view') OR i.type = 'language')
+    LOOP
+        EXECUTE format('ALTER %s %s OWNER TO %s', one.type, one.identity, owner);
+    END LOOP;
+    EXECUTE format('ALTER SCHEMA customer_identity_internal OWNER TO %s', owner);
+    EXECUTE format('GRANT EXECUTE ON ALL ROUTINES IN SCHEMA customer_identity_internal TO %s', extension_owner);
+END
+$$;
+
+-- Only a superuser may make an event trigger; a trusted update runs as one. Its tags cannot be changed: it is made anew,
+-- and whether it fires stays as it is.
+DO $$
+DECLARE
+    owner constant regrole := (SELECT p.proowner FROM pg_proc AS p WHERE p.oid = 'customer_identity.normalize_phone(text, text)'::regprocedure);
+    enabled "char";
+    name text;
+BEGIN
+    SELECT e.evtenabled INTO enabled
+    FROM pg_event_trigger AS e
+    JOIN pg_depend AS d ON d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e'
+    WHERE e.evtname = 'customer_identity_follow_renames';
+    IF FOUND THEN
+        DROP EVENT TRIGGER customer_identity_follow_renames;
+    END IF;
+    CREATE EVENT TRIGGER customer_identity_follow_renames ON ddl_command_end
+        WHEN TAG IN ('ALTER TABLE', 'ALTER SCHEMA', 'ALTER TYPE')
+        EXECUTE FUNCTION customer_identity_internal.follow_renames();
+    COMMENT ON EVENT TRIGGER customer_identity_follow_renames IS
+        'Keeps the arguments of customer_identity''s triggers in step with renamed columns and tables';
+    IF enabled <> 'O' THEN
+        EXECUTE format('ALTER EVENT TRIGGER customer_identity_follow_renames %s',
+            CASE enabled WHEN 'D' THEN 'DISABLE' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE REPLICA' END);
+    END IF;
+    CREATE EVENT TRIGGER customer_identity_recount_altered ON ddl_command_end
+        WHEN TAG IN ('ALTER TABLE')
+        EXECUTE FUNCTION customer_identity_internal.recount_altered();
+    COMMENT ON EVENT TRIGGER customer_identity_recount_altered IS
+        'Counts the orders of customer_identity''s tables anew when ALTER TABLE has changed their amounts';
+    IF (SELECT r.rolsuper FROM pg_roles AS r WHERE r.oid = owner) THEN
+        FOREACH name IN ARRAY '{customer_identity_follow_renames,customer_identity_recount_altered}'::text[] LOOP
+            EXECUTE format('ALTER EVENT TRIGGER %I OWNER TO %s', name, owner);
+        END LOOP;
+    END IF;
+EXCEPTION
+    WHEN insufficient_privilege THEN
+        RAISE NOTICE 'renamed columns will not be followed, nor altered ones counted anew: only a superuser can create event triggers';
+END
+$$;
+
+-- Sessions keep the library that they have loaded. One that began before the new one was installed, whose time is known
+-- to the second, may have an old one.
+DO $$
+DECLARE
+    installed constant timestamptz := (
+        SELECT (pg_stat_file(c.setting || '/customer_identity.so', true)).change FROM pg_config() AS c WHERE c.name = 'PKGLIBDIR');
+    sessions constant bigint := (
+        SELECT count(*) FROM pg_stat_activity AS a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend_start < installed + interval '1 second');
+BEGIN
+    IF sessions > 0 THEN
+        RAISE WARNING 'sessions that may have loaded the library of an earlier version: %', sessions
+            USING HINT = 'Let them connect anew: until then totals stay exact, but functions that are new to that library fail.';
+    END IF;
+END
+$$;
