@@ -259,7 +259,7 @@ CREATE FUNCTION customer_identity.duplicate_customers(
     SET jit = off
 AS $$
 DECLARE
-    minimum constant numeric := COALESCE(min_score, 0.5);
+    minimum constant numeric := trim_scale(COALESCE(min_score, 0.5));
     size constant integer := COALESCE(page_size, 50);
     list constant jsonb := jsonb_build_array('duplicates', minimum, customer_identity_internal.match_columns());
     place constant jsonb := customer_identity_internal.read_cursor(list, after, 'numeric', 'uuid');
