@@ -105,7 +105,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value', DETAIL = 'Setting customer_identity.match_columns names it.',
                 HINT = 'Allowed are columns of customers and of attached tables, as they are written, without quotes and with commas between them.';
     END IF;
-    RETURN customer_identity_internal.same_value_pairs(value_rows, customer_identity_internal.folded('v.value'), 'column:' || column_name);
+    RETURN customer_identity_internal.same_value_pairs(value_rows, 'customer_identity_internal.match_key(v.value)', 'column:' || column_name);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.matched_column(regclass, text) IS
@@ -121,7 +121,7 @@ DECLARE
 BEGIN
     RETURN concat_ws(' UNION ALL ', 'SELECT NULL::uuid AS a, NULL::uuid AS b, NULL::text AS reason WHERE false',
         customer_identity_internal.same_value_pairs(emails,
-            'CASE WHEN v.value LIKE ''%_@_%'' THEN lower(btrim(v.value)) COLLATE "C" END', 'email'),
+            'CASE WHEN strpos(v.value, ''@'') > 1 THEN hashtextextended(lower(btrim(v.value) COLLATE "C"), 0) END', 'email'),
         (SELECT string_agg(customer_identity_internal.matched_column(customers, c.name), ' UNION ALL ')
             FROM unnest(customer_identity_internal.match_columns()) AS c (name)));
 END
@@ -130,7 +130,7 @@ COMMENT ON FUNCTION customer_identity_internal.same_value_queries(regclass) IS
     'The query of pairs of customers with the same e-mail, or the same value in a column that the owner has named: a, b, reason';
 
 -- The name of a customer without one is that of its logins.
-CREATE FUNCTION customer_identity_internal.folded_names(customers regclass)
+CREATE FUNCTION customer_identity_internal.named_customers(customers regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -138,15 +138,15 @@ AS $$
 DECLARE
     logins constant text := customer_identity_internal.values_query(customers, '{users}', NULL);
 BEGIN
-    RETURN format('SELECT n.id, n.name FROM (SELECT c.id, %s AS name FROM %s AS c%s) AS n WHERE n.name IS NOT NULL',
-        customer_identity_internal.folded('c.preferred_name::text'), customers,
+    RETURN format('SELECT n.* FROM (SELECT c.id, c.phone::text AS phone, customer_identity_internal.match_key(c.preferred_name::text) AS name'
+        ' FROM %s AS c%s) AS n WHERE n.name IS NOT NULL', customers,
         CASE WHEN logins IS NOT NULL THEN
-            format(' UNION ALL SELECT v.id, %s FROM %s AS c JOIN (%s) AS v ON v.id = c.id WHERE c.preferred_name IS NULL',
-                customer_identity_internal.folded('v.value'), customers, logins) END);
+            format(' UNION ALL SELECT c.id, c.phone::text, customer_identity_internal.match_key(v.value)'
+                ' FROM %s AS c JOIN (%s) AS v ON v.id = c.id WHERE c.preferred_name IS NULL', customers, logins) END);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.folded_names(regclass) IS
-    'The query of the names of customers as they are compared: id, name';
+COMMENT ON FUNCTION customer_identity_internal.named_customers(regclass) IS
+    'The query of the names of customers as they are compared: id, phone, name';
 
 -- A phone that somebody has now is among them, too: who has it is not paired with himself.
 CREATE FUNCTION customer_identity_internal.former_phones(customers regclass)
@@ -171,7 +171,7 @@ COMMENT ON FUNCTION customer_identity_internal.former_phones(regclass) IS
     'The query of the phones that customers have had: id, phone';
 
 -- A name that more than ten thousand customers have is none; those that fewer share are compared by what is left of
--- their phones without a digit.
+-- their phones without a digit. IS NOT DISTINCT FROM: the planner would join by names, and many customers share one.
 CREATE FUNCTION customer_identity_internal.suspected_pairs(customers regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -180,19 +180,25 @@ AS $$
 BEGIN
     RETURN format($sql$
         named AS MATERIALIZED (%1$s),
-        numbers AS MATERIALIZED (%2$s),
         same_value AS MATERIALIZED (%3$s),
         pairs AS (
             SELECT s.* FROM same_value AS s
             UNION ALL
-            SELECT s.a, s.b, 'name' FROM same_value AS s JOIN named AS x ON x.id = s.a JOIN named AS y ON y.id = s.b AND y.name = x.name
+            SELECT s.a, s.b, 'name'
+            FROM same_value AS s
+            JOIN named AS x ON x.id = s.a
+            JOIN named AS y ON y.id = s.b
+            WHERE y.name IS NOT DISTINCT FROM x.name
             UNION ALL
             SELECT LEAST(g.ids[t.a], g.ids[t.b]), GREATEST(g.ids[t.a], g.ids[t.b]), 'typing_error'
             FROM (
                 SELECT array_agg(p.id) AS ids, array_agg(p.phone) AS phones
-                FROM named AS n
-                JOIN numbers AS p ON p.id = n.id
-                GROUP BY n.name
+                FROM (
+                    SELECT n.id, n.phone, n.name FROM named AS n
+                    UNION ALL
+                    SELECT n.id, p.phone, n.name FROM (%2$s) AS p JOIN named AS n ON n.id = p.id
+                ) AS p
+                GROUP BY p.name
                 HAVING count(*) BETWEEN 2 AND 10000
             ) AS g
             CROSS JOIN LATERAL customer_identity_internal.typing_errors(g.phones) AS t
@@ -200,12 +206,13 @@ BEGIN
             UNION ALL
             SELECT LEAST(f.id, p.id), GREATEST(f.id, p.id), 'former_phone'
             FROM (%4$s) AS f
-            JOIN numbers AS p ON p.phone = f.phone AND p.id <> f.id
+            JOIN (SELECT c.id, c.phone::text AS phone FROM %5$s AS c UNION ALL %2$s) AS p ON p.phone = f.phone AND p.id <> f.id
             JOIN named AS x ON x.id = f.id
-            JOIN named AS y ON y.id = p.id AND y.name = x.name
+            JOIN named AS y ON y.id = p.id
+            WHERE y.name IS NOT DISTINCT FROM x.name
         )
-        $sql$, customer_identity_internal.folded_names(customers), customer_identity_internal.live_phones(customers),
-        customer_identity_internal.same_value_queries(customers), customer_identity_internal.former_phones(customers));
+        $sql$, customer_identity_internal.named_customers(customers), customer_identity_internal.further_phones(customers),
+        customer_identity_internal.same_value_queries(customers), customer_identity_internal.former_phones(customers), customers);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.suspected_pairs(regclass) IS

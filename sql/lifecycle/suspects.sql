@@ -16,25 +16,24 @@ RETURN EXISTS (
 COMMENT ON FUNCTION customer_identity_internal.has_companion(regclass, text) IS
     'Whether there is a table of that name beside customers; books of earlier versions lack some';
 
--- A name as it is compared: without case, accents and blanks that are too many.
-CREATE FUNCTION customer_identity_internal.folded(value text)
-    RETURNS text
-    LANGUAGE sql IMMUTABLE
-RETURN format('NULLIF(btrim(replace(customer_identity.search_text(%s), ''  '', '' '')), '''') COLLATE "C"', value);
-COMMENT ON FUNCTION customer_identity_internal.folded(text) IS
-    'The expression that folds a text, so that two spellings of a name are one; NULL when it is blank';
+CREATE FUNCTION customer_identity_internal.match_key(value text)
+    RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
+    AS 'MODULE_PATHNAME', 'match_key';
+COMMENT ON FUNCTION customer_identity_internal.match_key(text) IS
+    'A number that stands for a text without case, accents and blanks that are too many; NULL when it is blank';
 
 -- The customers are few and known, so each table is asked for them alone.
 CREATE FUNCTION customer_identity_internal.names_of_logins(users customer_identity.attachments)
     RETURNS text
     LANGUAGE sql STABLE
-RETURN format('SELECT u.customer_id, %s AS name FROM (%s) AS u WHERE u.customer_id = ANY ($1)',
-    customer_identity_internal.folded('u.name'), customer_identity_internal.user_rows(users));
+RETURN format('SELECT u.customer_id, customer_identity_internal.match_key(u.name) AS name FROM (%s) AS u WHERE u.customer_id = ANY ($1)',
+    customer_identity_internal.user_rows(users));
 COMMENT ON FUNCTION customer_identity_internal.names_of_logins(customer_identity.attachments) IS
-    'The query of the folded names of the logins in a table of customers, which are parameter $1';
+    'The query of the keys of the names of the logins in a table of customers, which are parameter $1';
 
 CREATE FUNCTION customer_identity_internal.names_in(attached regclass, customer_ids uuid[], customers regclass)
-    RETURNS TABLE (customer_id uuid, name text)
+    RETURNS TABLE (customer_id uuid, name bigint)
     LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 BEGIN
@@ -43,7 +42,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.names_in(regclass, uuid[], regclass) IS
-    'The folded names of the logins in a table of some customers';
+    'The keys of the names of the logins in a table of some customers';
 
 CREATE FUNCTION customer_identity_internal.guest_order_rows(orders customer_identity.attachments)
     RETURNS text
@@ -92,32 +91,31 @@ BEGIN
     FROM customer_identity_internal.attachments_to_read(uses_query.customers) AS a
     WHERE a.kind = table_kind;
     RETURN COALESCE(query, CASE table_kind
-        WHEN 'users' THEN 'SELECT NULL::uuid AS customer_id, NULL::text AS name WHERE false'
+        WHEN 'users' THEN 'SELECT NULL::uuid AS customer_id, NULL::bigint AS name WHERE false'
         ELSE 'SELECT NULL::uuid AS customer_id, NULL::bigint AS orders WHERE false' END);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.uses_query(regclass, text) IS
-    'The query of the names of logins, or of the numbers of guest orders, of customers, which are parameter $1';
+    'The query of the keys of names of logins, or of the numbers of guest orders, of customers, which are parameter $1';
 
--- The live phones of a book: those of customers, and where it has them the further ones.
-CREATE FUNCTION customer_identity_internal.live_phones(customers regclass)
+CREATE FUNCTION customer_identity_internal.further_phones(customers regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN format('SELECT c.id, c.phone::text AS phone, true AS is_primary FROM %s AS c WHERE c.phone IS NOT NULL', customers)
-        || CASE WHEN customer_identity_internal.has_companion(customers, 'customer_phones') THEN
-            format(' UNION ALL SELECT p.customer_id, p.phone::text, false FROM %s AS p WHERE p.until IS NULL',
-                customer_identity_internal.companion_of(customers, 'customer_phones'))
-            ELSE '' END;
+    IF NOT customer_identity_internal.has_companion(customers, 'customer_phones') THEN
+        RETURN 'SELECT NULL::uuid AS id, NULL::text AS phone WHERE false';
+    END IF;
+    RETURN format('SELECT p.customer_id AS id, p.phone::text AS phone FROM %s AS p WHERE p.until IS NULL',
+        customer_identity_internal.companion_of(customers, 'customer_phones'));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.live_phones(regclass) IS
-    'The query of the phones that lead to customers: id, phone, is_primary';
+COMMENT ON FUNCTION customer_identity_internal.further_phones(regclass) IS
+    'The query of the phones that lead to customers besides their own: id, phone';
 
 -- Two names of one login, or of a couple, are no sign. Those that many logins share come first, so that a limit keeps
--- what is worst; $1 is how many names are needed.
+-- what is worst; $1 is how many are needed. Each table is read once, and nothing is joined but what is suspected.
 CREATE FUNCTION customer_identity_internal.suspected_phones(customers regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -125,21 +123,31 @@ CREATE FUNCTION customer_identity_internal.suspected_phones(customers regclass)
 AS $$
 BEGIN
     RETURN format($sql$
-        SELECT p.id, p.phone, customer_identity_internal.placeholder_digits(p.phone) AS digits
-        FROM (%s) AS p
-        LEFT JOIN (
-            SELECT l.customer_id, count(*) AS users
-            FROM (%s) AS l
-            WHERE l.customer_id IS NOT NULL
-            GROUP BY l.customer_id
-            HAVING count(*) >= $1
-        ) AS l ON l.customer_id = p.id AND p.is_primary
-        WHERE (l.customer_id IS NOT NULL OR customer_identity_internal.placeholder_digits(p.phone) IS NOT NULL)%s
-        ORDER BY l.users DESC NULLS LAST, p.phone
+        SELECT s.id, s.phone, customer_identity_internal.placeholder_digits(s.phone) AS digits
+        FROM (
+            SELECT p.id, p.phone, 0 AS users
+            FROM (SELECT c.id, c.phone::text AS phone FROM %3$s AS c UNION ALL %1$s) AS p
+            WHERE customer_identity_internal.placeholder_digits(p.phone) IS NOT NULL
+            UNION ALL
+            SELECT c.id, c.phone::text, l.users
+            FROM (
+                SELECT l.customer_id, count(*) AS users
+                FROM (%2$s) AS l
+                WHERE l.customer_id IS NOT NULL
+                GROUP BY l.customer_id
+                HAVING count(*) >= $1
+                ORDER BY count(*) DESC
+                LIMIT 10000
+            ) AS l
+            JOIN %3$s AS c ON c.id = l.customer_id
+            WHERE c.phone IS NOT NULL
+        ) AS s%4$s
+        GROUP BY s.id, s.phone
+        ORDER BY max(s.users) DESC, s.phone
         LIMIT 10000
-        $sql$, customer_identity_internal.live_phones(customers), customer_identity_internal.logins_query(customers),
+        $sql$, customer_identity_internal.further_phones(customers), customer_identity_internal.logins_query(customers), customers,
         CASE WHEN customer_identity_internal.has_companion(customers, 'phone_rules') THEN
-            format(' AND NOT EXISTS (SELECT FROM %s AS r WHERE r.phone = p.phone)', customer_identity_internal.companion_of(customers, 'phone_rules'))
+            format(' WHERE NOT EXISTS (SELECT FROM %s AS r WHERE r.phone = s.phone)', customer_identity_internal.companion_of(customers, 'phone_rules'))
             ELSE '' END);
 END
 $$;
