@@ -160,7 +160,8 @@ BEGIN
             format('SELECT f.customer_id, f.phone::text FROM %s AS f WHERE f.until IS NOT NULL',
                 customer_identity_internal.companion_of(customers, 'customer_phones')) END,
         CASE WHEN customer_identity_internal.has_companion(customers, 'phone_proofs') THEN
-            format('SELECT p.customer_id, p.phone::text FROM %s AS p', customer_identity_internal.companion_of(customers, 'phone_proofs')) END,
+            format('SELECT p.customer_id, p.phone::text FROM %s AS p WHERE p.ended_at IS NOT NULL',
+                customer_identity_internal.companion_of(customers, 'phone_proofs')) END,
         CASE WHEN customer_identity_internal.keeps_history(customers) THEN
             format('SELECT e.customer_id, e.details ->> CASE e.event WHEN ''phone_changed'' THEN ''old'' ELSE ''phone'' END'
                 ' FROM %s AS e WHERE e.event IN (''phone_changed'', ''phone_released'')',
@@ -171,7 +172,8 @@ COMMENT ON FUNCTION customer_identity_internal.former_phones(regclass) IS
     'The query of the phones that customers have had: id, phone';
 
 -- A name that more than ten thousand customers have is none; those that fewer share are compared by what is left of
--- their phones without a digit. IS NOT DISTINCT FROM: the planner would join by names, and many customers share one.
+-- their phones without a digit. Names of pairs are looked up one after the other: who joined by names alone would
+-- compare all that share one.
 CREATE FUNCTION customer_identity_internal.suspected_pairs(customers regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -181,14 +183,21 @@ BEGIN
     RETURN format($sql$
         named AS MATERIALIZED (%1$s),
         same_value AS MATERIALIZED (%3$s),
+        looked_up AS MATERIALIZED (
+            SELECT l.a, l.b, l.reason, x.name
+            FROM (
+                SELECT s.a, s.b, 'name' AS reason FROM same_value AS s
+                UNION
+                SELECT LEAST(f.id, p.id), GREATEST(f.id, p.id), 'former_phone'
+                FROM (%4$s) AS f
+                JOIN (SELECT c.id, c.phone::text AS phone FROM %5$s AS c UNION ALL %2$s) AS p ON p.phone = f.phone AND p.id <> f.id
+            ) AS l
+            JOIN named AS x ON x.id = l.a
+        ),
         pairs AS (
             SELECT s.* FROM same_value AS s
             UNION ALL
-            SELECT s.a, s.b, 'name'
-            FROM same_value AS s
-            JOIN named AS x ON x.id = s.a
-            JOIN named AS y ON y.id = s.b
-            WHERE y.name IS NOT DISTINCT FROM x.name
+            SELECT l.a, l.b, l.reason FROM looked_up AS l JOIN named AS y ON y.id = l.b AND y.name = l.name
             UNION ALL
             SELECT LEAST(g.ids[t.a], g.ids[t.b]), GREATEST(g.ids[t.a], g.ids[t.b]), 'typing_error'
             FROM (
@@ -203,13 +212,6 @@ BEGIN
             ) AS g
             CROSS JOIN LATERAL customer_identity_internal.typing_errors(g.phones) AS t
             WHERE g.ids[t.a] <> g.ids[t.b]
-            UNION ALL
-            SELECT LEAST(f.id, p.id), GREATEST(f.id, p.id), 'former_phone'
-            FROM (%4$s) AS f
-            JOIN (SELECT c.id, c.phone::text AS phone FROM %5$s AS c UNION ALL %2$s) AS p ON p.phone = f.phone AND p.id <> f.id
-            JOIN named AS x ON x.id = f.id
-            JOIN named AS y ON y.id = p.id
-            WHERE y.name IS NOT DISTINCT FROM x.name
         )
         $sql$, customer_identity_internal.named_customers(customers), customer_identity_internal.further_phones(customers),
         customer_identity_internal.same_value_queries(customers), customer_identity_internal.former_phones(customers), customers);
@@ -230,9 +232,7 @@ BEGIN
         weighed AS (
             SELECT DISTINCT p.a, p.b, p.reason,
                 CASE p.reason WHEN 'former_phone' THEN 0.9 WHEN 'typing_error' THEN 0.8 WHEN 'email' THEN 0.7 ELSE 0.5 END AS weight
-            FROM pairs AS p
-            JOIN %s AS x ON x.id = p.a
-            JOIN %2$s AS y ON y.id = p.b%s
+            FROM pairs AS p%s
         ),
         scored AS (
             SELECT w.a, w.b, trim_scale(round(1 - exp(sum(ln(1 - w.weight))), 6)) AS score,
@@ -248,7 +248,7 @@ BEGIN
             ORDER BY s.score DESC, s.a, s.b
             LIMIT $2
         ) AS i
-        $sql$, customer_identity_internal.suspected_pairs(customers), customers,
+        $sql$, customer_identity_internal.suspected_pairs(customers),
         CASE WHEN customer_identity_internal.has_companion(customers, 'duplicate_dismissals') THEN
             format(' WHERE NOT EXISTS (SELECT FROM %s AS d WHERE d.a = p.a AND d.b = p.b)',
                 customer_identity_internal.companion_of(customers, 'duplicate_dismissals'))
