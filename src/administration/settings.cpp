@@ -1,4 +1,4 @@
-// Defines the settings of fraud_signals().
+// Defines the settings of fraud_signals() and duplicate_customers().
 #include "administration/settings.hpp"
 
 #include "pg/postgres.hpp"
@@ -8,9 +8,29 @@ namespace customer_identity::settings {
 namespace {
 
 char *fraud_cancelled_statuses_setting = nullptr;
+char *match_columns_setting = nullptr;
 int fraud_settings[8];
 
 bool check_statuses(char **value, void **, GucSource) { return fits(*value, kMaximumList); }
+
+// Whether the tables have the columns is asked when they are compared.
+bool check_columns(char **value, void **, GucSource) {
+  if (!fits(*value, kMaximumList)) return false;
+  bool is_empty = true;
+  for (const char *c = *value; **value != '\0'; ++c) {
+    if (*c == ',' || *c == '\0') {
+      if (is_empty) {
+        GUC_check_errdetail("It is a list of columns with commas between them, or empty.");
+        return false;
+      }
+      is_empty = true;
+    } else if (*c != ' ') {
+      is_empty = false;
+    }
+    if (*c == '\0') break;
+  }
+  return true;
+}
 
 struct Signal {
   const char *name;
@@ -43,6 +63,11 @@ void define_administration() {
       "customer_identity.fraud_cancelled_statuses", "Statuses of cancelled orders.",
       "Comma-separated; case does not matter.", &fraud_cancelled_statuses_setting,
       "cancelled,canceled,returned,refused", PGC_USERSET, 0, check_statuses, nullptr, nullptr);
+  DefineCustomStringVariable(
+      "customer_identity.match_columns",
+      "Columns by which duplicate_customers() compares, besides phones, names and e-mails.",
+      "Columns of customers and of attached tables, comma-separated.",
+      &match_columns_setting, "", PGC_USERSET, 0, check_columns, nullptr, nullptr);
   int *value = fraud_settings;
   for (const Signal &setting : kFraudSettings)
     DefineCustomIntVariable(setting.name, setting.description, "0: the signal does not count.",

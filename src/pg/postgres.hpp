@@ -52,6 +52,7 @@ extern "C" {
 #include <commands/sequence.h>
 #include <commands/trigger.h>
 #include <common/cryptohash.h>
+#include <common/hashfn.h>
 #include <common/hmac.h>
 #include <common/int.h>
 #include <common/relpath.h>
@@ -69,6 +70,7 @@ extern "C" {
 #include <nodes/parsenodes.h>
 #include <optimizer/optimizer.h>
 #include <parser/parse_func.h>
+#include <parser/scansup.h>
 #include <pgstat.h>
 #include <postmaster/bgworker.h>
 #include <postmaster/interrupt.h>

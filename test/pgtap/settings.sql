@@ -100,7 +100,7 @@ SELECT results_eq(format($$SELECT (failure('SET customer_identity.sms_text = ''%
 FROM (VALUES (266, NULL), (267, '22023'), (1000000, '22023')) AS v (n, code);
 SELECT results_eq(format($$SELECT code, length(message) < 100 FROM failure(%L)$$, format('SET customer_identity.%s = %L', name, repeat('{code}', 1000000))),
   $$VALUES ('22023', true)$$, name || ': no error shows a value that is long')
-FROM unnest('{default_region,sms_countries,sms_text,fraud_cancelled_statuses}'::text[]) AS name;
+FROM unnest('{default_region,sms_countries,sms_text,fraud_cancelled_statuses,match_columns}'::text[]) AS name;
 SELECT * FROM finish();
 
 REVOKE SET ON PARAMETER customer_identity.default_region, customer_identity.sms_text FROM settings_owner;
