@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-ROOMS = ['phone', 'pg', 'phones', 'book', 'search', 'history', 'totals', 'identity', 'loyalty', 'verification', 'sms', 'lifecycle', 'administration']
+ROOMS = ['phone', 'pg', 'phones', 'book', 'search', 'history', 'totals', 'identity', 'loyalty', 'verification', 'sms', 'administration', 'lifecycle']
 DOOR = 'src/pg/postgres.hpp'
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)', re.M)
 MADE = re.compile(r'^CREATE (?:FUNCTION|PROCEDURE|VIEW|TYPE) customer_identity_internal\.(\w+)', re.M)
