@@ -183,11 +183,7 @@ bool get_or_create_customer_of(Oid customers, const char *e164, const char *pref
   pg_unreachable();
 }
 
-pg_uuid_t required_customer_of(Oid customers, const char *e164, const char *preferred_name,
-                               Hold hold, const Origin &origin) {
-  pg_uuid_t customer;
-  if (get_or_create_customer_of(customers, e164, preferred_name, hold, origin, &customer))
-    return customer;
+void refuse_phone_of_nobody() {
   ereport(ERROR, errcode(kUnreadablePhone), errmsg("the phone names nobody"),
           errdetail("Reason: names_nobody."),
           errhint("customer_identity.set_phone_rule() with a NULL rule takes the rule away."));
@@ -202,8 +198,9 @@ CUSTOMER_IDENTITY_FUNCTION(get_or_create_customer) {
   const Oid customers = book_argument(fcinfo, 3);
   const char *preferred_name = cut_argument(fcinfo, 1, kMaximumName);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
-  *result = required_customer_of(customers, details.e164, preferred_name, Hold::kNothing,
-                                 {"function", nullptr, nullptr});
+  if (!get_or_create_customer_of(customers, details.e164, preferred_name, Hold::kNothing,
+                                 {"function", nullptr, nullptr}, result))
+    refuse_phone_of_nobody();
   PG_RETURN_UUID_P(result);
 }
 

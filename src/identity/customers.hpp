@@ -33,9 +33,8 @@ struct Origin {
 bool get_or_create_customer_of(Oid customers, const char *e164, const char *preferred_name,
                                Hold hold, const Origin &origin, pg_uuid_t *customer);
 
-/// As above, for functions: raises CI001 for a phone that names nobody.
-pg_uuid_t required_customer_of(Oid customers, const char *e164, const char *preferred_name,
-                               Hold hold, const Origin &origin);
+/// For functions: raises CI001 for a phone that names nobody.
+[[noreturn]] void refuse_phone_of_nobody();
 
 /// Whether this session is adding a customer itself right now, and looks for rivals afterwards.
 bool is_creating_customer();

@@ -113,9 +113,7 @@ void keep_proof_of(const UserSetup &setup, const TriggerData *call, const Claim 
   const char *user_id = id_of_login(setup, call);
   if (user_id == nullptr || !is_readable(claim) || claim.column != 0) return;
   pg_uuid_t customer;
-  if (get_or_create_customer_of(setup.customers, claim.e164, nullptr, Hold::kRow,
-                                origin_of(setup, call), &customer))
-    keep_proof(setup.customers, claim.e164, customer, user_id, "auth");
+  keep_proof(setup.customers, claim.e164, user_id, "auth", origin_of(setup, call), &customer);
 }
 
 // What linked or unlinked a user. Only the application, or a backfill, sets a customer alone.

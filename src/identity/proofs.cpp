@@ -285,12 +285,25 @@ void hold_back_proof(Oid customers, const char *e164, const pg_uuid_t &customer,
   write_event(customers, customer, "possible_new_holder", {{"user_id", user_id}}, user_id);
 }
 
-void make_proof(Oid customers, const char *e164, const pg_uuid_t &customer, const char *user_id,
+bool leads_to(Oid customers, const char *e164, const pg_uuid_t &customer) {
+  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, UUIDOID}, [&] {
+    return psprintf("SELECT true FROM %s AS c WHERE c.id " E " $2 AND %s",
+                    customers_name(customers), has_phone(customers, "$1"));
+  });
+  const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer)};
+  return run_on_latest(plan, values) > 0;
+}
+
+// False: the phone leads to another customer by now.
+bool make_proof(Oid customers, const char *e164, const pg_uuid_t &customer, const char *user_id,
                 const char *method) {
-  if (own_proof(customers, e164, customer, user_id) == OwnProof::kMarked) return;
+  if (own_proof(customers, e164, customer, user_id) == OwnProof::kMarked) return true;
   const List *concerned = customers_of_phone(customers, e164);
   const bool had_others = list_length(concerned) > 1;
   lock_customers(customers, concerned);
+  // A further phone can be taken away from a customer that is held, but not from one that is
+  // locked.
+  if (!leads_to(customers, e164, customer)) return false;
   if (had_others) end_proofs_of_others(customers, e164, customer);
   // Another session may have made it until the lock was there.
   if (own_proof(customers, e164, customer, user_id) == OwnProof::kNone) {
@@ -302,6 +315,7 @@ void make_proof(Oid customers, const char *e164, const pg_uuid_t &customer, cons
   }
   mark_verified(customers, customer, e164);
   if (had_others) unmark_unproved(customers, concerned);
+  return true;
 }
 
 // Those of every phone but `kept`.
@@ -317,11 +331,24 @@ void end_proofs(Oid customers, const char *user_id, const char *kept, const char
 
 }  // namespace
 
-void keep_proof(Oid customers, const char *e164, const pg_uuid_t &customer, const char *user_id,
-                const char *method) {
-  const Visit visited = visit_proofs(customers);
-  make_proof(customers, e164, customer, user_id, method);
-  leave(visited);
+bool keep_proof(Oid customers, const char *e164, const char *user_id, const char *method,
+                const Origin &origin, pg_uuid_t *customer) {
+  for (bool is_made = false; !is_made;) {
+    CHECK_FOR_INTERRUPTS();
+    if (!get_or_create_customer_of(customers, e164, nullptr, Hold::kRow, origin, customer))
+      return false;
+    const Visit visited = visit_proofs(customers);
+    is_made = make_proof(customers, e164, *customer, user_id, method);
+    leave(visited);
+  }
+  return true;
+}
+
+pg_uuid_t require_proof(Oid customers, const char *e164, const char *user_id, const char *method) {
+  pg_uuid_t customer;
+  if (!keep_proof(customers, e164, user_id, method, {"function", nullptr, user_id}, &customer))
+    refuse_phone_of_nobody();
+  return customer;
 }
 
 void end_proofs_of_user(Oid customers, const char *user_id, const char *kept, const char *reason) {
@@ -372,9 +399,7 @@ CUSTOMER_IDENTITY_FUNCTION(record_proof) {
   auto *customer = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
 
   SPI_connect();
-  *customer = required_customer_of(customers, details.e164, nullptr, Hold::kRow,
-                                   {"function", nullptr, user_id});
-  keep_proof(customers, details.e164, *customer, user_id, method);
+  *customer = require_proof(customers, details.e164, user_id, method);
   SPI_finish();
   PG_RETURN_UUID_P(customer);
 }

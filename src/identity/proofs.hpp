@@ -6,11 +6,14 @@
 
 namespace customer_identity {
 
-/// From now on `user_id` (NULL: a guest) has a live proof of the phone and its customer is
-/// verified. One that is there already stays as it is; those of a customer who had the phone before
-/// end. SPI must be connected.
-void keep_proof(Oid customers, const char *e164, const pg_uuid_t &customer, const char *user_id,
-                const char *method);
+/// From now on `user_id` (NULL: a guest) has a live proof of the phone and its customer, made if
+/// need be, is verified. One that is there already stays as it is; those of a customer who had the
+/// phone before end. False: the phone names nobody, by rule. SPI must be connected.
+bool keep_proof(Oid customers, const char *e164, const char *user_id, const char *method,
+                const Origin &origin, pg_uuid_t *customer);
+
+/// As above, for functions: raises CI001 for a phone that names nobody.
+pg_uuid_t require_proof(Oid customers, const char *e164, const char *user_id, const char *method);
 
 /// Ends the user's live proofs of every phone but `kept` (NULL: of every phone). Customers that no
 /// live proof is left for are no longer verified.

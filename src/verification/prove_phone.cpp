@@ -46,11 +46,9 @@ CUSTOMER_IDENTITY_FUNCTION(prove_phone) {
   const Visit books_owner = visit(owner_of(customers));
 
   SPI_connect();
-  const pg_uuid_t customer =
-      required_customer_of(customers, e164, nullptr, Hold::kRow, {"function", nullptr, user_id});
   bool none = true;
   const Datum others = user_id == nullptr ? Datum(0) : other_users(customers, e164, user_id, &none);
-  keep_proof(customers, e164, customer, user_id, "sms");
+  const pg_uuid_t customer = require_proof(customers, e164, user_id, "sms");
   SPI_finish();
   leave(books_owner);
 
