@@ -32,14 +32,15 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.refuse_taken_phone(text, uuid) IS
     'Raises CI006 for a phone that leads to somebody else';
 
--- The customer is locked first: whoever changes its phones takes turns.
+-- The customer is locked first, as the change of a key locks it: with a weaker lock that has to be raised later, an order
+-- that holds the customer meanwhile and this would wait for each other.
 CREATE FUNCTION customer_identity_internal.locked_customer(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR NO KEY UPDATE', customers) USING customer_id;
+    EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR UPDATE', customers) USING customer_id;
     RETURN customer_identity_internal.customer_row(customer_id, customers);
 END
 $$;
