@@ -134,6 +134,35 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.move_newcomers(jsonb, text[], uuid, uuid, regclass) IS
     'Gives the loser of a merge what came by its phones since';
 
+-- Since the merge phones have been proved, changed and released: each live proof goes where its phone leads now, or ends.
+CREATE FUNCTION customer_identity_internal.settle_proofs(customer_ids uuid[], customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    proofs constant text := customer_identity_internal.companion_of(customers, 'phone_proofs');
+    proof record;
+    holder uuid;
+BEGIN
+    FOR proof IN EXECUTE format(
+        'SELECT DISTINCT p.phone::text, p.customer_id FROM %s AS p WHERE p.customer_id = ANY ($1) AND p.ended_at IS NULL', proofs)
+        USING customer_ids
+    LOOP
+        holder := customer_identity_internal.holder_of_phone(proof.phone, customers);
+        IF holder = ANY (customer_ids) THEN
+            EXECUTE format('UPDATE %s AS p SET customer_id = $3 WHERE p.phone = $1 AND p.customer_id = $2 AND p.ended_at IS NULL AND p.customer_id <> $3', proofs)
+                USING proof.phone, proof.customer_id, holder;
+        ELSE
+            PERFORM customer_identity_internal.end_proofs_of(proof.phone, proof.customer_id, 'phone released', customers);
+        END IF;
+    END LOOP;
+    PERFORM customer_identity_internal.mark_as_proved(c.id, customers) FROM unnest(customer_ids) AS c (id) WHERE c.id IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.settle_proofs(uuid[], regclass) IS
+    'Gives the live proofs of customers to those of them that the phones lead to, ends the others, and sets the flags right';
+
 CREATE FUNCTION customer_identity_internal.mark_as_proved(customer_id uuid, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -185,7 +214,7 @@ BEGIN
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.add_points(done.loser, points, customers);
     PERFORM customer_identity_internal.add_points(holder, -points, customers);
-    PERFORM customer_identity_internal.mark_as_proved(done.loser, customers);
+    PERFORM customer_identity_internal.settle_proofs(ARRAY[holder, done.loser], customers);
     PERFORM customer_identity_internal.write_columns(done.loser, jsonb_build_object('updated_at', loser_row -> 'updated_at'), customers);
     IF holder = done.winner THEN
         PERFORM customer_identity_internal.write_columns(holder,
