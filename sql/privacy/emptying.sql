@@ -31,7 +31,7 @@ COMMENT ON FUNCTION customer_identity_internal.is_in_unique_index(regclass, int2
     'Whether a unique index has a column or reads it, and whether one takes NULLs for the same';
 
 -- Letters alone: nobody's phone. The e-mail is of a domain that no host will ever have (RFC 2606).
-CREATE FUNCTION customer_identity_internal.empty_values(not_null boolean, unique_values boolean, unique_nulls boolean)
+CREATE FUNCTION customer_identity_internal.empty_values(is_text boolean, not_null boolean, unique_values boolean, unique_nulls boolean)
     RETURNS SETOF text
     LANGUAGE sql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
@@ -43,7 +43,7 @@ AS $$
     CROSS JOIN LATERAL (VALUES
         (1, 'NULL', NOT not_null AND NOT unique_nulls),
         (2, '''''', NOT unique_values),
-        (3, '''{}''', NOT unique_values),
+        (3, '''{}''', NOT unique_values AND NOT is_text),
         (4, format('pg_catalog.concat(''erased-'', %s)', l.letters), true),
         (5, format('pg_catalog.concat(pg_catalog.left(%s, 12), ''@erased.invalid'')', l.letters), true),
         (6, format('pg_catalog.left(%s, 12)', l.letters), true)
@@ -51,7 +51,7 @@ AS $$
     WHERE v.fits
     ORDER BY v.place
 $$;
-COMMENT ON FUNCTION customer_identity_internal.empty_values(boolean, boolean, boolean) IS
+COMMENT ON FUNCTION customer_identity_internal.empty_values(boolean, boolean, boolean, boolean) IS
     'What a column can be emptied to, as expressions, the best first';
 
 -- Of the column alone: what several columns have to keep together is known when they are written.
@@ -70,7 +70,7 @@ BEGIN
     WHERE k.conrelid = referencing AND k.contype = 'c' AND k.conkey = ARRAY[attribute.attnum];
     -- A cast cuts off what is too long.
     EXECUTE format(
-        'SELECT %3$s AND %4$s FROM (SELECT e.value AS given, e.value::%1$s AS %2$I FROM (SELECT %5$s AS value) AS e) AS r',
+        'SELECT num_nulls(r.%2$I) >= 0 AND %3$s AND %4$s FROM (SELECT e.value AS given, e.value::%1$s AS %2$I FROM (SELECT %5$s AS value) AS e) AS r',
         format_type(attribute.atttypid, attribute.atttypmod), column_name, COALESCE(condition, 'true'),
         CASE WHEN expression LIKE 'pg_catalog.%' THEN format('r.%I::text = r.given', column_name) ELSE 'true' END, expression)
         INTO fits;
@@ -93,8 +93,9 @@ BEGIN
     FOR expression IN
         SELECT v.expression
         FROM pg_attribute AS a
+        JOIN pg_type AS t ON t.oid = a.atttypid
         CROSS JOIN LATERAL customer_identity_internal.is_in_unique_index(referencing, a.attnum) AS i
-        CROSS JOIN LATERAL customer_identity_internal.empty_values(a.attnotnull, i.unique_values, i.unique_nulls) AS v (expression)
+        CROSS JOIN LATERAL customer_identity_internal.empty_values(t.typcategory = 'S', a.attnotnull, i.unique_values, i.unique_nulls) AS v (expression)
         WHERE a.attrelid = referencing AND a.attname = column_name
     LOOP
         IF customer_identity_internal.holds_value(referencing, column_name, expression, customers) THEN

@@ -179,7 +179,7 @@ CREATE FUNCTION customer_identity_internal.erasure_plan(customer_id uuid, phones
 AS $$
     SELECT e.*
     FROM customer_identity_internal.attachments_to_read(customers) AS a
-    CROSS JOIN LATERAL customer_identity_internal.erasure_of_attached(a, customer_id, phones, delete_users, customers) AS e
+    CROSS JOIN LATERAL customer_identity_internal.erasure_of_attached(a, customer_id, phones, delete_users, a.customers) AS e
     UNION ALL
     SELECT e.* FROM customer_identity_internal.erasure_of_references(customer_id, customers) AS e
     UNION ALL
@@ -352,6 +352,7 @@ CREATE FUNCTION customer_identity_internal.erase_at_once(customer_id uuid, delet
     SET search_path = pg_catalog, pg_temp
     SET lock_timeout = '100ms'
 AS $$
+#variable_conflict use_variable
 DECLARE
     phones text[];
     user_ids text[];

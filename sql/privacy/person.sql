@@ -94,6 +94,7 @@ CREATE FUNCTION customer_identity_internal.logins_of_person(customer_id uuid, ph
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_variable
 BEGIN
     RETURN ARRAY(
         SELECT DISTINCT i.id
