@@ -98,6 +98,7 @@ SELECT set_eq($$SELECT proname::text FROM functions WHERE pronamespace = 'custom
   flush_totals,verify_totals,rebuild_totals,adjust_points,redeem_points,
   customer_history,customer_stats,fraud_signals,
   duplicate_customers,dismiss_duplicate,phone_suspects,
+  export_customer,erase_preview,erase_customer,
   link_user,attach_order,maintain_totals}'::text[])$$, 'the schema that people see holds the interface and nothing else');
 SELECT is_empty($$
   SELECT signature FROM functions
@@ -113,6 +114,7 @@ SELECT is_empty($$
   WHERE proname = ANY ('{get_or_create_customer,find_customer,record_proof,revoke_proof,can_see_customer,flush_totals,verify_totals,rebuild_totals,
                          adjust_points,redeem_points,customer_history,customer_stats,fraud_signals,start_verification,verification_required,attach_users,attach_orders,check_setup,
                          list_customers,customer_details,customer_users,customer_orders,update_customer,visible_orders,duplicate_customers,dismiss_duplicate,phone_suspects,
+                         export_customer,erase_preview,erase_customer,
                          create_search_indexes,search_index_statements,index_totals}')
     AND pronamespace = 'customer_identity'::regnamespace
     AND (proargnames[pronargs] <> 'customers' OR pg_get_function_arg_default(oid, pronargs) IS DISTINCT FROM 'NULL::regclass')

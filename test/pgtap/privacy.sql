@@ -55,7 +55,7 @@ FROM (VALUES
   ($$attach_again(NULL, '{status}')$$, '22023 column status of public.orders cannot be emptied'),
   ($$attach_again(NULL, '{user_id}')$$, '22023 column user_id of public.orders cannot be emptied'),
   ($$attach_again(NULL, '{customer_id}')$$, '22023 column customer_id of public.orders cannot be emptied'),
-  ($$attach_again(NULL, '{NULL}')$$, '22023 personal_columns name nothing, or NULL')
+  ($$attach_again(NULL, '{NULL}')$$, '22023 personal_columns must name at least one value, and no NULL')
 ) AS t (attempt, expected)
 CROSS JOIN LATERAL failure('SELECT ' || attempt) AS f;
 SELECT lives_ok($$SELECT attach_again('{}', '{}')$$, 'an empty list is none');
