@@ -71,7 +71,10 @@ SELECT is_empty($$
       -- Workings that write with the rights of their caller alone.
       'write_event', 'claim_customer', 'rebuild_book', 'backfill_pages', 'make_customers', 'make_companions', 'make_book', 'attach_users_to',
       'attach_orders_to', 'create_triggers', 'ensure_customer_column', 'ensure_index', 'create_missing_index', 'write_changes',
-      'ensure_phone_triggers', 'follow_phone'
+      'ensure_phone_triggers', 'follow_phone',
+      'erasure_of_references', 'erasure_plan', 'erasure_preview', 'erase_attached', 'erase_references', 'erase_companions', 'erase_at_once',
+      -- For the owner of the book alone, as they find out.
+      'change_rows', 'verifications_of'
     ])
 $$, 'nobody may execute what writes, until granted');
 SELECT ok(has_schema_privilege('public', 'customer_identity_internal', 'USAGE')
