@@ -136,6 +136,17 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.mentions_of_phones(regclass) IS
     'The columns of companions where rows of others may name a phone of customer $1 with the merged ids $3';
 
+-- A number may begin with the digits of a shorter one.
+CREATE FUNCTION customer_identity_internal.pattern_of_phones(phones text[])
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT '[+](' || string_agg(substr(p.phone, 2), '|') || ')(?![0-9])' FROM unnest(phones) AS p (phone)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.pattern_of_phones(text[]) IS
+    'A regular expression for E.164 phones within texts; NULL: none';
+
 CREATE FUNCTION customer_identity_internal.count_mentions(name text, column_name text, condition text, customer_id uuid, phones text[], merged uuid[])
     RETURNS bigint
     LANGUAGE plpgsql STABLE
@@ -144,32 +155,23 @@ AS $$
 DECLARE
     counted bigint;
 BEGIN
-    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s AND EXISTS (SELECT FROM unnest($2) AS p (phone) WHERE strpos(r.%I::text, p.phone) > 0)',
-        name, condition, column_name)
+    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s AND r.%I::text ~ $4', name, condition, column_name)
         INTO counted
-        USING customer_id, phones, merged;
+        USING customer_id, phones, merged, customer_identity_internal.pattern_of_phones(phones);
     RETURN counted;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.count_mentions(text, text, text, uuid, text[], uuid[]) IS
     'How many rows about others name one of the phones';
 
-CREATE FUNCTION customer_identity_internal.without_phones(details jsonb, phones text[])
+CREATE FUNCTION customer_identity_internal.without_phones(details jsonb, pattern text)
     RETURNS jsonb
-    LANGUAGE plpgsql IMMUTABLE
+    LANGUAGE sql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    found_phone text;
-    emptied text := details::text;
-BEGIN
-    FOREACH found_phone IN ARRAY phones LOOP
-        emptied := replace(replace(emptied, format('"%s"', found_phone), 'null'), found_phone, '');
-    END LOOP;
-    RETURN emptied::jsonb;
-END
+    SELECT regexp_replace(regexp_replace(details::text, format('"%s"(?!:)', pattern), 'null', 'g'), pattern, '', 'g')::jsonb
 $$;
-COMMENT ON FUNCTION customer_identity_internal.without_phones(jsonb, text[]) IS
+COMMENT ON FUNCTION customer_identity_internal.without_phones(jsonb, text) IS
     'Details of the history with null in the place of phones';
 
 CREATE FUNCTION customer_identity_internal.erasure_plan(customer_id uuid, phones text[], delete_users boolean, customers regclass)
@@ -334,10 +336,9 @@ BEGIN
             USING customer_id, phones, merged;
     END LOOP;
     FOR mention IN SELECT m.* FROM customer_identity_internal.mentions_of_phones(customers) AS m LOOP
-        EXECUTE format('UPDATE %1$s AS r SET %2$I = customer_identity_internal.without_phones(r.%2$I, $2)'
-            ' WHERE %3$s AND EXISTS (SELECT FROM unnest($2) AS p (phone) WHERE strpos(r.%2$I::text, p.phone) > 0)',
+        EXECUTE format('UPDATE %1$s AS r SET %2$I = customer_identity_internal.without_phones(r.%2$I, $4) WHERE %3$s AND r.%2$I::text ~ $4',
             mention.name, mention.column_name, mention.condition)
-            USING customer_id, phones, merged;
+            USING customer_id, phones, merged, customer_identity_internal.pattern_of_phones(phones);
     END LOOP;
 END
 $$;
