@@ -116,7 +116,8 @@ CREATE FUNCTION customer_identity_internal.setups_of(relation regclass)
         cod_values text[],
         timing text,
         default_region text,
-        users_key_column text
+        users_key_column text,
+        personal_columns text[]
     )
     LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -140,7 +141,8 @@ BEGIN ATOMIC
         NULL::text[],
         NULL::text,
         customer_identity_internal.argument_value(link.arguments, 'default_region'),
-        NULL::text
+        NULL::text,
+        customer_identity_internal.argument_values(link.arguments, 'personal')
     FROM customer_identity_internal.triggers_of(relation) AS link
     WHERE link.function = 'link_user' AND link.type & 3 = 3
     UNION ALL
@@ -167,7 +169,8 @@ BEGIN ATOMIC
         customer_identity_internal.argument_values(attach.arguments, 'cod'),
         COALESCE(customer_identity_internal.argument_value(totals.arguments, 'timing'), 'statement'),
         customer_identity_internal.argument_value(attach.arguments, 'default_region'),
-        customer_identity_internal.argument_value(attach.arguments, 'users_key')
+        customer_identity_internal.argument_value(attach.arguments, 'users_key'),
+        customer_identity_internal.argument_values(attach.arguments, 'personal')
     FROM customer_identity_internal.triggers_of(relation) AS attach
     LEFT JOIN (
         SELECT t.arguments
@@ -313,7 +316,7 @@ BEGIN ATOMIC
     WHERE attached.users IS NOT NULL AND attached.users_key_column IS NOT NULL
     UNION ALL
     SELECT attached.attached, c.name
-    FROM unnest(attached.phone_columns || ARRAY[
+    FROM unnest(attached.phone_columns || attached.personal_columns || ARRAY[
         attached.customer_column, attached.key_column, attached.verified_column, attached.name_column,
         attached.region_column, attached.user_column, attached.amount_column, attached.status_column,
         attached.payment_column]) AS c (name)

@@ -89,3 +89,30 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_types(regclass, text[], text, text) IS
     'Raises 42804 for a column whose type holds no phone, or no region';
+
+-- The phone and the name are personal without being named. What tells rows apart, and what totals are counted from, stays.
+CREATE FUNCTION customer_identity_internal.require_personal_columns(relation regclass, personal_columns text[], kept_columns text[])
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    named_column text;
+BEGIN
+    PERFORM customer_identity_internal.require_values('personal_columns', NULLIF(personal_columns, '{}'));
+    FOREACH named_column IN ARRAY COALESCE(personal_columns, '{}') LOOP
+        PERFORM customer_identity_internal.require_column(relation, named_column, 'personal_columns');
+        IF named_column = ANY (kept_columns) OR EXISTS (
+            SELECT FROM pg_attribute AS a
+            WHERE a.attrelid = relation AND a.attname = named_column AND (a.attgenerated <> '' OR a.attidentity = 'a')
+        ) THEN
+            RAISE EXCEPTION 'column % of % cannot be emptied', quote_ident(named_column), relation
+                USING ERRCODE = 'invalid_parameter_value',
+                    DETAIL = 'Keys, customers, amounts and statuses stay when a person is erased; generated columns follow others.',
+                    HINT = 'Name columns that say something about a person in personal_columns => ''{...}''.';
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_personal_columns(regclass, text[], text[]) IS
+    'Raises 42703 or 22023 for personal columns that a table lacks or that erasing a person has to leave alone';

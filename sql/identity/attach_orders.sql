@@ -108,7 +108,7 @@ COMMENT ON FUNCTION customer_identity_internal.users_to_join(regclass, regclass,
 CREATE FUNCTION customer_identity_internal.attach_orders_to(
     orders regclass, users regclass, user_column text, phone_column text, amount_column text, status_column text,
     counted_statuses text[], points_per_unit numeric, payment_column text, cod_values text[], region_column text, timing text,
-    customer_column text, default_region text, customers regclass)
+    customer_column text, default_region text, personal_columns text[], customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -124,6 +124,8 @@ BEGIN
     phone_column := customer_identity_internal.optional_column(orders, phone_column, 'phone_column', 'phone');
     PERFORM customer_identity_internal.require_order_columns(
         orders, user_column, phone_column, amount_column, status_column, payment_column, region_column);
+    PERFORM customer_identity_internal.require_personal_columns(orders, personal_columns,
+        ARRAY[user_column, amount_column, status_column, payment_column, customer_column] || customer_identity_internal.primary_key_columns(orders));
     default_region := customer_identity_internal.required_region(default_region);
 
     users_setup := customer_identity_internal.users_to_join(orders, users, user_column, customers);
@@ -140,10 +142,11 @@ BEGIN
     PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);
     PERFORM customer_identity_internal.create_triggers(orders, 'attach_order', customer_identity_internal.written_arguments(
         '{customers,users,users_key,users_customer,user,phone,region,default_region,payment}'::text[]
-            || customer_identity_internal.repeated('cod', cod_values) || '{customer}'::text[],
+            || customer_identity_internal.repeated('cod', cod_values) || '{customer}'::text[]
+            || customer_identity_internal.repeated('personal', personal_columns),
         ARRAY[customer_identity_internal.qualified_name(customers), customer_identity_internal.qualified_name(users_setup.attached),
             users_key, users_setup.customer_column, user_column, phone_column, region_column, default_region, payment_column]
-            || COALESCE(cod_values, '{}') || ARRAY[customer_column]));
+            || COALESCE(cod_values, '{}') || ARRAY[customer_column] || personal_columns));
     PERFORM customer_identity_internal.create_triggers(orders, 'maintain_totals', customer_identity_internal.written_arguments(
         '{customers,customer,amount,status,points_per_unit,timing}'::text[]
             || customer_identity_internal.repeated('counted', counted_statuses),
@@ -158,7 +161,7 @@ BEGIN
     PERFORM customer_identity_internal.rebuild_book(customers);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass) IS
     'attach_orders for a book that is named';
 
 CREATE FUNCTION customer_identity.attach_orders(
@@ -176,13 +179,14 @@ CREATE FUNCTION customer_identity.attach_orders(
     timing text DEFAULT 'statement',
     customer_column text DEFAULT 'customer_id',
     default_region text DEFAULT NULL,
+    personal_columns text[] DEFAULT NULL,
     customers regclass DEFAULT NULL
 )
     RETURNS void
     LANGUAGE sql VOLATILE
 RETURN customer_identity_internal.attach_orders_to(orders, users, user_column, phone_column, amount_column, status_column,
     counted_statuses, points_per_unit, payment_column, cod_values, region_column, timing,
-    customer_column, default_region, customer_identity_internal.book(customers));
-COMMENT ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass) IS
+    customer_column, default_region, personal_columns, customer_identity_internal.book(customers));
+COMMENT ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass) IS
     'Attaches the orders of a table to their customers and keeps totals from now on. Calling it again replaces the set-up';
-REVOKE EXECUTE ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass) FROM PUBLIC;

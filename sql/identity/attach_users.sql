@@ -29,7 +29,7 @@ COMMENT ON FUNCTION customer_identity_internal.require_user_columns(regclass, te
 
 CREATE FUNCTION customer_identity_internal.attach_users_to(
     users regclass, phone_columns text[], verified_column text, name_column text, region_column text,
-    customer_column text, default_region text, customers regclass)
+    customer_column text, default_region text, personal_columns text[], customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -43,19 +43,20 @@ BEGIN
 
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', users);
     key := customer_identity_internal.require_key(users);
+    PERFORM customer_identity_internal.require_personal_columns(users, personal_columns, ARRAY[key, customer_column]);
     PERFORM customer_identity_internal.warn_of_new_key(users, key, customers);
 
     PERFORM customer_identity_internal.ensure_customer_column(users, customer_column, customers);
     PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);
     PERFORM customer_identity_internal.create_triggers(users, 'link_user', customer_identity_internal.written_arguments(
         ARRAY['customers', 'key'] || customer_identity_internal.repeated('phone', phone_columns)
-            || '{verified,name,region,default_region,customer}'::text[],
+            || '{verified,name,region,default_region,customer}'::text[] || customer_identity_internal.repeated('personal', personal_columns),
         ARRAY[customer_identity_internal.qualified_name(customers), key] || phone_columns
-            || ARRAY[verified_column, name_column, region_column, default_region, customer_column]));
+            || ARRAY[verified_column, name_column, region_column, default_region, customer_column] || personal_columns));
     PERFORM customer_identity_internal.notice_no_region(users, phone_columns, region_column, default_region);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.attach_users_to(regclass, text[], text, text, text, text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.attach_users_to(regclass, text[], text, text, text, text, text, text[], regclass) IS
     'attach_users for a book that is named';
 
 CREATE FUNCTION customer_identity.attach_users(
@@ -66,12 +67,13 @@ CREATE FUNCTION customer_identity.attach_users(
     region_column text DEFAULT NULL,
     customer_column text DEFAULT 'customer_id',
     default_region text DEFAULT NULL,
+    personal_columns text[] DEFAULT NULL,
     customers regclass DEFAULT NULL
 )
     RETURNS void
     LANGUAGE sql VOLATILE
 RETURN customer_identity_internal.attach_users_to(users, phone_columns, verified_column, name_column, region_column,
-    customer_column, default_region, customer_identity_internal.book(customers));
-COMMENT ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, text, regclass) IS
+    customer_column, default_region, personal_columns, customer_identity_internal.book(customers));
+COMMENT ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, text, text[], regclass) IS
     'Links the logins of a users table to their customers from now on. Calling it again replaces the set-up';
-REVOKE EXECUTE ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, text, text[], regclass) FROM PUBLIC;

@@ -23,6 +23,7 @@ constexpr Parameter kUsersParameters[] = {
     {"link_user", "region", "region_column", false, false},
     {"link_user", "customer", "customer_column", false, false},
     {"link_user", "default_region", "default_region", false, false},
+    {"link_user", "personal", "personal_columns", true, false},
     {"link_user", "customers", "customers", false, false},
 };
 
@@ -40,6 +41,7 @@ constexpr Parameter kOrdersParameters[] = {
     {"maintain_totals", "timing", "timing", false, false},
     {"attach_order", "customer", "customer_column", false, false},
     {"attach_order", "default_region", "default_region", false, false},
+    {"attach_order", "personal", "personal_columns", true, false},
     {"attach_order", "customers", "customers", false, false},
 };
 

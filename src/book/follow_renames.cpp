@@ -8,8 +8,9 @@ namespace customer_identity {
 namespace {
 
 constexpr const char *kFunctions[] = {"link_user", "attach_order", "maintain_totals"};
-constexpr const char *kColumnKeys[] = {"key",  "phone",   "verified", "name",   "region",
-                                       "user", "payment", "customer", "amount", "status"};
+constexpr const char *kColumnKeys[] = {"key",    "phone",  "verified", "name",
+                                       "region", "user",   "payment",  "customer",
+                                       "amount", "status", "personal"};
 constexpr const char *kUsersColumnKeys[] = {"users_key", "users_customer"};
 constexpr const char *kTableKeys[] = {"customers", "users"};
 

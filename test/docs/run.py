@@ -25,6 +25,7 @@ VERIFICATION = ROOT / "docs/verification.md"
 ADMIN = ROOT / "docs/admin.md"
 CLIENTS = ROOT / "docs/clients.md"
 RECIPES = ROOT / "docs/recipes.md"
+PRIVACY = ROOT / "docs/privacy.md"
 TOUR = ROOT / "docs/tour.md"
 CHANGELOG = ROOT / "CHANGELOG.md"
 SECURITY = ROOT / "SECURITY.md"
@@ -119,7 +120,7 @@ def run_example(what, block, database):
 
 
 def run_examples():
-    examples = [example for document in (REFERENCE, OPERATIONS, ADMIN, RECIPES) for example in blocks_of(document)]
+    examples = [example for document in (REFERENCE, OPERATIONS, ADMIN, RECIPES, PRIVACY) for example in blocks_of(document)]
     for what, block in examples[:2]:
         run_example(what, block, "shop")
     for number, (what, block) in enumerate(examples[2:]):

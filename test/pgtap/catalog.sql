@@ -71,7 +71,10 @@ SELECT is_empty($$
       -- Workings that write with the rights of their caller alone.
       'write_event', 'claim_customer', 'rebuild_book', 'backfill_pages', 'make_customers', 'make_companions', 'make_book', 'attach_users_to',
       'attach_orders_to', 'create_triggers', 'ensure_customer_column', 'ensure_index', 'create_missing_index', 'write_changes',
-      'ensure_phone_triggers', 'follow_phone'
+      'ensure_phone_triggers', 'follow_phone',
+      'erasure_of_references', 'erasure_plan', 'erasure_preview', 'erase_attached', 'erase_references', 'erase_companions', 'erase_at_once',
+      -- For the owner of the book alone, as they find out.
+      'change_rows', 'verifications_of'
     ])
 $$, 'nobody may execute what writes, until granted');
 SELECT ok(has_schema_privilege('public', 'customer_identity_internal', 'USAGE')
@@ -98,6 +101,7 @@ SELECT set_eq($$SELECT proname::text FROM functions WHERE pronamespace = 'custom
   flush_totals,verify_totals,rebuild_totals,adjust_points,redeem_points,
   customer_history,customer_stats,fraud_signals,
   duplicate_customers,dismiss_duplicate,phone_suspects,
+  export_customer,erase_preview,erase_customer,
   link_user,attach_order,maintain_totals}'::text[])$$, 'the schema that people see holds the interface and nothing else');
 SELECT is_empty($$
   SELECT signature FROM functions
@@ -113,6 +117,7 @@ SELECT is_empty($$
   WHERE proname = ANY ('{get_or_create_customer,find_customer,record_proof,revoke_proof,can_see_customer,flush_totals,verify_totals,rebuild_totals,
                          adjust_points,redeem_points,customer_history,customer_stats,fraud_signals,start_verification,verification_required,attach_users,attach_orders,check_setup,
                          list_customers,customer_details,customer_users,customer_orders,update_customer,visible_orders,duplicate_customers,dismiss_duplicate,phone_suspects,
+                         export_customer,erase_preview,erase_customer,
                          create_search_indexes,search_index_statements,index_totals}')
     AND pronamespace = 'customer_identity'::regnamespace
     AND (proargnames[pronargs] <> 'customers' OR pg_get_function_arg_default(oid, pronargs) IS DISTINCT FROM 'NULL::regclass')

@@ -6,6 +6,9 @@ INSERT INTO "user" (id, phone) VALUES ('ada', '07400 123401');
 ALTER TABLE customers ADD score int, ADD scores int[];
 INSERT INTO orders (user_id, total) VALUES ('ada', 10);
 SELECT id AS customer FROM customers \gset
+-- Who is needed below cannot be erased.
+CREATE TABLE needed AS SELECT id FROM customers;
+ALTER TABLE needed ALTER id SET NOT NULL, ADD FOREIGN KEY (id) REFERENCES customers;
 
 CREATE TABLE arguments AS
 SELECT p.oid AS function, p.proname, p.prokind, a.name, a.type::regtype, a.position, a.position > p.pronargs - p.pronargdefaults AS has_default

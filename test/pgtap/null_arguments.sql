@@ -12,7 +12,7 @@ INSERT INTO plausible VALUES
   ('text', NULL, 'u'), ('text', 'phone', '+447400123401'), ('text', 'region', 'GB'), ('text', 'style', 'national'),
   ('text', 'sort', 'newest'), ('text', 'event', 'renamed'), ('text', 'code', '123456'), ('regclass', NULL, 'customers'),
   ('uuid', NULL, (SELECT id FROM customers)), ('uuid[]', NULL, (SELECT ARRAY[id] FROM customers)), ('bigint', NULL, '1'), ('integer', NULL, '10'), ('numeric', NULL, '1.5'),
-  ('boolean', NULL, 'true'), ('text[]', NULL, '{amount=total}'), ('customer_identity_internal.customer_search', NULL, '(,,,%ada%,,)'), ('jsonb', NULL, '{}'), ('inet', NULL, '192.0.2.1'), ('interval', NULL, '1 minute'),
+  ('boolean', NULL, 'true'), ('text[]', NULL, '{amount=total}'), ('oid[]', NULL, '{1}'), ('tid[]', NULL, '{"(0,1)"}'), ('customer_identity_internal.customer_search', NULL, '(,,,%ada%,,)'), ('jsonb', NULL, '{}'), ('inet', NULL, '192.0.2.1'), ('interval', NULL, '1 minute'),
   ('timestamptz', NULL, '2024-01-01');
 
 CREATE VIEW arguments AS

@@ -1,0 +1,423 @@
+-- What becomes of rows that refer to a customer who goes. NULL: they keep the customer there.
+CREATE FUNCTION customer_identity_internal.fate_of_references(relation regclass, column_name text, customers regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN EXISTS (
+            SELECT FROM pg_constraint AS k
+            WHERE k.conrelid = relation AND k.confrelid = customers AND k.contype = 'f' AND k.confdeltype = 'c' AND a.attnum = ANY (k.conkey)
+        ) THEN 'deleted'
+        WHEN NOT a.attnotnull THEN 'unlinked'
+    END
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name
+$$;
+COMMENT ON FUNCTION customer_identity_internal.fate_of_references(regclass, text, regclass) IS
+    'What becomes of the rows of a table that refer to a customer who is erased: deleted, unlinked, or NULL: they are in the way';
+
+CREATE FUNCTION customer_identity_internal.erasure_of_attached(
+    attached customer_identity.attachments, customer_id uuid, phones text[], delete_users boolean, customers regclass)
+    RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    found record;
+    stuck text;
+BEGIN
+    found := customer_identity_internal.rows_of_person(attached.attached, customer_id, phones, customers);
+    name := customer_identity_internal.qualified_name(attached.attached);
+    IF cardinality(found.places) > 0 AND delete_users AND attached.kind = 'users' THEN
+        RETURN QUERY SELECT name, cardinality(found.places)::bigint, 'deleted', NULL::text[], NULL::text;
+        RETURN;
+    END IF;
+    SELECT array_agg(e.column_name), string_agg(format('Column %I of %s is NOT NULL, or has a type or a check that no empty value fits.', e.column_name, name), ' ')
+        FILTER (WHERE e.expression IS NULL)
+    INTO columns, stuck
+    FROM customer_identity_internal.emptying_columns(attached) AS e;
+    IF cardinality(found.places) > 0 THEN
+        RETURN QUERY SELECT name, cardinality(found.places)::bigint, 'emptied', columns,
+            CASE WHEN a.attnotnull THEN format('Column %I of %s is NOT NULL. ', attached.customer_column, name) || COALESCE(stuck, '') ELSE stuck END
+        FROM pg_attribute AS a
+        WHERE a.attrelid = attached.attached AND a.attname = attached.customer_column;
+    END IF;
+    IF cardinality(found.other_places) > 0 THEN
+        RETURN QUERY SELECT name, cardinality(found.other_places)::bigint, 'phone emptied', attached.phone_columns, stuck;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erasure_of_attached(customer_identity.attachments, uuid, text[], boolean, regclass) IS
+    'What erasing a person does to an attached table';
+
+-- A column of an attached table that refers to customers beside the one that it is attached by is like that of any table.
+CREATE FUNCTION customer_identity_internal.other_references(customers regclass)
+    RETURNS TABLE (relation regclass, column_name text, fate text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT r.relation, r.column_name, customer_identity_internal.fate_of_references(r.relation, r.column_name, customers)
+        FROM customer_identity_internal.referencing_columns(customers) AS r
+        WHERE r.relation NOT IN (
+                SELECT customer_identity_internal.companion_of(customers, c.name)::regclass
+                FROM customer_identity_internal.companions_of_person() AS c)
+            AND NOT EXISTS (
+                SELECT FROM customer_identity_internal.attachments_of(customers) AS a
+                WHERE a.attached = r.relation AND a.customer_column = r.column_name);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.other_references(regclass) IS
+    'The columns that refer to customers and by which no table is attached, and what becomes of their rows';
+
+CREATE FUNCTION customer_identity_internal.erasure_of_references(customer_id uuid, customers regclass)
+    RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT customer_identity_internal.qualified_name(r.relation), n.rows, COALESCE(r.fate, 'kept'), ARRAY[r.column_name],
+        CASE WHEN r.fate IS NULL THEN
+            format('%s rows of %s refer to the customer in column %I, which is NOT NULL.', n.rows, customer_identity_internal.qualified_name(r.relation), r.column_name)
+        END
+    FROM customer_identity_internal.other_references(customers) AS r
+    CROSS JOIN LATERAL customer_identity_internal.count_references(r.relation, r.column_name, customer_id, customers) AS n (rows)
+    WHERE n.rows > 0
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erasure_of_references(uuid, regclass) IS
+    'What erasing a person does to tables that are not attached';
+
+CREATE FUNCTION customer_identity_internal.erasure_of_companions(customer_id uuid, phones text[], customers regclass)
+    RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
+    companion record;
+BEGIN
+    FOR companion IN SELECT c.* FROM customer_identity_internal.companions_of_person() AS c LOOP
+        name := customer_identity_internal.companion_of(customers, companion.name);
+        EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s OR %s', name, companion.condition, companion.also)
+            INTO affected
+            USING customer_id, phones, merged;
+        what := 'deleted';
+        IF affected > 0 THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+    FOR name, affected, what IN
+        SELECT m.name, customer_identity_internal.count_mentions(m.name, m.column_name, m.condition, customer_id, phones, merged), 'phone emptied'
+        FROM customer_identity_internal.mentions_of_phones(customers) AS m
+    LOOP
+        IF affected > 0 THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erasure_of_companions(uuid, text[], regclass) IS
+    'What erasing a person does to the companions of its book';
+
+-- Whoever had a number before, or lost it, has it in the history.
+CREATE FUNCTION customer_identity_internal.mentions_of_phones(customers regclass)
+    RETURNS TABLE (name text, column_name text, condition text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    VALUES
+        (customer_identity_internal.companion_of(customers, 'customer_events'), 'details', 'r.customer_id <> $1'),
+        (customer_identity_internal.companion_of(customers, 'customer_merges'), 'record', 'r.winner_id <> ALL ($3)')
+$$;
+COMMENT ON FUNCTION customer_identity_internal.mentions_of_phones(regclass) IS
+    'The columns of companions where rows of others may name a phone of customer $1 with the merged ids $3';
+
+-- A number may begin with the digits of a shorter one.
+CREATE FUNCTION customer_identity_internal.pattern_of_phones(phones text[])
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT '[+](' || string_agg(substr(p.phone, 2), '|') || ')(?![0-9])' FROM unnest(phones) AS p (phone)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.pattern_of_phones(text[]) IS
+    'A regular expression for E.164 phones within texts; NULL: none';
+
+CREATE FUNCTION customer_identity_internal.count_mentions(name text, column_name text, condition text, customer_id uuid, phones text[], merged uuid[])
+    RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    counted bigint;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s AND r.%I::text ~ $4', name, condition, column_name)
+        INTO counted
+        USING customer_id, phones, merged, customer_identity_internal.pattern_of_phones(phones);
+    RETURN counted;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.count_mentions(text, text, text, uuid, text[], uuid[]) IS
+    'How many rows about others name one of the phones';
+
+CREATE FUNCTION customer_identity_internal.without_phones(details jsonb, pattern text)
+    RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT regexp_replace(regexp_replace(details::text, format('"%s"(?!:)', pattern), 'null', 'g'), pattern, '', 'g')::jsonb
+$$;
+COMMENT ON FUNCTION customer_identity_internal.without_phones(jsonb, text) IS
+    'Details of the history with null in the place of phones';
+
+CREATE FUNCTION customer_identity_internal.erasure_plan(customer_id uuid, phones text[], delete_users boolean, customers regclass)
+    RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT e.*
+    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    CROSS JOIN LATERAL customer_identity_internal.erasure_of_attached(a, customer_id, phones, delete_users, a.customers) AS e
+    UNION ALL
+    SELECT e.* FROM customer_identity_internal.erasure_of_references(customer_id, customers) AS e
+    UNION ALL
+    SELECT e.* FROM customer_identity_internal.erasure_of_companions(customer_id, phones, customers) AS e
+    UNION ALL
+    SELECT v.value ->> 'table', jsonb_array_length(v.value -> 'rows'), 'deleted', NULL, NULL
+    FROM jsonb_array_elements(customer_identity_internal.verifications_of(phones,
+        customer_identity_internal.logins_of_person(customer_id, phones, customers), false, customers)) AS v
+    UNION ALL
+    SELECT customer_identity_internal.qualified_name(customers), 1, 'deleted', NULL, NULL
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erasure_plan(uuid, text[], boolean, regclass) IS
+    'What erasing a person does, by table, and what is in the way';
+
+CREATE FUNCTION customer_identity_internal.erasure_preview(customer_id uuid, phones text[], delete_users boolean, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object(
+        'tables', jsonb_agg(
+            jsonb_strip_nulls(jsonb_build_object('table', p.name, 'rows', p.affected, 'what', p.what, 'columns', to_jsonb(p.columns)))
+            ORDER BY p.name, p.what, p.columns),
+        'refused', string_agg(p.refused, ' ' ORDER BY p.name))
+    FROM customer_identity_internal.erasure_plan(customer_id, phones, delete_users, customers) AS p
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erasure_preview(uuid, text[], boolean, regclass) IS
+    'erase_preview, with logins deleted or kept';
+
+CREATE FUNCTION customer_identity.erase_preview(customer_id uuid, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.customer_row(customer_id, customers);
+    RETURN customer_identity_internal.erasure_preview(customer_id,
+        customer_identity_internal.phones_of_person(customer_id, customers), false, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity.erase_preview(uuid, regclass) IS
+    'What erase_customer would do when it keeps the logins: {tables: [{table, rows, what, columns}], refused}';
+REVOKE EXECUTE ON FUNCTION customer_identity.erase_preview(uuid, regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.refuse_erasure(detail text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'the customer cannot be erased'
+        USING ERRCODE = 'CI006', DETAIL = detail,
+            HINT = 'Nothing was changed. Delete or change these rows first, or make the column nullable.';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_erasure(text) IS
+    'Raises CI006 for a person that something keeps in the database';
+
+-- The rows are locked by their places first: one that has moved since it was found was changed by somebody else.
+-- `assignments` NULL: they are deleted.
+CREATE FUNCTION customer_identity_internal.change_rows(
+    referencing regclass, assignments text, parts oid[], places tid[], customers regclass)
+    RETURNS void
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+AS $$
+DECLARE
+    name constant text := customer_identity_internal.qualified_name(referencing);
+    at_places constant text := 'ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS k (part, place)'
+        ' WHERE r.tableoid OPERATOR(pg_catalog.=) k.part AND r.ctid OPERATOR(pg_catalog.=) k.place';
+    changed bigint;
+BEGIN
+    EXECUTE 'SELECT FROM ' || name || ' AS r, ' || at_places || ' FOR UPDATE OF r' USING parts, places;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    IF changed < cardinality(places) THEN
+        RAISE EXCEPTION 'rows were changed meanwhile' USING ERRCODE = 'lock_not_available';
+    END IF;
+    PERFORM set_config('search_path', customer_identity_internal.path_of(referencing), true);
+    EXECUTE COALESCE('UPDATE ' || name || ' AS r SET ' || assignments || ' FROM ', 'DELETE FROM ' || name || ' AS r USING ') || at_places
+        USING parts, places;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF changed < cardinality(places) THEN
+        PERFORM customer_identity_internal.refuse_erasure(format('A trigger of %s keeps rows as they are.', name));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.change_rows(regclass, text, oid[], tid[], regclass) IS
+    'Changes or deletes the rows of an attached table that are at some places';
+
+CREATE FUNCTION customer_identity_internal.erase_attached(
+    attached customer_identity.attachments, customer_id uuid, phones text[], delete_users boolean, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found constant record := customer_identity_internal.rows_of_person(attached.attached, customer_id, phones, customers);
+    assignments text;
+    phone_assignments text;
+BEGIN
+    SELECT string_agg(format('%I = %s', e.column_name, e.expression), ', '),
+        string_agg(format('%I = %s', e.column_name, e.expression), ', ') FILTER (WHERE e.column_name = ANY (attached.phone_columns))
+    INTO assignments, phone_assignments
+    FROM customer_identity_internal.emptying_columns(attached) AS e;
+    IF cardinality(found.places) > 0 THEN
+        PERFORM customer_identity_internal.change_rows(attached.attached,
+            CASE
+                WHEN attached.kind = 'users' AND delete_users THEN NULL
+                ELSE concat_ws(', ', format('%I = NULL', attached.customer_column), assignments)
+            END,
+            found.parts, found.places, customers);
+    END IF;
+    IF cardinality(found.other_places) > 0 THEN
+        PERFORM customer_identity_internal.change_rows(attached.attached, phone_assignments, found.other_parts, found.other_places, customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erase_attached(customer_identity.attachments, uuid, text[], boolean, regclass) IS
+    'Takes a person out of an attached table';
+
+CREATE FUNCTION customer_identity_internal.erase_references(customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    other record;
+BEGIN
+    FOR other IN SELECT r.* FROM customer_identity_internal.other_references(customers) AS r WHERE r.fate = 'unlinked' LOOP
+        PERFORM customer_identity_internal.move_references(other.relation, other.column_name, customer_id, NULL::uuid, NULL::jsonb, customers);
+        IF customer_identity_internal.count_references(other.relation, other.column_name, customer_id, customers) > 0 THEN
+            PERFORM customer_identity_internal.refuse_erasure(format('A trigger of %s keeps rows as they are.', other.relation));
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erase_references(uuid, regclass) IS
+    'Unlinks what refers to a customer in tables that are not attached';
+
+CREATE FUNCTION customer_identity_internal.erase_companions(customer_id uuid, phones text[], customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
+    companion record;
+    mention record;
+BEGIN
+    FOR companion IN SELECT c.* FROM customer_identity_internal.companions_of_person() AS c LOOP
+        EXECUTE format('DELETE FROM %s AS r WHERE %s OR %s',
+            customer_identity_internal.companion_of(customers, companion.name), companion.condition, companion.also)
+            USING customer_id, phones, merged;
+    END LOOP;
+    FOR mention IN SELECT m.* FROM customer_identity_internal.mentions_of_phones(customers) AS m LOOP
+        EXECUTE format('UPDATE %1$s AS r SET %2$I = customer_identity_internal.without_phones(r.%2$I, $4) WHERE %3$s AND r.%2$I::text ~ $4',
+            mention.name, mention.column_name, mention.condition)
+            USING customer_id, phones, merged, customer_identity_internal.pattern_of_phones(phones);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erase_companions(uuid, text[], regclass) IS
+    'Takes a person out of the companions of its book';
+
+-- Waits no longer for others than a tenth of a second, less than it takes the server to look for a deadlock: what meets
+-- this never fails. Users first, whose orders would follow them.
+CREATE FUNCTION customer_identity_internal.erase_at_once(customer_id uuid, delete_users boolean, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET lock_timeout = '100ms'
+AS $$
+#variable_conflict use_variable
+DECLARE
+    phones text[];
+    user_ids text[];
+    plan jsonb;
+BEGIN
+    PERFORM customer_identity_internal.hold_for_merge(customer_id, customer_id, customers);
+    phones := customer_identity_internal.phones_of_person(customer_id, customers);
+    user_ids := customer_identity_internal.logins_of_person(customer_id, phones, customers);
+    plan := customer_identity_internal.erasure_preview(customer_id, phones, delete_users, customers);
+    IF plan ->> 'refused' IS NOT NULL THEN
+        PERFORM customer_identity_internal.refuse_erasure(plan ->> 'refused');
+    END IF;
+    PERFORM customer_identity_internal.erase_attached(a, customer_id, phones, delete_users, customers)
+    FROM (SELECT t.* FROM customer_identity_internal.attachments_to_read(customers) AS t ORDER BY t.kind DESC, t.attached::text OFFSET 0) AS a;
+    PERFORM customer_identity_internal.erase_references(customer_id, customers);
+    PERFORM customer_identity.flush_totals(customers);
+    PERFORM customer_identity_internal.delete_customer(customer_id, customers);
+    PERFORM customer_identity_internal.erase_companions(customer_id, phones, customers);
+    PERFORM customer_identity_internal.verifications_of(phones, user_ids, true, customers);
+    RETURN jsonb_build_object('tables', plan -> 'tables');
+EXCEPTION WHEN integrity_constraint_violation THEN
+    PERFORM customer_identity_internal.refuse_erasure(SQLERRM);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erase_at_once(uuid, boolean, regclass) IS
+    'Erases a person, or raises 55P03 when others are busy with one of its rows';
+
+CREATE FUNCTION customer_identity.erase_customer(
+    customer_id uuid,
+    delete_users boolean DEFAULT false,
+    actor text DEFAULT NULL,
+    reason text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+DECLARE
+    started constant timestamptz := clock_timestamp();
+    patience constant interval := COALESCE(NULLIF(current_setting('lock_timeout')::interval, interval '0'), interval '60 seconds');
+    pause double precision := 0.002;
+    erased jsonb;
+BEGIN
+    PERFORM customer_identity_internal.take_turn(customers);
+    PERFORM customer_identity.flush_totals(customers);
+    PERFORM customer_identity_internal.customer_row(customer_id, customers);
+    WHILE erased IS NULL LOOP
+        BEGIN
+            erased := customer_identity_internal.erase_at_once(customer_id, COALESCE(delete_users, false), customers);
+        EXCEPTION WHEN lock_not_available THEN
+            IF clock_timestamp() > started + patience THEN
+                RAISE;
+            END IF;
+            PERFORM pg_sleep(pause);
+            pause := LEAST(pause * 2, 0.25);
+        END;
+    END LOOP;
+    RAISE NOTICE 'a customer was erased'
+        USING DETAIL = (
+            SELECT format('%s rows in %s tables.', sum((t.value ->> 'rows')::bigint), count(DISTINCT t.value ->> 'table'))
+            FROM jsonb_array_elements(erased -> 'tables') AS t);
+    RETURN erased || jsonb_strip_nulls(jsonb_build_object('erased_at', clock_timestamp(), 'actor', actor, 'reason', reason));
+END
+$$;
+COMMENT ON FUNCTION customer_identity.erase_customer(uuid, boolean, text, text, regclass) IS
+    'A person leaves customers, companions and verifications; orders stay without customer and personal columns, logins are emptied, or deleted with delete_users. CI006 with what is in the way. Returns {tables: [{table, rows, what, columns}]} and when, by whom and why: the database keeps none of it';
+REVOKE EXECUTE ON FUNCTION customer_identity.erase_customer(uuid, boolean, text, text, regclass) FROM PUBLIC;

@@ -1,0 +1,126 @@
+-- Who lives on in a customer since merges.
+CREATE FUNCTION customer_identity_internal.merged_into(customer_id uuid, customers regclass)
+    RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ids uuid[];
+BEGIN
+    EXECUTE format(
+        'WITH RECURSIVE merged (id) AS (SELECT $1 UNION SELECT m.loser_id FROM merged AS w JOIN %s AS m ON m.winner_id = w.id)'
+        ' SELECT array_agg(w.id) FROM merged AS w',
+        customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO ids
+        USING customer_id;
+    RETURN ids;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merged_into(uuid, regclass) IS
+    'The ids of a customer and of those that were merged into it';
+
+-- Of the former ones those that lead to nobody else now: a number with a new holder is no longer the person's.
+CREATE FUNCTION customer_identity_internal.phones_of_person(customer_id uuid, customers regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    phones text[];
+BEGIN
+    EXECUTE format(
+        'SELECT COALESCE(array_agg(DISTINCT n.phone ORDER BY n.phone), ''{}'') FROM ('
+        ' SELECT c.phone::text FROM %1$s AS c WHERE c.id = $1'
+        ' UNION ALL SELECT p.phone::text FROM %2$s AS p WHERE p.customer_id = $1'
+        ' UNION ALL SELECT p.phone::text FROM %3$s AS p WHERE p.customer_id = $1) AS n (phone)'
+        ' WHERE n.phone IS NOT NULL'
+        ' AND NOT EXISTS (SELECT FROM %1$s AS c WHERE c.phone = n.phone AND c.id <> $1)'
+        ' AND NOT EXISTS (SELECT FROM %2$s AS p WHERE p.phone = n.phone AND p.customer_id <> $1 AND p.until IS NULL)'
+        ' AND NOT EXISTS (SELECT FROM %4$s AS r WHERE r.phone = n.phone AND r.rule = ''nobody'')',
+        customers, customer_identity_internal.companion_of(customers, 'customer_phones'),
+        customer_identity_internal.companion_of(customers, 'phone_proofs'), customer_identity_internal.companion_of(customers, 'phone_rules'))
+        INTO phones
+        USING customer_id;
+    RETURN phones;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.phones_of_person(uuid, regclass) IS
+    'The numbers that a customer has or had and that are nobody else''s now';
+
+-- The rows r of customer $1: those that are linked, and those that backfill() would link by one of the phones $2.
+CREATE FUNCTION customer_identity_internal.rows_of_person_query(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    claim constant text := format(
+        '(SELECT p.phone FROM (%s) AS c (n, raw) CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %s) AS p (phone)'
+        ' WHERE p.phone IS NOT NULL ORDER BY c.n LIMIT 1) = ANY ($2)',
+        customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached));
+BEGIN
+    RETURN format('FROM %1$s AS r WHERE r.%2$I = $1 OR (%3$s %4$s)', attached.attached, attached.customer_column,
+        CASE WHEN attached.kind = 'users' THEN format('r.%I IS NULL AND ', attached.customer_column) END, claim);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_of_person_query(customer_identity.attachments) IS
+    'FROM and WHERE of the rows r of customer $1 with the phones $2, and of other customers'' orders with one of them';
+
+-- `others`: orders of other customers that have one of the phones, for a delivery.
+CREATE FUNCTION customer_identity_internal.rows_of_person(
+    referencing regclass, customer_id uuid, phones text[], customers regclass,
+    OUT parts oid[], OUT places tid[], OUT ids text[], OUT other_parts oid[], OUT other_places tid[])
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    attached constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+BEGIN
+    EXECUTE format(
+        'SELECT COALESCE(array_agg(f.part) FILTER (WHERE f.own), ''{}''), COALESCE(array_agg(f.place) FILTER (WHERE f.own), ''{}''),'
+        ' COALESCE(array_agg(f.id) FILTER (WHERE f.own), ''{}''),'
+        ' COALESCE(array_agg(f.part) FILTER (WHERE NOT f.own), ''{}''), COALESCE(array_agg(f.place) FILTER (WHERE NOT f.own), ''{}'')'
+        ' FROM (SELECT r.tableoid AS part, r.ctid AS place, %s AS id, COALESCE(r.%I = $1, true) AS own %s) AS f',
+        CASE WHEN attached.key_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', attached.key_column) END,
+        attached.customer_column, customer_identity_internal.rows_of_person_query(attached))
+        INTO parts, places, ids, other_parts, other_places
+        USING customer_id, phones;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_of_person(regclass, uuid, text[], regclass) IS
+    'Where the rows of a customer are in an attached table, with the ids of logins, and the orders of others that have one of its phones';
+
+CREATE FUNCTION customer_identity_internal.logins_of_person(customer_id uuid, phones text[], customers regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+    RETURN ARRAY(
+        SELECT DISTINCT i.id
+        FROM customer_identity_internal.attachments_to_read(customers) AS a
+        CROSS JOIN LATERAL customer_identity_internal.rows_of_person(a.attached, customer_id, phones, customers) AS r
+        CROSS JOIN LATERAL unnest(r.ids) AS i (id)
+        WHERE a.kind = 'users' AND i.id IS NOT NULL);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_of_person(uuid, text[], regclass) IS
+    'The ids of a customer''s logins';
+
+-- What the companions hold on a person: customer $1, phones $2, merged ids $3.
+CREATE FUNCTION customer_identity_internal.companions_of_person()
+    RETURNS TABLE (name text, condition text, also text)
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    VALUES
+        ('customer_events', 'r.customer_id = $1', 'false'),
+        ('customer_merges', 'r.winner_id = ANY ($3) OR r.loser_id = ANY ($3)', 'false'),
+        ('customer_phones', 'r.customer_id = $1', 'r.phone = ANY ($2)'),
+        ('duplicate_dismissals', 'r.a = ANY ($3) OR r.b = ANY ($3)', 'false'),
+        ('loyalty_entries', 'r.customer_id = $1', 'false'),
+        ('phone_proofs', 'r.customer_id = $1', 'r.phone = ANY ($2)'),
+        ('phone_rules', 'r.phone = ANY ($2)', 'false')
+$$;
+COMMENT ON FUNCTION customer_identity_internal.companions_of_person() IS
+    'Which rows r of each companion are about customer $1 with the phones $2 and the merged ids $3, and which of others name a phone of it';
