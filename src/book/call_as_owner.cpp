@@ -3,6 +3,7 @@
 // call it.
 #include "book/attached_tables.hpp"
 #include "book/book.hpp"
+#include "book/move_cause.hpp"
 #include "pg/given_text.hpp"
 #include "pg/owner.hpp"
 #include "pg/postgres.hpp"
@@ -56,6 +57,7 @@ PGFunction plpgsql() {
 Datum run_body(FunctionCallInfo fcinfo, const Call &call) {
   MemoryContext caller = CurrentMemoryContext;
   const PGFunction handler = plpgsql();
+  const char *cause = begin_moves(fcinfo->flinfo->fn_oid);
   Datum value = 0;
   // SPI puts the whole text of a statement, forty lines of ours, into an error's context, and
   // nothing else can take it out again.
@@ -63,6 +65,7 @@ Datum run_body(FunctionCallInfo fcinfo, const Call &call) {
   { value = handler(call.body); }
   PG_CATCH();
   {
+    end_moves(cause);
     MemoryContextSwitchTo(caller);
     ErrorData *error = CopyErrorData();
     FlushErrorState();
@@ -70,6 +73,7 @@ Datum run_body(FunctionCallInfo fcinfo, const Call &call) {
     ReThrowError(error);
   }
   PG_END_TRY();
+  end_moves(cause);
   fcinfo->isnull = call.body->isnull;
   return value;
 }
