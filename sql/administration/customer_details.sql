@@ -57,6 +57,68 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.order_times(regclass) IS
     'The query that tells when the orders of customer c were placed';
 
+-- The primary one first, then those that lead to the customer as well, then former ones.
+CREATE FUNCTION customer_identity_internal.phone_list(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    phones jsonb;
+BEGIN
+    IF customer_identity_internal.companion_problem(customers, 'customer_phones') IS NOT NULL THEN
+        RETURN '[]';
+    END IF;
+    EXECUTE format($sql$
+        SELECT COALESCE(jsonb_agg(to_jsonb(p.*) ORDER BY p.primary DESC, p.until DESC NULLS FIRST, p.since, p.phone), '[]')
+        FROM (
+            SELECT c.phone::text, true, NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::text
+            FROM %s AS c
+            WHERE c.id = $1 AND c.phone IS NOT NULL
+            UNION ALL
+            SELECT a.phone::text, false, a.since, a.until, a.reason, a.actor FROM %s AS a WHERE a.customer_id = $1
+        ) AS p (phone, "primary", since, until, reason, actor)
+        $sql$, customers, customer_identity_internal.companion_of(customers, 'customer_phones'))
+        INTO phones
+        USING customer_id;
+    RETURN phones;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.phone_list(uuid, regclass) IS
+    'The phones of a customer, live and former ones; empty where the book keeps none';
+
+-- A customer that was merged into this one may have won merges before: these are in force as well.
+CREATE FUNCTION customer_identity_internal.merge_list(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    merges jsonb;
+BEGIN
+    IF customer_identity_internal.companion_problem(customers, 'customer_merges') IS NOT NULL THEN
+        RETURN '[]';
+    END IF;
+    EXECUTE format($sql$
+        WITH RECURSIVE merged (id, loser_id) AS (
+            SELECT m.id, m.loser_id FROM %1$s AS m WHERE m.winner_id = $1
+            UNION
+            SELECT m.id, m.loser_id FROM merged AS l JOIN %1$s AS m ON m.winner_id = l.loser_id
+        )
+        SELECT COALESCE(jsonb_agg(
+            jsonb_build_object('id', m.id, 'winner', m.winner_id, 'loser', m.loser_id, 'merged_at', m.merged_at, 'actor', m.actor, 'reason', m.reason)
+            ORDER BY m.id DESC), '[]')
+        FROM merged
+        JOIN %1$s AS m ON m.id = merged.id
+        $sql$, customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO merges
+        USING customer_id;
+    RETURN merges;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merge_list(uuid, regclass) IS
+    'The merges in force that a customer is the result of, newest first; empty where the book keeps none';
+
 CREATE FUNCTION customer_identity_internal.details_of(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -77,7 +139,9 @@ BEGIN
         customer_identity_internal.order_times(customers))
         INTO details
         USING customer_id;
-    RETURN details;
+    RETURN details || jsonb_build_object(
+        'phones', customer_identity_internal.phone_list(customer_id, customers),
+        'merges', customer_identity_internal.merge_list(customer_id, customers));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.details_of(uuid, regclass) IS
@@ -92,7 +156,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.customer_details(uuid, regclass) IS
-    'A customer with the number of users, of those without a proof, and the times of the first and last order; NULL when there is none';
+    'A customer with the number of users, of those without a proof, the times of the first and last order, phones and merges; NULL when there is none';
 REVOKE EXECUTE ON FUNCTION customer_identity.customer_details(uuid, regclass) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity.customer_users(customer_id uuid, customers regclass DEFAULT NULL)

@@ -3,6 +3,7 @@
 // call it.
 #include "book/attached_tables.hpp"
 #include "book/book.hpp"
+#include "book/move_cause.hpp"
 #include "pg/given_text.hpp"
 #include "pg/owner.hpp"
 #include "pg/postgres.hpp"
@@ -56,6 +57,7 @@ PGFunction plpgsql() {
 Datum run_body(FunctionCallInfo fcinfo, const Call &call) {
   MemoryContext caller = CurrentMemoryContext;
   const PGFunction handler = plpgsql();
+  const char *cause = begin_moves(fcinfo->flinfo->fn_oid);
   Datum value = 0;
   // SPI puts the whole text of a statement, forty lines of ours, into an error's context, and
   // nothing else can take it out again.
@@ -63,6 +65,7 @@ Datum run_body(FunctionCallInfo fcinfo, const Call &call) {
   { value = handler(call.body); }
   PG_CATCH();
   {
+    end_moves(cause);
     MemoryContextSwitchTo(caller);
     ErrorData *error = CopyErrorData();
     FlushErrorState();
@@ -70,6 +73,7 @@ Datum run_body(FunctionCallInfo fcinfo, const Call &call) {
     ReThrowError(error);
   }
   PG_END_TRY();
+  end_moves(cause);
   fcinfo->isnull = call.body->isnull;
   return value;
 }
@@ -143,6 +147,14 @@ Oid owner_of_referencing(Oid referencing, Oid customers) {
                                             : owner_of_attached(referencing, customers);
 }
 
+// Rights on the table would not do: row security may hide some of its rows from who has them.
+void require_owner(Oid customers) {
+  if (has_privs_of_role(GetUserId(), owner_of(customers))) return;
+  ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+          errmsg("must be owner of table %s", relation_name(customers)),
+          errhint("Call the public function that does it."));
+}
+
 // A plan that is printed shows its parameters to the client: the code for one.
 void print_no_plans() {
   set_config_option("debug_print_plan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
@@ -205,7 +217,7 @@ CUSTOMER_IDENTITY_FUNCTION(as_referencing_owner) {
   if (lacks_table(fcinfo)) PG_RETURN_NULL();
   const Call call = call_of(fcinfo);
   const Oid owner = owner_of_referencing(PG_GETARG_OID(0), call.book);
-  if (owner_of(call.book) != GetUserId()) require_right(PG_GETARG_OID(0), right_of(fcinfo));
+  require_owner(call.book);
   return run_as(fcinfo, call, visit_for(fcinfo, owner));
 }
 

@@ -13,6 +13,7 @@
 #include "identity/users.hpp"
 #include "book/attached_tables.hpp"
 #include "book/book.hpp"
+#include "book/move_cause.hpp"
 #include "pg/owner.hpp"
 #include "pg/partition_moves.hpp"
 #include "pg/postgres.hpp"
@@ -116,13 +117,15 @@ void keep_proof_of(const UserSetup &setup, const TriggerData *call, const Claim 
   keep_proof(setup.customers, claim.e164, user_id, "auth", origin_of(setup, call), &customer);
 }
 
-// What linked or unlinked a user. Only the application, or a backfill, sets a customer alone.
+// What linked or unlinked a user. Only functions that move rows, the application and a backfill set
+// a customer alone.
 const char *cause_of_link(const UserSetup &setup, const TriggerData *call) {
   if (TRIGGER_FIRED_BY_INSERT(call->tg_event)) return "sign_up";
   if (TRIGGER_FIRED_BY_DELETE(call->tg_event)) return "deleted";
   const bool claimed =
       claim_differs(setup, call->tg_trigtuple, call->tg_newtuple, call->tg_relation);
-  return claimed ? "phone_changed" : "application";
+  if (claimed) return "phone_changed";
+  return move_cause() == nullptr ? "application" : move_cause();
 }
 
 void record_link(const UserSetup &setup, const TriggerData *call, const char *event,

@@ -7,7 +7,7 @@ namespace {
 constexpr int kMaximumShown = 64;
 
 // A cursor holds a value that was sorted by, changes the notes of a customer. Ids and keys are
-// indexed.
+// indexed. A list counts as a whole.
 constexpr TextLimit kLimits[] = {
     kActor,
     kIdempotencyKey,
@@ -21,11 +21,15 @@ constexpr TextLimit kLimits[] = {
     {"customer_column", NAMEDATALEN - 1},
     {"default_region", 100},
     {"filters", 10000},
+    {"key", 2000},
+    {"orders", 1000000},
     {"provider_id", 500},
     {"purpose", 200},
+    {"rule", 100},
     {"schema_name", NAMEDATALEN - 1},
     {"search", 1000},
     {"sort", 100},
+    {"user_ids", 100000},
 };
 
 const TextLimit *limit_of(const char *argument) {
@@ -69,6 +73,7 @@ const char *cut_argument(FunctionCallInfo fcinfo, int index, int characters) {
   return pnstrdup(VARDATA_ANY(start), length);
 }
 
+// A table may be passed by a name that is a text elsewhere: orders.
 void require_limits(FunctionCallInfo fcinfo) {
   HeapTuple function = SearchSysCache1(PROCOID, ObjectIdGetDatum(fcinfo->flinfo->fn_oid));
   if (!HeapTupleIsValid(function)) return;
@@ -81,9 +86,11 @@ void require_limits(FunctionCallInfo fcinfo) {
                         ? 0
                         : get_func_input_arg_names(
                               names, all_are_inputs ? PointerGetDatum(nullptr) : modes, &arguments);
+  const Oid *types = reinterpret_cast<Form_pg_proc>(GETSTRUCT(function))->proargtypes.values;
   for (int i = 0; i < count && i < fcinfo->nargs; ++i) {
     const TextLimit *limit = arguments[i] == nullptr ? nullptr : limit_of(arguments[i]);
-    if (limit != nullptr && !PG_ARGISNULL(i)) require_limit(*limit, PG_GETARG_DATUM(i));
+    if (limit == nullptr || PG_ARGISNULL(i) || get_typlen(types[i]) != -1) continue;
+    require_limit(*limit, PG_GETARG_DATUM(i));
   }
   ReleaseSysCache(function);
 }

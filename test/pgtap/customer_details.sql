@@ -31,6 +31,35 @@ SELECT customer_identity.revoke_proof('07400 123401', 'u2');
 SELECT is(customer_identity.customer_details(:'ada') ->> 'open_claims', '2', 'a proof that ended closes none');
 SELECT customer_identity.record_proof('07400 123401', 'u2');
 
+-- Phones and merges.
+CREATE FUNCTION phones(customer uuid) RETURNS SETOF text LANGUAGE sql AS $$
+  SELECT concat_ws(' ', p ->> 'phone', CASE WHEN (p ->> 'primary')::bool THEN 'primary' END, CASE WHEN p ->> 'since' IS NOT NULL THEN 'since' END,
+    CASE WHEN p ->> 'until' IS NOT NULL THEN 'until' END, p ->> 'reason', p ->> 'actor')
+  FROM jsonb_array_elements(customer_identity.customer_details(customer) -> 'phones') AS p
+$$;
+SELECT results_eq(format('SELECT phones(%L)', :'bob'), ARRAY['+447400123402 primary'], 'a customer with one phone');
+SELECT is(customer_identity.customer_details(:'bob') -> 'merges', '[]', 'and without merges');
+SELECT customer_identity.get_or_create_customer('07400 123411') AS c1 \gset
+SELECT customer_identity.get_or_create_customer('07400 123412') AS c2 \gset
+SELECT customer_identity.get_or_create_customer('07400 123413') AS c3 \gset
+SELECT customer_identity.add_phone(:'c1', '07400 123414', actor => 'clerk', reason => 'works there');
+SELECT customer_identity.change_phone(:'c1', '07400 123415', reason => 'moved');
+SELECT results_eq(format('SELECT phones(%L)', :'c1'),
+  ARRAY['+447400123415 primary', '+447400123414 since works there clerk', '+447400123411 since until moved'], 'live phones, then former ones');
+SELECT customer_identity.merge_customers(:'c1', :'c2', 'clerk', 'same person') AS first \gset
+SELECT is((customer_identity.customer_details(:'c1') #> '{merges,0}') - 'merged_at',
+  jsonb_build_object('id', :first, 'winner', :'c1', 'loser', :'c2', 'actor', 'clerk', 'reason', 'same person'), 'a merge');
+SELECT customer_identity.merge_customers(:'c3', :'c1') AS second \gset
+SELECT is(ARRAY(SELECT (m ->> 'id')::bigint FROM jsonb_array_elements(customer_identity.customer_details(:'c3') -> 'merges') AS m), ARRAY[:second, :first],
+  'those of who was merged into it as well');
+SELECT customer_identity.unmerge_customers(:second);
+SELECT customer_identity.unmerge_customers(:first);
+SELECT is(customer_identity.customer_details(:'c1') -> 'merges', '[]', 'none that was undone');
+BEGIN;
+DROP TABLE customer_phones, customer_merges;
+SELECT is(d -> 'phones' || (d -> 'merges'), '[]', 'none in a book without the tables') FROM customer_identity.customer_details(:'c1') AS d;
+ROLLBACK;
+
 -- Users.
 SELECT is(customer_identity.customer_users(gen_random_uuid()), '[]', 'an unknown customer has no users');
 SELECT is(customer_identity.customer_users(:'ada'), $$[

@@ -22,7 +22,7 @@ SELECT is_empty($$
   SELECT proname, name FROM arguments
   WHERE type IN ('text', 'text[]', 'jsonb', 'json', 'varchar', 'bytea')
     AND customer_identity_internal.text_limit(name) IS NULL
-    AND NOT name = ANY ('{phone,preferred_name,code,error,timing,value}') AND name !~ '_columns?$' AND name NOT IN ('counted_statuses', 'cod_values')
+    AND NOT name = ANY ('{phone,new_phone,preferred_name,code,error,timing,value}') AND name !~ '_columns?$' AND name NOT IN ('counted_statuses', 'cod_values')
 $$, 'every text has a limit');
 
 CREATE FUNCTION sample(name text, type regtype) RETURNS text LANGUAGE sql AS $$
@@ -87,6 +87,12 @@ FROM (VALUES (1000, NULL), (1001, '22023')) AS v (n, code);
 SELECT is((failure(format('SELECT customer_identity.adjust_points(%L, 1, %L, %L, %L)', :'customer', repeat('r', r), repeat('k', k), repeat('a', a)))).message, message,
   format('a reason, a key and an actor of %s, %s and %s bytes', r, k, a))
 FROM (VALUES (1000, 500, 2000, NULL), (1001, 1, 1, 'reason is too long'), (1, 501, 1, 'idempotency_key is too long'), (1, 1, 2001, 'actor is too long')) AS v (r, k, a, message);
+SELECT is((failure(format('SELECT customer_identity.split_customer(%L, %L, %L)', :'customer', ids, orders))).message, message,
+  format('lists of %s and %s bytes', length(ids), length(orders)))
+FROM (VALUES (format('{%s}', repeat('u', 99950)), '{}', 'the customer cannot be split so'), (format('{%s}', repeat('u', 100000)), '{}', 'user_ids is too long'),
+  (format('{%s}', repeat('u,', 30000) || 'u'), '{}', 'user_ids is too long'),
+  ('{}', format('{"orders": [%s]}', repeat('"1",', 250000) || '"1"'), 'orders is too long'),
+  ('{}', format('{"%s": []}', repeat('t', 1000)), 'the customer cannot be split so')) AS v (ids, orders, message);
 SELECT is((failure(format('SELECT * FROM customer_identity.start_verification(''07400 123403'', %L)', repeat('p', n)))).code, code, format('a purpose of %s bytes', n))
 FROM (VALUES (200, NULL), (201, '22023'), (10000000, '22023')) AS v (n, code);
 SELECT is((failure(format('SELECT customer_identity.list_customers(%L)', repeat('s', n)))).code, code, format('a search of %s bytes', n))

@@ -1,0 +1,38 @@
+// Known by the name of the running function. Only superusers make functions in our languages, so
+// nobody else can pretend a cause.
+#include "book/move_cause.hpp"
+
+namespace customer_identity {
+namespace {
+
+struct Mover {
+  const char *function;
+  const char *cause;
+};
+
+constexpr Mover kMovers[] = {{"merge_customers", "merge"},
+                             {"unmerge_customers", "unmerge"},
+                             {"split_customer", "split"},
+                             {"release_phone", "release_phone"},
+                             {"set_phone_rule", "phone_rule"}};
+
+const char *current = nullptr;
+
+}  // namespace
+
+const char *move_cause() { return current; }
+
+const char *begin_moves(Oid function) {
+  const char *before = current;
+  HeapTuple row = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+  if (!HeapTupleIsValid(row)) return before;
+  const char *name = NameStr(reinterpret_cast<Form_pg_proc>(GETSTRUCT(row))->proname);
+  for (const Mover &mover : kMovers)
+    if (strcmp(mover.function, name) == 0) current = mover.cause;
+  ReleaseSysCache(row);
+  return before;
+}
+
+void end_moves(const char *before) { current = before; }
+
+}  // namespace customer_identity

@@ -1,0 +1,17 @@
+// Why rows of the application get another customer: what the history says of their logins.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace customer_identity {
+
+/// What the function of ours that is running moves rows for ("merge" and so on); nullptr: none is.
+const char *move_cause();
+
+/// From now on rows are moved for `function`, if it is one that moves rows. Returns what they were
+/// moved for before, for end_moves(): the caller calls it when the function has ended, by an error
+/// or not.
+const char *begin_moves(Oid function);
+void end_moves(const char *before);
+
+}  // namespace customer_identity
