@@ -27,9 +27,7 @@ CREATE FUNCTION customer_identity_internal.free_phone(customer jsonb, phone text
 AS $$
 BEGIN
     IF customer ->> 'phone' = phone THEN
-        EXECUTE format('INSERT INTO %s (customer_id, phone, until, reason, actor) VALUES ($1, $2, now(), $3, $4)',
-            customer_identity_internal.companion_of(customers, 'customer_phones'))
-            USING (customer ->> 'id')::uuid, phone, reason, actor;
+        PERFORM customer_identity_internal.insert_former_phone((customer ->> 'id')::uuid, phone, actor, reason, customers);
         PERFORM customer_identity_internal.write_primary_phone((customer ->> 'id')::uuid, NULL::text, customers);
     ELSE
         PERFORM customer_identity_internal.end_alias(phone, (customer ->> 'id')::uuid, customers);
