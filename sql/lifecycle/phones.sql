@@ -1,23 +1,3 @@
--- E.164; CI001 when it cannot be read.
-CREATE FUNCTION customer_identity_internal.required_phone(phone text, region text)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    details constant record := customer_identity.parse_phone(phone, region);
-BEGIN
-    IF details.reason IS DISTINCT FROM 'ok' THEN
-        RAISE EXCEPTION 'the phone cannot be read'
-            USING ERRCODE = 'CI001', DETAIL = format('Reason: %s.', COALESCE(details.reason, 'empty')),
-                HINT = 'customer_identity.parse_phone() tells more.';
-    END IF;
-    RETURN details.e164;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.required_phone(text, text) IS
-    'A phone in E.164; CI001 with the reason when it cannot be read';
-
 CREATE FUNCTION customer_identity_internal.refuse_taken_phone(phone text, holder uuid)
     RETURNS void
     LANGUAGE plpgsql IMMUTABLE
@@ -196,7 +176,7 @@ CREATE FUNCTION customer_identity.add_phone(
 AS $$
 #variable_conflict use_variable
 DECLARE
-    e164 constant text := customer_identity_internal.required_phone(phone, region);
+    e164 constant text := customer_identity_internal.readable_phone(phone, region);
     started constant timestamptz := clock_timestamp();
     attempt integer := 0;
 BEGIN
@@ -327,7 +307,7 @@ CREATE FUNCTION customer_identity.change_phone(
 AS $$
 #variable_conflict use_variable
 DECLARE
-    e164 constant text := customer_identity_internal.required_phone(new_phone, region);
+    e164 constant text := customer_identity_internal.readable_phone(new_phone, region);
     started constant timestamptz := clock_timestamp();
     attempt integer := 0;
 BEGIN

@@ -128,7 +128,7 @@ BEGIN
         PERFORM customer_identity_internal.hold_for_merge(customer_id, customer_id, customers);
     END IF;
     customer := customer_identity_internal.locked_customer(customer_id, customers);
-    e164 := CASE WHEN phone IS NULL THEN customer ->> 'phone' ELSE customer_identity_internal.required_phone(phone, NULL::text) END;
+    e164 := CASE WHEN phone IS NULL THEN customer ->> 'phone' ELSE customer_identity_internal.readable_phone(phone, NULL::text) END;
     IF e164 IS NULL OR customer_identity_internal.holder_of_phone(e164, customers) IS DISTINCT FROM customer_id THEN
         RAISE EXCEPTION 'the phone is not the customer''s'
             USING ERRCODE = 'CI006', DETAIL = format('Phones of the customer: %s.', customer_identity_internal.phones_of(customer_id, customers)),

@@ -200,7 +200,7 @@ CREATE FUNCTION customer_identity.set_phone_rule(
 AS $$
 #variable_conflict use_variable
 DECLARE
-    e164 constant text := customer_identity_internal.required_phone(phone, region);
+    e164 constant text := customer_identity_internal.readable_phone(phone, region);
     started constant timestamptz := clock_timestamp();
     attempt integer := 0;
 BEGIN

@@ -29,7 +29,7 @@ SELECT is(order_phone('guest'), '+447400123401', 'a guest order');
 SELECT is(customer_identity.record_proof('07400 123411', 'ada2'), :'ada'::uuid, 'record_proof');
 SELECT ok(NOT is_phone_verified, 'a further phone that is proved does not verify the primary one') FROM customers WHERE id = :'ada';
 SELECT ok(customer_identity.can_see_customer('ada2', :'ada'), 'and opens the history');
-SELECT is_empty($$SELECT * FROM customer_identity.check_setup() WHERE problem LIKE '%live proofs of phones%'$$, 'check_setup has nothing against it');
+SELECT is_empty($$SELECT * FROM customer_identity.check_setup() AS f WHERE f::text LIKE '%live proofs of phones%'$$, 'check_setup has nothing against it');
 SELECT is(customer_identity.revoke_proof('07400 123411'), 1, 'revoke_proof');
 SELECT is(customer_identity.list_customers(search => '07400 123411') -> 'items' -> 0 ->> 'id', :'ada', 'a search for the phone');
 SELECT is(customer_identity.list_customers(search => '123411') -> 'items' -> 0 ->> 'id', :'ada', 'a search for digits of it');
@@ -40,19 +40,19 @@ SELECT is(customer_identity_internal.claim_customer('+447400123411', NULL, 'cust
 SELECT is((SELECT count(*) FROM customers), 2::bigint, 'nobody was made');
 
 -- Conflicts.
-SELECT failure_is(format('SELECT customer_identity.add_phone(%L, %L)', :'bob', '07400 123411'), 'CI006', 'a further phone of another customer is refused');
-SELECT failure_is(format('SELECT customer_identity.add_phone(%L, %L)', :'bob', '07400 123401'), 'CI006', 'and a primary one');
-SELECT failure_is(format('SELECT customer_identity.change_phone(%L, %L)', :'bob', '07400 123411'), 'CI006', 'no customer changes to it');
-SELECT failure_is(format('SELECT customer_identity.change_phone(%L, %L)', :'bob', '07400 123401'), 'CI006', 'or to a primary one');
-SELECT failure_is(format('SELECT customer_identity.add_phone(%L, %L)', :'bob', '12'), 'CI001', 'an unreadable phone is refused');
-SELECT failure_is(format('SELECT customer_identity.add_phone(%L, NULL)', :'bob'), 'CI001', 'and none');
-SELECT failure_is(format('SELECT customer_identity.change_phone(%L, NULL)', :'bob'), 'CI001', 'a change to none as well');
-SELECT failure_is(format('SELECT customer_identity.add_phone(%L, %L)', gen_random_uuid(), '07400 123499'), 'P0002', 'a customer that there is not');
-SELECT failure_is('SELECT customer_identity.add_phone(NULL, ''07400 123499'')', 'P0002', 'nor NULL');
-SELECT failure_is('INSERT INTO customers (phone) VALUES (''+447400123411'')', 'CI006', 'nobody inserts a customer with it');
-SELECT failure_is(format('UPDATE customers SET phone = %L WHERE id = %L', '+447400123411', :'bob'), 'CI006', 'or writes it by hand');
-SELECT failure_is(format('INSERT INTO customer_phones (customer_id, phone) VALUES (%L, %L)', :'bob', '+447400123401'), 'CI006', 'nor a further phone');
-SELECT failure_is(format('SELECT customer_identity.release_phone(%L, %L)', :'bob', '07400 123401'), 'CI006', 'who does not have a phone cannot release it');
+SELECT throws_ok(format('SELECT customer_identity.add_phone(%L, %L)', :'bob', '07400 123411'), 'CI006', NULL, 'a further phone of another customer is refused');
+SELECT throws_ok(format('SELECT customer_identity.add_phone(%L, %L)', :'bob', '07400 123401'), 'CI006', NULL, 'and a primary one');
+SELECT throws_ok(format('SELECT customer_identity.change_phone(%L, %L)', :'bob', '07400 123411'), 'CI006', NULL, 'no customer changes to it');
+SELECT throws_ok(format('SELECT customer_identity.change_phone(%L, %L)', :'bob', '07400 123401'), 'CI006', NULL, 'or to a primary one');
+SELECT throws_ok(format('SELECT customer_identity.add_phone(%L, %L)', :'bob', '12'), 'CI001', NULL, 'an unreadable phone is refused');
+SELECT throws_ok(format('SELECT customer_identity.add_phone(%L, NULL)', :'bob'), 'CI001', NULL, 'and none');
+SELECT throws_ok(format('SELECT customer_identity.change_phone(%L, NULL)', :'bob'), 'CI001', NULL, 'a change to none as well');
+SELECT throws_ok(format('SELECT customer_identity.add_phone(%L, %L)', gen_random_uuid(), '07400 123499'), 'P0002', NULL, 'a customer that there is not');
+SELECT throws_ok('SELECT customer_identity.add_phone(NULL, ''07400 123499'')', 'P0002', NULL, 'nor NULL');
+SELECT throws_ok('INSERT INTO customers (phone) VALUES (''+447400123411'')', 'CI006', NULL, 'nobody inserts a customer with it');
+SELECT throws_ok(format('UPDATE customers SET phone = %L WHERE id = %L', '+447400123411', :'bob'), 'CI006', NULL, 'or writes it by hand');
+SELECT throws_ok(format('INSERT INTO customer_phones (customer_id, phone) VALUES (%L, %L)', :'bob', '+447400123401'), 'CI006', NULL, 'nor a further phone');
+SELECT throws_ok(format('SELECT customer_identity.release_phone(%L, %L)', :'bob', '07400 123401'), 'CI006', NULL, 'who does not have a phone cannot release it');
 
 -- Change.
 SELECT customer_identity.record_proof('07400 123401', 'ada');
@@ -88,7 +88,7 @@ SELECT is(customer_identity.release_phone(:'ada'), NULL, 'a phone is released');
 SELECT is((SELECT phone FROM customers WHERE id = :'ada'), NULL, 'the customer has none');
 SELECT ok(NOT is_phone_verified, 'and no mark') FROM customers WHERE id = :'ada';
 SELECT is((SELECT count(*) FROM phone_proofs WHERE ended_at IS NULL), 0::bigint, 'and no proof');
-SELECT failure_is(format('SELECT customer_identity.release_phone(%L)', :'ada'), 'CI006', 'there is no other to release');
+SELECT throws_ok(format('SELECT customer_identity.release_phone(%L)', :'ada'), 'CI006', NULL, 'there is no other to release');
 INSERT INTO "user" (id, phone) VALUES ('new', '07400 123412');
 SELECT isnt(customer_of('new'), :'ada'::uuid, 'the number is free');
 SELECT is_empty('SELECT * FROM wrong_totals()', 'totals are exact');
@@ -109,7 +109,7 @@ ALTER TABLE customers DISABLE ROW LEVEL SECURITY;
 
 -- Books without the companions.
 DROP TABLE customer_phones, phone_rules;
-SELECT failure_is(format('SELECT customer_identity.add_phone(%L, %L)', :'bob', '07400 123461'), 'CI003', 'a book without the table says so');
+SELECT throws_ok(format('SELECT customer_identity.add_phone(%L, %L)', :'bob', '07400 123461'), 'CI003', NULL, 'a book without the table says so');
 INSERT INTO "user" (id, phone) VALUES ('newer', '07400 123471');
 SELECT is(user_phone('newer'), '+447400123471', 'and goes on otherwise');
 SELECT customer_identity.create_tables();
