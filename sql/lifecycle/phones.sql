@@ -1,9 +1,13 @@
+-- NULL: the holder is too new for this transaction to see.
 CREATE FUNCTION customer_identity_internal.refuse_taken_phone(phone text, holder uuid)
     RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF holder IS NULL THEN
+        RAISE EXCEPTION 'another transaction has just given the phone to a customer' USING ERRCODE = 'serialization_failure';
+    END IF;
     RAISE EXCEPTION 'the phone is another customer''s'
         USING ERRCODE = 'CI006', DETAIL = format('Phone %s leads to customer %s.', phone, holder),
             HINT = 'customer_identity.merge_customers() makes two customers one; release_phone() frees a number that has a new holder.';
@@ -93,10 +97,7 @@ BEGIN
         USING customer_id, phone, reason, actor;
 EXCEPTION WHEN unique_violation THEN
     holder := customer_identity_internal.holder_of_phone(phone, customers);
-    IF holder IS NULL THEN
-        RAISE EXCEPTION 'another transaction has just given the phone to a customer' USING ERRCODE = 'serialization_failure';
-    END IF;
-    IF holder <> customer_id THEN
+    IF holder IS DISTINCT FROM customer_id THEN
         PERFORM customer_identity_internal.refuse_taken_phone(phone, holder);
     END IF;
 END
@@ -242,7 +243,7 @@ BEGIN
         jsonb_build_object('phone', phone, 'updated_at', clock_timestamp()), customers);
 EXCEPTION WHEN unique_violation THEN
     holder := customer_identity_internal.holder_of_phone(phone, customers);
-    IF holder IS NULL OR holder = customer_id THEN
+    IF holder = customer_id THEN
         RAISE;
     END IF;
     PERFORM customer_identity_internal.refuse_taken_phone(phone, holder);

@@ -142,6 +142,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_rule(text) IS
     'Raises 22023 for a rule that there is not';
 
+-- The phone leads to a customer whom this transaction has not seen: the next try sees it, unless its snapshot is older.
 CREATE FUNCTION customer_identity_internal.write_rule(phone text, rule text, actor text, reason text, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -154,6 +155,10 @@ BEGIN
     IF rule IS NOT NULL THEN
         EXECUTE format('INSERT INTO %s (phone, rule, actor, reason) VALUES ($1, $2, $3, $4)', rules) USING phone, rule, actor, reason;
     END IF;
+EXCEPTION WHEN SQLSTATE 'CI006' THEN
+    RAISE EXCEPTION 'another transaction has just given the phone to a customer'
+        USING ERRCODE = CASE current_setting('transaction_isolation')
+            WHEN 'read committed' THEN 'lock_not_available' ELSE 'serialization_failure' END;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.write_rule(text, text, text, text, regclass) IS
