@@ -151,10 +151,13 @@ AS $$
 DECLARE
     rules constant text := customer_identity_internal.companion_of(customers, 'phone_rules');
 BEGIN
-    EXECUTE format('DELETE FROM %s AS r WHERE r.phone = $1', rules) USING phone;
-    IF rule IS NOT NULL THEN
-        EXECUTE format('INSERT INTO %s (phone, rule, actor, reason) VALUES ($1, $2, $3, $4)', rules) USING phone, rule, actor, reason;
+    IF rule IS NULL THEN
+        EXECUTE format('DELETE FROM %s AS r WHERE r.phone = $1', rules) USING phone;
+        RETURN;
     END IF;
+    EXECUTE format('INSERT INTO %s AS r (phone, rule, actor, reason) VALUES ($1, $2, $3, $4)'
+        ' ON CONFLICT (phone) DO UPDATE SET rule = $2, actor = $3, reason = $4, created_at = now()', rules)
+        USING phone, rule, actor, reason;
 EXCEPTION WHEN SQLSTATE 'CI006' THEN
     RAISE EXCEPTION 'another transaction has just given the phone to a customer'
         USING ERRCODE = CASE current_setting('transaction_isolation')
