@@ -60,7 +60,25 @@ COMMENT ON FUNCTION customer_identity.customer_stats(timestamptz, regclass) IS
     'Figures about the customers created since a time: people and logins, returning guests, share verified, repeat rate, new people per day';
 REVOKE EXECUTE ON FUNCTION customer_identity.customer_stats(timestamptz, regclass) FROM PUBLIC;
 
--- Each of the signal queries yields customer_id and evidence.
+-- Each of the signal queries yields customer_id and evidence. Those about logins leave households out: many logins of
+-- one phone are nothing strange there.
+CREATE FUNCTION customer_identity_internal.shared_customers(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.has_companion(customers, 'phone_rules') THEN
+        RETURN 'SELECT NULL::uuid WHERE false';
+    END IF;
+    RETURN format('SELECT p.id FROM %s AS r JOIN (SELECT c.id, c.phone::text AS phone FROM %s AS c UNION ALL %s) AS p ON p.phone = r.phone'
+        ' WHERE r.rule = ''shared''',
+        customer_identity_internal.companion_of(customers, 'phone_rules'), customers, customer_identity_internal.further_phones(customers));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.shared_customers(regclass) IS
+    'The query of the customers who have a phone that is shared, by rule';
+
 CREATE FUNCTION customer_identity_internal.many_logins_query(customers regclass, threshold integer)
     RETURNS text
     LANGUAGE sql STABLE
@@ -123,6 +141,29 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION customer_identity_internal.sign_up_burst_query(regclass, integer) IS
     'The customers whom many users were linked to within an hour; NULL without a history';
+
+CREATE FUNCTION customer_identity_internal.possible_new_holder_query(customers regclass, threshold integer)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    proofs constant text := customer_identity_internal.companion_of(customers, 'phone_proofs');
+BEGIN
+    IF customer_identity_internal.column_type(proofs::regclass, 'unconfirmed') IS NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN format($sql$
+        SELECT p.customer_id, jsonb_build_object('users', jsonb_agg(DISTINCT p.user_id), 'proved_at', max(p.proved_at)) AS evidence
+        FROM %s AS p
+        WHERE p.unconfirmed AND p.ended_at IS NULL
+        GROUP BY p.customer_id
+        HAVING count(DISTINCT p.user_id) >= %s
+        $sql$, proofs, threshold);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.possible_new_holder_query(regclass, integer) IS
+    'The customers whose phone has been proved by who may be its new holder; NULL in books that do not tell';
 
 CREATE FUNCTION customer_identity_internal.cod_rows(orders customer_identity.attachments)
     RETURNS text
@@ -226,7 +267,8 @@ BEGIN
         ('many_logins', customer_identity_internal.many_logins_query(customers, customer_identity_internal.fraud_setting('many_logins'))),
         ('unproved_claims', customer_identity_internal.unproved_claims_query(customers, customer_identity_internal.fraud_setting('unproved_claims'))),
         ('sign_up_burst', customer_identity_internal.sign_up_burst_query(customers, customer_identity_internal.fraud_setting('sign_up_burst'))),
-        ('cod_cancellations', customer_identity_internal.cod_cancellations_query(customers, customer_identity_internal.fraud_setting('cod_cancellations')))
+        ('cod_cancellations', customer_identity_internal.cod_cancellations_query(customers, customer_identity_internal.fraud_setting('cod_cancellations'))),
+        ('possible_new_holder', customer_identity_internal.possible_new_holder_query(customers, customer_identity_internal.fraud_setting('possible_new_holder')))
     ) AS q (signal, query)
     WHERE q.query IS NOT NULL AND customer_identity_internal.fraud_setting(q.signal) > 0;
 
@@ -245,10 +287,11 @@ BEGIN
                     jsonb_build_object('signal', s.signal, 'evidence', s.evidence, 'weight', s.weight)
                     ORDER BY s.weight DESC, s.signal) AS signals
             FROM (%s) AS s
+            WHERE s.signal NOT IN ('many_logins', 'unproved_claims', 'sign_up_burst') OR s.customer_id NOT IN (%s)
             GROUP BY s.customer_id
             HAVING sum(s.weight) >= COALESCE($1, 0)
         ) AS c
-        $sql$, signals)
+        $sql$, signals, customer_identity_internal.shared_customers(customers))
         INTO suspects
         USING min_score;
     RETURN suspects;

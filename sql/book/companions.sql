@@ -23,6 +23,33 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.companion_problem(regclass, text) IS
     'Why there is no usable table of that name beside customers; NULL: there is one';
 
+CREATE FUNCTION customer_identity_internal.has_companion(customers regclass, companion text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN EXISTS (
+    SELECT FROM pg_class AS c
+    JOIN pg_class AS t ON t.relnamespace = c.relnamespace AND t.relowner = c.relowner
+    WHERE c.oid = customers AND t.relname = companion AND t.relkind IN ('r', 'p')
+);
+COMMENT ON FUNCTION customer_identity_internal.has_companion(regclass, text) IS
+    'Whether there is a table of that name beside customers; books of earlier versions lack some';
+
+CREATE FUNCTION customer_identity_internal.further_phones(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.has_companion(customers, 'customer_phones') THEN
+        RETURN 'SELECT NULL::uuid AS id, NULL::text AS phone WHERE false';
+    END IF;
+    RETURN format('SELECT p.customer_id AS id, p.phone::text AS phone FROM %s AS p WHERE p.until IS NULL',
+        customer_identity_internal.companion_of(customers, 'customer_phones'));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.further_phones(regclass) IS
+    'The query of the phones that lead to customers besides their own: id, phone';
+
 -- Live proofs have two plain indexes and no NULLS NOT DISTINCT, which migration tools cannot write.
 CREATE FUNCTION customer_identity_internal.companions()
     RETURNS TABLE (name text, description text, columns text, indexes text[])

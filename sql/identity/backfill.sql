@@ -91,7 +91,7 @@ BEGIN
                     SELECT p.phone
                     FROM (%3$s) AS c (n, raw)
                     CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %4$s) AS p (phone)
-                    WHERE p.phone IS NOT NULL
+                    WHERE p.phone IS NOT NULL AND NOT customer_identity_internal.names_nobody(p.phone, %8$L::regclass)
                     ORDER BY c.n
                     LIMIT 1
                 ) END AS phone
@@ -107,7 +107,7 @@ BEGIN
         customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached), relation,
         CASE WHEN has_logins THEN format('LEFT JOIN %s AS u ON %s',
             customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached)) END,
-        pages);
+        pages, attached.customers::oid);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.unlinked_rows_query(customer_identity.attachments, regclass, text) IS

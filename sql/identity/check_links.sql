@@ -7,8 +7,13 @@ AS $$
     SELECT f.relation, f.fault, f.rows, f.what_to_do
     FROM (VALUES (customers::text, customer_identity_internal.companion_of(customers, 'phone_proofs'))) AS b (customers, proofs)
     CROSS JOIN LATERAL (VALUES (
-        format('EXISTS (SELECT FROM %s AS p WHERE p.customer_id = c.id AND p.phone = c.phone AND p.ended_at IS NULL)', b.proofs)
-    )) AS e (is_proved)
+        format('EXISTS (SELECT FROM %s AS p WHERE p.customer_id = c.id AND p.phone = c.phone AND p.ended_at IS NULL)', b.proofs),
+        'p.phone IS DISTINCT FROM c.phone' || CASE
+            WHEN customer_identity_internal.has_companion(customers, 'customer_phones') THEN format(
+                ' AND NOT EXISTS (SELECT FROM %s AS a WHERE a.phone = p.phone AND a.customer_id = c.id AND a.until IS NULL)',
+                customer_identity_internal.companion_of(customers, 'customer_phones'))
+            ELSE '' END
+    )) AS e (is_proved, is_lost)
     CROSS JOIN LATERAL (VALUES
         (
             b.customers, 'customers without a live proof whose phone is marked as verified, or not marked at all',
@@ -23,9 +28,9 @@ AS $$
         ),
         (
             b.proofs, 'live proofs of phones that their customers no longer have, which give no access',
-            format('%s AS p JOIN %s AS c ON c.id = p.customer_id WHERE p.ended_at IS NULL AND p.phone IS DISTINCT FROM c.phone', b.proofs, b.customers),
+            format('%s AS p JOIN %s AS c ON c.id = p.customer_id WHERE p.ended_at IS NULL AND %s', b.proofs, b.customers, e.is_lost),
             format('UPDATE %s AS p SET ended_at = now(), ended_reason = ''phone changed'' FROM %s AS c'
-                ' WHERE c.id = p.customer_id AND p.ended_at IS NULL AND p.phone IS DISTINCT FROM c.phone;', b.proofs, b.customers)
+                ' WHERE c.id = p.customer_id AND p.ended_at IS NULL AND %s;', b.proofs, b.customers, e.is_lost)
         )
     ) AS f (relation, fault, rows, what_to_do)
 $$;
@@ -81,9 +86,10 @@ BEGIN
         SELECT count(*) FILTER (WHERE r.readable), count(*) FILTER (WHERE NOT r.readable), count(*)
         FROM (
             SELECT %5$s OR (
-                SELECT bool_or(customer_identity_internal.claimed_phone(c.raw, %3$s) IS NOT NULL)
+                SELECT bool_or(p.phone IS NOT NULL)
                 FROM (%2$s) AS c (n, raw)
-                WHERE c.raw IS NOT NULL
+                CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %3$s) AS p (phone)
+                WHERE c.raw IS NOT NULL AND customer_identity_internal.names_nobody(p.phone, $1) IS NOT TRUE
             ) AS readable
             FROM %1$s AS r
             WHERE r.%4$I IS NULL
@@ -93,7 +99,8 @@ BEGIN
         relation, customer_identity_internal.claims_query(attached),
         customer_identity_internal.region_expression(attached), attached.customer_column,
         customer_identity_internal.user_has_customer(attached))
-        INTO readable, unreadable, looked_at;
+        INTO readable, unreadable, looked_at
+        USING customers;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.count_unlinked(regclass, regclass) IS

@@ -52,3 +52,10 @@ CREATE FUNCTION customer_identity.can_see_customer(user_id text, customer_id uui
     AS 'MODULE_PATHNAME', 'can_see_customer';
 COMMENT ON FUNCTION customer_identity.can_see_customer(text, uuid, regclass) IS
     'Whether a user is linked to a customer and has proved its phone; for row-security policies';
+
+CREATE FUNCTION customer_identity_internal.names_nobody(phone text, customers regclass)
+    RETURNS boolean
+    LANGUAGE c STABLE COST 1000
+    AS 'MODULE_PATHNAME', 'names_nobody';
+COMMENT ON FUNCTION customer_identity_internal.names_nobody(text, regclass) IS
+    'Whether an E.164 phone names nobody, by rule';

@@ -26,13 +26,18 @@ BEGIN
         SELECT %1$s, c.raw, p.reason
         FROM %2$s AS r
         CROSS JOIN LATERAL (%3$s) AS c (n, raw)
-        CROSS JOIN LATERAL customer_identity_internal.claim_problem(c.raw, %4$s) AS p (reason)
+        CROSS JOIN LATERAL (
+            SELECT CASE
+                WHEN customer_identity_internal.names_nobody(customer_identity_internal.claimed_phone(c.raw, %4$s), $2) THEN 'names_nobody'
+                ELSE customer_identity_internal.claim_problem(c.raw, %4$s)
+            END
+        ) AS p (reason)
         WHERE r.%5$I IS NULL AND c.raw IS NOT NULL AND p.reason <> 'ok'
         LIMIT $1
         $sql$,
         customer_identity_internal.row_key(attached), attached, customer_identity_internal.claims_query(setup),
         customer_identity_internal.region_expression(setup), setup.customer_column)
-        USING max_rows;
+        USING max_rows, customers;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.phone_problems_in(regclass, integer, regclass) IS
@@ -47,4 +52,4 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL customer_identity_internal.phone_problems_in(attached, max_rows, a.customers) AS p;
 END;
 COMMENT ON FUNCTION customer_identity.phone_problems(regclass, integer) IS
-    'The unlinked rows of an attached table whose phone cannot be read: key, phone as typed, reason';
+    'The unlinked rows of an attached table whose phone cannot be read or names nobody: key, phone as typed, reason';

@@ -8,9 +8,9 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.new_holder_after() IS
     'How long a customer has to be silent until who proves its phone may be a new holder';
 
--- By orders of anybody but the login.
+-- By orders of anybody but the login, and others who may be new holders.
 CREATE FUNCTION customer_identity_internal.has_order_since(
-    referencing regclass, customer_id uuid, user_id text, since timestamptz, customers regclass)
+    referencing regclass, customer_id uuid, user_ids text[], since timestamptz, customers regclass)
     RETURNS boolean
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
@@ -21,13 +21,13 @@ BEGIN
     EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE r.%I = $1 AND %s >= $3 AND %s)',
         referencing, orders.customer_column, customer_identity_internal.time_of_row(referencing),
         CASE WHEN orders.user_column IS NULL THEN 'true'
-            ELSE format('customer_identity_internal.as_text(r.%I) IS DISTINCT FROM $2', orders.user_column) END)
+            ELSE format('COALESCE(customer_identity_internal.as_text(r.%I) <> ALL ($2), true)', orders.user_column) END)
         INTO is_found
-        USING customer_id, user_id, since;
+        USING customer_id, user_ids, since;
     RETURN is_found;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.has_order_since(regclass, uuid, text, timestamptz, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.has_order_since(regclass, uuid, text[], timestamptz, regclass) IS
     'Whether a customer has orders since a time that another login, or a guest, has placed';
 
 -- The logins of a customer with the e-mail address of one of them.
@@ -81,17 +81,19 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     is_silent boolean;
+    suspects text[];
 BEGIN
     EXECUTE format(
-        'SELECT EXISTS (SELECT FROM %s AS c WHERE c.id = $1 AND c.created_at < $2)'
-        ' AND NOT EXISTS (SELECT FROM %s AS p WHERE p.customer_id = $1 AND p.proved_at >= $2)',
+        'SELECT EXISTS (SELECT FROM %1$s AS c WHERE c.id = $1 AND c.created_at < $2)'
+        ' AND NOT EXISTS (SELECT FROM %2$s AS p WHERE p.customer_id = $1 AND p.proved_at >= $2 AND NOT p.unconfirmed),'
+        ' ARRAY(SELECT p.user_id FROM %2$s AS p WHERE p.customer_id = $1 AND p.unconfirmed AND p.user_id IS NOT NULL)',
         customers, customer_identity_internal.companion_of(customers, 'phone_proofs'))
-        INTO is_silent
+        INTO is_silent, suspects
         USING customer_id, since;
     RETURN is_silent AND NOT EXISTS (
         SELECT
         FROM customer_identity_internal.attachments_of(customers) AS a
-        WHERE a.kind = 'orders' AND customer_identity_internal.has_order_since(a.attached, customer_id, user_id, since, customers)
+        WHERE a.kind = 'orders' AND customer_identity_internal.has_order_since(a.attached, customer_id, suspects || user_id, since, customers)
     );
 END
 $$;
@@ -106,10 +108,11 @@ CREATE FUNCTION customer_identity_internal.may_be_new_holder(customer_id uuid, u
 AS $$
 #variable_conflict use_variable
 DECLARE
-    after constant interval := customer_identity_internal.new_holder_after();
+    -- No time is older than a few thousand years.
+    after constant interval := LEAST(customer_identity_internal.new_holder_after(), interval '4000 years');
     since constant timestamptz := now() - after;
 BEGIN
-    IF after <= interval '0' OR NOT customer_identity_internal.is_silent_customer(customer_id, user_id, since, customers) THEN
+    IF after <= interval '0' OR NOT customer_identity_internal.keeps_history(customers) OR NOT customer_identity_internal.is_silent_customer(customer_id, user_id, since, customers) THEN
         RETURN false;
     END IF;
     RETURN NOT customer_identity_internal.was_linked_before(customer_id, ARRAY(

@@ -1,29 +1,13 @@
--- E.164; CI001 when it cannot be read.
-CREATE FUNCTION customer_identity_internal.required_phone(phone text, region text)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    details constant record := customer_identity.parse_phone(phone, region);
-BEGIN
-    IF details.reason IS DISTINCT FROM 'ok' THEN
-        RAISE EXCEPTION 'the phone cannot be read'
-            USING ERRCODE = 'CI001', DETAIL = format('Reason: %s.', COALESCE(details.reason, 'empty')),
-                HINT = 'customer_identity.parse_phone() tells more.';
-    END IF;
-    RETURN details.e164;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.required_phone(text, text) IS
-    'A phone in E.164; CI001 with the reason when it cannot be read';
-
+-- NULL: the holder is too new for this transaction to see.
 CREATE FUNCTION customer_identity_internal.refuse_taken_phone(phone text, holder uuid)
     RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF holder IS NULL THEN
+        RAISE EXCEPTION 'another transaction has just given the phone to a customer' USING ERRCODE = 'serialization_failure';
+    END IF;
     RAISE EXCEPTION 'the phone is another customer''s'
         USING ERRCODE = 'CI006', DETAIL = format('Phone %s leads to customer %s.', phone, holder),
             HINT = 'customer_identity.merge_customers() makes two customers one; release_phone() frees a number that has a new holder.';
@@ -69,29 +53,54 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_no_rule(text, regclass) IS
     'Raises CI006 for a phone that names nobody by rule';
 
--- In a subtransaction: where another transaction is giving the phone to a customer, nothing is held while it ends.
+-- Who changes phones tries in a subtransaction, waits for nobody in it for long, and holds nothing while it waits for
+-- the next try: so a sign-up or an order never waits for who waits for it.
+CREATE FUNCTION customer_identity_internal.be_impatient()
+    RETURNS void
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT set_config('lock_timeout', '50ms', true)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.be_impatient() IS
+    'From now on in the subtransaction, nothing is waited for for long';
+
+CREATE FUNCTION customer_identity_internal.wait_for_next_try(started timestamptz, attempt integer)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    patience constant interval := COALESCE(NULLIF(current_setting('lock_timeout')::interval, interval '0'), interval '60 seconds');
+BEGIN
+    IF clock_timestamp() > started + patience THEN
+        RAISE EXCEPTION 'the phone or its customer is in use'
+            USING ERRCODE = 'lock_not_available', DETAIL = format('Another transaction has been changing one of them for %s.', patience),
+                HINT = 'Try again when it has ended; lock_timeout says how long to wait.';
+    END IF;
+    PERFORM pg_sleep(LEAST(0.002 * 2 ^ LEAST(attempt, 6), 0.1) * (0.5 + random()));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.wait_for_next_try(timestamptz, integer) IS
+    'A pause that grows with the attempts; 55P03 when there were enough';
+
+-- A phone that another transaction has just given to somebody is not seen by a transaction that is older.
 CREATE FUNCTION customer_identity_internal.insert_alias(customer_id uuid, phone text, actor text, reason text, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    pause double precision := 0.002;
+    holder uuid;
 BEGIN
-    FOR attempt IN 1..100 LOOP
-        BEGIN
-            EXECUTE format('INSERT INTO %s (customer_id, phone, reason, actor) VALUES ($1, $2, $3, $4)',
-                customer_identity_internal.companion_of(customers, 'customer_phones'))
-                USING customer_id, phone, reason, actor;
-            RETURN;
-        EXCEPTION WHEN lock_not_available THEN
-            IF attempt = 100 THEN
-                RAISE;
-            END IF;
-        END;
-        PERFORM pg_sleep(pause);
-        pause := LEAST(pause * 2, 0.25);
-    END LOOP;
+    EXECUTE format('INSERT INTO %s (customer_id, phone, reason, actor) VALUES ($1, $2, $3, $4)',
+        customer_identity_internal.companion_of(customers, 'customer_phones'))
+        USING customer_id, phone, reason, actor;
+EXCEPTION WHEN unique_violation THEN
+    holder := customer_identity_internal.holder_of_phone(phone, customers);
+    IF holder IS DISTINCT FROM customer_id THEN
+        PERFORM customer_identity_internal.refuse_taken_phone(phone, holder);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.insert_alias(uuid, text, text, text, regclass) IS
@@ -137,6 +146,25 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.is_free_phone(text, uuid, regclass) IS
     'Whether a phone leads to nobody yet; CI006 when it is somebody else''s, or names nobody by rule';
 
+CREATE FUNCTION customer_identity_internal.try_to_add_phone(
+    customer_id uuid, phone text, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.be_impatient();
+    PERFORM customer_identity_internal.locked_customer(customer_id, customers);
+    IF customer_identity_internal.is_free_phone(phone, customer_id, customers) THEN
+        PERFORM customer_identity_internal.insert_alias(customer_id, phone, actor, reason, customers);
+        PERFORM customer_identity_internal.write_event(customers, customer_id, 'phone_added',
+            jsonb_strip_nulls(jsonb_build_object('phone', phone, 'reason', reason)), actor);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.try_to_add_phone(uuid, text, text, text, regclass) IS
+    'add_phone(), or 55P03 when something is in use';
+
 CREATE FUNCTION customer_identity.add_phone(
     customer_id uuid,
     phone text,
@@ -150,15 +178,19 @@ CREATE FUNCTION customer_identity.add_phone(
 AS $$
 #variable_conflict use_variable
 DECLARE
-    e164 constant text := customer_identity_internal.required_phone(phone, region);
+    e164 constant text := customer_identity_internal.readable_phone(phone, region);
+    started constant timestamptz := clock_timestamp();
+    attempt integer := 0;
 BEGIN
-    PERFORM customer_identity_internal.locked_customer(customer_id, customers);
-    IF customer_identity_internal.is_free_phone(e164, customer_id, customers) THEN
-        PERFORM customer_identity_internal.insert_alias(customer_id, e164, actor, reason, customers);
-        PERFORM customer_identity_internal.write_event(customers, customer_id, 'phone_added',
-            jsonb_strip_nulls(jsonb_build_object('phone', e164, 'reason', reason)), actor);
-    END IF;
-    RETURN e164;
+    LOOP
+        BEGIN
+            PERFORM customer_identity_internal.try_to_add_phone(customer_id, e164, actor, reason, customers);
+            RETURN e164;
+        EXCEPTION WHEN lock_not_available THEN
+            attempt := attempt + 1;
+        END;
+        PERFORM customer_identity_internal.wait_for_next_try(started, attempt);
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION customer_identity.add_phone(uuid, text, text, text, text, regclass) IS
@@ -205,15 +237,63 @@ CREATE FUNCTION customer_identity_internal.write_primary_phone(customer_id uuid,
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    holder uuid;
 BEGIN
     PERFORM customer_identity_internal.write_columns(customer_id,
         jsonb_build_object('phone', phone, 'updated_at', clock_timestamp()), customers);
 EXCEPTION WHEN unique_violation THEN
-    PERFORM customer_identity_internal.refuse_taken_phone(phone, customer_identity_internal.holder_of_phone(phone, customers));
+    holder := customer_identity_internal.holder_of_phone(phone, customers);
+    IF holder = customer_id THEN
+        RAISE;
+    END IF;
+    PERFORM customer_identity_internal.refuse_taken_phone(phone, holder);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.write_primary_phone(uuid, text, regclass) IS
     'Gives a customer its primary phone; the triggers see to proofs, the flag and the further phones';
+
+CREATE FUNCTION customer_identity_internal.insert_former_phone(customer_id uuid, phone text, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('INSERT INTO %s (customer_id, phone, until, reason, actor) VALUES ($1, $2, now(), $3, $4)',
+        customer_identity_internal.companion_of(customers, 'customer_phones'))
+        USING customer_id, phone, reason, actor;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.insert_former_phone(uuid, text, text, text, regclass) IS
+    'Keeps a phone that a customer had';
+
+CREATE FUNCTION customer_identity_internal.try_to_change_phone(
+    customer_id uuid, phone text, keep_old boolean, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    old_phone text;
+BEGIN
+    PERFORM customer_identity_internal.be_impatient();
+    old_phone := customer_identity_internal.locked_customer(customer_id, customers) ->> 'phone';
+    PERFORM customer_identity_internal.is_free_phone(phone, customer_id, customers);
+    IF phone IS NOT DISTINCT FROM old_phone THEN
+        RETURN;
+    END IF;
+    IF keep_old AND old_phone IS NOT NULL THEN
+        PERFORM customer_identity_internal.insert_alias(customer_id, old_phone, actor, reason, customers);
+    ELSIF old_phone IS NOT NULL THEN
+        PERFORM customer_identity_internal.insert_former_phone(customer_id, old_phone, actor, reason, customers);
+    END IF;
+    PERFORM customer_identity_internal.write_primary_phone(customer_id, phone, customers);
+    PERFORM customer_identity_internal.write_event(customers, customer_id, 'phone_changed',
+        jsonb_strip_nulls(jsonb_build_object('old', old_phone, 'new', phone, 'kept', COALESCE(keep_old, false), 'reason', reason)), actor);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.try_to_change_phone(uuid, text, boolean, text, text, regclass) IS
+    'change_phone(), or 55P03 when something is in use';
 
 CREATE FUNCTION customer_identity.change_phone(
     customer_id uuid,
@@ -229,24 +309,19 @@ CREATE FUNCTION customer_identity.change_phone(
 AS $$
 #variable_conflict use_variable
 DECLARE
-    e164 constant text := customer_identity_internal.required_phone(new_phone, region);
-    old_phone constant text := customer_identity_internal.locked_customer(customer_id, customers) ->> 'phone';
+    e164 constant text := customer_identity_internal.readable_phone(new_phone, region);
+    started constant timestamptz := clock_timestamp();
+    attempt integer := 0;
 BEGIN
-    PERFORM customer_identity_internal.is_free_phone(e164, customer_id, customers);
-    IF e164 IS NOT DISTINCT FROM old_phone THEN
-        RETURN e164;
-    END IF;
-    IF keep_old AND old_phone IS NOT NULL THEN
-        PERFORM customer_identity_internal.insert_alias(customer_id, old_phone, actor, reason, customers);
-    ELSIF old_phone IS NOT NULL THEN
-        EXECUTE format('INSERT INTO %s (customer_id, phone, until, reason, actor) VALUES ($1, $2, now(), $3, $4)',
-            customer_identity_internal.companion_of(customers, 'customer_phones'))
-            USING customer_id, old_phone, reason, actor;
-    END IF;
-    PERFORM customer_identity_internal.write_primary_phone(customer_id, e164, customers);
-    PERFORM customer_identity_internal.write_event(customers, customer_id, 'phone_changed',
-        jsonb_strip_nulls(jsonb_build_object('old', old_phone, 'new', e164, 'kept', COALESCE(keep_old, false), 'reason', reason)), actor);
-    RETURN e164;
+    LOOP
+        BEGIN
+            PERFORM customer_identity_internal.try_to_change_phone(customer_id, e164, keep_old, actor, reason, customers);
+            RETURN e164;
+        EXCEPTION WHEN lock_not_available THEN
+            attempt := attempt + 1;
+        END;
+        PERFORM customer_identity_internal.wait_for_next_try(started, attempt);
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION customer_identity.change_phone(uuid, text, text, boolean, text, text, regclass) IS

@@ -27,9 +27,7 @@ CREATE FUNCTION customer_identity_internal.free_phone(customer jsonb, phone text
 AS $$
 BEGIN
     IF customer ->> 'phone' = phone THEN
-        EXECUTE format('INSERT INTO %s (customer_id, phone, until, reason, actor) VALUES ($1, $2, now(), $3, $4)',
-            customer_identity_internal.companion_of(customers, 'customer_phones'))
-            USING (customer ->> 'id')::uuid, phone, reason, actor;
+        PERFORM customer_identity_internal.insert_former_phone((customer ->> 'id')::uuid, phone, actor, reason, customers);
         PERFORM customer_identity_internal.write_primary_phone((customer ->> 'id')::uuid, NULL::text, customers);
     ELSE
         PERFORM customer_identity_internal.end_alias(phone, (customer ->> 'id')::uuid, customers);
@@ -130,7 +128,7 @@ BEGIN
         PERFORM customer_identity_internal.hold_for_merge(customer_id, customer_id, customers);
     END IF;
     customer := customer_identity_internal.locked_customer(customer_id, customers);
-    e164 := CASE WHEN phone IS NULL THEN customer ->> 'phone' ELSE customer_identity_internal.required_phone(phone, NULL::text) END;
+    e164 := CASE WHEN phone IS NULL THEN customer ->> 'phone' ELSE customer_identity_internal.readable_phone(phone, NULL::text) END;
     IF e164 IS NULL OR customer_identity_internal.holder_of_phone(e164, customers) IS DISTINCT FROM customer_id THEN
         RAISE EXCEPTION 'the phone is not the customer''s'
             USING ERRCODE = 'CI006', DETAIL = format('Phones of the customer: %s.', customer_identity_internal.phones_of(customer_id, customers)),

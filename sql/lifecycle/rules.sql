@@ -38,21 +38,85 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.promote_alias(uuid, regclass) IS
     'Makes a further phone of a customer without a primary one the primary one';
 
--- What came by the phone belongs to nobody any more.
-CREATE FUNCTION customer_identity_internal.cut_links(holder uuid, phone text, actor text, reason text, customers regclass)
+-- Logins of a customer with a further phone column that names somebody: their keys, for each phone.
+CREATE FUNCTION customer_identity_internal.other_claims(referencing regclass, customer_id uuid, customers regclass)
+    RETURNS TABLE (phone text, name text, keys jsonb)
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    users constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+BEGIN
+    RETURN QUERY EXECUTE format($sql$
+        SELECT c.phone, min(%1$s), jsonb_agg(%2$s)
+        FROM %3$s AS r
+        CROSS JOIN LATERAL (
+            SELECT p.phone
+            FROM (%4$s) AS c (n, raw)
+            CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %5$s) AS p (phone)
+            WHERE p.phone IS NOT NULL AND NOT customer_identity_internal.names_nobody(p.phone, $2)
+            ORDER BY c.n
+            LIMIT 1
+        ) AS c
+        WHERE r.%6$I = $1
+        GROUP BY c.phone
+        ORDER BY c.phone
+        $sql$,
+        CASE WHEN users.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', users.name_column) END,
+        customer_identity_internal.reference_key(
+            array_remove(customer_identity_internal.key_columns(referencing), users.customer_column), users.customer_column),
+        referencing, customer_identity_internal.claims_query(users), customer_identity_internal.region_expression(users),
+        users.customer_column)
+        USING customer_id, customers;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.other_claims(regclass, uuid, regclass) IS
+    'The phones by which logins of a customer name somebody: phone, name, keys';
+
+-- Logins, and then their orders, go to whom another phone of theirs names.
+CREATE FUNCTION customer_identity_internal.move_by_other_claims(source uuid, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    nobody constant uuid := customer_identity_internal.move_to_new_holder(holder, phone, false, NULL::timestamptz, customers);
+    part record;
+    claim record;
+    target uuid;
+    targets uuid[] := '{}';
+BEGIN
+    FOR part IN SELECT a.attached, a.customer_column, a.kind FROM customer_identity_internal.attached_in_order(customers) AS a LOOP
+        IF part.kind = 'orders' THEN
+            PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, source, t.id,
+                customer_identity_internal.keys_by_phones(part.attached, source, '{}'::text[], t.id, NULL::timestamptz, '{}'::jsonb, customers), customers)
+            FROM unnest(targets) AS t (id);
+            CONTINUE;
+        END IF;
+        FOR claim IN SELECT c.* FROM customer_identity_internal.other_claims(part.attached, source, customers) AS c LOOP
+            target := customer_identity_internal.claim_customer(claim.phone, claim.name, customers);
+            CONTINUE WHEN target IS NULL;
+            PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, source, target, claim.keys, customers);
+            targets := targets || target;
+        END LOOP;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_by_other_claims(uuid, regclass) IS
+    'Gives the logins of a customer that name somebody by another phone, and their orders, to that one';
+
+-- What came by the phone, which names nobody from now on, and by nothing else, belongs to nobody any more.
+CREATE FUNCTION customer_identity_internal.cut_links(holder uuid, nobody uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
 BEGIN
     IF nobody IS NOT NULL THEN
+        PERFORM customer_identity_internal.move_by_other_claims(nobody, customers);
         PERFORM customer_identity_internal.move_references(a.attached, a.customer_column, nobody, NULL::uuid, NULL::jsonb, customers)
         FROM customer_identity_internal.attached_in_order(customers) AS a;
+        PERFORM customer_identity.flush_totals(customers);
         PERFORM customer_identity_internal.delete_customer(nobody, customers);
     END IF;
-    PERFORM customer_identity_internal.free_phone(customer_identity_internal.customer_row(holder, customers), phone, actor, reason, customers);
     PERFORM customer_identity_internal.promote_alias(holder, customers);
     PERFORM customer_identity.flush_totals(customers);
     IF customer_identity_internal.is_empty_customer(holder, customers) THEN
@@ -60,8 +124,8 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.cut_links(uuid, text, text, text, regclass) IS
-    'Takes a phone, and all that rests on it alone, away from its customer, who goes when nothing else is left';
+COMMENT ON FUNCTION customer_identity_internal.cut_links(uuid, uuid, regclass) IS
+    'Unlinks what rested on a phone alone, and removes its customer when nothing else is left';
 
 CREATE FUNCTION customer_identity_internal.require_rule(rule text)
     RETURNS void
@@ -78,6 +142,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_rule(text) IS
     'Raises 22023 for a rule that there is not';
 
+-- The phone leads to a customer whom this transaction has not seen: the next try sees it, unless its snapshot is older.
 CREATE FUNCTION customer_identity_internal.write_rule(phone text, rule text, actor text, reason text, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -86,14 +151,49 @@ AS $$
 DECLARE
     rules constant text := customer_identity_internal.companion_of(customers, 'phone_rules');
 BEGIN
-    EXECUTE format('DELETE FROM %s AS r WHERE r.phone = $1', rules) USING phone;
-    IF rule IS NOT NULL THEN
-        EXECUTE format('INSERT INTO %s (phone, rule, actor, reason) VALUES ($1, $2, $3, $4)', rules) USING phone, rule, actor, reason;
+    IF rule IS NULL THEN
+        EXECUTE format('DELETE FROM %s AS r WHERE r.phone = $1', rules) USING phone;
+        RETURN;
     END IF;
+    EXECUTE format('INSERT INTO %s AS r (phone, rule, actor, reason) VALUES ($1, $2, $3, $4)'
+        ' ON CONFLICT (phone) DO UPDATE SET rule = $2, actor = $3, reason = $4, created_at = now()', rules)
+        USING phone, rule, actor, reason;
+EXCEPTION WHEN SQLSTATE 'CI006' THEN
+    RAISE EXCEPTION 'another transaction has just given the phone to a customer'
+        USING ERRCODE = CASE current_setting('transaction_isolation')
+            WHEN 'read committed' THEN 'lock_not_available' ELSE 'serialization_failure' END;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.write_rule(text, text, text, text, regclass) IS
     'Writes the rule of a phone, or none';
+
+-- The phone is free before the rule is written, and the rule is there before other phones are looked at.
+CREATE FUNCTION customer_identity_internal.try_to_set_rule(phone text, rule text, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    holder constant uuid := customer_identity_internal.holder_of_phone(phone, customers);
+    nobody uuid;
+BEGIN
+    IF holder IS NOT NULL THEN
+        PERFORM customer_identity_internal.write_event(customers, holder, 'phone_rule_set',
+            jsonb_strip_nulls(jsonb_build_object('phone', phone, 'rule', rule, 'reason', reason)), actor);
+    END IF;
+    IF rule = 'nobody' AND holder IS NOT NULL THEN
+        PERFORM customer_identity_internal.lock_for_merge(holder, holder, customers);
+        nobody := customer_identity_internal.move_to_new_holder(holder, phone, false, NULL::timestamptz, customers);
+        PERFORM customer_identity_internal.free_phone(customer_identity_internal.customer_row(holder, customers), phone, actor, reason, customers);
+        PERFORM customer_identity_internal.write_rule(phone, rule, actor, reason, customers);
+        PERFORM customer_identity_internal.cut_links(holder, nobody, customers);
+    ELSE
+        PERFORM customer_identity_internal.write_rule(phone, rule, actor, reason, customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.try_to_set_rule(text, text, text, text, regclass) IS
+    'set_phone_rule(), or 55P03 when something is in use';
 
 CREATE FUNCTION customer_identity.set_phone_rule(
     phone text,
@@ -108,21 +208,22 @@ CREATE FUNCTION customer_identity.set_phone_rule(
 AS $$
 #variable_conflict use_variable
 DECLARE
-    e164 constant text := customer_identity_internal.required_phone(phone, region);
-    holder uuid;
+    e164 constant text := customer_identity_internal.readable_phone(phone, region);
+    started constant timestamptz := clock_timestamp();
+    attempt integer := 0;
 BEGIN
     PERFORM customer_identity_internal.require_rule(rule);
     PERFORM customer_identity_internal.take_turn(customers);
-    holder := customer_identity_internal.holder_of_phone(e164, customers);
-    IF holder IS NOT NULL THEN
-        PERFORM customer_identity_internal.write_event(customers, holder, 'phone_rule_set',
-            jsonb_strip_nulls(jsonb_build_object('phone', e164, 'rule', rule, 'reason', reason)), actor);
-    END IF;
-    IF rule = 'nobody' AND holder IS NOT NULL THEN
-        PERFORM customer_identity_internal.hold_for_merge(holder, holder, customers);
-        PERFORM customer_identity_internal.cut_links(holder, e164, actor, reason, customers);
-    END IF;
-    PERFORM customer_identity_internal.write_rule(e164, rule, actor, reason, customers);
+    LOOP
+        BEGIN
+            PERFORM customer_identity_internal.be_impatient();
+            PERFORM customer_identity_internal.try_to_set_rule(e164, rule, actor, reason, customers);
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            attempt := attempt + 1;
+        END;
+        PERFORM customer_identity_internal.wait_for_next_try(started, attempt);
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION customer_identity.set_phone_rule(text, text, text, text, text, regclass) IS

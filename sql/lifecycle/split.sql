@@ -150,7 +150,7 @@ CREATE FUNCTION customer_identity.split_customer(
 AS $$
 #variable_conflict use_variable
 DECLARE
-    e164 constant text := CASE WHEN phone IS NOT NULL THEN customer_identity_internal.required_phone(phone, region) END;
+    e164 constant text := CASE WHEN phone IS NOT NULL THEN customer_identity_internal.readable_phone(phone, region) END;
     target constant uuid := gen_random_uuid();
     proofs jsonb;
 BEGIN

@@ -5,17 +5,6 @@ CREATE FUNCTION customer_identity_internal.placeholder_digits(phone text)
 COMMENT ON FUNCTION customer_identity_internal.placeholder_digits(text) IS
     'Why a phone in E.164 looks as if nobody had it: repeated_digits, digits_in_sequence, fiction; NULL: it does not';
 
-CREATE FUNCTION customer_identity_internal.has_companion(customers regclass, companion text)
-    RETURNS boolean
-    LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT FROM pg_class AS c
-    JOIN pg_class AS t ON t.relnamespace = c.relnamespace AND t.relowner = c.relowner
-    WHERE c.oid = customers AND t.relname = companion AND t.relkind IN ('r', 'p')
-);
-COMMENT ON FUNCTION customer_identity_internal.has_companion(regclass, text) IS
-    'Whether there is a table of that name beside customers; books of earlier versions lack some';
-
 CREATE FUNCTION customer_identity_internal.match_key(value text)
     RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
@@ -97,22 +86,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.uses_query(regclass, text) IS
     'The query of the keys of names of logins, or of the numbers of guest orders, of customers, which are parameter $1';
-
-CREATE FUNCTION customer_identity_internal.further_phones(customers regclass)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF NOT customer_identity_internal.has_companion(customers, 'customer_phones') THEN
-        RETURN 'SELECT NULL::uuid AS id, NULL::text AS phone WHERE false';
-    END IF;
-    RETURN format('SELECT p.customer_id AS id, p.phone::text AS phone FROM %s AS p WHERE p.until IS NULL',
-        customer_identity_internal.companion_of(customers, 'customer_phones'));
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.further_phones(regclass) IS
-    'The query of the phones that lead to customers besides their own: id, phone';
 
 -- Two names of one login, or of a couple, are no sign. Those that many logins share come first, so that a limit keeps
 -- what is worst; $1 is how many are needed. Each table is read once, and nothing is joined but what is suspected.

@@ -26,6 +26,12 @@ DECLARE
 BEGIN
     result.phone := customer_identity.normalize_phone(typed, NULL::text);
     result.digits := '%' || customer_identity_internal.searched_digits(typed) || '%';
+    IF num_nonnulls(result.phone, result.digits) > 0 THEN
+        EXECUTE format('SELECT array_agg(f.id) FROM (SELECT p.id FROM (%s) AS p WHERE p.phone = $1 OR p.phone LIKE $2 LIMIT $3) AS f',
+            customer_identity_internal.further_phones(customers))
+            INTO result.by_further_phone
+            USING result.phone, result.digits, most_ids;
+    END IF;
     IF sought = '' THEN
         RETURN result;
     END IF;
@@ -54,6 +60,7 @@ CREATE FUNCTION customer_identity_internal.search_condition(search customer_iden
 RETURN '(' || concat_ws(' OR ',
     CASE WHEN search.phone IS NOT NULL THEN 'c.phone = ($1).phone' END,
     CASE WHEN search.digits IS NOT NULL THEN 'c.phone LIKE ($1).digits' END,
+    CASE WHEN search.by_further_phone IS NOT NULL THEN 'c.id = ANY (($1).by_further_phone)' END,
     CASE WHEN search.anywhere IS NOT NULL THEN customer_identity_internal.text_condition('c.preferred_name::text', search.beginning IS NOT NULL) END,
     CASE
         WHEN search.by_many_emails THEN format(

@@ -9,7 +9,7 @@ namespace {
 
 char *fraud_cancelled_statuses_setting = nullptr;
 char *match_columns_setting = nullptr;
-int fraud_settings[8];
+int fraud_settings[10];
 
 bool check_statuses(char **value, void **, GucSource) { return fits(*value, kMaximumList); }
 
@@ -54,6 +54,10 @@ const Signal kFraudSettings[] = {
      "Number of cancelled cash-on-delivery orders of one customer that is a fraud signal.", 3},
     {"customer_identity.fraud_cod_cancellations_weight",
      "Score for cancelled cash-on-delivery orders.", 25},
+    {"customer_identity.fraud_possible_new_holder",
+     "Number of possible new holders of a customer's phone that is a fraud signal.", 1},
+    {"customer_identity.fraud_possible_new_holder_weight",
+     "Score for a possible new holder of the phone.", 15},
 };
 
 }  // namespace

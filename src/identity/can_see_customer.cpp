@@ -19,54 +19,77 @@ bool has_column(Oid customers, const char *companion, const char *column) {
   return OidIsValid(relation) && get_attnum(relation, column) > 0;
 }
 
-// Of the primary phone or of a further one that leads there, by who is not suspected to be a new
-// holder of the number. The logins of a household see their own orders only.
-const char *visible_proof_query(Oid customers) {
-  const char *proofs = proofs_name(customers);
+// The phones that lead to customer c.
+const char *phones_query(Oid customers) {
   const Oid further = find_companion(customers, "customer_phones");
-  const Oid rules = find_companion(customers, "phone_rules");
-  const char *phones =
-      OidIsValid(further)
-          ? psprintf(
-                "(SELECT c.phone UNION ALL SELECT a.phone FROM %s AS a"
-                " WHERE a.customer_id OPERATOR(pg_catalog.=) c.id AND a.until IS NULL)",
-                relation_name(further))
-          : "(SELECT c.phone)";
-  StringInfoData query;
-  initStringInfo(&query);
-  appendStringInfo(
-      &query,
-      "SELECT true FROM %s AS c WHERE c.id OPERATOR(pg_catalog.=) $1"
-      " AND EXISTS (SELECT FROM %s AS p, %s AS n (phone)"
-      " WHERE p.phone OPERATOR(pg_catalog.=) n.phone"
-      " AND p.customer_id OPERATOR(pg_catalog.=) c.id"
-      " AND p.user_id OPERATOR(pg_catalog.=) $2 AND p.ended_at IS NULL%s)",
-      customers_name(customers), proofs, phones,
-      has_column(customers, "phone_proofs", "unconfirmed") ? " AND NOT p.unconfirmed" : "");
-  if (OidIsValid(rules))
-    appendStringInfo(&query,
-                     " AND NOT EXISTS (SELECT FROM %s AS r, %s AS n (phone)"
-                     " WHERE r.phone OPERATOR(pg_catalog.=) n.phone"
-                     " AND r.rule OPERATOR(pg_catalog.=) 'shared')",
-                     relation_name(rules), phones);
-  return query.data;
+  if (!OidIsValid(further)) return "(SELECT c.phone)";
+  return psprintf(
+      "(SELECT c.phone UNION ALL SELECT a.phone FROM %s AS a"
+      " WHERE a.customer_id OPERATOR(pg_catalog.=) c.id AND a.until IS NULL)",
+      relation_name(further));
 }
 
-bool has_proved(Oid customers, const char *user_id, const pg_uuid_t &customer) {
+// The live proofs of customer c by user $2.
+const char *proofs_query(Oid customers, const char *condition) {
+  return psprintf(
+      "SELECT FROM %s AS p, %s AS n (phone) WHERE p.phone OPERATOR(pg_catalog.=) n.phone"
+      " AND p.customer_id OPERATOR(pg_catalog.=) c.id"
+      " AND p.user_id OPERATOR(pg_catalog.=) $2 AND p.ended_at IS NULL%s",
+      proofs_name(customers), phones_query(customers), condition);
+}
+
+// The logins of a household see their own orders only.
+const char *but_shared_phones(Oid customers) {
+  const Oid rules = find_companion(customers, "phone_rules");
+  if (!OidIsValid(rules)) return "";
+  return psprintf(
+      " AND NOT EXISTS (SELECT FROM %s AS r, %s AS n (phone)"
+      " WHERE r.phone OPERATOR(pg_catalog.=) n.phone"
+      " AND r.rule OPERATOR(pg_catalog.=) 'shared')",
+      relation_name(rules), phones_query(customers));
+}
+
+// By a condition on customer c and user $2.
+const char *visible_query(Oid customers, const char *condition) {
+  return psprintf("SELECT true FROM %s AS c WHERE c.id OPERATOR(pg_catalog.=) $1%s%s",
+                  customers_name(customers), condition, but_shared_phones(customers));
+}
+
+bool tells_new_holders(Oid customers) {
+  return has_column(customers, "phone_proofs", "unconfirmed");
+}
+
+// By who is not suspected to be a new holder of the number.
+SPIPlanPtr proved_plan_of(Oid customers) {
+  return saved_plan({customers}, {UUIDOID, TEXTOID}, [&] {
+    const char *confirmed = tells_new_holders(customers) ? " AND NOT p.unconfirmed" : "";
+    return visible_query(customers,
+                         psprintf(" AND EXISTS (%s)", proofs_query(customers, confirmed)));
+  });
+}
+
+SPIPlanPtr trusted_plan_of(Oid customers) {
+  return saved_plan({customers}, {UUIDOID, TEXTOID}, [&] {
+    if (!tells_new_holders(customers)) return visible_query(customers, "");
+    return visible_query(customers, psprintf(" AND NOT EXISTS (%s)",
+                                             proofs_query(customers, " AND p.unconfirmed")));
+  });
+}
+
+bool is_visible(Oid customers, const char *user_id, const pg_uuid_t &customer) {
   const Actor before = act_as(owner_of(customers));
   SPIPlanPtr plan =
-      saved_plan({customers}, {UUIDOID, TEXTOID}, [&] { return visible_proof_query(customers); });
+      settings::trust_claims() ? trusted_plan_of(customers) : proved_plan_of(customers);
   const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(user_id)};
-  const bool proved = look_up(plan, values) > 0;
+  const bool visible = look_up(plan, values) > 0;
   act_again_as(before);
-  return proved;
+  return visible;
 }
 
 }  // namespace
 
 bool can_see(Oid customers, const char *user_id, const pg_uuid_t &customer) {
-  if (!settings::trust_claims() && !has_proved(customers, user_id, customer)) return false;
-  return is_user_of(customers, user_id, customer);
+  return is_visible(customers, user_id, customer) && is_user_of(customers, user_id, customer);
 }
 
 CUSTOMER_IDENTITY_FUNCTION(can_see_customer) {

@@ -24,10 +24,11 @@ SPIPlanPtr find_plan_of(Oid customers, Hold hold) {
   });
 }
 
-SPIPlanPtr hold_plan_of(Oid customers) {
-  return saved_plan({customers}, {UUIDOID}, [&] {
-    return psprintf("SELECT id FROM %s WHERE id OPERATOR(pg_catalog.=) $1 FOR KEY SHARE",
-                    customers_name(customers));
+SPIPlanPtr plan_by_id(Oid customers, Hold hold) {
+  const CacheKey key = {customers, InvalidOid, static_cast<std::uint32_t>(hold)};
+  return saved_plan(key, {UUIDOID}, [&] {
+    return psprintf("SELECT id FROM %s WHERE id OPERATOR(pg_catalog.=) $1%s",
+                    customers_name(customers), hold == Hold::kRow ? " FOR KEY SHARE" : "");
   });
 }
 
@@ -101,16 +102,18 @@ bool find_by_plan(Oid customers, const char *e164, Hold hold, decltype(run) exec
   return found;
 }
 
-bool hold_by_plan(Oid customers, Datum id) {
+bool is_there_by_plan(Oid customers, Datum id, Hold hold, decltype(run) execute) {
   SPI_connect();
-  const bool held = run(hold_plan_of(customers), &id) > 0;
+  const bool found = execute(plan_by_id(customers, hold), &id, nullptr) > 0;
   SPI_finish();
-  return held;
+  return found;
 }
 
 void check_book(Oid customers) { customers_name(customers); }
 
 Wanted customer_by_phone(Oid customers) { return {customers, "phone", "id", check_book}; }
+
+Wanted customer_by_id(Oid customers) { return {customers, "id", "id", check_book}; }
 
 Sought as_sought(const char *e164) { return {CStringGetTextDatum(e164), TEXTOID}; }
 
@@ -125,6 +128,31 @@ bool find_by_primary_phone(Oid customers, const char *e164, Hold hold, pg_uuid_t
   return found;
 }
 
+// Whether the current user, or the owner of the book for who may read it, sees a customer, who is
+// held if need be.
+bool is_there(Oid customers, const pg_uuid_t &customer, Hold hold) {
+  const Visit book = stand_in(customers, rights_to_find(hold));
+  pg_uuid_t found;
+  const Datum id = UUIDPGetDatum(&customer);
+  const Lookup lookup =
+      look_up_uuid_now(customer_by_id(customers), {id, UUIDOID}, hold, &found);
+  const bool is_found = lookup == Lookup::kImpossible ? is_there_by_plan(customers, id, hold, run)
+                                                      : lookup == Lookup::kFound;
+  leave(book);
+  return is_found;
+}
+
+// As above, by the caller's snapshot and rights.
+bool is_seen(Oid customers, const pg_uuid_t &customer) {
+  pg_uuid_t found;
+  const Datum id = UUIDPGetDatum(&customer);
+  const Lookup lookup =
+      look_up_uuid(customer_by_id(customers), {id, UUIDOID}, GetActiveSnapshot(), &found);
+  return lookup == Lookup::kImpossible
+             ? is_there_by_plan(customers, id, Hold::kNothing, look_up)
+             : lookup == Lookup::kFound;
+}
+
 // The customer of a further phone may be merged away while it is looked at: then the phone leads to
 // another one.
 bool find_by_further_phone(Oid customers, const char *e164, Hold hold, pg_uuid_t *customer) {
@@ -132,7 +160,7 @@ bool find_by_further_phone(Oid customers, const char *e164, Hold hold, pg_uuid_t
     const Holder holder = holder_of(customers, e164);
     if (holder.kind != Holder::Kind::kCustomer) return false;
     *customer = holder.customer;
-    if (hold == Hold::kNothing || hold_customer(customers, holder.customer)) return true;
+    if (is_there(customers, holder.customer, hold)) return true;
   }
   return false;
 }
@@ -150,15 +178,7 @@ bool find_customer_of(Oid customers, const char *e164, Hold hold, pg_uuid_t *cus
 }
 
 bool hold_customer(Oid customers, const pg_uuid_t &customer) {
-  const Visit book = stand_in(customers, rights_to_find(Hold::kRow));
-  pg_uuid_t found;
-  const Datum id = UUIDPGetDatum(&customer);
-  const Lookup lookup =
-      look_up_uuid_now({customers, "id", "id", check_book}, {id, UUIDOID}, Hold::kRow, &found);
-  const bool held =
-      lookup == Lookup::kImpossible ? hold_by_plan(customers, id) : lookup == Lookup::kFound;
-  leave(book);
-  return held;
+  return is_there(customers, customer, Hold::kRow);
 }
 
 bool get_or_create_customer_of(Oid customers, const char *e164, const char *preferred_name,
@@ -229,8 +249,11 @@ CUSTOMER_IDENTITY_FUNCTION(find_customer) {
   const bool found = lookup == Lookup::kImpossible
                          ? find_by_plan(customers, details.e164, Hold::kNothing, look_up, result)
                          : lookup == Lookup::kFound;
-  if (!found && !find_by_further_phone(customers, details.e164, Hold::kNothing, result))
+  if (found) PG_RETURN_UUID_P(result);
+  const Holder holder = holder_seen(customers, details.e164);
+  if (holder.kind != Holder::Kind::kCustomer || !is_seen(customers, holder.customer))
     PG_RETURN_NULL();
+  *result = holder.customer;
   PG_RETURN_UUID_P(result);
 }
 

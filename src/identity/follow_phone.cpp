@@ -84,7 +84,7 @@ void end_further_phone(Oid customers, const char *e164) {
         relation_name(find_companion(customers, "customer_phones")));
   });
   const Datum value = CStringGetTextDatum(e164);
-  run(plan, &value);
+  run_on_latest(plan, &value);
 }
 
 // A row was written with this phone (NULL: none): it must lead to nobody else.

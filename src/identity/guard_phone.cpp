@@ -32,8 +32,8 @@ void guard(HeapTuple row, Relation table) {
   const Oid customers = get_relname_relid("customers", RelationGetNamespace(table));
   if (!OidIsValid(customers)) return;
   const bool has_customer = is_given(row, table, "customer_id", UUIDOID, &value);
-  refuse_rival_customer(customers, TextDatumGetCString(phone),
-                        has_customer ? DatumGetUUIDP(value) : nullptr);
+  refuse_rival(customers, TextDatumGetCString(phone),
+               has_customer ? DatumGetUUIDP(value) : nullptr);
 }
 
 }  // namespace

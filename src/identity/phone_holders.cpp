@@ -148,15 +148,52 @@ Found search_settled(Oid relation, const Shape &shape, const char *e164) {
   }
 }
 
+bool is_nobody(const Found &rule) {
+  return strcmp(TextDatumGetCString(rule.value), "nobody") == 0;
+}
+
 template <typename Look>
 Holder holder_by(Oid customers, Look &&look) {
   Holder holder = {};
   const Found further = look(find_companion(customers, "customer_phones"), kFurtherPhones);
   if (further.found) return {Holder::Kind::kCustomer, *DatumGetUUIDP(further.value)};
   const Found rule = look(find_companion(customers, "phone_rules"), kRules);
-  if (rule.found && strcmp(TextDatumGetCString(rule.value), "nobody") == 0)
-    holder.kind = Holder::Kind::kNobody;
+  if (rule.found && is_nobody(rule)) holder.kind = Holder::Kind::kNobody;
   return holder;
+}
+
+void refuse_unfinished(const SnapshotData &dirty) {
+  if (TransactionIdIsValid(unfinished(dirty)))
+    ereport(ERROR, errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+            errmsg("another transaction is changing whom the phone leads to"),
+            errhint("Try again when it has ended."));
+}
+
+// Raises when the phone leads to another customer, in the table of that shape.
+void refuse_other_customer(Oid relation, const Shape &shape, const char *e164,
+                           const pg_uuid_t *customer) {
+  SnapshotData dirty;
+  InitDirtySnapshot(dirty);
+  const Found rival = search(relation, shape, e164, &dirty);
+  if (!rival.found) return;
+  if (customer != nullptr && memcmp(DatumGetUUIDP(rival.value), customer, sizeof(pg_uuid_t)) == 0)
+    return;
+  refuse_unfinished(dirty);
+  ereport(ERROR, errcode(kConflict), errmsg("the phone is another customer's"),
+          errdetail("Phone %s leads to customer %s.", e164,
+                    DatumGetCString(DirectFunctionCall1(uuid_out, rival.value))),
+          errhint("customer_identity.merge_customers() makes two customers one."));
+}
+
+void refuse_rule(Oid customers, const char *e164) {
+  SnapshotData dirty;
+  InitDirtySnapshot(dirty);
+  const Found rule = search(find_companion(customers, "phone_rules"), kRules, e164, &dirty);
+  if (!rule.found || !is_nobody(rule)) return;
+  refuse_unfinished(dirty);
+  ereport(ERROR, errcode(kConflict), errmsg("the phone names nobody"),
+          errdetail("Phone %s has the rule nobody.", e164),
+          errhint("customer_identity.set_phone_rule() with a NULL rule takes it away."));
 }
 
 }  // namespace
@@ -171,6 +208,12 @@ Holder holder_of(Oid customers, const char *e164) {
   return holder;
 }
 
+Holder holder_seen(Oid customers, const char *e164) {
+  return holder_by(customers, [&](Oid relation, const Shape &shape) {
+    return search(relation, shape, e164, GetActiveSnapshot());
+  });
+}
+
 Holder rival_of(Oid customers, const char *e164) {
   CommandCounterIncrement();
   return holder_by(customers, [&](Oid relation, const Shape &shape) {
@@ -178,22 +221,20 @@ Holder rival_of(Oid customers, const char *e164) {
   });
 }
 
-void refuse_rival_customer(Oid customers, const char *e164, const pg_uuid_t *customer) {
+void refuse_rival(Oid customers, const char *e164, const pg_uuid_t *customer) {
   CommandCounterIncrement();
-  SnapshotData dirty;
-  InitDirtySnapshot(dirty);
-  const Found rival = search(customers, kCustomers, e164, &dirty);
-  if (!rival.found) return;
-  if (customer != nullptr && memcmp(DatumGetUUIDP(rival.value), customer, sizeof(pg_uuid_t)) == 0)
-    return;
-  if (TransactionIdIsValid(unfinished(dirty)))
-    ereport(ERROR, errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-            errmsg("another transaction is giving the phone to a customer"),
-            errhint("Try again when it has ended."));
-  ereport(ERROR, errcode(kConflict), errmsg("the phone is another customer's"),
-          errdetail("Phone %s is the primary one of customer %s.", e164,
-                    DatumGetCString(DirectFunctionCall1(uuid_out, rival.value))),
-          errhint("customer_identity.merge_customers() makes two customers one."));
+  refuse_other_customer(customers, kCustomers, e164, customer);
+  if (customer == nullptr)
+    refuse_other_customer(find_companion(customers, "customer_phones"), kFurtherPhones, e164,
+                          nullptr);
+  else
+    refuse_rule(customers, e164);
+}
+
+CUSTOMER_IDENTITY_FUNCTION(names_nobody) {
+  if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_BOOL(false);
+  const Holder holder = holder_seen(PG_GETARG_OID(1), text_to_cstring(PG_GETARG_TEXT_PP(0)));
+  PG_RETURN_BOOL(holder.kind == Holder::Kind::kNobody);
 }
 
 }  // namespace customer_identity

@@ -16,14 +16,17 @@ struct Holder {
 /// both tables are empty or missing. Reads them whoever acts.
 Holder holder_of(Oid customers, const char *e164);
 
-/// As above, on what other transactions are about to commit as well: waits for who is making, or
+/// As above, on the caller's snapshot: for functions marked STABLE.
+Holder holder_seen(Oid customers, const char *e164);
+
+/// As holder_of(), on what other transactions are about to commit as well: waits for who is making, or
 /// ending, a further phone or a rule of this phone. For who has just written it to `customers`:
 /// whoever writes second sees the other.
 Holder rival_of(Oid customers, const char *e164);
 
-/// For who has just made `e164` a further phone of `customer`, or a rule (NULL): another customer
-/// has it as the primary one, or a transaction is giving it to one. Raises CI006, or 55P03 without
-/// waiting.
-void refuse_rival_customer(Oid customers, const char *e164, const pg_uuid_t *customer);
+/// For who has just made `e164` a further phone of `customer`, or a rule nobody (NULL): it leads to
+/// another customer, or names nobody, or a transaction is about to make it so. Raises CI006, or
+/// 55P03 without waiting.
+void refuse_rival(Oid customers, const char *e164, const pg_uuid_t *customer);
 
 }  // namespace customer_identity

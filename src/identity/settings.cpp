@@ -10,22 +10,37 @@ namespace {
 bool trust_claims_setting = false;
 char *new_holder_after_setting = nullptr;
 
-// What reads it is SQL, which would fail with the next proof.
-bool check_interval(char **value, void **, GucSource) {
-  if (!fits(*value, kMaximumList)) return false;
+// As interval_in(), which would raise. False: it is none.
+bool read_interval(char *text, Interval *interval) {
   int fields;
-  char buffer[MAXDATELEN];
+  char buffer[256];
   char *field[MAXDATEFIELDS];
   int types[MAXDATEFIELDS];
   int kind;
-  struct pg_itm_in parsed;
-  const bool is_interval =
-      ParseDateTime(*value, buffer, sizeof(buffer), field, types, MAXDATEFIELDS, &fields) == 0 &&
-      DecodeInterval(field, types, fields, INTERVAL_FULL_RANGE, &kind, &parsed) == 0 &&
-      kind == DTK_DELTA;
-  if (!is_interval)
-    GUC_check_errdetail("It is an interval, such as 1 year or 18 months; 0 is never.");
-  return is_interval;
+  struct pg_itm_in parsed = {};
+  int problem =
+      ParseDateTime(text, buffer, sizeof(buffer), field, types, MAXDATEFIELDS, &fields);
+  if (problem == 0)
+    problem = DecodeInterval(field, types, fields, INTERVAL_FULL_RANGE, &kind, &parsed);
+  if (problem == DTERR_BAD_FORMAT) problem = DecodeISO8601Interval(text, &kind, &parsed);
+  return problem == 0 && kind == DTK_DELTA && itmin2interval(&parsed, interval) == 0;
+}
+
+bool is_negative(const Interval &interval) {
+  const Interval none = {};
+  return DatumGetBool(
+      DirectFunctionCall2(interval_lt, IntervalPGetDatum(&interval), IntervalPGetDatum(&none)));
+}
+
+// What reads it is SQL, which would fail with the next proof.
+bool check_interval(char **value, void **, GucSource) {
+  if (!fits(*value, kMaximumList)) return false;
+  Interval interval;
+  const bool is_valid = read_interval(*value, &interval) && !is_negative(interval);
+  if (!is_valid)
+    GUC_check_errdetail(
+        "It is an interval that is not negative, such as 1 year or 18 months; 0 is never.");
+  return is_valid;
 }
 
 }  // namespace

@@ -1,0 +1,118 @@
+-- A new holder of a number who proves it, and release_phone() with a time.
+BEGIN;
+\ir shop.psql
+SELECT * FROM no_plan();
+ALTER TABLE orders ADD payment text, ADD created_at timestamptz DEFAULT now();
+ALTER TABLE "user" ADD email text, ADD "createdAt" timestamptz DEFAULT now();
+SELECT customer_identity.attach_orders('orders', users => '"user"', region_column => 'country',
+  status_column => 'status', counted_statuses => '{paid,shipped}', payment_column => 'payment', cod_values => '{cash}');
+CREATE FUNCTION customer_of(user_id text) RETURNS uuid LANGUAGE sql AS 'SELECT customer_id FROM "user" u WHERE u.id = user_id';
+-- All that there is happened that long ago.
+CREATE FUNCTION wait(since interval) RETURNS void LANGUAGE sql AS $$
+  UPDATE customers SET created_at = created_at - since;
+  UPDATE customer_events SET created_at = created_at - since;
+  UPDATE phone_proofs SET proved_at = proved_at - since;
+  UPDATE orders SET created_at = created_at - since;
+  UPDATE "user" SET "createdAt" = "createdAt" - since
+$$;
+CREATE FUNCTION is_held_back(user_id text) RETURNS boolean LANGUAGE sql AS
+  'SELECT bool_or(unconfirmed) FROM phone_proofs p WHERE p.user_id = is_held_back.user_id AND ended_at IS NULL';
+
+INSERT INTO "user" (id, email, phone) VALUES ('old', 'old@example.org', '07400 123401');
+INSERT INTO orders (user_id, total, note) VALUES ('old', 1000, 'of old');
+SELECT customer_identity.record_proof('07400 123401', 'old');
+SELECT customer_of('old') AS old \gset
+SELECT ok(NOT is_held_back('old'), 'the first to prove a number is no new holder');
+
+-- Within a year.
+SELECT wait('11 months');
+INSERT INTO "user" (id, email, phone) VALUES ('soon', 's@example.org', '07400 123401');
+SELECT customer_identity.record_proof('07400 123401', 'soon');
+SELECT ok(NOT is_held_back('soon'), 'nor is who proves it within the year');
+SELECT customer_identity.revoke_proof('07400 123401', 'soon');
+DELETE FROM phone_proofs WHERE user_id = 'soon';
+DELETE FROM "user" WHERE id = 'soon';
+
+-- Later.
+SELECT wait('2 months');
+INSERT INTO "user" (id, email, phone) VALUES ('new', 'new@example.org', '07400 123401');
+INSERT INTO orders (user_id, total, note) VALUES ('new', 7, 'of new');
+SELECT is(customer_of('new'), :'old'::uuid, 'a new login claims the number');
+SELECT customer_identity.record_proof('07400 123401', 'new');
+SELECT ok(is_held_back('new'), 'whose proof is held back, its own order notwithstanding');
+SELECT ok(NOT customer_identity.can_see_customer('new', :'old'), 'it sees its own orders only');
+SELECT throws_ok(format('SELECT customer_identity.redeem_points(%L, 1, %L, user_id => %L)', :'old', 'cup', 'new'), '42501', NULL, 'and redeems nothing');
+SET customer_identity.trust_claims = on;
+SELECT ok(NOT customer_identity.can_see_customer('new', :'old'), 'trusted claims or not');
+RESET customer_identity.trust_claims;
+SELECT lives_ok($$INSERT INTO orders (user_id, total, payment, note) VALUES ('new', 5, 'cash', 'cash of new')$$, 'cash on delivery opens');
+SELECT is((SELECT count(*) FROM customer_events WHERE event = 'possible_new_holder' AND details ->> 'user_id' = 'new'), 1::bigint, 'an event tells of it');
+SELECT is((SELECT s - 'weight' #- '{evidence,proved_at}' FROM jsonb_array_elements(customer_identity.fraud_signals() -> 0 -> 'signals') s),
+  '{"signal": "possible_new_holder", "evidence": {"users": ["new"]}}'::jsonb, 'and a signal');
+SET LOCAL customer_identity.fraud_possible_new_holder = 0;
+SELECT is(customer_identity.fraud_signals(), '[]'::jsonb, 'which can be switched off');
+RESET customer_identity.fraud_possible_new_holder;
+INSERT INTO "user" (id, email, phone) VALUES ('new2', 'new@example.com', '07400 123401');
+SELECT customer_identity.record_proof('07400 123401', 'new2');
+SELECT ok(is_held_back('new2'), 'a second login of the new holder is held back as well');
+SELECT customer_identity.record_proof('07400 123401', 'new');
+SELECT ok(is_held_back('new'), 'and the first one, however often it proves');
+SELECT ok(customer_identity.can_see_customer('old', :'old'), 'the old login still sees its own');
+INSERT INTO "user" (id, email, phone) VALUES ('old2', 'Old@example.org', '07400 123401');
+SELECT customer_identity.record_proof('07400 123401', 'old2');
+SELECT ok(NOT is_held_back('old2'), 'a login with an e-mail that was linked is the same person');
+SELECT customer_identity.revoke_proof('07400 123401', 'old2');
+DELETE FROM phone_proofs WHERE user_id = 'old2';
+DELETE FROM "user" WHERE id = 'old2';
+
+-- Somebody decides.
+SAVEPOINT undecided;
+SELECT customer_identity.confirm_holder(:'old', 'new', actor => 'shop', reason => 'called');
+SELECT ok(customer_identity.can_see_customer('new', :'old'), 'the same person');
+SELECT ok(NOT customer_identity.can_see_customer('new2', :'old'), 'which says nothing on others');
+SELECT is((SELECT count(*) FROM customer_events WHERE event = 'holder_confirmed' AND actor = 'shop'), 1::bigint, 'with an event');
+SELECT customer_identity.confirm_holder(:'old', 'new');
+SELECT is((SELECT count(*) FROM customer_events WHERE event = 'holder_confirmed'), 1::bigint, 'once');
+ROLLBACK TO undecided;
+SELECT throws_ok(format('SELECT customer_identity.confirm_holder(%L, %L)', gen_random_uuid(), 'new'), 'P0002', NULL, 'of a customer that there is');
+INSERT INTO orders (phone, total, note) VALUES ('07400 123401', 3, 'guest of new');
+SELECT customer_identity.release_phone(:'old', since => now() - interval '1 month', actor => 'shop') AS new_holder \gset
+SELECT is(customer_of('new'), :'new_holder'::uuid, 'the new holder is another customer');
+SELECT is(customer_of('new2'), :'new_holder'::uuid, 'with all its logins');
+SELECT is(totals('+447400123401'), '3 / 15 / 15', 'and its orders');
+SELECT is(customer_of('old'), :'old'::uuid, 'the old one keeps its login');
+SELECT is((SELECT format('%s %s %s', coalesce(phone, '-'), total_orders, total_spent) FROM customers WHERE id = :'old'), '- 1 1000', 'and its history');
+SELECT ok(customer_identity.can_see_customer('new', :'new_holder'), 'the new holder''s proof opens its own');
+SELECT ok(NOT customer_identity.can_see_customer('old', :'old'), 'the old holder has proved nothing any more');
+SELECT ok(is_phone_verified, 'the number is verified') FROM customers WHERE id = :'new_holder';
+SELECT is_empty('SELECT * FROM wrong_totals()', 'totals are exact');
+SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'and verified');
+SELECT is(customer_identity.release_phone(:'new_holder', since => now() + interval '1 day'), NULL, 'nothing came since: there is no new customer');
+
+-- The setting.
+CREATE FUNCTION accepts(value text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM set_config('customer_identity.new_holder_after', value, true);
+  RETURN 'yes';
+EXCEPTION WHEN OTHERS THEN
+  RETURN SQLSTATE;
+END
+$$;
+SELECT is(accepts(v), 'yes', 'the setting takes ' || v) FROM unnest(ARRAY['1 year', '18 months', '0', 'P1Y', 'P1Y2M3DT4H5M6S', '1 year 2 mons', '@ 1 year',
+  '400 days', '1-2', '300000 years', '1 year -1 day', '0.5 years', 'P0001-02-03T04:05:06']) AS v;
+SELECT is(accepts(v), '22023', 'the setting refuses ' || v) FROM unnest(ARRAY['', 'soon', '-1 year', 'P-1Y', '1 year ago', 'yesterday', '2020-01-01', '1 fortnight extra', 'now', '99999999999 years']) AS v;
+SET customer_identity.new_holder_after = '300000 years';
+SELECT lives_ok('SELECT customer_identity.record_proof(''07400 123402'', ''x'')', 'a very long one is never');
+SELECT wait('20 years');
+SET customer_identity.new_holder_after = '0';
+INSERT INTO "user" (id, phone) VALUES ('late', '07400 123401');
+SELECT customer_identity.record_proof('07400 123401', 'late');
+SELECT ok(NOT is_held_back('late'), '0 switches it off');
+DELETE FROM phone_proofs;
+SET customer_identity.new_holder_after = 'P1Y';
+DELETE FROM "user" WHERE id = 'late';
+DROP TABLE customer_events;
+INSERT INTO "user" (id, phone) VALUES ('later', '07400 123401');
+SELECT lives_ok('SELECT customer_identity.record_proof(''07400 123401'', ''later'')', 'a book without a history goes on');
+SELECT * FROM finish();
+ROLLBACK;
