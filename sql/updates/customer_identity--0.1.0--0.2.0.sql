@@ -1939,7 +1939,7 @@ RETURN current_setting('customer_identity.default_region') <> '' OR EXISTS (
     FROM pg_db_role_setting AS s
     CROSS JOIN LATERAL unnest(s.setconfig) AS c (setting)
     WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()))
-        AND c.setting LIKE 'customer\_identity.default\_region=_%'
+        AND c.setting LIKE E'customer\\_identity.default\\_region=_%'
 );
 COMMENT ON FUNCTION customer_identity_internal.has_default_region() IS
     'Whether customer_identity.default_region is set here, for the database or for any role';
@@ -3137,7 +3137,7 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.cancelled_statuses()
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT string_to_array(
-        regexp_replace(lower(current_setting('customer_identity.fraud_cancelled_statuses')), '\s*,\s*', ',', 'g'), ',')
+        regexp_replace(lower(current_setting('customer_identity.fraud_cancelled_statuses')), E'\\s*,\\s*', ',', 'g'), ',')
 $$;
 COMMENT ON FUNCTION customer_identity_internal.cancelled_statuses() IS
     'The statuses of orders that were cancelled, in small letters';
@@ -3734,7 +3734,7 @@ COMMENT ON FUNCTION customer_identity.search_text(text) IS
 CREATE OR REPLACE FUNCTION customer_identity_internal.like_literal(value text)
     RETURNS text
     LANGUAGE sql IMMUTABLE
-RETURN replace(replace(replace(value, '\', '\\'), '%', '\%'), '_', '\_');
+RETURN replace(replace(replace(value, E'\\', E'\\\\'), '%', E'\\%'), '_', E'\\_');
 COMMENT ON FUNCTION customer_identity_internal.like_literal(text) IS
     'A text that LIKE takes as it is';
 -- Trunk zeros, country prefixes written 00 and the (0) of +44 (0)20 are not part of an E.164 number.
@@ -3747,7 +3747,7 @@ RETURN (
         WHEN length(d.digits) >= 4 THEN d.digits
     END
     FROM (SELECT regexp_replace(replace(search, '(0)', ''), '[^0-9]', '', 'g')) AS d (digits)
-    WHERE search ~ '^[-0-9+()/.[:space:]\u00A0\u2010-\u2015\u2212]+$'
+    WHERE search ~ E'^[-0-9+()/.[:space:]\\u00A0\\u2010-\\u2015\\u2212]+$'
 );
 COMMENT ON FUNCTION customer_identity_internal.searched_digits(text) IS
     'The digits of a search that looks like a part of a phone, or NULL when there are fewer than four';
@@ -4074,7 +4074,7 @@ BEGIN ATOMIC
     ORDER BY i.relation, i.name, s.step;
 END;
 COMMENT ON FUNCTION customer_identity.search_index_statements(boolean, regclass) IS
-    'The statements that create the missing indexes for list_customers without blocking writes: for \gexec, each outside a transaction';
+    'The statements that create the missing indexes for list_customers without blocking writes: for psql''s gexec, each outside a transaction';
 CREATE OR REPLACE FUNCTION customer_identity.create_search_indexes(customers regclass DEFAULT NULL)
     RETURNS SETOF text
     LANGUAGE sql VOLATILE
