@@ -101,7 +101,6 @@ ALTER FUNCTION customer_identity.readable_phone(text, text) SET SCHEMA customer_
 ALTER FUNCTION customer_identity.admit(text[], integer[], integer, integer) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.prove_phone(regclass, text, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.code_lifetime() SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.most_wrong_answers() SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.address_bucket(inet) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.sms_countries() SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.can_get_codes(text) SET SCHEMA customer_identity_internal;
@@ -193,6 +192,8 @@ ALTER FUNCTION customer_identity.customer_stats_as_owner(timestamptz, regclass) 
 ALTER FUNCTION customer_identity.released_customer_stats_as_owner(timestamptz, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.fraud_signals_as_owner(numeric, regclass) RENAME TO released_fraud_signals_as_owner;
 ALTER FUNCTION customer_identity.released_fraud_signals_as_owner(numeric, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.most_wrong_answers() RENAME TO released_most_wrong_answers;
+ALTER FUNCTION customer_identity.released_most_wrong_answers() SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.start_verification_as_owner(text, text, text, inet, text, regclass) RENAME TO released_start_verification_as_owner;
 ALTER FUNCTION customer_identity.released_start_verification_as_owner(text, text, text, inet, text, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.check_verification_as_owner(uuid, text) RENAME TO released_check_verification_as_owner;
@@ -3241,11 +3242,11 @@ COMMENT ON FUNCTION customer_identity_internal.code_lifetime() IS
     'How long a code may be answered';
 -- OWASP, Multifactor Authentication Cheat Sheet: few tries for each code. NIST SP 800-63B, 5.2.2, lets an
 -- account fail 100 times in a row; the limit by phone spreads as many over 20 hours.
-CREATE OR REPLACE FUNCTION customer_identity_internal.most_wrong_answers()
+CREATE FUNCTION customer_identity_internal.maximum_wrong_answers()
     RETURNS integer
     LANGUAGE sql IMMUTABLE
 RETURN 5;
-COMMENT ON FUNCTION customer_identity_internal.most_wrong_answers() IS
+COMMENT ON FUNCTION customer_identity_internal.maximum_wrong_answers() IS
     'How many wrong answers exhaust a verification';
 CREATE OR REPLACE FUNCTION customer_identity_internal.admit(buckets text[], limits integer[], first_pause integer, counted integer, OUT wait interval, OUT earlier integer)
     LANGUAGE c VOLATILE STRICT
@@ -3486,7 +3487,7 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.approve_verification(verif
 AS $$
 DECLARE
     -- async.c: BLCKSZ - NAMEDATALEN - 128, of which the terminating zero is one.
-    most_bytes constant integer := current_setting('block_size')::integer - 193;
+    maximum_bytes constant integer := current_setting('block_size')::integer - 193;
     proof record;
     event jsonb;
     part text;
@@ -3502,7 +3503,7 @@ BEGIN
             'other_users', proof.other_users[:20]);
         -- The server rejects a longer payload, which would undo the approval.
         FOREACH part IN ARRAY '{other_users,user_id}'::text[] LOOP
-            EXIT WHEN octet_length(event::text) <= most_bytes;
+            EXIT WHEN octet_length(event::text) <= maximum_bytes;
             event := event - part;
         END LOOP;
         PERFORM pg_notify('customer_identity_events', event::text);
@@ -3533,7 +3534,7 @@ BEGIN
         status := 'unknown';
     ELSIF NOT customer_identity_internal.can_be_answered(verification) THEN
         status := 'expired';
-    ELSIF verification.wrong_answers >= customer_identity_internal.most_wrong_answers() THEN
+    ELSIF verification.wrong_answers >= customer_identity_internal.maximum_wrong_answers() THEN
         status := 'exhausted';
     ELSE
         admission := customer_identity_internal.admit(ARRAY['failure ' || verification.phone], ARRAY[failures_limit], 0, 1);
@@ -3548,7 +3549,7 @@ BEGIN
             SET wrong_answers = v.wrong_answers + 1
             WHERE v.id = verification_id;
             attempts_left := LEAST(
-                customer_identity_internal.most_wrong_answers() - verification.wrong_answers,
+                customer_identity_internal.maximum_wrong_answers() - verification.wrong_answers,
                 NULLIF(failures_limit, 0) - admission.earlier) - 1;
         END IF;
     END IF;
@@ -3953,7 +3954,7 @@ CREATE FUNCTION customer_identity_internal.read_search(search text, customers re
     SET jit = off
 AS $$
 DECLARE
-    most_ids constant integer := 5000;
+    maximum_ids constant integer := 5000;
     typed constant text := btrim(search, E' \t\r\n');
     sought constant text := customer_identity_internal.like_literal(customer_identity.search_text(typed));
     result customer_identity_internal.customer_search;
@@ -3972,8 +3973,8 @@ BEGIN
     EXECUTE format('SELECT array_agg(u.customer_id) FROM (SELECT u.customer_id FROM (%s) AS u LIMIT $2) AS u',
         customer_identity_internal.emails_query(result.beginning IS NOT NULL, customers))
         INTO result.by_email
-        USING result, most_ids + 1;
-    result.by_many_emails := cardinality(result.by_email) > most_ids;
+        USING result, maximum_ids + 1;
+    result.by_many_emails := cardinality(result.by_email) > maximum_ids;
     RETURN result;
 END
 $$;
@@ -5962,6 +5963,7 @@ DROP ROUTINE
     customer_identity_internal.released_backfill_steps,
     customer_identity_internal.released_customer_stats_as_owner,
     customer_identity_internal.released_fraud_signals_as_owner,
+    customer_identity_internal.released_most_wrong_answers,
     customer_identity_internal.released_start_verification_as_owner,
     customer_identity_internal.released_check_verification_as_owner,
     customer_identity_internal.released_cancel_verification_as_owner,
