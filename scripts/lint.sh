@@ -109,7 +109,7 @@ texts() {
 # Words that mean something else in PostgreSQL's documentation: say outcome, lock or leader, take effect, decide or
 # classify, release, maximum.
 words_of_the_field() {
-  ! texts | grep -iE '^[^:]*:[0-9]+:.*\b(verdicts?|dut(y|ies)|heed(s|ed)?|judg(e|es|ed|ing)|retire[sd]?|retiring|at the most)\b'
+  ! texts | grep -iE '^[^:]*:[0-9]+:.*\b(verdicts?|dut(y|ies)|heed(s|ed)?|judg(e|es|ed|ing)|retire[sd]?|retiring|at the most|most_[a-z_]+)\b'
 }
 
 shell_scripts() {

@@ -234,7 +234,7 @@ CREATE FUNCTION customer_identity_internal.cancelled_statuses()
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT string_to_array(
-        regexp_replace(lower(current_setting('customer_identity.fraud_cancelled_statuses')), '\s*,\s*', ',', 'g'), ',')
+        regexp_replace(lower(current_setting('customer_identity.fraud_cancelled_statuses')), E'\\s*,\\s*', ',', 'g'), ',')
 $$;
 COMMENT ON FUNCTION customer_identity_internal.cancelled_statuses() IS
     'The statuses of orders that were cancelled, in small letters';

@@ -26,7 +26,7 @@ RETURN current_setting('customer_identity.default_region') <> '' OR EXISTS (
     FROM pg_db_role_setting AS s
     CROSS JOIN LATERAL unnest(s.setconfig) AS c (setting)
     WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()))
-        AND c.setting LIKE 'customer\_identity.default\_region=_%'
+        AND c.setting LIKE E'customer\\_identity.default\\_region=_%'
 );
 COMMENT ON FUNCTION customer_identity_internal.has_default_region() IS
     'Whether customer_identity.default_region is set here, for the database or for any role';

@@ -70,7 +70,7 @@ BEGIN ATOMIC
     ORDER BY i.relation, i.name, s.step;
 END;
 COMMENT ON FUNCTION customer_identity.search_index_statements(boolean, regclass) IS
-    'The statements that create the missing indexes for list_customers without blocking writes: for \gexec, each outside a transaction';
+    'The statements that create the missing indexes for list_customers without blocking writes: for psql''s gexec, each outside a transaction';
 
 CREATE FUNCTION customer_identity.create_search_indexes(customers regclass DEFAULT NULL)
     RETURNS SETOF text

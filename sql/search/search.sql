@@ -19,7 +19,7 @@ CREATE FUNCTION customer_identity_internal.read_search(search text, customers re
     SET jit = off
 AS $$
 DECLARE
-    most_ids constant integer := 5000;
+    maximum_ids constant integer := 5000;
     typed constant text := btrim(search, E' \t\r\n');
     sought constant text := customer_identity_internal.like_literal(customer_identity.search_text(typed));
     result customer_identity_internal.customer_search;
@@ -44,8 +44,8 @@ BEGIN
     EXECUTE format('SELECT array_agg(u.customer_id) FROM (SELECT u.customer_id FROM (%s) AS u LIMIT $2) AS u',
         customer_identity_internal.emails_query(result.beginning IS NOT NULL, customers))
         INTO result.by_email
-        USING result, most_ids + 1;
-    result.by_many_emails := cardinality(result.by_email) > most_ids;
+        USING result, maximum_ids + 1;
+    result.by_many_emails := cardinality(result.by_email) > maximum_ids;
     RETURN result;
 END
 $$;

@@ -11,7 +11,7 @@ COMMENT ON FUNCTION customer_identity.search_text(text) IS
 CREATE FUNCTION customer_identity_internal.like_literal(value text)
     RETURNS text
     LANGUAGE sql IMMUTABLE
-RETURN replace(replace(replace(value, '\', '\\'), '%', '\%'), '_', '\_');
+RETURN replace(replace(replace(value, E'\\', E'\\\\'), '%', E'\\%'), '_', E'\\_');
 COMMENT ON FUNCTION customer_identity_internal.like_literal(text) IS
     'A text that LIKE takes as it is';
 
@@ -25,7 +25,7 @@ RETURN (
         WHEN length(d.digits) >= 4 THEN d.digits
     END
     FROM (SELECT regexp_replace(replace(search, '(0)', ''), '[^0-9]', '', 'g')) AS d (digits)
-    WHERE search ~ '^[-0-9+()/.[:space:]\u00A0\u2010-\u2015\u2212]+$'
+    WHERE search ~ E'^[-0-9+()/.[:space:]\\u00A0\\u2010-\\u2015\\u2212]+$'
 );
 COMMENT ON FUNCTION customer_identity_internal.searched_digits(text) IS
     'The digits of a search that looks like a part of a phone, or NULL when there are fewer than four';

@@ -101,7 +101,6 @@ ALTER FUNCTION customer_identity.readable_phone(text, text) SET SCHEMA customer_
 ALTER FUNCTION customer_identity.admit(text[], integer[], integer, integer) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.prove_phone(regclass, text, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.code_lifetime() SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.most_wrong_answers() SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.address_bucket(inet) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.sms_countries() SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.can_get_codes(text) SET SCHEMA customer_identity_internal;
@@ -193,6 +192,8 @@ ALTER FUNCTION customer_identity.customer_stats_as_owner(timestamptz, regclass) 
 ALTER FUNCTION customer_identity.released_customer_stats_as_owner(timestamptz, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.fraud_signals_as_owner(numeric, regclass) RENAME TO released_fraud_signals_as_owner;
 ALTER FUNCTION customer_identity.released_fraud_signals_as_owner(numeric, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.most_wrong_answers() RENAME TO released_most_wrong_answers;
+ALTER FUNCTION customer_identity.released_most_wrong_answers() SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.start_verification_as_owner(text, text, text, inet, text, regclass) RENAME TO released_start_verification_as_owner;
 ALTER FUNCTION customer_identity.released_start_verification_as_owner(text, text, text, inet, text, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.check_verification_as_owner(uuid, text) RENAME TO released_check_verification_as_owner;
@@ -1939,7 +1940,7 @@ RETURN current_setting('customer_identity.default_region') <> '' OR EXISTS (
     FROM pg_db_role_setting AS s
     CROSS JOIN LATERAL unnest(s.setconfig) AS c (setting)
     WHERE s.setdatabase IN (0, (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database()))
-        AND c.setting LIKE 'customer\_identity.default\_region=_%'
+        AND c.setting LIKE E'customer\\_identity.default\\_region=_%'
 );
 COMMENT ON FUNCTION customer_identity_internal.has_default_region() IS
     'Whether customer_identity.default_region is set here, for the database or for any role';
@@ -3137,7 +3138,7 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.cancelled_statuses()
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT string_to_array(
-        regexp_replace(lower(current_setting('customer_identity.fraud_cancelled_statuses')), '\s*,\s*', ',', 'g'), ',')
+        regexp_replace(lower(current_setting('customer_identity.fraud_cancelled_statuses')), E'\\s*,\\s*', ',', 'g'), ',')
 $$;
 COMMENT ON FUNCTION customer_identity_internal.cancelled_statuses() IS
     'The statuses of orders that were cancelled, in small letters';
@@ -3241,11 +3242,11 @@ COMMENT ON FUNCTION customer_identity_internal.code_lifetime() IS
     'How long a code may be answered';
 -- OWASP, Multifactor Authentication Cheat Sheet: few tries for each code. NIST SP 800-63B, 5.2.2, lets an
 -- account fail 100 times in a row; the limit by phone spreads as many over 20 hours.
-CREATE OR REPLACE FUNCTION customer_identity_internal.most_wrong_answers()
+CREATE FUNCTION customer_identity_internal.maximum_wrong_answers()
     RETURNS integer
     LANGUAGE sql IMMUTABLE
 RETURN 5;
-COMMENT ON FUNCTION customer_identity_internal.most_wrong_answers() IS
+COMMENT ON FUNCTION customer_identity_internal.maximum_wrong_answers() IS
     'How many wrong answers exhaust a verification';
 CREATE OR REPLACE FUNCTION customer_identity_internal.admit(buckets text[], limits integer[], first_pause integer, counted integer, OUT wait interval, OUT earlier integer)
     LANGUAGE c VOLATILE STRICT
@@ -3486,7 +3487,7 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.approve_verification(verif
 AS $$
 DECLARE
     -- async.c: BLCKSZ - NAMEDATALEN - 128, of which the terminating zero is one.
-    most_bytes constant integer := current_setting('block_size')::integer - 193;
+    maximum_bytes constant integer := current_setting('block_size')::integer - 193;
     proof record;
     event jsonb;
     part text;
@@ -3502,7 +3503,7 @@ BEGIN
             'other_users', proof.other_users[:20]);
         -- The server rejects a longer payload, which would undo the approval.
         FOREACH part IN ARRAY '{other_users,user_id}'::text[] LOOP
-            EXIT WHEN octet_length(event::text) <= most_bytes;
+            EXIT WHEN octet_length(event::text) <= maximum_bytes;
             event := event - part;
         END LOOP;
         PERFORM pg_notify('customer_identity_events', event::text);
@@ -3533,7 +3534,7 @@ BEGIN
         status := 'unknown';
     ELSIF NOT customer_identity_internal.can_be_answered(verification) THEN
         status := 'expired';
-    ELSIF verification.wrong_answers >= customer_identity_internal.most_wrong_answers() THEN
+    ELSIF verification.wrong_answers >= customer_identity_internal.maximum_wrong_answers() THEN
         status := 'exhausted';
     ELSE
         admission := customer_identity_internal.admit(ARRAY['failure ' || verification.phone], ARRAY[failures_limit], 0, 1);
@@ -3548,7 +3549,7 @@ BEGIN
             SET wrong_answers = v.wrong_answers + 1
             WHERE v.id = verification_id;
             attempts_left := LEAST(
-                customer_identity_internal.most_wrong_answers() - verification.wrong_answers,
+                customer_identity_internal.maximum_wrong_answers() - verification.wrong_answers,
                 NULLIF(failures_limit, 0) - admission.earlier) - 1;
         END IF;
     END IF;
@@ -3734,7 +3735,7 @@ COMMENT ON FUNCTION customer_identity.search_text(text) IS
 CREATE OR REPLACE FUNCTION customer_identity_internal.like_literal(value text)
     RETURNS text
     LANGUAGE sql IMMUTABLE
-RETURN replace(replace(replace(value, '\', '\\'), '%', '\%'), '_', '\_');
+RETURN replace(replace(replace(value, E'\\', E'\\\\'), '%', E'\\%'), '_', E'\\_');
 COMMENT ON FUNCTION customer_identity_internal.like_literal(text) IS
     'A text that LIKE takes as it is';
 -- Trunk zeros, country prefixes written 00 and the (0) of +44 (0)20 are not part of an E.164 number.
@@ -3747,7 +3748,7 @@ RETURN (
         WHEN length(d.digits) >= 4 THEN d.digits
     END
     FROM (SELECT regexp_replace(replace(search, '(0)', ''), '[^0-9]', '', 'g')) AS d (digits)
-    WHERE search ~ '^[-0-9+()/.[:space:]\u00A0\u2010-\u2015\u2212]+$'
+    WHERE search ~ E'^[-0-9+()/.[:space:]\\u00A0\\u2010-\\u2015\\u2212]+$'
 );
 COMMENT ON FUNCTION customer_identity_internal.searched_digits(text) IS
     'The digits of a search that looks like a part of a phone, or NULL when there are fewer than four';
@@ -3953,7 +3954,7 @@ CREATE FUNCTION customer_identity_internal.read_search(search text, customers re
     SET jit = off
 AS $$
 DECLARE
-    most_ids constant integer := 5000;
+    maximum_ids constant integer := 5000;
     typed constant text := btrim(search, E' \t\r\n');
     sought constant text := customer_identity_internal.like_literal(customer_identity.search_text(typed));
     result customer_identity_internal.customer_search;
@@ -3972,8 +3973,8 @@ BEGIN
     EXECUTE format('SELECT array_agg(u.customer_id) FROM (SELECT u.customer_id FROM (%s) AS u LIMIT $2) AS u',
         customer_identity_internal.emails_query(result.beginning IS NOT NULL, customers))
         INTO result.by_email
-        USING result, most_ids + 1;
-    result.by_many_emails := cardinality(result.by_email) > most_ids;
+        USING result, maximum_ids + 1;
+    result.by_many_emails := cardinality(result.by_email) > maximum_ids;
     RETURN result;
 END
 $$;
@@ -4074,7 +4075,7 @@ BEGIN ATOMIC
     ORDER BY i.relation, i.name, s.step;
 END;
 COMMENT ON FUNCTION customer_identity.search_index_statements(boolean, regclass) IS
-    'The statements that create the missing indexes for list_customers without blocking writes: for \gexec, each outside a transaction';
+    'The statements that create the missing indexes for list_customers without blocking writes: for psql''s gexec, each outside a transaction';
 CREATE OR REPLACE FUNCTION customer_identity.create_search_indexes(customers regclass DEFAULT NULL)
     RETURNS SETOF text
     LANGUAGE sql VOLATILE
@@ -5962,6 +5963,7 @@ DROP ROUTINE
     customer_identity_internal.released_backfill_steps,
     customer_identity_internal.released_customer_stats_as_owner,
     customer_identity_internal.released_fraud_signals_as_owner,
+    customer_identity_internal.released_most_wrong_answers,
     customer_identity_internal.released_start_verification_as_owner,
     customer_identity_internal.released_check_verification_as_owner,
     customer_identity_internal.released_cancel_verification_as_owner,
@@ -6015,6 +6017,10 @@ BEGIN
         EXECUTE format('ALTER %s %s OWNER TO %s', one.type, one.identity, owner);
     END LOOP;
     EXECUTE format('ALTER SCHEMA customer_identity_internal OWNER TO %s', owner);
+    -- As an installation grants, in its order: what the owner had with the option to grant it is his without.
+    EXECUTE format('REVOKE ALL ON ALL ROUTINES IN SCHEMA customer_identity_internal FROM %s', owner);
+    EXECUTE format('GRANT EXECUTE ON ALL ROUTINES IN SCHEMA customer_identity_internal TO %s', owner);
+    EXECUTE format('REVOKE ALL ON ALL ROUTINES IN SCHEMA customer_identity_internal FROM %s', extension_owner);
     EXECUTE format('GRANT EXECUTE ON ALL ROUTINES IN SCHEMA customer_identity_internal TO %s', extension_owner);
 END
 $$;

@@ -65,7 +65,7 @@ CREATE FUNCTION customer_identity_internal.approve_verification(verification cus
 AS $$
 DECLARE
     -- async.c: BLCKSZ - NAMEDATALEN - 128, of which the terminating zero is one.
-    most_bytes constant integer := current_setting('block_size')::integer - 193;
+    maximum_bytes constant integer := current_setting('block_size')::integer - 193;
     proof record;
     event jsonb;
     part text;
@@ -81,7 +81,7 @@ BEGIN
             'other_users', proof.other_users[:20]);
         -- The server rejects a longer payload, which would undo the approval.
         FOREACH part IN ARRAY '{other_users,user_id}'::text[] LOOP
-            EXIT WHEN octet_length(event::text) <= most_bytes;
+            EXIT WHEN octet_length(event::text) <= maximum_bytes;
             event := event - part;
         END LOOP;
         PERFORM pg_notify('customer_identity_events', event::text);
@@ -113,7 +113,7 @@ BEGIN
         status := 'unknown';
     ELSIF NOT customer_identity_internal.can_be_answered(verification) THEN
         status := 'expired';
-    ELSIF verification.wrong_answers >= customer_identity_internal.most_wrong_answers() THEN
+    ELSIF verification.wrong_answers >= customer_identity_internal.maximum_wrong_answers() THEN
         status := 'exhausted';
     ELSE
         admission := customer_identity_internal.admit(ARRAY['failure ' || verification.phone], ARRAY[failures_limit], 0, 1);
@@ -128,7 +128,7 @@ BEGIN
             SET wrong_answers = v.wrong_answers + 1
             WHERE v.id = verification_id;
             attempts_left := LEAST(
-                customer_identity_internal.most_wrong_answers() - verification.wrong_answers,
+                customer_identity_internal.maximum_wrong_answers() - verification.wrong_answers,
                 NULLIF(failures_limit, 0) - admission.earlier) - 1;
         END IF;
     END IF;

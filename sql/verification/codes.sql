@@ -30,9 +30,9 @@ COMMENT ON FUNCTION customer_identity_internal.code_lifetime() IS
 
 -- OWASP, Multifactor Authentication Cheat Sheet: few tries for each code. NIST SP 800-63B, 5.2.2, lets an
 -- account fail 100 times in a row; the limit by phone spreads as many over 20 hours.
-CREATE FUNCTION customer_identity_internal.most_wrong_answers()
+CREATE FUNCTION customer_identity_internal.maximum_wrong_answers()
     RETURNS integer
     LANGUAGE sql IMMUTABLE
 RETURN 5;
-COMMENT ON FUNCTION customer_identity_internal.most_wrong_answers() IS
+COMMENT ON FUNCTION customer_identity_internal.maximum_wrong_answers() IS
     'How many wrong answers exhaust a verification';

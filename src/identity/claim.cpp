@@ -3,7 +3,6 @@
 
 #include "pg/relations.hpp"
 #include "phones/phone_reader.hpp"
-#include "pg/relations.hpp"
 
 namespace customer_identity {
 

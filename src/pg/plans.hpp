@@ -39,7 +39,7 @@ struct Nulls {
   explicit Nulls(const Datum (&values)[Count]) {
     for (std::size_t i = 0; i < Count; ++i) flags[i] = values[i] == 0 ? 'n' : ' ';
   }
-  operator const char *() const { return flags; }
+  operator const char *() const { return flags; }  // NOLINT(google-explicit-constructor)
   char flags[Count];
 };
 

@@ -67,7 +67,7 @@ Value *read_and_keep(CacheKey key, Read &&read) {
 /// What is kept for `key`, read if need be.
 template <typename Value, typename Read>
 Value *kept(const CacheKey &key, Read &&read) {
-  Value *known = find_kept<Value>(key);
+  auto *known = find_kept<Value>(key);
   return known != nullptr ? known : read_and_keep<Value>(key, read);
 }
 

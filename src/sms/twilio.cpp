@@ -1,4 +1,4 @@
-// Builds requests to Twilio's Messages resource and judges its answers.
+// Builds requests to Twilio's Messages resource and classifies its answers.
 #include "sms/twilio.hpp"
 
 #include <arpa/inet.h>

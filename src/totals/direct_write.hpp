@@ -9,7 +9,7 @@ namespace customer_identity {
 
 /// Adds sorted changes to the customers' totals with the rights of the current user, in the order
 /// of their ids. False: nothing was written, take a plan, because a trigger, rule, policy, check,
-/// generated column, exotic index or missing right has to be heeded. `written`: how many customers
+/// generated column, exotic index or missing right matters. `written`: how many customers
 /// were there to be written.
 bool write_directly(const Deltas &changes, Oid customers, std::uint64_t *written);
 

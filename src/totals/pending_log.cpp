@@ -68,7 +68,7 @@ void make_room(Item *&items, std::uint32_t count, std::uint32_t &room) {
 Level &current_level(PendingLog &log) {
   const SubTransactionId id = GetCurrentSubTransactionId();
   if (log.depth > 0 && log.levels[log.depth - 1].id == id) return log.levels[log.depth - 1];
-  make_room(log.levels, log.depth, log.most_levels);
+  make_room(log.levels, log.depth, log.level_room);
   Level &level = log.levels[log.depth++];
   level = {id, end_of(log), log.written};
   return level;
@@ -186,7 +186,7 @@ PendingLog *new_log(Oid customers) {
   log->memory = memory;
   log->segment_memory =
       AllocSetContextCreate(memory, "customer_identity segments", ALLOCSET_DEFAULT_SIZES);
-  log->room = log->most_levels = kRoom;
+  log->room = log->level_room = kRoom;
   log->segments = static_cast<Segment *>(MemoryContextAlloc(memory, sizeof(Segment) * kRoom));
   log->levels = static_cast<Level *>(MemoryContextAlloc(memory, sizeof(Level) * kRoom));
   return log;

@@ -38,7 +38,7 @@ struct PendingLog {
   std::uint32_t room;
   Level *levels;
   std::uint32_t depth;
-  std::uint32_t most_levels;
+  std::uint32_t level_room;
   BufFile *file;    // NULL: none yet
   Place spilled;    // the end of what is in the file
   Place written;    // what lies before is in the totals, and wanted when a subtransaction fails

@@ -55,7 +55,7 @@ TEXTS = (
     "repeat('ß', 300000)",
     "repeat('x', 3000000)", "encode('{\"id\":1}', 'base64')", "encode(repeat('x', 1000)::bytea, 'base64')", *CURSORS)
 NUMBERS = ('0', '1', '-1', '2', '7', '10', '100', '1000')
-MOST = {'int2': 2**15, 'int4': 2**31, 'int8': 2**63}
+MAXIMUM = {'int2': 2**15, 'int4': 2**31, 'int8': 2**63}
 
 LITERALS = {
     'bool': ('true', 'false'),
@@ -167,7 +167,7 @@ class Values:
             return self.relation(name)
         if short in ('text', 'varchar', 'bpchar'):
             return f'{self.text(name)}::{full}'
-        if short in MOST:
+        if short in MAXIMUM:
             return f'{self.integer(short)}::{full}'
         if short in EXPRESSIONS and self.chance(0.3):
             return self.random.choice(EXPRESSIONS[short]).format(n=self.random.randrange(20))
@@ -181,7 +181,7 @@ class Values:
         if short in ('text', 'varchar', 'bpchar'):
             texts = FITTING.get(name, (f'text {self.random.randrange(10**9)}',))
             return quoted(self.random.choice(texts))
-        if short in MOST or short in ('numeric', 'float4', 'float8'):
+        if short in MAXIMUM or short in ('numeric', 'float4', 'float8'):
             return str(self.random.randrange(300))
         if short == 'uuid':
             customer = self.random.choice(EXPRESSIONS['uuid']).format(n=self.random.randrange(20))
@@ -221,8 +221,8 @@ class Values:
         return self.random.choice(TEXTS)
 
     def integer(self, short):
-        most = MOST[short]
-        return self.random.choice((self.random.choice(NUMBERS), f"'{most - 1}'", f"'{-most}'"))
+        maximum = MAXIMUM[short]
+        return self.random.choice((self.random.choice(NUMBERS), f"'{maximum - 1}'", f"'{-maximum}'"))
 
     def relation(self, name):
         names = {'customers': self.books, 'attached': self.attached, 'orders': self.attached,

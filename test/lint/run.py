@@ -38,6 +38,7 @@ OTHERS = (
     ('words_of_the_field', 'docs/planted.md', 'A verdict.\n', 'docs/planted.md'),
     ('words_of_the_field', 'sql/planted.sql', '-- What is heeded.\n', 'sql/planted.sql'),
     ('words_of_the_field', 'src/planted.cpp', 'errmsg("the number was retired")', 'src/planted.cpp'),
+    ('words_of_the_field', 'sql/planted.sql', 'most_ids constant integer := 1;\n', 'sql/planted.sql'),
     ('words_of_the_field', 'docs/planted.md', 'Its name is `verdict`.\n', ''),
     ('words_of_the_field', 'src/planted.cpp', 'int duty = judge("a", heed, "b c");', ''),
     ('python_files', 'test/planted', '#!/usr/bin/env python3\n', 'test/planted'),

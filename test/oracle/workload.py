@@ -178,10 +178,10 @@ class Workload:
         self.last_id = next(self.ids)
         return self.last_id
 
-    def some_ids(self, most=12):
+    def some_ids(self, maximum=12):
         """Ids of which many exist: the newest of this session, and any session's."""
         newest = range(max(self.first_id, self.last_id - 300), self.last_id + 2)
-        return [self.random.choice(newest) for _ in range(self.random.randint(1, most))]
+        return [self.random.choice(newest) for _ in range(self.random.randint(1, maximum))]
 
     def orders_condition(self):
         """Some orders of any session, as a condition without parameters."""

@@ -2,8 +2,8 @@
 \ir verification.psql
 SELECT * FROM no_plan();
 SET customer_identity.sms_limit_per_prefix = 0;
-CREATE FUNCTION claimed(most int DEFAULT 10, lease interval DEFAULT '1 minute') RETURNS text[] LANGUAGE sql AS
-  'SELECT array_agg(phone ORDER BY phone) FROM customer_identity.claim_messages(most, lease)';
+CREATE FUNCTION claimed(maximum int DEFAULT 10, lease interval DEFAULT '1 minute') RETURNS text[] LANGUAGE sql AS
+  'SELECT array_agg(phone ORDER BY phone) FROM customer_identity.claim_messages(maximum, lease)';
 CREATE FUNCTION message(verification uuid) RETURNS customer_identity.sms_messages LANGUAGE sql AS
   'SELECT m FROM customer_identity.sms_messages m WHERE verification_id = verification';
 
@@ -33,8 +33,8 @@ UPDATE customer_identity.sms_messages SET next_attempt_at = next_attempt_at - in
 SELECT is(claimed(1), '{+447400123413}', 'whoever waits longest comes first');
 SELECT is(cardinality(claimed(3)), 3, 'as many as are wanted');
 SELECT is(cardinality(claimed(1000000)), 1, 'or as there are');
-SELECT is((failure(format('SELECT claimed(%L, %L)', most, lease))).code, '22023', format('%s messages for %s', most, lease))
-FROM (VALUES (NULL, '1 minute'), (0, '1 minute'), (-1, '1 minute'), (1, NULL), (1, '0'), (1, '-1 second'), (1, '1 month -31 days')) AS v (most, lease);
+SELECT is((failure(format('SELECT claimed(%L, %L)', maximum, lease))).code, '22023', format('%s messages for %s', maximum, lease))
+FROM (VALUES (NULL, '1 minute'), (0, '1 minute'), (-1, '1 minute'), (1, NULL), (1, '0'), (1, '-1 second'), (1, '1 month -31 days')) AS v (maximum, lease);
 
 -- Sent.
 SELECT started('07400 123420') AS v \gset
@@ -76,9 +76,9 @@ SELECT results_eq(format('SELECT status, body IS NULL, error, next_attempt_at > 
 SELECT is(claimed(), NULL, 'but not at once');
 SELECT let_time_pass('3 seconds');
 SELECT is(claimed(), '{+447400123430}', 'the first time after three seconds at the latest');
-SELECT ok(min(w) BETWEEN 0.5 * most - 0.5 AND 0.8 * most AND max(w) BETWEEN 1.2 * most AND 1.5 * most AND count(DISTINCT w) > 30,
-  format('after %s attempts about %s s, give or take half of it', attempts, most))
-FROM (VALUES (1, 2), (2, 4), (3, 8), (4, 16), (5, 32)) AS v (attempts, most), waits(attempts, 40) AS w GROUP BY attempts, most;
+SELECT ok(min(w) BETWEEN 0.5 * seconds - 0.5 AND 0.8 * seconds AND max(w) BETWEEN 1.2 * seconds AND 1.5 * seconds AND count(DISTINCT w) > 30,
+  format('after %s attempts about %s s, give or take half of it', attempts, seconds))
+FROM (VALUES (1, 2), (2, 4), (3, 8), (4, 16), (5, 32)) AS v (attempts, seconds), waits(attempts, 40) AS w GROUP BY attempts, seconds;
 SELECT ok(min(w) BETWEEN 29 AND 48 AND max(w) BETWEEN 72 AND 90, 'later about a minute') FROM waits(1000000, 40) AS w;
 SELECT is(customer_identity.message_failed(:message, repeat('x', 100000), NULL), true, 'an error that is very long');
 SELECT is((SELECT length(error) FROM message(:'v')), 1000, 'is cut');

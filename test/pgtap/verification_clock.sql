@@ -12,7 +12,7 @@ SELECT results_eq($$SELECT status, whole_pause(retry_after) FROM customer_identi
 SELECT is_empty('SELECT * FROM customer_identity.claim_messages()', 'a message from the future is not sent before its time');
 SET customer_identity.sms_limit_per_address = 1;
 SELECT results_eq($$SELECT status, retry_after FROM customer_identity.start_verification('07400 123402', client_address => '192.0.2.1')$$,
-  $$VALUES ('throttled', '1 hour'::interval)$$, 'limits hold, for an hour at the most');
+  $$VALUES ('throttled', '1 hour'::interval)$$, 'limits hold, for up to an hour');
 SELECT is(start_status('07400 123402'), 'sent', 'others go on');
 
 -- Wrong answers.

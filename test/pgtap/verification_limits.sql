@@ -152,7 +152,7 @@ BEGIN;
 SELECT cmp_ok(read_by($$SELECT start_status('07400 990005', 'dan', '192.0.2.10')$$), '<', 1100::bigint, 'no more than the limits are read');
 COMMIT;
 SELECT let_time_pass('-2 hours');
-SELECT is(retry_after, interval '1 hour', 'whatever lies in the future, an hour is waited at the most')
+SELECT is(retry_after, interval '1 hour', 'whatever lies in the future, the wait is up to an hour')
 FROM customer_identity.start_verification('07400 990006', client_address => '192.0.2.10');
 SELECT let_time_pass('2 hours');
 

@@ -156,7 +156,7 @@ class Storm:
 
     # Rounds
 
-    def judge(self, check):
+    def take(self, check):
         check.wrong += [f'{check.server.name} logs: {line}' for line in check.server.complaints()]
         check.session.close()
         self.checks += check.count + 1
@@ -168,7 +168,7 @@ class Storm:
         start = time.monotonic()
         self.blow(server, seconds, disaster)
         calm = time.monotonic()
-        self.judge(checks.check_storm(server, self.random))
+        self.take(checks.check_storm(server, self.random))
         done = ', '.join(f'{count} {name.replace("_", " ")}' for name, count in self.done.items())
         print(f'{self.rounds} {server.name} {disaster.__name__}: {done} ({calm - start:.1f} s, '
               f'checks {time.monotonic() - calm:.1f} s)', flush=True)
@@ -184,10 +184,10 @@ class Storm:
     def end(self, seconds):
         """The promoted standby goes a way of its own; the subscriber has followed the primary through it all."""
         self.round(self.promote, seconds)
-        self.judge(checks.check_storm(self.standby, self.random))
+        self.take(checks.check_storm(self.standby, self.random))
         self.round(self.calm, seconds, self.standby)
         self.primary.wait_for_subscriber()
-        self.judge(checks.check_subscriber(self.primary, self.subscriber))
+        self.take(checks.check_subscriber(self.primary, self.subscriber))
         self.expect_message(self.primary, shop.phone(9001))
         self.expect_message(self.standby, shop.phone(9002))
 

@@ -102,6 +102,14 @@ def same_catalogs(database, fresh, what):
 
 # -- Fresh and updated ------------------------------------------------------------------------------------------------
 
+def acls(database):
+    """To the letter; catalog.sql compares them as they work."""
+    with Session(database) as session:
+        return session.run("""SELECT p.oid::regprocedure::text, p.proacl::text, i.initprivs::text FROM pg_proc AS p
+            LEFT JOIN pg_init_privs AS i ON i.classoid = 'pg_proc'::regclass AND i.objoid = p.oid
+            WHERE p.pronamespace::regnamespace::text LIKE 'customer\\_identity%%' ORDER BY 1""")
+
+
 def catalogs(installer):
     """Also what is granted stays, of functions that were made anew as well, and of workings nothing."""
     fresh, updated = new_database(f'fresh_{installer}', installer), new_database(f'updated_{installer}', installer)
@@ -112,6 +120,7 @@ def catalogs(installer):
         session.run('GRANT EXECUTE ON FUNCTION customer_identity.write_event(regclass, uuid, text, jsonb, text) TO clerk')
         session.run(UPDATE)
     same_catalogs(updated, fresh, f'installed by {installer}')
+    equal(*map(acls, (updated, fresh)), f'installed by {installer}: rights as they are stored')
     rights = """SELECT p.oid::regprocedure::text FROM pg_proc AS p, aclexplode(p.proacl) AS a
         WHERE a.grantee = 'clerk'::regrole AND NOT a.is_grantable ORDER BY p.oid::regprocedure::text"""
     granted = new_database(f'granted_{installer}', installer)
@@ -127,11 +136,12 @@ def catalogs(installer):
 
 
 def by_another_superuser():
-    """The extension stays with who has installed it."""
+    """The extension stays with who has installed it, and is the same whatever strings mean in the session."""
     database = new_database('by_another', 'shop_owner')
     with Session(database, 'shop_owner') as session:
         session.run(f"CREATE EXTENSION customer_identity VERSION '{OLD}'")
     with Session(database, 'admin') as session:
+        session.run('SET standard_conforming_strings = off')
         session.run(UPDATE)
     same_catalogs(database, 'fresh_shop_owner', 'updated by another superuser')
 

@@ -31,6 +31,10 @@ BEGIN
         EXECUTE format('ALTER %s %s OWNER TO %s', one.type, one.identity, owner);
     END LOOP;
     EXECUTE format('ALTER SCHEMA customer_identity_internal OWNER TO %s', owner);
+    -- As an installation grants, in its order: what the owner had with the option to grant it is his without.
+    EXECUTE format('REVOKE ALL ON ALL ROUTINES IN SCHEMA customer_identity_internal FROM %s', owner);
+    EXECUTE format('GRANT EXECUTE ON ALL ROUTINES IN SCHEMA customer_identity_internal TO %s', owner);
+    EXECUTE format('REVOKE ALL ON ALL ROUTINES IN SCHEMA customer_identity_internal FROM %s', extension_owner);
     EXECUTE format('GRANT EXECUTE ON ALL ROUTINES IN SCHEMA customer_identity_internal TO %s', extension_owner);
 END
 $$;
