@@ -38,7 +38,7 @@ struct Signal {
   int boot;
 };
 
-// A weight is a share of a hundred: a customer with every signal scores that much.
+// A customer with every signal scores the sum of the weights.
 const Signal kFraudSettings[] = {
     {"customer_identity.fraud_many_logins",
      "Number of logins of one customer that is a fraud signal.", 6},
