@@ -70,8 +70,8 @@ void define_administration() {
   DefineCustomStringVariable(
       "customer_identity.match_columns",
       "Columns by which duplicate_customers() compares, besides phones, names and e-mails.",
-      "Columns of customers and of attached tables, comma-separated.",
-      &match_columns_setting, "", PGC_USERSET, 0, check_columns, nullptr, nullptr);
+      "Columns of customers and of attached tables, comma-separated.", &match_columns_setting, "",
+      PGC_USERSET, 0, check_columns, nullptr, nullptr);
   int *value = fraud_settings;
   for (const Signal &setting : kFraudSettings)
     DefineCustomIntVariable(setting.name, setting.description, "0: the signal does not count.",
