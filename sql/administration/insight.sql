@@ -102,7 +102,7 @@ RETURN format($sql$
         SELECT k.id AS customer_id,
             EXISTS (
                 SELECT FROM %3$s AS p
-                WHERE p.phone = k.phone AND p.customer_id = k.id AND p.user_id = l.user_id AND p.ended_at IS NULL
+                WHERE p.customer_id = k.id AND p.user_id = l.user_id AND p.ended_at IS NULL
             ) AS proved
         FROM %2$s AS k
         JOIN (%1$s) AS l ON l.customer_id = k.id

@@ -30,27 +30,42 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.has_order_since(regclass, uuid, text[], timestamptz, regclass) IS
     'Whether a customer has orders since a time that another login, or a guest, has placed';
 
--- The logins of a customer with the e-mail address of one of them.
-CREATE FUNCTION customer_identity_internal.logins_of_same_email(
-    referencing regclass, customer_id uuid, user_id text, customers regclass)
+CREATE FUNCTION customer_identity_internal.emails_of_login(referencing regclass, user_id text, customers regclass)
     RETURNS SETOF text
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
     users constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
 BEGIN
-    IF customer_identity_internal.column_type(referencing, 'email') IS NULL OR users.key_column IS NULL THEN
-        RETURN;
+    IF customer_identity_internal.column_type(referencing, 'email') IS NOT NULL AND users.key_column IS NOT NULL THEN
+        RETURN QUERY EXECUTE format(
+            'SELECT lower(btrim(r.email::text)) FROM %s AS r WHERE customer_identity_internal.as_text(r.%I) = $1 AND r.email IS NOT NULL',
+            referencing, users.key_column)
+            USING user_id;
     END IF;
-    RETURN QUERY EXECUTE format(
-        'SELECT customer_identity_internal.as_text(r.%1$I) FROM %2$s AS r WHERE r.%3$I = $1 AND lower(btrim(r.email::text)) = ('
-        ' SELECT lower(btrim(n.email::text)) FROM %2$s AS n WHERE customer_identity_internal.as_text(n.%1$I) = $2)',
-        users.key_column, referencing, users.customer_column)
-        USING customer_id, user_id;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.logins_of_same_email(regclass, uuid, text, regclass) IS
-    'The logins of a customer that have the e-mail address of one of them';
+COMMENT ON FUNCTION customer_identity_internal.emails_of_login(regclass, text, regclass) IS
+    'The e-mail address of a login, in small letters';
+
+CREATE FUNCTION customer_identity_internal.logins_with_email(
+    referencing regclass, customer_id uuid, emails text[], customers regclass)
+    RETURNS SETOF text
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    users constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+BEGIN
+    IF customer_identity_internal.column_type(referencing, 'email') IS NOT NULL AND users.key_column IS NOT NULL THEN
+        RETURN QUERY EXECUTE format(
+            'SELECT customer_identity_internal.as_text(r.%I) FROM %s AS r WHERE r.%I = $1 AND lower(btrim(r.email::text)) = ANY ($2)',
+            users.key_column, referencing, users.customer_column)
+            USING customer_id, emails;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_with_email(regclass, uuid, text[], regclass) IS
+    'The logins of a customer that have one of the e-mail addresses';
 
 CREATE FUNCTION customer_identity_internal.was_linked_before(
     customer_id uuid, user_ids text[], since timestamptz, customers regclass)
@@ -111,16 +126,23 @@ DECLARE
     -- No time is older than a few thousand years.
     after constant interval := LEAST(customer_identity_internal.new_holder_after(), interval '4000 years');
     since constant timestamptz := now() - after;
+    emails text[];
 BEGIN
     IF after <= interval '0' OR NOT customer_identity_internal.keeps_history(customers) OR NOT customer_identity_internal.is_silent_customer(customer_id, user_id, since, customers) THEN
         RETURN false;
     END IF;
+    emails := ARRAY(
+        SELECT e.email
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        CROSS JOIN LATERAL customer_identity_internal.emails_of_login(a.attached, user_id, customers) AS e (email)
+        WHERE a.kind = 'users'
+    );
     RETURN NOT customer_identity_internal.was_linked_before(customer_id, ARRAY(
         SELECT user_id
         UNION ALL
         SELECT l.user_id
         FROM customer_identity_internal.attachments_of(customers) AS a
-        CROSS JOIN LATERAL customer_identity_internal.logins_of_same_email(a.attached, customer_id, user_id, customers) AS l (user_id)
+        CROSS JOIN LATERAL customer_identity_internal.logins_with_email(a.attached, customer_id, emails, customers) AS l (user_id)
         WHERE a.kind = 'users'
     ), since, customers);
 END

@@ -253,14 +253,17 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.write_primary_phone(uuid, text, regclass) IS
     'Gives a customer its primary phone; the triggers see to proofs, the flag and the further phones';
 
+-- It was the primary one since the customer has had another, or is there.
 CREATE FUNCTION customer_identity_internal.insert_former_phone(customer_id uuid, phone text, actor text, reason text, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE format('INSERT INTO %s (customer_id, phone, until, reason, actor) VALUES ($1, $2, now(), $3, $4)',
-        customer_identity_internal.companion_of(customers, 'customer_phones'))
+    EXECUTE format('INSERT INTO %1$s (customer_id, phone, since, until, reason, actor)'
+        ' SELECT c.id, $2, GREATEST(c.created_at, (SELECT max(a.until) FROM %1$s AS a WHERE a.customer_id = c.id)), now(), $3, $4'
+        ' FROM %2$s AS c WHERE c.id = $1',
+        customer_identity_internal.companion_of(customers, 'customer_phones'), customers)
         USING customer_id, phone, reason, actor;
 END
 $$;

@@ -38,7 +38,7 @@ struct Signal {
   int boot;
 };
 
-// A weight is a share of a hundred: a customer with every signal scores that much.
+// A customer with every signal scores the sum of the weights.
 const Signal kFraudSettings[] = {
     {"customer_identity.fraud_many_logins",
      "Number of logins of one customer that is a fraud signal.", 6},
@@ -70,8 +70,8 @@ void define_administration() {
   DefineCustomStringVariable(
       "customer_identity.match_columns",
       "Columns by which duplicate_customers() compares, besides phones, names and e-mails.",
-      "Columns of customers and of attached tables, comma-separated.",
-      &match_columns_setting, "", PGC_USERSET, 0, check_columns, nullptr, nullptr);
+      "Columns of customers and of attached tables, comma-separated.", &match_columns_setting, "",
+      PGC_USERSET, 0, check_columns, nullptr, nullptr);
   int *value = fraud_settings;
   for (const Signal &setting : kFraudSettings)
     DefineCustomIntVariable(setting.name, setting.description, "0: the signal does not count.",

@@ -49,12 +49,6 @@ const char *but_shared_phones(Oid customers) {
       relation_name(rules), phones_query(customers));
 }
 
-// By a condition on customer c and user $2.
-const char *visible_query(Oid customers, const char *condition) {
-  return psprintf("SELECT true FROM %s AS c WHERE c.id OPERATOR(pg_catalog.=) $1%s%s",
-                  customers_name(customers), condition, but_shared_phones(customers));
-}
-
 bool tells_new_holders(Oid customers) {
   return has_column(customers, "phone_proofs", "unconfirmed");
 }
@@ -63,16 +57,23 @@ bool tells_new_holders(Oid customers) {
 SPIPlanPtr proved_plan_of(Oid customers) {
   return saved_plan({customers}, {UUIDOID, TEXTOID}, [&] {
     const char *confirmed = tells_new_holders(customers) ? " AND NOT p.unconfirmed" : "";
-    return visible_query(customers,
-                         psprintf(" AND EXISTS (%s)", proofs_query(customers, confirmed)));
+    return psprintf(
+        "SELECT true FROM %s AS c WHERE c.id OPERATOR(pg_catalog.=) $1 AND EXISTS (%s)%s",
+        customers_name(customers), proofs_query(customers, confirmed),
+        but_shared_phones(customers));
   });
 }
 
 SPIPlanPtr trusted_plan_of(Oid customers) {
   return saved_plan({customers}, {UUIDOID, TEXTOID}, [&] {
-    if (!tells_new_holders(customers)) return visible_query(customers, "");
-    return visible_query(customers, psprintf(" AND NOT EXISTS (%s)",
-                                             proofs_query(customers, " AND p.unconfirmed")));
+    const char *but_new_holders =
+        tells_new_holders(customers)
+            ? psprintf(" AND NOT EXISTS (%s)", proofs_query(customers, " AND p.unconfirmed"))
+            : "";
+    return psprintf(
+        "SELECT true WHERE NOT EXISTS (SELECT FROM %s AS c WHERE c.id OPERATOR(pg_catalog.=) $1"
+        " AND NOT (true%s%s))",
+        customers_name(customers), but_new_holders, but_shared_phones(customers));
   });
 }
 

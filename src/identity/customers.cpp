@@ -134,8 +134,7 @@ bool is_there(Oid customers, const pg_uuid_t &customer, Hold hold) {
   const Visit book = stand_in(customers, rights_to_find(hold));
   pg_uuid_t found;
   const Datum id = UUIDPGetDatum(&customer);
-  const Lookup lookup =
-      look_up_uuid_now(customer_by_id(customers), {id, UUIDOID}, hold, &found);
+  const Lookup lookup = look_up_uuid_now(customer_by_id(customers), {id, UUIDOID}, hold, &found);
   const bool is_found = lookup == Lookup::kImpossible ? is_there_by_plan(customers, id, hold, run)
                                                       : lookup == Lookup::kFound;
   leave(book);
@@ -148,9 +147,8 @@ bool is_seen(Oid customers, const pg_uuid_t &customer) {
   const Datum id = UUIDPGetDatum(&customer);
   const Lookup lookup =
       look_up_uuid(customer_by_id(customers), {id, UUIDOID}, GetActiveSnapshot(), &found);
-  return lookup == Lookup::kImpossible
-             ? is_there_by_plan(customers, id, Hold::kNothing, look_up)
-             : lookup == Lookup::kFound;
+  return lookup == Lookup::kImpossible ? is_there_by_plan(customers, id, Hold::kNothing, look_up)
+                                       : lookup == Lookup::kFound;
 }
 
 // The customer of a further phone may be merged away while it is looked at: then the phone leads to

@@ -148,9 +148,7 @@ Found search_settled(Oid relation, const Shape &shape, const char *e164) {
   }
 }
 
-bool is_nobody(const Found &rule) {
-  return strcmp(TextDatumGetCString(rule.value), "nobody") == 0;
-}
+bool is_nobody(const Found &rule) { return strcmp(TextDatumGetCString(rule.value), "nobody") == 0; }
 
 template <typename Look>
 Holder holder_by(Oid customers, Look &&look) {

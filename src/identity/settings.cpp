@@ -18,8 +18,7 @@ bool read_interval(char *text, Interval *interval) {
   int types[MAXDATEFIELDS];
   int kind;
   struct pg_itm_in parsed = {};
-  int problem =
-      ParseDateTime(text, buffer, sizeof(buffer), field, types, MAXDATEFIELDS, &fields);
+  int problem = ParseDateTime(text, buffer, sizeof(buffer), field, types, MAXDATEFIELDS, &fields);
   if (problem == 0)
     problem = DecodeInterval(field, types, fields, INTERVAL_FULL_RANGE, &kind, &parsed);
   if (problem == DTERR_BAD_FORMAT) problem = DecodeISO8601Interval(text, &kind, &parsed);

@@ -65,6 +65,14 @@ SELECT customer_identity.revoke_proof('07400 123401', 'old2');
 DELETE FROM phone_proofs WHERE user_id = 'old2';
 DELETE FROM "user" WHERE id = 'old2';
 
+CREATE TABLE staff (id text PRIMARY KEY, email text, phone text);
+SELECT customer_identity.attach_users('staff');
+INSERT INTO staff VALUES ('old3', ' OLD@example.org', '07400 123401');
+SELECT customer_identity.record_proof('07400 123401', 'old3');
+SELECT ok(NOT is_held_back('old3'), 'of any table');
+DELETE FROM staff;
+DELETE FROM phone_proofs WHERE user_id = 'old3';
+
 -- Somebody decides.
 SAVEPOINT undecided;
 SELECT customer_identity.confirm_holder(:'old', 'new', actor => 'shop', reason => 'called');

@@ -61,6 +61,7 @@ SELECT is(customer_identity.change_phone(:'ada', '07400 123421', keep_old => tru
 SELECT ok(NOT is_phone_verified, 'the new one is not proved') FROM customers WHERE id = :'ada';
 SELECT ok(customer_identity.can_see_customer('ada', :'ada'), 'the proof of the old one still opens the history');
 SELECT is(customer_identity.find_customer('07400 123401'), :'ada'::uuid, 'the old phone leads to the customer');
+UPDATE customers SET created_at = '2020-01-01' WHERE id = :'ada';
 SELECT is(customer_identity.change_phone(:'ada', '07400 123401'), '+447400123401', 'a further phone becomes the primary one');
 SELECT ok(is_phone_verified, 'its proof verifies it') FROM customers WHERE id = :'ada';
 SELECT is(customer_identity.find_customer('07400 123421'), NULL, 'the other one is free');
@@ -83,6 +84,8 @@ UPDATE customers SET phone = '+447400123412', is_phone_verified = true WHERE id 
 SELECT ok(NOT is_phone_verified, 'nobody marks a new phone by hand') FROM customers WHERE id = :'ada';
 
 -- Release.
+SELECT results_eq(format('SELECT phone::text, until IS NULL, since = %L OR since = now() FROM customer_phones WHERE customer_id = %L ORDER BY phone COLLATE "C"', '2020-01-01', :'ada'),
+  $$VALUES ('+447400123401', false, true), ('+447400123401', false, true), ('+447400123411', false, true), ('+447400123421', false, true)$$, 'former phones are kept');
 SELECT customer_identity.record_proof('07400 123412', 'ada2');
 SELECT is(customer_identity.release_phone(:'ada'), NULL, 'a phone is released');
 SELECT is((SELECT phone FROM customers WHERE id = :'ada'), NULL, 'the customer has none');
