@@ -395,8 +395,8 @@ BEGIN
             jsonb_build_object('loser', loser_row, 'before', winner_row,
                 'after', customer_identity_internal.customer_row(winner, customers), 'moved', moved, 'stay', stay);
     PERFORM customer_identity_internal.write_event(customers, winner, 'merged',
-        jsonb_build_object('merge_id', merge_id, 'loser', loser, 'reason', reason,
-            'rows', (SELECT sum(jsonb_array_length(m.value -> 'keys')) FROM jsonb_array_elements(moved) AS m)),
+        jsonb_strip_nulls(jsonb_build_object('merge_id', merge_id, 'loser', loser, 'reason', reason,
+            'rows', (SELECT sum(jsonb_array_length(m.value -> 'keys')) FROM jsonb_array_elements(moved) AS m))),
         actor);
     RETURN merge_id;
 END

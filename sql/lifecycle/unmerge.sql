@@ -222,7 +222,7 @@ BEGIN
     END IF;
     EXECUTE format('DELETE FROM %s AS m WHERE m.id = $1', customer_identity_internal.companion_of(customers, 'customer_merges')) USING merge_id;
     PERFORM customer_identity_internal.write_event(customers, e.customer, 'unmerged',
-        jsonb_build_object('merge_id', merge_id, 'winner', done.winner, 'loser', done.loser, 'reason', reason), actor)
+        jsonb_strip_nulls(jsonb_build_object('merge_id', merge_id, 'winner', done.winner, 'loser', done.loser, 'reason', reason)), actor)
     FROM unnest(ARRAY[holder, done.loser]) AS e (customer)
     WHERE e.customer IS NOT NULL;
     RETURN done.loser;

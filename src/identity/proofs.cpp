@@ -257,7 +257,8 @@ void end_proofs_at(Oid customers, const pg_uuid_t &customer, const char *user_id
   });
 }
 
-// Whether the login may be a new holder of the number, whose old one has long been silent.
+// Whether the login may be a new holder of the number, whose old one has long been silent. Who
+// records proofs need not be able to read orders and the history.
 bool may_be_new_holder(Oid customers, const pg_uuid_t &customer, const char *user_id) {
   const Oid proofs = find_companion(customers, "phone_proofs");
   if (user_id == nullptr || get_attnum(proofs, "unconfirmed") <= 0) return false;
@@ -266,9 +267,12 @@ bool may_be_new_holder(Oid customers, const pg_uuid_t &customer, const char *use
   });
   const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(user_id),
                           ObjectIdGetDatum(customers)};
+  const Visit owner = visit(owner_of(customers));
   run(plan, values);
   bool is_null;
-  return DatumGetBool(first_value(&is_null)) && !is_null;
+  const bool may_be = DatumGetBool(first_value(&is_null)) && !is_null;
+  leave(owner);
+  return may_be;
 }
 
 // The proof counts, but the login sees its own orders only until somebody has decided.

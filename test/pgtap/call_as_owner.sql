@@ -135,6 +135,16 @@ SELECT matches(context_of($$SELECT fails('x')$$),
   'a context is short, and the caller goes on as himself');
 SELECT is((failure($$SELECT fails(repeat('x', 2001))$$)).code, '22023', 'texts are bounded by their names');
 
+-- What refers to customers moves for the owner of the customers alone: rights on the table would not do, for row
+-- security may hide some of its rows.
+SELECT throws_ok(format($$SET LOCAL ROLE clerk; SELECT customer_identity_internal.%s$$, call), '42501', NULL, 'not ' || call)
+FROM unnest(ARRAY[
+  'move_references(''orders'', ''customer_id'', gen_random_uuid(), gen_random_uuid(), NULL, ''here.customers'')',
+  'lock_references(''orders'', ''customer_id'', gen_random_uuid(), ''here.customers'')',
+  'count_references(''orders'', ''customer_id'', gen_random_uuid(), ''here.customers'')',
+  'linked_row(''orders'', ''1'', ''here.customers'')']) AS call;
+RESET ROLE;
+
 -- Who writes functions in these languages.
 SELECT throws_ok($$SET LOCAL ROLE book_owner; CREATE FUNCTION public.mine() RETURNS void LANGUAGE customer_identity_as_owner AS 'BEGIN END'$$,
   '42501', NULL, 'superusers alone');

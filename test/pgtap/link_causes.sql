@@ -69,4 +69,34 @@ SELECT results_eq('SELECT links()', ARRAY[
     'user_linked born phone_changed', 'user_linked born sign_up', 'user_linked u2 merge', 'user_linked u5 merge',
     'user_unlinked born deleted', 'user_unlinked born phone_changed', 'user_unlinked u2 merge', 'user_unlinked u5 merge'], 'what happens in a merge for another cause has it');
 
+-- What the functions themselves tell: event, actor and the details that are known.
+DROP TRIGGER add_login ON "user";
+CREATE FUNCTION told_of(customer text) RETURNS SETOF text LANGUAGE sql AS $$
+  WITH new AS (INSERT INTO told SELECT id FROM customer_events ON CONFLICT DO NOTHING RETURNING id)
+  SELECT concat_ws(' ', event, actor, (SELECT string_agg(k, ',' ORDER BY k) FROM jsonb_object_keys(details) AS k))
+  FROM customer_events JOIN new USING (id) WHERE customer_id = customer::uuid AND event NOT LIKE 'user\_%'
+$$;
+SELECT customer_identity.get_or_create_customer('07400 123451') AS one \gset
+SELECT customer_identity.get_or_create_customer('07400 123452') AS two \gset
+INSERT INTO "user" (id, phone) VALUES ('three', '07400 123451');
+SELECT count(*) FROM links();
+SELECT customer_identity.add_phone(:'one', '07400 123453', NULL, 'clerk', 'r');
+SELECT results_eq(format('SELECT told_of(%L)', :'one'), ARRAY['phone_added clerk phone,reason'], 'a further phone');
+SELECT customer_identity.change_phone(:'one', '07400 123454', NULL, true, 'clerk');
+SELECT results_eq(format('SELECT told_of(%L)', :'one'), ARRAY['phone_changed clerk kept,new,old'], 'another primary phone');
+SELECT customer_identity.release_phone(:'one', '+447400123453', NULL, 'clerk', 'r');
+SELECT results_eq(format('SELECT told_of(%L)', :'one'), ARRAY['phone_released clerk phone,reason'], 'a phone that was released');
+SELECT customer_identity.set_phone_rule('07400 123454', 'shared', NULL, 'clerk', 'r');
+SELECT results_eq(format('SELECT told_of(%L)', :'one'), ARRAY['phone_rule_set clerk phone,reason,rule'], 'a rule');
+SELECT customer_identity.set_phone_rule('07400 123454', NULL);
+SELECT results_eq(format('SELECT told_of(%L)', :'one'), ARRAY['phone_rule_set phone'], 'that was taken away');
+SELECT customer_identity.dismiss_duplicate(:'one', :'two', 'clerk', 'r');
+SELECT results_eq(format('SELECT told_of(%L)', :'two'), ARRAY['duplicate_dismissed clerk other,reason'], 'a pair that is none');
+SELECT customer_identity.merge_customers(:'one', :'two', 'clerk') AS merge \gset
+SELECT results_eq(format('SELECT told_of(%L)', :'one'), ARRAY['merged clerk loser,merge_id,rows'], 'a merge');
+SELECT customer_identity.unmerge_customers(:merge, 'clerk', 'r');
+SELECT results_eq(format('SELECT told_of(%L)', :'two'), ARRAY['unmerged clerk loser,merge_id,reason,winner'], 'one that was undone');
+SELECT customer_identity.split_customer(:'one', '{three}', '{}', '07400 123455', NULL, 'clerk', 'r') AS three \gset
+SELECT results_eq(format('SELECT told_of(%L)', :'three'), ARRAY['created clerk orders,phone,reason,source,target,user_ids'], 'who was split off');
+
 SELECT * FROM finish();

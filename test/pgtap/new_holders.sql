@@ -122,5 +122,18 @@ DELETE FROM "user" WHERE id = 'late';
 DROP TABLE customer_events;
 INSERT INTO "user" (id, phone) VALUES ('later', '07400 123401');
 SELECT lives_ok('SELECT customer_identity.record_proof(''07400 123401'', ''later'')', 'a book without a history goes on');
+
+-- Who records proofs needs no rights on orders and the history.
+SELECT customer_identity.create_tables('public');
+INSERT INTO "user" (id, phone) VALUES ('first', '07400 123431');
+SELECT wait('2 years');
+INSERT INTO "user" (id, phone) VALUES ('rights', '07400 123431');
+CREATE ROLE till;
+GRANT EXECUTE ON FUNCTION customer_identity.record_proof TO till;
+GRANT SELECT, INSERT, UPDATE ON customers, phone_proofs, customer_phones TO till;
+SET ROLE till;
+SELECT customer_identity.record_proof('07400 123431', 'rights');
+RESET ROLE;
+SELECT ok(is_held_back('rights'), 'a new holder whose proof another role records');
 SELECT * FROM finish();
 ROLLBACK;
