@@ -11,9 +11,9 @@ import {
   jsonb,
   numeric,
   pgTable,
-  primaryKey,
   text,
   timestamp,
+  unique,
   uniqueIndex,
   uuid,
   varchar,
@@ -279,6 +279,7 @@ export const customerMerges = pgTable(
 export const duplicateDismissals = pgTable(
   "duplicate_dismissals",
   {
+    id: uuid("id").defaultRandom().primaryKey(),
     a: uuid("a").notNull(),
     b: uuid("b").notNull(),
     actor: text("actor"),
@@ -286,7 +287,7 @@ export const duplicateDismissals = pgTable(
     createdAt: createdAt(),
   },
   (table) => [
-    primaryKey({ name: "duplicate_dismissals_pkey", columns: [table.a, table.b] }),
+    unique("duplicate_dismissals_a_b_key").on(table.a, table.b),
     check("duplicate_dismissals_check", sql.raw("a < b")),
   ],
 );
