@@ -166,7 +166,9 @@ BEGIN
         END LOOP;
     END LOOP;
     -- Books of an earlier release.
-    EXECUTE format('ALTER TABLE %I.phone_proofs ADD COLUMN IF NOT EXISTS unconfirmed boolean NOT NULL DEFAULT false', schema_name);
+    IF customer_identity_internal.column_type(format('%I.phone_proofs', schema_name)::regclass, 'unconfirmed') IS NULL THEN
+        EXECUTE format('ALTER TABLE %I.phone_proofs ADD COLUMN unconfirmed boolean NOT NULL DEFAULT false', schema_name);
+    END IF;
     PERFORM customer_identity_internal.companion_of(customers, c.name) FROM customer_identity_internal.companions() AS c;
 END
 $$;
