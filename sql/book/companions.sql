@@ -50,7 +50,8 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.further_phones(regclass) IS
     'The query of the phones that lead to customers besides their own: id, phone';
 
--- Live proofs have two plain indexes and no NULLS NOT DISTINCT, which migration tools cannot write.
+-- Live proofs have two plain indexes and no NULLS NOT DISTINCT, which migration tools cannot write, and no primary key has
+-- two columns, which they cannot read.
 CREATE FUNCTION customer_identity_internal.companions()
     RETURNS TABLE (name text, description text, columns text, indexes text[])
     LANGUAGE sql IMMUTABLE
@@ -119,12 +120,13 @@ BEGIN ATOMIC
             record jsonb NOT NULL',
             ARRAY['CREATE INDEX customer_merges_winner_id_idx ON %1$I.customer_merges (winner_id)']),
         ('duplicate_dismissals', 'Pairs of customers that somebody has looked at and found to be two people',
-            'a uuid NOT NULL,
+            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            a uuid NOT NULL,
             b uuid NOT NULL,
             actor text,
             reason text,
             created_at timestamptz NOT NULL DEFAULT now(),
-            PRIMARY KEY (a, b),
+            UNIQUE (a, b),
             CHECK (a < b)',
             ARRAY[]::text[])
     ) AS c (name, description, columns, indexes);
@@ -164,7 +166,9 @@ BEGIN
         END LOOP;
     END LOOP;
     -- Books of an earlier release.
-    EXECUTE format('ALTER TABLE %I.phone_proofs ADD COLUMN IF NOT EXISTS unconfirmed boolean NOT NULL DEFAULT false', schema_name);
+    IF customer_identity_internal.column_type(format('%I.phone_proofs', schema_name)::regclass, 'unconfirmed') IS NULL THEN
+        EXECUTE format('ALTER TABLE %I.phone_proofs ADD COLUMN unconfirmed boolean NOT NULL DEFAULT false', schema_name);
+    END IF;
     PERFORM customer_identity_internal.companion_of(customers, c.name) FROM customer_identity_internal.companions() AS c;
 END
 $$;

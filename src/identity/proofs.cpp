@@ -3,6 +3,7 @@
 // exists.
 #include "identity/proofs.hpp"
 
+#include "identity/phone_holders.hpp"
 #include "history/history.hpp"
 #include "book/book.hpp"
 #include "pg/given_text.hpp"
@@ -34,32 +35,30 @@ char *provers(Oid customers, const char *phone, const char *condition) {
                   proofs_name(customers), phone, condition);
 }
 
-// A condition that customer c has the phone: as the primary one, or as a further one.
-const char *has_phone(Oid customers, const char *phone) {
-  const Oid further = find_companion(customers, "customer_phones");
-  if (!OidIsValid(further)) return psprintf("c.phone " E " %s", phone);
-  return psprintf("(c.phone " E " %s OR EXISTS (SELECT FROM %s AS a WHERE a.customer_id " E
-                  " c.id AND a.phone " E " %s AND a.until IS NULL))",
-                  phone, relation_name(further), phone);
+// Asked whoever acts: a caller who proves phones has no right on the further ones.
+bool is_further_phone(Oid customers, const char *e164, const pg_uuid_t &customer) {
+  const Holder holder = holder_of(customers, e164);
+  return holder.kind == Holder::Kind::kCustomer &&
+         memcmp(&holder.customer, &customer, sizeof(customer)) == 0;
 }
 
 enum class OwnProof { kNone, kUnmarked, kMarked };
 
 // Whether the user has a live proof, and the customer the flag, which is about the primary phone
-// alone. A proof counts for the customer it
-// was made for, as long as that one has the phone.
+// alone. A proof counts for the customer it was made for, as long as that one has the phone.
 OwnProof own_proof(Oid customers, const char *e164, const pg_uuid_t &customer,
                    const char *user_id) {
-  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, UUIDOID, TEXTOID}, [&] {
+  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, UUIDOID, TEXTOID, BOOLOID}, [&] {
     return psprintf(
         "SELECT CAST(c.is_phone_verified AS pg_catalog.bool)"
         " OR COALESCE(c.phone OPERATOR(pg_catalog.<>) $1, true)"
-        " FROM %s AS c WHERE c.id " E " $2 AND %s AND c.id " E " ANY (%s)",
-        customers_name(customers), has_phone(customers, "$1"),
+        " FROM %s AS c WHERE c.id " E " $2 AND (c.phone " E " $1 OR $4) AND c.id " E " ANY (%s)",
+        customers_name(customers),
         provers(customers, "$1",
                 " AND (p.user_id " E " $3 OR (p.user_id IS NULL AND $3 IS NULL))"));
   });
-  const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer), text_value(user_id)};
+  const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer), text_value(user_id),
+                          BoolGetDatum(is_further_phone(customers, e164, customer))};
   if (run(plan, values, Nulls(values)) == 0) return OwnProof::kNone;
   bool is_null;
   const bool marked = DatumGetBool(first_value(&is_null)) && !is_null;
@@ -102,20 +101,17 @@ void lock_customers(Oid customers, const List *ids) {
 
 // The customers that have the phone, or have live proofs of it.
 List *customers_of_phone(Oid customers, const char *e164) {
-  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID}, [&] {
-    const Oid further = find_companion(customers, "customer_phones");
-    return psprintf(
-        "SELECT ARRAY(SELECT id FROM %s WHERE phone " E
-        " $1 UNION SELECT customer_id FROM %s WHERE phone " E
-        " $1 AND ended_at IS NULL%s ORDER BY 1)",
-        customers_name(customers), proofs_name(customers),
-        OidIsValid(further)
-            ? psprintf(" UNION SELECT customer_id FROM %s WHERE phone " E " $1 AND until IS NULL",
-                       relation_name(further))
-            : "");
+  const Holder further = holder_of(customers, e164);
+  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, UUIDOID}, [&] {
+    return psprintf("SELECT ARRAY(SELECT id FROM %s WHERE phone " E
+                    " $1 UNION SELECT customer_id FROM %s WHERE phone " E
+                    " $1 AND ended_at IS NULL UNION SELECT $2 WHERE $2 IS NOT NULL ORDER BY 1)",
+                    customers_name(customers), proofs_name(customers));
   });
-  const Datum values[] = {CStringGetTextDatum(e164)};
-  run(plan, values);
+  const bool has_further = further.kind == Holder::Kind::kCustomer;
+  const Datum values[] = {CStringGetTextDatum(e164),
+                          has_further ? UUIDPGetDatum(&further.customer) : Datum(0)};
+  run(plan, values, Nulls(values));
   bool is_null;
   return ids_in(first_value(&is_null));
 }
@@ -267,7 +263,7 @@ bool may_be_new_holder(Oid customers, const pg_uuid_t &customer, const char *use
   });
   const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(user_id),
                           ObjectIdGetDatum(customers)};
-  const Visit owner = visit(owner_of(customers));
+  const Visit owner = visit_to_write(owner_of(customers));
   run(plan, values);
   bool is_null;
   const bool may_be = DatumGetBool(first_value(&is_null)) && !is_null;
@@ -285,17 +281,19 @@ void hold_back_proof(Oid customers, const char *e164, const pg_uuid_t &customer,
   });
   const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer),
                           CStringGetTextDatum(user_id)};
+  const Visit owner = visit_to_write(owner_of(customers));
   run(plan, values);
+  leave(owner);
   write_event(customers, customer, "possible_new_holder", {{"user_id", user_id}}, user_id);
 }
 
 bool leads_to(Oid customers, const char *e164, const pg_uuid_t &customer) {
   SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, UUIDOID}, [&] {
-    return psprintf("SELECT true FROM %s AS c WHERE c.id " E " $2 AND %s",
-                    customers_name(customers), has_phone(customers, "$1"));
+    return psprintf("SELECT true FROM %s WHERE id " E " $2 AND phone " E " $1",
+                    customers_name(customers));
   });
   const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer)};
-  return run_on_latest(plan, values) > 0;
+  return run_on_latest(plan, values) > 0 || is_further_phone(customers, e164, customer);
 }
 
 // False: the phone leads to another customer by now.
@@ -380,18 +378,37 @@ void follow_new_phone(Oid customers, const pg_uuid_t &customer, const char *e164
     unmark_unproved(customers, list_make1(const_cast<pg_uuid_t *>(&customer)));
 }
 
+namespace {
+
+// For who may ask about the primary phone.
+bool has_proved_further_phone(Oid customers, const pg_uuid_t &customer) {
+  const Oid further = find_companion(customers, "customer_phones");
+  if (!OidIsValid(further)) return false;
+  SPIPlanPtr plan = saved_plan({customers}, {UUIDOID}, [&] {
+    return psprintf("SELECT true FROM %s AS a, %s AS p WHERE a.customer_id " E
+                    " $1 AND a.until IS NULL AND p.customer_id " E " $1 AND p.phone " E
+                    " a.phone AND p.ended_at IS NULL",
+                    relation_name(further), proofs_name(customers));
+  });
+  const Datum values[] = {UUIDPGetDatum(&customer)};
+  const Visit owner = visit(owner_of(customers));
+  const bool proved = run(plan, values) > 0;
+  leave(owner);
+  return proved;
+}
+
+}  // namespace
+
 bool has_live_proof(Oid customers, const pg_uuid_t &customer) {
   const Visit visited = visit_proofs(customers);
   SPIPlanPtr plan = saved_plan({customers}, {UUIDOID}, [&] {
-    return psprintf("SELECT true FROM %s AS c, %s AS p WHERE c.id " E " $1 AND p.customer_id " E
-                    " $1 AND p.ended_at IS NULL AND %s",
-                    customers_name(customers), proofs_name(customers),
-                    has_phone(customers, "p.phone"));
+    return psprintf("SELECT true FROM %s AS c WHERE c.id " E " $1 AND c.id " E " ANY (%s)",
+                    customers_name(customers), provers(customers, "c.phone", ""));
   });
   const Datum values[] = {UUIDPGetDatum(&customer)};
   const bool proved = run(plan, values) > 0;
   leave(visited);
-  return proved;
+  return proved || has_proved_further_phone(customers, customer);
 }
 
 CUSTOMER_IDENTITY_FUNCTION(record_proof) {

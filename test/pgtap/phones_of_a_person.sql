@@ -110,6 +110,19 @@ SELECT throws_ok(format('SELECT customer_identity.add_phone(%L, %L)', :'bob', '0
 RESET ROLE;
 ALTER TABLE customers DISABLE ROW LEVEL SECURITY;
 
+-- Who proves phones needs no right on further phones, nor on the history that tells of new holders.
+GRANT EXECUTE ON FUNCTION customer_identity.record_proof, customer_identity.revoke_proof TO clerk;
+GRANT UPDATE (is_phone_verified, updated_at) ON customers TO clerk;
+GRANT SELECT, INSERT, UPDATE (ended_at, ended_reason) ON phone_proofs TO clerk;
+INSERT INTO "user" (id, phone) VALUES ('bob2', '07400 123451');
+UPDATE customers SET created_at = now() - interval '3 years' WHERE id = :'bob';
+SET ROLE clerk;
+SELECT is(customer_identity.record_proof('07400 123451', 'bob2'), :'bob'::uuid, 'who proves phones proves a further one');
+SELECT ok(unconfirmed, 'which is held back where it may be a new holder''s') FROM phone_proofs WHERE user_id = 'bob2';
+SELECT is(customer_identity.revoke_proof('07400 123451', 'bob2'), 1, 'and revokes it');
+SELECT throws_ok('SELECT * FROM customer_phones', '42501', NULL, 'without a right on further phones');
+RESET ROLE;
+
 -- Books without the companions.
 DROP TABLE customer_phones, phone_rules;
 SELECT throws_ok(format('SELECT customer_identity.add_phone(%L, %L)', :'bob', '07400 123461'), 'CI003', NULL, 'a book without the table says so');

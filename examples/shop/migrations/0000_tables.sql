@@ -23,6 +23,27 @@ CREATE TABLE "customer_events" (
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "customer_merges" (
+	"id" bigint PRIMARY KEY NOT NULL,
+	"winner_id" uuid NOT NULL,
+	"loser_id" uuid NOT NULL,
+	"merged_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"actor" text,
+	"reason" text,
+	"record" jsonb NOT NULL,
+	CONSTRAINT "customer_merges_loser_id_key" UNIQUE("loser_id")
+);
+--> statement-breakpoint
+CREATE TABLE "customer_phones" (
+	"id" uuid PRIMARY KEY DEFAULT gen_random_uuid() NOT NULL,
+	"customer_id" uuid NOT NULL,
+	"phone" varchar(20) NOT NULL,
+	"since" timestamp with time zone DEFAULT now() NOT NULL,
+	"until" timestamp with time zone,
+	"reason" text,
+	"actor" text
+);
+--> statement-breakpoint
 CREATE TABLE "customers" (
 	"id" uuid PRIMARY KEY DEFAULT gen_random_uuid() NOT NULL,
 	"phone" varchar(20),
@@ -36,6 +57,17 @@ CREATE TABLE "customers" (
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "customers_phone_key" UNIQUE("phone"),
 	CONSTRAINT "customers_phone_check" CHECK ((phone)::text ~ '^[+][1-9][0-9]{1,18}$'::text)
+);
+--> statement-breakpoint
+CREATE TABLE "duplicate_dismissals" (
+	"id" uuid PRIMARY KEY DEFAULT gen_random_uuid() NOT NULL,
+	"a" uuid NOT NULL,
+	"b" uuid NOT NULL,
+	"actor" text,
+	"reason" text,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "duplicate_dismissals_a_b_key" UNIQUE("a","b"),
+	CONSTRAINT "duplicate_dismissals_check" CHECK (a < b)
 );
 --> statement-breakpoint
 CREATE TABLE "loyalty_entries" (
@@ -73,7 +105,17 @@ CREATE TABLE "phone_proofs" (
 	"method" text NOT NULL,
 	"proved_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"ended_at" timestamp with time zone,
-	"ended_reason" text
+	"ended_reason" text,
+	"unconfirmed" boolean DEFAULT false NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "phone_rules" (
+	"phone" varchar(20) PRIMARY KEY NOT NULL,
+	"rule" text NOT NULL,
+	"actor" text,
+	"reason" text,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "phone_rules_rule_check" CHECK (rule = ANY (ARRAY['nobody'::text, 'shared'::text]))
 );
 --> statement-breakpoint
 CREATE TABLE "session" (
@@ -116,6 +158,7 @@ CREATE TABLE "verification" (
 --> statement-breakpoint
 ALTER TABLE "account" ADD CONSTRAINT "account_user_id_user_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."user"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "customer_events" ADD CONSTRAINT "customer_events_customer_id_fkey" FOREIGN KEY ("customer_id") REFERENCES "public"."customers"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "customer_phones" ADD CONSTRAINT "customer_phones_customer_id_fkey" FOREIGN KEY ("customer_id") REFERENCES "public"."customers"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "loyalty_entries" ADD CONSTRAINT "loyalty_entries_customer_id_fkey" FOREIGN KEY ("customer_id") REFERENCES "public"."customers"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "orders" ADD CONSTRAINT "orders_user_id_user_id_fk" FOREIGN KEY ("user_id") REFERENCES "public"."user"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "orders" ADD CONSTRAINT "orders_customer_id_fkey" FOREIGN KEY ("customer_id") REFERENCES "public"."customers"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
@@ -124,6 +167,9 @@ ALTER TABLE "session" ADD CONSTRAINT "session_user_id_user_id_fk" FOREIGN KEY ("
 ALTER TABLE "user" ADD CONSTRAINT "user_customer_id_fkey" FOREIGN KEY ("customer_id") REFERENCES "public"."customers"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "account_user_id_idx" ON "account" USING btree ("user_id");--> statement-breakpoint
 CREATE INDEX "customer_events_customer_id_id_idx" ON "customer_events" USING btree ("customer_id","id");--> statement-breakpoint
+CREATE INDEX "customer_merges_winner_id_idx" ON "customer_merges" USING btree ("winner_id");--> statement-breakpoint
+CREATE UNIQUE INDEX "customer_phones_live_key" ON "customer_phones" USING btree ("phone") WHERE until IS NULL;--> statement-breakpoint
+CREATE INDEX "customer_phones_customer_id_idx" ON "customer_phones" USING btree ("customer_id");--> statement-breakpoint
 CREATE INDEX "customers_created_at_id_idx" ON "customers" USING btree ("created_at","id");--> statement-breakpoint
 CREATE INDEX "customers_updated_at_id_idx" ON "customers" USING btree ("updated_at","id");--> statement-breakpoint
 CREATE INDEX "customers_preferred_name_id_idx" ON "customers" USING btree ("preferred_name","id");--> statement-breakpoint

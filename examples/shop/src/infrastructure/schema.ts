@@ -13,6 +13,7 @@ import {
   pgTable,
   text,
   timestamp,
+  unique,
   uniqueIndex,
   uuid,
   varchar,
@@ -163,6 +164,7 @@ export const phoneProofs = pgTable(
     provedAt: timestamp("proved_at", { withTimezone: true }).notNull().defaultNow(),
     endedAt: timestamp("ended_at", { withTimezone: true }),
     endedReason: text("ended_reason"),
+    unconfirmed: boolean("unconfirmed").notNull().default(false),
   },
   (table) => [
     foreignKey({
@@ -221,5 +223,71 @@ export const customerEvents = pgTable(
       foreignColumns: [customers.id],
     }).onDelete("cascade"),
     index("customer_events_customer_id_id_idx").on(table.customerId, table.id),
+  ],
+);
+
+export const customerPhones = pgTable(
+  "customer_phones",
+  {
+    id: uuid("id").defaultRandom().primaryKey(),
+    customerId: uuid("customer_id").notNull(),
+    phone: varchar("phone", { length: 20 }).notNull(),
+    since: timestamp("since", { withTimezone: true }).notNull().defaultNow(),
+    until: timestamp("until", { withTimezone: true }),
+    reason: text("reason"),
+    actor: text("actor"),
+  },
+  (table) => [
+    foreignKey({
+      name: "customer_phones_customer_id_fkey",
+      columns: [table.customerId],
+      foreignColumns: [customers.id],
+    }).onDelete("cascade"),
+    uniqueIndex("customer_phones_live_key")
+      .on(table.phone)
+      .where(sql`until IS NULL`),
+    index("customer_phones_customer_id_idx").on(table.customerId),
+  ],
+);
+
+export const phoneRules = pgTable(
+  "phone_rules",
+  {
+    phone: varchar("phone", { length: 20 }).primaryKey(),
+    rule: text("rule").notNull(),
+    actor: text("actor"),
+    reason: text("reason"),
+    createdAt: createdAt(),
+  },
+  () => [check("phone_rules_rule_check", sql.raw("rule = ANY (ARRAY['nobody'::text, 'shared'::text])"))],
+);
+
+export const customerMerges = pgTable(
+  "customer_merges",
+  {
+    id: bigint("id", { mode: "number" }).primaryKey(),
+    winnerId: uuid("winner_id").notNull(),
+    loserId: uuid("loser_id").notNull().unique("customer_merges_loser_id_key"),
+    mergedAt: timestamp("merged_at", { withTimezone: true }).notNull().defaultNow(),
+    actor: text("actor"),
+    reason: text("reason"),
+    record: jsonb("record").notNull(),
+  },
+  (table) => [index("customer_merges_winner_id_idx").on(table.winnerId)],
+);
+
+export const duplicateDismissals = pgTable(
+  "duplicate_dismissals",
+  {
+    id: uuid("id").defaultRandom().primaryKey(),
+    a: uuid("a").notNull(),
+    b: uuid("b").notNull(),
+    actor: text("actor"),
+    reason: text("reason"),
+    createdAt: createdAt(),
+  },
+  (table) => [
+    unique("duplicate_dismissals_a_b_key").on(table.a, table.b),
+    check("duplicate_dismissals_check", sql.raw("a < b")),
   ],
 );
