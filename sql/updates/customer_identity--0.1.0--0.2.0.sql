@@ -365,6 +365,18 @@ CREATE LANGUAGE customer_identity_as_feeding_owner
     VALIDATOR pg_catalog.plpgsql_validator;
 COMMENT ON LANGUAGE customer_identity_as_feeding_owner IS
     'PL/pgSQL as the owner of an attached table, also for the owner of the book that it feeds';
+CREATE FUNCTION customer_identity_internal.as_referencing_owner()
+    RETURNS language_handler
+    LANGUAGE c
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION customer_identity_internal.as_referencing_owner() IS
+    'Runs the functions of language customer_identity_as_referencing_owner';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.as_referencing_owner() FROM PUBLIC;
+CREATE LANGUAGE customer_identity_as_referencing_owner
+    HANDLER customer_identity_internal.as_referencing_owner
+    VALIDATOR pg_catalog.plpgsql_validator;
+COMMENT ON LANGUAGE customer_identity_as_referencing_owner IS
+    'PL/pgSQL as the owner of a table that refers to customers, for the owner of the book';
 CREATE OR REPLACE FUNCTION customer_identity_internal.base_type(type regtype)
     RETURNS regtype
     LANGUAGE c STABLE STRICT PARALLEL SAFE
@@ -724,6 +736,16 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.companion_of(customers reg
     AS 'MODULE_PATHNAME', 'companion_of';
 COMMENT ON FUNCTION customer_identity_internal.companion_of(regclass, text) IS
     'The quoted name of a table beside customers; CI003 unless it is a table of the same owner';
+CREATE FUNCTION customer_identity_internal.has_companion(customers regclass, companion text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN EXISTS (
+    SELECT FROM pg_class AS c
+    JOIN pg_class AS t ON t.relnamespace = c.relnamespace AND t.relowner = c.relowner
+    WHERE c.oid = customers AND t.relname = companion AND t.relkind = 'r'
+);
+COMMENT ON FUNCTION customer_identity_internal.has_companion(regclass, text) IS
+    'Whether there is a table of that name beside customers; books of earlier versions lack some';
 CREATE FUNCTION customer_identity_internal.companion_problem(customers regclass, companion text)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -756,7 +778,8 @@ BEGIN ATOMIC
             method text NOT NULL,
             proved_at timestamptz NOT NULL DEFAULT now(),
             ended_at timestamptz,
-            ended_reason text',
+            ended_reason text,
+            unconfirmed boolean NOT NULL DEFAULT false',
             ARRAY[
                 'CREATE UNIQUE INDEX phone_proofs_live_key ON %1$I.phone_proofs (phone, user_id) WHERE ended_at IS NULL',
                 'CREATE UNIQUE INDEX phone_proofs_live_guest_key ON %1$I.phone_proofs (phone) WHERE ended_at IS NULL AND user_id IS NULL',
@@ -779,11 +802,81 @@ BEGIN ATOMIC
             details jsonb NOT NULL DEFAULT ''{}'',
             actor text,
             created_at timestamptz NOT NULL DEFAULT now()',
-            ARRAY['CREATE INDEX customer_events_customer_id_id_idx ON %1$I.customer_events (customer_id, id)'])
+            ARRAY['CREATE INDEX customer_events_customer_id_id_idx ON %1$I.customer_events (customer_id, id)']),
+        ('customer_phones', 'Further and former phones of a customer; one that is live (until IS NULL) leads to the customer',
+            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
+            phone varchar(20) NOT NULL,
+            since timestamptz NOT NULL DEFAULT now(),
+            until timestamptz,
+            reason text,
+            actor text',
+            ARRAY[
+                'CREATE UNIQUE INDEX customer_phones_live_key ON %1$I.customer_phones (phone) WHERE until IS NULL',
+                'CREATE INDEX customer_phones_customer_id_idx ON %1$I.customer_phones (customer_id)'
+            ]),
+        ('phone_rules', 'Phones that name nobody, or a household',
+            'phone varchar(20) PRIMARY KEY,
+            rule text NOT NULL CHECK (rule IN (''nobody'', ''shared'')),
+            actor text,
+            reason text,
+            created_at timestamptz NOT NULL DEFAULT now()',
+            ARRAY[]::text[]),
+        ('customer_merges', 'Merges in force, with what it takes to undo them',
+            'id bigint PRIMARY KEY,
+            winner_id uuid NOT NULL,
+            loser_id uuid NOT NULL UNIQUE,
+            merged_at timestamptz NOT NULL DEFAULT now(),
+            actor text,
+            reason text,
+            record jsonb NOT NULL',
+            ARRAY['CREATE INDEX customer_merges_winner_id_idx ON %1$I.customer_merges (winner_id)']),
+        ('duplicate_dismissals', 'Pairs of customers that somebody has looked at and found to be two people',
+            'a uuid NOT NULL,
+            b uuid NOT NULL,
+            actor text,
+            reason text,
+            created_at timestamptz NOT NULL DEFAULT now(),
+            PRIMARY KEY (a, b),
+            CHECK (a < b)',
+            ARRAY[]::text[])
     ) AS c (name, description, columns, indexes);
 END;
 COMMENT ON FUNCTION customer_identity_internal.companions() IS
     'The tables beside customers; columns and indexes are for format(), which puts the schema in';
+-- Books of 0.1.0 have none until create_tables() is called.
+CREATE FUNCTION customer_identity_internal.has_unconfirmed(customers regclass)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT EXISTS (
+        SELECT
+        FROM pg_class AS c
+        JOIN pg_class AS p ON p.relnamespace = c.relnamespace AND p.relname = 'phone_proofs'
+        JOIN pg_attribute AS a ON a.attrelid = p.oid AND a.attname = 'unconfirmed' AND NOT a.attisdropped
+        WHERE c.oid = customers
+    );
+END;
+COMMENT ON FUNCTION customer_identity_internal.has_unconfirmed(regclass) IS
+    'Whether phone_proofs can say that a proof is held back';
+CREATE FUNCTION customer_identity_internal.require_unconfirmed(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    proofs constant text := customer_identity_internal.companion_of(customers, 'phone_proofs');
+BEGIN
+    IF NOT customer_identity_internal.has_unconfirmed(customers) THEN
+        RAISE EXCEPTION 'a column of phone_proofs is missing'
+            USING ERRCODE = 'CI003', DETAIL = format('Table %s has no column unconfirmed.', proofs),
+                HINT = 'customer_identity.create_tables() adds it.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_unconfirmed(regclass) IS
+    'Raises CI003 for a book whose proofs cannot be held back';
 CREATE OR REPLACE FUNCTION customer_identity_internal.make_companions(schema_name text)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -809,12 +902,15 @@ BEGIN
             SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END
             FROM pg_class AS c
             CROSS JOIN LATERAL aclexplode(c.relacl) AS g
-            WHERE c.oid = to_regclass(format('%I.%I', schema_name, wanted.name)) AND c.relname = 'customer_events'
+            WHERE c.oid = to_regclass(format('%I.%I', schema_name, wanted.name)) AND c.relname NOT IN ('phone_proofs', 'loyalty_entries')
                 AND g.grantee <> c.relowner
         LOOP
             EXECUTE format('REVOKE ALL ON %I.%I FROM %s', schema_name, wanted.name, grantee);
         END LOOP;
     END LOOP;
+    IF NOT customer_identity_internal.has_unconfirmed(customers) THEN
+        EXECUTE format('ALTER TABLE %I.phone_proofs ADD COLUMN unconfirmed boolean NOT NULL DEFAULT false', schema_name);
+    END IF;
     PERFORM customer_identity_internal.companion_of(customers, c.name) FROM customer_identity_internal.companions() AS c;
 END
 $$;
@@ -837,7 +933,7 @@ CREATE FUNCTION customer_identity_internal.phone_triggers(customers regclass)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT e.name, e.timing, t
-    FROM (VALUES ('customer_identity_phone', 'BEFORE', 19), ('customer_identity_phone_changed', 'AFTER', 17)) AS e (name, timing, type)
+    FROM (VALUES ('customer_identity_phone', 'BEFORE', 19), ('customer_identity_phone_changed', 'AFTER INSERT OR', 21)) AS e (name, timing, type)
     LEFT JOIN pg_trigger AS t ON t.tgrelid = customers AND t.tgname = e.name::name AND t.tgtype = e.type
         AND t.tgfoid = 'customer_identity_internal.follow_phone()'::regprocedure AND t.tgqual IS NULL AND t.tgattr = '';
 END;
@@ -849,6 +945,49 @@ CREATE FUNCTION customer_identity_internal.is_owner(relation regclass)
 RETURN (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c WHERE c.oid = relation);
 COMMENT ON FUNCTION customer_identity_internal.is_owner(regclass) IS
     'Whether the current user has the rights of a table''s owner';
+CREATE FUNCTION customer_identity_internal.guard_phone()
+    RETURNS trigger
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'guard_phone';
+COMMENT ON FUNCTION customer_identity_internal.guard_phone() IS
+    'Trigger of customer_phones and phone_rules: refuses a phone that is another customer''s primary one';
+CREATE FUNCTION customer_identity_internal.guards(customers regclass)
+    RETURNS TABLE (guarded regclass, trigger pg_trigger)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT r.oid, t
+    FROM pg_class AS c
+    JOIN pg_class AS r ON r.relnamespace = c.relnamespace AND r.relname IN ('customer_phones', 'phone_rules') AND r.relkind = 'r'
+    LEFT JOIN pg_trigger AS t ON t.tgrelid = r.oid AND t.tgname = 'customer_identity_guard' AND t.tgtype = 21
+        AND t.tgfoid = 'customer_identity_internal.guard_phone()'::regprocedure AND t.tgqual IS NULL AND t.tgattr = ''
+    WHERE c.oid = customers;
+END;
+COMMENT ON FUNCTION customer_identity_internal.guards(regclass) IS
+    'The triggers that the companions which hold phones must have; NULL where one is missing';
+CREATE FUNCTION customer_identity_internal.tell_of_companions(customers regclass)
+    RETURNS void
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME', 'tell_of_companions';
+COMMENT ON FUNCTION customer_identity_internal.tell_of_companions(regclass) IS
+    'Lets every session make its statements anew, by the companions that there are now';
+CREATE FUNCTION customer_identity_internal.ensure_guards(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    missing record;
+BEGIN
+    FOR missing IN SELECT g.guarded FROM customer_identity_internal.guards(customers) AS g WHERE (g.trigger).oid IS NULL LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER customer_identity_guard AFTER INSERT OR UPDATE ON %s'
+            ' FOR EACH ROW EXECUTE FUNCTION customer_identity_internal.guard_phone()', missing.guarded);
+        EXECUTE format('ALTER TRIGGER customer_identity_guard ON %s DEPENDS ON EXTENSION customer_identity', missing.guarded);
+        PERFORM customer_identity_internal.tell_of_companions(customers);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.ensure_guards(regclass) IS
+    'Puts guard_phone on the companions that hold phones, where it is missing';
 CREATE FUNCTION customer_identity_internal.ensure_phone_triggers(customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -864,6 +1003,7 @@ BEGIN
         -- DROP EXTENSION takes them along: they attach no table.
         EXECUTE format('ALTER TRIGGER %I ON %s DEPENDS ON EXTENSION customer_identity', missing.name, customers);
     END LOOP;
+    PERFORM customer_identity_internal.ensure_guards(customers);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.ensure_phone_triggers(regclass) IS
@@ -4954,6 +5094,2218 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity.update_customer(uuid, jsonb, timestamptz, text, regclass) IS
     'Changes notes, preferred_name and the application''s own columns, with an event in the history. CI004 when updated_at is not the expected one. Returns what customer_details returns';
+-- Tables whose rows refer to customers, in any schema: by a foreign key, or because they are attached. A partition's
+-- foreign key is its parent's.
+CREATE FUNCTION customer_identity_internal.referencing_columns(customers regclass)
+    RETURNS TABLE (relation regclass, column_name text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT k.conrelid::regclass, a.attname::text
+        FROM pg_constraint AS k
+        CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS c (number, referenced)
+        JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = c.number
+        JOIN pg_attribute AS i ON i.attrelid = k.confrelid AND i.attnum = c.referenced AND i.attname = 'id'
+        WHERE k.contype = 'f' AND k.confrelid = customers AND k.conparentid = 0
+        UNION
+        SELECT a.attached, a.customer_column
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        WHERE customer_identity_internal.column_type(a.attached, a.customer_column) = 'uuid'::regtype
+        ORDER BY 1, 2;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.referencing_columns(regclass) IS
+    'The columns, in any table, that hold the id of a customer';
+-- How rows are told apart: by the primary key, else by a unique index over columns that are NOT NULL, in whose
+-- place the whole row stands where there is none.
+CREATE FUNCTION customer_identity_internal.key_columns(relation regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT k.names
+        FROM pg_index AS i
+        CROSS JOIN LATERAL (
+            SELECT array_agg(a.attname::text ORDER BY c.position), bool_and(a.attnotnull)
+            FROM unnest(i.indkey) WITH ORDINALITY AS c (number, position)
+            JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = c.number
+            WHERE c.position <= i.indnkeyatts
+        ) AS k (names, not_null)
+        WHERE i.indrelid = relation AND i.indisunique AND i.indimmediate AND i.indisvalid
+            AND i.indpred IS NULL AND i.indexprs IS NULL AND k.not_null
+        ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid
+        LIMIT 1
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.key_columns(regclass) IS
+    'The columns that tell the rows of a table apart; NULL: nothing but the whole row does';
+-- Statements on a table of the application run on a path on which its triggers find their tables, like
+-- write_changes(); everything of ours in them is qualified.
+CREATE FUNCTION customer_identity_internal.path_of(relation regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN (SELECT format('pg_catalog, %s, pg_temp', c.relnamespace::regnamespace) FROM pg_class AS c WHERE c.oid = relation);
+COMMENT ON FUNCTION customer_identity_internal.path_of(regclass) IS
+    'The search_path for statements that fire the triggers of a table';
+CREATE FUNCTION customer_identity_internal.count_references(referencing regclass, column_name text, customer_id uuid, customers regclass)
+    RETURNS bigint
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    counted bigint;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM %s AS r WHERE r.%I = $1', referencing, column_name) INTO counted USING customer_id;
+    RETURN counted;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.count_references(regclass, text, uuid, regclass) IS
+    'How many rows of a table refer to a customer';
+-- 55P03 when another transaction holds one of them.
+CREATE FUNCTION customer_identity_internal.lock_references(referencing regclass, column_name text, customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+AS $$
+BEGIN
+    EXECUTE format('SELECT count(*) FROM (SELECT FROM %s AS r WHERE r.%I = $1 FOR UPDATE NOWAIT) AS l', referencing, column_name)
+        USING customer_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.lock_references(regclass, text, uuid, regclass) IS
+    'Locks the rows of a table that refer to a customer, without waiting';
+-- One column of a unique index, as it is compared: NULLs differ unless the index says otherwise.
+CREATE FUNCTION customer_identity_internal.index_columns(index regclass)
+    RETURNS TABLE (place integer, number int2, expression text, equality text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.place, i.indkey[c.place - 1], pg_get_indexdef(i.indexrelid, c.place, true),
+        format('OPERATOR(%I.%s)', n.nspname, o.oprname)
+    FROM pg_index AS i
+    CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS c (place)
+    JOIN pg_opclass AS k ON k.oid = i.indclass[c.place - 1]
+    JOIN pg_amop AS a ON a.amopfamily = k.opcfamily AND a.amopstrategy = 3
+        AND a.amoplefttype = k.opcintype AND a.amoprighttype = k.opcintype
+    JOIN pg_operator AS o ON o.oid = a.amopopr
+    JOIN pg_namespace AS n ON n.oid = o.oprnamespace
+    WHERE i.indexrelid = index
+$$;
+COMMENT ON FUNCTION customer_identity_internal.index_columns(regclass) IS
+    'What a unique index compares, and by which operators';
+-- The rows that would clash in a unique index with the column in it: both customers have one, and they agree in the
+-- index's other columns.
+CREATE FUNCTION customer_identity_internal.reference_conflicts(
+    referencing regclass, column_name text, winner uuid, loser uuid, customers regclass)
+    RETURNS TABLE (key text, conflicts bigint)
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+#variable_conflict use_variable
+DECLARE
+    number constant int2 := (SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = referencing AND a.attname = column_name);
+    condition text;
+    selected text;
+    matches text;
+    has_null boolean;
+BEGIN
+    FOR key, condition, selected, matches IN
+        SELECT i.indexrelid::regclass::text,
+            COALESCE(pg_get_expr(i.indpred, i.indrelid), 'true'),
+            (SELECT string_agg(format(', %s AS k%s', c.expression, c.place), '' ORDER BY c.place)
+                FROM customer_identity_internal.index_columns(i.indexrelid) AS c WHERE c.number <> number),
+            (SELECT string_agg(
+                format(CASE WHEN to_jsonb(i.*) -> 'indnullsnotdistinct' = 'true'
+                    THEN '(l.k%1$s %2$s w.k%1$s OR (l.k%1$s IS NULL AND w.k%1$s IS NULL))' ELSE 'l.k%1$s %2$s w.k%1$s' END, c.place, c.equality),
+                ' AND ')
+                FROM customer_identity_internal.index_columns(i.indexrelid) AS c WHERE c.number <> number)
+        FROM pg_index AS i
+        WHERE i.indrelid = referencing AND i.indisunique
+            AND EXISTS (SELECT FROM customer_identity_internal.index_columns(i.indexrelid) AS c WHERE c.number = number)
+        ORDER BY 1
+    LOOP
+        EXECUTE format(
+            'SELECT count(*) FROM (SELECT 1%4$s FROM %1$s WHERE %2$I = $2 AND %3$s) AS l'
+            ' JOIN (SELECT 1%4$s FROM %1$s WHERE %2$I = $1 AND %3$s) AS w ON %5$s',
+            referencing, column_name, condition, selected, COALESCE(matches, 'true'))
+            INTO conflicts
+            USING winner, loser;
+        IF conflicts > 0 THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.reference_conflicts(regclass, text, uuid, uuid, regclass) IS
+    'The unique indexes of a table that rows of two customers would clash in, and how many';
+-- What tells row `r` apart but for the column: an object of its key, or of the whole row where it has none.
+CREATE FUNCTION customer_identity_internal.reference_key(columns text[], column_name text)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN columns IS NULL THEN format('(pg_catalog.to_jsonb(r.*) OPERATOR(pg_catalog.-) %L)', column_name)
+        ELSE format('pg_catalog.jsonb_build_object(%s)', (SELECT string_agg(format('%L, r.%I', c.name, c.name), ', ') FROM unnest(columns) AS c (name)))
+    END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.reference_key(text[], text) IS
+    'An expression for what tells row r of a table apart, whatever a column holds';
+-- Which rows `r` of customer $1 have keys that are in $3. Of rows without a key as many are meant as $3 has alike.
+CREATE FUNCTION customer_identity_internal.rows_with_keys(relation regclass, columns text[], column_name text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name constant text := customer_identity_internal.qualified_name(relation);
+BEGIN
+    IF columns = '{}' THEN
+        RETURN format('FROM (SELECT 1) AS k (one) WHERE r.%I OPERATOR(pg_catalog.=) $1', column_name);
+    END IF;
+    IF columns IS NULL THEN
+        RETURN format(
+            'FROM (SELECT r.ctid AS place, r.tableoid AS part, %1$s AS key, pg_catalog.row_number() OVER (PARTITION BY %1$s) AS number'
+            ' FROM %2$s AS r WHERE r.%3$I OPERATOR(pg_catalog.=) $1) AS f'
+            ' JOIN (SELECT e.value AS key, pg_catalog.count(*) AS alike FROM pg_catalog.jsonb_array_elements($3) AS e GROUP BY 1) AS k'
+            ' ON k.key OPERATOR(pg_catalog.=) f.key AND f.number OPERATOR(pg_catalog.<=) k.alike'
+            ' WHERE r.ctid OPERATOR(pg_catalog.=) f.place AND r.tableoid OPERATOR(pg_catalog.=) f.part',
+            customer_identity_internal.reference_key(columns, column_name), name, column_name);
+    END IF;
+    RETURN format(
+        'FROM pg_catalog.jsonb_to_recordset($3) AS k (%s) WHERE r.%I OPERATOR(pg_catalog.=) $1%s',
+        customer_identity_internal.typed_columns(relation, columns), column_name,
+        (SELECT string_agg(format(' AND r.%1$I %2$s k.%1$I', c.name,
+                customer_identity_internal.equality_of(customer_identity_internal.column_type(relation, c.name))), '')
+            FROM unnest(columns) AS c (name)));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_with_keys(regclass, text[], text) IS
+    'FROM and WHERE of an UPDATE of the rows r of customer $1 whose keys are in $3';
+-- `keys`: NULL moves all rows of `source`; else those rows alone, as an earlier call has returned them.
+CREATE FUNCTION customer_identity_internal.move_references(
+    referencing regclass, column_name text, source uuid, target uuid, keys jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+AS $$
+DECLARE
+    columns constant text[] := array_remove(customer_identity_internal.key_columns(referencing), column_name);
+    moved jsonb;
+BEGIN
+    IF keys = '[]' THEN
+        RETURN keys;
+    END IF;
+    PERFORM set_config('search_path', customer_identity_internal.path_of(referencing), true);
+    EXECUTE format(
+        'WITH moved AS (UPDATE %s AS r SET %I = $2 %s RETURNING %s AS key)'
+        ' SELECT COALESCE(pg_catalog.jsonb_agg(m.key), ''[]'') FROM moved AS m',
+        customer_identity_internal.qualified_name(referencing), column_name,
+        CASE
+            WHEN keys IS NULL THEN format('WHERE r.%I OPERATOR(pg_catalog.=) $1', column_name)
+            ELSE customer_identity_internal.rows_with_keys(referencing, columns, column_name)
+        END,
+        customer_identity_internal.reference_key(columns, column_name))
+        INTO moved
+        USING source, target, keys;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    RETURN moved;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_references(regclass, text, uuid, uuid, jsonb, regclass) IS
+    'Makes rows that refer to one customer refer to another, in one UPDATE, and returns their keys';
+-- Logins that claim one of the phones; orders of guests with one, and of logins that are linked to `via`. Where `since`
+-- is given: those linked, or placed, since then, and all orders of the logins.
+CREATE FUNCTION customer_identity_internal.rows_come_by(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    at constant text := customer_identity_internal.time_of_row(attached.attached);
+    claim constant text := format(
+        '(SELECT p.phone FROM (%s) AS c (n, raw) CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %s) AS p (phone)'
+        ' WHERE p.phone IS NOT NULL ORDER BY c.n LIMIT 1) = ANY ($2)',
+        customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached));
+BEGIN
+    IF attached.kind = 'users' THEN
+        RETURN format('FROM %s AS r WHERE r.%I = $1 AND %s AND ($4 IS NULL OR COALESCE(($5 ->> customer_identity_internal.as_text(r.%I))::timestamptz, %s) >= $4)',
+            attached.attached, attached.customer_column, claim, attached.key_column, at);
+    END IF;
+    IF NOT customer_identity_internal.has_logins(attached) THEN
+        RETURN format('FROM %s AS r WHERE r.%I = $1 AND %s AND ($4 IS NULL OR %s >= $4)', attached.attached, attached.customer_column, claim, at);
+    END IF;
+    RETURN format('FROM %s AS r LEFT JOIN %s AS u ON %s WHERE r.%I = $1'
+        ' AND (u.customer_id = $3 OR (u.customer_id IS NULL AND %s AND ($4 IS NULL OR %s >= $4)))',
+        attached.attached, customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached),
+        attached.customer_column, claim, at);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_come_by(customer_identity.attachments) IS
+    'FROM and WHERE of the rows r of customer $1 that came by one of the phones $2, or by a login of customer $3, since $4; $5 tells when logins were linked';
+CREATE FUNCTION customer_identity_internal.keys_by_phones(
+    referencing regclass, customer_id uuid, phones text[], via uuid, since timestamptz, links jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    attached constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    keys jsonb;
+BEGIN
+    EXECUTE format('SELECT COALESCE(jsonb_agg(%s), ''[]'') %s',
+        customer_identity_internal.reference_key(
+            array_remove(customer_identity_internal.key_columns(referencing), attached.customer_column), attached.customer_column),
+        customer_identity_internal.rows_come_by(attached))
+        INTO keys
+        USING customer_id, phones, via, since, links;
+    RETURN keys;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.keys_by_phones(regclass, uuid, text[], uuid, timestamptz, jsonb, regclass) IS
+    'The keys of a customer''s rows in an attached table that came by one of the phones, or by a login of the customer via';
+-- Users first: whose orders follow them is known only when they have moved.
+CREATE FUNCTION customer_identity_internal.attached_in_order(customers regclass)
+    RETURNS TABLE (attached regclass, customer_column text, kind text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT a.attached, a.customer_column, a.kind
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    ORDER BY a.kind DESC, customer_identity_internal.qualified_name(a.attached)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.attached_in_order(regclass) IS
+    'The attached tables of a book, users before orders';
+-- Merges, splits and undoings of one book take their turns, so that none waits for another while it holds rows.
+CREATE FUNCTION customer_identity_internal.take_turn(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.merge ' || customer_identity_internal.qualified_name(customers), 0));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.take_turn(regclass) IS
+    'Waits until no other merge, split or undoing of the book is under way';
+CREATE FUNCTION customer_identity_internal.lock_for_merge(winner uuid, loser uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR UPDATE NOWAIT', customers) USING loser;
+    EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR NO KEY UPDATE NOWAIT', customers) USING winner;
+    PERFORM customer_identity_internal.lock_references(r.relation, r.column_name, loser, customers)
+    FROM customer_identity_internal.referencing_columns(customers) AS r;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.lock_for_merge(uuid, uuid, regclass) IS
+    'Locks two customers and what refers to the second one, without waiting; 55P03 when one is in use';
+-- Who waits while holding locks can be part of a deadlock, and an order would be its victim as well as a merge. So
+-- nothing is held while this waits for orders under way.
+CREATE FUNCTION customer_identity_internal.hold_for_merge(winner uuid, loser uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    started constant timestamptz := clock_timestamp();
+    patience constant interval := COALESCE(NULLIF(current_setting('lock_timeout')::interval, interval '0'), interval '60 seconds');
+    pause double precision := 0.002;
+BEGIN
+    LOOP
+        BEGIN
+            PERFORM customer_identity_internal.lock_for_merge(winner, loser, customers);
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            IF clock_timestamp() > started + patience THEN
+                RAISE EXCEPTION 'the customers are in use'
+                    USING ERRCODE = 'lock_not_available',
+                        DETAIL = format('Another transaction has held rows of one of them for %s.', patience),
+                        HINT = 'Try again when it has ended; lock_timeout says how long to wait.';
+            END IF;
+        END;
+        PERFORM pg_sleep(pause);
+        pause := LEAST(pause * 2, 0.1);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.hold_for_merge(uuid, uuid, regclass) IS
+    'Locks two customers and what refers to the second one, and holds nothing while it waits for others';
+CREATE FUNCTION customer_identity_internal.customer_row(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_row jsonb;
+BEGIN
+    EXECUTE format('SELECT to_jsonb(c.*) FROM %s AS c WHERE c.id = $1', customers) INTO found_row USING customer_id;
+    IF found_row IS NULL THEN
+        RAISE EXCEPTION 'there is no such customer'
+            USING ERRCODE = 'no_data_found', DETAIL = format('No customer has the id %s.', customer_id),
+                HINT = 'current_customer() follows merges.';
+    END IF;
+    RETURN found_row;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.customer_row(uuid, regclass) IS
+    'The row of a customer; P0002 when there is none';
+-- What the winner's columns will hold: what is empty is filled from the loser, and notes are joined.
+CREATE FUNCTION customer_identity_internal.merged_columns(winner jsonb, loser jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE(jsonb_object_agg(m.name, m.value), '{}')
+    FROM (
+        SELECT e.name, CASE
+            WHEN e.name = 'notes' AND btrim(winner ->> 'notes') <> '' AND btrim(loser ->> 'notes') <> ''
+                THEN to_jsonb((winner ->> 'notes') || E'\n' || (loser ->> 'notes'))
+            WHEN COALESCE(btrim(winner ->> e.name), '') = '' THEN loser -> e.name
+            ELSE winner -> e.name
+        END
+        FROM customer_identity_internal.editable_columns(customers) AS e (name)
+    ) AS m (name, value)
+    WHERE m.value IS DISTINCT FROM winner -> m.name
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merged_columns(jsonb, jsonb, regclass) IS
+    'The columns of a merge''s winner that change, and what they will hold';
+-- Proofs, entries, phones and events come along, and are none of the application's rows.
+CREATE FUNCTION customer_identity_internal.merge_tables(winner uuid, loser uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT COALESCE(
+            jsonb_agg(
+                jsonb_build_object(
+                    'table', customer_identity_internal.qualified_name(r.relation), 'column', r.column_name,
+                    'rows', customer_identity_internal.count_references(r.relation, r.column_name, loser, customers),
+                    'conflicts', c.conflicts)
+                ORDER BY customer_identity_internal.qualified_name(r.relation), r.column_name),
+            '[]')
+        FROM customer_identity_internal.referencing_columns(customers) AS r
+        CROSS JOIN LATERAL (
+            SELECT COALESCE(jsonb_agg(jsonb_build_object('key', k.key, 'rows', k.conflicts) ORDER BY k.key), '[]')
+            FROM customer_identity_internal.reference_conflicts(r.relation, r.column_name, winner, loser, customers) AS k
+        ) AS c (conflicts)
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merge_tables(uuid, uuid, regclass) IS
+    'The tables that refer to a merge''s loser: rows that would move and unique indexes that they would clash in';
+CREATE FUNCTION customer_identity_internal.require_two(winner uuid, loser uuid)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF winner IS NULL OR loser IS NULL OR winner = loser THEN
+        RAISE EXCEPTION 'two customers are needed'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Pass the id of the customer that stays, and that of another one.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_two(uuid, uuid) IS
+    'Raises 22023 unless two customers are meant';
+-- NULL: the merge may go on.
+CREATE FUNCTION customer_identity_internal.merge_refusal(tables jsonb)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(
+        format('Both have rows in %s that key %s allows one of (%s).', t.value ->> 'table', k.value ->> 'key', k.value ->> 'rows'),
+        ' ' ORDER BY t.value ->> 'table', k.value ->> 'key')
+    FROM jsonb_array_elements(tables) AS t
+    CROSS JOIN LATERAL jsonb_array_elements(t.value -> 'conflicts') AS k
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merge_refusal(jsonb) IS
+    'Why a merge is refused, from what merge_tables returns';
+CREATE FUNCTION customer_identity.merge_preview(winner uuid, loser uuid, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+DECLARE
+    winner_row jsonb;
+    loser_row jsonb;
+    changes jsonb;
+    tables jsonb;
+BEGIN
+    PERFORM customer_identity_internal.require_two(winner, loser);
+    winner_row := customer_identity_internal.customer_row(winner, customers);
+    loser_row := customer_identity_internal.customer_row(loser, customers);
+    changes := customer_identity_internal.merged_columns(winner_row, loser_row, customers);
+    tables := customer_identity_internal.merge_tables(winner, loser, customers);
+    RETURN jsonb_build_object(
+        'tables', tables,
+        'fields', (
+            SELECT COALESCE(
+                jsonb_agg(
+                    jsonb_build_object('column', e.name, 'winner', winner_row -> e.name, 'loser', loser_row -> e.name,
+                        'result', COALESCE(changes -> e.name, winner_row -> e.name))
+                    ORDER BY e.place),
+                '[]')
+            FROM customer_identity_internal.editable_columns(customers) WITH ORDINALITY AS e (name, place)),
+        'phones', customer_identity_internal.phones_of(winner, customers) || customer_identity_internal.phones_of(loser, customers),
+        'points', (winner_row ->> 'loyalty_points')::numeric + (loser_row ->> 'loyalty_points')::numeric,
+        'refused', customer_identity_internal.merge_refusal(tables));
+END
+$$;
+COMMENT ON FUNCTION customer_identity.merge_preview(uuid, uuid, regclass) IS
+    'What merge_customers would do: rows by table with their conflicts, the fields side by side, phones, points, and why it would be refused';
+REVOKE EXECUTE ON FUNCTION customer_identity.merge_preview(uuid, uuid, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.phones_of(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    phones jsonb;
+BEGIN
+    EXECUTE format(
+        'SELECT COALESCE(jsonb_agg(p.phone ORDER BY p.place, p.phone), ''[]'') FROM ('
+        ' SELECT c.phone::text, 0 FROM %s AS c WHERE c.id = $1 AND c.phone IS NOT NULL'
+        ' UNION ALL SELECT a.phone::text, 1 FROM %s AS a WHERE a.customer_id = $1 AND a.until IS NULL) AS p (phone, place)',
+        customers, customer_identity_internal.companion_of(customers, 'customer_phones'))
+        INTO phones
+        USING customer_id;
+    RETURN phones;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.phones_of(uuid, regclass) IS
+    'The live phones of a customer, the primary one first';
+-- Not of a sequence, so that nothing of it is left when the merge is undone; no id is ever given again.
+CREATE FUNCTION customer_identity_internal.new_merge_id()
+    RETURNS bigint
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+$$;
+COMMENT ON FUNCTION customer_identity_internal.new_merge_id() IS
+    'The id of a new merge: the time in microseconds; the caller has taken its turn';
+CREATE FUNCTION customer_identity_internal.move_all_references(loser uuid, winner uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    referencing record;
+    moved jsonb := '[]';
+BEGIN
+    FOR referencing IN SELECT r.relation, r.column_name FROM customer_identity_internal.referencing_columns(customers) AS r LOOP
+        moved := moved || jsonb_build_object(
+            'table', customer_identity_internal.qualified_name(referencing.relation), 'column', referencing.column_name,
+            'keys', customer_identity_internal.move_references(referencing.relation, referencing.column_name, loser, winner, NULL::jsonb, customers));
+        IF customer_identity_internal.count_references(referencing.relation, referencing.column_name, loser, customers) > 0 THEN
+            RAISE EXCEPTION 'rows cannot be moved to another customer'
+                USING ERRCODE = 'CI006', DETAIL = format('A trigger on %s keeps them.', referencing.relation),
+                    HINT = 'Let the trigger return NEW for the rows that customer_identity writes.';
+        END IF;
+    END LOOP;
+    RETURN moved;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_all_references(uuid, uuid, regclass) IS
+    'Makes everything that refers to one customer refer to another, and returns what it moved';
+CREATE FUNCTION customer_identity_internal.write_columns(customer_id uuid, changes jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names constant text[] := ARRAY(SELECT k.key FROM jsonb_object_keys(changes) AS k (key));
+BEGIN
+    IF names <> '{}' THEN
+        PERFORM set_config('search_path', customer_identity_internal.path_of(customers), true);
+        EXECUTE format(
+            'UPDATE %s AS c SET %s FROM pg_catalog.jsonb_to_record($2) AS n (%s) WHERE c.id OPERATOR(pg_catalog.=) $1',
+            customer_identity_internal.qualified_name(customers),
+            (SELECT string_agg(format('%1$I = n.%1$I', k.name), ', ') FROM unnest(names) AS k (name)),
+            customer_identity_internal.typed_columns(customers, names))
+            USING customer_id, changes;
+        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.write_columns(uuid, jsonb, regclass) IS
+    'Writes columns of a customer, whichever they are';
+CREATE FUNCTION customer_identity_internal.delete_customer(customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM set_config('search_path', customer_identity_internal.path_of(customers), true);
+    EXECUTE format('DELETE FROM %s AS c WHERE c.id OPERATOR(pg_catalog.=) $1', customer_identity_internal.qualified_name(customers))
+        USING customer_id;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.delete_customer(uuid, regclass) IS
+    'Deletes a customer that nothing refers to any more';
+-- The sum of the entries, which came along; the orders' points have come by the triggers.
+CREATE FUNCTION customer_identity_internal.entry_points(customer_id uuid, keys jsonb, customers regclass)
+    RETURNS numeric
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    points numeric;
+BEGIN
+    EXECUTE format(
+        'SELECT COALESCE(sum(e.points), 0) FROM %s AS e WHERE e.customer_id = $1'
+        ' AND ($2 IS NULL OR e.id::text IN (SELECT k.value ->> ''id'' FROM jsonb_array_elements($2) AS k))',
+        customer_identity_internal.companion_of(customers, 'loyalty_entries'))
+        INTO points
+        USING customer_id, keys;
+    RETURN points;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.entry_points(uuid, jsonb, regclass) IS
+    'The points of a customer''s loyalty entries: of all, or of those with the keys';
+CREATE FUNCTION customer_identity_internal.add_points(customer_id uuid, points numeric, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF points <> 0 THEN
+        PERFORM customer_identity_internal.write_columns(customer_id,
+            jsonb_build_object('loyalty_points',
+                COALESCE((customer_identity_internal.customer_row(customer_id, customers) ->> 'loyalty_points')::numeric, 0) + points),
+            customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.add_points(uuid, numeric, regclass) IS
+    'Adds points to a customer''s balance; the caller has locked it';
+-- Rows of the winner that look as if they had come by the loser's phones, and did not: an undoing leaves them alone.
+CREATE FUNCTION customer_identity_internal.rows_that_stay(winner uuid, loser uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    phones constant text[] := ARRAY(SELECT jsonb_array_elements_text(customer_identity_internal.phones_of(loser, customers)));
+BEGIN
+    RETURN (
+        SELECT COALESCE(jsonb_object_agg(customer_identity_internal.qualified_name(a.attached), k.keys), '{}')
+        FROM customer_identity_internal.attached_in_order(customers) AS a
+        CROSS JOIN LATERAL customer_identity_internal.keys_by_phones(a.attached, winner, phones, loser, NULL::timestamptz, NULL::jsonb, customers) AS k (keys)
+        WHERE k.keys <> '[]'
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_that_stay(uuid, uuid, regclass) IS
+    'The keys of a merge''s winner''s rows, by table, that came by one of the loser''s phones or logins';
+CREATE FUNCTION customer_identity.merge_customers(
+    winner uuid, loser uuid, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS bigint
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    merges constant text := customer_identity_internal.companion_of(customers, 'customer_merges');
+    phones constant text := customer_identity_internal.companion_of(customers, 'customer_phones');
+    merge_id bigint;
+    refusal text;
+    winner_row jsonb;
+    loser_row jsonb;
+    points numeric;
+    stay jsonb;
+    moved jsonb;
+BEGIN
+    PERFORM customer_identity_internal.require_two(winner, loser);
+    PERFORM customer_identity_internal.take_turn(customers);
+    PERFORM customer_identity.flush_totals(customers);
+    PERFORM customer_identity_internal.customer_row(winner, customers);
+    PERFORM customer_identity_internal.customer_row(loser, customers);
+    PERFORM customer_identity_internal.hold_for_merge(winner, loser, customers);
+    winner_row := customer_identity_internal.customer_row(winner, customers);
+    loser_row := customer_identity_internal.customer_row(loser, customers);
+
+    refusal := customer_identity_internal.merge_refusal(customer_identity_internal.merge_tables(winner, loser, customers));
+    IF refusal IS NOT NULL THEN
+        RAISE EXCEPTION 'the customers cannot be merged'
+            USING ERRCODE = 'CI006', DETAIL = refusal,
+                HINT = 'Decide which of these rows stays, delete or change the other one, and merge again.';
+    END IF;
+
+    points := customer_identity_internal.entry_points(loser, NULL::jsonb, customers);
+    stay := customer_identity_internal.rows_that_stay(winner, loser, customers);
+    moved := customer_identity_internal.move_all_references(loser, winner, customers);
+    PERFORM customer_identity.flush_totals(customers);
+    PERFORM customer_identity_internal.delete_customer(loser, customers);
+    PERFORM customer_identity_internal.add_points(winner, points, customers);
+    PERFORM customer_identity_internal.write_columns(winner,
+        customer_identity_internal.merged_columns(winner_row, loser_row, customers) || jsonb_build_object('updated_at', clock_timestamp()), customers);
+    IF loser_row ->> 'phone' IS NOT NULL THEN
+        EXECUTE format('INSERT INTO %s (customer_id, phone, since, reason, actor) VALUES ($1, $2, $3, ''merge'', $4)', phones)
+            USING winner, loser_row ->> 'phone', (loser_row ->> 'created_at')::timestamptz, actor;
+    END IF;
+
+    merge_id := customer_identity_internal.new_merge_id();
+    EXECUTE format('INSERT INTO %s (id, winner_id, loser_id, actor, reason, record) VALUES ($1, $2, $3, $4, $5, $6)', merges)
+        USING merge_id, winner, loser, actor, reason,
+            jsonb_build_object('loser', loser_row, 'before', winner_row,
+                'after', customer_identity_internal.customer_row(winner, customers), 'moved', moved, 'stay', stay);
+    PERFORM customer_identity_internal.write_event(customers, winner, 'merged',
+        jsonb_build_object('merge_id', merge_id, 'loser', loser, 'reason', reason,
+            'rows', (SELECT sum(jsonb_array_length(m.value -> 'keys')) FROM jsonb_array_elements(moved) AS m)),
+        actor);
+    RETURN merge_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.merge_customers(uuid, uuid, text, text, regclass) IS
+    'Makes two customers one: what refers to the loser, in any table, refers to the winner, its phones lead there, and its points are added. CI006 where both have rows that a unique key allows one of. Returns the merge''s id, for unmerge_customers';
+REVOKE EXECUTE ON FUNCTION customer_identity.merge_customers(uuid, uuid, text, text, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity.current_customer(customer_id uuid, customers regclass DEFAULT NULL)
+    RETURNS uuid
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+AS $$
+DECLARE
+    found_id uuid;
+BEGIN
+    EXECUTE format(
+        'WITH RECURSIVE way (id) AS ('
+        ' SELECT $1 UNION SELECT m.winner_id FROM way AS w JOIN %s AS m ON m.loser_id = w.id)'
+        ' SELECT c.id FROM way AS w JOIN %s AS c ON c.id = w.id',
+        customer_identity_internal.companion_of(customers, 'customer_merges'), customers)
+        INTO found_id
+        USING customer_id;
+    RETURN found_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.current_customer(uuid, regclass) IS
+    'The customer itself, or the one that it lives on in since it was merged; NULL: there is none';
+REVOKE EXECUTE ON FUNCTION customer_identity.current_customer(uuid, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.merge_record(merge_id bigint, customers regclass, OUT winner uuid, OUT loser uuid, OUT record jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('SELECT m.winner_id, m.loser_id, m.record FROM %s AS m WHERE m.id = $1',
+        customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO winner, loser, record
+        USING merge_id;
+    IF loser IS NULL THEN
+        RAISE EXCEPTION 'there is no such merge'
+            USING ERRCODE = 'no_data_found', DETAIL = format('No merge in force has the id %s.', merge_id),
+                HINT = 'It may have been undone. customer_history() of the winner tells the ids of merges.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merge_record(bigint, regclass) IS
+    'A merge in force; P0002 when there is none';
+-- Columns that hold what the merge left in them get back what they held before it.
+CREATE FUNCTION customer_identity_internal.restored_columns(record jsonb, present jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE(jsonb_object_agg(n.name, record -> 'before' -> n.name), '{}')
+    FROM (
+        SELECT e.name FROM customer_identity_internal.editable_columns(customers) AS e (name)
+        UNION ALL SELECT 'updated_at'
+    ) AS n (name)
+    WHERE present -> n.name IS NOT DISTINCT FROM record -> 'after' -> n.name
+        AND record -> 'before' ? n.name
+        AND record -> 'before' -> n.name IS DISTINCT FROM record -> 'after' -> n.name
+$$;
+COMMENT ON FUNCTION customer_identity_internal.restored_columns(jsonb, jsonb, regclass) IS
+    'The columns of a merge''s winner that go back to what they were before it';
+-- The totals come back by the triggers, with the orders.
+CREATE FUNCTION customer_identity_internal.insert_customer(customer jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    columns text;
+    names text[];
+BEGIN
+    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), array_agg(a.attname::text) INTO columns, names
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND customer ? a.attname::text;
+    PERFORM set_config('search_path', customer_identity_internal.path_of(customers), true);
+    EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pg_catalog.jsonb_to_record($1) AS n (%s)',
+        customer_identity_internal.qualified_name(customers), columns, columns, customer_identity_internal.typed_columns(customers, names))
+        USING customer || '{"total_orders": 0, "total_spent": 0, "loyalty_points": 0}';
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.insert_customer(jsonb, regclass) IS
+    'Adds a customer''s row with the id that it had, without totals';
+-- The loser's phone leads to the winner since the merge. NULL: it has gone another way since.
+CREATE FUNCTION customer_identity_internal.take_phone_back(phone text, winner uuid, customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    taken text;
+BEGIN
+    EXECUTE format('DELETE FROM %s AS p WHERE p.phone = $1 AND p.customer_id = $2 AND p.until IS NULL AND p.reason = ''merge'' RETURNING p.phone',
+        customer_identity_internal.companion_of(customers, 'customer_phones'))
+        INTO taken
+        USING phone, winner;
+    IF taken IS NULL AND phone IS NOT NULL THEN
+        RAISE NOTICE 'a phone does not go back'
+            USING DETAIL = format('Phone %s was released, moved or made the primary one since the merge.', phone);
+    END IF;
+    RETURN taken;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.take_phone_back(text, uuid, regclass) IS
+    'Takes the phone that a merge made lead to its winner away from it again';
+CREATE FUNCTION customer_identity_internal.move_back(moved jsonb, winner uuid, loser uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    part record;
+    back jsonb;
+BEGIN
+    FOR part IN
+        SELECT m.value ->> 'table' AS name, m.value ->> 'column' AS column_name, m.value -> 'keys' AS keys, r.relation
+        FROM jsonb_array_elements(moved) AS m
+        LEFT JOIN customer_identity_internal.referencing_columns(customers) AS r
+            ON customer_identity_internal.qualified_name(r.relation) = m.value ->> 'table' AND r.column_name = m.value ->> 'column'
+    LOOP
+        IF part.relation IS NULL THEN
+            back := '[]';
+        ELSE
+            back := customer_identity_internal.move_references(part.relation, part.column_name, winner, loser, part.keys, customers);
+        END IF;
+        IF jsonb_array_length(back) < jsonb_array_length(part.keys) THEN
+            RAISE NOTICE 'not all rows go back'
+                USING DETAIL = format('Of %s rows of %s, %s are gone or have another customer.',
+                    jsonb_array_length(part.keys), part.name, jsonb_array_length(part.keys) - jsonb_array_length(back));
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_back(jsonb, uuid, uuid, regclass) IS
+    'Gives the loser of a merge its rows again, those that are still the winner''s';
+-- Rows written since the merge.
+CREATE FUNCTION customer_identity_internal.move_newcomers(stay jsonb, phones text[], winner uuid, loser uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    part record;
+    keys jsonb;
+BEGIN
+    FOR part IN SELECT a.attached, a.customer_column FROM customer_identity_internal.attached_in_order(customers) AS a LOOP
+        keys := customer_identity_internal.keys_by_phones(part.attached, winner, phones, loser, NULL::timestamptz, NULL::jsonb, customers);
+        SELECT COALESCE(jsonb_agg(k.value), '[]') INTO keys
+        FROM jsonb_array_elements(keys) AS k
+        WHERE k.value NOT IN (SELECT s.value FROM jsonb_array_elements(stay -> customer_identity_internal.qualified_name(part.attached)) AS s);
+        PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, winner, loser, keys, customers);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_newcomers(jsonb, text[], uuid, uuid, regclass) IS
+    'Gives the loser of a merge what came by its phones since';
+CREATE FUNCTION customer_identity_internal.mark_as_proved(customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format(
+        'UPDATE %s AS c SET is_phone_verified = NOT c.is_phone_verified WHERE c.id = $1 AND c.is_phone_verified <> EXISTS ('
+        ' SELECT FROM %s AS p WHERE p.customer_id = c.id AND p.phone = c.phone AND p.ended_at IS NULL)',
+        customers, customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        USING customer_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.mark_as_proved(uuid, regclass) IS
+    'Makes is_phone_verified of a customer say whether there is a live proof of its phone';
+CREATE FUNCTION customer_identity.unmerge_customers(
+    merge_id bigint, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS uuid
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    done record;
+    holder uuid;
+    present jsonb;
+    loser_row jsonb;
+    phone text;
+    points numeric;
+BEGIN
+    PERFORM customer_identity_internal.take_turn(customers);
+    PERFORM customer_identity.flush_totals(customers);
+    done := customer_identity_internal.merge_record(merge_id, customers);
+    holder := customer_identity.current_customer(done.winner, customers);
+    IF holder IS NOT NULL THEN
+        PERFORM customer_identity_internal.hold_for_merge(holder, holder, customers);
+        present := customer_identity_internal.customer_row(holder, customers);
+    END IF;
+    loser_row := done.record -> 'loser';
+    phone := customer_identity_internal.take_phone_back(loser_row ->> 'phone', holder, customers);
+    PERFORM customer_identity_internal.insert_customer(loser_row || jsonb_build_object('phone', phone), customers);
+    SELECT customer_identity_internal.entry_points(holder, m.value -> 'keys', customers) INTO points
+    FROM jsonb_array_elements(done.record -> 'moved') AS m
+    WHERE m.value ->> 'table' = customer_identity_internal.companion_of(customers, 'loyalty_entries');
+
+    PERFORM customer_identity_internal.move_back(done.record -> 'moved', holder, done.loser, customers);
+    PERFORM customer_identity_internal.move_newcomers(done.record -> 'stay',
+        ARRAY(SELECT jsonb_array_elements_text(customer_identity_internal.phones_of(done.loser, customers))), holder, done.loser, customers);
+    PERFORM customer_identity.flush_totals(customers);
+    PERFORM customer_identity_internal.add_points(done.loser, points, customers);
+    PERFORM customer_identity_internal.add_points(holder, -points, customers);
+    PERFORM customer_identity_internal.mark_as_proved(done.loser, customers);
+    PERFORM customer_identity_internal.write_columns(done.loser, jsonb_build_object('updated_at', loser_row -> 'updated_at'), customers);
+    IF holder = done.winner THEN
+        PERFORM customer_identity_internal.write_columns(holder,
+            customer_identity_internal.restored_columns(done.record, present, customers), customers);
+    END IF;
+    EXECUTE format('DELETE FROM %s AS m WHERE m.id = $1', customer_identity_internal.companion_of(customers, 'customer_merges')) USING merge_id;
+    PERFORM customer_identity_internal.write_event(customers, e.customer, 'unmerged',
+        jsonb_build_object('merge_id', merge_id, 'winner', done.winner, 'loser', done.loser, 'reason', reason), actor)
+    FROM unnest(ARRAY[holder, done.loser]) AS e (customer)
+    WHERE e.customer IS NOT NULL;
+    RETURN done.loser;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.unmerge_customers(bigint, text, text, regclass) IS
+    'Undoes a merge: the loser is back with its id, its phones, and every row that the merge moved and that is still the winner''s. A NOTICE says what could not go back. Returns the loser';
+REVOKE EXECUTE ON FUNCTION customer_identity.unmerge_customers(bigint, text, text, regclass) FROM PUBLIC;
+-- E.164; CI001 when it cannot be read.
+CREATE FUNCTION customer_identity_internal.required_phone(phone text, region text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    details constant record := customer_identity.parse_phone(phone, region);
+BEGIN
+    IF details.reason IS DISTINCT FROM 'ok' THEN
+        RAISE EXCEPTION 'the phone cannot be read'
+            USING ERRCODE = 'CI001', DETAIL = format('Reason: %s.', COALESCE(details.reason, 'empty')),
+                HINT = 'customer_identity.parse_phone() tells more.';
+    END IF;
+    RETURN details.e164;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.required_phone(text, text) IS
+    'A phone in E.164; CI001 with the reason when it cannot be read';
+CREATE FUNCTION customer_identity_internal.refuse_taken_phone(phone text, holder uuid)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'the phone is another customer''s'
+        USING ERRCODE = 'CI006', DETAIL = format('Phone %s leads to customer %s.', phone, holder),
+            HINT = 'customer_identity.merge_customers() makes two customers one; release_phone() frees a number that has a new holder.';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_taken_phone(text, uuid) IS
+    'Raises CI006 for a phone that leads to somebody else';
+-- The customer is locked first: whoever changes its phones takes turns.
+CREATE FUNCTION customer_identity_internal.locked_customer(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR NO KEY UPDATE', customers) USING customer_id;
+    RETURN customer_identity_internal.customer_row(customer_id, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.locked_customer(uuid, regclass) IS
+    'The row of a customer, locked; P0002 when there is none';
+CREATE FUNCTION customer_identity_internal.require_no_rule(phone text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_ruled boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE r.phone = $1 AND r.rule = ''nobody'')',
+        customer_identity_internal.companion_of(customers, 'phone_rules'))
+        INTO is_ruled
+        USING phone;
+    IF is_ruled THEN
+        RAISE EXCEPTION 'the phone names nobody'
+            USING ERRCODE = 'CI006', DETAIL = format('Phone %s has the rule nobody.', phone),
+                HINT = 'customer_identity.set_phone_rule() with a NULL rule takes it away.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_no_rule(text, regclass) IS
+    'Raises CI006 for a phone that names nobody by rule';
+-- In a subtransaction: where another transaction is giving the phone to a customer, nothing is held while it ends.
+CREATE FUNCTION customer_identity_internal.insert_alias(customer_id uuid, phone text, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    pause double precision := 0.002;
+BEGIN
+    FOR attempt IN 1..100 LOOP
+        BEGIN
+            EXECUTE format('INSERT INTO %s (customer_id, phone, reason, actor) VALUES ($1, $2, $3, $4)',
+                customer_identity_internal.companion_of(customers, 'customer_phones'))
+                USING customer_id, phone, reason, actor;
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            IF attempt = 100 THEN
+                RAISE;
+            END IF;
+        END;
+        PERFORM pg_sleep(pause);
+        pause := LEAST(pause * 2, 0.25);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.insert_alias(uuid, text, text, text, regclass) IS
+    'Makes a phone lead to a customer';
+-- NULL: the phone leads to nobody.
+CREATE FUNCTION customer_identity_internal.holder_of_phone(phone text, customers regclass)
+    RETURNS uuid
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    holder uuid;
+BEGIN
+    EXECUTE format(
+        'SELECT c.id FROM %s AS c WHERE c.phone = $1'
+        ' UNION ALL SELECT a.customer_id FROM %s AS a WHERE a.phone = $1 AND a.until IS NULL',
+        customers, customer_identity_internal.companion_of(customers, 'customer_phones'))
+        INTO holder
+        USING phone;
+    RETURN holder;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.holder_of_phone(text, regclass) IS
+    'The customer that an E.164 phone leads to';
+-- Raises CI006 unless the phone is the customer's, or free. True: it is free.
+CREATE FUNCTION customer_identity_internal.is_free_phone(phone text, customer_id uuid, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    holder constant uuid := customer_identity_internal.holder_of_phone(phone, customers);
+BEGIN
+    IF holder <> customer_id THEN
+        PERFORM customer_identity_internal.refuse_taken_phone(phone, holder);
+    END IF;
+    PERFORM customer_identity_internal.require_no_rule(phone, customers);
+    RETURN holder IS NULL;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_free_phone(text, uuid, regclass) IS
+    'Whether a phone leads to nobody yet; CI006 when it is somebody else''s, or names nobody by rule';
+CREATE FUNCTION customer_identity.add_phone(
+    customer_id uuid,
+    phone text,
+    region text DEFAULT NULL,
+    actor text DEFAULT NULL,
+    reason text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS text
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    e164 constant text := customer_identity_internal.required_phone(phone, region);
+BEGIN
+    PERFORM customer_identity_internal.locked_customer(customer_id, customers);
+    IF customer_identity_internal.is_free_phone(e164, customer_id, customers) THEN
+        PERFORM customer_identity_internal.insert_alias(customer_id, e164, actor, reason, customers);
+        PERFORM customer_identity_internal.write_event(customers, customer_id, 'phone_added',
+            jsonb_strip_nulls(jsonb_build_object('phone', e164, 'reason', reason)), actor);
+    END IF;
+    RETURN e164;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.add_phone(uuid, text, text, text, text, regclass) IS
+    'Makes a further phone lead to a customer, and returns it in E.164. CI006 when it is another customer''s';
+REVOKE EXECUTE ON FUNCTION customer_identity.add_phone(uuid, text, text, text, text, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.end_alias(phone text, customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('UPDATE %s AS a SET until = now() WHERE a.phone = $1 AND a.customer_id = $2 AND a.until IS NULL',
+        customer_identity_internal.companion_of(customers, 'customer_phones'))
+        USING phone, customer_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.end_alias(text, uuid, regclass) IS
+    'A further phone leads to its customer no more';
+CREATE FUNCTION customer_identity_internal.end_proofs_of(phone text, customer_id uuid, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ended record;
+BEGIN
+    FOR ended IN EXECUTE format(
+        'UPDATE %s AS p SET ended_at = now(), ended_reason = $3 WHERE p.phone = $1 AND p.customer_id = $2 AND p.ended_at IS NULL RETURNING p.user_id',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        USING phone, customer_id, reason
+    LOOP
+        PERFORM customer_identity_internal.write_event(customers, customer_id, 'proof_ended',
+            jsonb_strip_nulls(jsonb_build_object('reason', reason, 'user_id', ended.user_id)), NULL::text);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.end_proofs_of(text, uuid, text, regclass) IS
+    'Ends the proofs of a phone that leads to its customer no more';
+CREATE FUNCTION customer_identity_internal.write_primary_phone(customer_id uuid, phone text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.write_columns(customer_id,
+        jsonb_build_object('phone', phone, 'updated_at', clock_timestamp()), customers);
+EXCEPTION WHEN unique_violation THEN
+    PERFORM customer_identity_internal.refuse_taken_phone(phone, customer_identity_internal.holder_of_phone(phone, customers));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.write_primary_phone(uuid, text, regclass) IS
+    'Gives a customer its primary phone; the triggers see to proofs, the flag and the further phones';
+CREATE FUNCTION customer_identity.change_phone(
+    customer_id uuid,
+    new_phone text,
+    region text DEFAULT NULL,
+    keep_old boolean DEFAULT false,
+    actor text DEFAULT NULL,
+    reason text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS text
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    e164 constant text := customer_identity_internal.required_phone(new_phone, region);
+    old_phone constant text := customer_identity_internal.locked_customer(customer_id, customers) ->> 'phone';
+BEGIN
+    PERFORM customer_identity_internal.is_free_phone(e164, customer_id, customers);
+    IF e164 IS NOT DISTINCT FROM old_phone THEN
+        RETURN e164;
+    END IF;
+    IF keep_old AND old_phone IS NOT NULL THEN
+        PERFORM customer_identity_internal.insert_alias(customer_id, old_phone, actor, reason, customers);
+    ELSIF old_phone IS NOT NULL THEN
+        EXECUTE format('INSERT INTO %s (customer_id, phone, until, reason, actor) VALUES ($1, $2, now(), $3, $4)',
+            customer_identity_internal.companion_of(customers, 'customer_phones'))
+            USING customer_id, old_phone, reason, actor;
+    END IF;
+    PERFORM customer_identity_internal.write_primary_phone(customer_id, e164, customers);
+    PERFORM customer_identity_internal.write_event(customers, customer_id, 'phone_changed',
+        jsonb_strip_nulls(jsonb_build_object('old', old_phone, 'new', e164, 'kept', COALESCE(keep_old, false), 'reason', reason)), actor);
+    RETURN e164;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.change_phone(uuid, text, text, boolean, text, text, regclass) IS
+    'Gives a customer a new primary phone: id, totals, points, orders and logins stay. The old one goes on leading there (keep_old), or is free and its proofs end. CI006 when the new one is another customer''s';
+REVOKE EXECUTE ON FUNCTION customer_identity.change_phone(uuid, text, text, boolean, text, text, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.new_holder_after()
+    RETURNS interval
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT current_setting('customer_identity.new_holder_after')::interval
+$$;
+COMMENT ON FUNCTION customer_identity_internal.new_holder_after() IS
+    'How long a customer has to be silent until who proves its phone may be a new holder';
+-- By orders of anybody but the login.
+CREATE FUNCTION customer_identity_internal.has_order_since(
+    referencing regclass, customer_id uuid, user_id text, since timestamptz, customers regclass)
+    RETURNS boolean
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    orders constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    is_found boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE r.%I = $1 AND %s >= $3 AND %s)',
+        referencing, orders.customer_column, customer_identity_internal.time_of_row(referencing),
+        CASE WHEN orders.user_column IS NULL THEN 'true'
+            ELSE format('customer_identity_internal.as_text(r.%I) IS DISTINCT FROM $2', orders.user_column) END)
+        INTO is_found
+        USING customer_id, user_id, since;
+    RETURN is_found;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.has_order_since(regclass, uuid, text, timestamptz, regclass) IS
+    'Whether a customer has orders since a time that another login, or a guest, has placed';
+-- The logins of a customer with the e-mail address of one of them.
+CREATE FUNCTION customer_identity_internal.logins_of_same_email(
+    referencing regclass, customer_id uuid, user_id text, customers regclass)
+    RETURNS SETOF text
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    users constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+BEGIN
+    IF customer_identity_internal.column_type(referencing, 'email') IS NULL OR users.key_column IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY EXECUTE format(
+        'SELECT customer_identity_internal.as_text(r.%1$I) FROM %2$s AS r WHERE r.%3$I = $1 AND lower(btrim(r.email::text)) = ('
+        ' SELECT lower(btrim(n.email::text)) FROM %2$s AS n WHERE customer_identity_internal.as_text(n.%1$I) = $2)',
+        users.key_column, referencing, users.customer_column)
+        USING customer_id, user_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_of_same_email(regclass, uuid, text, regclass) IS
+    'The logins of a customer that have the e-mail address of one of them';
+CREATE FUNCTION customer_identity_internal.was_linked_before(
+    customer_id uuid, user_ids text[], since timestamptz, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_found boolean;
+BEGIN
+    EXECUTE format(
+        'SELECT EXISTS (SELECT FROM %s AS e WHERE e.customer_id = $1 AND e.event = ''user_linked'''
+        ' AND e.details ->> ''user_id'' = ANY ($2) AND e.created_at < $3)',
+        customer_identity_internal.companion_of(customers, 'customer_events'))
+        INTO is_found
+        USING customer_id, user_ids, since;
+    RETURN is_found;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.was_linked_before(uuid, text[], timestamptz, regclass) IS
+    'Whether one of the logins was linked to a customer before a time, by the history';
+CREATE FUNCTION customer_identity_internal.is_silent_customer(customer_id uuid, user_id text, since timestamptz, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    is_silent boolean;
+BEGIN
+    EXECUTE format(
+        'SELECT EXISTS (SELECT FROM %s AS c WHERE c.id = $1 AND c.created_at < $2)'
+        ' AND NOT EXISTS (SELECT FROM %s AS p WHERE p.customer_id = $1 AND p.proved_at >= $2)',
+        customers, customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        INTO is_silent
+        USING customer_id, since;
+    RETURN is_silent AND NOT EXISTS (
+        SELECT
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        WHERE a.kind = 'orders' AND customer_identity_internal.has_order_since(a.attached, customer_id, user_id, since, customers)
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_silent_customer(uuid, text, timestamptz, regclass) IS
+    'Whether a customer is older than a time, and has had no proof and no order of others since';
+-- Called when a login is about to prove a phone of the customer for the first time.
+CREATE FUNCTION customer_identity_internal.may_be_new_holder(customer_id uuid, user_id text, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    after constant interval := customer_identity_internal.new_holder_after();
+    since constant timestamptz := now() - after;
+BEGIN
+    IF after <= interval '0' OR NOT customer_identity_internal.is_silent_customer(customer_id, user_id, since, customers) THEN
+        RETURN false;
+    END IF;
+    RETURN NOT customer_identity_internal.was_linked_before(customer_id, ARRAY(
+        SELECT user_id
+        UNION ALL
+        SELECT l.user_id
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        CROSS JOIN LATERAL customer_identity_internal.logins_of_same_email(a.attached, customer_id, user_id, customers) AS l (user_id)
+        WHERE a.kind = 'users'
+    ), since, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.may_be_new_holder(uuid, text, regclass) IS
+    'Whether a login that proves a customer''s phone may be a new holder of the number';
+CREATE FUNCTION customer_identity.confirm_holder(
+    customer_id uuid, user_id text, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS void
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    confirmed bigint;
+BEGIN
+    PERFORM customer_identity_internal.require_unconfirmed(customers);
+    PERFORM customer_identity_internal.locked_customer(customer_id, customers);
+    EXECUTE format(
+        'UPDATE %s AS p SET unconfirmed = false WHERE p.customer_id = $1 AND p.user_id = $2 AND p.ended_at IS NULL AND p.unconfirmed',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        USING customer_id, user_id;
+    GET DIAGNOSTICS confirmed = ROW_COUNT;
+    IF confirmed > 0 THEN
+        PERFORM customer_identity_internal.write_event(customers, customer_id, 'holder_confirmed',
+            jsonb_strip_nulls(jsonb_build_object('user_id', user_id, 'reason', reason)), actor);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.confirm_holder(uuid, text, text, text, regclass) IS
+    'A login that seemed to be a new holder of the customer''s phone is the same person: it sees the customer''s history from now on';
+REVOKE EXECUTE ON FUNCTION customer_identity.confirm_holder(uuid, text, text, text, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.link_times(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    times jsonb;
+BEGIN
+    EXECUTE format(
+        'SELECT COALESCE(jsonb_object_agg(l.user_id, l.at), ''{}'') FROM ('
+        ' SELECT e.details ->> ''user_id'' AS user_id, max(e.created_at) AS at FROM %s AS e'
+        ' WHERE e.customer_id = $1 AND e.event = ''user_linked'' AND e.details ->> ''user_id'' IS NOT NULL GROUP BY 1) AS l',
+        customer_identity_internal.companion_of(customers, 'customer_events'))
+        INTO times
+        USING customer_id;
+    RETURN times;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.link_times(uuid, regclass) IS
+    'When each login was last linked to a customer, by the history';
+-- The phone is the customer's no more: its proofs end.
+CREATE FUNCTION customer_identity_internal.free_phone(customer jsonb, phone text, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF customer ->> 'phone' = phone THEN
+        EXECUTE format('INSERT INTO %s (customer_id, phone, until, reason, actor) VALUES ($1, $2, now(), $3, $4)',
+            customer_identity_internal.companion_of(customers, 'customer_phones'))
+            USING (customer ->> 'id')::uuid, phone, reason, actor;
+        PERFORM customer_identity_internal.write_primary_phone((customer ->> 'id')::uuid, NULL::text, customers);
+    ELSE
+        PERFORM customer_identity_internal.end_alias(phone, (customer ->> 'id')::uuid, customers);
+        PERFORM customer_identity_internal.end_proofs_of(phone, (customer ->> 'id')::uuid, 'phone released', customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.free_phone(jsonb, text, text, text, regclass) IS
+    'Frees a phone of a customer, the primary or a further one';
+-- What came by the phone, since a time or ever. NULL: nothing did, and there is no new customer, who has the phone if
+-- `has_phone`.
+CREATE FUNCTION customer_identity_internal.move_to_new_holder(
+    source uuid, phone text, has_phone boolean, since timestamptz, customers regclass)
+    RETURNS uuid
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target constant uuid := gen_random_uuid();
+    links constant jsonb := customer_identity_internal.link_times(source, customers);
+    part record;
+    keys jsonb;
+    is_made boolean := false;
+BEGIN
+    FOR part IN SELECT a.attached, a.customer_column FROM customer_identity_internal.attached_in_order(customers) AS a LOOP
+        keys := customer_identity_internal.keys_by_phones(part.attached, source, ARRAY[phone], target, since, links, customers);
+        CONTINUE WHEN keys = '[]';
+        IF NOT is_made THEN
+            PERFORM customer_identity_internal.insert_customer(jsonb_build_object('id', target, 'phone', CASE WHEN has_phone THEN phone END), customers);
+            is_made := true;
+        END IF;
+        PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, source, target, keys, customers);
+    END LOOP;
+    RETURN CASE WHEN is_made THEN target END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_to_new_holder(uuid, text, boolean, timestamptz, regclass) IS
+    'Gives a new customer what came by a phone of another one';
+-- Who proved the phone and is the new holder's login has proved it for the new holder.
+CREATE FUNCTION customer_identity_internal.live_proofs(phone text, customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    proofs jsonb;
+BEGIN
+    EXECUTE format('SELECT COALESCE(jsonb_agg(to_jsonb(p.*)), ''[]'') FROM %s AS p WHERE p.phone = $1 AND p.customer_id = $2 AND p.ended_at IS NULL AND p.user_id IS NOT NULL',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        INTO proofs
+        USING phone, customer_id;
+    RETURN proofs;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.live_proofs(text, uuid, regclass) IS
+    'The live proofs of a customer''s phone by logins';
+CREATE FUNCTION customer_identity_internal.renew_proofs(proofs jsonb, phone text, customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    proof record;
+BEGIN
+    FOR proof IN SELECT p.value ->> 'user_id' AS user_id, p.value ->> 'method' AS method FROM jsonb_array_elements(proofs) AS p LOOP
+        CONTINUE WHEN (customer_identity_internal.find_user(proof.user_id, customers)).customer_id IS DISTINCT FROM customer_id;
+        PERFORM customer_identity.record_proof(phone, proof.user_id, proof.method, NULL::text, customers);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.renew_proofs(jsonb, text, uuid, regclass) IS
+    'Records proofs again for the customer whose logins made them';
+CREATE FUNCTION customer_identity.release_phone(
+    customer_id uuid,
+    phone text DEFAULT NULL,
+    since timestamptz DEFAULT NULL,
+    actor text DEFAULT NULL,
+    reason text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS uuid
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    customer jsonb;
+    e164 text;
+    proofs jsonb;
+    new_holder uuid;
+BEGIN
+    PERFORM customer_identity_internal.take_turn(customers);
+    IF since IS NOT NULL THEN
+        PERFORM customer_identity_internal.customer_row(customer_id, customers);
+        PERFORM customer_identity_internal.hold_for_merge(customer_id, customer_id, customers);
+    END IF;
+    customer := customer_identity_internal.locked_customer(customer_id, customers);
+    e164 := CASE WHEN phone IS NULL THEN customer ->> 'phone' ELSE customer_identity_internal.required_phone(phone, NULL::text) END;
+    IF e164 IS NULL OR customer_identity_internal.holder_of_phone(e164, customers) IS DISTINCT FROM customer_id THEN
+        RAISE EXCEPTION 'the phone is not the customer''s'
+            USING ERRCODE = 'CI006', DETAIL = format('Phones of the customer: %s.', customer_identity_internal.phones_of(customer_id, customers)),
+                HINT = 'Pass one of these, or NULL for the primary one.';
+    END IF;
+    proofs := customer_identity_internal.live_proofs(e164, customer_id, customers);
+    PERFORM customer_identity_internal.free_phone(customer, e164, actor, reason, customers);
+    IF since IS NOT NULL THEN
+        new_holder := customer_identity_internal.move_to_new_holder(customer_id, e164, true, since, customers);
+    END IF;
+    IF new_holder IS NOT NULL THEN
+        PERFORM customer_identity_internal.renew_proofs(proofs, e164, new_holder, customers);
+    END IF;
+    PERFORM customer_identity_internal.write_event(customers, customer_id, 'phone_released',
+        jsonb_strip_nulls(jsonb_build_object('phone', e164, 'since', since, 'new_holder', new_holder, 'reason', reason)), actor);
+    IF new_holder IS NOT NULL THEN
+        PERFORM customer_identity_internal.write_event(customers, new_holder, 'created',
+            jsonb_build_object('from', 'release_phone', 'old_holder', customer_id), actor);
+    END IF;
+    RETURN new_holder;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.release_phone(uuid, text, timestamptz, text, text, regclass) IS
+    'The phone (NULL: the primary one) has a new holder: it leads to the customer no more, who keeps the history. With since, logins linked and orders placed by it since then go to a new customer, whose id is returned; else NULL';
+REVOKE EXECUTE ON FUNCTION customer_identity.release_phone(uuid, text, timestamptz, text, text, regclass) FROM PUBLIC;
+-- A customer that has nothing left but its own history.
+CREATE FUNCTION customer_identity_internal.is_empty_customer(customer_id uuid, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customer constant jsonb := customer_identity_internal.customer_row(customer_id, customers);
+BEGIN
+    RETURN customer_identity_internal.phones_of(customer_id, customers) = '[]'
+        AND COALESCE(btrim(customer ->> 'notes'), '') = ''
+        AND NOT EXISTS (
+            SELECT
+            FROM customer_identity_internal.referencing_columns(customers) AS r
+            JOIN pg_class AS c ON c.oid = r.relation
+            WHERE NOT (c.relnamespace = (SELECT b.relnamespace FROM pg_class AS b WHERE b.oid = customers)
+                    AND c.relname IN ('customer_events', 'customer_phones', 'phone_proofs'))
+                AND customer_identity_internal.count_references(r.relation, r.column_name, customer_id, customers) > 0
+        );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_empty_customer(uuid, regclass) IS
+    'Whether a customer has no phone, no notes, no points and no rows in any table any more';
+CREATE FUNCTION customer_identity_internal.promote_alias(customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    promoted text := customer_identity_internal.phones_of(customer_id, customers) ->> 0;
+BEGIN
+    IF promoted IS NOT NULL AND customer_identity_internal.customer_row(customer_id, customers) ->> 'phone' IS NULL THEN
+        PERFORM customer_identity_internal.write_primary_phone(customer_id, promoted, customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.promote_alias(uuid, regclass) IS
+    'Makes a further phone of a customer without a primary one the primary one';
+-- What came by the phone belongs to nobody any more.
+CREATE FUNCTION customer_identity_internal.cut_links(holder uuid, phone text, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    nobody constant uuid := customer_identity_internal.move_to_new_holder(holder, phone, false, NULL::timestamptz, customers);
+BEGIN
+    IF nobody IS NOT NULL THEN
+        PERFORM customer_identity_internal.move_references(a.attached, a.customer_column, nobody, NULL::uuid, NULL::jsonb, customers)
+        FROM customer_identity_internal.attached_in_order(customers) AS a;
+        PERFORM customer_identity_internal.delete_customer(nobody, customers);
+    END IF;
+    PERFORM customer_identity_internal.free_phone(customer_identity_internal.customer_row(holder, customers), phone, actor, reason, customers);
+    PERFORM customer_identity_internal.promote_alias(holder, customers);
+    PERFORM customer_identity.flush_totals(customers);
+    IF customer_identity_internal.is_empty_customer(holder, customers) THEN
+        PERFORM customer_identity_internal.delete_customer(holder, customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.cut_links(uuid, text, text, text, regclass) IS
+    'Takes a phone, and all that rests on it alone, away from its customer, who goes when nothing else is left';
+CREATE FUNCTION customer_identity_internal.require_rule(rule text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF rule NOT IN ('nobody', 'shared') THEN
+        RAISE EXCEPTION 'there is no such rule'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Rules are nobody and shared; NULL takes a rule away.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_rule(text) IS
+    'Raises 22023 for a rule that there is not';
+CREATE FUNCTION customer_identity_internal.write_rule(phone text, rule text, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    rules constant text := customer_identity_internal.companion_of(customers, 'phone_rules');
+BEGIN
+    EXECUTE format('DELETE FROM %s AS r WHERE r.phone = $1', rules) USING phone;
+    IF rule IS NOT NULL THEN
+        EXECUTE format('INSERT INTO %s (phone, rule, actor, reason) VALUES ($1, $2, $3, $4)', rules) USING phone, rule, actor, reason;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.write_rule(text, text, text, text, regclass) IS
+    'Writes the rule of a phone, or none';
+CREATE FUNCTION customer_identity.set_phone_rule(
+    phone text,
+    rule text,
+    region text DEFAULT NULL,
+    actor text DEFAULT NULL,
+    reason text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS void
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    e164 constant text := customer_identity_internal.required_phone(phone, region);
+    holder uuid;
+BEGIN
+    PERFORM customer_identity_internal.require_rule(rule);
+    PERFORM customer_identity_internal.take_turn(customers);
+    holder := customer_identity_internal.holder_of_phone(e164, customers);
+    IF holder IS NOT NULL THEN
+        PERFORM customer_identity_internal.write_event(customers, holder, 'phone_rule_set',
+            jsonb_strip_nulls(jsonb_build_object('phone', e164, 'rule', rule, 'reason', reason)), actor);
+    END IF;
+    IF rule = 'nobody' AND holder IS NOT NULL THEN
+        PERFORM customer_identity_internal.hold_for_merge(holder, holder, customers);
+        PERFORM customer_identity_internal.cut_links(holder, e164, actor, reason, customers);
+    END IF;
+    PERFORM customer_identity_internal.write_rule(e164, rule, actor, reason, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity.set_phone_rule(text, text, text, text, text, regclass) IS
+    'Says that a phone names nobody (rows with it stay unlinked, and what rests on it alone is cut), or a household (shared: each login sees its own orders only); NULL takes the rule away';
+REVOKE EXECUTE ON FUNCTION customer_identity.set_phone_rule(text, text, text, text, text, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.keys_of_rows(
+    referencing regclass, column_name text, customer_id uuid, named_column text, named_values text[], customers regclass)
+    RETURNS TABLE (keys jsonb, found_values text[])
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format(
+        'SELECT COALESCE(jsonb_agg(%s), ''[]''), COALESCE(array_agg(customer_identity_internal.as_text(r.%2$I)), ''{}'')'
+        ' FROM %3$s AS r WHERE r.%4$I = $1 AND customer_identity_internal.as_text(r.%2$I) = ANY ($2)',
+        customer_identity_internal.reference_key(
+            array_remove(customer_identity_internal.key_columns(referencing), column_name), column_name),
+        named_column, referencing, column_name)
+        USING customer_id, named_values;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.keys_of_rows(regclass, text, uuid, text, text[], regclass) IS
+    'The keys of a customer''s rows that have one of the values in a column, and the values that were found';
+CREATE FUNCTION customer_identity_internal.refuse_split(detail text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'the customer cannot be split so'
+        USING ERRCODE = 'invalid_parameter_value', DETAIL = detail,
+            HINT = 'user_ids are logins of the customer; orders is {"schema.table": ["key", ...]} of orders of the customer, as customer_details() lists both.';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_split(text) IS
+    'Raises 22023 for a split of what the customer does not have';
+-- Returns the ids that were found.
+CREATE FUNCTION customer_identity_internal.move_logins(source uuid, target uuid, user_ids text[], customers regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    users record;
+    part record;
+    moved text[] := '{}';
+BEGIN
+    FOR users IN SELECT a.* FROM customer_identity_internal.attachments_of(customers) AS a WHERE a.kind = 'users' AND user_ids <> '{}' LOOP
+        FOR part IN SELECT k.* FROM customer_identity_internal.keys_of_rows(users.attached, users.customer_column, source, users.key_column, user_ids, customers) AS k LOOP
+            PERFORM customer_identity_internal.move_references(users.attached, users.customer_column, source, target, part.keys, customers);
+            moved := moved || part.found_values;
+        END LOOP;
+    END LOOP;
+    RETURN moved;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_logins(uuid, uuid, text[], regclass) IS
+    'Links logins of one customer to another';
+-- Orders that are named by their keys, as text. Each has to be the customer's.
+CREATE FUNCTION customer_identity_internal.move_named_orders(source uuid, target uuid, orders jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    named record;
+    attached customer_identity.attachments;
+    part record;
+BEGIN
+    FOR named IN SELECT o.key AS name, ARRAY(SELECT jsonb_array_elements_text(o.value)) AS ids FROM jsonb_each(orders) AS o LOOP
+        SELECT a.* INTO attached
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        WHERE a.kind = 'orders' AND a.attached = to_regclass(named.name);
+        IF NOT FOUND THEN
+            PERFORM customer_identity_internal.refuse_split(format('%s is no attached orders table.', customer_identity_internal.shown(named.name)));
+        END IF;
+        SELECT k.* INTO part
+        FROM customer_identity_internal.keys_of_rows(attached.attached, attached.customer_column, source,
+            customer_identity_internal.row_key_column(attached.attached), named.ids, customers) AS k;
+        IF NOT named.ids <@ part.found_values THEN
+            PERFORM customer_identity_internal.refuse_split(format('Not all of these orders in %s are the customer''s.', named.name));
+        END IF;
+        PERFORM customer_identity_internal.move_references(attached.attached, attached.customer_column, source, target, part.keys, customers);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_named_orders(uuid, uuid, jsonb, regclass) IS
+    'Gives orders of one customer, {"schema.table": [keys]}, to another';
+-- What the moved logins have placed goes with them.
+CREATE FUNCTION customer_identity_internal.move_orders_of_logins(source uuid, target uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    orders record;
+BEGIN
+    FOR orders IN SELECT a.attached, a.customer_column FROM customer_identity_internal.attached_in_order(customers) AS a WHERE a.kind = 'orders' LOOP
+        PERFORM customer_identity_internal.move_references(orders.attached, orders.customer_column, source, target,
+            customer_identity_internal.keys_by_phones(orders.attached, source, '{}'::text[], target, NULL::timestamptz, NULL::jsonb, customers), customers);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_orders_of_logins(uuid, uuid, regclass) IS
+    'Gives the orders of a customer that were placed by logins of another one to that one';
+-- The phone that the new customer gets: one of the old one's, which loses it, or one that is free.
+CREATE FUNCTION customer_identity_internal.take_phone_for_split(phone text, source uuid, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.is_free_phone(phone, source, customers) THEN
+        PERFORM customer_identity_internal.free_phone(customer_identity_internal.customer_row(source, customers), phone, actor, reason, customers);
+        PERFORM customer_identity_internal.promote_alias(source, customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.take_phone_for_split(text, uuid, text, text, regclass) IS
+    'Takes a phone away from a customer that has it; CI006 when it is somebody else''s';
+-- Their proofs of phones that stay behind are about somebody else now.
+CREATE FUNCTION customer_identity_internal.end_proofs_of_logins(user_ids text[], customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format(
+        'UPDATE %s AS p SET ended_at = now(), ended_reason = ''customer split'' WHERE p.customer_id = $1 AND p.user_id = ANY ($2) AND p.ended_at IS NULL',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        USING customer_id, user_ids;
+    PERFORM customer_identity_internal.mark_as_proved(customer_id, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.end_proofs_of_logins(text[], uuid, regclass) IS
+    'Ends the proofs of logins that leave a customer';
+CREATE FUNCTION customer_identity.split_customer(
+    customer_id uuid,
+    user_ids text[] DEFAULT '{}',
+    orders jsonb DEFAULT '{}',
+    phone text DEFAULT NULL,
+    region text DEFAULT NULL,
+    actor text DEFAULT NULL,
+    reason text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS uuid
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    e164 constant text := CASE WHEN phone IS NOT NULL THEN customer_identity_internal.required_phone(phone, region) END;
+    target constant uuid := gen_random_uuid();
+    proofs jsonb;
+BEGIN
+    PERFORM customer_identity_internal.take_turn(customers);
+    PERFORM customer_identity_internal.customer_row(customer_id, customers);
+    PERFORM customer_identity_internal.hold_for_merge(customer_id, customer_id, customers);
+    IF jsonb_typeof(COALESCE(orders, '{}')) <> 'object' OR (COALESCE(user_ids, '{}') = '{}' AND COALESCE(orders, '{}') = '{}' AND e164 IS NULL) THEN
+        PERFORM customer_identity_internal.refuse_split('Nothing is named that the new customer gets.');
+    END IF;
+    IF e164 IS NOT NULL THEN
+        proofs := customer_identity_internal.live_proofs(e164, customer_id, customers);
+        PERFORM customer_identity_internal.take_phone_for_split(e164, customer_id, actor, reason, customers);
+    END IF;
+    PERFORM customer_identity_internal.insert_customer(jsonb_build_object('id', target, 'phone', e164), customers);
+    IF NOT COALESCE(user_ids, '{}') <@ customer_identity_internal.move_logins(customer_id, target, COALESCE(user_ids, '{}'), customers) THEN
+        PERFORM customer_identity_internal.refuse_split('Not all of these logins are the customer''s.');
+    END IF;
+    PERFORM customer_identity_internal.move_named_orders(customer_id, target, COALESCE(orders, '{}'), customers);
+    PERFORM customer_identity_internal.move_orders_of_logins(customer_id, target, customers);
+    PERFORM customer_identity_internal.end_proofs_of_logins(user_ids, customer_id, customers);
+    IF proofs IS NOT NULL THEN
+        PERFORM customer_identity_internal.renew_proofs(proofs, e164, target, customers);
+    END IF;
+    PERFORM customer_identity_internal.write_event(customers, e.customer, e.event,
+        jsonb_strip_nulls(jsonb_build_object('source', customer_id, 'target', target, 'user_ids', to_jsonb(user_ids), 'orders', orders,
+            'phone', e164, 'reason', reason)), actor)
+    FROM (VALUES (customer_id, 'split'), (target, 'created')) AS e (customer, event);
+    RETURN target;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.split_customer(uuid, text[], jsonb, text, text, text, text, regclass) IS
+    'Makes a new customer of part of another one: these logins with their orders, these orders ({"schema.table": ["key", ...]}), and the phone, if one is given. Points of entries stay. Returns the new customer';
+REVOKE EXECUTE ON FUNCTION customer_identity.split_customer(uuid, text[], jsonb, text, text, text, text, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.placeholder_digits(phone text)
+    RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
+    AS 'MODULE_PATHNAME', 'placeholder_digits';
+COMMENT ON FUNCTION customer_identity_internal.placeholder_digits(text) IS
+    'Why a phone in E.164 looks as if nobody had it: repeated_digits, digits_in_sequence, fiction; NULL: it does not';
+CREATE FUNCTION customer_identity_internal.match_key(value text)
+    RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
+    AS 'MODULE_PATHNAME', 'match_key';
+COMMENT ON FUNCTION customer_identity_internal.match_key(text) IS
+    'A number that stands for a text without case, accents and blanks that are too many; NULL when it is blank';
+-- The customers are few and known, so each table is asked for them alone.
+CREATE FUNCTION customer_identity_internal.names_of_logins(users customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN format('SELECT u.customer_id, customer_identity_internal.match_key(u.name) AS name FROM (%s) AS u WHERE u.customer_id = ANY ($1)',
+    customer_identity_internal.user_rows(users));
+COMMENT ON FUNCTION customer_identity_internal.names_of_logins(customer_identity.attachments) IS
+    'The query of the keys of the names of the logins in a table of customers, which are parameter $1';
+CREATE FUNCTION customer_identity_internal.names_in(attached regclass, customer_ids uuid[], customers regclass)
+    RETURNS TABLE (customer_id uuid, name bigint)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE customer_identity_internal.names_of_logins(customer_identity_internal.attachment_of(attached))
+        USING customer_ids;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.names_in(regclass, uuid[], regclass) IS
+    'The keys of the names of the logins in a table of some customers';
+CREATE FUNCTION customer_identity_internal.guest_order_rows(orders customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format('SELECT o.%1$I AS customer_id, count(*) AS orders FROM %2$s AS o WHERE o.%1$I = ANY ($1)%3$s GROUP BY o.%1$I',
+        orders.customer_column, orders.attached,
+        CASE WHEN orders.user_column IS NOT NULL THEN format(' AND o.%I IS NULL', orders.user_column) END);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.guest_order_rows(customer_identity.attachments) IS
+    'The query that counts the orders without a login of customers, which are parameter $1';
+CREATE FUNCTION customer_identity_internal.guest_orders_in(attached regclass, customer_ids uuid[], customers regclass)
+    RETURNS TABLE (customer_id uuid, orders bigint)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE customer_identity_internal.guest_order_rows(customer_identity_internal.attachment_of(attached))
+        USING customer_ids;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.guest_orders_in(regclass, uuid[], regclass) IS
+    'How many orders in a table some customers placed as guests';
+CREATE FUNCTION customer_identity_internal.uses_query(customers regclass, table_kind text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    query text;
+BEGIN
+    SELECT string_agg(
+        CASE
+            WHEN NOT customer_identity_internal.have_one_owner(a.attached, a.customers) THEN
+                format('SELECT * FROM customer_identity_internal.%I(%L::regclass, $1, %L::regclass)',
+                    CASE a.kind WHEN 'users' THEN 'names_in' ELSE 'guest_orders_in' END, a.attached::oid, a.customers::oid)
+            WHEN a.kind = 'users' THEN customer_identity_internal.names_of_logins(a)
+            ELSE customer_identity_internal.guest_order_rows(a)
+        END,
+        ' UNION ALL ')
+    INTO query
+    FROM customer_identity_internal.attachments_to_read(uses_query.customers) AS a
+    WHERE a.kind = table_kind;
+    RETURN COALESCE(query, CASE table_kind
+        WHEN 'users' THEN 'SELECT NULL::uuid AS customer_id, NULL::bigint AS name WHERE false'
+        ELSE 'SELECT NULL::uuid AS customer_id, NULL::bigint AS orders WHERE false' END);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.uses_query(regclass, text) IS
+    'The query of the keys of names of logins, or of the numbers of guest orders, of customers, which are parameter $1';
+CREATE FUNCTION customer_identity_internal.further_phones(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.has_companion(customers, 'customer_phones') THEN
+        RETURN 'SELECT NULL::uuid AS id, NULL::text AS phone WHERE false';
+    END IF;
+    RETURN format('SELECT p.customer_id AS id, p.phone::text AS phone FROM %s AS p WHERE p.until IS NULL',
+        customer_identity_internal.companion_of(customers, 'customer_phones'));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.further_phones(regclass) IS
+    'The query of the phones that lead to customers besides their own: id, phone';
+-- Two names of one login, or of a couple, are no sign. Those that many logins share come first, so that a limit keeps
+-- what is worst; $1 is how many are needed. Each table is read once, and nothing is joined but what is suspected.
+CREATE FUNCTION customer_identity_internal.suspected_phones(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format($sql$
+        SELECT s.id, s.phone, customer_identity_internal.placeholder_digits(s.phone) AS digits
+        FROM (
+            SELECT p.id, p.phone, 0 AS users
+            FROM (SELECT c.id, c.phone::text AS phone FROM %3$s AS c UNION ALL %1$s) AS p
+            WHERE customer_identity_internal.placeholder_digits(p.phone) IS NOT NULL
+            UNION ALL
+            SELECT c.id, c.phone::text, l.users
+            FROM (
+                SELECT l.customer_id, count(*) AS users
+                FROM (%2$s) AS l
+                WHERE l.customer_id IS NOT NULL
+                GROUP BY l.customer_id
+                HAVING count(*) >= $1
+                ORDER BY count(*) DESC
+                LIMIT 10000
+            ) AS l
+            JOIN %3$s AS c ON c.id = l.customer_id
+            WHERE c.phone IS NOT NULL
+        ) AS s%4$s
+        GROUP BY s.id, s.phone
+        ORDER BY max(s.users) DESC, s.phone
+        LIMIT 10000
+        $sql$, customer_identity_internal.further_phones(customers), customer_identity_internal.logins_query(customers), customers,
+        CASE WHEN customer_identity_internal.has_companion(customers, 'phone_rules') THEN
+            format(' WHERE NOT EXISTS (SELECT FROM %s AS r WHERE r.phone = s.phone)', customer_identity_internal.companion_of(customers, 'phone_rules'))
+            ELSE '' END);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.suspected_phones(regclass) IS
+    'The query of phones that could be placeholders, by their digits or because $1 logins or more share them: id, phone, digits';
+-- Digits count as five names do, and then each guest order as one more: nobody knows who placed it. Of what is suspected,
+-- a few thousand rows are sooner fetched than met in passing.
+CREATE FUNCTION customer_identity.phone_suspects(max_rows integer DEFAULT 100, customers regclass DEFAULT NULL)
+    RETURNS TABLE (phone text, customer_id uuid, users bigint, guest_orders bigint, names bigint, why text)
+    LANGUAGE customer_identity_as_book_owner STABLE COST 100000 ROWS 100
+    SET row_security = off
+    SET jit = off
+    SET random_page_cost = 1.1
+AS $$
+DECLARE
+    many_names constant integer := 3;
+    ids uuid[];
+    phones text[];
+    digits text[];
+BEGIN
+    EXECUTE format('SELECT array_agg(s.id), array_agg(s.phone), array_agg(s.digits) FROM (%s) AS s',
+        customer_identity_internal.suspected_phones(customers))
+        INTO ids, phones, digits
+        USING many_names;
+    RETURN QUERY EXECUTE format($sql$
+        SELECT s.phone, s.id, COALESCE(u.users, 0), COALESCE(o.orders, 0), COALESCE(u.names, 0),
+            concat_ws(', ', CASE WHEN u.names >= $4 THEN 'names' END, s.digits)
+        FROM unnest($1, $2, $3) AS s (id, phone, digits)
+        LEFT JOIN (
+            SELECT n.customer_id, count(*) AS users, count(DISTINCT n.name) AS names
+            FROM (%s) AS n
+            GROUP BY n.customer_id
+        ) AS u ON u.customer_id = s.id
+        LEFT JOIN (SELECT g.customer_id, sum(g.orders)::bigint AS orders FROM (%s) AS g GROUP BY g.customer_id) AS o ON o.customer_id = s.id
+        WHERE u.names >= $4 OR s.digits IS NOT NULL
+        ORDER BY COALESCE(u.names, 0) + CASE WHEN s.digits IS NULL THEN 0 ELSE 5 + COALESCE(o.orders, 0) END DESC,
+            u.users DESC NULLS LAST, s.phone COLLATE "C"
+        LIMIT $5
+        $sql$, customer_identity_internal.uses_query(customers, 'users'), customer_identity_internal.uses_query(customers, 'orders'))
+        USING ids, phones, digits, many_names, max_rows;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.phone_suspects(integer, regclass) IS
+    'Phones without a rule that look like placeholders, by how many names use them and by their digits, worst first';
+REVOKE EXECUTE ON FUNCTION customer_identity.phone_suspects(integer, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.typing_errors(phones text[])
+    RETURNS TABLE (a integer, b integer)
+    LANGUAGE c IMMUTABLE STRICT
+    AS 'MODULE_PATHNAME', 'typing_errors';
+COMMENT ON FUNCTION customer_identity_internal.typing_errors(text[]) IS
+    'The places of phones that are one typing error apart: a digit changed, dropped or doubled, or two neighbours swapped';
+-- What is longer is told apart by its beginning.
+CREATE FUNCTION customer_identity_internal.value_rows(relation regclass, customer_column text, column_name text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format('SELECT r.%1$I AS id, left(%2$s, 1000) AS value FROM %3$s AS r WHERE r.%1$I IS NOT NULL AND r.%4$I IS NOT NULL',
+        customer_column, customer_identity_internal.plain_text(relation, column_name), relation, column_name);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.value_rows(regclass, text, text) IS
+    'The query of the values of a column with their customers: id, value; NULL when there is no such column';
+CREATE FUNCTION customer_identity_internal.values_in(attached regclass, column_name text, customers regclass)
+    RETURNS TABLE (id uuid, value text)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE customer_identity_internal.value_rows(
+        attached, (customer_identity_internal.attachment_of(attached)).customer_column, column_name);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.values_in(regclass, text, regclass) IS
+    'The values of a column of an attached table with their customers';
+-- `column_name` NULL: the column that the users' names are in.
+CREATE FUNCTION customer_identity_internal.values_query(customers regclass, table_kinds text[], column_name text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT string_agg(
+            CASE
+                WHEN customer_identity_internal.have_one_owner(t.relation, values_query.customers) THEN customer_identity_internal.value_rows(t.relation, t.customer_column, t.name)
+                ELSE format('SELECT v.id, v.value FROM customer_identity_internal.values_in(%L::regclass, %L, %L::regclass) AS v',
+                    t.relation::oid, t.name, values_query.customers::oid)
+            END,
+            ' UNION ALL ')
+        FROM (
+            SELECT values_query.customers, 'id', column_name WHERE 'customers' = ANY (table_kinds)
+            UNION ALL
+            SELECT a.attached, a.customer_column, COALESCE(column_name, a.name_column, 'name')
+            FROM customer_identity_internal.attachments_to_read(values_query.customers) AS a
+            WHERE a.kind = ANY (table_kinds)
+        ) AS t (relation, customer_column, name)
+        WHERE customer_identity_internal.plain_text(t.relation, t.name) IS NOT NULL
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.values_query(regclass, text[], text) IS
+    'The query of the values of a column of that name, in any table of a book, with their customers; NULL when none has it';
+-- A value that more than ten customers have tells nobody: an e-mail that stands for none, the address of a large house.
+CREATE FUNCTION customer_identity_internal.same_value_pairs(value_rows text, key text, reason text)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT
+RETURN format($sql$(
+    WITH keyed AS MATERIALIZED (SELECT v.id, %2$s AS key FROM (%1$s) AS v),
+    shared AS MATERIALIZED (
+        SELECT s.id, s.key, count(*) OVER (PARTITION BY s.key) AS people
+        FROM (
+            SELECT DISTINCT k.id, k.key
+            FROM (SELECT r.key FROM keyed AS r WHERE r.key IS NOT NULL GROUP BY r.key HAVING count(*) > 1) AS r
+            JOIN keyed AS k ON k.key = r.key
+        ) AS s
+    )
+    SELECT x.id AS a, y.id AS b, %3$L AS reason
+    FROM shared AS x
+    JOIN shared AS y ON y.key = x.key AND x.id < y.id
+    WHERE x.people <= 10 AND y.people <= 10)$sql$,
+    value_rows, key, reason);
+COMMENT ON FUNCTION customer_identity_internal.same_value_pairs(text, text, text) IS
+    'The query of pairs of customers that have a value in common: a, b, reason';
+CREATE FUNCTION customer_identity_internal.match_columns()
+    RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_to_array(regexp_replace(btrim(current_setting('customer_identity.match_columns')), '\s*,\s*', ',', 'g'), ',')
+$$;
+COMMENT ON FUNCTION customer_identity_internal.match_columns() IS
+    'The columns by which duplicate_customers compares besides phone, name and e-mail';
+CREATE FUNCTION customer_identity_internal.matched_column(customers regclass, column_name text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    value_rows constant text := customer_identity_internal.values_query(customers, '{customers,users,orders}', column_name);
+BEGIN
+    IF value_rows IS NULL THEN
+        RAISE EXCEPTION 'no table has a column %', quote_ident(customer_identity_internal.shown(column_name))
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = 'Setting customer_identity.match_columns names it.',
+                HINT = 'Allowed are columns of customers and of attached tables, as they are written, without quotes and with commas between them.';
+    END IF;
+    RETURN customer_identity_internal.same_value_pairs(value_rows, 'customer_identity_internal.match_key(v.value)', 'column:' || column_name);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.matched_column(regclass, text) IS
+    'The query of pairs of customers with the same value in a column that the owner has named; 22023 when there is none';
+CREATE FUNCTION customer_identity_internal.same_value_queries(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    emails constant text := customer_identity_internal.values_query(customers, '{users}', 'email');
+BEGIN
+    RETURN concat_ws(' UNION ALL ', 'SELECT NULL::uuid AS a, NULL::uuid AS b, NULL::text AS reason WHERE false',
+        customer_identity_internal.same_value_pairs(emails,
+            'CASE WHEN strpos(v.value, ''@'') > 1 THEN hashtextextended(lower(btrim(v.value) COLLATE "C"), 0) END', 'email'),
+        (SELECT string_agg(customer_identity_internal.matched_column(customers, c.name), ' UNION ALL ')
+            FROM unnest(customer_identity_internal.match_columns()) AS c (name)));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.same_value_queries(regclass) IS
+    'The query of pairs of customers with the same e-mail, or the same value in a column that the owner has named: a, b, reason';
+-- The name of a customer without one is that of its logins.
+CREATE FUNCTION customer_identity_internal.named_customers(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    logins constant text := customer_identity_internal.values_query(customers, '{users}', NULL);
+BEGIN
+    RETURN format('SELECT n.* FROM (SELECT c.id, c.phone::text AS phone, customer_identity_internal.match_key(c.preferred_name::text) AS name'
+        ' FROM %s AS c%s) AS n WHERE n.name IS NOT NULL', customers,
+        CASE WHEN logins IS NOT NULL THEN
+            format(' UNION ALL SELECT c.id, c.phone::text, customer_identity_internal.match_key(v.value)'
+                ' FROM %s AS c JOIN (%s) AS v ON v.id = c.id WHERE c.preferred_name IS NULL', customers, logins) END);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.named_customers(regclass) IS
+    'The query of the names of customers as they are compared: id, phone, name';
+-- A phone that somebody has now is among them, too: who has it is not paired with himself.
+CREATE FUNCTION customer_identity_internal.former_phones(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN concat_ws(' UNION ALL ', 'SELECT NULL::uuid AS id, NULL::text AS phone WHERE false',
+        CASE WHEN customer_identity_internal.has_companion(customers, 'customer_phones') THEN
+            format('SELECT f.customer_id, f.phone::text FROM %s AS f WHERE f.until IS NOT NULL',
+                customer_identity_internal.companion_of(customers, 'customer_phones')) END,
+        CASE WHEN customer_identity_internal.has_companion(customers, 'phone_proofs') THEN
+            format('SELECT p.customer_id, p.phone::text FROM %s AS p WHERE p.ended_at IS NOT NULL',
+                customer_identity_internal.companion_of(customers, 'phone_proofs')) END,
+        CASE WHEN customer_identity_internal.keeps_history(customers) THEN
+            format('SELECT e.customer_id, e.details ->> CASE e.event WHEN ''phone_changed'' THEN ''old'' ELSE ''phone'' END'
+                ' FROM %s AS e WHERE e.event IN (''phone_changed'', ''phone_released'')',
+                customer_identity_internal.companion_of(customers, 'customer_events')) END);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.former_phones(regclass) IS
+    'The query of the phones that customers have had: id, phone';
+-- A name that more than ten thousand customers have is none; those that fewer share are compared by what is left of
+-- their phones without a digit. Names of pairs are looked up one after the other: who joined by names alone would
+-- compare all that share one.
+CREATE FUNCTION customer_identity_internal.suspected_pairs(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format($sql$
+        named AS MATERIALIZED (%1$s),
+        same_value AS MATERIALIZED (%3$s),
+        looked_up AS MATERIALIZED (
+            SELECT l.a, l.b, l.reason, x.name
+            FROM (
+                SELECT s.a, s.b, 'name' AS reason FROM same_value AS s
+                UNION
+                SELECT LEAST(f.id, p.id), GREATEST(f.id, p.id), 'former_phone'
+                FROM (%4$s) AS f
+                JOIN (SELECT c.id, c.phone::text AS phone FROM %5$s AS c UNION ALL %2$s) AS p ON p.phone = f.phone AND p.id <> f.id
+            ) AS l
+            JOIN named AS x ON x.id = l.a
+        ),
+        pairs AS (
+            SELECT s.* FROM same_value AS s
+            UNION ALL
+            SELECT l.a, l.b, l.reason FROM looked_up AS l JOIN named AS y ON y.id = l.b AND y.name = l.name
+            UNION ALL
+            SELECT LEAST(g.ids[t.a], g.ids[t.b]), GREATEST(g.ids[t.a], g.ids[t.b]), 'typing_error'
+            FROM (
+                SELECT array_agg(p.id) AS ids, array_agg(p.phone) AS phones
+                FROM (
+                    SELECT n.id, n.phone, n.name FROM named AS n
+                    UNION ALL
+                    SELECT n.id, p.phone, n.name FROM (%2$s) AS p JOIN named AS n ON n.id = p.id
+                ) AS p
+                GROUP BY p.name
+                HAVING count(*) BETWEEN 2 AND 10000
+            ) AS g
+            CROSS JOIN LATERAL customer_identity_internal.typing_errors(g.phones) AS t
+            WHERE g.ids[t.a] <> g.ids[t.b]
+        )
+        $sql$, customer_identity_internal.named_customers(customers), customer_identity_internal.further_phones(customers),
+        customer_identity_internal.same_value_queries(customers), customer_identity_internal.former_phones(customers), customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.suspected_pairs(regclass) IS
+    'The common table expressions that end in pairs: pairs of customers that may be one person, with the reason, maybe more than once';
+-- A score is the chance that not all of its reasons are mistaken.
+CREATE FUNCTION customer_identity_internal.duplicates_page(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format($sql$
+        WITH %s,
+        weighed AS (
+            SELECT DISTINCT p.a, p.b, p.reason,
+                CASE p.reason WHEN 'former_phone' THEN 0.9 WHEN 'typing_error' THEN 0.8 WHEN 'email' THEN 0.7 ELSE 0.5 END AS weight
+            FROM pairs AS p%s
+        ),
+        scored AS (
+            SELECT w.a, w.b, trim_scale(round(1 - exp(sum(ln(1 - w.weight))), 6)) AS score,
+                jsonb_agg(w.reason ORDER BY w.weight DESC, w.reason COLLATE "C") AS reasons
+            FROM weighed AS w
+            GROUP BY w.a, w.b
+        )
+        SELECT array_agg(to_jsonb(i.*)) FROM (
+            SELECT s.*
+            FROM scored AS s
+            WHERE s.score >= $1 AND ($3 IS NULL OR s.score < ($3 ->> 'key')::numeric
+                OR (s.score = ($3 ->> 'key')::numeric AND (s.a, s.b) > (($3 ->> 'id')::uuid, ($3 ->> 'other')::uuid)))
+            ORDER BY s.score DESC, s.a, s.b
+            LIMIT $2
+        ) AS i
+        $sql$, customer_identity_internal.suspected_pairs(customers),
+        CASE WHEN customer_identity_internal.has_companion(customers, 'duplicate_dismissals') THEN
+            format(' WHERE NOT EXISTS (SELECT FROM %s AS d WHERE d.a = p.a AND d.b = p.b)',
+                customer_identity_internal.companion_of(customers, 'duplicate_dismissals'))
+            ELSE '' END);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.duplicates_page(regclass) IS
+    'The query of a page of duplicates; $1 is the minimum score, $2 how many, $3 the place after which they begin';
+CREATE FUNCTION customer_identity.duplicate_customers(
+    min_score numeric DEFAULT 0.5, page_size integer DEFAULT 50, after text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner STABLE COST 1000000
+    SET row_security = off
+    SET jit = off
+AS $$
+DECLARE
+    minimum constant numeric := trim_scale(COALESCE(min_score, 0.5));
+    size constant integer := COALESCE(page_size, 50);
+    list constant jsonb := jsonb_build_array('duplicates', minimum, customer_identity_internal.match_columns());
+    place constant jsonb := customer_identity_internal.read_cursor(list, after, 'numeric', 'uuid');
+    items jsonb[];
+BEGIN
+    PERFORM customer_identity_internal.require_page_size(size);
+    IF place IS NOT NULL AND NOT customer_identity_internal.is_value('uuid', place ->> 'other') THEN
+        PERFORM customer_identity_internal.refuse_cursor();
+    END IF;
+    EXECUTE customer_identity_internal.duplicates_page(customers)
+        INTO items
+        USING minimum, size + 1, place;
+    RETURN customer_identity_internal.page_of(items, size, customer_identity_internal.write_cursor(list,
+        jsonb_build_object('key', items[size] ->> 'score', 'id', items[size] -> 'a', 'other', items[size] -> 'b')));
+END
+$$;
+COMMENT ON FUNCTION customer_identity.duplicate_customers(numeric, integer, text, regclass) IS
+    'A page of pairs of customers that may be one person, the likeliest first: items with a, b, score and reasons, and the cursor of the next page';
+REVOKE EXECUTE ON FUNCTION customer_identity.duplicate_customers(numeric, integer, text, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity.dismiss_duplicate(
+    a uuid, b uuid, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS void
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    dismissed bigint;
+BEGIN
+    PERFORM customer_identity_internal.require_two(a, b);
+    PERFORM customer_identity_internal.customer_row(e.customer, customers) FROM unnest(ARRAY[a, b]) AS e (customer);
+    EXECUTE format('INSERT INTO %s (a, b, actor, reason) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING',
+        customer_identity_internal.companion_of(customers, 'duplicate_dismissals'))
+        USING LEAST(a, b), GREATEST(a, b), actor, reason;
+    GET DIAGNOSTICS dismissed = ROW_COUNT;
+    IF dismissed = 0 THEN
+        RETURN;
+    END IF;
+    PERFORM customer_identity_internal.write_event(customers, e.customer, 'duplicate_dismissed',
+        jsonb_strip_nulls(jsonb_build_object('other', e.other, 'reason', reason)), actor)
+    FROM (VALUES (a, b), (b, a)) AS e (customer, other);
+END
+$$;
+COMMENT ON FUNCTION customer_identity.dismiss_duplicate(uuid, uuid, text, text, regclass) IS
+    'Says that two customers are two people: duplicate_customers does not list them any more';
+REVOKE EXECUTE ON FUNCTION customer_identity.dismiss_duplicate(uuid, uuid, text, text, regclass) FROM PUBLIC;
 COMMENT ON TYPE customer_identity_internal.setup_finding IS
     'What check_setup() found: severity (error, warning, info), object, finding and what to do about it';
 CREATE FUNCTION customer_identity_internal.counted_up_to(counted bigint, looked_at bigint)
@@ -5025,6 +7377,26 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_phone_triggers(regclass) IS
     'Findings of check_setup() about the triggers of customers';
+CREATE FUNCTION customer_identity_internal.check_guards(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'warning', format('%I.%I', n.nspname, r.relname),
+        format('trigger customer_identity_guard is %s: a phone that is written to the table may be another customer''s',
+            CASE WHEN (g.trigger).oid IS NULL THEN 'missing' ELSE 'disabled' END),
+        CASE
+            WHEN (g.trigger).oid IS NULL THEN format('SELECT customer_identity.create_tables(%L);', n.nspname)
+            ELSE format('ALTER TABLE %s ENABLE TRIGGER customer_identity_guard;', g.guarded)
+        END
+    FROM customer_identity_internal.guards(customers) AS g
+    JOIN pg_class AS r ON r.oid = g.guarded
+    JOIN pg_namespace AS n ON n.oid = r.relnamespace
+    WHERE (g.trigger).oid IS NULL OR (g.trigger).tgenabled IN ('D', 'R')
+    ORDER BY r.relname;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_guards(regclass) IS
+    'Findings of check_setup() about the triggers of customer_phones and phone_rules';
 -- Loading or replicating rows leaves the sequence behind.
 CREATE FUNCTION customer_identity_internal.check_sequences(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
@@ -5107,7 +7479,15 @@ BEGIN ATOMIC
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     CROSS JOIN customer_identity_internal.companions() AS b
     CROSS JOIN LATERAL customer_identity_internal.companion_problem(customers, b.name) AS p (problem)
-    WHERE c.oid = customers AND b.name <> 'customer_events' AND p.problem IS NOT NULL;
+    WHERE c.oid = customers AND b.name <> 'customer_events' AND p.problem IS NOT NULL
+    UNION ALL
+    SELECT 'error', format('%I.phone_proofs', n.nspname),
+        'it has no column unconfirmed: who may be a new holder of a phone sees the old one''s history',
+        format('SELECT customer_identity.create_tables(%L);', n.nspname)
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.oid = customers AND NOT customer_identity_internal.has_unconfirmed(customers)
+        AND customer_identity_internal.companion_problem(customers, 'phone_proofs') IS NULL;
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_companions(regclass) IS
     'Findings of check_setup() about tables beside customers, but for the history';
@@ -5651,8 +8031,13 @@ AS $$
     SELECT f.relation, f.fault, f.rows, f.what_to_do
     FROM (VALUES (customers::text, customer_identity_internal.companion_of(customers, 'phone_proofs'))) AS b (customers, proofs)
     CROSS JOIN LATERAL (VALUES (
-        format('EXISTS (SELECT FROM %s AS p WHERE p.customer_id = c.id AND p.phone = c.phone AND p.ended_at IS NULL)', b.proofs)
-    )) AS e (is_proved)
+        format('EXISTS (SELECT FROM %s AS p WHERE p.customer_id = c.id AND p.phone = c.phone AND p.ended_at IS NULL)', b.proofs),
+        'p.ended_at IS NULL AND p.phone IS DISTINCT FROM c.phone'
+            || CASE WHEN customer_identity_internal.has_companion(customers, 'customer_phones') THEN
+                format(' AND NOT EXISTS (SELECT FROM %s AS a WHERE a.customer_id = c.id AND a.phone = p.phone AND a.until IS NULL)',
+                    customer_identity_internal.companion_of(customers, 'customer_phones'))
+            ELSE '' END
+    )) AS e (is_proved, is_stale)
     CROSS JOIN LATERAL (VALUES
         (
             b.customers, 'customers without a live proof whose phone is marked as verified, or not marked at all',
@@ -5667,9 +8052,9 @@ AS $$
         ),
         (
             b.proofs, 'live proofs of phones that their customers no longer have, which give no access',
-            format('%s AS p JOIN %s AS c ON c.id = p.customer_id WHERE p.ended_at IS NULL AND p.phone IS DISTINCT FROM c.phone', b.proofs, b.customers),
-            format('UPDATE %s AS p SET ended_at = now(), ended_reason = ''phone changed'' FROM %s AS c'
-                ' WHERE c.id = p.customer_id AND p.ended_at IS NULL AND p.phone IS DISTINCT FROM c.phone;', b.proofs, b.customers)
+            format('%s AS p JOIN %s AS c ON c.id = p.customer_id WHERE %s', b.proofs, b.customers, e.is_stale),
+            format('UPDATE %s AS p SET ended_at = now(), ended_reason = ''phone changed'' FROM %s AS c WHERE c.id = p.customer_id AND %s;',
+                b.proofs, b.customers, e.is_stale)
         )
     ) AS f (relation, fault, rows, what_to_do)
 $$;
@@ -5844,6 +8229,7 @@ BEGIN
     RETURN QUERY SELECT * FROM customer_identity_internal.check_sequences(customers);
     RETURN QUERY SELECT * FROM customer_identity_internal.check_customers_table(customers);
     RETURN QUERY SELECT * FROM customer_identity_internal.check_phone_triggers(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_guards(customers);
     IF customer_identity_internal.companion_problem(customers, 'phone_proofs') IS NULL THEN
         RETURN QUERY SELECT * FROM customer_identity_internal.check_proofs(customers);
     END IF;
@@ -5922,7 +8308,20 @@ DECLARE
 BEGIN
     FOR made IN SELECT * FROM (VALUES
         ('attach_users', 'customer_identity.attach_users(regclass, text[], text, text, text, text, text, regclass)'::regprocedure),
-        ('attach_orders', 'customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass)'::regprocedure)
+        ('attach_orders', 'customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass)'::regprocedure),
+        ('merge_preview', 'customer_identity.merge_preview(uuid, uuid, regclass)'::regprocedure),
+        ('merge_customers', 'customer_identity.merge_customers(uuid, uuid, text, text, regclass)'::regprocedure),
+        ('current_customer', 'customer_identity.current_customer(uuid, regclass)'::regprocedure),
+        ('unmerge_customers', 'customer_identity.unmerge_customers(bigint, text, text, regclass)'::regprocedure),
+        ('add_phone', 'customer_identity.add_phone(uuid, text, text, text, text, regclass)'::regprocedure),
+        ('change_phone', 'customer_identity.change_phone(uuid, text, text, boolean, text, text, regclass)'::regprocedure),
+        ('confirm_holder', 'customer_identity.confirm_holder(uuid, text, text, text, regclass)'::regprocedure),
+        ('release_phone', 'customer_identity.release_phone(uuid, text, timestamptz, text, text, regclass)'::regprocedure),
+        ('set_phone_rule', 'customer_identity.set_phone_rule(text, text, text, text, text, regclass)'::regprocedure),
+        ('split_customer', 'customer_identity.split_customer(uuid, text[], jsonb, text, text, text, text, regclass)'::regprocedure),
+        ('phone_suspects', 'customer_identity.phone_suspects(integer, regclass)'::regprocedure),
+        ('duplicate_customers', 'customer_identity.duplicate_customers(numeric, integer, text, regclass)'::regprocedure),
+        ('dismiss_duplicate', 'customer_identity.dismiss_duplicate(uuid, uuid, text, text, regclass)'::regprocedure)
     ) AS v (name, routine) LOOP
         EXECUTE format('ALTER ROUTINE %s OWNER TO %s', made.routine, owner);
         FOR given IN
