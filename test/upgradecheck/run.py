@@ -279,6 +279,27 @@ def set_up(place):
                 session.run(what)
             empty(session.run(findings, (book,)), f'{book}: it is done')
         place.live(session, 'set up anew')
+        new_life(session)
+        place.live(session, 'after a merge, a further phone and a rule')
+
+
+def new_life(session):
+    """What the released version did not have works in both books of the living shop."""
+    for schema, place in (('public', 1), ('second', 2)):
+        book = f'{schema}.customers'
+        winner, loser = (session.value('SELECT customer_identity.get_or_create_customer(%s, customers => %s)', (f'0151 666660{place}{n}', book))
+                         for n in (1, 2))
+        merge = session.value('SELECT customer_identity.merge_customers(%s, %s, customers => %s)', (winner, loser, book))
+        find = 'SELECT customer_identity.find_customer(%s, customers => %s)'
+        equal(session.value(find, (f'0151 666660{place}2', book)), winner, f"{book}: a merged customer's phone leads to the winner")
+        equal(session.value('SELECT customer_identity.current_customer(%s, %s)', (loser, book)), winner, f'{book}: and so does its id')
+        session.run('SELECT customer_identity.unmerge_customers(%s, customers => %s)', (merge, book))
+        equal(session.value(find, (f'0151 666660{place}2', book)), loser, f'{book}: the merge is undone')
+        session.run('SELECT customer_identity.add_phone(%s, %s, customers => %s)', (winner, f'0151 666660{place}3', book))
+        equal(session.value(find, (f'0151 666660{place}3', book)), winner, f'{book}: a further phone leads to its customer')
+        session.run("SELECT customer_identity.set_phone_rule(%s, 'nobody', customers => %s)", (f'0151 666660{place}4', book))
+        refused(session, f"SELECT customer_identity.get_or_create_customer('0151 666660{place}4', customers => '{book}')", 'CI001', 'set_phone_rule',
+                f'{book}: a phone names nobody')
 
 
 def restored():
