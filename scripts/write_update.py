@@ -170,9 +170,14 @@ class Update:
     def written_type(self, name, statement):
         if name not in self.old.types:
             return statement
-        if squeezed(QUALIFIER.sub('', without_comments(statement))) != squeezed(self.old.types[name][1]):
-            sys.exit(f'type {name} has other columns now: change it in first.sql, and let this program know')
-        return None
+        old, new = (squeezed(QUALIFIER.sub('', without_comments(text))) for text in (self.old.types[name][1], statement))
+        if new == old:
+            return None
+        added = new.removeprefix(old.removesuffix(' );') + ', ')
+        if added == new:
+            sys.exit(f'type {name} has lost or changed columns: change it in first.sql, and let this program know')
+        columns = ', '.join(f'ADD ATTRIBUTE {column}' for column in added.removesuffix(' );').split(', '))
+        return f'ALTER TYPE {self.new.types[name][0]}.{name} {columns};'
 
     def rights(self):
         """Who might execute what is made anew may execute it now; then what waited goes."""

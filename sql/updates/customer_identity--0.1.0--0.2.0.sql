@@ -763,6 +763,21 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.companion_problem(regclass, text) IS
     'Why there is no usable table of that name beside customers; NULL: there is one';
+CREATE FUNCTION customer_identity_internal.further_phones(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.has_companion(customers, 'customer_phones') THEN
+        RETURN 'SELECT NULL::uuid AS id, NULL::text AS phone WHERE false';
+    END IF;
+    RETURN format('SELECT p.customer_id AS id, p.phone::text AS phone FROM %s AS p WHERE p.until IS NULL',
+        customer_identity_internal.companion_of(customers, 'customer_phones'));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.further_phones(regclass) IS
+    'The query of the phones that lead to customers besides their own: id, phone';
 -- Live proofs have two plain indexes and no NULLS NOT DISTINCT, which migration tools cannot write.
 CREATE FUNCTION customer_identity_internal.companions()
     RETURNS TABLE (name text, description text, columns text, indexes text[])
@@ -1100,6 +1115,12 @@ CREATE OR REPLACE FUNCTION customer_identity.can_see_customer(user_id text, cust
     AS 'MODULE_PATHNAME', 'can_see_customer';
 COMMENT ON FUNCTION customer_identity.can_see_customer(text, uuid, regclass) IS
     'Whether a user is linked to a customer and has proved its phone; for row-security policies';
+CREATE FUNCTION customer_identity_internal.names_nobody(phone text, customers regclass)
+    RETURNS boolean
+    LANGUAGE c STABLE COST 1000
+    AS 'MODULE_PATHNAME', 'names_nobody';
+COMMENT ON FUNCTION customer_identity_internal.names_nobody(text, regclass) IS
+    'Whether an E.164 phone names nobody, by rule';
 CREATE OR REPLACE FUNCTION customer_identity.link_user()
     RETURNS trigger
     LANGUAGE c VOLATILE
@@ -1248,7 +1269,8 @@ CREATE FUNCTION customer_identity_internal.setups_of(relation regclass)
         cod_values text[],
         timing text,
         default_region text,
-        users_key_column text
+        users_key_column text,
+        personal_columns text[]
     )
     LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -1272,7 +1294,8 @@ BEGIN ATOMIC
         NULL::text[],
         NULL::text,
         customer_identity_internal.argument_value(link.arguments, 'default_region'),
-        NULL::text
+        NULL::text,
+        customer_identity_internal.argument_values(link.arguments, 'personal')
     FROM customer_identity_internal.triggers_of(relation) AS link
     WHERE link.function = 'link_user' AND link.type & 3 = 3
     UNION ALL
@@ -1299,7 +1322,8 @@ BEGIN ATOMIC
         customer_identity_internal.argument_values(attach.arguments, 'cod'),
         COALESCE(customer_identity_internal.argument_value(totals.arguments, 'timing'), 'statement'),
         customer_identity_internal.argument_value(attach.arguments, 'default_region'),
-        customer_identity_internal.argument_value(attach.arguments, 'users_key')
+        customer_identity_internal.argument_value(attach.arguments, 'users_key'),
+        customer_identity_internal.argument_values(attach.arguments, 'personal')
     FROM customer_identity_internal.triggers_of(relation) AS attach
     LEFT JOIN (
         SELECT t.arguments
@@ -1434,7 +1458,7 @@ BEGIN ATOMIC
     WHERE attached.users IS NOT NULL AND attached.users_key_column IS NOT NULL
     UNION ALL
     SELECT attached.attached, c.name
-    FROM unnest(attached.phone_columns || ARRAY[
+    FROM unnest(attached.phone_columns || attached.personal_columns || ARRAY[
         attached.customer_column, attached.key_column, attached.verified_column, attached.name_column,
         attached.region_column, attached.user_column, attached.amount_column, attached.status_column,
         attached.payment_column]) AS c (name)
@@ -2053,6 +2077,32 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_types(regclass, text[], text, text) IS
     'Raises 42804 for a column whose type holds no phone, or no region';
+-- The phone and the name are personal without being named. What tells rows apart, and what totals are counted from, stays.
+CREATE FUNCTION customer_identity_internal.require_personal_columns(relation regclass, personal_columns text[], kept_columns text[])
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    named_column text;
+BEGIN
+    PERFORM customer_identity_internal.require_values('personal_columns', NULLIF(personal_columns, '{}'));
+    FOREACH named_column IN ARRAY COALESCE(personal_columns, '{}') LOOP
+        PERFORM customer_identity_internal.require_column(relation, named_column, 'personal_columns');
+        IF named_column = ANY (kept_columns) OR EXISTS (
+            SELECT FROM pg_attribute AS a
+            WHERE a.attrelid = relation AND a.attname = named_column AND (a.attgenerated <> '' OR a.attidentity = 'a')
+        ) THEN
+            RAISE EXCEPTION 'column % of % cannot be emptied', quote_ident(named_column), relation
+                USING ERRCODE = 'invalid_parameter_value',
+                    DETAIL = 'Keys, customers, amounts and statuses stay when a person is erased; generated columns follow others.',
+                    HINT = 'Name columns that say something about a person in personal_columns => ''{...}''.';
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_personal_columns(regclass, text[], text[]) IS
+    'Raises 42703 or 22023 for personal columns that a table lacks or that erasing a person has to leave alone';
 CREATE FUNCTION customer_identity_internal.required_region(default_region text)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -2551,7 +2601,7 @@ COMMENT ON FUNCTION customer_identity_internal.require_user_columns(regclass, te
     'Raises for columns that attach_users names and cannot use';
 CREATE FUNCTION customer_identity_internal.attach_users_to(
     users regclass, phone_columns text[], verified_column text, name_column text, region_column text,
-    customer_column text, default_region text, customers regclass)
+    customer_column text, default_region text, personal_columns text[], customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -2565,19 +2615,20 @@ BEGIN
 
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', users);
     key := customer_identity_internal.require_key(users);
+    PERFORM customer_identity_internal.require_personal_columns(users, personal_columns, ARRAY[key, customer_column]);
     PERFORM customer_identity_internal.warn_of_new_key(users, key, customers);
 
     PERFORM customer_identity_internal.ensure_customer_column(users, customer_column, customers);
     PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);
     PERFORM customer_identity_internal.create_triggers(users, 'link_user', customer_identity_internal.written_arguments(
         ARRAY['customers', 'key'] || customer_identity_internal.repeated('phone', phone_columns)
-            || '{verified,name,region,default_region,customer}'::text[],
+            || '{verified,name,region,default_region,customer}'::text[] || customer_identity_internal.repeated('personal', personal_columns),
         ARRAY[customer_identity_internal.qualified_name(customers), key] || phone_columns
-            || ARRAY[verified_column, name_column, region_column, default_region, customer_column]));
+            || ARRAY[verified_column, name_column, region_column, default_region, customer_column] || personal_columns));
     PERFORM customer_identity_internal.notice_no_region(users, phone_columns, region_column, default_region);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.attach_users_to(regclass, text[], text, text, text, text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.attach_users_to(regclass, text[], text, text, text, text, text, text[], regclass) IS
     'attach_users for a book that is named';
 CREATE FUNCTION customer_identity.attach_users(
     users regclass,
@@ -2587,15 +2638,16 @@ CREATE FUNCTION customer_identity.attach_users(
     region_column text DEFAULT NULL,
     customer_column text DEFAULT 'customer_id',
     default_region text DEFAULT NULL,
+    personal_columns text[] DEFAULT NULL,
     customers regclass DEFAULT NULL
 )
     RETURNS void
     LANGUAGE sql VOLATILE
 RETURN customer_identity_internal.attach_users_to(users, phone_columns, verified_column, name_column, region_column,
-    customer_column, default_region, customer_identity_internal.book(customers));
-COMMENT ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, text, regclass) IS
+    customer_column, default_region, personal_columns, customer_identity_internal.book(customers));
+COMMENT ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, text, text[], regclass) IS
     'Links the logins of a users table to their customers from now on. Calling it again replaces the set-up';
-REVOKE EXECUTE ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, text, text[], regclass) FROM PUBLIC;
 CREATE FUNCTION customer_identity_internal.require_timing(timing text)
     RETURNS void
     LANGUAGE plpgsql STABLE
@@ -2702,7 +2754,7 @@ COMMENT ON FUNCTION customer_identity_internal.users_to_join(regclass, regclass,
 CREATE FUNCTION customer_identity_internal.attach_orders_to(
     orders regclass, users regclass, user_column text, phone_column text, amount_column text, status_column text,
     counted_statuses text[], points_per_unit numeric, payment_column text, cod_values text[], region_column text, timing text,
-    customer_column text, default_region text, customers regclass)
+    customer_column text, default_region text, personal_columns text[], customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -2718,6 +2770,8 @@ BEGIN
     phone_column := customer_identity_internal.optional_column(orders, phone_column, 'phone_column', 'phone');
     PERFORM customer_identity_internal.require_order_columns(
         orders, user_column, phone_column, amount_column, status_column, payment_column, region_column);
+    PERFORM customer_identity_internal.require_personal_columns(orders, personal_columns,
+        ARRAY[user_column, amount_column, status_column, payment_column, customer_column] || customer_identity_internal.primary_key_columns(orders));
     default_region := customer_identity_internal.required_region(default_region);
 
     users_setup := customer_identity_internal.users_to_join(orders, users, user_column, customers);
@@ -2734,10 +2788,11 @@ BEGIN
     PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);
     PERFORM customer_identity_internal.create_triggers(orders, 'attach_order', customer_identity_internal.written_arguments(
         '{customers,users,users_key,users_customer,user,phone,region,default_region,payment}'::text[]
-            || customer_identity_internal.repeated('cod', cod_values) || '{customer}'::text[],
+            || customer_identity_internal.repeated('cod', cod_values) || '{customer}'::text[]
+            || customer_identity_internal.repeated('personal', personal_columns),
         ARRAY[customer_identity_internal.qualified_name(customers), customer_identity_internal.qualified_name(users_setup.attached),
             users_key, users_setup.customer_column, user_column, phone_column, region_column, default_region, payment_column]
-            || COALESCE(cod_values, '{}') || ARRAY[customer_column]));
+            || COALESCE(cod_values, '{}') || ARRAY[customer_column] || personal_columns));
     PERFORM customer_identity_internal.create_triggers(orders, 'maintain_totals', customer_identity_internal.written_arguments(
         '{customers,customer,amount,status,points_per_unit,timing}'::text[]
             || customer_identity_internal.repeated('counted', counted_statuses),
@@ -2752,7 +2807,7 @@ BEGIN
     PERFORM customer_identity_internal.rebuild_book(customers);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass) IS
     'attach_orders for a book that is named';
 CREATE FUNCTION customer_identity.attach_orders(
     orders regclass,
@@ -2769,16 +2824,17 @@ CREATE FUNCTION customer_identity.attach_orders(
     timing text DEFAULT 'statement',
     customer_column text DEFAULT 'customer_id',
     default_region text DEFAULT NULL,
+    personal_columns text[] DEFAULT NULL,
     customers regclass DEFAULT NULL
 )
     RETURNS void
     LANGUAGE sql VOLATILE
 RETURN customer_identity_internal.attach_orders_to(orders, users, user_column, phone_column, amount_column, status_column,
     counted_statuses, points_per_unit, payment_column, cod_values, region_column, timing,
-    customer_column, default_region, customer_identity_internal.book(customers));
-COMMENT ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass) IS
+    customer_column, default_region, personal_columns, customer_identity_internal.book(customers));
+COMMENT ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass) IS
     'Attaches the orders of a table to their customers and keeps totals from now on. Calling it again replaces the set-up';
-REVOKE EXECUTE ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass) FROM PUBLIC;
 -- The phones of a row in order of trust: a VALUES list (n, raw).
 CREATE OR REPLACE FUNCTION customer_identity_internal.claims_query(attached customer_identity.attachments)
     RETURNS text
@@ -2867,7 +2923,7 @@ BEGIN
                     SELECT p.phone
                     FROM (%3$s) AS c (n, raw)
                     CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %4$s) AS p (phone)
-                    WHERE p.phone IS NOT NULL
+                    WHERE p.phone IS NOT NULL AND NOT customer_identity_internal.names_nobody(p.phone, %8$L::regclass)
                     ORDER BY c.n
                     LIMIT 1
                 ) END AS phone
@@ -2883,7 +2939,7 @@ BEGIN
         customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached), relation,
         CASE WHEN has_logins THEN format('LEFT JOIN %s AS u ON %s',
             customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached)) END,
-        pages);
+        pages, attached.customers::oid);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.unlinked_rows_query(customer_identity.attachments, regclass, text) IS
@@ -3070,13 +3126,18 @@ BEGIN
         SELECT %1$s, c.raw, p.reason
         FROM %2$s AS r
         CROSS JOIN LATERAL (%3$s) AS c (n, raw)
-        CROSS JOIN LATERAL customer_identity_internal.claim_problem(c.raw, %4$s) AS p (reason)
+        CROSS JOIN LATERAL (
+            SELECT CASE
+                WHEN customer_identity_internal.names_nobody(customer_identity_internal.claimed_phone(c.raw, %4$s), $2) THEN 'names_nobody'
+                ELSE customer_identity_internal.claim_problem(c.raw, %4$s)
+            END
+        ) AS p (reason)
         WHERE r.%5$I IS NULL AND c.raw IS NOT NULL AND p.reason <> 'ok'
         LIMIT $1
         $sql$,
         customer_identity_internal.row_key(attached), attached, customer_identity_internal.claims_query(setup),
         customer_identity_internal.region_expression(setup), setup.customer_column)
-        USING max_rows;
+        USING max_rows, customers;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.phone_problems_in(regclass, integer, regclass) IS
@@ -3090,7 +3151,7 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL customer_identity_internal.phone_problems_in(attached, max_rows, a.customers) AS p;
 END;
 COMMENT ON FUNCTION customer_identity.phone_problems(regclass, integer) IS
-    'The unlinked rows of an attached table whose phone cannot be read: key, phone as typed, reason';
+    'The unlinked rows of an attached table whose phone cannot be read or names nobody: key, phone as typed, reason';
 CREATE OR REPLACE FUNCTION customer_identity.customer_stats(since timestamptz DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner STABLE COST 1000000
@@ -3151,7 +3212,24 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity.customer_stats(timestamptz, regclass) IS
     'Figures about the customers created since a time: people and logins, returning guests, share verified, repeat rate, new people per day';
--- Each of the signal queries yields customer_id and evidence.
+-- Each of the signal queries yields customer_id and evidence. Those about logins leave households out: many logins of
+-- one phone are nothing strange there.
+CREATE FUNCTION customer_identity_internal.shared_customers(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.has_companion(customers, 'phone_rules') THEN
+        RETURN 'SELECT NULL::uuid WHERE false';
+    END IF;
+    RETURN format('SELECT p.id FROM %s AS r JOIN (SELECT c.id, c.phone::text AS phone FROM %s AS c UNION ALL %s) AS p ON p.phone = r.phone'
+        ' WHERE r.rule = ''shared''',
+        customer_identity_internal.companion_of(customers, 'phone_rules'), customers, customer_identity_internal.further_phones(customers));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.shared_customers(regclass) IS
+    'The query of the customers who have a phone that is shared, by rule';
 CREATE OR REPLACE FUNCTION customer_identity_internal.many_logins_query(customers regclass, threshold integer)
     RETURNS text
     LANGUAGE sql STABLE
@@ -3212,6 +3290,28 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION customer_identity_internal.sign_up_burst_query(regclass, integer) IS
     'The customers whom many users were linked to within an hour; NULL without a history';
+CREATE FUNCTION customer_identity_internal.possible_new_holder_query(customers regclass, threshold integer)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    proofs constant text := customer_identity_internal.companion_of(customers, 'phone_proofs');
+BEGIN
+    IF customer_identity_internal.column_type(proofs::regclass, 'unconfirmed') IS NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN format($sql$
+        SELECT p.customer_id, jsonb_build_object('users', jsonb_agg(DISTINCT p.user_id), 'proved_at', max(p.proved_at)) AS evidence
+        FROM %s AS p
+        WHERE p.unconfirmed AND p.ended_at IS NULL
+        GROUP BY p.customer_id
+        HAVING count(DISTINCT p.user_id) >= %s
+        $sql$, proofs, threshold);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.possible_new_holder_query(regclass, integer) IS
+    'The customers whose phone has been proved by who may be its new holder; NULL in books that do not tell';
 CREATE FUNCTION customer_identity_internal.cod_rows(orders customer_identity.attachments)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -3309,7 +3409,8 @@ BEGIN
         ('many_logins', customer_identity_internal.many_logins_query(customers, customer_identity_internal.fraud_setting('many_logins'))),
         ('unproved_claims', customer_identity_internal.unproved_claims_query(customers, customer_identity_internal.fraud_setting('unproved_claims'))),
         ('sign_up_burst', customer_identity_internal.sign_up_burst_query(customers, customer_identity_internal.fraud_setting('sign_up_burst'))),
-        ('cod_cancellations', customer_identity_internal.cod_cancellations_query(customers, customer_identity_internal.fraud_setting('cod_cancellations')))
+        ('cod_cancellations', customer_identity_internal.cod_cancellations_query(customers, customer_identity_internal.fraud_setting('cod_cancellations'))),
+        ('possible_new_holder', customer_identity_internal.possible_new_holder_query(customers, customer_identity_internal.fraud_setting('possible_new_holder')))
     ) AS q (signal, query)
     WHERE q.query IS NOT NULL AND customer_identity_internal.fraud_setting(q.signal) > 0;
 
@@ -3328,10 +3429,11 @@ BEGIN
                     jsonb_build_object('signal', s.signal, 'evidence', s.evidence, 'weight', s.weight)
                     ORDER BY s.weight DESC, s.signal) AS signals
             FROM (%s) AS s
+            WHERE s.signal NOT IN ('many_logins', 'unproved_claims', 'sign_up_burst') OR s.customer_id NOT IN (%s)
             GROUP BY s.customer_id
             HAVING sum(s.weight) >= COALESCE($1, 0)
         ) AS c
-        $sql$, signals)
+        $sql$, signals, customer_identity_internal.shared_customers(customers))
         INTO suspects
         USING min_score;
     RETURN suspects;
@@ -3966,6 +4068,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.phones_of_row(customer_identity.attachments) IS
     'The expression that lists the phones of user r as they were typed';
+ALTER TYPE customer_identity_internal.customer_search ADD ATTRIBUTE by_further_phone uuid[];
 COMMENT ON TYPE customer_identity_internal.customer_search IS
     'A search for customers: what their phone, name or a user''s e-mail has to be like';
 -- Unused columns cost nothing: the planner leaves them out.
@@ -4101,6 +4204,12 @@ DECLARE
 BEGIN
     result.phone := customer_identity.normalize_phone(typed, NULL::text);
     result.digits := '%' || customer_identity_internal.searched_digits(typed) || '%';
+    IF num_nonnulls(result.phone, result.digits) > 0 THEN
+        EXECUTE format('SELECT array_agg(f.id) FROM (SELECT p.id FROM (%s) AS p WHERE p.phone = $1 OR p.phone LIKE $2 LIMIT $3) AS f',
+            customer_identity_internal.further_phones(customers))
+            INTO result.by_further_phone
+            USING result.phone, result.digits, most_ids;
+    END IF;
     IF sought = '' THEN
         RETURN result;
     END IF;
@@ -4128,6 +4237,7 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.search_condition(search cu
 RETURN '(' || concat_ws(' OR ',
     CASE WHEN search.phone IS NOT NULL THEN 'c.phone = ($1).phone' END,
     CASE WHEN search.digits IS NOT NULL THEN 'c.phone LIKE ($1).digits' END,
+    CASE WHEN search.by_further_phone IS NOT NULL THEN 'c.id = ANY (($1).by_further_phone)' END,
     CASE WHEN search.anywhere IS NOT NULL THEN customer_identity_internal.text_condition('c.preferred_name::text', search.beginning IS NOT NULL) END,
     CASE
         WHEN search.by_many_emails THEN format(
@@ -4585,6 +4695,66 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.order_times(regclass) IS
     'The query that tells when the orders of customer c were placed';
+-- The primary one first, then those that lead to the customer as well, then former ones.
+CREATE FUNCTION customer_identity_internal.phone_list(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    phones jsonb;
+BEGIN
+    IF customer_identity_internal.companion_problem(customers, 'customer_phones') IS NOT NULL THEN
+        RETURN '[]';
+    END IF;
+    EXECUTE format($sql$
+        SELECT COALESCE(jsonb_agg(to_jsonb(p.*) ORDER BY p.primary DESC, p.until DESC NULLS FIRST, p.since, p.phone), '[]')
+        FROM (
+            SELECT c.phone::text, true, NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::text
+            FROM %s AS c
+            WHERE c.id = $1 AND c.phone IS NOT NULL
+            UNION ALL
+            SELECT a.phone::text, false, a.since, a.until, a.reason, a.actor FROM %s AS a WHERE a.customer_id = $1
+        ) AS p (phone, "primary", since, until, reason, actor)
+        $sql$, customers, customer_identity_internal.companion_of(customers, 'customer_phones'))
+        INTO phones
+        USING customer_id;
+    RETURN phones;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.phone_list(uuid, regclass) IS
+    'The phones of a customer, live and former ones; empty where the book keeps none';
+-- A customer that was merged into this one may have won merges before: these are in force as well.
+CREATE FUNCTION customer_identity_internal.merge_list(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    merges jsonb;
+BEGIN
+    IF customer_identity_internal.companion_problem(customers, 'customer_merges') IS NOT NULL THEN
+        RETURN '[]';
+    END IF;
+    EXECUTE format($sql$
+        WITH RECURSIVE merged (id, loser_id) AS (
+            SELECT m.id, m.loser_id FROM %1$s AS m WHERE m.winner_id = $1
+            UNION
+            SELECT m.id, m.loser_id FROM merged AS l JOIN %1$s AS m ON m.winner_id = l.loser_id
+        )
+        SELECT COALESCE(jsonb_agg(
+            jsonb_build_object('id', m.id, 'winner', m.winner_id, 'loser', m.loser_id, 'merged_at', m.merged_at, 'actor', m.actor, 'reason', m.reason)
+            ORDER BY m.id DESC), '[]')
+        FROM merged
+        JOIN %1$s AS m ON m.id = merged.id
+        $sql$, customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO merges
+        USING customer_id;
+    RETURN merges;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merge_list(uuid, regclass) IS
+    'The merges in force that a customer is the result of, newest first; empty where the book keeps none';
 CREATE OR REPLACE FUNCTION customer_identity_internal.details_of(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -4605,7 +4775,9 @@ BEGIN
         customer_identity_internal.order_times(customers))
         INTO details
         USING customer_id;
-    RETURN details;
+    RETURN details || jsonb_build_object(
+        'phones', customer_identity_internal.phone_list(customer_id, customers),
+        'merges', customer_identity_internal.merge_list(customer_id, customers));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.details_of(uuid, regclass) IS
@@ -4619,7 +4791,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.customer_details(uuid, regclass) IS
-    'A customer with the number of users, of those without a proof, and the times of the first and last order; NULL when there is none';
+    'A customer with the number of users, of those without a proof, the times of the first and last order, phones and merges; NULL when there is none';
 CREATE OR REPLACE FUNCTION customer_identity.customer_users(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner STABLE COST 10000
@@ -5766,9 +5938,11 @@ $$;
 COMMENT ON FUNCTION customer_identity.merge_customers(uuid, uuid, text, text, regclass) IS
     'Makes two customers one: what refers to the loser, in any table, refers to the winner, its phones lead there, and its points are added. CI006 where both have rows that a unique key allows one of. Returns the merge''s id, for unmerge_customers';
 REVOKE EXECUTE ON FUNCTION customer_identity.merge_customers(uuid, uuid, text, text, regclass) FROM PUBLIC;
-CREATE FUNCTION customer_identity.current_customer(customer_id uuid, customers regclass DEFAULT NULL)
+-- The owner of the book may execute none of the public functions unless it was granted.
+CREATE FUNCTION customer_identity_internal.living_customer(customer_id uuid, customers regclass)
     RETURNS uuid
-    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found_id uuid;
@@ -5781,6 +5955,16 @@ BEGIN
         INTO found_id
         USING customer_id;
     RETURN found_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.living_customer(uuid, regclass) IS
+    'What current_customer() returns';
+CREATE FUNCTION customer_identity.current_customer(customer_id uuid, customers regclass DEFAULT NULL)
+    RETURNS uuid
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+AS $$
+BEGIN
+    RETURN customer_identity_internal.living_customer(customer_id, customers);
 END
 $$;
 COMMENT ON FUNCTION customer_identity.current_customer(uuid, regclass) IS
@@ -5916,6 +6100,34 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.move_newcomers(jsonb, text[], uuid, uuid, regclass) IS
     'Gives the loser of a merge what came by its phones since';
+-- Since the merge phones have been proved, changed and released: each live proof goes where its phone leads now, or ends.
+CREATE FUNCTION customer_identity_internal.settle_proofs(customer_ids uuid[], customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    proofs constant text := customer_identity_internal.companion_of(customers, 'phone_proofs');
+    proof record;
+    holder uuid;
+BEGIN
+    FOR proof IN EXECUTE format(
+        'SELECT DISTINCT p.phone::text, p.customer_id FROM %s AS p WHERE p.customer_id = ANY ($1) AND p.ended_at IS NULL', proofs)
+        USING customer_ids
+    LOOP
+        holder := customer_identity_internal.holder_of_phone(proof.phone, customers);
+        IF holder = ANY (customer_ids) THEN
+            EXECUTE format('UPDATE %s AS p SET customer_id = $3 WHERE p.phone = $1 AND p.customer_id = $2 AND p.ended_at IS NULL AND p.customer_id <> $3', proofs)
+                USING proof.phone, proof.customer_id, holder;
+        ELSE
+            PERFORM customer_identity_internal.end_proofs_of(proof.phone, proof.customer_id, 'phone released', customers);
+        END IF;
+    END LOOP;
+    PERFORM customer_identity_internal.mark_as_proved(c.id, customers) FROM unnest(customer_ids) AS c (id) WHERE c.id IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.settle_proofs(uuid[], regclass) IS
+    'Gives the live proofs of customers to those of them that the phones lead to, ends the others, and sets the flags right';
 CREATE FUNCTION customer_identity_internal.mark_as_proved(customer_id uuid, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -5948,7 +6160,7 @@ BEGIN
     PERFORM customer_identity_internal.take_turn(customers);
     PERFORM customer_identity.flush_totals(customers);
     done := customer_identity_internal.merge_record(merge_id, customers);
-    holder := customer_identity.current_customer(done.winner, customers);
+    holder := customer_identity_internal.living_customer(done.winner, customers);
     IF holder IS NOT NULL THEN
         PERFORM customer_identity_internal.hold_for_merge(holder, holder, customers);
         present := customer_identity_internal.customer_row(holder, customers);
@@ -5966,7 +6178,7 @@ BEGIN
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.add_points(done.loser, points, customers);
     PERFORM customer_identity_internal.add_points(holder, -points, customers);
-    PERFORM customer_identity_internal.mark_as_proved(done.loser, customers);
+    PERFORM customer_identity_internal.settle_proofs(ARRAY[holder, done.loser], customers);
     PERFORM customer_identity_internal.write_columns(done.loser, jsonb_build_object('updated_at', loser_row -> 'updated_at'), customers);
     IF holder = done.winner THEN
         PERFORM customer_identity_internal.write_columns(holder,
@@ -5983,31 +6195,16 @@ $$;
 COMMENT ON FUNCTION customer_identity.unmerge_customers(bigint, text, text, regclass) IS
     'Undoes a merge: the loser is back with its id, its phones, and every row that the merge moved and that is still the winner''s. A NOTICE says what could not go back. Returns the loser';
 REVOKE EXECUTE ON FUNCTION customer_identity.unmerge_customers(bigint, text, text, regclass) FROM PUBLIC;
--- E.164; CI001 when it cannot be read.
-CREATE FUNCTION customer_identity_internal.required_phone(phone text, region text)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    details constant record := customer_identity.parse_phone(phone, region);
-BEGIN
-    IF details.reason IS DISTINCT FROM 'ok' THEN
-        RAISE EXCEPTION 'the phone cannot be read'
-            USING ERRCODE = 'CI001', DETAIL = format('Reason: %s.', COALESCE(details.reason, 'empty')),
-                HINT = 'customer_identity.parse_phone() tells more.';
-    END IF;
-    RETURN details.e164;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.required_phone(text, text) IS
-    'A phone in E.164; CI001 with the reason when it cannot be read';
+-- NULL: the holder is too new for this transaction to see.
 CREATE FUNCTION customer_identity_internal.refuse_taken_phone(phone text, holder uuid)
     RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF holder IS NULL THEN
+        RAISE EXCEPTION 'another transaction has just given the phone to a customer' USING ERRCODE = 'serialization_failure';
+    END IF;
     RAISE EXCEPTION 'the phone is another customer''s'
         USING ERRCODE = 'CI006', DETAIL = format('Phone %s leads to customer %s.', phone, holder),
             HINT = 'customer_identity.merge_customers() makes two customers one; release_phone() frees a number that has a new holder.';
@@ -6015,14 +6212,15 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.refuse_taken_phone(text, uuid) IS
     'Raises CI006 for a phone that leads to somebody else';
--- The customer is locked first: whoever changes its phones takes turns.
+-- The customer is locked first, as the change of a key locks it: with a weaker lock that has to be raised later, an order
+-- that holds the customer meanwhile and this would wait for each other.
 CREATE FUNCTION customer_identity_internal.locked_customer(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR NO KEY UPDATE', customers) USING customer_id;
+    EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR UPDATE', customers) USING customer_id;
     RETURN customer_identity_internal.customer_row(customer_id, customers);
 END
 $$;
@@ -6049,29 +6247,52 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_no_rule(text, regclass) IS
     'Raises CI006 for a phone that names nobody by rule';
--- In a subtransaction: where another transaction is giving the phone to a customer, nothing is held while it ends.
+-- Who changes phones tries in a subtransaction, waits for nobody in it for long, and holds nothing while it waits for
+-- the next try: so a sign-up or an order never waits for who waits for it.
+CREATE FUNCTION customer_identity_internal.be_impatient()
+    RETURNS void
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT set_config('lock_timeout', '50ms', true)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.be_impatient() IS
+    'From now on in the subtransaction, nothing is waited for for long';
+CREATE FUNCTION customer_identity_internal.wait_for_next_try(started timestamptz, attempt integer)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    patience constant interval := COALESCE(NULLIF(current_setting('lock_timeout')::interval, interval '0'), interval '60 seconds');
+BEGIN
+    IF clock_timestamp() > started + patience THEN
+        RAISE EXCEPTION 'the phone or its customer is in use'
+            USING ERRCODE = 'lock_not_available', DETAIL = format('Another transaction has been changing one of them for %s.', patience),
+                HINT = 'Try again when it has ended; lock_timeout says how long to wait.';
+    END IF;
+    PERFORM pg_sleep(LEAST(0.002 * 2 ^ LEAST(attempt, 6), 0.1) * (0.5 + random()));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.wait_for_next_try(timestamptz, integer) IS
+    'A pause that grows with the attempts; 55P03 when there were enough';
+-- A phone that another transaction has just given to somebody is not seen by a transaction that is older.
 CREATE FUNCTION customer_identity_internal.insert_alias(customer_id uuid, phone text, actor text, reason text, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    pause double precision := 0.002;
+    holder uuid;
 BEGIN
-    FOR attempt IN 1..100 LOOP
-        BEGIN
-            EXECUTE format('INSERT INTO %s (customer_id, phone, reason, actor) VALUES ($1, $2, $3, $4)',
-                customer_identity_internal.companion_of(customers, 'customer_phones'))
-                USING customer_id, phone, reason, actor;
-            RETURN;
-        EXCEPTION WHEN lock_not_available THEN
-            IF attempt = 100 THEN
-                RAISE;
-            END IF;
-        END;
-        PERFORM pg_sleep(pause);
-        pause := LEAST(pause * 2, 0.25);
-    END LOOP;
+    EXECUTE format('INSERT INTO %s (customer_id, phone, reason, actor) VALUES ($1, $2, $3, $4)',
+        customer_identity_internal.companion_of(customers, 'customer_phones'))
+        USING customer_id, phone, reason, actor;
+EXCEPTION WHEN unique_violation THEN
+    holder := customer_identity_internal.holder_of_phone(phone, customers);
+    IF holder IS DISTINCT FROM customer_id THEN
+        PERFORM customer_identity_internal.refuse_taken_phone(phone, holder);
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.insert_alias(uuid, text, text, text, regclass) IS
@@ -6114,6 +6335,24 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.is_free_phone(text, uuid, regclass) IS
     'Whether a phone leads to nobody yet; CI006 when it is somebody else''s, or names nobody by rule';
+CREATE FUNCTION customer_identity_internal.try_to_add_phone(
+    customer_id uuid, phone text, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.be_impatient();
+    PERFORM customer_identity_internal.locked_customer(customer_id, customers);
+    IF customer_identity_internal.is_free_phone(phone, customer_id, customers) THEN
+        PERFORM customer_identity_internal.insert_alias(customer_id, phone, actor, reason, customers);
+        PERFORM customer_identity_internal.write_event(customers, customer_id, 'phone_added',
+            jsonb_strip_nulls(jsonb_build_object('phone', phone, 'reason', reason)), actor);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.try_to_add_phone(uuid, text, text, text, regclass) IS
+    'add_phone(), or 55P03 when something is in use';
 CREATE FUNCTION customer_identity.add_phone(
     customer_id uuid,
     phone text,
@@ -6127,15 +6366,19 @@ CREATE FUNCTION customer_identity.add_phone(
 AS $$
 #variable_conflict use_variable
 DECLARE
-    e164 constant text := customer_identity_internal.required_phone(phone, region);
+    e164 constant text := customer_identity_internal.readable_phone(phone, region);
+    started constant timestamptz := clock_timestamp();
+    attempt integer := 0;
 BEGIN
-    PERFORM customer_identity_internal.locked_customer(customer_id, customers);
-    IF customer_identity_internal.is_free_phone(e164, customer_id, customers) THEN
-        PERFORM customer_identity_internal.insert_alias(customer_id, e164, actor, reason, customers);
-        PERFORM customer_identity_internal.write_event(customers, customer_id, 'phone_added',
-            jsonb_strip_nulls(jsonb_build_object('phone', e164, 'reason', reason)), actor);
-    END IF;
-    RETURN e164;
+    LOOP
+        BEGIN
+            PERFORM customer_identity_internal.try_to_add_phone(customer_id, e164, actor, reason, customers);
+            RETURN e164;
+        EXCEPTION WHEN lock_not_available THEN
+            attempt := attempt + 1;
+        END;
+        PERFORM customer_identity_internal.wait_for_next_try(started, attempt);
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION customer_identity.add_phone(uuid, text, text, text, text, regclass) IS
@@ -6179,15 +6422,61 @@ CREATE FUNCTION customer_identity_internal.write_primary_phone(customer_id uuid,
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    holder uuid;
 BEGIN
     PERFORM customer_identity_internal.write_columns(customer_id,
         jsonb_build_object('phone', phone, 'updated_at', clock_timestamp()), customers);
 EXCEPTION WHEN unique_violation THEN
-    PERFORM customer_identity_internal.refuse_taken_phone(phone, customer_identity_internal.holder_of_phone(phone, customers));
+    holder := customer_identity_internal.holder_of_phone(phone, customers);
+    IF holder = customer_id THEN
+        RAISE;
+    END IF;
+    PERFORM customer_identity_internal.refuse_taken_phone(phone, holder);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.write_primary_phone(uuid, text, regclass) IS
     'Gives a customer its primary phone; the triggers see to proofs, the flag and the further phones';
+CREATE FUNCTION customer_identity_internal.insert_former_phone(customer_id uuid, phone text, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('INSERT INTO %s (customer_id, phone, until, reason, actor) VALUES ($1, $2, now(), $3, $4)',
+        customer_identity_internal.companion_of(customers, 'customer_phones'))
+        USING customer_id, phone, reason, actor;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.insert_former_phone(uuid, text, text, text, regclass) IS
+    'Keeps a phone that a customer had';
+CREATE FUNCTION customer_identity_internal.try_to_change_phone(
+    customer_id uuid, phone text, keep_old boolean, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    old_phone text;
+BEGIN
+    PERFORM customer_identity_internal.be_impatient();
+    old_phone := customer_identity_internal.locked_customer(customer_id, customers) ->> 'phone';
+    PERFORM customer_identity_internal.is_free_phone(phone, customer_id, customers);
+    IF phone IS NOT DISTINCT FROM old_phone THEN
+        RETURN;
+    END IF;
+    IF keep_old AND old_phone IS NOT NULL THEN
+        PERFORM customer_identity_internal.insert_alias(customer_id, old_phone, actor, reason, customers);
+    ELSIF old_phone IS NOT NULL THEN
+        PERFORM customer_identity_internal.insert_former_phone(customer_id, old_phone, actor, reason, customers);
+    END IF;
+    PERFORM customer_identity_internal.write_primary_phone(customer_id, phone, customers);
+    PERFORM customer_identity_internal.write_event(customers, customer_id, 'phone_changed',
+        jsonb_strip_nulls(jsonb_build_object('old', old_phone, 'new', phone, 'kept', COALESCE(keep_old, false), 'reason', reason)), actor);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.try_to_change_phone(uuid, text, boolean, text, text, regclass) IS
+    'change_phone(), or 55P03 when something is in use';
 CREATE FUNCTION customer_identity.change_phone(
     customer_id uuid,
     new_phone text,
@@ -6202,24 +6491,19 @@ CREATE FUNCTION customer_identity.change_phone(
 AS $$
 #variable_conflict use_variable
 DECLARE
-    e164 constant text := customer_identity_internal.required_phone(new_phone, region);
-    old_phone constant text := customer_identity_internal.locked_customer(customer_id, customers) ->> 'phone';
+    e164 constant text := customer_identity_internal.readable_phone(new_phone, region);
+    started constant timestamptz := clock_timestamp();
+    attempt integer := 0;
 BEGIN
-    PERFORM customer_identity_internal.is_free_phone(e164, customer_id, customers);
-    IF e164 IS NOT DISTINCT FROM old_phone THEN
-        RETURN e164;
-    END IF;
-    IF keep_old AND old_phone IS NOT NULL THEN
-        PERFORM customer_identity_internal.insert_alias(customer_id, old_phone, actor, reason, customers);
-    ELSIF old_phone IS NOT NULL THEN
-        EXECUTE format('INSERT INTO %s (customer_id, phone, until, reason, actor) VALUES ($1, $2, now(), $3, $4)',
-            customer_identity_internal.companion_of(customers, 'customer_phones'))
-            USING customer_id, old_phone, reason, actor;
-    END IF;
-    PERFORM customer_identity_internal.write_primary_phone(customer_id, e164, customers);
-    PERFORM customer_identity_internal.write_event(customers, customer_id, 'phone_changed',
-        jsonb_strip_nulls(jsonb_build_object('old', old_phone, 'new', e164, 'kept', COALESCE(keep_old, false), 'reason', reason)), actor);
-    RETURN e164;
+    LOOP
+        BEGIN
+            PERFORM customer_identity_internal.try_to_change_phone(customer_id, e164, keep_old, actor, reason, customers);
+            RETURN e164;
+        EXCEPTION WHEN lock_not_available THEN
+            attempt := attempt + 1;
+        END;
+        PERFORM customer_identity_internal.wait_for_next_try(started, attempt);
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION customer_identity.change_phone(uuid, text, text, boolean, text, text, regclass) IS
@@ -6234,9 +6518,9 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.new_holder_after() IS
     'How long a customer has to be silent until who proves its phone may be a new holder';
--- By orders of anybody but the login.
+-- By orders of anybody but the login, and others who may be new holders.
 CREATE FUNCTION customer_identity_internal.has_order_since(
-    referencing regclass, customer_id uuid, user_id text, since timestamptz, customers regclass)
+    referencing regclass, customer_id uuid, user_ids text[], since timestamptz, customers regclass)
     RETURNS boolean
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
@@ -6247,13 +6531,13 @@ BEGIN
     EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE r.%I = $1 AND %s >= $3 AND %s)',
         referencing, orders.customer_column, customer_identity_internal.time_of_row(referencing),
         CASE WHEN orders.user_column IS NULL THEN 'true'
-            ELSE format('customer_identity_internal.as_text(r.%I) IS DISTINCT FROM $2', orders.user_column) END)
+            ELSE format('COALESCE(customer_identity_internal.as_text(r.%I) <> ALL ($2), true)', orders.user_column) END)
         INTO is_found
-        USING customer_id, user_id, since;
+        USING customer_id, user_ids, since;
     RETURN is_found;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.has_order_since(regclass, uuid, text, timestamptz, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.has_order_since(regclass, uuid, text[], timestamptz, regclass) IS
     'Whether a customer has orders since a time that another login, or a guest, has placed';
 -- The logins of a customer with the e-mail address of one of them.
 CREATE FUNCTION customer_identity_internal.logins_of_same_email(
@@ -6304,17 +6588,19 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     is_silent boolean;
+    suspects text[];
 BEGIN
     EXECUTE format(
-        'SELECT EXISTS (SELECT FROM %s AS c WHERE c.id = $1 AND c.created_at < $2)'
-        ' AND NOT EXISTS (SELECT FROM %s AS p WHERE p.customer_id = $1 AND p.proved_at >= $2)',
+        'SELECT EXISTS (SELECT FROM %1$s AS c WHERE c.id = $1 AND c.created_at < $2)'
+        ' AND NOT EXISTS (SELECT FROM %2$s AS p WHERE p.customer_id = $1 AND p.proved_at >= $2 AND NOT p.unconfirmed),'
+        ' ARRAY(SELECT p.user_id FROM %2$s AS p WHERE p.customer_id = $1 AND p.unconfirmed AND p.user_id IS NOT NULL)',
         customers, customer_identity_internal.companion_of(customers, 'phone_proofs'))
-        INTO is_silent
+        INTO is_silent, suspects
         USING customer_id, since;
     RETURN is_silent AND NOT EXISTS (
         SELECT
         FROM customer_identity_internal.attachments_of(customers) AS a
-        WHERE a.kind = 'orders' AND customer_identity_internal.has_order_since(a.attached, customer_id, user_id, since, customers)
+        WHERE a.kind = 'orders' AND customer_identity_internal.has_order_since(a.attached, customer_id, suspects || user_id, since, customers)
     );
 END
 $$;
@@ -6328,10 +6614,11 @@ CREATE FUNCTION customer_identity_internal.may_be_new_holder(customer_id uuid, u
 AS $$
 #variable_conflict use_variable
 DECLARE
-    after constant interval := customer_identity_internal.new_holder_after();
+    -- No time is older than a few thousand years.
+    after constant interval := LEAST(customer_identity_internal.new_holder_after(), interval '4000 years');
     since constant timestamptz := now() - after;
 BEGIN
-    IF after <= interval '0' OR NOT customer_identity_internal.is_silent_customer(customer_id, user_id, since, customers) THEN
+    IF after <= interval '0' OR NOT customer_identity_internal.keeps_history(customers) OR NOT customer_identity_internal.is_silent_customer(customer_id, user_id, since, customers) THEN
         RETURN false;
     END IF;
     RETURN NOT customer_identity_internal.was_linked_before(customer_id, ARRAY(
@@ -6399,9 +6686,7 @@ CREATE FUNCTION customer_identity_internal.free_phone(customer jsonb, phone text
 AS $$
 BEGIN
     IF customer ->> 'phone' = phone THEN
-        EXECUTE format('INSERT INTO %s (customer_id, phone, until, reason, actor) VALUES ($1, $2, now(), $3, $4)',
-            customer_identity_internal.companion_of(customers, 'customer_phones'))
-            USING (customer ->> 'id')::uuid, phone, reason, actor;
+        PERFORM customer_identity_internal.insert_former_phone((customer ->> 'id')::uuid, phone, actor, reason, customers);
         PERFORM customer_identity_internal.write_primary_phone((customer ->> 'id')::uuid, NULL::text, customers);
     ELSE
         PERFORM customer_identity_internal.end_alias(phone, (customer ->> 'id')::uuid, customers);
@@ -6458,6 +6743,13 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.live_proofs(text, uuid, regclass) IS
     'The live proofs of a customer''s phone by logins';
+-- As the owner of the book, who may not be granted the public function.
+CREATE FUNCTION customer_identity_internal.renew_proof(phone text, user_id text, method text, region text, customers regclass)
+    RETURNS uuid
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'record_proof';
+COMMENT ON FUNCTION customer_identity_internal.renew_proof(text, text, text, text, regclass) IS
+    'What record_proof() does';
 CREATE FUNCTION customer_identity_internal.renew_proofs(proofs jsonb, phone text, customer_id uuid, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -6468,7 +6760,7 @@ DECLARE
 BEGIN
     FOR proof IN SELECT p.value ->> 'user_id' AS user_id, p.value ->> 'method' AS method FROM jsonb_array_elements(proofs) AS p LOOP
         CONTINUE WHEN (customer_identity_internal.find_user(proof.user_id, customers)).customer_id IS DISTINCT FROM customer_id;
-        PERFORM customer_identity.record_proof(phone, proof.user_id, proof.method, NULL::text, customers);
+        PERFORM customer_identity_internal.renew_proof(phone, proof.user_id, proof.method, NULL::text, customers);
     END LOOP;
 END
 $$;
@@ -6498,7 +6790,7 @@ BEGIN
         PERFORM customer_identity_internal.hold_for_merge(customer_id, customer_id, customers);
     END IF;
     customer := customer_identity_internal.locked_customer(customer_id, customers);
-    e164 := CASE WHEN phone IS NULL THEN customer ->> 'phone' ELSE customer_identity_internal.required_phone(phone, NULL::text) END;
+    e164 := CASE WHEN phone IS NULL THEN customer ->> 'phone' ELSE customer_identity_internal.readable_phone(phone, NULL::text) END;
     IF e164 IS NULL OR customer_identity_internal.holder_of_phone(e164, customers) IS DISTINCT FROM customer_id THEN
         RAISE EXCEPTION 'the phone is not the customer''s'
             USING ERRCODE = 'CI006', DETAIL = format('Phones of the customer: %s.', customer_identity_internal.phones_of(customer_id, customers)),
@@ -6562,21 +6854,83 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.promote_alias(uuid, regclass) IS
     'Makes a further phone of a customer without a primary one the primary one';
--- What came by the phone belongs to nobody any more.
-CREATE FUNCTION customer_identity_internal.cut_links(holder uuid, phone text, actor text, reason text, customers regclass)
+-- Logins of a customer with a further phone column that names somebody: their keys, for each phone.
+CREATE FUNCTION customer_identity_internal.other_claims(referencing regclass, customer_id uuid, customers regclass)
+    RETURNS TABLE (phone text, name text, keys jsonb)
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    users constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+BEGIN
+    RETURN QUERY EXECUTE format($sql$
+        SELECT c.phone, min(%1$s), jsonb_agg(%2$s)
+        FROM %3$s AS r
+        CROSS JOIN LATERAL (
+            SELECT p.phone
+            FROM (%4$s) AS c (n, raw)
+            CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %5$s) AS p (phone)
+            WHERE p.phone IS NOT NULL AND NOT customer_identity_internal.names_nobody(p.phone, $2)
+            ORDER BY c.n
+            LIMIT 1
+        ) AS c
+        WHERE r.%6$I = $1
+        GROUP BY c.phone
+        ORDER BY c.phone
+        $sql$,
+        CASE WHEN users.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', users.name_column) END,
+        customer_identity_internal.reference_key(
+            array_remove(customer_identity_internal.key_columns(referencing), users.customer_column), users.customer_column),
+        referencing, customer_identity_internal.claims_query(users), customer_identity_internal.region_expression(users),
+        users.customer_column)
+        USING customer_id, customers;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.other_claims(regclass, uuid, regclass) IS
+    'The phones by which logins of a customer name somebody: phone, name, keys';
+-- Logins, and then their orders, go to whom another phone of theirs names.
+CREATE FUNCTION customer_identity_internal.move_by_other_claims(source uuid, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    nobody constant uuid := customer_identity_internal.move_to_new_holder(holder, phone, false, NULL::timestamptz, customers);
+    part record;
+    claim record;
+    target uuid;
+    targets uuid[] := '{}';
+BEGIN
+    FOR part IN SELECT a.attached, a.customer_column, a.kind FROM customer_identity_internal.attached_in_order(customers) AS a LOOP
+        IF part.kind = 'orders' THEN
+            PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, source, t.id,
+                customer_identity_internal.keys_by_phones(part.attached, source, '{}'::text[], t.id, NULL::timestamptz, '{}'::jsonb, customers), customers)
+            FROM unnest(targets) AS t (id);
+            CONTINUE;
+        END IF;
+        FOR claim IN SELECT c.* FROM customer_identity_internal.other_claims(part.attached, source, customers) AS c LOOP
+            target := customer_identity_internal.claim_customer(claim.phone, claim.name, customers);
+            CONTINUE WHEN target IS NULL;
+            PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, source, target, claim.keys, customers);
+            targets := targets || target;
+        END LOOP;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_by_other_claims(uuid, regclass) IS
+    'Gives the logins of a customer that name somebody by another phone, and their orders, to that one';
+-- What came by the phone, which names nobody from now on, and by nothing else, belongs to nobody any more.
+CREATE FUNCTION customer_identity_internal.cut_links(holder uuid, nobody uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
 BEGIN
     IF nobody IS NOT NULL THEN
+        PERFORM customer_identity_internal.move_by_other_claims(nobody, customers);
         PERFORM customer_identity_internal.move_references(a.attached, a.customer_column, nobody, NULL::uuid, NULL::jsonb, customers)
         FROM customer_identity_internal.attached_in_order(customers) AS a;
+        PERFORM customer_identity.flush_totals(customers);
         PERFORM customer_identity_internal.delete_customer(nobody, customers);
     END IF;
-    PERFORM customer_identity_internal.free_phone(customer_identity_internal.customer_row(holder, customers), phone, actor, reason, customers);
     PERFORM customer_identity_internal.promote_alias(holder, customers);
     PERFORM customer_identity.flush_totals(customers);
     IF customer_identity_internal.is_empty_customer(holder, customers) THEN
@@ -6584,8 +6938,8 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.cut_links(uuid, text, text, text, regclass) IS
-    'Takes a phone, and all that rests on it alone, away from its customer, who goes when nothing else is left';
+COMMENT ON FUNCTION customer_identity_internal.cut_links(uuid, uuid, regclass) IS
+    'Unlinks what rested on a phone alone, and removes its customer when nothing else is left';
 CREATE FUNCTION customer_identity_internal.require_rule(rule text)
     RETURNS void
     LANGUAGE plpgsql IMMUTABLE
@@ -6600,6 +6954,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_rule(text) IS
     'Raises 22023 for a rule that there is not';
+-- The phone leads to a customer whom this transaction has not seen: the next try sees it, unless its snapshot is older.
 CREATE FUNCTION customer_identity_internal.write_rule(phone text, rule text, actor text, reason text, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -6608,14 +6963,48 @@ AS $$
 DECLARE
     rules constant text := customer_identity_internal.companion_of(customers, 'phone_rules');
 BEGIN
-    EXECUTE format('DELETE FROM %s AS r WHERE r.phone = $1', rules) USING phone;
-    IF rule IS NOT NULL THEN
-        EXECUTE format('INSERT INTO %s (phone, rule, actor, reason) VALUES ($1, $2, $3, $4)', rules) USING phone, rule, actor, reason;
+    IF rule IS NULL THEN
+        EXECUTE format('DELETE FROM %s AS r WHERE r.phone = $1', rules) USING phone;
+        RETURN;
     END IF;
+    EXECUTE format('INSERT INTO %s AS r (phone, rule, actor, reason) VALUES ($1, $2, $3, $4)'
+        ' ON CONFLICT (phone) DO UPDATE SET rule = $2, actor = $3, reason = $4, created_at = now()', rules)
+        USING phone, rule, actor, reason;
+EXCEPTION WHEN SQLSTATE 'CI006' THEN
+    RAISE EXCEPTION 'another transaction has just given the phone to a customer'
+        USING ERRCODE = CASE current_setting('transaction_isolation')
+            WHEN 'read committed' THEN 'lock_not_available' ELSE 'serialization_failure' END;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.write_rule(text, text, text, text, regclass) IS
     'Writes the rule of a phone, or none';
+-- The phone is free before the rule is written, and the rule is there before other phones are looked at.
+CREATE FUNCTION customer_identity_internal.try_to_set_rule(phone text, rule text, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    holder constant uuid := customer_identity_internal.holder_of_phone(phone, customers);
+    nobody uuid;
+BEGIN
+    IF holder IS NOT NULL THEN
+        PERFORM customer_identity_internal.write_event(customers, holder, 'phone_rule_set',
+            jsonb_strip_nulls(jsonb_build_object('phone', phone, 'rule', rule, 'reason', reason)), actor);
+    END IF;
+    IF rule = 'nobody' AND holder IS NOT NULL THEN
+        PERFORM customer_identity_internal.lock_for_merge(holder, holder, customers);
+        nobody := customer_identity_internal.move_to_new_holder(holder, phone, false, NULL::timestamptz, customers);
+        PERFORM customer_identity_internal.free_phone(customer_identity_internal.customer_row(holder, customers), phone, actor, reason, customers);
+        PERFORM customer_identity_internal.write_rule(phone, rule, actor, reason, customers);
+        PERFORM customer_identity_internal.cut_links(holder, nobody, customers);
+    ELSE
+        PERFORM customer_identity_internal.write_rule(phone, rule, actor, reason, customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.try_to_set_rule(text, text, text, text, regclass) IS
+    'set_phone_rule(), or 55P03 when something is in use';
 CREATE FUNCTION customer_identity.set_phone_rule(
     phone text,
     rule text,
@@ -6629,21 +7018,22 @@ CREATE FUNCTION customer_identity.set_phone_rule(
 AS $$
 #variable_conflict use_variable
 DECLARE
-    e164 constant text := customer_identity_internal.required_phone(phone, region);
-    holder uuid;
+    e164 constant text := customer_identity_internal.readable_phone(phone, region);
+    started constant timestamptz := clock_timestamp();
+    attempt integer := 0;
 BEGIN
     PERFORM customer_identity_internal.require_rule(rule);
     PERFORM customer_identity_internal.take_turn(customers);
-    holder := customer_identity_internal.holder_of_phone(e164, customers);
-    IF holder IS NOT NULL THEN
-        PERFORM customer_identity_internal.write_event(customers, holder, 'phone_rule_set',
-            jsonb_strip_nulls(jsonb_build_object('phone', e164, 'rule', rule, 'reason', reason)), actor);
-    END IF;
-    IF rule = 'nobody' AND holder IS NOT NULL THEN
-        PERFORM customer_identity_internal.hold_for_merge(holder, holder, customers);
-        PERFORM customer_identity_internal.cut_links(holder, e164, actor, reason, customers);
-    END IF;
-    PERFORM customer_identity_internal.write_rule(e164, rule, actor, reason, customers);
+    LOOP
+        BEGIN
+            PERFORM customer_identity_internal.be_impatient();
+            PERFORM customer_identity_internal.try_to_set_rule(e164, rule, actor, reason, customers);
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            attempt := attempt + 1;
+        END;
+        PERFORM customer_identity_internal.wait_for_next_try(started, attempt);
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION customer_identity.set_phone_rule(text, text, text, text, text, regclass) IS
@@ -6794,7 +7184,7 @@ CREATE FUNCTION customer_identity.split_customer(
 AS $$
 #variable_conflict use_variable
 DECLARE
-    e164 constant text := CASE WHEN phone IS NOT NULL THEN customer_identity_internal.required_phone(phone, region) END;
+    e164 constant text := CASE WHEN phone IS NOT NULL THEN customer_identity_internal.readable_phone(phone, region) END;
     target constant uuid := gen_random_uuid();
     proofs jsonb;
 BEGIN
@@ -6910,21 +7300,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.uses_query(regclass, text) IS
     'The query of the keys of names of logins, or of the numbers of guest orders, of customers, which are parameter $1';
-CREATE FUNCTION customer_identity_internal.further_phones(customers regclass)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF NOT customer_identity_internal.has_companion(customers, 'customer_phones') THEN
-        RETURN 'SELECT NULL::uuid AS id, NULL::text AS phone WHERE false';
-    END IF;
-    RETURN format('SELECT p.customer_id AS id, p.phone::text AS phone FROM %s AS p WHERE p.until IS NULL',
-        customer_identity_internal.companion_of(customers, 'customer_phones'));
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.further_phones(regclass) IS
-    'The query of the phones that lead to customers besides their own: id, phone';
 -- Two names of one login, or of a couple, are no sign. Those that many logins share come first, so that a limit keeps
 -- what is worst; $1 is how many are needed. Each table is read once, and nothing is joined but what is suspected.
 CREATE FUNCTION customer_identity_internal.suspected_phones(customers regclass)
@@ -7306,6 +7681,1063 @@ $$;
 COMMENT ON FUNCTION customer_identity.dismiss_duplicate(uuid, uuid, text, text, regclass) IS
     'Says that two customers are two people: duplicate_customers does not list them any more';
 REVOKE EXECUTE ON FUNCTION customer_identity.dismiss_duplicate(uuid, uuid, text, text, regclass) FROM PUBLIC;
+-- Of a key of several columns the id alone will do.
+CREATE FUNCTION customer_identity_internal.has_key(relation regclass, key text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    columns constant text[] := customer_identity_internal.primary_key_columns(relation);
+    name constant text := customer_identity_internal.row_key_column(relation);
+    type constant regtype := CASE name WHEN 'ctid' THEN 'tid'::regtype ELSE customer_identity_internal.column_type(relation, name) END;
+BEGIN
+    IF cardinality(columns) > 1 THEN
+        RETURN format('%L IN (%s, customer_identity_internal.as_text(r.%I))', key, customer_identity_internal.row_key(relation), name);
+    END IF;
+    IF NOT customer_identity_internal.is_value(type, key) THEN
+        RETURN 'false';
+    END IF;
+    RETURN format('r.%I = %L::%s', name, key, customer_identity_internal.type_name(type));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.has_key(regclass, text) IS
+    'The condition that row r has a key, as phone_problems shows it';
+-- What the row says: its customer, login, time, key and phones.
+CREATE FUNCTION customer_identity_internal.linked_row(referencing regclass, key text, customers regclass)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    setup constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    login constant text := COALESCE(setup.key_column, setup.user_column);
+    found_row jsonb;
+BEGIN
+    EXECUTE format($sql$
+        SELECT jsonb_build_object('customer', r.%1$I, 'login', %2$s, 'at', %3$s, 'key', %4$s, 'claims', (
+            SELECT COALESCE(jsonb_agg(
+                jsonb_build_object('column', ($1)[c.n], 'phone', c.raw,
+                    'e164', customer_identity_internal.claimed_phone(c.raw, %5$s))
+                ORDER BY c.n), '[]')
+            FROM (%6$s) AS c (n, raw)
+            WHERE c.raw IS NOT NULL))
+        FROM %7$s AS r
+        WHERE %8$s
+        LIMIT 1
+        $sql$,
+        setup.customer_column,
+        CASE WHEN login IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', login) END,
+        customer_identity_internal.time_of_row(referencing),
+        customer_identity_internal.reference_key(
+            array_remove(customer_identity_internal.key_columns(referencing), setup.customer_column), setup.customer_column),
+        customer_identity_internal.region_expression(setup), customer_identity_internal.claims_query(setup), referencing,
+        customer_identity_internal.has_key(referencing, key))
+        INTO found_row
+        USING setup.phone_columns;
+    RETURN found_row;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.linked_row(regclass, text, regclass) IS
+    'What a row of an attached table says about its customer; NULL: there is no such row';
+-- Orders may name logins by another column than the key.
+CREATE FUNCTION customer_identity_internal.login_of_order(referencing regclass, column_name text, value text, customers regclass)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    setup constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    type constant regtype := customer_identity_internal.column_type(referencing, column_name);
+    login jsonb;
+BEGIN
+    IF NOT customer_identity_internal.is_value(type, value) THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format('SELECT jsonb_build_object(''login'', %s, ''customer'', r.%I, ''key'', %s) FROM %s AS r WHERE r.%I = %L::%s LIMIT 1',
+        CASE WHEN setup.key_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', setup.key_column) END,
+        setup.customer_column,
+        customer_identity_internal.reference_key(
+            array_remove(customer_identity_internal.key_columns(referencing), setup.customer_column), setup.customer_column),
+        referencing, column_name, value, customer_identity_internal.type_name(type))
+        INTO login;
+    RETURN login;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.login_of_order(regclass, text, text, regclass) IS
+    'The login that an order names, its customer and its key';
+-- `phone`: the customer has, or had, the phone; `merge`: since a merge. NULL: never, as far as the book knows.
+CREATE FUNCTION customer_identity_internal.way_of_phone(phone text, customer_id uuid, customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    way text;
+BEGIN
+    EXECUTE format('SELECT ''phone'' FROM %s AS c WHERE c.id = $1 AND c.phone = $2', customers) INTO way USING customer_id, phone;
+    IF way IS NULL AND customer_identity_internal.companion_problem(customers, 'customer_phones') IS NULL THEN
+        EXECUTE format(
+            'SELECT CASE a.reason WHEN ''merge'' THEN ''merge'' ELSE ''phone'' END FROM %s AS a WHERE a.customer_id = $1 AND a.phone = $2'
+            ' ORDER BY a.until DESC NULLS FIRST LIMIT 1',
+            customer_identity_internal.companion_of(customers, 'customer_phones'))
+            INTO way
+            USING customer_id, phone;
+    END IF;
+    RETURN way;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.way_of_phone(text, uuid, regclass) IS
+    'How a phone leads, or led, to a customer';
+-- Merges in force that moved one of the rows ({table, column, key}), or made the phone lead on, and those that followed.
+CREATE FUNCTION customer_identity_internal.merges_on_way(rows jsonb, phone text, customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    merges jsonb;
+BEGIN
+    IF customer_identity_internal.companion_problem(customers, 'customer_merges') IS NOT NULL THEN
+        RETURN '[]';
+    END IF;
+    EXECUTE format($sql$
+        WITH RECURSIVE merged (id, winner_id, loser_id) AS (
+            SELECT m.id, m.winner_id, m.loser_id FROM %1$s AS m WHERE m.winner_id = $1
+            UNION
+            SELECT m.id, m.winner_id, m.loser_id FROM merged AS l JOIN %1$s AS m ON m.winner_id = l.loser_id
+        ),
+        way (id, winner_id) AS (
+            SELECT m.id, m.winner_id
+            FROM merged
+            JOIN %1$s AS m ON m.id = merged.id
+            WHERE m.record -> 'loser' ->> 'phone' = $2 OR EXISTS (
+                SELECT
+                FROM jsonb_array_elements(m.record -> 'moved') AS t
+                JOIN jsonb_array_elements($3) AS r
+                    ON t.value -> 'table' = r.value -> 'table' AND t.value -> 'column' = r.value -> 'column'
+                WHERE t.value -> 'keys' @> jsonb_build_array(r.value -> 'key'))
+            UNION
+            SELECT merged.id, merged.winner_id FROM way JOIN merged ON merged.loser_id = way.winner_id
+        )
+        SELECT COALESCE(jsonb_agg(
+            jsonb_build_object('id', m.id, 'winner', m.winner_id, 'loser', m.loser_id, 'merged_at', m.merged_at, 'actor', m.actor)
+            ORDER BY m.id), '[]')
+        FROM way
+        JOIN %1$s AS m ON m.id = way.id
+        $sql$, customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO merges
+        USING customer_id, phone, rows;
+    RETURN merges;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merges_on_way(jsonb, text, uuid, regclass) IS
+    'The merges by which rows, or a phone, came to a customer, oldest first';
+CREATE FUNCTION customer_identity_internal.is_older_than_link(at timestamptz, user_id text, customer_id uuid, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_older boolean;
+BEGIN
+    IF customer_identity_internal.keeps_history(customers) THEN
+        EXECUTE format(
+            'SELECT $1 < min(e.created_at) FROM %s AS e'
+            ' WHERE e.customer_id = $2 AND e.event = ''user_linked'' AND e.details ->> ''user_id'' = $3',
+            customer_identity_internal.companion_of(customers, 'customer_events'))
+            INTO is_older
+            USING at, customer_id, user_id;
+    END IF;
+    RETURN COALESCE(is_older, false);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_older_than_link(timestamptz, text, uuid, regclass) IS
+    'Whether an order was placed before its login was linked to the customer, by the history';
+-- phone NULL: any phone of the customer.
+CREATE FUNCTION customer_identity_internal.proof_by(user_id text, phone text, customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    proof jsonb;
+BEGIN
+    EXECUTE format(
+        'SELECT jsonb_build_object(''method'', p.method, ''proved_at'', p.proved_at, ''by'', p.user_id) FROM %s AS p'
+        ' WHERE p.customer_id = $1 AND p.ended_at IS NULL AND p.user_id IS NOT DISTINCT FROM $2 AND p.phone = COALESCE($3, p.phone)'
+        ' ORDER BY p.proved_at DESC LIMIT 1',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        INTO proof
+        USING customer_id, user_id, phone;
+    RETURN proof;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.proof_by(text, text, uuid, regclass) IS
+    'The live proof of a phone by a login, or by a guest';
+-- The phone by which the row came to its customer: one that leads there, else one that can be read, else any.
+CREATE FUNCTION customer_identity_internal.leading_claim(claims jsonb, customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.value || jsonb_build_object('way', w.way)
+    FROM jsonb_array_elements(claims) WITH ORDINALITY AS c (value, place)
+    CROSS JOIN LATERAL (
+        SELECT customer_identity_internal.way_of_phone(c.value ->> 'e164', customer_id, customers)
+    ) AS w (way)
+    ORDER BY w.way IS NULL, c.value ->> 'e164' IS NULL, c.place
+    LIMIT 1
+$$;
+COMMENT ON FUNCTION customer_identity_internal.leading_claim(jsonb, uuid, regclass) IS
+    'The phone of a row that says most about its link, and how it leads to the customer';
+CREATE FUNCTION customer_identity_internal.attached_here(attached regclass, customers regclass)
+    RETURNS customer_identity.attachments
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    setup customer_identity.attachments;
+BEGIN
+    SELECT a.* INTO setup
+    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    WHERE a.attached = COALESCE(pg_partition_root(attached_here.attached), attached_here.attached);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'table % is not attached to these customers', attached
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'SELECT * FROM customer_identity.attachments lists the attached tables and their customers.';
+    END IF;
+    RETURN setup;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.attached_here(regclass, regclass) IS
+    'The set-up of a table that feeds a book, or of the partitioned table it belongs to; an error when it does not';
+CREATE FUNCTION customer_identity.why_linked(attached regclass, key text, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+AS $$
+DECLARE
+    setup constant customer_identity.attachments := customer_identity_internal.attached_here(attached, customers);
+    found_row constant jsonb := customer_identity_internal.linked_row(setup.attached, key, customers);
+    customer constant uuid := found_row ->> 'customer';
+    claim constant jsonb := customer_identity_internal.leading_claim(found_row -> 'claims', customer, customers);
+    moved jsonb := jsonb_build_array(jsonb_build_object(
+        'table', customer_identity_internal.qualified_name(setup.attached), 'column', setup.customer_column, 'key', found_row -> 'key'));
+    login jsonb;
+    rule text := claim ->> 'way';
+    merges jsonb;
+BEGIN
+    IF customer IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF setup.kind = 'users' THEN
+        login := found_row;
+    ELSIF customer_identity_internal.has_logins(setup) AND found_row ->> 'login' IS NOT NULL THEN
+        login := customer_identity_internal.login_of_order(setup.users, setup.users_key_column, found_row ->> 'login', customers);
+        IF (login ->> 'customer')::uuid = customer THEN
+            rule := CASE
+                WHEN NOT customer_identity_internal.is_older_than_link((found_row ->> 'at')::timestamptz, login ->> 'login', customer, customers) THEN 'user'
+                ELSE COALESCE(rule, 'earlier_order')
+            END;
+        END IF;
+    END IF;
+    IF rule IN ('user', 'earlier_order') THEN
+        moved := moved || jsonb_build_object(
+            'table', customer_identity_internal.qualified_name(setup.users),
+            'column', (customer_identity_internal.attachment_of(setup.users)).customer_column, 'key', login -> 'key');
+    END IF;
+    merges := customer_identity_internal.merges_on_way(moved, claim ->> 'e164', customer, customers);
+    IF rule IS NULL OR rule = 'phone' THEN
+        rule := CASE WHEN merges <> '[]' THEN 'merge' ELSE COALESCE(rule, 'application') END;
+    END IF;
+    RETURN jsonb_build_object(
+        'customer', customer, 'phone', claim -> 'phone', 'column', claim -> 'column', 'e164', claim -> 'e164', 'rule', rule,
+        'proof', customer_identity_internal.proof_by(login ->> 'login',
+            CASE WHEN rule NOT IN ('user', 'earlier_order') THEN claim ->> 'e164' END, customer, customers),
+        'merges', merges);
+END
+$$;
+COMMENT ON FUNCTION customer_identity.why_linked(regclass, text, regclass) IS
+    'Why a row of an attached table has its customer: customer, phone as typed, column, e164, rule (phone, user, application, earlier_order, merge), proof, merges on the way; NULL: there is no such row, or it has none';
+REVOKE EXECUTE ON FUNCTION customer_identity.why_linked(regclass, text, regclass) FROM PUBLIC;
+-- What is emptied of a row of a person: the phones, of a login the name and the e-mail, and what the owner has named.
+CREATE FUNCTION customer_identity_internal.personal_columns_of(attached customer_identity.attachments)
+    RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE(array_agg(a.attname::text ORDER BY a.attnum), '{}')
+    FROM pg_attribute AS a
+    WHERE a.attrelid = attached.attached AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+        AND a.attname = ANY (attached.phone_columns || attached.personal_columns || attached.name_column
+            || CASE WHEN attached.kind = 'users' THEN 'email' END)
+        AND a.attname IS DISTINCT FROM attached.key_column
+$$;
+COMMENT ON FUNCTION customer_identity_internal.personal_columns_of(customer_identity.attachments) IS
+    'The columns of an attached table that say something about a person';
+CREATE FUNCTION customer_identity_internal.is_in_unique_index(relation regclass, number int2)
+    RETURNS TABLE (unique_values boolean, unique_nulls boolean)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT count(*) > 0, COALESCE(bool_or(to_jsonb(i.*) -> 'indnullsnotdistinct' = 'true'), false)
+    FROM pg_index AS i
+    WHERE i.indrelid = relation AND i.indisunique
+        AND (number = ANY (i.indkey) OR EXISTS (
+            SELECT FROM pg_depend AS d
+            WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.refobjsubid = number))
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_in_unique_index(regclass, int2) IS
+    'Whether a unique index has a column or reads it, and whether one takes NULLs for the same';
+-- Letters alone: nobody's phone. The e-mail is of a domain that no host will ever have (RFC 2606).
+CREATE FUNCTION customer_identity_internal.empty_values(is_text boolean, not_null boolean, unique_values boolean, unique_nulls boolean)
+    RETURNS SETOF text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT v.expression
+    FROM (
+        SELECT 'pg_catalog.translate(pg_catalog.replace(pg_catalog.gen_random_uuid()::pg_catalog.text, ''-'', ''''), ''0123456789'', ''ghijklmnop'')'
+    ) AS l (letters)
+    CROSS JOIN LATERAL (VALUES
+        (1, 'NULL', NOT not_null AND NOT unique_nulls),
+        (2, '''''', NOT unique_values),
+        (3, '''{}''', NOT unique_values AND NOT is_text),
+        (4, format('pg_catalog.concat(''erased-'', %s)', l.letters), true),
+        (5, format('pg_catalog.concat(pg_catalog.left(%s, 12), ''@erased.invalid'')', l.letters), true),
+        (6, format('pg_catalog.left(%s, 12)', l.letters), true)
+    ) AS v (place, expression, fits)
+    WHERE v.fits
+    ORDER BY v.place
+$$;
+COMMENT ON FUNCTION customer_identity_internal.empty_values(boolean, boolean, boolean, boolean) IS
+    'What a column can be emptied to, as expressions, the best first';
+-- Of the column alone: what several columns have to keep together is known when they are written.
+CREATE FUNCTION customer_identity_internal.holds_value(referencing regclass, column_name text, expression text, customers regclass)
+    RETURNS boolean
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    attribute pg_attribute;
+    condition text;
+    fits boolean;
+BEGIN
+    SELECT a.* INTO attribute FROM pg_attribute AS a WHERE a.attrelid = referencing AND a.attname = column_name;
+    SELECT string_agg(format('(%s) IS NOT FALSE', pg_get_expr(k.conbin, k.conrelid)), ' AND ') INTO condition
+    FROM pg_constraint AS k
+    WHERE k.conrelid = referencing AND k.contype = 'c' AND k.conkey = ARRAY[attribute.attnum];
+    -- A cast cuts off what is too long.
+    EXECUTE format(
+        'SELECT num_nulls(r.%2$I) >= 0 AND %3$s AND %4$s FROM (SELECT e.value AS given, e.value::%1$s AS %2$I FROM (SELECT %5$s AS value) AS e) AS r',
+        format_type(attribute.atttypid, attribute.atttypmod), column_name, COALESCE(condition, 'true'),
+        CASE WHEN expression LIKE 'pg_catalog.%' THEN format('r.%I::text = r.given', column_name) ELSE 'true' END, expression)
+        INTO fits;
+    RETURN fits;
+EXCEPTION WHEN data_exception OR integrity_constraint_violation OR cannot_coerce OR datatype_mismatch OR undefined_function THEN
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.holds_value(regclass, text, text, regclass) IS
+    'Whether a column of a table can hold what an expression makes';
+CREATE FUNCTION customer_identity_internal.emptied_value(referencing regclass, column_name text, customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    expression text;
+BEGIN
+    FOR expression IN
+        SELECT v.expression
+        FROM pg_attribute AS a
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        CROSS JOIN LATERAL customer_identity_internal.is_in_unique_index(referencing, a.attnum) AS i
+        CROSS JOIN LATERAL customer_identity_internal.empty_values(t.typcategory = 'S', a.attnotnull, i.unique_values, i.unique_nulls) AS v (expression)
+        WHERE a.attrelid = referencing AND a.attname = column_name
+    LOOP
+        IF customer_identity_internal.holds_value(referencing, column_name, expression, customers) THEN
+            RETURN expression;
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.emptied_value(regclass, text, regclass) IS
+    'An expression for what a personal column is emptied to: NULL, an empty value, or one that is unique and meaningless; NULL when it can hold none of them';
+-- The flag of a phone that is gone says no.
+CREATE FUNCTION customer_identity_internal.emptying_columns(attached customer_identity.attachments)
+    RETURNS TABLE (column_name text, expression text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.name, customer_identity_internal.emptied_value(attached.attached, c.name, attached.customers)
+    FROM unnest(customer_identity_internal.personal_columns_of(attached)) AS c (name)
+    WHERE c.name IS DISTINCT FROM attached.verified_column
+    UNION ALL
+    SELECT attached.verified_column, 'false'
+    WHERE attached.verified_column IS NOT NULL
+$$;
+COMMENT ON FUNCTION customer_identity_internal.emptying_columns(customer_identity.attachments) IS
+    'The columns of an attached table that are emptied, and to what';
+-- Who lives on in a customer since merges.
+CREATE FUNCTION customer_identity_internal.merged_into(customer_id uuid, customers regclass)
+    RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ids uuid[];
+BEGIN
+    EXECUTE format(
+        'WITH RECURSIVE merged (id) AS (SELECT $1 UNION SELECT m.loser_id FROM merged AS w JOIN %s AS m ON m.winner_id = w.id)'
+        ' SELECT array_agg(w.id) FROM merged AS w',
+        customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO ids
+        USING customer_id;
+    RETURN ids;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merged_into(uuid, regclass) IS
+    'The ids of a customer and of those that were merged into it';
+-- Of the former ones those that lead to nobody else now: a number with a new holder is no longer the person's.
+CREATE FUNCTION customer_identity_internal.phones_of_person(customer_id uuid, customers regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    phones text[];
+BEGIN
+    EXECUTE format(
+        'SELECT COALESCE(array_agg(DISTINCT n.phone ORDER BY n.phone), ''{}'') FROM ('
+        ' SELECT c.phone::text FROM %1$s AS c WHERE c.id = $1'
+        ' UNION ALL SELECT p.phone::text FROM %2$s AS p WHERE p.customer_id = $1'
+        ' UNION ALL SELECT p.phone::text FROM %3$s AS p WHERE p.customer_id = $1) AS n (phone)'
+        ' WHERE n.phone IS NOT NULL'
+        ' AND NOT EXISTS (SELECT FROM %1$s AS c WHERE c.phone = n.phone AND c.id <> $1)'
+        ' AND NOT EXISTS (SELECT FROM %2$s AS p WHERE p.phone = n.phone AND p.customer_id <> $1 AND p.until IS NULL)'
+        ' AND NOT EXISTS (SELECT FROM %4$s AS r WHERE r.phone = n.phone AND r.rule = ''nobody'')',
+        customers, customer_identity_internal.companion_of(customers, 'customer_phones'),
+        customer_identity_internal.companion_of(customers, 'phone_proofs'), customer_identity_internal.companion_of(customers, 'phone_rules'))
+        INTO phones
+        USING customer_id;
+    RETURN phones;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.phones_of_person(uuid, regclass) IS
+    'The numbers that a customer has or had and that are nobody else''s now';
+-- The rows r of customer $1: those that are linked, and those that backfill() would link by one of the phones $2.
+CREATE FUNCTION customer_identity_internal.rows_of_person_query(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    claim constant text := format(
+        '(SELECT p.phone FROM (%s) AS c (n, raw) CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %s) AS p (phone)'
+        ' WHERE p.phone IS NOT NULL ORDER BY c.n LIMIT 1) = ANY ($2)',
+        customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached));
+BEGIN
+    RETURN format('FROM %1$s AS r WHERE r.%2$I = $1 OR (%3$s %4$s)', attached.attached, attached.customer_column,
+        CASE WHEN attached.kind = 'users' THEN format('r.%I IS NULL AND ', attached.customer_column) END, claim);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_of_person_query(customer_identity.attachments) IS
+    'FROM and WHERE of the rows r of customer $1 with the phones $2, and of other customers'' orders with one of them';
+-- `others`: orders of other customers that have one of the phones, for a delivery.
+CREATE FUNCTION customer_identity_internal.rows_of_person(
+    referencing regclass, customer_id uuid, phones text[], customers regclass,
+    OUT parts oid[], OUT places tid[], OUT ids text[], OUT other_parts oid[], OUT other_places tid[])
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    attached constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+BEGIN
+    EXECUTE format(
+        'SELECT COALESCE(array_agg(f.part) FILTER (WHERE f.own), ''{}''), COALESCE(array_agg(f.place) FILTER (WHERE f.own), ''{}''),'
+        ' COALESCE(array_agg(f.id) FILTER (WHERE f.own), ''{}''),'
+        ' COALESCE(array_agg(f.part) FILTER (WHERE NOT f.own), ''{}''), COALESCE(array_agg(f.place) FILTER (WHERE NOT f.own), ''{}'')'
+        ' FROM (SELECT r.tableoid AS part, r.ctid AS place, %s AS id, COALESCE(r.%I = $1, true) AS own %s) AS f',
+        CASE WHEN attached.key_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', attached.key_column) END,
+        attached.customer_column, customer_identity_internal.rows_of_person_query(attached))
+        INTO parts, places, ids, other_parts, other_places
+        USING customer_id, phones;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_of_person(regclass, uuid, text[], regclass) IS
+    'Where the rows of a customer are in an attached table, with the ids of logins, and the orders of others that have one of its phones';
+CREATE FUNCTION customer_identity_internal.logins_of_person(customer_id uuid, phones text[], customers regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+    RETURN ARRAY(
+        SELECT DISTINCT i.id
+        FROM customer_identity_internal.attachments_to_read(customers) AS a
+        CROSS JOIN LATERAL customer_identity_internal.rows_of_person(a.attached, customer_id, phones, customers) AS r
+        CROSS JOIN LATERAL unnest(r.ids) AS i (id)
+        WHERE a.kind = 'users' AND i.id IS NOT NULL);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_of_person(uuid, text[], regclass) IS
+    'The ids of a customer''s logins';
+-- What the companions hold on a person: customer $1, phones $2, merged ids $3.
+CREATE FUNCTION customer_identity_internal.companions_of_person()
+    RETURNS TABLE (name text, condition text, also text)
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    VALUES
+        ('customer_events', 'r.customer_id = $1', 'false'),
+        ('customer_merges', 'r.winner_id = ANY ($3) OR r.loser_id = ANY ($3)', 'false'),
+        ('customer_phones', 'r.customer_id = $1', 'r.phone = ANY ($2)'),
+        ('duplicate_dismissals', 'r.a = ANY ($3) OR r.b = ANY ($3)', 'false'),
+        ('loyalty_entries', 'r.customer_id = $1', 'false'),
+        ('phone_proofs', 'r.customer_id = $1', 'r.phone = ANY ($2)'),
+        ('phone_rules', 'r.phone = ANY ($2)', 'false')
+$$;
+COMMENT ON FUNCTION customer_identity_internal.companions_of_person() IS
+    'Which rows r of each companion are about customer $1 with the phones $2 and the merged ids $3, and which of others name a phone of it';
+-- Without the codes and their hashes. Limits are counted by phone and user over all books.
+CREATE FUNCTION customer_identity_internal.verifications_in_tables(
+    phones text[], user_ids text[], erase boolean, with_limits boolean, customers regclass)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_owner VOLATILE
+AS $$
+DECLARE
+    ids constant uuid[] := ARRAY(
+        SELECT v.id
+        FROM customer_identity.verifications AS v
+        WHERE v.customers = verifications_in_tables.customers AND (v.phone = ANY (phones) OR v.user_id = ANY (user_ids)));
+    buckets constant text[] := ARRAY(
+        SELECT b.kind || ' ' || p.phone FROM unnest(phones) AS p (phone) CROSS JOIN (VALUES ('phone'), ('failure')) AS b (kind)
+        UNION ALL
+        SELECT 'user ' || left(u.id, 500) FROM unnest(user_ids) AS u (id));
+    found_rows jsonb;
+BEGIN
+    found_rows := (
+        SELECT jsonb_agg(jsonb_build_object('table', t.name, 'rows', t.rows) ORDER BY t.name)
+        FROM (
+            SELECT 'customer_identity.sms_messages', jsonb_agg(to_jsonb(m.*) - 'body' ORDER BY m.created_at, m.id)
+            FROM customer_identity.sms_messages AS m
+            WHERE m.verification_id = ANY (ids)
+            UNION ALL
+            SELECT 'customer_identity.verification_events', jsonb_agg(to_jsonb(e.*) ORDER BY e.bucket, e.at)
+            FROM customer_identity.verification_events AS e
+            WHERE with_limits AND e.bucket = ANY (buckets)
+            UNION ALL
+            SELECT 'customer_identity.verifications', jsonb_agg(to_jsonb(v.*) - 'code_hash' ORDER BY v.created_at, v.id)
+            FROM customer_identity.verifications AS v
+            WHERE v.id = ANY (ids)
+        ) AS t (name, rows)
+        WHERE t.rows IS NOT NULL
+    );
+    IF erase THEN
+        DELETE FROM customer_identity.verifications AS v WHERE v.id = ANY (ids);
+        DELETE FROM customer_identity.verification_events AS e WHERE with_limits AND e.bucket = ANY (buckets);
+    END IF;
+    RETURN COALESCE(found_rows, '[]');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.verifications_in_tables(text[], text[], boolean, boolean, regclass) IS
+    'What the tables of verifications hold on phones and users of a book, deleted if it shall be: an array of {table, rows}';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.verifications_in_tables(text[], text[], boolean, boolean, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.verifications_of(phones text[], user_ids text[], erase boolean, customers regclass)
+    RETURNS jsonb
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'verifications_of';
+COMMENT ON FUNCTION customer_identity_internal.verifications_of(text[], text[], boolean, regclass) IS
+    'As verifications_in_tables, for the owner of the book; limits, which are of no book, for who has the rights of the extension''s owner';
+CREATE FUNCTION customer_identity_internal.rows_that_refer(referencing regclass, columns text[], customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    found_rows jsonb;
+    key constant text[] := customer_identity_internal.key_columns(referencing);
+BEGIN
+    EXECUTE format('SELECT jsonb_agg(to_jsonb(r.*)%s) FROM %s AS r WHERE %s',
+        (SELECT ' ORDER BY ' || string_agg(format('r.%I', k.name), ', ' ORDER BY k.place) FROM unnest(key) WITH ORDINALITY AS k (name, place)),
+        referencing, (SELECT string_agg(format('r.%I = $1', c.name), ' OR ') FROM unnest(columns) AS c (name)))
+        INTO found_rows
+        USING customer_id;
+    RETURN found_rows;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_that_refer(regclass, text[], uuid, regclass) IS
+    'The rows of a table that refer to a customer by one of the columns; NULL: none';
+CREATE FUNCTION customer_identity_internal.companion_rows(name text, condition text, customer_id uuid, phones text[], merged uuid[], customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_rows jsonb;
+BEGIN
+    EXECUTE format('SELECT jsonb_agg(to_jsonb(r.*)) FROM %s AS r WHERE %s',
+        customer_identity_internal.companion_of(customers, name), condition)
+        INTO found_rows
+        USING customer_id, phones, merged;
+    RETURN found_rows;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.companion_rows(text, text, uuid, text[], uuid[], regclass) IS
+    'The rows of a companion that are about a person; NULL: none';
+-- The companions are read by what they mean, whether they have a foreign key or not.
+CREATE FUNCTION customer_identity_internal.tables_that_refer(customers regclass)
+    RETURNS TABLE (relation regclass, columns text[])
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT r.relation, array_agg(r.column_name ORDER BY r.column_name)
+        FROM customer_identity_internal.referencing_columns(customers) AS r
+        WHERE r.relation <> customers AND r.relation NOT IN (
+            SELECT customer_identity_internal.companion_of(customers, c.name)::regclass
+            FROM customer_identity_internal.companions_of_person() AS c)
+        GROUP BY r.relation;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.tables_that_refer(regclass) IS
+    'The tables of the application that refer to customers, and by which columns';
+CREATE FUNCTION customer_identity.export_customer(customer_id uuid, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    customer constant jsonb := customer_identity_internal.customer_row(customer_id, customers);
+    phones constant text[] := customer_identity_internal.phones_of_person(customer_id, customers);
+    merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
+    found_tables jsonb;
+BEGIN
+    SELECT COALESCE(jsonb_agg(jsonb_build_object('table', t.name, 'rows', t.rows) ORDER BY t.name), '[]') INTO found_tables
+    FROM (
+        SELECT customer_identity_internal.qualified_name(r.relation),
+            customer_identity_internal.rows_that_refer(r.relation, r.columns, customer_id, customers)
+        FROM customer_identity_internal.tables_that_refer(customers) AS r
+        UNION ALL
+        SELECT customer_identity_internal.companion_of(customers, c.name),
+            customer_identity_internal.companion_rows(c.name, c.condition, customer_id, phones, merged, customers)
+        FROM customer_identity_internal.companions_of_person() AS c
+    ) AS t (name, rows)
+    WHERE t.rows IS NOT NULL;
+    RETURN jsonb_build_object('customer', customer,
+        'tables', found_tables || customer_identity_internal.verifications_of(phones,
+            customer_identity_internal.logins_of_person(customer_id, phones, customers), false, customers));
+END
+$$;
+COMMENT ON FUNCTION customer_identity.export_customer(uuid, regclass) IS
+    'All that the database holds on a person: the customer, and the rows of every table that refers to it, of the companions and of verifications, as {customer, tables: [{table, rows}]}';
+REVOKE EXECUTE ON FUNCTION customer_identity.export_customer(uuid, regclass) FROM PUBLIC;
+-- What becomes of rows that refer to a customer who goes. NULL: they keep the customer there.
+CREATE FUNCTION customer_identity_internal.fate_of_references(relation regclass, column_name text, customers regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN EXISTS (
+            SELECT FROM pg_constraint AS k
+            WHERE k.conrelid = relation AND k.confrelid = customers AND k.contype = 'f' AND k.confdeltype = 'c' AND a.attnum = ANY (k.conkey)
+        ) THEN 'deleted'
+        WHEN NOT a.attnotnull THEN 'unlinked'
+    END
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name
+$$;
+COMMENT ON FUNCTION customer_identity_internal.fate_of_references(regclass, text, regclass) IS
+    'What becomes of the rows of a table that refer to a customer who is erased: deleted, unlinked, or NULL: they are in the way';
+CREATE FUNCTION customer_identity_internal.erasure_of_attached(
+    attached customer_identity.attachments, customer_id uuid, phones text[], delete_users boolean, customers regclass)
+    RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    found record;
+    stuck text;
+BEGIN
+    found := customer_identity_internal.rows_of_person(attached.attached, customer_id, phones, customers);
+    name := customer_identity_internal.qualified_name(attached.attached);
+    IF cardinality(found.places) > 0 AND delete_users AND attached.kind = 'users' THEN
+        RETURN QUERY SELECT name, cardinality(found.places)::bigint, 'deleted', NULL::text[], NULL::text;
+        RETURN;
+    END IF;
+    SELECT array_agg(e.column_name), string_agg(format('Column %I of %s is NOT NULL, or has a type or a check that no empty value fits.', e.column_name, name), ' ')
+        FILTER (WHERE e.expression IS NULL)
+    INTO columns, stuck
+    FROM customer_identity_internal.emptying_columns(attached) AS e;
+    IF cardinality(found.places) > 0 THEN
+        RETURN QUERY SELECT name, cardinality(found.places)::bigint, 'emptied', columns,
+            CASE WHEN a.attnotnull THEN format('Column %I of %s is NOT NULL. ', attached.customer_column, name) || COALESCE(stuck, '') ELSE stuck END
+        FROM pg_attribute AS a
+        WHERE a.attrelid = attached.attached AND a.attname = attached.customer_column;
+    END IF;
+    IF cardinality(found.other_places) > 0 THEN
+        RETURN QUERY SELECT name, cardinality(found.other_places)::bigint, 'phone emptied', attached.phone_columns, stuck;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erasure_of_attached(customer_identity.attachments, uuid, text[], boolean, regclass) IS
+    'What erasing a person does to an attached table';
+-- A column of an attached table that refers to customers beside the one that it is attached by is like that of any table.
+CREATE FUNCTION customer_identity_internal.other_references(customers regclass)
+    RETURNS TABLE (relation regclass, column_name text, fate text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT r.relation, r.column_name, customer_identity_internal.fate_of_references(r.relation, r.column_name, customers)
+        FROM customer_identity_internal.referencing_columns(customers) AS r
+        WHERE r.relation NOT IN (
+                SELECT customer_identity_internal.companion_of(customers, c.name)::regclass
+                FROM customer_identity_internal.companions_of_person() AS c)
+            AND NOT EXISTS (
+                SELECT FROM customer_identity_internal.attachments_of(customers) AS a
+                WHERE a.attached = r.relation AND a.customer_column = r.column_name);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.other_references(regclass) IS
+    'The columns that refer to customers and by which no table is attached, and what becomes of their rows';
+CREATE FUNCTION customer_identity_internal.erasure_of_references(customer_id uuid, customers regclass)
+    RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT customer_identity_internal.qualified_name(r.relation), n.rows, COALESCE(r.fate, 'kept'), ARRAY[r.column_name],
+        CASE WHEN r.fate IS NULL THEN
+            format('%s rows of %s refer to the customer in column %I, which is NOT NULL.', n.rows, customer_identity_internal.qualified_name(r.relation), r.column_name)
+        END
+    FROM customer_identity_internal.other_references(customers) AS r
+    CROSS JOIN LATERAL customer_identity_internal.count_references(r.relation, r.column_name, customer_id, customers) AS n (rows)
+    WHERE n.rows > 0
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erasure_of_references(uuid, regclass) IS
+    'What erasing a person does to tables that are not attached';
+CREATE FUNCTION customer_identity_internal.erasure_of_companions(customer_id uuid, phones text[], customers regclass)
+    RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
+    companion record;
+BEGIN
+    FOR companion IN SELECT c.* FROM customer_identity_internal.companions_of_person() AS c LOOP
+        name := customer_identity_internal.companion_of(customers, companion.name);
+        EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s OR %s', name, companion.condition, companion.also)
+            INTO affected
+            USING customer_id, phones, merged;
+        what := 'deleted';
+        IF affected > 0 THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+    FOR name, affected, what IN
+        SELECT m.name, customer_identity_internal.count_mentions(m.name, m.column_name, m.condition, customer_id, phones, merged), 'phone emptied'
+        FROM customer_identity_internal.mentions_of_phones(customers) AS m
+    LOOP
+        IF affected > 0 THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erasure_of_companions(uuid, text[], regclass) IS
+    'What erasing a person does to the companions of its book';
+-- Whoever had a number before, or lost it, has it in the history.
+CREATE FUNCTION customer_identity_internal.mentions_of_phones(customers regclass)
+    RETURNS TABLE (name text, column_name text, condition text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    VALUES
+        (customer_identity_internal.companion_of(customers, 'customer_events'), 'details', 'r.customer_id <> $1'),
+        (customer_identity_internal.companion_of(customers, 'customer_merges'), 'record', 'r.winner_id <> ALL ($3)')
+$$;
+COMMENT ON FUNCTION customer_identity_internal.mentions_of_phones(regclass) IS
+    'The columns of companions where rows of others may name a phone of customer $1 with the merged ids $3';
+-- A number may begin with the digits of a shorter one.
+CREATE FUNCTION customer_identity_internal.pattern_of_phones(phones text[])
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT '[+](' || string_agg(substr(p.phone, 2), '|') || ')(?![0-9])' FROM unnest(phones) AS p (phone)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.pattern_of_phones(text[]) IS
+    'A regular expression for E.164 phones within texts; NULL: none';
+CREATE FUNCTION customer_identity_internal.count_mentions(name text, column_name text, condition text, customer_id uuid, phones text[], merged uuid[])
+    RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    counted bigint;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s AND r.%I::text ~ $4', name, condition, column_name)
+        INTO counted
+        USING customer_id, phones, merged, customer_identity_internal.pattern_of_phones(phones);
+    RETURN counted;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.count_mentions(text, text, text, uuid, text[], uuid[]) IS
+    'How many rows about others name one of the phones';
+CREATE FUNCTION customer_identity_internal.without_phones(details jsonb, pattern text)
+    RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT regexp_replace(regexp_replace(details::text, format('"%s"(?!:)', pattern), 'null', 'g'), pattern, '', 'g')::jsonb
+$$;
+COMMENT ON FUNCTION customer_identity_internal.without_phones(jsonb, text) IS
+    'Details of the history with null in the place of phones';
+CREATE FUNCTION customer_identity_internal.erasure_plan(customer_id uuid, phones text[], delete_users boolean, customers regclass)
+    RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT e.*
+    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    CROSS JOIN LATERAL customer_identity_internal.erasure_of_attached(a, customer_id, phones, delete_users, a.customers) AS e
+    UNION ALL
+    SELECT e.* FROM customer_identity_internal.erasure_of_references(customer_id, customers) AS e
+    UNION ALL
+    SELECT e.* FROM customer_identity_internal.erasure_of_companions(customer_id, phones, customers) AS e
+    UNION ALL
+    SELECT v.value ->> 'table', jsonb_array_length(v.value -> 'rows'), 'deleted', NULL, NULL
+    FROM jsonb_array_elements(customer_identity_internal.verifications_of(phones,
+        customer_identity_internal.logins_of_person(customer_id, phones, customers), false, customers)) AS v
+    UNION ALL
+    SELECT customer_identity_internal.qualified_name(customers), 1, 'deleted', NULL, NULL
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erasure_plan(uuid, text[], boolean, regclass) IS
+    'What erasing a person does, by table, and what is in the way';
+CREATE FUNCTION customer_identity_internal.erasure_preview(customer_id uuid, phones text[], delete_users boolean, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object(
+        'tables', jsonb_agg(
+            jsonb_strip_nulls(jsonb_build_object('table', p.name, 'rows', p.affected, 'what', p.what, 'columns', to_jsonb(p.columns)))
+            ORDER BY p.name, p.what, p.columns),
+        'refused', string_agg(p.refused, ' ' ORDER BY p.name))
+    FROM customer_identity_internal.erasure_plan(customer_id, phones, delete_users, customers) AS p
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erasure_preview(uuid, text[], boolean, regclass) IS
+    'erase_preview, with logins deleted or kept';
+CREATE FUNCTION customer_identity.erase_preview(customer_id uuid, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.customer_row(customer_id, customers);
+    RETURN customer_identity_internal.erasure_preview(customer_id,
+        customer_identity_internal.phones_of_person(customer_id, customers), false, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity.erase_preview(uuid, regclass) IS
+    'What erase_customer would do when it keeps the logins: {tables: [{table, rows, what, columns}], refused}';
+REVOKE EXECUTE ON FUNCTION customer_identity.erase_preview(uuid, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.refuse_erasure(detail text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'the customer cannot be erased'
+        USING ERRCODE = 'CI006', DETAIL = detail,
+            HINT = 'Nothing was changed. Delete or change these rows first, or make the column nullable.';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_erasure(text) IS
+    'Raises CI006 for a person that something keeps in the database';
+-- The rows are locked by their places first: one that has moved since it was found was changed by somebody else.
+-- `assignments` NULL: they are deleted.
+CREATE FUNCTION customer_identity_internal.change_rows(
+    referencing regclass, assignments text, parts oid[], places tid[], customers regclass)
+    RETURNS void
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+AS $$
+DECLARE
+    name constant text := customer_identity_internal.qualified_name(referencing);
+    at_places constant text := 'ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS k (part, place)'
+        ' WHERE r.tableoid OPERATOR(pg_catalog.=) k.part AND r.ctid OPERATOR(pg_catalog.=) k.place';
+    changed bigint;
+BEGIN
+    EXECUTE 'SELECT FROM ' || name || ' AS r, ' || at_places || ' FOR UPDATE OF r' USING parts, places;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    IF changed < cardinality(places) THEN
+        RAISE EXCEPTION 'rows were changed meanwhile' USING ERRCODE = 'lock_not_available';
+    END IF;
+    PERFORM set_config('search_path', customer_identity_internal.path_of(referencing), true);
+    EXECUTE COALESCE('UPDATE ' || name || ' AS r SET ' || assignments || ' FROM ', 'DELETE FROM ' || name || ' AS r USING ') || at_places
+        USING parts, places;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF changed < cardinality(places) THEN
+        PERFORM customer_identity_internal.refuse_erasure(format('A trigger of %s keeps rows as they are.', name));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.change_rows(regclass, text, oid[], tid[], regclass) IS
+    'Changes or deletes the rows of an attached table that are at some places';
+CREATE FUNCTION customer_identity_internal.erase_attached(
+    attached customer_identity.attachments, customer_id uuid, phones text[], delete_users boolean, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found constant record := customer_identity_internal.rows_of_person(attached.attached, customer_id, phones, customers);
+    assignments text;
+    phone_assignments text;
+BEGIN
+    SELECT string_agg(format('%I = %s', e.column_name, e.expression), ', '),
+        string_agg(format('%I = %s', e.column_name, e.expression), ', ') FILTER (WHERE e.column_name = ANY (attached.phone_columns))
+    INTO assignments, phone_assignments
+    FROM customer_identity_internal.emptying_columns(attached) AS e;
+    IF cardinality(found.places) > 0 THEN
+        PERFORM customer_identity_internal.change_rows(attached.attached,
+            CASE
+                WHEN attached.kind = 'users' AND delete_users THEN NULL
+                ELSE concat_ws(', ', format('%I = NULL', attached.customer_column), assignments)
+            END,
+            found.parts, found.places, customers);
+    END IF;
+    IF cardinality(found.other_places) > 0 THEN
+        PERFORM customer_identity_internal.change_rows(attached.attached, phone_assignments, found.other_parts, found.other_places, customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erase_attached(customer_identity.attachments, uuid, text[], boolean, regclass) IS
+    'Takes a person out of an attached table';
+CREATE FUNCTION customer_identity_internal.erase_references(customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    other record;
+BEGIN
+    FOR other IN SELECT r.* FROM customer_identity_internal.other_references(customers) AS r WHERE r.fate = 'unlinked' LOOP
+        PERFORM customer_identity_internal.move_references(other.relation, other.column_name, customer_id, NULL::uuid, NULL::jsonb, customers);
+        IF customer_identity_internal.count_references(other.relation, other.column_name, customer_id, customers) > 0 THEN
+            PERFORM customer_identity_internal.refuse_erasure(format('A trigger of %s keeps rows as they are.', other.relation));
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erase_references(uuid, regclass) IS
+    'Unlinks what refers to a customer in tables that are not attached';
+CREATE FUNCTION customer_identity_internal.erase_companions(customer_id uuid, phones text[], customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
+    companion record;
+    mention record;
+BEGIN
+    FOR companion IN SELECT c.* FROM customer_identity_internal.companions_of_person() AS c LOOP
+        EXECUTE format('DELETE FROM %s AS r WHERE %s OR %s',
+            customer_identity_internal.companion_of(customers, companion.name), companion.condition, companion.also)
+            USING customer_id, phones, merged;
+    END LOOP;
+    FOR mention IN SELECT m.* FROM customer_identity_internal.mentions_of_phones(customers) AS m LOOP
+        EXECUTE format('UPDATE %1$s AS r SET %2$I = customer_identity_internal.without_phones(r.%2$I, $4) WHERE %3$s AND r.%2$I::text ~ $4',
+            mention.name, mention.column_name, mention.condition)
+            USING customer_id, phones, merged, customer_identity_internal.pattern_of_phones(phones);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erase_companions(uuid, text[], regclass) IS
+    'Takes a person out of the companions of its book';
+-- Waits no longer for others than a tenth of a second, less than it takes the server to look for a deadlock: what meets
+-- this never fails. Users first, whose orders would follow them.
+CREATE FUNCTION customer_identity_internal.erase_at_once(customer_id uuid, delete_users boolean, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET lock_timeout = '100ms'
+AS $$
+#variable_conflict use_variable
+DECLARE
+    phones text[];
+    user_ids text[];
+    plan jsonb;
+BEGIN
+    PERFORM customer_identity_internal.hold_for_merge(customer_id, customer_id, customers);
+    phones := customer_identity_internal.phones_of_person(customer_id, customers);
+    user_ids := customer_identity_internal.logins_of_person(customer_id, phones, customers);
+    plan := customer_identity_internal.erasure_preview(customer_id, phones, delete_users, customers);
+    IF plan ->> 'refused' IS NOT NULL THEN
+        PERFORM customer_identity_internal.refuse_erasure(plan ->> 'refused');
+    END IF;
+    PERFORM customer_identity_internal.erase_attached(a, customer_id, phones, delete_users, customers)
+    FROM (SELECT t.* FROM customer_identity_internal.attachments_to_read(customers) AS t ORDER BY t.kind DESC, t.attached::text OFFSET 0) AS a;
+    PERFORM customer_identity_internal.erase_references(customer_id, customers);
+    PERFORM customer_identity.flush_totals(customers);
+    PERFORM customer_identity_internal.delete_customer(customer_id, customers);
+    PERFORM customer_identity_internal.erase_companions(customer_id, phones, customers);
+    PERFORM customer_identity_internal.verifications_of(phones, user_ids, true, customers);
+    RETURN jsonb_build_object('tables', plan -> 'tables');
+EXCEPTION WHEN integrity_constraint_violation THEN
+    PERFORM customer_identity_internal.refuse_erasure(SQLERRM);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erase_at_once(uuid, boolean, regclass) IS
+    'Erases a person, or raises 55P03 when others are busy with one of its rows';
+CREATE FUNCTION customer_identity.erase_customer(
+    customer_id uuid,
+    delete_users boolean DEFAULT false,
+    actor text DEFAULT NULL,
+    reason text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+DECLARE
+    started constant timestamptz := clock_timestamp();
+    patience constant interval := COALESCE(NULLIF(current_setting('lock_timeout')::interval, interval '0'), interval '60 seconds');
+    pause double precision := 0.002;
+    erased jsonb;
+BEGIN
+    PERFORM customer_identity_internal.take_turn(customers);
+    PERFORM customer_identity.flush_totals(customers);
+    PERFORM customer_identity_internal.customer_row(customer_id, customers);
+    WHILE erased IS NULL LOOP
+        BEGIN
+            erased := customer_identity_internal.erase_at_once(customer_id, COALESCE(delete_users, false), customers);
+        EXCEPTION WHEN lock_not_available THEN
+            IF clock_timestamp() > started + patience THEN
+                RAISE;
+            END IF;
+            PERFORM pg_sleep(pause);
+            pause := LEAST(pause * 2, 0.25);
+        END;
+    END LOOP;
+    RAISE NOTICE 'a customer was erased'
+        USING DETAIL = (
+            SELECT format('%s rows in %s tables.', sum((t.value ->> 'rows')::bigint), count(DISTINCT t.value ->> 'table'))
+            FROM jsonb_array_elements(erased -> 'tables') AS t);
+    RETURN erased || jsonb_strip_nulls(jsonb_build_object('erased_at', clock_timestamp(), 'actor', actor, 'reason', reason));
+END
+$$;
+COMMENT ON FUNCTION customer_identity.erase_customer(uuid, boolean, text, text, regclass) IS
+    'A person leaves customers, companions and verifications; orders stay without customer and personal columns, logins are emptied, or deleted with delete_users. CI006 with what is in the way. Returns {tables: [{table, rows, what, columns}]} and when, by whom and why: the database keeps none of it';
+REVOKE EXECUTE ON FUNCTION customer_identity.erase_customer(uuid, boolean, text, text, regclass) FROM PUBLIC;
 COMMENT ON TYPE customer_identity_internal.setup_finding IS
     'What check_setup() found: severity (error, warning, info), object, finding and what to do about it';
 CREATE FUNCTION customer_identity_internal.counted_up_to(counted bigint, looked_at bigint)
@@ -8032,12 +9464,12 @@ AS $$
     FROM (VALUES (customers::text, customer_identity_internal.companion_of(customers, 'phone_proofs'))) AS b (customers, proofs)
     CROSS JOIN LATERAL (VALUES (
         format('EXISTS (SELECT FROM %s AS p WHERE p.customer_id = c.id AND p.phone = c.phone AND p.ended_at IS NULL)', b.proofs),
-        'p.ended_at IS NULL AND p.phone IS DISTINCT FROM c.phone'
-            || CASE WHEN customer_identity_internal.has_companion(customers, 'customer_phones') THEN
-                format(' AND NOT EXISTS (SELECT FROM %s AS a WHERE a.customer_id = c.id AND a.phone = p.phone AND a.until IS NULL)',
-                    customer_identity_internal.companion_of(customers, 'customer_phones'))
+        'p.phone IS DISTINCT FROM c.phone' || CASE
+            WHEN customer_identity_internal.has_companion(customers, 'customer_phones') THEN format(
+                ' AND NOT EXISTS (SELECT FROM %s AS a WHERE a.phone = p.phone AND a.customer_id = c.id AND a.until IS NULL)',
+                customer_identity_internal.companion_of(customers, 'customer_phones'))
             ELSE '' END
-    )) AS e (is_proved, is_stale)
+    )) AS e (is_proved, is_lost)
     CROSS JOIN LATERAL (VALUES
         (
             b.customers, 'customers without a live proof whose phone is marked as verified, or not marked at all',
@@ -8052,9 +9484,9 @@ AS $$
         ),
         (
             b.proofs, 'live proofs of phones that their customers no longer have, which give no access',
-            format('%s AS p JOIN %s AS c ON c.id = p.customer_id WHERE %s', b.proofs, b.customers, e.is_stale),
-            format('UPDATE %s AS p SET ended_at = now(), ended_reason = ''phone changed'' FROM %s AS c WHERE c.id = p.customer_id AND %s;',
-                b.proofs, b.customers, e.is_stale)
+            format('%s AS p JOIN %s AS c ON c.id = p.customer_id WHERE p.ended_at IS NULL AND %s', b.proofs, b.customers, e.is_lost),
+            format('UPDATE %s AS p SET ended_at = now(), ended_reason = ''phone changed'' FROM %s AS c'
+                ' WHERE c.id = p.customer_id AND p.ended_at IS NULL AND %s;', b.proofs, b.customers, e.is_lost)
         )
     ) AS f (relation, fault, rows, what_to_do)
 $$;
@@ -8107,9 +9539,10 @@ BEGIN
         SELECT count(*) FILTER (WHERE r.readable), count(*) FILTER (WHERE NOT r.readable), count(*)
         FROM (
             SELECT %5$s OR (
-                SELECT bool_or(customer_identity_internal.claimed_phone(c.raw, %3$s) IS NOT NULL)
+                SELECT bool_or(p.phone IS NOT NULL)
                 FROM (%2$s) AS c (n, raw)
-                WHERE c.raw IS NOT NULL
+                CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %3$s) AS p (phone)
+                WHERE c.raw IS NOT NULL AND customer_identity_internal.names_nobody(p.phone, $1) IS NOT TRUE
             ) AS readable
             FROM %1$s AS r
             WHERE r.%4$I IS NULL
@@ -8119,7 +9552,8 @@ BEGIN
         relation, customer_identity_internal.claims_query(attached),
         customer_identity_internal.region_expression(attached), attached.customer_column,
         customer_identity_internal.user_has_customer(attached))
-        INTO readable, unreadable, looked_at;
+        INTO readable, unreadable, looked_at
+        USING customers;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.count_unlinked(regclass, regclass) IS
@@ -8307,8 +9741,8 @@ DECLARE
     given record;
 BEGIN
     FOR made IN SELECT * FROM (VALUES
-        ('attach_users', 'customer_identity.attach_users(regclass, text[], text, text, text, text, text, regclass)'::regprocedure),
-        ('attach_orders', 'customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass)'::regprocedure),
+        ('attach_users', 'customer_identity.attach_users(regclass, text[], text, text, text, text, text, text[], regclass)'::regprocedure),
+        ('attach_orders', 'customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass)'::regprocedure),
         ('merge_preview', 'customer_identity.merge_preview(uuid, uuid, regclass)'::regprocedure),
         ('merge_customers', 'customer_identity.merge_customers(uuid, uuid, text, text, regclass)'::regprocedure),
         ('current_customer', 'customer_identity.current_customer(uuid, regclass)'::regprocedure),
@@ -8321,7 +9755,11 @@ BEGIN
         ('split_customer', 'customer_identity.split_customer(uuid, text[], jsonb, text, text, text, text, regclass)'::regprocedure),
         ('phone_suspects', 'customer_identity.phone_suspects(integer, regclass)'::regprocedure),
         ('duplicate_customers', 'customer_identity.duplicate_customers(numeric, integer, text, regclass)'::regprocedure),
-        ('dismiss_duplicate', 'customer_identity.dismiss_duplicate(uuid, uuid, text, text, regclass)'::regprocedure)
+        ('dismiss_duplicate', 'customer_identity.dismiss_duplicate(uuid, uuid, text, text, regclass)'::regprocedure),
+        ('why_linked', 'customer_identity.why_linked(regclass, text, regclass)'::regprocedure),
+        ('export_customer', 'customer_identity.export_customer(uuid, regclass)'::regprocedure),
+        ('erase_preview', 'customer_identity.erase_preview(uuid, regclass)'::regprocedure),
+        ('erase_customer', 'customer_identity.erase_customer(uuid, boolean, text, text, regclass)'::regprocedure)
     ) AS v (name, routine) LOOP
         EXECUTE format('ALTER ROUTINE %s OWNER TO %s', made.routine, owner);
         FOR given IN
