@@ -204,6 +204,12 @@ BEGIN
         %s
     ) AS v (name, routine) LOOP
         EXECUTE format('ALTER ROUTINE %%s OWNER TO %%s', made.routine, owner);
+        IF NOT EXISTS (
+            SELECT FROM pg_proc AS p
+            WHERE p.pronamespace = 'customer_identity_internal'::regnamespace AND p.proname = 'released_' || made.name
+        ) THEN
+            EXECUTE format('GRANT EXECUTE ON ROUTINE %%s TO @extowner@ WITH GRANT OPTION', made.routine);
+        END IF;
         FOR given IN
             SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS to_whom, a.is_grantable
             FROM pg_proc AS p
