@@ -3252,7 +3252,7 @@ RETURN format($sql$
         SELECT k.id AS customer_id,
             EXISTS (
                 SELECT FROM %3$s AS p
-                WHERE p.phone = k.phone AND p.customer_id = k.id AND p.user_id = l.user_id AND p.ended_at IS NULL
+                WHERE p.customer_id = k.id AND p.user_id = l.user_id AND p.ended_at IS NULL
             ) AS proved
         FROM %2$s AS k
         JOIN (%1$s) AS l ON l.customer_id = k.id
@@ -5929,8 +5929,8 @@ BEGIN
             jsonb_build_object('loser', loser_row, 'before', winner_row,
                 'after', customer_identity_internal.customer_row(winner, customers), 'moved', moved, 'stay', stay);
     PERFORM customer_identity_internal.write_event(customers, winner, 'merged',
-        jsonb_build_object('merge_id', merge_id, 'loser', loser, 'reason', reason,
-            'rows', (SELECT sum(jsonb_array_length(m.value -> 'keys')) FROM jsonb_array_elements(moved) AS m)),
+        jsonb_strip_nulls(jsonb_build_object('merge_id', merge_id, 'loser', loser, 'reason', reason,
+            'rows', (SELECT sum(jsonb_array_length(m.value -> 'keys')) FROM jsonb_array_elements(moved) AS m))),
         actor);
     RETURN merge_id;
 END
@@ -6186,7 +6186,7 @@ BEGIN
     END IF;
     EXECUTE format('DELETE FROM %s AS m WHERE m.id = $1', customer_identity_internal.companion_of(customers, 'customer_merges')) USING merge_id;
     PERFORM customer_identity_internal.write_event(customers, e.customer, 'unmerged',
-        jsonb_build_object('merge_id', merge_id, 'winner', done.winner, 'loser', done.loser, 'reason', reason), actor)
+        jsonb_strip_nulls(jsonb_build_object('merge_id', merge_id, 'winner', done.winner, 'loser', done.loser, 'reason', reason)), actor)
     FROM unnest(ARRAY[holder, done.loser]) AS e (customer)
     WHERE e.customer IS NOT NULL;
     RETURN done.loser;
@@ -6437,14 +6437,17 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.write_primary_phone(uuid, text, regclass) IS
     'Gives a customer its primary phone; the triggers see to proofs, the flag and the further phones';
+-- It was the primary one since the customer has had another, or is there.
 CREATE FUNCTION customer_identity_internal.insert_former_phone(customer_id uuid, phone text, actor text, reason text, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE format('INSERT INTO %s (customer_id, phone, until, reason, actor) VALUES ($1, $2, now(), $3, $4)',
-        customer_identity_internal.companion_of(customers, 'customer_phones'))
+    EXECUTE format('INSERT INTO %1$s (customer_id, phone, since, until, reason, actor)'
+        ' SELECT c.id, $2, GREATEST(c.created_at, (SELECT max(a.until) FROM %1$s AS a WHERE a.customer_id = c.id)), now(), $3, $4'
+        ' FROM %2$s AS c WHERE c.id = $1',
+        customer_identity_internal.companion_of(customers, 'customer_phones'), customers)
         USING customer_id, phone, reason, actor;
 END
 $$;
@@ -6539,27 +6542,41 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.has_order_since(regclass, uuid, text[], timestamptz, regclass) IS
     'Whether a customer has orders since a time that another login, or a guest, has placed';
--- The logins of a customer with the e-mail address of one of them.
-CREATE FUNCTION customer_identity_internal.logins_of_same_email(
-    referencing regclass, customer_id uuid, user_id text, customers regclass)
+CREATE FUNCTION customer_identity_internal.emails_of_login(referencing regclass, user_id text, customers regclass)
     RETURNS SETOF text
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
     users constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
 BEGIN
-    IF customer_identity_internal.column_type(referencing, 'email') IS NULL OR users.key_column IS NULL THEN
-        RETURN;
+    IF customer_identity_internal.column_type(referencing, 'email') IS NOT NULL AND users.key_column IS NOT NULL THEN
+        RETURN QUERY EXECUTE format(
+            'SELECT lower(btrim(r.email::text)) FROM %s AS r WHERE customer_identity_internal.as_text(r.%I) = $1 AND r.email IS NOT NULL',
+            referencing, users.key_column)
+            USING user_id;
     END IF;
-    RETURN QUERY EXECUTE format(
-        'SELECT customer_identity_internal.as_text(r.%1$I) FROM %2$s AS r WHERE r.%3$I = $1 AND lower(btrim(r.email::text)) = ('
-        ' SELECT lower(btrim(n.email::text)) FROM %2$s AS n WHERE customer_identity_internal.as_text(n.%1$I) = $2)',
-        users.key_column, referencing, users.customer_column)
-        USING customer_id, user_id;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.logins_of_same_email(regclass, uuid, text, regclass) IS
-    'The logins of a customer that have the e-mail address of one of them';
+COMMENT ON FUNCTION customer_identity_internal.emails_of_login(regclass, text, regclass) IS
+    'The e-mail address of a login, in small letters';
+CREATE FUNCTION customer_identity_internal.logins_with_email(
+    referencing regclass, customer_id uuid, emails text[], customers regclass)
+    RETURNS SETOF text
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    users constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+BEGIN
+    IF customer_identity_internal.column_type(referencing, 'email') IS NOT NULL AND users.key_column IS NOT NULL THEN
+        RETURN QUERY EXECUTE format(
+            'SELECT customer_identity_internal.as_text(r.%I) FROM %s AS r WHERE r.%I = $1 AND lower(btrim(r.email::text)) = ANY ($2)',
+            users.key_column, referencing, users.customer_column)
+            USING customer_id, emails;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_with_email(regclass, uuid, text[], regclass) IS
+    'The logins of a customer that have one of the e-mail addresses';
 CREATE FUNCTION customer_identity_internal.was_linked_before(
     customer_id uuid, user_ids text[], since timestamptz, customers regclass)
     RETURNS boolean
@@ -6617,16 +6634,23 @@ DECLARE
     -- No time is older than a few thousand years.
     after constant interval := LEAST(customer_identity_internal.new_holder_after(), interval '4000 years');
     since constant timestamptz := now() - after;
+    emails text[];
 BEGIN
     IF after <= interval '0' OR NOT customer_identity_internal.keeps_history(customers) OR NOT customer_identity_internal.is_silent_customer(customer_id, user_id, since, customers) THEN
         RETURN false;
     END IF;
+    emails := ARRAY(
+        SELECT e.email
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        CROSS JOIN LATERAL customer_identity_internal.emails_of_login(a.attached, user_id, customers) AS e (email)
+        WHERE a.kind = 'users'
+    );
     RETURN NOT customer_identity_internal.was_linked_before(customer_id, ARRAY(
         SELECT user_id
         UNION ALL
         SELECT l.user_id
         FROM customer_identity_internal.attachments_of(customers) AS a
-        CROSS JOIN LATERAL customer_identity_internal.logins_of_same_email(a.attached, customer_id, user_id, customers) AS l (user_id)
+        CROSS JOIN LATERAL customer_identity_internal.logins_with_email(a.attached, customer_id, emails, customers) AS l (user_id)
         WHERE a.kind = 'users'
     ), since, customers);
 END
