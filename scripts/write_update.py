@@ -170,9 +170,14 @@ class Update:
     def written_type(self, name, statement):
         if name not in self.old.types:
             return statement
-        if squeezed(QUALIFIER.sub('', without_comments(statement))) != squeezed(self.old.types[name][1]):
-            sys.exit(f'type {name} has other columns now: change it in first.sql, and let this program know')
-        return None
+        old, new = (squeezed(QUALIFIER.sub('', without_comments(text))) for text in (self.old.types[name][1], statement))
+        if new == old:
+            return None
+        added = new.removeprefix(old.removesuffix(' );') + ', ')
+        if added == new:
+            sys.exit(f'type {name} has lost or changed columns: change it in first.sql, and let this program know')
+        columns = ', '.join(f'ADD ATTRIBUTE {column}' for column in added.removesuffix(' );').split(', '))
+        return f'ALTER TYPE {self.new.types[name][0]}.{name} {columns};'
 
     def rights(self):
         """Who might execute what is made anew may execute it now; then what waited goes."""
@@ -199,6 +204,12 @@ BEGIN
         %s
     ) AS v (name, routine) LOOP
         EXECUTE format('ALTER ROUTINE %%s OWNER TO %%s', made.routine, owner);
+        IF NOT EXISTS (
+            SELECT FROM pg_proc AS p
+            WHERE p.pronamespace = 'customer_identity_internal'::regnamespace AND p.proname = 'released_' || made.name
+        ) THEN
+            EXECUTE format('GRANT EXECUTE ON ROUTINE %%s TO @extowner@ WITH GRANT OPTION', made.routine);
+        END IF;
         FOR given IN
             SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS to_whom, a.is_grantable
             FROM pg_proc AS p

@@ -44,6 +44,7 @@ BEGIN
     RETURN QUERY SELECT * FROM customer_identity_internal.check_sequences(customers);
     RETURN QUERY SELECT * FROM customer_identity_internal.check_customers_table(customers);
     RETURN QUERY SELECT * FROM customer_identity_internal.check_phone_triggers(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_guards(customers);
     IF customer_identity_internal.companion_problem(customers, 'phone_proofs') IS NULL THEN
         RETURN QUERY SELECT * FROM customer_identity_internal.check_proofs(customers);
     END IF;

@@ -38,23 +38,40 @@ CREATE FUNCTION customer_identity_internal.guard_phone()
 COMMENT ON FUNCTION customer_identity_internal.guard_phone() IS
     'Trigger of customer_phones and phone_rules: refuses a phone that is another customer''s primary one';
 
+CREATE FUNCTION customer_identity_internal.guards(customers regclass)
+    RETURNS TABLE (guarded regclass, trigger pg_trigger)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT r.oid, t
+    FROM pg_class AS c
+    JOIN pg_class AS r ON r.relnamespace = c.relnamespace AND r.relname IN ('customer_phones', 'phone_rules') AND r.relkind = 'r'
+    LEFT JOIN pg_trigger AS t ON t.tgrelid = r.oid AND t.tgname = 'customer_identity_guard' AND t.tgtype = 21
+        AND t.tgfoid = 'customer_identity_internal.guard_phone()'::regprocedure AND t.tgqual IS NULL AND t.tgattr = ''
+    WHERE c.oid = customers;
+END;
+COMMENT ON FUNCTION customer_identity_internal.guards(regclass) IS
+    'The triggers that the companions which hold phones must have; NULL where one is missing';
+
+CREATE FUNCTION customer_identity_internal.tell_of_companions(customers regclass)
+    RETURNS void
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME', 'tell_of_companions';
+COMMENT ON FUNCTION customer_identity_internal.tell_of_companions(regclass) IS
+    'Lets every session make its statements anew, by the companions that there are now';
+
 CREATE FUNCTION customer_identity_internal.ensure_guards(customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    guarded regclass;
+    missing record;
 BEGIN
-    FOR guarded IN
-        SELECT r.oid
-        FROM pg_class AS c
-        JOIN pg_class AS r ON r.relnamespace = c.relnamespace AND r.relname IN ('customer_phones', 'phone_rules') AND r.relkind = 'r'
-        WHERE c.oid = customers AND NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = r.oid AND t.tgname = 'customer_identity_guard')
-    LOOP
-        EXECUTE format('CREATE TRIGGER customer_identity_guard AFTER INSERT OR UPDATE ON %s'
-            ' FOR EACH ROW EXECUTE FUNCTION customer_identity_internal.guard_phone()', guarded);
-        EXECUTE format('ALTER TRIGGER customer_identity_guard ON %s DEPENDS ON EXTENSION customer_identity', guarded);
+    FOR missing IN SELECT g.guarded FROM customer_identity_internal.guards(customers) AS g WHERE (g.trigger).oid IS NULL LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER customer_identity_guard AFTER INSERT OR UPDATE ON %s'
+            ' FOR EACH ROW EXECUTE FUNCTION customer_identity_internal.guard_phone()', missing.guarded);
+        EXECUTE format('ALTER TRIGGER customer_identity_guard ON %s DEPENDS ON EXTENSION customer_identity', missing.guarded);
+        PERFORM customer_identity_internal.tell_of_companions(customers);
     END LOOP;
 END
 $$;

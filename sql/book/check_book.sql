@@ -19,6 +19,27 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.check_phone_triggers(regclass) IS
     'Findings of check_setup() about the triggers of customers';
 
+CREATE FUNCTION customer_identity_internal.check_guards(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'warning', format('%I.%I', n.nspname, r.relname),
+        format('trigger customer_identity_guard is %s: a phone that is written to the table may be another customer''s',
+            CASE WHEN (g.trigger).oid IS NULL THEN 'missing' ELSE 'disabled' END),
+        CASE
+            WHEN (g.trigger).oid IS NULL THEN format('SELECT customer_identity.create_tables(%L);', n.nspname)
+            ELSE format('ALTER TABLE %s ENABLE TRIGGER customer_identity_guard;', g.guarded)
+        END
+    FROM customer_identity_internal.guards(customers) AS g
+    JOIN pg_class AS r ON r.oid = g.guarded
+    JOIN pg_namespace AS n ON n.oid = r.relnamespace
+    WHERE (g.trigger).oid IS NULL OR (g.trigger).tgenabled IN ('D', 'R')
+    ORDER BY r.relname;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_guards(regclass) IS
+    'Findings of check_setup() about the triggers of customer_phones and phone_rules';
+
 -- Loading or replicating rows leaves the sequence behind.
 CREATE FUNCTION customer_identity_internal.check_sequences(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
@@ -104,7 +125,15 @@ BEGIN ATOMIC
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     CROSS JOIN customer_identity_internal.companions() AS b
     CROSS JOIN LATERAL customer_identity_internal.companion_problem(customers, b.name) AS p (problem)
-    WHERE c.oid = customers AND b.name <> 'customer_events' AND p.problem IS NOT NULL;
+    WHERE c.oid = customers AND b.name <> 'customer_events' AND p.problem IS NOT NULL
+    UNION ALL
+    SELECT 'error', format('%I.phone_proofs', n.nspname),
+        'it has no column unconfirmed: who may be a new holder of a phone sees the old one''s history',
+        format('SELECT customer_identity.create_tables(%L);', n.nspname)
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.oid = customers AND NOT customer_identity_internal.has_unconfirmed(customers)
+        AND customer_identity_internal.companion_problem(customers, 'phone_proofs') IS NULL;
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_companions(regclass) IS
     'Findings of check_setup() about tables beside customers, but for the history';

@@ -5,6 +5,17 @@ CREATE FUNCTION customer_identity_internal.companion_of(customers regclass, comp
 COMMENT ON FUNCTION customer_identity_internal.companion_of(regclass, text) IS
     'The quoted name of a table beside customers; CI003 unless it is a table of the same owner';
 
+CREATE FUNCTION customer_identity_internal.has_companion(customers regclass, companion text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN EXISTS (
+    SELECT FROM pg_class AS c
+    JOIN pg_class AS t ON t.relnamespace = c.relnamespace AND t.relowner = c.relowner
+    WHERE c.oid = customers AND t.relname = companion AND t.relkind = 'r'
+);
+COMMENT ON FUNCTION customer_identity_internal.has_companion(regclass, text) IS
+    'Whether there is a table of that name beside customers; books of earlier versions lack some';
+
 CREATE FUNCTION customer_identity_internal.companion_problem(customers regclass, companion text)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -22,17 +33,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.companion_problem(regclass, text) IS
     'Why there is no usable table of that name beside customers; NULL: there is one';
-
-CREATE FUNCTION customer_identity_internal.has_companion(customers regclass, companion text)
-    RETURNS boolean
-    LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT FROM pg_class AS c
-    JOIN pg_class AS t ON t.relnamespace = c.relnamespace AND t.relowner = c.relowner
-    WHERE c.oid = customers AND t.relname = companion AND t.relkind IN ('r', 'p')
-);
-COMMENT ON FUNCTION customer_identity_internal.has_companion(regclass, text) IS
-    'Whether there is a table of that name beside customers; books of earlier versions lack some';
 
 CREATE FUNCTION customer_identity_internal.further_phones(customers regclass)
     RETURNS text
@@ -134,6 +134,41 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.companions() IS
     'The tables beside customers; columns and indexes are for format(), which puts the schema in';
 
+-- Books of 0.1.0 have none until create_tables() is called.
+CREATE FUNCTION customer_identity_internal.has_unconfirmed(customers regclass)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT EXISTS (
+        SELECT
+        FROM pg_class AS c
+        JOIN pg_class AS p ON p.relnamespace = c.relnamespace AND p.relname = 'phone_proofs'
+        JOIN pg_attribute AS a ON a.attrelid = p.oid AND a.attname = 'unconfirmed' AND NOT a.attisdropped
+        WHERE c.oid = customers
+    );
+END;
+COMMENT ON FUNCTION customer_identity_internal.has_unconfirmed(regclass) IS
+    'Whether phone_proofs can say that a proof is held back';
+
+CREATE FUNCTION customer_identity_internal.require_unconfirmed(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    proofs constant text := customer_identity_internal.companion_of(customers, 'phone_proofs');
+BEGIN
+    IF NOT customer_identity_internal.has_unconfirmed(customers) THEN
+        RAISE EXCEPTION 'a column of phone_proofs is missing'
+            USING ERRCODE = 'CI003', DETAIL = format('Table %s has no column unconfirmed.', proofs),
+                HINT = 'customer_identity.create_tables() adds it.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_unconfirmed(regclass) IS
+    'Raises CI003 for a book whose proofs cannot be held back';
+
 CREATE FUNCTION customer_identity_internal.make_companions(schema_name text)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -166,7 +201,7 @@ BEGIN
         END LOOP;
     END LOOP;
     -- Books of an earlier release.
-    IF customer_identity_internal.column_type(format('%I.phone_proofs', schema_name)::regclass, 'unconfirmed') IS NULL THEN
+    IF NOT customer_identity_internal.has_unconfirmed(customers) THEN
         EXECUTE format('ALTER TABLE %I.phone_proofs ADD COLUMN unconfirmed boolean NOT NULL DEFAULT false', schema_name);
     END IF;
     PERFORM customer_identity_internal.companion_of(customers, c.name) FROM customer_identity_internal.companions() AS c;

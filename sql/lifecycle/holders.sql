@@ -159,6 +159,7 @@ AS $$
 DECLARE
     confirmed bigint;
 BEGIN
+    PERFORM customer_identity_internal.require_unconfirmed(customers);
     PERFORM customer_identity_internal.locked_customer(customer_id, customers);
     EXECUTE format(
         'UPDATE %s AS p SET unconfirmed = false WHERE p.customer_id = $1 AND p.user_id = $2 AND p.ended_at IS NULL AND p.unconfirmed',

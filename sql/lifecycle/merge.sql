@@ -405,9 +405,11 @@ COMMENT ON FUNCTION customer_identity.merge_customers(uuid, uuid, text, text, re
     'Makes two customers one: what refers to the loser, in any table, refers to the winner, its phones lead there, and its points are added. CI006 where both have rows that a unique key allows one of. Returns the merge''s id, for unmerge_customers';
 REVOKE EXECUTE ON FUNCTION customer_identity.merge_customers(uuid, uuid, text, text, regclass) FROM PUBLIC;
 
-CREATE FUNCTION customer_identity.current_customer(customer_id uuid, customers regclass DEFAULT NULL)
+-- The owner of the book may execute none of the public functions unless it was granted.
+CREATE FUNCTION customer_identity_internal.living_customer(customer_id uuid, customers regclass)
     RETURNS uuid
-    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     found_id uuid;
@@ -420,6 +422,17 @@ BEGIN
         INTO found_id
         USING customer_id;
     RETURN found_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.living_customer(uuid, regclass) IS
+    'What current_customer() returns';
+
+CREATE FUNCTION customer_identity.current_customer(customer_id uuid, customers regclass DEFAULT NULL)
+    RETURNS uuid
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+AS $$
+BEGIN
+    RETURN customer_identity_internal.living_customer(customer_id, customers);
 END
 $$;
 COMMENT ON FUNCTION customer_identity.current_customer(uuid, regclass) IS

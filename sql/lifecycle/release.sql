@@ -87,6 +87,14 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.live_proofs(text, uuid, regclass) IS
     'The live proofs of a customer''s phone by logins';
 
+-- As the owner of the book, who may not be granted the public function.
+CREATE FUNCTION customer_identity_internal.renew_proof(phone text, user_id text, method text, region text, customers regclass)
+    RETURNS uuid
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'record_proof';
+COMMENT ON FUNCTION customer_identity_internal.renew_proof(text, text, text, text, regclass) IS
+    'What record_proof() does';
+
 CREATE FUNCTION customer_identity_internal.renew_proofs(proofs jsonb, phone text, customer_id uuid, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -97,7 +105,7 @@ DECLARE
 BEGIN
     FOR proof IN SELECT p.value ->> 'user_id' AS user_id, p.value ->> 'method' AS method FROM jsonb_array_elements(proofs) AS p LOOP
         CONTINUE WHEN (customer_identity_internal.find_user(proof.user_id, customers)).customer_id IS DISTINCT FROM customer_id;
-        PERFORM customer_identity.record_proof(phone, proof.user_id, proof.method, NULL::text, customers);
+        PERFORM customer_identity_internal.renew_proof(phone, proof.user_id, proof.method, NULL::text, customers);
     END LOOP;
 END
 $$;

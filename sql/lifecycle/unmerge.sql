@@ -196,7 +196,7 @@ BEGIN
     PERFORM customer_identity_internal.take_turn(customers);
     PERFORM customer_identity.flush_totals(customers);
     done := customer_identity_internal.merge_record(merge_id, customers);
-    holder := customer_identity.current_customer(done.winner, customers);
+    holder := customer_identity_internal.living_customer(done.winner, customers);
     IF holder IS NOT NULL THEN
         PERFORM customer_identity_internal.hold_for_merge(holder, holder, customers);
         present := customer_identity_internal.customer_row(holder, customers);

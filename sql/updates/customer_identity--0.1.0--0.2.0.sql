@@ -365,6 +365,18 @@ CREATE LANGUAGE customer_identity_as_feeding_owner
     VALIDATOR pg_catalog.plpgsql_validator;
 COMMENT ON LANGUAGE customer_identity_as_feeding_owner IS
     'PL/pgSQL as the owner of an attached table, also for the owner of the book that it feeds';
+CREATE FUNCTION customer_identity_internal.as_referencing_owner()
+    RETURNS language_handler
+    LANGUAGE c
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION customer_identity_internal.as_referencing_owner() IS
+    'Runs the functions of language customer_identity_as_referencing_owner';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.as_referencing_owner() FROM PUBLIC;
+CREATE LANGUAGE customer_identity_as_referencing_owner
+    HANDLER customer_identity_internal.as_referencing_owner
+    VALIDATOR pg_catalog.plpgsql_validator;
+COMMENT ON LANGUAGE customer_identity_as_referencing_owner IS
+    'PL/pgSQL as the owner of a table that refers to customers, for the owner of the book';
 CREATE OR REPLACE FUNCTION customer_identity_internal.base_type(type regtype)
     RETURNS regtype
     LANGUAGE c STABLE STRICT PARALLEL SAFE
@@ -724,6 +736,16 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.companion_of(customers reg
     AS 'MODULE_PATHNAME', 'companion_of';
 COMMENT ON FUNCTION customer_identity_internal.companion_of(regclass, text) IS
     'The quoted name of a table beside customers; CI003 unless it is a table of the same owner';
+CREATE FUNCTION customer_identity_internal.has_companion(customers regclass, companion text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN EXISTS (
+    SELECT FROM pg_class AS c
+    JOIN pg_class AS t ON t.relnamespace = c.relnamespace AND t.relowner = c.relowner
+    WHERE c.oid = customers AND t.relname = companion AND t.relkind = 'r'
+);
+COMMENT ON FUNCTION customer_identity_internal.has_companion(regclass, text) IS
+    'Whether there is a table of that name beside customers; books of earlier versions lack some';
 CREATE FUNCTION customer_identity_internal.companion_problem(customers regclass, companion text)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -741,6 +763,21 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.companion_problem(regclass, text) IS
     'Why there is no usable table of that name beside customers; NULL: there is one';
+CREATE FUNCTION customer_identity_internal.further_phones(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.has_companion(customers, 'customer_phones') THEN
+        RETURN 'SELECT NULL::uuid AS id, NULL::text AS phone WHERE false';
+    END IF;
+    RETURN format('SELECT p.customer_id AS id, p.phone::text AS phone FROM %s AS p WHERE p.until IS NULL',
+        customer_identity_internal.companion_of(customers, 'customer_phones'));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.further_phones(regclass) IS
+    'The query of the phones that lead to customers besides their own: id, phone';
 -- Live proofs have two plain indexes and no NULLS NOT DISTINCT, which migration tools cannot write.
 CREATE FUNCTION customer_identity_internal.companions()
     RETURNS TABLE (name text, description text, columns text, indexes text[])
@@ -756,7 +793,8 @@ BEGIN ATOMIC
             method text NOT NULL,
             proved_at timestamptz NOT NULL DEFAULT now(),
             ended_at timestamptz,
-            ended_reason text',
+            ended_reason text,
+            unconfirmed boolean NOT NULL DEFAULT false',
             ARRAY[
                 'CREATE UNIQUE INDEX phone_proofs_live_key ON %1$I.phone_proofs (phone, user_id) WHERE ended_at IS NULL',
                 'CREATE UNIQUE INDEX phone_proofs_live_guest_key ON %1$I.phone_proofs (phone) WHERE ended_at IS NULL AND user_id IS NULL',
@@ -779,11 +817,81 @@ BEGIN ATOMIC
             details jsonb NOT NULL DEFAULT ''{}'',
             actor text,
             created_at timestamptz NOT NULL DEFAULT now()',
-            ARRAY['CREATE INDEX customer_events_customer_id_id_idx ON %1$I.customer_events (customer_id, id)'])
+            ARRAY['CREATE INDEX customer_events_customer_id_id_idx ON %1$I.customer_events (customer_id, id)']),
+        ('customer_phones', 'Further and former phones of a customer; one that is live (until IS NULL) leads to the customer',
+            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
+            phone varchar(20) NOT NULL,
+            since timestamptz NOT NULL DEFAULT now(),
+            until timestamptz,
+            reason text,
+            actor text',
+            ARRAY[
+                'CREATE UNIQUE INDEX customer_phones_live_key ON %1$I.customer_phones (phone) WHERE until IS NULL',
+                'CREATE INDEX customer_phones_customer_id_idx ON %1$I.customer_phones (customer_id)'
+            ]),
+        ('phone_rules', 'Phones that name nobody, or a household',
+            'phone varchar(20) PRIMARY KEY,
+            rule text NOT NULL CHECK (rule IN (''nobody'', ''shared'')),
+            actor text,
+            reason text,
+            created_at timestamptz NOT NULL DEFAULT now()',
+            ARRAY[]::text[]),
+        ('customer_merges', 'Merges in force, with what it takes to undo them',
+            'id bigint PRIMARY KEY,
+            winner_id uuid NOT NULL,
+            loser_id uuid NOT NULL UNIQUE,
+            merged_at timestamptz NOT NULL DEFAULT now(),
+            actor text,
+            reason text,
+            record jsonb NOT NULL',
+            ARRAY['CREATE INDEX customer_merges_winner_id_idx ON %1$I.customer_merges (winner_id)']),
+        ('duplicate_dismissals', 'Pairs of customers that somebody has looked at and found to be two people',
+            'a uuid NOT NULL,
+            b uuid NOT NULL,
+            actor text,
+            reason text,
+            created_at timestamptz NOT NULL DEFAULT now(),
+            PRIMARY KEY (a, b),
+            CHECK (a < b)',
+            ARRAY[]::text[])
     ) AS c (name, description, columns, indexes);
 END;
 COMMENT ON FUNCTION customer_identity_internal.companions() IS
     'The tables beside customers; columns and indexes are for format(), which puts the schema in';
+-- Books of 0.1.0 have none until create_tables() is called.
+CREATE FUNCTION customer_identity_internal.has_unconfirmed(customers regclass)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT EXISTS (
+        SELECT
+        FROM pg_class AS c
+        JOIN pg_class AS p ON p.relnamespace = c.relnamespace AND p.relname = 'phone_proofs'
+        JOIN pg_attribute AS a ON a.attrelid = p.oid AND a.attname = 'unconfirmed' AND NOT a.attisdropped
+        WHERE c.oid = customers
+    );
+END;
+COMMENT ON FUNCTION customer_identity_internal.has_unconfirmed(regclass) IS
+    'Whether phone_proofs can say that a proof is held back';
+CREATE FUNCTION customer_identity_internal.require_unconfirmed(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    proofs constant text := customer_identity_internal.companion_of(customers, 'phone_proofs');
+BEGIN
+    IF NOT customer_identity_internal.has_unconfirmed(customers) THEN
+        RAISE EXCEPTION 'a column of phone_proofs is missing'
+            USING ERRCODE = 'CI003', DETAIL = format('Table %s has no column unconfirmed.', proofs),
+                HINT = 'customer_identity.create_tables() adds it.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_unconfirmed(regclass) IS
+    'Raises CI003 for a book whose proofs cannot be held back';
 CREATE OR REPLACE FUNCTION customer_identity_internal.make_companions(schema_name text)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -809,12 +917,15 @@ BEGIN
             SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END
             FROM pg_class AS c
             CROSS JOIN LATERAL aclexplode(c.relacl) AS g
-            WHERE c.oid = to_regclass(format('%I.%I', schema_name, wanted.name)) AND c.relname = 'customer_events'
+            WHERE c.oid = to_regclass(format('%I.%I', schema_name, wanted.name)) AND c.relname NOT IN ('phone_proofs', 'loyalty_entries')
                 AND g.grantee <> c.relowner
         LOOP
             EXECUTE format('REVOKE ALL ON %I.%I FROM %s', schema_name, wanted.name, grantee);
         END LOOP;
     END LOOP;
+    IF NOT customer_identity_internal.has_unconfirmed(customers) THEN
+        EXECUTE format('ALTER TABLE %I.phone_proofs ADD COLUMN unconfirmed boolean NOT NULL DEFAULT false', schema_name);
+    END IF;
     PERFORM customer_identity_internal.companion_of(customers, c.name) FROM customer_identity_internal.companions() AS c;
 END
 $$;
@@ -837,7 +948,7 @@ CREATE FUNCTION customer_identity_internal.phone_triggers(customers regclass)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT e.name, e.timing, t
-    FROM (VALUES ('customer_identity_phone', 'BEFORE', 19), ('customer_identity_phone_changed', 'AFTER', 17)) AS e (name, timing, type)
+    FROM (VALUES ('customer_identity_phone', 'BEFORE', 19), ('customer_identity_phone_changed', 'AFTER INSERT OR', 21)) AS e (name, timing, type)
     LEFT JOIN pg_trigger AS t ON t.tgrelid = customers AND t.tgname = e.name::name AND t.tgtype = e.type
         AND t.tgfoid = 'customer_identity_internal.follow_phone()'::regprocedure AND t.tgqual IS NULL AND t.tgattr = '';
 END;
@@ -849,6 +960,49 @@ CREATE FUNCTION customer_identity_internal.is_owner(relation regclass)
 RETURN (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c WHERE c.oid = relation);
 COMMENT ON FUNCTION customer_identity_internal.is_owner(regclass) IS
     'Whether the current user has the rights of a table''s owner';
+CREATE FUNCTION customer_identity_internal.guard_phone()
+    RETURNS trigger
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'guard_phone';
+COMMENT ON FUNCTION customer_identity_internal.guard_phone() IS
+    'Trigger of customer_phones and phone_rules: refuses a phone that is another customer''s primary one';
+CREATE FUNCTION customer_identity_internal.guards(customers regclass)
+    RETURNS TABLE (guarded regclass, trigger pg_trigger)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT r.oid, t
+    FROM pg_class AS c
+    JOIN pg_class AS r ON r.relnamespace = c.relnamespace AND r.relname IN ('customer_phones', 'phone_rules') AND r.relkind = 'r'
+    LEFT JOIN pg_trigger AS t ON t.tgrelid = r.oid AND t.tgname = 'customer_identity_guard' AND t.tgtype = 21
+        AND t.tgfoid = 'customer_identity_internal.guard_phone()'::regprocedure AND t.tgqual IS NULL AND t.tgattr = ''
+    WHERE c.oid = customers;
+END;
+COMMENT ON FUNCTION customer_identity_internal.guards(regclass) IS
+    'The triggers that the companions which hold phones must have; NULL where one is missing';
+CREATE FUNCTION customer_identity_internal.tell_of_companions(customers regclass)
+    RETURNS void
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME', 'tell_of_companions';
+COMMENT ON FUNCTION customer_identity_internal.tell_of_companions(regclass) IS
+    'Lets every session make its statements anew, by the companions that there are now';
+CREATE FUNCTION customer_identity_internal.ensure_guards(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    missing record;
+BEGIN
+    FOR missing IN SELECT g.guarded FROM customer_identity_internal.guards(customers) AS g WHERE (g.trigger).oid IS NULL LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER customer_identity_guard AFTER INSERT OR UPDATE ON %s'
+            ' FOR EACH ROW EXECUTE FUNCTION customer_identity_internal.guard_phone()', missing.guarded);
+        EXECUTE format('ALTER TRIGGER customer_identity_guard ON %s DEPENDS ON EXTENSION customer_identity', missing.guarded);
+        PERFORM customer_identity_internal.tell_of_companions(customers);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.ensure_guards(regclass) IS
+    'Puts guard_phone on the companions that hold phones, where it is missing';
 CREATE FUNCTION customer_identity_internal.ensure_phone_triggers(customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -864,6 +1018,7 @@ BEGIN
         -- DROP EXTENSION takes them along: they attach no table.
         EXECUTE format('ALTER TRIGGER %I ON %s DEPENDS ON EXTENSION customer_identity', missing.name, customers);
     END LOOP;
+    PERFORM customer_identity_internal.ensure_guards(customers);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.ensure_phone_triggers(regclass) IS
@@ -960,6 +1115,12 @@ CREATE OR REPLACE FUNCTION customer_identity.can_see_customer(user_id text, cust
     AS 'MODULE_PATHNAME', 'can_see_customer';
 COMMENT ON FUNCTION customer_identity.can_see_customer(text, uuid, regclass) IS
     'Whether a user is linked to a customer and has proved its phone; for row-security policies';
+CREATE FUNCTION customer_identity_internal.names_nobody(phone text, customers regclass)
+    RETURNS boolean
+    LANGUAGE c STABLE COST 1000
+    AS 'MODULE_PATHNAME', 'names_nobody';
+COMMENT ON FUNCTION customer_identity_internal.names_nobody(text, regclass) IS
+    'Whether an E.164 phone names nobody, by rule';
 CREATE OR REPLACE FUNCTION customer_identity.link_user()
     RETURNS trigger
     LANGUAGE c VOLATILE
@@ -1108,7 +1269,8 @@ CREATE FUNCTION customer_identity_internal.setups_of(relation regclass)
         cod_values text[],
         timing text,
         default_region text,
-        users_key_column text
+        users_key_column text,
+        personal_columns text[]
     )
     LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -1132,7 +1294,8 @@ BEGIN ATOMIC
         NULL::text[],
         NULL::text,
         customer_identity_internal.argument_value(link.arguments, 'default_region'),
-        NULL::text
+        NULL::text,
+        customer_identity_internal.argument_values(link.arguments, 'personal')
     FROM customer_identity_internal.triggers_of(relation) AS link
     WHERE link.function = 'link_user' AND link.type & 3 = 3
     UNION ALL
@@ -1159,7 +1322,8 @@ BEGIN ATOMIC
         customer_identity_internal.argument_values(attach.arguments, 'cod'),
         COALESCE(customer_identity_internal.argument_value(totals.arguments, 'timing'), 'statement'),
         customer_identity_internal.argument_value(attach.arguments, 'default_region'),
-        customer_identity_internal.argument_value(attach.arguments, 'users_key')
+        customer_identity_internal.argument_value(attach.arguments, 'users_key'),
+        customer_identity_internal.argument_values(attach.arguments, 'personal')
     FROM customer_identity_internal.triggers_of(relation) AS attach
     LEFT JOIN (
         SELECT t.arguments
@@ -1294,7 +1458,7 @@ BEGIN ATOMIC
     WHERE attached.users IS NOT NULL AND attached.users_key_column IS NOT NULL
     UNION ALL
     SELECT attached.attached, c.name
-    FROM unnest(attached.phone_columns || ARRAY[
+    FROM unnest(attached.phone_columns || attached.personal_columns || ARRAY[
         attached.customer_column, attached.key_column, attached.verified_column, attached.name_column,
         attached.region_column, attached.user_column, attached.amount_column, attached.status_column,
         attached.payment_column]) AS c (name)
@@ -1913,6 +2077,32 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_types(regclass, text[], text, text) IS
     'Raises 42804 for a column whose type holds no phone, or no region';
+-- The phone and the name are personal without being named. What tells rows apart, and what totals are counted from, stays.
+CREATE FUNCTION customer_identity_internal.require_personal_columns(relation regclass, personal_columns text[], kept_columns text[])
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    named_column text;
+BEGIN
+    PERFORM customer_identity_internal.require_values('personal_columns', NULLIF(personal_columns, '{}'));
+    FOREACH named_column IN ARRAY COALESCE(personal_columns, '{}') LOOP
+        PERFORM customer_identity_internal.require_column(relation, named_column, 'personal_columns');
+        IF named_column = ANY (kept_columns) OR EXISTS (
+            SELECT FROM pg_attribute AS a
+            WHERE a.attrelid = relation AND a.attname = named_column AND (a.attgenerated <> '' OR a.attidentity = 'a')
+        ) THEN
+            RAISE EXCEPTION 'column % of % cannot be emptied', quote_ident(named_column), relation
+                USING ERRCODE = 'invalid_parameter_value',
+                    DETAIL = 'Keys, customers, amounts and statuses stay when a person is erased; generated columns follow others.',
+                    HINT = 'Name columns that say something about a person in personal_columns => ''{...}''.';
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_personal_columns(regclass, text[], text[]) IS
+    'Raises 42703 or 22023 for personal columns that a table lacks or that erasing a person has to leave alone';
 CREATE FUNCTION customer_identity_internal.required_region(default_region text)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -2411,7 +2601,7 @@ COMMENT ON FUNCTION customer_identity_internal.require_user_columns(regclass, te
     'Raises for columns that attach_users names and cannot use';
 CREATE FUNCTION customer_identity_internal.attach_users_to(
     users regclass, phone_columns text[], verified_column text, name_column text, region_column text,
-    customer_column text, default_region text, customers regclass)
+    customer_column text, default_region text, personal_columns text[], customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -2425,19 +2615,20 @@ BEGIN
 
     EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', users);
     key := customer_identity_internal.require_key(users);
+    PERFORM customer_identity_internal.require_personal_columns(users, personal_columns, ARRAY[key, customer_column]);
     PERFORM customer_identity_internal.warn_of_new_key(users, key, customers);
 
     PERFORM customer_identity_internal.ensure_customer_column(users, customer_column, customers);
     PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);
     PERFORM customer_identity_internal.create_triggers(users, 'link_user', customer_identity_internal.written_arguments(
         ARRAY['customers', 'key'] || customer_identity_internal.repeated('phone', phone_columns)
-            || '{verified,name,region,default_region,customer}'::text[],
+            || '{verified,name,region,default_region,customer}'::text[] || customer_identity_internal.repeated('personal', personal_columns),
         ARRAY[customer_identity_internal.qualified_name(customers), key] || phone_columns
-            || ARRAY[verified_column, name_column, region_column, default_region, customer_column]));
+            || ARRAY[verified_column, name_column, region_column, default_region, customer_column] || personal_columns));
     PERFORM customer_identity_internal.notice_no_region(users, phone_columns, region_column, default_region);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.attach_users_to(regclass, text[], text, text, text, text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.attach_users_to(regclass, text[], text, text, text, text, text, text[], regclass) IS
     'attach_users for a book that is named';
 CREATE FUNCTION customer_identity.attach_users(
     users regclass,
@@ -2447,15 +2638,16 @@ CREATE FUNCTION customer_identity.attach_users(
     region_column text DEFAULT NULL,
     customer_column text DEFAULT 'customer_id',
     default_region text DEFAULT NULL,
+    personal_columns text[] DEFAULT NULL,
     customers regclass DEFAULT NULL
 )
     RETURNS void
     LANGUAGE sql VOLATILE
 RETURN customer_identity_internal.attach_users_to(users, phone_columns, verified_column, name_column, region_column,
-    customer_column, default_region, customer_identity_internal.book(customers));
-COMMENT ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, text, regclass) IS
+    customer_column, default_region, personal_columns, customer_identity_internal.book(customers));
+COMMENT ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, text, text[], regclass) IS
     'Links the logins of a users table to their customers from now on. Calling it again replaces the set-up';
-REVOKE EXECUTE ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, text, text[], regclass) FROM PUBLIC;
 CREATE FUNCTION customer_identity_internal.require_timing(timing text)
     RETURNS void
     LANGUAGE plpgsql STABLE
@@ -2562,7 +2754,7 @@ COMMENT ON FUNCTION customer_identity_internal.users_to_join(regclass, regclass,
 CREATE FUNCTION customer_identity_internal.attach_orders_to(
     orders regclass, users regclass, user_column text, phone_column text, amount_column text, status_column text,
     counted_statuses text[], points_per_unit numeric, payment_column text, cod_values text[], region_column text, timing text,
-    customer_column text, default_region text, customers regclass)
+    customer_column text, default_region text, personal_columns text[], customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -2578,6 +2770,8 @@ BEGIN
     phone_column := customer_identity_internal.optional_column(orders, phone_column, 'phone_column', 'phone');
     PERFORM customer_identity_internal.require_order_columns(
         orders, user_column, phone_column, amount_column, status_column, payment_column, region_column);
+    PERFORM customer_identity_internal.require_personal_columns(orders, personal_columns,
+        ARRAY[user_column, amount_column, status_column, payment_column, customer_column] || customer_identity_internal.primary_key_columns(orders));
     default_region := customer_identity_internal.required_region(default_region);
 
     users_setup := customer_identity_internal.users_to_join(orders, users, user_column, customers);
@@ -2594,10 +2788,11 @@ BEGIN
     PERFORM customer_identity_internal.ensure_phone_triggers(customers) WHERE customer_identity_internal.is_owner(customers);
     PERFORM customer_identity_internal.create_triggers(orders, 'attach_order', customer_identity_internal.written_arguments(
         '{customers,users,users_key,users_customer,user,phone,region,default_region,payment}'::text[]
-            || customer_identity_internal.repeated('cod', cod_values) || '{customer}'::text[],
+            || customer_identity_internal.repeated('cod', cod_values) || '{customer}'::text[]
+            || customer_identity_internal.repeated('personal', personal_columns),
         ARRAY[customer_identity_internal.qualified_name(customers), customer_identity_internal.qualified_name(users_setup.attached),
             users_key, users_setup.customer_column, user_column, phone_column, region_column, default_region, payment_column]
-            || COALESCE(cod_values, '{}') || ARRAY[customer_column]));
+            || COALESCE(cod_values, '{}') || ARRAY[customer_column] || personal_columns));
     PERFORM customer_identity_internal.create_triggers(orders, 'maintain_totals', customer_identity_internal.written_arguments(
         '{customers,customer,amount,status,points_per_unit,timing}'::text[]
             || customer_identity_internal.repeated('counted', counted_statuses),
@@ -2612,7 +2807,7 @@ BEGIN
     PERFORM customer_identity_internal.rebuild_book(customers);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass) IS
     'attach_orders for a book that is named';
 CREATE FUNCTION customer_identity.attach_orders(
     orders regclass,
@@ -2629,16 +2824,17 @@ CREATE FUNCTION customer_identity.attach_orders(
     timing text DEFAULT 'statement',
     customer_column text DEFAULT 'customer_id',
     default_region text DEFAULT NULL,
+    personal_columns text[] DEFAULT NULL,
     customers regclass DEFAULT NULL
 )
     RETURNS void
     LANGUAGE sql VOLATILE
 RETURN customer_identity_internal.attach_orders_to(orders, users, user_column, phone_column, amount_column, status_column,
     counted_statuses, points_per_unit, payment_column, cod_values, region_column, timing,
-    customer_column, default_region, customer_identity_internal.book(customers));
-COMMENT ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass) IS
+    customer_column, default_region, personal_columns, customer_identity_internal.book(customers));
+COMMENT ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass) IS
     'Attaches the orders of a table to their customers and keeps totals from now on. Calling it again replaces the set-up';
-REVOKE EXECUTE ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass) FROM PUBLIC;
 -- The phones of a row in order of trust: a VALUES list (n, raw).
 CREATE OR REPLACE FUNCTION customer_identity_internal.claims_query(attached customer_identity.attachments)
     RETURNS text
@@ -2727,7 +2923,7 @@ BEGIN
                     SELECT p.phone
                     FROM (%3$s) AS c (n, raw)
                     CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %4$s) AS p (phone)
-                    WHERE p.phone IS NOT NULL
+                    WHERE p.phone IS NOT NULL AND NOT customer_identity_internal.names_nobody(p.phone, %8$L::regclass)
                     ORDER BY c.n
                     LIMIT 1
                 ) END AS phone
@@ -2743,7 +2939,7 @@ BEGIN
         customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached), relation,
         CASE WHEN has_logins THEN format('LEFT JOIN %s AS u ON %s',
             customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached)) END,
-        pages);
+        pages, attached.customers::oid);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.unlinked_rows_query(customer_identity.attachments, regclass, text) IS
@@ -2930,13 +3126,18 @@ BEGIN
         SELECT %1$s, c.raw, p.reason
         FROM %2$s AS r
         CROSS JOIN LATERAL (%3$s) AS c (n, raw)
-        CROSS JOIN LATERAL customer_identity_internal.claim_problem(c.raw, %4$s) AS p (reason)
+        CROSS JOIN LATERAL (
+            SELECT CASE
+                WHEN customer_identity_internal.names_nobody(customer_identity_internal.claimed_phone(c.raw, %4$s), $2) THEN 'names_nobody'
+                ELSE customer_identity_internal.claim_problem(c.raw, %4$s)
+            END
+        ) AS p (reason)
         WHERE r.%5$I IS NULL AND c.raw IS NOT NULL AND p.reason <> 'ok'
         LIMIT $1
         $sql$,
         customer_identity_internal.row_key(attached), attached, customer_identity_internal.claims_query(setup),
         customer_identity_internal.region_expression(setup), setup.customer_column)
-        USING max_rows;
+        USING max_rows, customers;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.phone_problems_in(regclass, integer, regclass) IS
@@ -2950,7 +3151,7 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL customer_identity_internal.phone_problems_in(attached, max_rows, a.customers) AS p;
 END;
 COMMENT ON FUNCTION customer_identity.phone_problems(regclass, integer) IS
-    'The unlinked rows of an attached table whose phone cannot be read: key, phone as typed, reason';
+    'The unlinked rows of an attached table whose phone cannot be read or names nobody: key, phone as typed, reason';
 CREATE OR REPLACE FUNCTION customer_identity.customer_stats(since timestamptz DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner STABLE COST 1000000
@@ -3011,7 +3212,24 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity.customer_stats(timestamptz, regclass) IS
     'Figures about the customers created since a time: people and logins, returning guests, share verified, repeat rate, new people per day';
--- Each of the signal queries yields customer_id and evidence.
+-- Each of the signal queries yields customer_id and evidence. Those about logins leave households out: many logins of
+-- one phone are nothing strange there.
+CREATE FUNCTION customer_identity_internal.shared_customers(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.has_companion(customers, 'phone_rules') THEN
+        RETURN 'SELECT NULL::uuid WHERE false';
+    END IF;
+    RETURN format('SELECT p.id FROM %s AS r JOIN (SELECT c.id, c.phone::text AS phone FROM %s AS c UNION ALL %s) AS p ON p.phone = r.phone'
+        ' WHERE r.rule = ''shared''',
+        customer_identity_internal.companion_of(customers, 'phone_rules'), customers, customer_identity_internal.further_phones(customers));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.shared_customers(regclass) IS
+    'The query of the customers who have a phone that is shared, by rule';
 CREATE OR REPLACE FUNCTION customer_identity_internal.many_logins_query(customers regclass, threshold integer)
     RETURNS text
     LANGUAGE sql STABLE
@@ -3034,7 +3252,7 @@ RETURN format($sql$
         SELECT k.id AS customer_id,
             EXISTS (
                 SELECT FROM %3$s AS p
-                WHERE p.phone = k.phone AND p.customer_id = k.id AND p.user_id = l.user_id AND p.ended_at IS NULL
+                WHERE p.customer_id = k.id AND p.user_id = l.user_id AND p.ended_at IS NULL
             ) AS proved
         FROM %2$s AS k
         JOIN (%1$s) AS l ON l.customer_id = k.id
@@ -3072,6 +3290,28 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION customer_identity_internal.sign_up_burst_query(regclass, integer) IS
     'The customers whom many users were linked to within an hour; NULL without a history';
+CREATE FUNCTION customer_identity_internal.possible_new_holder_query(customers regclass, threshold integer)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    proofs constant text := customer_identity_internal.companion_of(customers, 'phone_proofs');
+BEGIN
+    IF customer_identity_internal.column_type(proofs::regclass, 'unconfirmed') IS NULL THEN
+        RETURN NULL;
+    END IF;
+    RETURN format($sql$
+        SELECT p.customer_id, jsonb_build_object('users', jsonb_agg(DISTINCT p.user_id), 'proved_at', max(p.proved_at)) AS evidence
+        FROM %s AS p
+        WHERE p.unconfirmed AND p.ended_at IS NULL
+        GROUP BY p.customer_id
+        HAVING count(DISTINCT p.user_id) >= %s
+        $sql$, proofs, threshold);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.possible_new_holder_query(regclass, integer) IS
+    'The customers whose phone has been proved by who may be its new holder; NULL in books that do not tell';
 CREATE FUNCTION customer_identity_internal.cod_rows(orders customer_identity.attachments)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -3169,7 +3409,8 @@ BEGIN
         ('many_logins', customer_identity_internal.many_logins_query(customers, customer_identity_internal.fraud_setting('many_logins'))),
         ('unproved_claims', customer_identity_internal.unproved_claims_query(customers, customer_identity_internal.fraud_setting('unproved_claims'))),
         ('sign_up_burst', customer_identity_internal.sign_up_burst_query(customers, customer_identity_internal.fraud_setting('sign_up_burst'))),
-        ('cod_cancellations', customer_identity_internal.cod_cancellations_query(customers, customer_identity_internal.fraud_setting('cod_cancellations')))
+        ('cod_cancellations', customer_identity_internal.cod_cancellations_query(customers, customer_identity_internal.fraud_setting('cod_cancellations'))),
+        ('possible_new_holder', customer_identity_internal.possible_new_holder_query(customers, customer_identity_internal.fraud_setting('possible_new_holder')))
     ) AS q (signal, query)
     WHERE q.query IS NOT NULL AND customer_identity_internal.fraud_setting(q.signal) > 0;
 
@@ -3188,10 +3429,11 @@ BEGIN
                     jsonb_build_object('signal', s.signal, 'evidence', s.evidence, 'weight', s.weight)
                     ORDER BY s.weight DESC, s.signal) AS signals
             FROM (%s) AS s
+            WHERE s.signal NOT IN ('many_logins', 'unproved_claims', 'sign_up_burst') OR s.customer_id NOT IN (%s)
             GROUP BY s.customer_id
             HAVING sum(s.weight) >= COALESCE($1, 0)
         ) AS c
-        $sql$, signals)
+        $sql$, signals, customer_identity_internal.shared_customers(customers))
         INTO suspects
         USING min_score;
     RETURN suspects;
@@ -3826,6 +4068,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.phones_of_row(customer_identity.attachments) IS
     'The expression that lists the phones of user r as they were typed';
+ALTER TYPE customer_identity_internal.customer_search ADD ATTRIBUTE by_further_phone uuid[];
 COMMENT ON TYPE customer_identity_internal.customer_search IS
     'A search for customers: what their phone, name or a user''s e-mail has to be like';
 -- Unused columns cost nothing: the planner leaves them out.
@@ -3961,6 +4204,12 @@ DECLARE
 BEGIN
     result.phone := customer_identity.normalize_phone(typed, NULL::text);
     result.digits := '%' || customer_identity_internal.searched_digits(typed) || '%';
+    IF num_nonnulls(result.phone, result.digits) > 0 THEN
+        EXECUTE format('SELECT array_agg(f.id) FROM (SELECT p.id FROM (%s) AS p WHERE p.phone = $1 OR p.phone LIKE $2 LIMIT $3) AS f',
+            customer_identity_internal.further_phones(customers))
+            INTO result.by_further_phone
+            USING result.phone, result.digits, most_ids;
+    END IF;
     IF sought = '' THEN
         RETURN result;
     END IF;
@@ -3988,6 +4237,7 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.search_condition(search cu
 RETURN '(' || concat_ws(' OR ',
     CASE WHEN search.phone IS NOT NULL THEN 'c.phone = ($1).phone' END,
     CASE WHEN search.digits IS NOT NULL THEN 'c.phone LIKE ($1).digits' END,
+    CASE WHEN search.by_further_phone IS NOT NULL THEN 'c.id = ANY (($1).by_further_phone)' END,
     CASE WHEN search.anywhere IS NOT NULL THEN customer_identity_internal.text_condition('c.preferred_name::text', search.beginning IS NOT NULL) END,
     CASE
         WHEN search.by_many_emails THEN format(
@@ -4445,6 +4695,66 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.order_times(regclass) IS
     'The query that tells when the orders of customer c were placed';
+-- The primary one first, then those that lead to the customer as well, then former ones.
+CREATE FUNCTION customer_identity_internal.phone_list(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    phones jsonb;
+BEGIN
+    IF customer_identity_internal.companion_problem(customers, 'customer_phones') IS NOT NULL THEN
+        RETURN '[]';
+    END IF;
+    EXECUTE format($sql$
+        SELECT COALESCE(jsonb_agg(to_jsonb(p.*) ORDER BY p.primary DESC, p.until DESC NULLS FIRST, p.since, p.phone), '[]')
+        FROM (
+            SELECT c.phone::text, true, NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::text
+            FROM %s AS c
+            WHERE c.id = $1 AND c.phone IS NOT NULL
+            UNION ALL
+            SELECT a.phone::text, false, a.since, a.until, a.reason, a.actor FROM %s AS a WHERE a.customer_id = $1
+        ) AS p (phone, "primary", since, until, reason, actor)
+        $sql$, customers, customer_identity_internal.companion_of(customers, 'customer_phones'))
+        INTO phones
+        USING customer_id;
+    RETURN phones;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.phone_list(uuid, regclass) IS
+    'The phones of a customer, live and former ones; empty where the book keeps none';
+-- A customer that was merged into this one may have won merges before: these are in force as well.
+CREATE FUNCTION customer_identity_internal.merge_list(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    merges jsonb;
+BEGIN
+    IF customer_identity_internal.companion_problem(customers, 'customer_merges') IS NOT NULL THEN
+        RETURN '[]';
+    END IF;
+    EXECUTE format($sql$
+        WITH RECURSIVE merged (id, loser_id) AS (
+            SELECT m.id, m.loser_id FROM %1$s AS m WHERE m.winner_id = $1
+            UNION
+            SELECT m.id, m.loser_id FROM merged AS l JOIN %1$s AS m ON m.winner_id = l.loser_id
+        )
+        SELECT COALESCE(jsonb_agg(
+            jsonb_build_object('id', m.id, 'winner', m.winner_id, 'loser', m.loser_id, 'merged_at', m.merged_at, 'actor', m.actor, 'reason', m.reason)
+            ORDER BY m.id DESC), '[]')
+        FROM merged
+        JOIN %1$s AS m ON m.id = merged.id
+        $sql$, customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO merges
+        USING customer_id;
+    RETURN merges;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merge_list(uuid, regclass) IS
+    'The merges in force that a customer is the result of, newest first; empty where the book keeps none';
 CREATE OR REPLACE FUNCTION customer_identity_internal.details_of(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -4465,7 +4775,9 @@ BEGIN
         customer_identity_internal.order_times(customers))
         INTO details
         USING customer_id;
-    RETURN details;
+    RETURN details || jsonb_build_object(
+        'phones', customer_identity_internal.phone_list(customer_id, customers),
+        'merges', customer_identity_internal.merge_list(customer_id, customers));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.details_of(uuid, regclass) IS
@@ -4479,7 +4791,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity.customer_details(uuid, regclass) IS
-    'A customer with the number of users, of those without a proof, and the times of the first and last order; NULL when there is none';
+    'A customer with the number of users, of those without a proof, the times of the first and last order, phones and merges; NULL when there is none';
 CREATE OR REPLACE FUNCTION customer_identity.customer_users(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner STABLE COST 10000
@@ -4954,6 +5266,3502 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity.update_customer(uuid, jsonb, timestamptz, text, regclass) IS
     'Changes notes, preferred_name and the application''s own columns, with an event in the history. CI004 when updated_at is not the expected one. Returns what customer_details returns';
+-- Tables whose rows refer to customers, in any schema: by a foreign key, or because they are attached. A partition's
+-- foreign key is its parent's.
+CREATE FUNCTION customer_identity_internal.referencing_columns(customers regclass)
+    RETURNS TABLE (relation regclass, column_name text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT k.conrelid::regclass, a.attname::text
+        FROM pg_constraint AS k
+        CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS c (number, referenced)
+        JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = c.number
+        JOIN pg_attribute AS i ON i.attrelid = k.confrelid AND i.attnum = c.referenced AND i.attname = 'id'
+        WHERE k.contype = 'f' AND k.confrelid = customers AND k.conparentid = 0
+        UNION
+        SELECT a.attached, a.customer_column
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        WHERE customer_identity_internal.column_type(a.attached, a.customer_column) = 'uuid'::regtype
+        ORDER BY 1, 2;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.referencing_columns(regclass) IS
+    'The columns, in any table, that hold the id of a customer';
+-- How rows are told apart: by the primary key, else by a unique index over columns that are NOT NULL, in whose
+-- place the whole row stands where there is none.
+CREATE FUNCTION customer_identity_internal.key_columns(relation regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT k.names
+        FROM pg_index AS i
+        CROSS JOIN LATERAL (
+            SELECT array_agg(a.attname::text ORDER BY c.position), bool_and(a.attnotnull)
+            FROM unnest(i.indkey) WITH ORDINALITY AS c (number, position)
+            JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = c.number
+            WHERE c.position <= i.indnkeyatts
+        ) AS k (names, not_null)
+        WHERE i.indrelid = relation AND i.indisunique AND i.indimmediate AND i.indisvalid
+            AND i.indpred IS NULL AND i.indexprs IS NULL AND k.not_null
+        ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid
+        LIMIT 1
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.key_columns(regclass) IS
+    'The columns that tell the rows of a table apart; NULL: nothing but the whole row does';
+-- Statements on a table of the application run on a path on which its triggers find their tables, like
+-- write_changes(); everything of ours in them is qualified.
+CREATE FUNCTION customer_identity_internal.path_of(relation regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN (SELECT format('pg_catalog, %s, pg_temp', c.relnamespace::regnamespace) FROM pg_class AS c WHERE c.oid = relation);
+COMMENT ON FUNCTION customer_identity_internal.path_of(regclass) IS
+    'The search_path for statements that fire the triggers of a table';
+CREATE FUNCTION customer_identity_internal.count_references(referencing regclass, column_name text, customer_id uuid, customers regclass)
+    RETURNS bigint
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    counted bigint;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM %s AS r WHERE r.%I = $1', referencing, column_name) INTO counted USING customer_id;
+    RETURN counted;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.count_references(regclass, text, uuid, regclass) IS
+    'How many rows of a table refer to a customer';
+-- 55P03 when another transaction holds one of them.
+CREATE FUNCTION customer_identity_internal.lock_references(referencing regclass, column_name text, customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+AS $$
+BEGIN
+    EXECUTE format('SELECT count(*) FROM (SELECT FROM %s AS r WHERE r.%I = $1 FOR UPDATE NOWAIT) AS l', referencing, column_name)
+        USING customer_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.lock_references(regclass, text, uuid, regclass) IS
+    'Locks the rows of a table that refer to a customer, without waiting';
+-- One column of a unique index, as it is compared: NULLs differ unless the index says otherwise.
+CREATE FUNCTION customer_identity_internal.index_columns(index regclass)
+    RETURNS TABLE (place integer, number int2, expression text, equality text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.place, i.indkey[c.place - 1], pg_get_indexdef(i.indexrelid, c.place, true),
+        format('OPERATOR(%I.%s)', n.nspname, o.oprname)
+    FROM pg_index AS i
+    CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS c (place)
+    JOIN pg_opclass AS k ON k.oid = i.indclass[c.place - 1]
+    JOIN pg_amop AS a ON a.amopfamily = k.opcfamily AND a.amopstrategy = 3
+        AND a.amoplefttype = k.opcintype AND a.amoprighttype = k.opcintype
+    JOIN pg_operator AS o ON o.oid = a.amopopr
+    JOIN pg_namespace AS n ON n.oid = o.oprnamespace
+    WHERE i.indexrelid = index
+$$;
+COMMENT ON FUNCTION customer_identity_internal.index_columns(regclass) IS
+    'What a unique index compares, and by which operators';
+-- The rows that would clash in a unique index with the column in it: both customers have one, and they agree in the
+-- index's other columns.
+CREATE FUNCTION customer_identity_internal.reference_conflicts(
+    referencing regclass, column_name text, winner uuid, loser uuid, customers regclass)
+    RETURNS TABLE (key text, conflicts bigint)
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+#variable_conflict use_variable
+DECLARE
+    number constant int2 := (SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = referencing AND a.attname = column_name);
+    condition text;
+    selected text;
+    matches text;
+    has_null boolean;
+BEGIN
+    FOR key, condition, selected, matches IN
+        SELECT i.indexrelid::regclass::text,
+            COALESCE(pg_get_expr(i.indpred, i.indrelid), 'true'),
+            (SELECT string_agg(format(', %s AS k%s', c.expression, c.place), '' ORDER BY c.place)
+                FROM customer_identity_internal.index_columns(i.indexrelid) AS c WHERE c.number <> number),
+            (SELECT string_agg(
+                format(CASE WHEN to_jsonb(i.*) -> 'indnullsnotdistinct' = 'true'
+                    THEN '(l.k%1$s %2$s w.k%1$s OR (l.k%1$s IS NULL AND w.k%1$s IS NULL))' ELSE 'l.k%1$s %2$s w.k%1$s' END, c.place, c.equality),
+                ' AND ')
+                FROM customer_identity_internal.index_columns(i.indexrelid) AS c WHERE c.number <> number)
+        FROM pg_index AS i
+        WHERE i.indrelid = referencing AND i.indisunique
+            AND EXISTS (SELECT FROM customer_identity_internal.index_columns(i.indexrelid) AS c WHERE c.number = number)
+        ORDER BY 1
+    LOOP
+        EXECUTE format(
+            'SELECT count(*) FROM (SELECT 1%4$s FROM %1$s WHERE %2$I = $2 AND %3$s) AS l'
+            ' JOIN (SELECT 1%4$s FROM %1$s WHERE %2$I = $1 AND %3$s) AS w ON %5$s',
+            referencing, column_name, condition, selected, COALESCE(matches, 'true'))
+            INTO conflicts
+            USING winner, loser;
+        IF conflicts > 0 THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.reference_conflicts(regclass, text, uuid, uuid, regclass) IS
+    'The unique indexes of a table that rows of two customers would clash in, and how many';
+-- What tells row `r` apart but for the column: an object of its key, or of the whole row where it has none.
+CREATE FUNCTION customer_identity_internal.reference_key(columns text[], column_name text)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN columns IS NULL THEN format('(pg_catalog.to_jsonb(r.*) OPERATOR(pg_catalog.-) %L)', column_name)
+        ELSE format('pg_catalog.jsonb_build_object(%s)', (SELECT string_agg(format('%L, r.%I', c.name, c.name), ', ') FROM unnest(columns) AS c (name)))
+    END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.reference_key(text[], text) IS
+    'An expression for what tells row r of a table apart, whatever a column holds';
+-- Which rows `r` of customer $1 have keys that are in $3. Of rows without a key as many are meant as $3 has alike.
+CREATE FUNCTION customer_identity_internal.rows_with_keys(relation regclass, columns text[], column_name text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name constant text := customer_identity_internal.qualified_name(relation);
+BEGIN
+    IF columns = '{}' THEN
+        RETURN format('FROM (SELECT 1) AS k (one) WHERE r.%I OPERATOR(pg_catalog.=) $1', column_name);
+    END IF;
+    IF columns IS NULL THEN
+        RETURN format(
+            'FROM (SELECT r.ctid AS place, r.tableoid AS part, %1$s AS key, pg_catalog.row_number() OVER (PARTITION BY %1$s) AS number'
+            ' FROM %2$s AS r WHERE r.%3$I OPERATOR(pg_catalog.=) $1) AS f'
+            ' JOIN (SELECT e.value AS key, pg_catalog.count(*) AS alike FROM pg_catalog.jsonb_array_elements($3) AS e GROUP BY 1) AS k'
+            ' ON k.key OPERATOR(pg_catalog.=) f.key AND f.number OPERATOR(pg_catalog.<=) k.alike'
+            ' WHERE r.ctid OPERATOR(pg_catalog.=) f.place AND r.tableoid OPERATOR(pg_catalog.=) f.part',
+            customer_identity_internal.reference_key(columns, column_name), name, column_name);
+    END IF;
+    RETURN format(
+        'FROM pg_catalog.jsonb_to_recordset($3) AS k (%s) WHERE r.%I OPERATOR(pg_catalog.=) $1%s',
+        customer_identity_internal.typed_columns(relation, columns), column_name,
+        (SELECT string_agg(format(' AND r.%1$I %2$s k.%1$I', c.name,
+                customer_identity_internal.equality_of(customer_identity_internal.column_type(relation, c.name))), '')
+            FROM unnest(columns) AS c (name)));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_with_keys(regclass, text[], text) IS
+    'FROM and WHERE of an UPDATE of the rows r of customer $1 whose keys are in $3';
+-- `keys`: NULL moves all rows of `source`; else those rows alone, as an earlier call has returned them.
+CREATE FUNCTION customer_identity_internal.move_references(
+    referencing regclass, column_name text, source uuid, target uuid, keys jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+AS $$
+DECLARE
+    columns constant text[] := array_remove(customer_identity_internal.key_columns(referencing), column_name);
+    moved jsonb;
+BEGIN
+    IF keys = '[]' THEN
+        RETURN keys;
+    END IF;
+    PERFORM set_config('search_path', customer_identity_internal.path_of(referencing), true);
+    EXECUTE format(
+        'WITH moved AS (UPDATE %s AS r SET %I = $2 %s RETURNING %s AS key)'
+        ' SELECT COALESCE(pg_catalog.jsonb_agg(m.key), ''[]'') FROM moved AS m',
+        customer_identity_internal.qualified_name(referencing), column_name,
+        CASE
+            WHEN keys IS NULL THEN format('WHERE r.%I OPERATOR(pg_catalog.=) $1', column_name)
+            ELSE customer_identity_internal.rows_with_keys(referencing, columns, column_name)
+        END,
+        customer_identity_internal.reference_key(columns, column_name))
+        INTO moved
+        USING source, target, keys;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    RETURN moved;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_references(regclass, text, uuid, uuid, jsonb, regclass) IS
+    'Makes rows that refer to one customer refer to another, in one UPDATE, and returns their keys';
+-- Logins that claim one of the phones; orders of guests with one, and of logins that are linked to `via`. Where `since`
+-- is given: those linked, or placed, since then, and all orders of the logins.
+CREATE FUNCTION customer_identity_internal.rows_come_by(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    at constant text := customer_identity_internal.time_of_row(attached.attached);
+    claim constant text := format(
+        '(SELECT p.phone FROM (%s) AS c (n, raw) CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %s) AS p (phone)'
+        ' WHERE p.phone IS NOT NULL ORDER BY c.n LIMIT 1) = ANY ($2)',
+        customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached));
+BEGIN
+    IF attached.kind = 'users' THEN
+        RETURN format('FROM %s AS r WHERE r.%I = $1 AND %s AND ($4 IS NULL OR COALESCE(($5 ->> customer_identity_internal.as_text(r.%I))::timestamptz, %s) >= $4)',
+            attached.attached, attached.customer_column, claim, attached.key_column, at);
+    END IF;
+    IF NOT customer_identity_internal.has_logins(attached) THEN
+        RETURN format('FROM %s AS r WHERE r.%I = $1 AND %s AND ($4 IS NULL OR %s >= $4)', attached.attached, attached.customer_column, claim, at);
+    END IF;
+    RETURN format('FROM %s AS r LEFT JOIN %s AS u ON %s WHERE r.%I = $1'
+        ' AND (u.customer_id = $3 OR (u.customer_id IS NULL AND %s AND ($4 IS NULL OR %s >= $4)))',
+        attached.attached, customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached),
+        attached.customer_column, claim, at);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_come_by(customer_identity.attachments) IS
+    'FROM and WHERE of the rows r of customer $1 that came by one of the phones $2, or by a login of customer $3, since $4; $5 tells when logins were linked';
+CREATE FUNCTION customer_identity_internal.keys_by_phones(
+    referencing regclass, customer_id uuid, phones text[], via uuid, since timestamptz, links jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    attached constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    keys jsonb;
+BEGIN
+    EXECUTE format('SELECT COALESCE(jsonb_agg(%s), ''[]'') %s',
+        customer_identity_internal.reference_key(
+            array_remove(customer_identity_internal.key_columns(referencing), attached.customer_column), attached.customer_column),
+        customer_identity_internal.rows_come_by(attached))
+        INTO keys
+        USING customer_id, phones, via, since, links;
+    RETURN keys;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.keys_by_phones(regclass, uuid, text[], uuid, timestamptz, jsonb, regclass) IS
+    'The keys of a customer''s rows in an attached table that came by one of the phones, or by a login of the customer via';
+-- Users first: whose orders follow them is known only when they have moved.
+CREATE FUNCTION customer_identity_internal.attached_in_order(customers regclass)
+    RETURNS TABLE (attached regclass, customer_column text, kind text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT a.attached, a.customer_column, a.kind
+    FROM customer_identity_internal.attachments_of(customers) AS a
+    ORDER BY a.kind DESC, customer_identity_internal.qualified_name(a.attached)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.attached_in_order(regclass) IS
+    'The attached tables of a book, users before orders';
+-- Merges, splits and undoings of one book take their turns, so that none waits for another while it holds rows.
+CREATE FUNCTION customer_identity_internal.take_turn(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.merge ' || customer_identity_internal.qualified_name(customers), 0));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.take_turn(regclass) IS
+    'Waits until no other merge, split or undoing of the book is under way';
+CREATE FUNCTION customer_identity_internal.lock_for_merge(winner uuid, loser uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR UPDATE NOWAIT', customers) USING loser;
+    EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR NO KEY UPDATE NOWAIT', customers) USING winner;
+    PERFORM customer_identity_internal.lock_references(r.relation, r.column_name, loser, customers)
+    FROM customer_identity_internal.referencing_columns(customers) AS r;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.lock_for_merge(uuid, uuid, regclass) IS
+    'Locks two customers and what refers to the second one, without waiting; 55P03 when one is in use';
+-- Who waits while holding locks can be part of a deadlock, and an order would be its victim as well as a merge. So
+-- nothing is held while this waits for orders under way.
+CREATE FUNCTION customer_identity_internal.hold_for_merge(winner uuid, loser uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    started constant timestamptz := clock_timestamp();
+    patience constant interval := COALESCE(NULLIF(current_setting('lock_timeout')::interval, interval '0'), interval '60 seconds');
+    pause double precision := 0.002;
+BEGIN
+    LOOP
+        BEGIN
+            PERFORM customer_identity_internal.lock_for_merge(winner, loser, customers);
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            IF clock_timestamp() > started + patience THEN
+                RAISE EXCEPTION 'the customers are in use'
+                    USING ERRCODE = 'lock_not_available',
+                        DETAIL = format('Another transaction has held rows of one of them for %s.', patience),
+                        HINT = 'Try again when it has ended; lock_timeout says how long to wait.';
+            END IF;
+        END;
+        PERFORM pg_sleep(pause);
+        pause := LEAST(pause * 2, 0.1);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.hold_for_merge(uuid, uuid, regclass) IS
+    'Locks two customers and what refers to the second one, and holds nothing while it waits for others';
+CREATE FUNCTION customer_identity_internal.customer_row(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_row jsonb;
+BEGIN
+    EXECUTE format('SELECT to_jsonb(c.*) FROM %s AS c WHERE c.id = $1', customers) INTO found_row USING customer_id;
+    IF found_row IS NULL THEN
+        RAISE EXCEPTION 'there is no such customer'
+            USING ERRCODE = 'no_data_found', DETAIL = format('No customer has the id %s.', customer_id),
+                HINT = 'current_customer() follows merges.';
+    END IF;
+    RETURN found_row;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.customer_row(uuid, regclass) IS
+    'The row of a customer; P0002 when there is none';
+-- What the winner's columns will hold: what is empty is filled from the loser, and notes are joined.
+CREATE FUNCTION customer_identity_internal.merged_columns(winner jsonb, loser jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE(jsonb_object_agg(m.name, m.value), '{}')
+    FROM (
+        SELECT e.name, CASE
+            WHEN e.name = 'notes' AND btrim(winner ->> 'notes') <> '' AND btrim(loser ->> 'notes') <> ''
+                THEN to_jsonb((winner ->> 'notes') || E'\n' || (loser ->> 'notes'))
+            WHEN COALESCE(btrim(winner ->> e.name), '') = '' THEN loser -> e.name
+            ELSE winner -> e.name
+        END
+        FROM customer_identity_internal.editable_columns(customers) AS e (name)
+    ) AS m (name, value)
+    WHERE m.value IS DISTINCT FROM winner -> m.name
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merged_columns(jsonb, jsonb, regclass) IS
+    'The columns of a merge''s winner that change, and what they will hold';
+-- Proofs, entries, phones and events come along, and are none of the application's rows.
+CREATE FUNCTION customer_identity_internal.merge_tables(winner uuid, loser uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT COALESCE(
+            jsonb_agg(
+                jsonb_build_object(
+                    'table', customer_identity_internal.qualified_name(r.relation), 'column', r.column_name,
+                    'rows', customer_identity_internal.count_references(r.relation, r.column_name, loser, customers),
+                    'conflicts', c.conflicts)
+                ORDER BY customer_identity_internal.qualified_name(r.relation), r.column_name),
+            '[]')
+        FROM customer_identity_internal.referencing_columns(customers) AS r
+        CROSS JOIN LATERAL (
+            SELECT COALESCE(jsonb_agg(jsonb_build_object('key', k.key, 'rows', k.conflicts) ORDER BY k.key), '[]')
+            FROM customer_identity_internal.reference_conflicts(r.relation, r.column_name, winner, loser, customers) AS k
+        ) AS c (conflicts)
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merge_tables(uuid, uuid, regclass) IS
+    'The tables that refer to a merge''s loser: rows that would move and unique indexes that they would clash in';
+CREATE FUNCTION customer_identity_internal.require_two(winner uuid, loser uuid)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF winner IS NULL OR loser IS NULL OR winner = loser THEN
+        RAISE EXCEPTION 'two customers are needed'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Pass the id of the customer that stays, and that of another one.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_two(uuid, uuid) IS
+    'Raises 22023 unless two customers are meant';
+-- NULL: the merge may go on.
+CREATE FUNCTION customer_identity_internal.merge_refusal(tables jsonb)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(
+        format('Both have rows in %s that key %s allows one of (%s).', t.value ->> 'table', k.value ->> 'key', k.value ->> 'rows'),
+        ' ' ORDER BY t.value ->> 'table', k.value ->> 'key')
+    FROM jsonb_array_elements(tables) AS t
+    CROSS JOIN LATERAL jsonb_array_elements(t.value -> 'conflicts') AS k
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merge_refusal(jsonb) IS
+    'Why a merge is refused, from what merge_tables returns';
+CREATE FUNCTION customer_identity.merge_preview(winner uuid, loser uuid, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+DECLARE
+    winner_row jsonb;
+    loser_row jsonb;
+    changes jsonb;
+    tables jsonb;
+BEGIN
+    PERFORM customer_identity_internal.require_two(winner, loser);
+    winner_row := customer_identity_internal.customer_row(winner, customers);
+    loser_row := customer_identity_internal.customer_row(loser, customers);
+    changes := customer_identity_internal.merged_columns(winner_row, loser_row, customers);
+    tables := customer_identity_internal.merge_tables(winner, loser, customers);
+    RETURN jsonb_build_object(
+        'tables', tables,
+        'fields', (
+            SELECT COALESCE(
+                jsonb_agg(
+                    jsonb_build_object('column', e.name, 'winner', winner_row -> e.name, 'loser', loser_row -> e.name,
+                        'result', COALESCE(changes -> e.name, winner_row -> e.name))
+                    ORDER BY e.place),
+                '[]')
+            FROM customer_identity_internal.editable_columns(customers) WITH ORDINALITY AS e (name, place)),
+        'phones', customer_identity_internal.phones_of(winner, customers) || customer_identity_internal.phones_of(loser, customers),
+        'points', (winner_row ->> 'loyalty_points')::numeric + (loser_row ->> 'loyalty_points')::numeric,
+        'refused', customer_identity_internal.merge_refusal(tables));
+END
+$$;
+COMMENT ON FUNCTION customer_identity.merge_preview(uuid, uuid, regclass) IS
+    'What merge_customers would do: rows by table with their conflicts, the fields side by side, phones, points, and why it would be refused';
+REVOKE EXECUTE ON FUNCTION customer_identity.merge_preview(uuid, uuid, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.phones_of(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    phones jsonb;
+BEGIN
+    EXECUTE format(
+        'SELECT COALESCE(jsonb_agg(p.phone ORDER BY p.place, p.phone), ''[]'') FROM ('
+        ' SELECT c.phone::text, 0 FROM %s AS c WHERE c.id = $1 AND c.phone IS NOT NULL'
+        ' UNION ALL SELECT a.phone::text, 1 FROM %s AS a WHERE a.customer_id = $1 AND a.until IS NULL) AS p (phone, place)',
+        customers, customer_identity_internal.companion_of(customers, 'customer_phones'))
+        INTO phones
+        USING customer_id;
+    RETURN phones;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.phones_of(uuid, regclass) IS
+    'The live phones of a customer, the primary one first';
+-- Not of a sequence, so that nothing of it is left when the merge is undone; no id is ever given again.
+CREATE FUNCTION customer_identity_internal.new_merge_id()
+    RETURNS bigint
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+$$;
+COMMENT ON FUNCTION customer_identity_internal.new_merge_id() IS
+    'The id of a new merge: the time in microseconds; the caller has taken its turn';
+CREATE FUNCTION customer_identity_internal.move_all_references(loser uuid, winner uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    referencing record;
+    moved jsonb := '[]';
+BEGIN
+    FOR referencing IN SELECT r.relation, r.column_name FROM customer_identity_internal.referencing_columns(customers) AS r LOOP
+        moved := moved || jsonb_build_object(
+            'table', customer_identity_internal.qualified_name(referencing.relation), 'column', referencing.column_name,
+            'keys', customer_identity_internal.move_references(referencing.relation, referencing.column_name, loser, winner, NULL::jsonb, customers));
+        IF customer_identity_internal.count_references(referencing.relation, referencing.column_name, loser, customers) > 0 THEN
+            RAISE EXCEPTION 'rows cannot be moved to another customer'
+                USING ERRCODE = 'CI006', DETAIL = format('A trigger on %s keeps them.', referencing.relation),
+                    HINT = 'Let the trigger return NEW for the rows that customer_identity writes.';
+        END IF;
+    END LOOP;
+    RETURN moved;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_all_references(uuid, uuid, regclass) IS
+    'Makes everything that refers to one customer refer to another, and returns what it moved';
+CREATE FUNCTION customer_identity_internal.write_columns(customer_id uuid, changes jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names constant text[] := ARRAY(SELECT k.key FROM jsonb_object_keys(changes) AS k (key));
+BEGIN
+    IF names <> '{}' THEN
+        PERFORM set_config('search_path', customer_identity_internal.path_of(customers), true);
+        EXECUTE format(
+            'UPDATE %s AS c SET %s FROM pg_catalog.jsonb_to_record($2) AS n (%s) WHERE c.id OPERATOR(pg_catalog.=) $1',
+            customer_identity_internal.qualified_name(customers),
+            (SELECT string_agg(format('%1$I = n.%1$I', k.name), ', ') FROM unnest(names) AS k (name)),
+            customer_identity_internal.typed_columns(customers, names))
+            USING customer_id, changes;
+        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.write_columns(uuid, jsonb, regclass) IS
+    'Writes columns of a customer, whichever they are';
+CREATE FUNCTION customer_identity_internal.delete_customer(customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM set_config('search_path', customer_identity_internal.path_of(customers), true);
+    EXECUTE format('DELETE FROM %s AS c WHERE c.id OPERATOR(pg_catalog.=) $1', customer_identity_internal.qualified_name(customers))
+        USING customer_id;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.delete_customer(uuid, regclass) IS
+    'Deletes a customer that nothing refers to any more';
+-- The sum of the entries, which came along; the orders' points have come by the triggers.
+CREATE FUNCTION customer_identity_internal.entry_points(customer_id uuid, keys jsonb, customers regclass)
+    RETURNS numeric
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    points numeric;
+BEGIN
+    EXECUTE format(
+        'SELECT COALESCE(sum(e.points), 0) FROM %s AS e WHERE e.customer_id = $1'
+        ' AND ($2 IS NULL OR e.id::text IN (SELECT k.value ->> ''id'' FROM jsonb_array_elements($2) AS k))',
+        customer_identity_internal.companion_of(customers, 'loyalty_entries'))
+        INTO points
+        USING customer_id, keys;
+    RETURN points;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.entry_points(uuid, jsonb, regclass) IS
+    'The points of a customer''s loyalty entries: of all, or of those with the keys';
+CREATE FUNCTION customer_identity_internal.add_points(customer_id uuid, points numeric, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF points <> 0 THEN
+        PERFORM customer_identity_internal.write_columns(customer_id,
+            jsonb_build_object('loyalty_points',
+                COALESCE((customer_identity_internal.customer_row(customer_id, customers) ->> 'loyalty_points')::numeric, 0) + points),
+            customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.add_points(uuid, numeric, regclass) IS
+    'Adds points to a customer''s balance; the caller has locked it';
+-- Rows of the winner that look as if they had come by the loser's phones, and did not: an undoing leaves them alone.
+CREATE FUNCTION customer_identity_internal.rows_that_stay(winner uuid, loser uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    phones constant text[] := ARRAY(SELECT jsonb_array_elements_text(customer_identity_internal.phones_of(loser, customers)));
+BEGIN
+    RETURN (
+        SELECT COALESCE(jsonb_object_agg(customer_identity_internal.qualified_name(a.attached), k.keys), '{}')
+        FROM customer_identity_internal.attached_in_order(customers) AS a
+        CROSS JOIN LATERAL customer_identity_internal.keys_by_phones(a.attached, winner, phones, loser, NULL::timestamptz, NULL::jsonb, customers) AS k (keys)
+        WHERE k.keys <> '[]'
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_that_stay(uuid, uuid, regclass) IS
+    'The keys of a merge''s winner''s rows, by table, that came by one of the loser''s phones or logins';
+CREATE FUNCTION customer_identity.merge_customers(
+    winner uuid, loser uuid, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS bigint
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    merges constant text := customer_identity_internal.companion_of(customers, 'customer_merges');
+    phones constant text := customer_identity_internal.companion_of(customers, 'customer_phones');
+    merge_id bigint;
+    refusal text;
+    winner_row jsonb;
+    loser_row jsonb;
+    points numeric;
+    stay jsonb;
+    moved jsonb;
+BEGIN
+    PERFORM customer_identity_internal.require_two(winner, loser);
+    PERFORM customer_identity_internal.take_turn(customers);
+    PERFORM customer_identity.flush_totals(customers);
+    PERFORM customer_identity_internal.customer_row(winner, customers);
+    PERFORM customer_identity_internal.customer_row(loser, customers);
+    PERFORM customer_identity_internal.hold_for_merge(winner, loser, customers);
+    winner_row := customer_identity_internal.customer_row(winner, customers);
+    loser_row := customer_identity_internal.customer_row(loser, customers);
+
+    refusal := customer_identity_internal.merge_refusal(customer_identity_internal.merge_tables(winner, loser, customers));
+    IF refusal IS NOT NULL THEN
+        RAISE EXCEPTION 'the customers cannot be merged'
+            USING ERRCODE = 'CI006', DETAIL = refusal,
+                HINT = 'Decide which of these rows stays, delete or change the other one, and merge again.';
+    END IF;
+
+    points := customer_identity_internal.entry_points(loser, NULL::jsonb, customers);
+    stay := customer_identity_internal.rows_that_stay(winner, loser, customers);
+    moved := customer_identity_internal.move_all_references(loser, winner, customers);
+    PERFORM customer_identity.flush_totals(customers);
+    PERFORM customer_identity_internal.delete_customer(loser, customers);
+    PERFORM customer_identity_internal.add_points(winner, points, customers);
+    PERFORM customer_identity_internal.write_columns(winner,
+        customer_identity_internal.merged_columns(winner_row, loser_row, customers) || jsonb_build_object('updated_at', clock_timestamp()), customers);
+    IF loser_row ->> 'phone' IS NOT NULL THEN
+        EXECUTE format('INSERT INTO %s (customer_id, phone, since, reason, actor) VALUES ($1, $2, $3, ''merge'', $4)', phones)
+            USING winner, loser_row ->> 'phone', (loser_row ->> 'created_at')::timestamptz, actor;
+    END IF;
+
+    merge_id := customer_identity_internal.new_merge_id();
+    EXECUTE format('INSERT INTO %s (id, winner_id, loser_id, actor, reason, record) VALUES ($1, $2, $3, $4, $5, $6)', merges)
+        USING merge_id, winner, loser, actor, reason,
+            jsonb_build_object('loser', loser_row, 'before', winner_row,
+                'after', customer_identity_internal.customer_row(winner, customers), 'moved', moved, 'stay', stay);
+    PERFORM customer_identity_internal.write_event(customers, winner, 'merged',
+        jsonb_strip_nulls(jsonb_build_object('merge_id', merge_id, 'loser', loser, 'reason', reason,
+            'rows', (SELECT sum(jsonb_array_length(m.value -> 'keys')) FROM jsonb_array_elements(moved) AS m))),
+        actor);
+    RETURN merge_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.merge_customers(uuid, uuid, text, text, regclass) IS
+    'Makes two customers one: what refers to the loser, in any table, refers to the winner, its phones lead there, and its points are added. CI006 where both have rows that a unique key allows one of. Returns the merge''s id, for unmerge_customers';
+REVOKE EXECUTE ON FUNCTION customer_identity.merge_customers(uuid, uuid, text, text, regclass) FROM PUBLIC;
+-- The owner of the book may execute none of the public functions unless it was granted.
+CREATE FUNCTION customer_identity_internal.living_customer(customer_id uuid, customers regclass)
+    RETURNS uuid
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_id uuid;
+BEGIN
+    EXECUTE format(
+        'WITH RECURSIVE way (id) AS ('
+        ' SELECT $1 UNION SELECT m.winner_id FROM way AS w JOIN %s AS m ON m.loser_id = w.id)'
+        ' SELECT c.id FROM way AS w JOIN %s AS c ON c.id = w.id',
+        customer_identity_internal.companion_of(customers, 'customer_merges'), customers)
+        INTO found_id
+        USING customer_id;
+    RETURN found_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.living_customer(uuid, regclass) IS
+    'What current_customer() returns';
+CREATE FUNCTION customer_identity.current_customer(customer_id uuid, customers regclass DEFAULT NULL)
+    RETURNS uuid
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+AS $$
+BEGIN
+    RETURN customer_identity_internal.living_customer(customer_id, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity.current_customer(uuid, regclass) IS
+    'The customer itself, or the one that it lives on in since it was merged; NULL: there is none';
+REVOKE EXECUTE ON FUNCTION customer_identity.current_customer(uuid, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.merge_record(merge_id bigint, customers regclass, OUT winner uuid, OUT loser uuid, OUT record jsonb)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('SELECT m.winner_id, m.loser_id, m.record FROM %s AS m WHERE m.id = $1',
+        customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO winner, loser, record
+        USING merge_id;
+    IF loser IS NULL THEN
+        RAISE EXCEPTION 'there is no such merge'
+            USING ERRCODE = 'no_data_found', DETAIL = format('No merge in force has the id %s.', merge_id),
+                HINT = 'It may have been undone. customer_history() of the winner tells the ids of merges.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merge_record(bigint, regclass) IS
+    'A merge in force; P0002 when there is none';
+-- Columns that hold what the merge left in them get back what they held before it.
+CREATE FUNCTION customer_identity_internal.restored_columns(record jsonb, present jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE(jsonb_object_agg(n.name, record -> 'before' -> n.name), '{}')
+    FROM (
+        SELECT e.name FROM customer_identity_internal.editable_columns(customers) AS e (name)
+        UNION ALL SELECT 'updated_at'
+    ) AS n (name)
+    WHERE present -> n.name IS NOT DISTINCT FROM record -> 'after' -> n.name
+        AND record -> 'before' ? n.name
+        AND record -> 'before' -> n.name IS DISTINCT FROM record -> 'after' -> n.name
+$$;
+COMMENT ON FUNCTION customer_identity_internal.restored_columns(jsonb, jsonb, regclass) IS
+    'The columns of a merge''s winner that go back to what they were before it';
+-- The totals come back by the triggers, with the orders.
+CREATE FUNCTION customer_identity_internal.insert_customer(customer jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    columns text;
+    names text[];
+BEGIN
+    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), array_agg(a.attname::text) INTO columns, names
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND customer ? a.attname::text;
+    PERFORM set_config('search_path', customer_identity_internal.path_of(customers), true);
+    EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pg_catalog.jsonb_to_record($1) AS n (%s)',
+        customer_identity_internal.qualified_name(customers), columns, columns, customer_identity_internal.typed_columns(customers, names))
+        USING customer || '{"total_orders": 0, "total_spent": 0, "loyalty_points": 0}';
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.insert_customer(jsonb, regclass) IS
+    'Adds a customer''s row with the id that it had, without totals';
+-- The loser's phone leads to the winner since the merge. NULL: it has gone another way since.
+CREATE FUNCTION customer_identity_internal.take_phone_back(phone text, winner uuid, customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    taken text;
+BEGIN
+    EXECUTE format('DELETE FROM %s AS p WHERE p.phone = $1 AND p.customer_id = $2 AND p.until IS NULL AND p.reason = ''merge'' RETURNING p.phone',
+        customer_identity_internal.companion_of(customers, 'customer_phones'))
+        INTO taken
+        USING phone, winner;
+    IF taken IS NULL AND phone IS NOT NULL THEN
+        RAISE NOTICE 'a phone does not go back'
+            USING DETAIL = format('Phone %s was released, moved or made the primary one since the merge.', phone);
+    END IF;
+    RETURN taken;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.take_phone_back(text, uuid, regclass) IS
+    'Takes the phone that a merge made lead to its winner away from it again';
+CREATE FUNCTION customer_identity_internal.move_back(moved jsonb, winner uuid, loser uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    part record;
+    back jsonb;
+BEGIN
+    FOR part IN
+        SELECT m.value ->> 'table' AS name, m.value ->> 'column' AS column_name, m.value -> 'keys' AS keys, r.relation
+        FROM jsonb_array_elements(moved) AS m
+        LEFT JOIN customer_identity_internal.referencing_columns(customers) AS r
+            ON customer_identity_internal.qualified_name(r.relation) = m.value ->> 'table' AND r.column_name = m.value ->> 'column'
+    LOOP
+        IF part.relation IS NULL THEN
+            back := '[]';
+        ELSE
+            back := customer_identity_internal.move_references(part.relation, part.column_name, winner, loser, part.keys, customers);
+        END IF;
+        IF jsonb_array_length(back) < jsonb_array_length(part.keys) THEN
+            RAISE NOTICE 'not all rows go back'
+                USING DETAIL = format('Of %s rows of %s, %s are gone or have another customer.',
+                    jsonb_array_length(part.keys), part.name, jsonb_array_length(part.keys) - jsonb_array_length(back));
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_back(jsonb, uuid, uuid, regclass) IS
+    'Gives the loser of a merge its rows again, those that are still the winner''s';
+-- Rows written since the merge.
+CREATE FUNCTION customer_identity_internal.move_newcomers(stay jsonb, phones text[], winner uuid, loser uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    part record;
+    keys jsonb;
+BEGIN
+    FOR part IN SELECT a.attached, a.customer_column FROM customer_identity_internal.attached_in_order(customers) AS a LOOP
+        keys := customer_identity_internal.keys_by_phones(part.attached, winner, phones, loser, NULL::timestamptz, NULL::jsonb, customers);
+        SELECT COALESCE(jsonb_agg(k.value), '[]') INTO keys
+        FROM jsonb_array_elements(keys) AS k
+        WHERE k.value NOT IN (SELECT s.value FROM jsonb_array_elements(stay -> customer_identity_internal.qualified_name(part.attached)) AS s);
+        PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, winner, loser, keys, customers);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_newcomers(jsonb, text[], uuid, uuid, regclass) IS
+    'Gives the loser of a merge what came by its phones since';
+-- Since the merge phones have been proved, changed and released: each live proof goes where its phone leads now, or ends.
+CREATE FUNCTION customer_identity_internal.settle_proofs(customer_ids uuid[], customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    proofs constant text := customer_identity_internal.companion_of(customers, 'phone_proofs');
+    proof record;
+    holder uuid;
+BEGIN
+    FOR proof IN EXECUTE format(
+        'SELECT DISTINCT p.phone::text, p.customer_id FROM %s AS p WHERE p.customer_id = ANY ($1) AND p.ended_at IS NULL', proofs)
+        USING customer_ids
+    LOOP
+        holder := customer_identity_internal.holder_of_phone(proof.phone, customers);
+        IF holder = ANY (customer_ids) THEN
+            EXECUTE format('UPDATE %s AS p SET customer_id = $3 WHERE p.phone = $1 AND p.customer_id = $2 AND p.ended_at IS NULL AND p.customer_id <> $3', proofs)
+                USING proof.phone, proof.customer_id, holder;
+        ELSE
+            PERFORM customer_identity_internal.end_proofs_of(proof.phone, proof.customer_id, 'phone released', customers);
+        END IF;
+    END LOOP;
+    PERFORM customer_identity_internal.mark_as_proved(c.id, customers) FROM unnest(customer_ids) AS c (id) WHERE c.id IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.settle_proofs(uuid[], regclass) IS
+    'Gives the live proofs of customers to those of them that the phones lead to, ends the others, and sets the flags right';
+CREATE FUNCTION customer_identity_internal.mark_as_proved(customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format(
+        'UPDATE %s AS c SET is_phone_verified = NOT c.is_phone_verified WHERE c.id = $1 AND c.is_phone_verified <> EXISTS ('
+        ' SELECT FROM %s AS p WHERE p.customer_id = c.id AND p.phone = c.phone AND p.ended_at IS NULL)',
+        customers, customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        USING customer_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.mark_as_proved(uuid, regclass) IS
+    'Makes is_phone_verified of a customer say whether there is a live proof of its phone';
+CREATE FUNCTION customer_identity.unmerge_customers(
+    merge_id bigint, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS uuid
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    done record;
+    holder uuid;
+    present jsonb;
+    loser_row jsonb;
+    phone text;
+    points numeric;
+BEGIN
+    PERFORM customer_identity_internal.take_turn(customers);
+    PERFORM customer_identity.flush_totals(customers);
+    done := customer_identity_internal.merge_record(merge_id, customers);
+    holder := customer_identity_internal.living_customer(done.winner, customers);
+    IF holder IS NOT NULL THEN
+        PERFORM customer_identity_internal.hold_for_merge(holder, holder, customers);
+        present := customer_identity_internal.customer_row(holder, customers);
+    END IF;
+    loser_row := done.record -> 'loser';
+    phone := customer_identity_internal.take_phone_back(loser_row ->> 'phone', holder, customers);
+    PERFORM customer_identity_internal.insert_customer(loser_row || jsonb_build_object('phone', phone), customers);
+    SELECT customer_identity_internal.entry_points(holder, m.value -> 'keys', customers) INTO points
+    FROM jsonb_array_elements(done.record -> 'moved') AS m
+    WHERE m.value ->> 'table' = customer_identity_internal.companion_of(customers, 'loyalty_entries');
+
+    PERFORM customer_identity_internal.move_back(done.record -> 'moved', holder, done.loser, customers);
+    PERFORM customer_identity_internal.move_newcomers(done.record -> 'stay',
+        ARRAY(SELECT jsonb_array_elements_text(customer_identity_internal.phones_of(done.loser, customers))), holder, done.loser, customers);
+    PERFORM customer_identity.flush_totals(customers);
+    PERFORM customer_identity_internal.add_points(done.loser, points, customers);
+    PERFORM customer_identity_internal.add_points(holder, -points, customers);
+    PERFORM customer_identity_internal.settle_proofs(ARRAY[holder, done.loser], customers);
+    PERFORM customer_identity_internal.write_columns(done.loser, jsonb_build_object('updated_at', loser_row -> 'updated_at'), customers);
+    IF holder = done.winner THEN
+        PERFORM customer_identity_internal.write_columns(holder,
+            customer_identity_internal.restored_columns(done.record, present, customers), customers);
+    END IF;
+    EXECUTE format('DELETE FROM %s AS m WHERE m.id = $1', customer_identity_internal.companion_of(customers, 'customer_merges')) USING merge_id;
+    PERFORM customer_identity_internal.write_event(customers, e.customer, 'unmerged',
+        jsonb_strip_nulls(jsonb_build_object('merge_id', merge_id, 'winner', done.winner, 'loser', done.loser, 'reason', reason)), actor)
+    FROM unnest(ARRAY[holder, done.loser]) AS e (customer)
+    WHERE e.customer IS NOT NULL;
+    RETURN done.loser;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.unmerge_customers(bigint, text, text, regclass) IS
+    'Undoes a merge: the loser is back with its id, its phones, and every row that the merge moved and that is still the winner''s. A NOTICE says what could not go back. Returns the loser';
+REVOKE EXECUTE ON FUNCTION customer_identity.unmerge_customers(bigint, text, text, regclass) FROM PUBLIC;
+-- NULL: the holder is too new for this transaction to see.
+CREATE FUNCTION customer_identity_internal.refuse_taken_phone(phone text, holder uuid)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF holder IS NULL THEN
+        RAISE EXCEPTION 'another transaction has just given the phone to a customer' USING ERRCODE = 'serialization_failure';
+    END IF;
+    RAISE EXCEPTION 'the phone is another customer''s'
+        USING ERRCODE = 'CI006', DETAIL = format('Phone %s leads to customer %s.', phone, holder),
+            HINT = 'customer_identity.merge_customers() makes two customers one; release_phone() frees a number that has a new holder.';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_taken_phone(text, uuid) IS
+    'Raises CI006 for a phone that leads to somebody else';
+-- The customer is locked first, as the change of a key locks it: with a weaker lock that has to be raised later, an order
+-- that holds the customer meanwhile and this would wait for each other.
+CREATE FUNCTION customer_identity_internal.locked_customer(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR UPDATE', customers) USING customer_id;
+    RETURN customer_identity_internal.customer_row(customer_id, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.locked_customer(uuid, regclass) IS
+    'The row of a customer, locked; P0002 when there is none';
+CREATE FUNCTION customer_identity_internal.require_no_rule(phone text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_ruled boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE r.phone = $1 AND r.rule = ''nobody'')',
+        customer_identity_internal.companion_of(customers, 'phone_rules'))
+        INTO is_ruled
+        USING phone;
+    IF is_ruled THEN
+        RAISE EXCEPTION 'the phone names nobody'
+            USING ERRCODE = 'CI006', DETAIL = format('Phone %s has the rule nobody.', phone),
+                HINT = 'customer_identity.set_phone_rule() with a NULL rule takes it away.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_no_rule(text, regclass) IS
+    'Raises CI006 for a phone that names nobody by rule';
+-- Who changes phones tries in a subtransaction, waits for nobody in it for long, and holds nothing while it waits for
+-- the next try: so a sign-up or an order never waits for who waits for it.
+CREATE FUNCTION customer_identity_internal.be_impatient()
+    RETURNS void
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT set_config('lock_timeout', '50ms', true)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.be_impatient() IS
+    'From now on in the subtransaction, nothing is waited for for long';
+CREATE FUNCTION customer_identity_internal.wait_for_next_try(started timestamptz, attempt integer)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    patience constant interval := COALESCE(NULLIF(current_setting('lock_timeout')::interval, interval '0'), interval '60 seconds');
+BEGIN
+    IF clock_timestamp() > started + patience THEN
+        RAISE EXCEPTION 'the phone or its customer is in use'
+            USING ERRCODE = 'lock_not_available', DETAIL = format('Another transaction has been changing one of them for %s.', patience),
+                HINT = 'Try again when it has ended; lock_timeout says how long to wait.';
+    END IF;
+    PERFORM pg_sleep(LEAST(0.002 * 2 ^ LEAST(attempt, 6), 0.1) * (0.5 + random()));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.wait_for_next_try(timestamptz, integer) IS
+    'A pause that grows with the attempts; 55P03 when there were enough';
+-- A phone that another transaction has just given to somebody is not seen by a transaction that is older.
+CREATE FUNCTION customer_identity_internal.insert_alias(customer_id uuid, phone text, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    holder uuid;
+BEGIN
+    EXECUTE format('INSERT INTO %s (customer_id, phone, reason, actor) VALUES ($1, $2, $3, $4)',
+        customer_identity_internal.companion_of(customers, 'customer_phones'))
+        USING customer_id, phone, reason, actor;
+EXCEPTION WHEN unique_violation THEN
+    holder := customer_identity_internal.holder_of_phone(phone, customers);
+    IF holder IS DISTINCT FROM customer_id THEN
+        PERFORM customer_identity_internal.refuse_taken_phone(phone, holder);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.insert_alias(uuid, text, text, text, regclass) IS
+    'Makes a phone lead to a customer';
+-- NULL: the phone leads to nobody.
+CREATE FUNCTION customer_identity_internal.holder_of_phone(phone text, customers regclass)
+    RETURNS uuid
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    holder uuid;
+BEGIN
+    EXECUTE format(
+        'SELECT c.id FROM %s AS c WHERE c.phone = $1'
+        ' UNION ALL SELECT a.customer_id FROM %s AS a WHERE a.phone = $1 AND a.until IS NULL',
+        customers, customer_identity_internal.companion_of(customers, 'customer_phones'))
+        INTO holder
+        USING phone;
+    RETURN holder;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.holder_of_phone(text, regclass) IS
+    'The customer that an E.164 phone leads to';
+-- Raises CI006 unless the phone is the customer's, or free. True: it is free.
+CREATE FUNCTION customer_identity_internal.is_free_phone(phone text, customer_id uuid, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    holder constant uuid := customer_identity_internal.holder_of_phone(phone, customers);
+BEGIN
+    IF holder <> customer_id THEN
+        PERFORM customer_identity_internal.refuse_taken_phone(phone, holder);
+    END IF;
+    PERFORM customer_identity_internal.require_no_rule(phone, customers);
+    RETURN holder IS NULL;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_free_phone(text, uuid, regclass) IS
+    'Whether a phone leads to nobody yet; CI006 when it is somebody else''s, or names nobody by rule';
+CREATE FUNCTION customer_identity_internal.try_to_add_phone(
+    customer_id uuid, phone text, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.be_impatient();
+    PERFORM customer_identity_internal.locked_customer(customer_id, customers);
+    IF customer_identity_internal.is_free_phone(phone, customer_id, customers) THEN
+        PERFORM customer_identity_internal.insert_alias(customer_id, phone, actor, reason, customers);
+        PERFORM customer_identity_internal.write_event(customers, customer_id, 'phone_added',
+            jsonb_strip_nulls(jsonb_build_object('phone', phone, 'reason', reason)), actor);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.try_to_add_phone(uuid, text, text, text, regclass) IS
+    'add_phone(), or 55P03 when something is in use';
+CREATE FUNCTION customer_identity.add_phone(
+    customer_id uuid,
+    phone text,
+    region text DEFAULT NULL,
+    actor text DEFAULT NULL,
+    reason text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS text
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    e164 constant text := customer_identity_internal.readable_phone(phone, region);
+    started constant timestamptz := clock_timestamp();
+    attempt integer := 0;
+BEGIN
+    LOOP
+        BEGIN
+            PERFORM customer_identity_internal.try_to_add_phone(customer_id, e164, actor, reason, customers);
+            RETURN e164;
+        EXCEPTION WHEN lock_not_available THEN
+            attempt := attempt + 1;
+        END;
+        PERFORM customer_identity_internal.wait_for_next_try(started, attempt);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.add_phone(uuid, text, text, text, text, regclass) IS
+    'Makes a further phone lead to a customer, and returns it in E.164. CI006 when it is another customer''s';
+REVOKE EXECUTE ON FUNCTION customer_identity.add_phone(uuid, text, text, text, text, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.end_alias(phone text, customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('UPDATE %s AS a SET until = now() WHERE a.phone = $1 AND a.customer_id = $2 AND a.until IS NULL',
+        customer_identity_internal.companion_of(customers, 'customer_phones'))
+        USING phone, customer_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.end_alias(text, uuid, regclass) IS
+    'A further phone leads to its customer no more';
+CREATE FUNCTION customer_identity_internal.end_proofs_of(phone text, customer_id uuid, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ended record;
+BEGIN
+    FOR ended IN EXECUTE format(
+        'UPDATE %s AS p SET ended_at = now(), ended_reason = $3 WHERE p.phone = $1 AND p.customer_id = $2 AND p.ended_at IS NULL RETURNING p.user_id',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        USING phone, customer_id, reason
+    LOOP
+        PERFORM customer_identity_internal.write_event(customers, customer_id, 'proof_ended',
+            jsonb_strip_nulls(jsonb_build_object('reason', reason, 'user_id', ended.user_id)), NULL::text);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.end_proofs_of(text, uuid, text, regclass) IS
+    'Ends the proofs of a phone that leads to its customer no more';
+CREATE FUNCTION customer_identity_internal.write_primary_phone(customer_id uuid, phone text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    holder uuid;
+BEGIN
+    PERFORM customer_identity_internal.write_columns(customer_id,
+        jsonb_build_object('phone', phone, 'updated_at', clock_timestamp()), customers);
+EXCEPTION WHEN unique_violation THEN
+    holder := customer_identity_internal.holder_of_phone(phone, customers);
+    IF holder = customer_id THEN
+        RAISE;
+    END IF;
+    PERFORM customer_identity_internal.refuse_taken_phone(phone, holder);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.write_primary_phone(uuid, text, regclass) IS
+    'Gives a customer its primary phone; the triggers see to proofs, the flag and the further phones';
+-- It was the primary one since the customer has had another, or is there.
+CREATE FUNCTION customer_identity_internal.insert_former_phone(customer_id uuid, phone text, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('INSERT INTO %1$s (customer_id, phone, since, until, reason, actor)'
+        ' SELECT c.id, $2, GREATEST(c.created_at, (SELECT max(a.until) FROM %1$s AS a WHERE a.customer_id = c.id)), now(), $3, $4'
+        ' FROM %2$s AS c WHERE c.id = $1',
+        customer_identity_internal.companion_of(customers, 'customer_phones'), customers)
+        USING customer_id, phone, reason, actor;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.insert_former_phone(uuid, text, text, text, regclass) IS
+    'Keeps a phone that a customer had';
+CREATE FUNCTION customer_identity_internal.try_to_change_phone(
+    customer_id uuid, phone text, keep_old boolean, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    old_phone text;
+BEGIN
+    PERFORM customer_identity_internal.be_impatient();
+    old_phone := customer_identity_internal.locked_customer(customer_id, customers) ->> 'phone';
+    PERFORM customer_identity_internal.is_free_phone(phone, customer_id, customers);
+    IF phone IS NOT DISTINCT FROM old_phone THEN
+        RETURN;
+    END IF;
+    IF keep_old AND old_phone IS NOT NULL THEN
+        PERFORM customer_identity_internal.insert_alias(customer_id, old_phone, actor, reason, customers);
+    ELSIF old_phone IS NOT NULL THEN
+        PERFORM customer_identity_internal.insert_former_phone(customer_id, old_phone, actor, reason, customers);
+    END IF;
+    PERFORM customer_identity_internal.write_primary_phone(customer_id, phone, customers);
+    PERFORM customer_identity_internal.write_event(customers, customer_id, 'phone_changed',
+        jsonb_strip_nulls(jsonb_build_object('old', old_phone, 'new', phone, 'kept', COALESCE(keep_old, false), 'reason', reason)), actor);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.try_to_change_phone(uuid, text, boolean, text, text, regclass) IS
+    'change_phone(), or 55P03 when something is in use';
+CREATE FUNCTION customer_identity.change_phone(
+    customer_id uuid,
+    new_phone text,
+    region text DEFAULT NULL,
+    keep_old boolean DEFAULT false,
+    actor text DEFAULT NULL,
+    reason text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS text
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    e164 constant text := customer_identity_internal.readable_phone(new_phone, region);
+    started constant timestamptz := clock_timestamp();
+    attempt integer := 0;
+BEGIN
+    LOOP
+        BEGIN
+            PERFORM customer_identity_internal.try_to_change_phone(customer_id, e164, keep_old, actor, reason, customers);
+            RETURN e164;
+        EXCEPTION WHEN lock_not_available THEN
+            attempt := attempt + 1;
+        END;
+        PERFORM customer_identity_internal.wait_for_next_try(started, attempt);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.change_phone(uuid, text, text, boolean, text, text, regclass) IS
+    'Gives a customer a new primary phone: id, totals, points, orders and logins stay. The old one goes on leading there (keep_old), or is free and its proofs end. CI006 when the new one is another customer''s';
+REVOKE EXECUTE ON FUNCTION customer_identity.change_phone(uuid, text, text, boolean, text, text, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.new_holder_after()
+    RETURNS interval
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT current_setting('customer_identity.new_holder_after')::interval
+$$;
+COMMENT ON FUNCTION customer_identity_internal.new_holder_after() IS
+    'How long a customer has to be silent until who proves its phone may be a new holder';
+-- By orders of anybody but the login, and others who may be new holders.
+CREATE FUNCTION customer_identity_internal.has_order_since(
+    referencing regclass, customer_id uuid, user_ids text[], since timestamptz, customers regclass)
+    RETURNS boolean
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    orders constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    is_found boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE r.%I = $1 AND %s >= $3 AND %s)',
+        referencing, orders.customer_column, customer_identity_internal.time_of_row(referencing),
+        CASE WHEN orders.user_column IS NULL THEN 'true'
+            ELSE format('COALESCE(customer_identity_internal.as_text(r.%I) <> ALL ($2), true)', orders.user_column) END)
+        INTO is_found
+        USING customer_id, user_ids, since;
+    RETURN is_found;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.has_order_since(regclass, uuid, text[], timestamptz, regclass) IS
+    'Whether a customer has orders since a time that another login, or a guest, has placed';
+CREATE FUNCTION customer_identity_internal.emails_of_login(referencing regclass, user_id text, customers regclass)
+    RETURNS SETOF text
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    users constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+BEGIN
+    IF customer_identity_internal.column_type(referencing, 'email') IS NOT NULL AND users.key_column IS NOT NULL THEN
+        RETURN QUERY EXECUTE format(
+            'SELECT lower(btrim(r.email::text)) FROM %s AS r WHERE customer_identity_internal.as_text(r.%I) = $1 AND r.email IS NOT NULL',
+            referencing, users.key_column)
+            USING user_id;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.emails_of_login(regclass, text, regclass) IS
+    'The e-mail address of a login, in small letters';
+CREATE FUNCTION customer_identity_internal.logins_with_email(
+    referencing regclass, customer_id uuid, emails text[], customers regclass)
+    RETURNS SETOF text
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    users constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+BEGIN
+    IF customer_identity_internal.column_type(referencing, 'email') IS NOT NULL AND users.key_column IS NOT NULL THEN
+        RETURN QUERY EXECUTE format(
+            'SELECT customer_identity_internal.as_text(r.%I) FROM %s AS r WHERE r.%I = $1 AND lower(btrim(r.email::text)) = ANY ($2)',
+            users.key_column, referencing, users.customer_column)
+            USING customer_id, emails;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_with_email(regclass, uuid, text[], regclass) IS
+    'The logins of a customer that have one of the e-mail addresses';
+CREATE FUNCTION customer_identity_internal.was_linked_before(
+    customer_id uuid, user_ids text[], since timestamptz, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_found boolean;
+BEGIN
+    EXECUTE format(
+        'SELECT EXISTS (SELECT FROM %s AS e WHERE e.customer_id = $1 AND e.event = ''user_linked'''
+        ' AND e.details ->> ''user_id'' = ANY ($2) AND e.created_at < $3)',
+        customer_identity_internal.companion_of(customers, 'customer_events'))
+        INTO is_found
+        USING customer_id, user_ids, since;
+    RETURN is_found;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.was_linked_before(uuid, text[], timestamptz, regclass) IS
+    'Whether one of the logins was linked to a customer before a time, by the history';
+CREATE FUNCTION customer_identity_internal.is_silent_customer(customer_id uuid, user_id text, since timestamptz, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    is_silent boolean;
+    suspects text[];
+BEGIN
+    EXECUTE format(
+        'SELECT EXISTS (SELECT FROM %1$s AS c WHERE c.id = $1 AND c.created_at < $2)'
+        ' AND NOT EXISTS (SELECT FROM %2$s AS p WHERE p.customer_id = $1 AND p.proved_at >= $2 AND NOT p.unconfirmed),'
+        ' ARRAY(SELECT p.user_id FROM %2$s AS p WHERE p.customer_id = $1 AND p.unconfirmed AND p.user_id IS NOT NULL)',
+        customers, customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        INTO is_silent, suspects
+        USING customer_id, since;
+    RETURN is_silent AND NOT EXISTS (
+        SELECT
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        WHERE a.kind = 'orders' AND customer_identity_internal.has_order_since(a.attached, customer_id, suspects || user_id, since, customers)
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_silent_customer(uuid, text, timestamptz, regclass) IS
+    'Whether a customer is older than a time, and has had no proof and no order of others since';
+-- Called when a login is about to prove a phone of the customer for the first time.
+CREATE FUNCTION customer_identity_internal.may_be_new_holder(customer_id uuid, user_id text, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    -- No time is older than a few thousand years.
+    after constant interval := LEAST(customer_identity_internal.new_holder_after(), interval '4000 years');
+    since constant timestamptz := now() - after;
+    emails text[];
+BEGIN
+    IF after <= interval '0' OR NOT customer_identity_internal.keeps_history(customers) OR NOT customer_identity_internal.is_silent_customer(customer_id, user_id, since, customers) THEN
+        RETURN false;
+    END IF;
+    emails := ARRAY(
+        SELECT e.email
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        CROSS JOIN LATERAL customer_identity_internal.emails_of_login(a.attached, user_id, customers) AS e (email)
+        WHERE a.kind = 'users'
+    );
+    RETURN NOT customer_identity_internal.was_linked_before(customer_id, ARRAY(
+        SELECT user_id
+        UNION ALL
+        SELECT l.user_id
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        CROSS JOIN LATERAL customer_identity_internal.logins_with_email(a.attached, customer_id, emails, customers) AS l (user_id)
+        WHERE a.kind = 'users'
+    ), since, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.may_be_new_holder(uuid, text, regclass) IS
+    'Whether a login that proves a customer''s phone may be a new holder of the number';
+CREATE FUNCTION customer_identity.confirm_holder(
+    customer_id uuid, user_id text, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS void
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    confirmed bigint;
+BEGIN
+    PERFORM customer_identity_internal.require_unconfirmed(customers);
+    PERFORM customer_identity_internal.locked_customer(customer_id, customers);
+    EXECUTE format(
+        'UPDATE %s AS p SET unconfirmed = false WHERE p.customer_id = $1 AND p.user_id = $2 AND p.ended_at IS NULL AND p.unconfirmed',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        USING customer_id, user_id;
+    GET DIAGNOSTICS confirmed = ROW_COUNT;
+    IF confirmed > 0 THEN
+        PERFORM customer_identity_internal.write_event(customers, customer_id, 'holder_confirmed',
+            jsonb_strip_nulls(jsonb_build_object('user_id', user_id, 'reason', reason)), actor);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.confirm_holder(uuid, text, text, text, regclass) IS
+    'A login that seemed to be a new holder of the customer''s phone is the same person: it sees the customer''s history from now on';
+REVOKE EXECUTE ON FUNCTION customer_identity.confirm_holder(uuid, text, text, text, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.link_times(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    times jsonb;
+BEGIN
+    EXECUTE format(
+        'SELECT COALESCE(jsonb_object_agg(l.user_id, l.at), ''{}'') FROM ('
+        ' SELECT e.details ->> ''user_id'' AS user_id, max(e.created_at) AS at FROM %s AS e'
+        ' WHERE e.customer_id = $1 AND e.event = ''user_linked'' AND e.details ->> ''user_id'' IS NOT NULL GROUP BY 1) AS l',
+        customer_identity_internal.companion_of(customers, 'customer_events'))
+        INTO times
+        USING customer_id;
+    RETURN times;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.link_times(uuid, regclass) IS
+    'When each login was last linked to a customer, by the history';
+-- The phone is the customer's no more: its proofs end.
+CREATE FUNCTION customer_identity_internal.free_phone(customer jsonb, phone text, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF customer ->> 'phone' = phone THEN
+        PERFORM customer_identity_internal.insert_former_phone((customer ->> 'id')::uuid, phone, actor, reason, customers);
+        PERFORM customer_identity_internal.write_primary_phone((customer ->> 'id')::uuid, NULL::text, customers);
+    ELSE
+        PERFORM customer_identity_internal.end_alias(phone, (customer ->> 'id')::uuid, customers);
+        PERFORM customer_identity_internal.end_proofs_of(phone, (customer ->> 'id')::uuid, 'phone released', customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.free_phone(jsonb, text, text, text, regclass) IS
+    'Frees a phone of a customer, the primary or a further one';
+-- What came by the phone, since a time or ever. NULL: nothing did, and there is no new customer, who has the phone if
+-- `has_phone`.
+CREATE FUNCTION customer_identity_internal.move_to_new_holder(
+    source uuid, phone text, has_phone boolean, since timestamptz, customers regclass)
+    RETURNS uuid
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target constant uuid := gen_random_uuid();
+    links constant jsonb := customer_identity_internal.link_times(source, customers);
+    part record;
+    keys jsonb;
+    is_made boolean := false;
+BEGIN
+    FOR part IN SELECT a.attached, a.customer_column FROM customer_identity_internal.attached_in_order(customers) AS a LOOP
+        keys := customer_identity_internal.keys_by_phones(part.attached, source, ARRAY[phone], target, since, links, customers);
+        CONTINUE WHEN keys = '[]';
+        IF NOT is_made THEN
+            PERFORM customer_identity_internal.insert_customer(jsonb_build_object('id', target, 'phone', CASE WHEN has_phone THEN phone END), customers);
+            is_made := true;
+        END IF;
+        PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, source, target, keys, customers);
+    END LOOP;
+    RETURN CASE WHEN is_made THEN target END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_to_new_holder(uuid, text, boolean, timestamptz, regclass) IS
+    'Gives a new customer what came by a phone of another one';
+-- Who proved the phone and is the new holder's login has proved it for the new holder.
+CREATE FUNCTION customer_identity_internal.live_proofs(phone text, customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    proofs jsonb;
+BEGIN
+    EXECUTE format('SELECT COALESCE(jsonb_agg(to_jsonb(p.*)), ''[]'') FROM %s AS p WHERE p.phone = $1 AND p.customer_id = $2 AND p.ended_at IS NULL AND p.user_id IS NOT NULL',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        INTO proofs
+        USING phone, customer_id;
+    RETURN proofs;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.live_proofs(text, uuid, regclass) IS
+    'The live proofs of a customer''s phone by logins';
+-- As the owner of the book, who may not be granted the public function.
+CREATE FUNCTION customer_identity_internal.renew_proof(phone text, user_id text, method text, region text, customers regclass)
+    RETURNS uuid
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'record_proof';
+COMMENT ON FUNCTION customer_identity_internal.renew_proof(text, text, text, text, regclass) IS
+    'What record_proof() does';
+CREATE FUNCTION customer_identity_internal.renew_proofs(proofs jsonb, phone text, customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    proof record;
+BEGIN
+    FOR proof IN SELECT p.value ->> 'user_id' AS user_id, p.value ->> 'method' AS method FROM jsonb_array_elements(proofs) AS p LOOP
+        CONTINUE WHEN (customer_identity_internal.find_user(proof.user_id, customers)).customer_id IS DISTINCT FROM customer_id;
+        PERFORM customer_identity_internal.renew_proof(phone, proof.user_id, proof.method, NULL::text, customers);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.renew_proofs(jsonb, text, uuid, regclass) IS
+    'Records proofs again for the customer whose logins made them';
+CREATE FUNCTION customer_identity.release_phone(
+    customer_id uuid,
+    phone text DEFAULT NULL,
+    since timestamptz DEFAULT NULL,
+    actor text DEFAULT NULL,
+    reason text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS uuid
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    customer jsonb;
+    e164 text;
+    proofs jsonb;
+    new_holder uuid;
+BEGIN
+    PERFORM customer_identity_internal.take_turn(customers);
+    IF since IS NOT NULL THEN
+        PERFORM customer_identity_internal.customer_row(customer_id, customers);
+        PERFORM customer_identity_internal.hold_for_merge(customer_id, customer_id, customers);
+    END IF;
+    customer := customer_identity_internal.locked_customer(customer_id, customers);
+    e164 := CASE WHEN phone IS NULL THEN customer ->> 'phone' ELSE customer_identity_internal.readable_phone(phone, NULL::text) END;
+    IF e164 IS NULL OR customer_identity_internal.holder_of_phone(e164, customers) IS DISTINCT FROM customer_id THEN
+        RAISE EXCEPTION 'the phone is not the customer''s'
+            USING ERRCODE = 'CI006', DETAIL = format('Phones of the customer: %s.', customer_identity_internal.phones_of(customer_id, customers)),
+                HINT = 'Pass one of these, or NULL for the primary one.';
+    END IF;
+    proofs := customer_identity_internal.live_proofs(e164, customer_id, customers);
+    PERFORM customer_identity_internal.free_phone(customer, e164, actor, reason, customers);
+    IF since IS NOT NULL THEN
+        new_holder := customer_identity_internal.move_to_new_holder(customer_id, e164, true, since, customers);
+    END IF;
+    IF new_holder IS NOT NULL THEN
+        PERFORM customer_identity_internal.renew_proofs(proofs, e164, new_holder, customers);
+    END IF;
+    PERFORM customer_identity_internal.write_event(customers, customer_id, 'phone_released',
+        jsonb_strip_nulls(jsonb_build_object('phone', e164, 'since', since, 'new_holder', new_holder, 'reason', reason)), actor);
+    IF new_holder IS NOT NULL THEN
+        PERFORM customer_identity_internal.write_event(customers, new_holder, 'created',
+            jsonb_build_object('from', 'release_phone', 'old_holder', customer_id), actor);
+    END IF;
+    RETURN new_holder;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.release_phone(uuid, text, timestamptz, text, text, regclass) IS
+    'The phone (NULL: the primary one) has a new holder: it leads to the customer no more, who keeps the history. With since, logins linked and orders placed by it since then go to a new customer, whose id is returned; else NULL';
+REVOKE EXECUTE ON FUNCTION customer_identity.release_phone(uuid, text, timestamptz, text, text, regclass) FROM PUBLIC;
+-- A customer that has nothing left but its own history.
+CREATE FUNCTION customer_identity_internal.is_empty_customer(customer_id uuid, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customer constant jsonb := customer_identity_internal.customer_row(customer_id, customers);
+BEGIN
+    RETURN customer_identity_internal.phones_of(customer_id, customers) = '[]'
+        AND COALESCE(btrim(customer ->> 'notes'), '') = ''
+        AND NOT EXISTS (
+            SELECT
+            FROM customer_identity_internal.referencing_columns(customers) AS r
+            JOIN pg_class AS c ON c.oid = r.relation
+            WHERE NOT (c.relnamespace = (SELECT b.relnamespace FROM pg_class AS b WHERE b.oid = customers)
+                    AND c.relname IN ('customer_events', 'customer_phones', 'phone_proofs'))
+                AND customer_identity_internal.count_references(r.relation, r.column_name, customer_id, customers) > 0
+        );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_empty_customer(uuid, regclass) IS
+    'Whether a customer has no phone, no notes, no points and no rows in any table any more';
+CREATE FUNCTION customer_identity_internal.promote_alias(customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    promoted text := customer_identity_internal.phones_of(customer_id, customers) ->> 0;
+BEGIN
+    IF promoted IS NOT NULL AND customer_identity_internal.customer_row(customer_id, customers) ->> 'phone' IS NULL THEN
+        PERFORM customer_identity_internal.write_primary_phone(customer_id, promoted, customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.promote_alias(uuid, regclass) IS
+    'Makes a further phone of a customer without a primary one the primary one';
+-- Logins of a customer with a further phone column that names somebody: their keys, for each phone.
+CREATE FUNCTION customer_identity_internal.other_claims(referencing regclass, customer_id uuid, customers regclass)
+    RETURNS TABLE (phone text, name text, keys jsonb)
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    users constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+BEGIN
+    RETURN QUERY EXECUTE format($sql$
+        SELECT c.phone, min(%1$s), jsonb_agg(%2$s)
+        FROM %3$s AS r
+        CROSS JOIN LATERAL (
+            SELECT p.phone
+            FROM (%4$s) AS c (n, raw)
+            CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %5$s) AS p (phone)
+            WHERE p.phone IS NOT NULL AND NOT customer_identity_internal.names_nobody(p.phone, $2)
+            ORDER BY c.n
+            LIMIT 1
+        ) AS c
+        WHERE r.%6$I = $1
+        GROUP BY c.phone
+        ORDER BY c.phone
+        $sql$,
+        CASE WHEN users.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', users.name_column) END,
+        customer_identity_internal.reference_key(
+            array_remove(customer_identity_internal.key_columns(referencing), users.customer_column), users.customer_column),
+        referencing, customer_identity_internal.claims_query(users), customer_identity_internal.region_expression(users),
+        users.customer_column)
+        USING customer_id, customers;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.other_claims(regclass, uuid, regclass) IS
+    'The phones by which logins of a customer name somebody: phone, name, keys';
+-- Logins, and then their orders, go to whom another phone of theirs names.
+CREATE FUNCTION customer_identity_internal.move_by_other_claims(source uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    part record;
+    claim record;
+    target uuid;
+    targets uuid[] := '{}';
+BEGIN
+    FOR part IN SELECT a.attached, a.customer_column, a.kind FROM customer_identity_internal.attached_in_order(customers) AS a LOOP
+        IF part.kind = 'orders' THEN
+            PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, source, t.id,
+                customer_identity_internal.keys_by_phones(part.attached, source, '{}'::text[], t.id, NULL::timestamptz, '{}'::jsonb, customers), customers)
+            FROM unnest(targets) AS t (id);
+            CONTINUE;
+        END IF;
+        FOR claim IN SELECT c.* FROM customer_identity_internal.other_claims(part.attached, source, customers) AS c LOOP
+            target := customer_identity_internal.claim_customer(claim.phone, claim.name, customers);
+            CONTINUE WHEN target IS NULL;
+            PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, source, target, claim.keys, customers);
+            targets := targets || target;
+        END LOOP;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_by_other_claims(uuid, regclass) IS
+    'Gives the logins of a customer that name somebody by another phone, and their orders, to that one';
+-- What came by the phone, which names nobody from now on, and by nothing else, belongs to nobody any more.
+CREATE FUNCTION customer_identity_internal.cut_links(holder uuid, nobody uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF nobody IS NOT NULL THEN
+        PERFORM customer_identity_internal.move_by_other_claims(nobody, customers);
+        PERFORM customer_identity_internal.move_references(a.attached, a.customer_column, nobody, NULL::uuid, NULL::jsonb, customers)
+        FROM customer_identity_internal.attached_in_order(customers) AS a;
+        PERFORM customer_identity.flush_totals(customers);
+        PERFORM customer_identity_internal.delete_customer(nobody, customers);
+    END IF;
+    PERFORM customer_identity_internal.promote_alias(holder, customers);
+    PERFORM customer_identity.flush_totals(customers);
+    IF customer_identity_internal.is_empty_customer(holder, customers) THEN
+        PERFORM customer_identity_internal.delete_customer(holder, customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.cut_links(uuid, uuid, regclass) IS
+    'Unlinks what rested on a phone alone, and removes its customer when nothing else is left';
+CREATE FUNCTION customer_identity_internal.require_rule(rule text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF rule NOT IN ('nobody', 'shared') THEN
+        RAISE EXCEPTION 'there is no such rule'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Rules are nobody and shared; NULL takes a rule away.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_rule(text) IS
+    'Raises 22023 for a rule that there is not';
+-- The phone leads to a customer whom this transaction has not seen: the next try sees it, unless its snapshot is older.
+CREATE FUNCTION customer_identity_internal.write_rule(phone text, rule text, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    rules constant text := customer_identity_internal.companion_of(customers, 'phone_rules');
+BEGIN
+    IF rule IS NULL THEN
+        EXECUTE format('DELETE FROM %s AS r WHERE r.phone = $1', rules) USING phone;
+        RETURN;
+    END IF;
+    EXECUTE format('INSERT INTO %s AS r (phone, rule, actor, reason) VALUES ($1, $2, $3, $4)'
+        ' ON CONFLICT (phone) DO UPDATE SET rule = $2, actor = $3, reason = $4, created_at = now()', rules)
+        USING phone, rule, actor, reason;
+EXCEPTION WHEN SQLSTATE 'CI006' THEN
+    RAISE EXCEPTION 'another transaction has just given the phone to a customer'
+        USING ERRCODE = CASE current_setting('transaction_isolation')
+            WHEN 'read committed' THEN 'lock_not_available' ELSE 'serialization_failure' END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.write_rule(text, text, text, text, regclass) IS
+    'Writes the rule of a phone, or none';
+-- The phone is free before the rule is written, and the rule is there before other phones are looked at.
+CREATE FUNCTION customer_identity_internal.try_to_set_rule(phone text, rule text, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    holder constant uuid := customer_identity_internal.holder_of_phone(phone, customers);
+    nobody uuid;
+BEGIN
+    IF holder IS NOT NULL THEN
+        PERFORM customer_identity_internal.write_event(customers, holder, 'phone_rule_set',
+            jsonb_strip_nulls(jsonb_build_object('phone', phone, 'rule', rule, 'reason', reason)), actor);
+    END IF;
+    IF rule = 'nobody' AND holder IS NOT NULL THEN
+        PERFORM customer_identity_internal.lock_for_merge(holder, holder, customers);
+        nobody := customer_identity_internal.move_to_new_holder(holder, phone, false, NULL::timestamptz, customers);
+        PERFORM customer_identity_internal.free_phone(customer_identity_internal.customer_row(holder, customers), phone, actor, reason, customers);
+        PERFORM customer_identity_internal.write_rule(phone, rule, actor, reason, customers);
+        PERFORM customer_identity_internal.cut_links(holder, nobody, customers);
+    ELSE
+        PERFORM customer_identity_internal.write_rule(phone, rule, actor, reason, customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.try_to_set_rule(text, text, text, text, regclass) IS
+    'set_phone_rule(), or 55P03 when something is in use';
+CREATE FUNCTION customer_identity.set_phone_rule(
+    phone text,
+    rule text,
+    region text DEFAULT NULL,
+    actor text DEFAULT NULL,
+    reason text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS void
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    e164 constant text := customer_identity_internal.readable_phone(phone, region);
+    started constant timestamptz := clock_timestamp();
+    attempt integer := 0;
+BEGIN
+    PERFORM customer_identity_internal.require_rule(rule);
+    PERFORM customer_identity_internal.take_turn(customers);
+    LOOP
+        BEGIN
+            PERFORM customer_identity_internal.be_impatient();
+            PERFORM customer_identity_internal.try_to_set_rule(e164, rule, actor, reason, customers);
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            attempt := attempt + 1;
+        END;
+        PERFORM customer_identity_internal.wait_for_next_try(started, attempt);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.set_phone_rule(text, text, text, text, text, regclass) IS
+    'Says that a phone names nobody (rows with it stay unlinked, and what rests on it alone is cut), or a household (shared: each login sees its own orders only); NULL takes the rule away';
+REVOKE EXECUTE ON FUNCTION customer_identity.set_phone_rule(text, text, text, text, text, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.keys_of_rows(
+    referencing regclass, column_name text, customer_id uuid, named_column text, named_values text[], customers regclass)
+    RETURNS TABLE (keys jsonb, found_values text[])
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format(
+        'SELECT COALESCE(jsonb_agg(%s), ''[]''), COALESCE(array_agg(customer_identity_internal.as_text(r.%2$I)), ''{}'')'
+        ' FROM %3$s AS r WHERE r.%4$I = $1 AND customer_identity_internal.as_text(r.%2$I) = ANY ($2)',
+        customer_identity_internal.reference_key(
+            array_remove(customer_identity_internal.key_columns(referencing), column_name), column_name),
+        named_column, referencing, column_name)
+        USING customer_id, named_values;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.keys_of_rows(regclass, text, uuid, text, text[], regclass) IS
+    'The keys of a customer''s rows that have one of the values in a column, and the values that were found';
+CREATE FUNCTION customer_identity_internal.refuse_split(detail text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'the customer cannot be split so'
+        USING ERRCODE = 'invalid_parameter_value', DETAIL = detail,
+            HINT = 'user_ids are logins of the customer; orders is {"schema.table": ["key", ...]} of orders of the customer, as customer_details() lists both.';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_split(text) IS
+    'Raises 22023 for a split of what the customer does not have';
+-- Returns the ids that were found.
+CREATE FUNCTION customer_identity_internal.move_logins(source uuid, target uuid, user_ids text[], customers regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    users record;
+    part record;
+    moved text[] := '{}';
+BEGIN
+    FOR users IN SELECT a.* FROM customer_identity_internal.attachments_of(customers) AS a WHERE a.kind = 'users' AND user_ids <> '{}' LOOP
+        FOR part IN SELECT k.* FROM customer_identity_internal.keys_of_rows(users.attached, users.customer_column, source, users.key_column, user_ids, customers) AS k LOOP
+            PERFORM customer_identity_internal.move_references(users.attached, users.customer_column, source, target, part.keys, customers);
+            moved := moved || part.found_values;
+        END LOOP;
+    END LOOP;
+    RETURN moved;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_logins(uuid, uuid, text[], regclass) IS
+    'Links logins of one customer to another';
+-- Orders that are named by their keys, as text. Each has to be the customer's.
+CREATE FUNCTION customer_identity_internal.move_named_orders(source uuid, target uuid, orders jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    named record;
+    attached customer_identity.attachments;
+    part record;
+BEGIN
+    FOR named IN SELECT o.key AS name, ARRAY(SELECT jsonb_array_elements_text(o.value)) AS ids FROM jsonb_each(orders) AS o LOOP
+        SELECT a.* INTO attached
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        WHERE a.kind = 'orders' AND a.attached = to_regclass(named.name);
+        IF NOT FOUND THEN
+            PERFORM customer_identity_internal.refuse_split(format('%s is no attached orders table.', customer_identity_internal.shown(named.name)));
+        END IF;
+        SELECT k.* INTO part
+        FROM customer_identity_internal.keys_of_rows(attached.attached, attached.customer_column, source,
+            customer_identity_internal.row_key_column(attached.attached), named.ids, customers) AS k;
+        IF NOT named.ids <@ part.found_values THEN
+            PERFORM customer_identity_internal.refuse_split(format('Not all of these orders in %s are the customer''s.', named.name));
+        END IF;
+        PERFORM customer_identity_internal.move_references(attached.attached, attached.customer_column, source, target, part.keys, customers);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_named_orders(uuid, uuid, jsonb, regclass) IS
+    'Gives orders of one customer, {"schema.table": [keys]}, to another';
+-- What the moved logins have placed goes with them.
+CREATE FUNCTION customer_identity_internal.move_orders_of_logins(source uuid, target uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    orders record;
+BEGIN
+    FOR orders IN SELECT a.attached, a.customer_column FROM customer_identity_internal.attached_in_order(customers) AS a WHERE a.kind = 'orders' LOOP
+        PERFORM customer_identity_internal.move_references(orders.attached, orders.customer_column, source, target,
+            customer_identity_internal.keys_by_phones(orders.attached, source, '{}'::text[], target, NULL::timestamptz, NULL::jsonb, customers), customers);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_orders_of_logins(uuid, uuid, regclass) IS
+    'Gives the orders of a customer that were placed by logins of another one to that one';
+-- The phone that the new customer gets: one of the old one's, which loses it, or one that is free.
+CREATE FUNCTION customer_identity_internal.take_phone_for_split(phone text, source uuid, actor text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.is_free_phone(phone, source, customers) THEN
+        PERFORM customer_identity_internal.free_phone(customer_identity_internal.customer_row(source, customers), phone, actor, reason, customers);
+        PERFORM customer_identity_internal.promote_alias(source, customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.take_phone_for_split(text, uuid, text, text, regclass) IS
+    'Takes a phone away from a customer that has it; CI006 when it is somebody else''s';
+-- Their proofs of phones that stay behind are about somebody else now.
+CREATE FUNCTION customer_identity_internal.end_proofs_of_logins(user_ids text[], customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format(
+        'UPDATE %s AS p SET ended_at = now(), ended_reason = ''customer split'' WHERE p.customer_id = $1 AND p.user_id = ANY ($2) AND p.ended_at IS NULL',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        USING customer_id, user_ids;
+    PERFORM customer_identity_internal.mark_as_proved(customer_id, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.end_proofs_of_logins(text[], uuid, regclass) IS
+    'Ends the proofs of logins that leave a customer';
+CREATE FUNCTION customer_identity.split_customer(
+    customer_id uuid,
+    user_ids text[] DEFAULT '{}',
+    orders jsonb DEFAULT '{}',
+    phone text DEFAULT NULL,
+    region text DEFAULT NULL,
+    actor text DEFAULT NULL,
+    reason text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS uuid
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    e164 constant text := CASE WHEN phone IS NOT NULL THEN customer_identity_internal.readable_phone(phone, region) END;
+    target constant uuid := gen_random_uuid();
+    proofs jsonb;
+BEGIN
+    PERFORM customer_identity_internal.take_turn(customers);
+    PERFORM customer_identity_internal.customer_row(customer_id, customers);
+    PERFORM customer_identity_internal.hold_for_merge(customer_id, customer_id, customers);
+    IF jsonb_typeof(COALESCE(orders, '{}')) <> 'object' OR (COALESCE(user_ids, '{}') = '{}' AND COALESCE(orders, '{}') = '{}' AND e164 IS NULL) THEN
+        PERFORM customer_identity_internal.refuse_split('Nothing is named that the new customer gets.');
+    END IF;
+    IF e164 IS NOT NULL THEN
+        proofs := customer_identity_internal.live_proofs(e164, customer_id, customers);
+        PERFORM customer_identity_internal.take_phone_for_split(e164, customer_id, actor, reason, customers);
+    END IF;
+    PERFORM customer_identity_internal.insert_customer(jsonb_build_object('id', target, 'phone', e164), customers);
+    IF NOT COALESCE(user_ids, '{}') <@ customer_identity_internal.move_logins(customer_id, target, COALESCE(user_ids, '{}'), customers) THEN
+        PERFORM customer_identity_internal.refuse_split('Not all of these logins are the customer''s.');
+    END IF;
+    PERFORM customer_identity_internal.move_named_orders(customer_id, target, COALESCE(orders, '{}'), customers);
+    PERFORM customer_identity_internal.move_orders_of_logins(customer_id, target, customers);
+    PERFORM customer_identity_internal.end_proofs_of_logins(user_ids, customer_id, customers);
+    IF proofs IS NOT NULL THEN
+        PERFORM customer_identity_internal.renew_proofs(proofs, e164, target, customers);
+    END IF;
+    PERFORM customer_identity_internal.write_event(customers, e.customer, e.event,
+        jsonb_strip_nulls(jsonb_build_object('source', customer_id, 'target', target, 'user_ids', to_jsonb(user_ids), 'orders', orders,
+            'phone', e164, 'reason', reason)), actor)
+    FROM (VALUES (customer_id, 'split'), (target, 'created')) AS e (customer, event);
+    RETURN target;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.split_customer(uuid, text[], jsonb, text, text, text, text, regclass) IS
+    'Makes a new customer of part of another one: these logins with their orders, these orders ({"schema.table": ["key", ...]}), and the phone, if one is given. Points of entries stay. Returns the new customer';
+REVOKE EXECUTE ON FUNCTION customer_identity.split_customer(uuid, text[], jsonb, text, text, text, text, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.placeholder_digits(phone text)
+    RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
+    AS 'MODULE_PATHNAME', 'placeholder_digits';
+COMMENT ON FUNCTION customer_identity_internal.placeholder_digits(text) IS
+    'Why a phone in E.164 looks as if nobody had it: repeated_digits, digits_in_sequence, fiction; NULL: it does not';
+CREATE FUNCTION customer_identity_internal.match_key(value text)
+    RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
+    AS 'MODULE_PATHNAME', 'match_key';
+COMMENT ON FUNCTION customer_identity_internal.match_key(text) IS
+    'A number that stands for a text without case, accents and blanks that are too many; NULL when it is blank';
+-- The customers are few and known, so each table is asked for them alone.
+CREATE FUNCTION customer_identity_internal.names_of_logins(users customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN format('SELECT u.customer_id, customer_identity_internal.match_key(u.name) AS name FROM (%s) AS u WHERE u.customer_id = ANY ($1)',
+    customer_identity_internal.user_rows(users));
+COMMENT ON FUNCTION customer_identity_internal.names_of_logins(customer_identity.attachments) IS
+    'The query of the keys of the names of the logins in a table of customers, which are parameter $1';
+CREATE FUNCTION customer_identity_internal.names_in(attached regclass, customer_ids uuid[], customers regclass)
+    RETURNS TABLE (customer_id uuid, name bigint)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE customer_identity_internal.names_of_logins(customer_identity_internal.attachment_of(attached))
+        USING customer_ids;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.names_in(regclass, uuid[], regclass) IS
+    'The keys of the names of the logins in a table of some customers';
+CREATE FUNCTION customer_identity_internal.guest_order_rows(orders customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format('SELECT o.%1$I AS customer_id, count(*) AS orders FROM %2$s AS o WHERE o.%1$I = ANY ($1)%3$s GROUP BY o.%1$I',
+        orders.customer_column, orders.attached,
+        CASE WHEN orders.user_column IS NOT NULL THEN format(' AND o.%I IS NULL', orders.user_column) END);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.guest_order_rows(customer_identity.attachments) IS
+    'The query that counts the orders without a login of customers, which are parameter $1';
+CREATE FUNCTION customer_identity_internal.guest_orders_in(attached regclass, customer_ids uuid[], customers regclass)
+    RETURNS TABLE (customer_id uuid, orders bigint)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE customer_identity_internal.guest_order_rows(customer_identity_internal.attachment_of(attached))
+        USING customer_ids;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.guest_orders_in(regclass, uuid[], regclass) IS
+    'How many orders in a table some customers placed as guests';
+CREATE FUNCTION customer_identity_internal.uses_query(customers regclass, table_kind text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    query text;
+BEGIN
+    SELECT string_agg(
+        CASE
+            WHEN NOT customer_identity_internal.have_one_owner(a.attached, a.customers) THEN
+                format('SELECT * FROM customer_identity_internal.%I(%L::regclass, $1, %L::regclass)',
+                    CASE a.kind WHEN 'users' THEN 'names_in' ELSE 'guest_orders_in' END, a.attached::oid, a.customers::oid)
+            WHEN a.kind = 'users' THEN customer_identity_internal.names_of_logins(a)
+            ELSE customer_identity_internal.guest_order_rows(a)
+        END,
+        ' UNION ALL ')
+    INTO query
+    FROM customer_identity_internal.attachments_to_read(uses_query.customers) AS a
+    WHERE a.kind = table_kind;
+    RETURN COALESCE(query, CASE table_kind
+        WHEN 'users' THEN 'SELECT NULL::uuid AS customer_id, NULL::bigint AS name WHERE false'
+        ELSE 'SELECT NULL::uuid AS customer_id, NULL::bigint AS orders WHERE false' END);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.uses_query(regclass, text) IS
+    'The query of the keys of names of logins, or of the numbers of guest orders, of customers, which are parameter $1';
+-- Two names of one login, or of a couple, are no sign. Those that many logins share come first, so that a limit keeps
+-- what is worst; $1 is how many are needed. Each table is read once, and nothing is joined but what is suspected.
+CREATE FUNCTION customer_identity_internal.suspected_phones(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format($sql$
+        SELECT s.id, s.phone, customer_identity_internal.placeholder_digits(s.phone) AS digits
+        FROM (
+            SELECT p.id, p.phone, 0 AS users
+            FROM (SELECT c.id, c.phone::text AS phone FROM %3$s AS c UNION ALL %1$s) AS p
+            WHERE customer_identity_internal.placeholder_digits(p.phone) IS NOT NULL
+            UNION ALL
+            SELECT c.id, c.phone::text, l.users
+            FROM (
+                SELECT l.customer_id, count(*) AS users
+                FROM (%2$s) AS l
+                WHERE l.customer_id IS NOT NULL
+                GROUP BY l.customer_id
+                HAVING count(*) >= $1
+                ORDER BY count(*) DESC
+                LIMIT 10000
+            ) AS l
+            JOIN %3$s AS c ON c.id = l.customer_id
+            WHERE c.phone IS NOT NULL
+        ) AS s%4$s
+        GROUP BY s.id, s.phone
+        ORDER BY max(s.users) DESC, s.phone
+        LIMIT 10000
+        $sql$, customer_identity_internal.further_phones(customers), customer_identity_internal.logins_query(customers), customers,
+        CASE WHEN customer_identity_internal.has_companion(customers, 'phone_rules') THEN
+            format(' WHERE NOT EXISTS (SELECT FROM %s AS r WHERE r.phone = s.phone)', customer_identity_internal.companion_of(customers, 'phone_rules'))
+            ELSE '' END);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.suspected_phones(regclass) IS
+    'The query of phones that could be placeholders, by their digits or because $1 logins or more share them: id, phone, digits';
+-- Digits count as five names do, and then each guest order as one more: nobody knows who placed it. Of what is suspected,
+-- a few thousand rows are sooner fetched than met in passing.
+CREATE FUNCTION customer_identity.phone_suspects(max_rows integer DEFAULT 100, customers regclass DEFAULT NULL)
+    RETURNS TABLE (phone text, customer_id uuid, users bigint, guest_orders bigint, names bigint, why text)
+    LANGUAGE customer_identity_as_book_owner STABLE COST 100000 ROWS 100
+    SET row_security = off
+    SET jit = off
+    SET random_page_cost = 1.1
+AS $$
+DECLARE
+    many_names constant integer := 3;
+    ids uuid[];
+    phones text[];
+    digits text[];
+BEGIN
+    EXECUTE format('SELECT array_agg(s.id), array_agg(s.phone), array_agg(s.digits) FROM (%s) AS s',
+        customer_identity_internal.suspected_phones(customers))
+        INTO ids, phones, digits
+        USING many_names;
+    RETURN QUERY EXECUTE format($sql$
+        SELECT s.phone, s.id, COALESCE(u.users, 0), COALESCE(o.orders, 0), COALESCE(u.names, 0),
+            concat_ws(', ', CASE WHEN u.names >= $4 THEN 'names' END, s.digits)
+        FROM unnest($1, $2, $3) AS s (id, phone, digits)
+        LEFT JOIN (
+            SELECT n.customer_id, count(*) AS users, count(DISTINCT n.name) AS names
+            FROM (%s) AS n
+            GROUP BY n.customer_id
+        ) AS u ON u.customer_id = s.id
+        LEFT JOIN (SELECT g.customer_id, sum(g.orders)::bigint AS orders FROM (%s) AS g GROUP BY g.customer_id) AS o ON o.customer_id = s.id
+        WHERE u.names >= $4 OR s.digits IS NOT NULL
+        ORDER BY COALESCE(u.names, 0) + CASE WHEN s.digits IS NULL THEN 0 ELSE 5 + COALESCE(o.orders, 0) END DESC,
+            u.users DESC NULLS LAST, s.phone COLLATE "C"
+        LIMIT $5
+        $sql$, customer_identity_internal.uses_query(customers, 'users'), customer_identity_internal.uses_query(customers, 'orders'))
+        USING ids, phones, digits, many_names, max_rows;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.phone_suspects(integer, regclass) IS
+    'Phones without a rule that look like placeholders, by how many names use them and by their digits, worst first';
+REVOKE EXECUTE ON FUNCTION customer_identity.phone_suspects(integer, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.typing_errors(phones text[])
+    RETURNS TABLE (a integer, b integer)
+    LANGUAGE c IMMUTABLE STRICT
+    AS 'MODULE_PATHNAME', 'typing_errors';
+COMMENT ON FUNCTION customer_identity_internal.typing_errors(text[]) IS
+    'The places of phones that are one typing error apart: a digit changed, dropped or doubled, or two neighbours swapped';
+-- What is longer is told apart by its beginning.
+CREATE FUNCTION customer_identity_internal.value_rows(relation regclass, customer_column text, column_name text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format('SELECT r.%1$I AS id, left(%2$s, 1000) AS value FROM %3$s AS r WHERE r.%1$I IS NOT NULL AND r.%4$I IS NOT NULL',
+        customer_column, customer_identity_internal.plain_text(relation, column_name), relation, column_name);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.value_rows(regclass, text, text) IS
+    'The query of the values of a column with their customers: id, value; NULL when there is no such column';
+CREATE FUNCTION customer_identity_internal.values_in(attached regclass, column_name text, customers regclass)
+    RETURNS TABLE (id uuid, value text)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE customer_identity_internal.value_rows(
+        attached, (customer_identity_internal.attachment_of(attached)).customer_column, column_name);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.values_in(regclass, text, regclass) IS
+    'The values of a column of an attached table with their customers';
+-- `column_name` NULL: the column that the users' names are in.
+CREATE FUNCTION customer_identity_internal.values_query(customers regclass, table_kinds text[], column_name text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT string_agg(
+            CASE
+                WHEN customer_identity_internal.have_one_owner(t.relation, values_query.customers) THEN customer_identity_internal.value_rows(t.relation, t.customer_column, t.name)
+                ELSE format('SELECT v.id, v.value FROM customer_identity_internal.values_in(%L::regclass, %L, %L::regclass) AS v',
+                    t.relation::oid, t.name, values_query.customers::oid)
+            END,
+            ' UNION ALL ')
+        FROM (
+            SELECT values_query.customers, 'id', column_name WHERE 'customers' = ANY (table_kinds)
+            UNION ALL
+            SELECT a.attached, a.customer_column, COALESCE(column_name, a.name_column, 'name')
+            FROM customer_identity_internal.attachments_to_read(values_query.customers) AS a
+            WHERE a.kind = ANY (table_kinds)
+        ) AS t (relation, customer_column, name)
+        WHERE customer_identity_internal.plain_text(t.relation, t.name) IS NOT NULL
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.values_query(regclass, text[], text) IS
+    'The query of the values of a column of that name, in any table of a book, with their customers; NULL when none has it';
+-- A value that more than ten customers have tells nobody: an e-mail that stands for none, the address of a large house.
+CREATE FUNCTION customer_identity_internal.same_value_pairs(value_rows text, key text, reason text)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE STRICT
+RETURN format($sql$(
+    WITH keyed AS MATERIALIZED (SELECT v.id, %2$s AS key FROM (%1$s) AS v),
+    shared AS MATERIALIZED (
+        SELECT s.id, s.key, count(*) OVER (PARTITION BY s.key) AS people
+        FROM (
+            SELECT DISTINCT k.id, k.key
+            FROM (SELECT r.key FROM keyed AS r WHERE r.key IS NOT NULL GROUP BY r.key HAVING count(*) > 1) AS r
+            JOIN keyed AS k ON k.key = r.key
+        ) AS s
+    )
+    SELECT x.id AS a, y.id AS b, %3$L AS reason
+    FROM shared AS x
+    JOIN shared AS y ON y.key = x.key AND x.id < y.id
+    WHERE x.people <= 10 AND y.people <= 10)$sql$,
+    value_rows, key, reason);
+COMMENT ON FUNCTION customer_identity_internal.same_value_pairs(text, text, text) IS
+    'The query of pairs of customers that have a value in common: a, b, reason';
+CREATE FUNCTION customer_identity_internal.match_columns()
+    RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_to_array(regexp_replace(btrim(current_setting('customer_identity.match_columns')), '\s*,\s*', ',', 'g'), ',')
+$$;
+COMMENT ON FUNCTION customer_identity_internal.match_columns() IS
+    'The columns by which duplicate_customers compares besides phone, name and e-mail';
+CREATE FUNCTION customer_identity_internal.matched_column(customers regclass, column_name text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    value_rows constant text := customer_identity_internal.values_query(customers, '{customers,users,orders}', column_name);
+BEGIN
+    IF value_rows IS NULL THEN
+        RAISE EXCEPTION 'no table has a column %', quote_ident(customer_identity_internal.shown(column_name))
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = 'Setting customer_identity.match_columns names it.',
+                HINT = 'Allowed are columns of customers and of attached tables, as they are written, without quotes and with commas between them.';
+    END IF;
+    RETURN customer_identity_internal.same_value_pairs(value_rows, 'customer_identity_internal.match_key(v.value)', 'column:' || column_name);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.matched_column(regclass, text) IS
+    'The query of pairs of customers with the same value in a column that the owner has named; 22023 when there is none';
+CREATE FUNCTION customer_identity_internal.same_value_queries(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    emails constant text := customer_identity_internal.values_query(customers, '{users}', 'email');
+BEGIN
+    RETURN concat_ws(' UNION ALL ', 'SELECT NULL::uuid AS a, NULL::uuid AS b, NULL::text AS reason WHERE false',
+        customer_identity_internal.same_value_pairs(emails,
+            'CASE WHEN strpos(v.value, ''@'') > 1 THEN hashtextextended(lower(btrim(v.value) COLLATE "C"), 0) END', 'email'),
+        (SELECT string_agg(customer_identity_internal.matched_column(customers, c.name), ' UNION ALL ')
+            FROM unnest(customer_identity_internal.match_columns()) AS c (name)));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.same_value_queries(regclass) IS
+    'The query of pairs of customers with the same e-mail, or the same value in a column that the owner has named: a, b, reason';
+-- The name of a customer without one is that of its logins.
+CREATE FUNCTION customer_identity_internal.named_customers(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    logins constant text := customer_identity_internal.values_query(customers, '{users}', NULL);
+BEGIN
+    RETURN format('SELECT n.* FROM (SELECT c.id, c.phone::text AS phone, customer_identity_internal.match_key(c.preferred_name::text) AS name'
+        ' FROM %s AS c%s) AS n WHERE n.name IS NOT NULL', customers,
+        CASE WHEN logins IS NOT NULL THEN
+            format(' UNION ALL SELECT c.id, c.phone::text, customer_identity_internal.match_key(v.value)'
+                ' FROM %s AS c JOIN (%s) AS v ON v.id = c.id WHERE c.preferred_name IS NULL', customers, logins) END);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.named_customers(regclass) IS
+    'The query of the names of customers as they are compared: id, phone, name';
+-- A phone that somebody has now is among them, too: who has it is not paired with himself.
+CREATE FUNCTION customer_identity_internal.former_phones(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN concat_ws(' UNION ALL ', 'SELECT NULL::uuid AS id, NULL::text AS phone WHERE false',
+        CASE WHEN customer_identity_internal.has_companion(customers, 'customer_phones') THEN
+            format('SELECT f.customer_id, f.phone::text FROM %s AS f WHERE f.until IS NOT NULL',
+                customer_identity_internal.companion_of(customers, 'customer_phones')) END,
+        CASE WHEN customer_identity_internal.has_companion(customers, 'phone_proofs') THEN
+            format('SELECT p.customer_id, p.phone::text FROM %s AS p WHERE p.ended_at IS NOT NULL',
+                customer_identity_internal.companion_of(customers, 'phone_proofs')) END,
+        CASE WHEN customer_identity_internal.keeps_history(customers) THEN
+            format('SELECT e.customer_id, e.details ->> CASE e.event WHEN ''phone_changed'' THEN ''old'' ELSE ''phone'' END'
+                ' FROM %s AS e WHERE e.event IN (''phone_changed'', ''phone_released'')',
+                customer_identity_internal.companion_of(customers, 'customer_events')) END);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.former_phones(regclass) IS
+    'The query of the phones that customers have had: id, phone';
+-- A name that more than ten thousand customers have is none; those that fewer share are compared by what is left of
+-- their phones without a digit. Names of pairs are looked up one after the other: who joined by names alone would
+-- compare all that share one.
+CREATE FUNCTION customer_identity_internal.suspected_pairs(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format($sql$
+        named AS MATERIALIZED (%1$s),
+        same_value AS MATERIALIZED (%3$s),
+        looked_up AS MATERIALIZED (
+            SELECT l.a, l.b, l.reason, x.name
+            FROM (
+                SELECT s.a, s.b, 'name' AS reason FROM same_value AS s
+                UNION
+                SELECT LEAST(f.id, p.id), GREATEST(f.id, p.id), 'former_phone'
+                FROM (%4$s) AS f
+                JOIN (SELECT c.id, c.phone::text AS phone FROM %5$s AS c UNION ALL %2$s) AS p ON p.phone = f.phone AND p.id <> f.id
+            ) AS l
+            JOIN named AS x ON x.id = l.a
+        ),
+        pairs AS (
+            SELECT s.* FROM same_value AS s
+            UNION ALL
+            SELECT l.a, l.b, l.reason FROM looked_up AS l JOIN named AS y ON y.id = l.b AND y.name = l.name
+            UNION ALL
+            SELECT LEAST(g.ids[t.a], g.ids[t.b]), GREATEST(g.ids[t.a], g.ids[t.b]), 'typing_error'
+            FROM (
+                SELECT array_agg(p.id) AS ids, array_agg(p.phone) AS phones
+                FROM (
+                    SELECT n.id, n.phone, n.name FROM named AS n
+                    UNION ALL
+                    SELECT n.id, p.phone, n.name FROM (%2$s) AS p JOIN named AS n ON n.id = p.id
+                ) AS p
+                GROUP BY p.name
+                HAVING count(*) BETWEEN 2 AND 10000
+            ) AS g
+            CROSS JOIN LATERAL customer_identity_internal.typing_errors(g.phones) AS t
+            WHERE g.ids[t.a] <> g.ids[t.b]
+        )
+        $sql$, customer_identity_internal.named_customers(customers), customer_identity_internal.further_phones(customers),
+        customer_identity_internal.same_value_queries(customers), customer_identity_internal.former_phones(customers), customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.suspected_pairs(regclass) IS
+    'The common table expressions that end in pairs: pairs of customers that may be one person, with the reason, maybe more than once';
+-- A score is the chance that not all of its reasons are mistaken.
+CREATE FUNCTION customer_identity_internal.duplicates_page(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format($sql$
+        WITH %s,
+        weighed AS (
+            SELECT DISTINCT p.a, p.b, p.reason,
+                CASE p.reason WHEN 'former_phone' THEN 0.9 WHEN 'typing_error' THEN 0.8 WHEN 'email' THEN 0.7 ELSE 0.5 END AS weight
+            FROM pairs AS p%s
+        ),
+        scored AS (
+            SELECT w.a, w.b, trim_scale(round(1 - exp(sum(ln(1 - w.weight))), 6)) AS score,
+                jsonb_agg(w.reason ORDER BY w.weight DESC, w.reason COLLATE "C") AS reasons
+            FROM weighed AS w
+            GROUP BY w.a, w.b
+        )
+        SELECT array_agg(to_jsonb(i.*)) FROM (
+            SELECT s.*
+            FROM scored AS s
+            WHERE s.score >= $1 AND ($3 IS NULL OR s.score < ($3 ->> 'key')::numeric
+                OR (s.score = ($3 ->> 'key')::numeric AND (s.a, s.b) > (($3 ->> 'id')::uuid, ($3 ->> 'other')::uuid)))
+            ORDER BY s.score DESC, s.a, s.b
+            LIMIT $2
+        ) AS i
+        $sql$, customer_identity_internal.suspected_pairs(customers),
+        CASE WHEN customer_identity_internal.has_companion(customers, 'duplicate_dismissals') THEN
+            format(' WHERE NOT EXISTS (SELECT FROM %s AS d WHERE d.a = p.a AND d.b = p.b)',
+                customer_identity_internal.companion_of(customers, 'duplicate_dismissals'))
+            ELSE '' END);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.duplicates_page(regclass) IS
+    'The query of a page of duplicates; $1 is the minimum score, $2 how many, $3 the place after which they begin';
+CREATE FUNCTION customer_identity.duplicate_customers(
+    min_score numeric DEFAULT 0.5, page_size integer DEFAULT 50, after text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner STABLE COST 1000000
+    SET row_security = off
+    SET jit = off
+AS $$
+DECLARE
+    minimum constant numeric := trim_scale(COALESCE(min_score, 0.5));
+    size constant integer := COALESCE(page_size, 50);
+    list constant jsonb := jsonb_build_array('duplicates', minimum, customer_identity_internal.match_columns());
+    place constant jsonb := customer_identity_internal.read_cursor(list, after, 'numeric', 'uuid');
+    items jsonb[];
+BEGIN
+    PERFORM customer_identity_internal.require_page_size(size);
+    IF place IS NOT NULL AND NOT customer_identity_internal.is_value('uuid', place ->> 'other') THEN
+        PERFORM customer_identity_internal.refuse_cursor();
+    END IF;
+    EXECUTE customer_identity_internal.duplicates_page(customers)
+        INTO items
+        USING minimum, size + 1, place;
+    RETURN customer_identity_internal.page_of(items, size, customer_identity_internal.write_cursor(list,
+        jsonb_build_object('key', items[size] ->> 'score', 'id', items[size] -> 'a', 'other', items[size] -> 'b')));
+END
+$$;
+COMMENT ON FUNCTION customer_identity.duplicate_customers(numeric, integer, text, regclass) IS
+    'A page of pairs of customers that may be one person, the likeliest first: items with a, b, score and reasons, and the cursor of the next page';
+REVOKE EXECUTE ON FUNCTION customer_identity.duplicate_customers(numeric, integer, text, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity.dismiss_duplicate(
+    a uuid, b uuid, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS void
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    dismissed bigint;
+BEGIN
+    PERFORM customer_identity_internal.require_two(a, b);
+    PERFORM customer_identity_internal.customer_row(e.customer, customers) FROM unnest(ARRAY[a, b]) AS e (customer);
+    EXECUTE format('INSERT INTO %s (a, b, actor, reason) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING',
+        customer_identity_internal.companion_of(customers, 'duplicate_dismissals'))
+        USING LEAST(a, b), GREATEST(a, b), actor, reason;
+    GET DIAGNOSTICS dismissed = ROW_COUNT;
+    IF dismissed = 0 THEN
+        RETURN;
+    END IF;
+    PERFORM customer_identity_internal.write_event(customers, e.customer, 'duplicate_dismissed',
+        jsonb_strip_nulls(jsonb_build_object('other', e.other, 'reason', reason)), actor)
+    FROM (VALUES (a, b), (b, a)) AS e (customer, other);
+END
+$$;
+COMMENT ON FUNCTION customer_identity.dismiss_duplicate(uuid, uuid, text, text, regclass) IS
+    'Says that two customers are two people: duplicate_customers does not list them any more';
+REVOKE EXECUTE ON FUNCTION customer_identity.dismiss_duplicate(uuid, uuid, text, text, regclass) FROM PUBLIC;
+-- Of a key of several columns the id alone will do.
+CREATE FUNCTION customer_identity_internal.has_key(relation regclass, key text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    columns constant text[] := customer_identity_internal.primary_key_columns(relation);
+    name constant text := customer_identity_internal.row_key_column(relation);
+    type constant regtype := CASE name WHEN 'ctid' THEN 'tid'::regtype ELSE customer_identity_internal.column_type(relation, name) END;
+BEGIN
+    IF cardinality(columns) > 1 THEN
+        RETURN format('%L IN (%s, customer_identity_internal.as_text(r.%I))', key, customer_identity_internal.row_key(relation), name);
+    END IF;
+    IF NOT customer_identity_internal.is_value(type, key) THEN
+        RETURN 'false';
+    END IF;
+    RETURN format('r.%I = %L::%s', name, key, customer_identity_internal.type_name(type));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.has_key(regclass, text) IS
+    'The condition that row r has a key, as phone_problems shows it';
+-- What the row says: its customer, login, time, key and phones.
+CREATE FUNCTION customer_identity_internal.linked_row(referencing regclass, key text, customers regclass)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    setup constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    login constant text := COALESCE(setup.key_column, setup.user_column);
+    found_row jsonb;
+BEGIN
+    EXECUTE format($sql$
+        SELECT jsonb_build_object('customer', r.%1$I, 'login', %2$s, 'at', %3$s, 'key', %4$s, 'claims', (
+            SELECT COALESCE(jsonb_agg(
+                jsonb_build_object('column', ($1)[c.n], 'phone', c.raw,
+                    'e164', customer_identity_internal.claimed_phone(c.raw, %5$s))
+                ORDER BY c.n), '[]')
+            FROM (%6$s) AS c (n, raw)
+            WHERE c.raw IS NOT NULL))
+        FROM %7$s AS r
+        WHERE %8$s
+        LIMIT 1
+        $sql$,
+        setup.customer_column,
+        CASE WHEN login IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', login) END,
+        customer_identity_internal.time_of_row(referencing),
+        customer_identity_internal.reference_key(
+            array_remove(customer_identity_internal.key_columns(referencing), setup.customer_column), setup.customer_column),
+        customer_identity_internal.region_expression(setup), customer_identity_internal.claims_query(setup), referencing,
+        customer_identity_internal.has_key(referencing, key))
+        INTO found_row
+        USING setup.phone_columns;
+    RETURN found_row;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.linked_row(regclass, text, regclass) IS
+    'What a row of an attached table says about its customer; NULL: there is no such row';
+-- Orders may name logins by another column than the key.
+CREATE FUNCTION customer_identity_internal.login_of_order(referencing regclass, column_name text, value text, customers regclass)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    setup constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    type constant regtype := customer_identity_internal.column_type(referencing, column_name);
+    login jsonb;
+BEGIN
+    IF NOT customer_identity_internal.is_value(type, value) THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format('SELECT jsonb_build_object(''login'', %s, ''customer'', r.%I, ''key'', %s) FROM %s AS r WHERE r.%I = %L::%s LIMIT 1',
+        CASE WHEN setup.key_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', setup.key_column) END,
+        setup.customer_column,
+        customer_identity_internal.reference_key(
+            array_remove(customer_identity_internal.key_columns(referencing), setup.customer_column), setup.customer_column),
+        referencing, column_name, value, customer_identity_internal.type_name(type))
+        INTO login;
+    RETURN login;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.login_of_order(regclass, text, text, regclass) IS
+    'The login that an order names, its customer and its key';
+-- `phone`: the customer has, or had, the phone; `merge`: since a merge. NULL: never, as far as the book knows.
+CREATE FUNCTION customer_identity_internal.way_of_phone(phone text, customer_id uuid, customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    way text;
+BEGIN
+    EXECUTE format('SELECT ''phone'' FROM %s AS c WHERE c.id = $1 AND c.phone = $2', customers) INTO way USING customer_id, phone;
+    IF way IS NULL AND customer_identity_internal.companion_problem(customers, 'customer_phones') IS NULL THEN
+        EXECUTE format(
+            'SELECT CASE a.reason WHEN ''merge'' THEN ''merge'' ELSE ''phone'' END FROM %s AS a WHERE a.customer_id = $1 AND a.phone = $2'
+            ' ORDER BY a.until DESC NULLS FIRST LIMIT 1',
+            customer_identity_internal.companion_of(customers, 'customer_phones'))
+            INTO way
+            USING customer_id, phone;
+    END IF;
+    RETURN way;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.way_of_phone(text, uuid, regclass) IS
+    'How a phone leads, or led, to a customer';
+-- Merges in force that moved one of the rows ({table, column, key}), or made the phone lead on, and those that followed.
+CREATE FUNCTION customer_identity_internal.merges_on_way(rows jsonb, phone text, customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    merges jsonb;
+BEGIN
+    IF customer_identity_internal.companion_problem(customers, 'customer_merges') IS NOT NULL THEN
+        RETURN '[]';
+    END IF;
+    EXECUTE format($sql$
+        WITH RECURSIVE merged (id, winner_id, loser_id) AS (
+            SELECT m.id, m.winner_id, m.loser_id FROM %1$s AS m WHERE m.winner_id = $1
+            UNION
+            SELECT m.id, m.winner_id, m.loser_id FROM merged AS l JOIN %1$s AS m ON m.winner_id = l.loser_id
+        ),
+        way (id, winner_id) AS (
+            SELECT m.id, m.winner_id
+            FROM merged
+            JOIN %1$s AS m ON m.id = merged.id
+            WHERE m.record -> 'loser' ->> 'phone' = $2 OR EXISTS (
+                SELECT
+                FROM jsonb_array_elements(m.record -> 'moved') AS t
+                JOIN jsonb_array_elements($3) AS r
+                    ON t.value -> 'table' = r.value -> 'table' AND t.value -> 'column' = r.value -> 'column'
+                WHERE t.value -> 'keys' @> jsonb_build_array(r.value -> 'key'))
+            UNION
+            SELECT merged.id, merged.winner_id FROM way JOIN merged ON merged.loser_id = way.winner_id
+        )
+        SELECT COALESCE(jsonb_agg(
+            jsonb_build_object('id', m.id, 'winner', m.winner_id, 'loser', m.loser_id, 'merged_at', m.merged_at, 'actor', m.actor)
+            ORDER BY m.id), '[]')
+        FROM way
+        JOIN %1$s AS m ON m.id = way.id
+        $sql$, customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO merges
+        USING customer_id, phone, rows;
+    RETURN merges;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merges_on_way(jsonb, text, uuid, regclass) IS
+    'The merges by which rows, or a phone, came to a customer, oldest first';
+CREATE FUNCTION customer_identity_internal.is_older_than_link(at timestamptz, user_id text, customer_id uuid, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_older boolean;
+BEGIN
+    IF customer_identity_internal.keeps_history(customers) THEN
+        EXECUTE format(
+            'SELECT $1 < min(e.created_at) FROM %s AS e'
+            ' WHERE e.customer_id = $2 AND e.event = ''user_linked'' AND e.details ->> ''user_id'' = $3',
+            customer_identity_internal.companion_of(customers, 'customer_events'))
+            INTO is_older
+            USING at, customer_id, user_id;
+    END IF;
+    RETURN COALESCE(is_older, false);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_older_than_link(timestamptz, text, uuid, regclass) IS
+    'Whether an order was placed before its login was linked to the customer, by the history';
+-- phone NULL: any phone of the customer.
+CREATE FUNCTION customer_identity_internal.proof_by(user_id text, phone text, customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    proof jsonb;
+BEGIN
+    EXECUTE format(
+        'SELECT jsonb_build_object(''method'', p.method, ''proved_at'', p.proved_at, ''by'', p.user_id) FROM %s AS p'
+        ' WHERE p.customer_id = $1 AND p.ended_at IS NULL AND p.user_id IS NOT DISTINCT FROM $2 AND p.phone = COALESCE($3, p.phone)'
+        ' ORDER BY p.proved_at DESC LIMIT 1',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        INTO proof
+        USING customer_id, user_id, phone;
+    RETURN proof;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.proof_by(text, text, uuid, regclass) IS
+    'The live proof of a phone by a login, or by a guest';
+-- The phone by which the row came to its customer: one that leads there, else one that can be read, else any.
+CREATE FUNCTION customer_identity_internal.leading_claim(claims jsonb, customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.value || jsonb_build_object('way', w.way)
+    FROM jsonb_array_elements(claims) WITH ORDINALITY AS c (value, place)
+    CROSS JOIN LATERAL (
+        SELECT customer_identity_internal.way_of_phone(c.value ->> 'e164', customer_id, customers)
+    ) AS w (way)
+    ORDER BY w.way IS NULL, c.value ->> 'e164' IS NULL, c.place
+    LIMIT 1
+$$;
+COMMENT ON FUNCTION customer_identity_internal.leading_claim(jsonb, uuid, regclass) IS
+    'The phone of a row that says most about its link, and how it leads to the customer';
+CREATE FUNCTION customer_identity_internal.attached_here(attached regclass, customers regclass)
+    RETURNS customer_identity.attachments
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    setup customer_identity.attachments;
+BEGIN
+    SELECT a.* INTO setup
+    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    WHERE a.attached = COALESCE(pg_partition_root(attached_here.attached), attached_here.attached);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'table % is not attached to these customers', attached
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'SELECT * FROM customer_identity.attachments lists the attached tables and their customers.';
+    END IF;
+    RETURN setup;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.attached_here(regclass, regclass) IS
+    'The set-up of a table that feeds a book, or of the partitioned table it belongs to; an error when it does not';
+CREATE FUNCTION customer_identity.why_linked(attached regclass, key text, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+AS $$
+DECLARE
+    setup constant customer_identity.attachments := customer_identity_internal.attached_here(attached, customers);
+    found_row constant jsonb := customer_identity_internal.linked_row(setup.attached, key, customers);
+    customer constant uuid := found_row ->> 'customer';
+    claim constant jsonb := customer_identity_internal.leading_claim(found_row -> 'claims', customer, customers);
+    moved jsonb := jsonb_build_array(jsonb_build_object(
+        'table', customer_identity_internal.qualified_name(setup.attached), 'column', setup.customer_column, 'key', found_row -> 'key'));
+    login jsonb;
+    rule text := claim ->> 'way';
+    merges jsonb;
+BEGIN
+    IF customer IS NULL THEN
+        RETURN NULL;
+    END IF;
+    IF setup.kind = 'users' THEN
+        login := found_row;
+    ELSIF customer_identity_internal.has_logins(setup) AND found_row ->> 'login' IS NOT NULL THEN
+        login := customer_identity_internal.login_of_order(setup.users, setup.users_key_column, found_row ->> 'login', customers);
+        IF (login ->> 'customer')::uuid = customer THEN
+            rule := CASE
+                WHEN NOT customer_identity_internal.is_older_than_link((found_row ->> 'at')::timestamptz, login ->> 'login', customer, customers) THEN 'user'
+                ELSE COALESCE(rule, 'earlier_order')
+            END;
+        END IF;
+    END IF;
+    IF rule IN ('user', 'earlier_order') THEN
+        moved := moved || jsonb_build_object(
+            'table', customer_identity_internal.qualified_name(setup.users),
+            'column', (customer_identity_internal.attachment_of(setup.users)).customer_column, 'key', login -> 'key');
+    END IF;
+    merges := customer_identity_internal.merges_on_way(moved, claim ->> 'e164', customer, customers);
+    IF rule IS NULL OR rule = 'phone' THEN
+        rule := CASE WHEN merges <> '[]' THEN 'merge' ELSE COALESCE(rule, 'application') END;
+    END IF;
+    RETURN jsonb_build_object(
+        'customer', customer, 'phone', claim -> 'phone', 'column', claim -> 'column', 'e164', claim -> 'e164', 'rule', rule,
+        'proof', customer_identity_internal.proof_by(login ->> 'login',
+            CASE WHEN rule NOT IN ('user', 'earlier_order') THEN claim ->> 'e164' END, customer, customers),
+        'merges', merges);
+END
+$$;
+COMMENT ON FUNCTION customer_identity.why_linked(regclass, text, regclass) IS
+    'Why a row of an attached table has its customer: customer, phone as typed, column, e164, rule (phone, user, application, earlier_order, merge), proof, merges on the way; NULL: there is no such row, or it has none';
+REVOKE EXECUTE ON FUNCTION customer_identity.why_linked(regclass, text, regclass) FROM PUBLIC;
+-- What is emptied of a row of a person: the phones, of a login the name and the e-mail, and what the owner has named.
+CREATE FUNCTION customer_identity_internal.personal_columns_of(attached customer_identity.attachments)
+    RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE(array_agg(a.attname::text ORDER BY a.attnum), '{}')
+    FROM pg_attribute AS a
+    WHERE a.attrelid = attached.attached AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+        AND a.attname = ANY (attached.phone_columns || attached.personal_columns || attached.name_column
+            || CASE WHEN attached.kind = 'users' THEN 'email' END)
+        AND a.attname IS DISTINCT FROM attached.key_column
+$$;
+COMMENT ON FUNCTION customer_identity_internal.personal_columns_of(customer_identity.attachments) IS
+    'The columns of an attached table that say something about a person';
+CREATE FUNCTION customer_identity_internal.is_in_unique_index(relation regclass, number int2)
+    RETURNS TABLE (unique_values boolean, unique_nulls boolean)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT count(*) > 0, COALESCE(bool_or(to_jsonb(i.*) -> 'indnullsnotdistinct' = 'true'), false)
+    FROM pg_index AS i
+    WHERE i.indrelid = relation AND i.indisunique
+        AND (number = ANY (i.indkey) OR EXISTS (
+            SELECT FROM pg_depend AS d
+            WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.refobjsubid = number))
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_in_unique_index(regclass, int2) IS
+    'Whether a unique index has a column or reads it, and whether one takes NULLs for the same';
+-- Letters alone: nobody's phone. The e-mail is of a domain that no host will ever have (RFC 2606).
+CREATE FUNCTION customer_identity_internal.empty_values(is_text boolean, not_null boolean, unique_values boolean, unique_nulls boolean)
+    RETURNS SETOF text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT v.expression
+    FROM (
+        SELECT 'pg_catalog.translate(pg_catalog.replace(pg_catalog.gen_random_uuid()::pg_catalog.text, ''-'', ''''), ''0123456789'', ''ghijklmnop'')'
+    ) AS l (letters)
+    CROSS JOIN LATERAL (VALUES
+        (1, 'NULL', NOT not_null AND NOT unique_nulls),
+        (2, '''''', NOT unique_values),
+        (3, '''{}''', NOT unique_values AND NOT is_text),
+        (4, format('pg_catalog.concat(''erased-'', %s)', l.letters), true),
+        (5, format('pg_catalog.concat(pg_catalog.left(%s, 12), ''@erased.invalid'')', l.letters), true),
+        (6, format('pg_catalog.left(%s, 12)', l.letters), true)
+    ) AS v (place, expression, fits)
+    WHERE v.fits
+    ORDER BY v.place
+$$;
+COMMENT ON FUNCTION customer_identity_internal.empty_values(boolean, boolean, boolean, boolean) IS
+    'What a column can be emptied to, as expressions, the best first';
+-- Of the column alone: what several columns have to keep together is known when they are written.
+CREATE FUNCTION customer_identity_internal.holds_value(referencing regclass, column_name text, expression text, customers regclass)
+    RETURNS boolean
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    attribute pg_attribute;
+    condition text;
+    fits boolean;
+BEGIN
+    SELECT a.* INTO attribute FROM pg_attribute AS a WHERE a.attrelid = referencing AND a.attname = column_name;
+    SELECT string_agg(format('(%s) IS NOT FALSE', pg_get_expr(k.conbin, k.conrelid)), ' AND ') INTO condition
+    FROM pg_constraint AS k
+    WHERE k.conrelid = referencing AND k.contype = 'c' AND k.conkey = ARRAY[attribute.attnum];
+    -- A cast cuts off what is too long.
+    EXECUTE format(
+        'SELECT num_nulls(r.%2$I) >= 0 AND %3$s AND %4$s FROM (SELECT e.value AS given, e.value::%1$s AS %2$I FROM (SELECT %5$s AS value) AS e) AS r',
+        format_type(attribute.atttypid, attribute.atttypmod), column_name, COALESCE(condition, 'true'),
+        CASE WHEN expression LIKE 'pg_catalog.%' THEN format('r.%I::text = r.given', column_name) ELSE 'true' END, expression)
+        INTO fits;
+    RETURN fits;
+EXCEPTION WHEN data_exception OR integrity_constraint_violation OR cannot_coerce OR datatype_mismatch OR undefined_function THEN
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.holds_value(regclass, text, text, regclass) IS
+    'Whether a column of a table can hold what an expression makes';
+CREATE FUNCTION customer_identity_internal.emptied_value(referencing regclass, column_name text, customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    expression text;
+BEGIN
+    FOR expression IN
+        SELECT v.expression
+        FROM pg_attribute AS a
+        JOIN pg_type AS t ON t.oid = a.atttypid
+        CROSS JOIN LATERAL customer_identity_internal.is_in_unique_index(referencing, a.attnum) AS i
+        CROSS JOIN LATERAL customer_identity_internal.empty_values(t.typcategory = 'S', a.attnotnull, i.unique_values, i.unique_nulls) AS v (expression)
+        WHERE a.attrelid = referencing AND a.attname = column_name
+    LOOP
+        IF customer_identity_internal.holds_value(referencing, column_name, expression, customers) THEN
+            RETURN expression;
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.emptied_value(regclass, text, regclass) IS
+    'An expression for what a personal column is emptied to: NULL, an empty value, or one that is unique and meaningless; NULL when it can hold none of them';
+-- The flag of a phone that is gone says no.
+CREATE FUNCTION customer_identity_internal.emptying_columns(attached customer_identity.attachments)
+    RETURNS TABLE (column_name text, expression text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.name, customer_identity_internal.emptied_value(attached.attached, c.name, attached.customers)
+    FROM unnest(customer_identity_internal.personal_columns_of(attached)) AS c (name)
+    WHERE c.name IS DISTINCT FROM attached.verified_column
+    UNION ALL
+    SELECT attached.verified_column, 'false'
+    WHERE attached.verified_column IS NOT NULL
+$$;
+COMMENT ON FUNCTION customer_identity_internal.emptying_columns(customer_identity.attachments) IS
+    'The columns of an attached table that are emptied, and to what';
+-- Who lives on in a customer since merges.
+CREATE FUNCTION customer_identity_internal.merged_into(customer_id uuid, customers regclass)
+    RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ids uuid[];
+BEGIN
+    EXECUTE format(
+        'WITH RECURSIVE merged (id) AS (SELECT $1 UNION SELECT m.loser_id FROM merged AS w JOIN %s AS m ON m.winner_id = w.id)'
+        ' SELECT array_agg(w.id) FROM merged AS w',
+        customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO ids
+        USING customer_id;
+    RETURN ids;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merged_into(uuid, regclass) IS
+    'The ids of a customer and of those that were merged into it';
+-- Of the former ones those that lead to nobody else now: a number with a new holder is no longer the person's.
+CREATE FUNCTION customer_identity_internal.phones_of_person(customer_id uuid, customers regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    phones text[];
+BEGIN
+    EXECUTE format(
+        'SELECT COALESCE(array_agg(DISTINCT n.phone ORDER BY n.phone), ''{}'') FROM ('
+        ' SELECT c.phone::text FROM %1$s AS c WHERE c.id = $1'
+        ' UNION ALL SELECT p.phone::text FROM %2$s AS p WHERE p.customer_id = $1'
+        ' UNION ALL SELECT p.phone::text FROM %3$s AS p WHERE p.customer_id = $1) AS n (phone)'
+        ' WHERE n.phone IS NOT NULL'
+        ' AND NOT EXISTS (SELECT FROM %1$s AS c WHERE c.phone = n.phone AND c.id <> $1)'
+        ' AND NOT EXISTS (SELECT FROM %2$s AS p WHERE p.phone = n.phone AND p.customer_id <> $1 AND p.until IS NULL)'
+        ' AND NOT EXISTS (SELECT FROM %4$s AS r WHERE r.phone = n.phone AND r.rule = ''nobody'')',
+        customers, customer_identity_internal.companion_of(customers, 'customer_phones'),
+        customer_identity_internal.companion_of(customers, 'phone_proofs'), customer_identity_internal.companion_of(customers, 'phone_rules'))
+        INTO phones
+        USING customer_id;
+    RETURN phones;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.phones_of_person(uuid, regclass) IS
+    'The numbers that a customer has or had and that are nobody else''s now';
+-- The rows r of customer $1: those that are linked, and those that backfill() would link by one of the phones $2.
+CREATE FUNCTION customer_identity_internal.rows_of_person_query(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    claim constant text := format(
+        '(SELECT p.phone FROM (%s) AS c (n, raw) CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %s) AS p (phone)'
+        ' WHERE p.phone IS NOT NULL ORDER BY c.n LIMIT 1) = ANY ($2)',
+        customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached));
+BEGIN
+    RETURN format('FROM %1$s AS r WHERE r.%2$I = $1 OR (%3$s %4$s)', attached.attached, attached.customer_column,
+        CASE WHEN attached.kind = 'users' THEN format('r.%I IS NULL AND ', attached.customer_column) END, claim);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_of_person_query(customer_identity.attachments) IS
+    'FROM and WHERE of the rows r of customer $1 with the phones $2, and of other customers'' orders with one of them';
+-- `others`: orders of other customers that have one of the phones, for a delivery.
+CREATE FUNCTION customer_identity_internal.rows_of_person(
+    referencing regclass, customer_id uuid, phones text[], customers regclass,
+    OUT parts oid[], OUT places tid[], OUT ids text[], OUT other_parts oid[], OUT other_places tid[])
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    attached constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+BEGIN
+    EXECUTE format(
+        'SELECT COALESCE(array_agg(f.part) FILTER (WHERE f.own), ''{}''), COALESCE(array_agg(f.place) FILTER (WHERE f.own), ''{}''),'
+        ' COALESCE(array_agg(f.id) FILTER (WHERE f.own), ''{}''),'
+        ' COALESCE(array_agg(f.part) FILTER (WHERE NOT f.own), ''{}''), COALESCE(array_agg(f.place) FILTER (WHERE NOT f.own), ''{}'')'
+        ' FROM (SELECT r.tableoid AS part, r.ctid AS place, %s AS id, COALESCE(r.%I = $1, true) AS own %s) AS f',
+        CASE WHEN attached.key_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', attached.key_column) END,
+        attached.customer_column, customer_identity_internal.rows_of_person_query(attached))
+        INTO parts, places, ids, other_parts, other_places
+        USING customer_id, phones;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_of_person(regclass, uuid, text[], regclass) IS
+    'Where the rows of a customer are in an attached table, with the ids of logins, and the orders of others that have one of its phones';
+CREATE FUNCTION customer_identity_internal.logins_of_person(customer_id uuid, phones text[], customers regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+    RETURN ARRAY(
+        SELECT DISTINCT i.id
+        FROM customer_identity_internal.attachments_to_read(customers) AS a
+        CROSS JOIN LATERAL customer_identity_internal.rows_of_person(a.attached, customer_id, phones, customers) AS r
+        CROSS JOIN LATERAL unnest(r.ids) AS i (id)
+        WHERE a.kind = 'users' AND i.id IS NOT NULL);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_of_person(uuid, text[], regclass) IS
+    'The ids of a customer''s logins';
+-- What the companions hold on a person: customer $1, phones $2, merged ids $3.
+CREATE FUNCTION customer_identity_internal.companions_of_person()
+    RETURNS TABLE (name text, condition text, also text)
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    VALUES
+        ('customer_events', 'r.customer_id = $1', 'false'),
+        ('customer_merges', 'r.winner_id = ANY ($3) OR r.loser_id = ANY ($3)', 'false'),
+        ('customer_phones', 'r.customer_id = $1', 'r.phone = ANY ($2)'),
+        ('duplicate_dismissals', 'r.a = ANY ($3) OR r.b = ANY ($3)', 'false'),
+        ('loyalty_entries', 'r.customer_id = $1', 'false'),
+        ('phone_proofs', 'r.customer_id = $1', 'r.phone = ANY ($2)'),
+        ('phone_rules', 'r.phone = ANY ($2)', 'false')
+$$;
+COMMENT ON FUNCTION customer_identity_internal.companions_of_person() IS
+    'Which rows r of each companion are about customer $1 with the phones $2 and the merged ids $3, and which of others name a phone of it';
+-- Without the codes and their hashes. Limits are counted by phone and user over all books.
+CREATE FUNCTION customer_identity_internal.verifications_in_tables(
+    phones text[], user_ids text[], erase boolean, with_limits boolean, customers regclass)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_owner VOLATILE
+AS $$
+DECLARE
+    ids constant uuid[] := ARRAY(
+        SELECT v.id
+        FROM customer_identity.verifications AS v
+        WHERE v.customers = verifications_in_tables.customers AND (v.phone = ANY (phones) OR v.user_id = ANY (user_ids)));
+    buckets constant text[] := ARRAY(
+        SELECT b.kind || ' ' || p.phone FROM unnest(phones) AS p (phone) CROSS JOIN (VALUES ('phone'), ('failure')) AS b (kind)
+        UNION ALL
+        SELECT 'user ' || left(u.id, 500) FROM unnest(user_ids) AS u (id));
+    found_rows jsonb;
+BEGIN
+    found_rows := (
+        SELECT jsonb_agg(jsonb_build_object('table', t.name, 'rows', t.rows) ORDER BY t.name)
+        FROM (
+            SELECT 'customer_identity.sms_messages', jsonb_agg(to_jsonb(m.*) - 'body' ORDER BY m.created_at, m.id)
+            FROM customer_identity.sms_messages AS m
+            WHERE m.verification_id = ANY (ids)
+            UNION ALL
+            SELECT 'customer_identity.verification_events', jsonb_agg(to_jsonb(e.*) ORDER BY e.bucket, e.at)
+            FROM customer_identity.verification_events AS e
+            WHERE with_limits AND e.bucket = ANY (buckets)
+            UNION ALL
+            SELECT 'customer_identity.verifications', jsonb_agg(to_jsonb(v.*) - 'code_hash' ORDER BY v.created_at, v.id)
+            FROM customer_identity.verifications AS v
+            WHERE v.id = ANY (ids)
+        ) AS t (name, rows)
+        WHERE t.rows IS NOT NULL
+    );
+    IF erase THEN
+        DELETE FROM customer_identity.verifications AS v WHERE v.id = ANY (ids);
+        DELETE FROM customer_identity.verification_events AS e WHERE with_limits AND e.bucket = ANY (buckets);
+    END IF;
+    RETURN COALESCE(found_rows, '[]');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.verifications_in_tables(text[], text[], boolean, boolean, regclass) IS
+    'What the tables of verifications hold on phones and users of a book, deleted if it shall be: an array of {table, rows}';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.verifications_in_tables(text[], text[], boolean, boolean, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.verifications_of(phones text[], user_ids text[], erase boolean, customers regclass)
+    RETURNS jsonb
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'verifications_of';
+COMMENT ON FUNCTION customer_identity_internal.verifications_of(text[], text[], boolean, regclass) IS
+    'As verifications_in_tables, for the owner of the book; limits, which are of no book, for who has the rights of the extension''s owner';
+CREATE FUNCTION customer_identity_internal.rows_that_refer(referencing regclass, columns text[], customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    found_rows jsonb;
+    key constant text[] := customer_identity_internal.key_columns(referencing);
+BEGIN
+    EXECUTE format('SELECT jsonb_agg(to_jsonb(r.*)%s) FROM %s AS r WHERE %s',
+        (SELECT ' ORDER BY ' || string_agg(format('r.%I', k.name), ', ' ORDER BY k.place) FROM unnest(key) WITH ORDINALITY AS k (name, place)),
+        referencing, (SELECT string_agg(format('r.%I = $1', c.name), ' OR ') FROM unnest(columns) AS c (name)))
+        INTO found_rows
+        USING customer_id;
+    RETURN found_rows;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_that_refer(regclass, text[], uuid, regclass) IS
+    'The rows of a table that refer to a customer by one of the columns; NULL: none';
+CREATE FUNCTION customer_identity_internal.companion_rows(name text, condition text, customer_id uuid, phones text[], merged uuid[], customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_rows jsonb;
+BEGIN
+    EXECUTE format('SELECT jsonb_agg(to_jsonb(r.*)) FROM %s AS r WHERE %s',
+        customer_identity_internal.companion_of(customers, name), condition)
+        INTO found_rows
+        USING customer_id, phones, merged;
+    RETURN found_rows;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.companion_rows(text, text, uuid, text[], uuid[], regclass) IS
+    'The rows of a companion that are about a person; NULL: none';
+-- The companions are read by what they mean, whether they have a foreign key or not.
+CREATE FUNCTION customer_identity_internal.tables_that_refer(customers regclass)
+    RETURNS TABLE (relation regclass, columns text[])
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT r.relation, array_agg(r.column_name ORDER BY r.column_name)
+        FROM customer_identity_internal.referencing_columns(customers) AS r
+        WHERE r.relation <> customers AND r.relation NOT IN (
+            SELECT customer_identity_internal.companion_of(customers, c.name)::regclass
+            FROM customer_identity_internal.companions_of_person() AS c)
+        GROUP BY r.relation;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.tables_that_refer(regclass) IS
+    'The tables of the application that refer to customers, and by which columns';
+CREATE FUNCTION customer_identity.export_customer(customer_id uuid, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_variable
+DECLARE
+    customer constant jsonb := customer_identity_internal.customer_row(customer_id, customers);
+    phones constant text[] := customer_identity_internal.phones_of_person(customer_id, customers);
+    merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
+    found_tables jsonb;
+BEGIN
+    SELECT COALESCE(jsonb_agg(jsonb_build_object('table', t.name, 'rows', t.rows) ORDER BY t.name), '[]') INTO found_tables
+    FROM (
+        SELECT customer_identity_internal.qualified_name(r.relation),
+            customer_identity_internal.rows_that_refer(r.relation, r.columns, customer_id, customers)
+        FROM customer_identity_internal.tables_that_refer(customers) AS r
+        UNION ALL
+        SELECT customer_identity_internal.companion_of(customers, c.name),
+            customer_identity_internal.companion_rows(c.name, c.condition, customer_id, phones, merged, customers)
+        FROM customer_identity_internal.companions_of_person() AS c
+    ) AS t (name, rows)
+    WHERE t.rows IS NOT NULL;
+    RETURN jsonb_build_object('customer', customer,
+        'tables', found_tables || customer_identity_internal.verifications_of(phones,
+            customer_identity_internal.logins_of_person(customer_id, phones, customers), false, customers));
+END
+$$;
+COMMENT ON FUNCTION customer_identity.export_customer(uuid, regclass) IS
+    'All that the database holds on a person: the customer, and the rows of every table that refers to it, of the companions and of verifications, as {customer, tables: [{table, rows}]}';
+REVOKE EXECUTE ON FUNCTION customer_identity.export_customer(uuid, regclass) FROM PUBLIC;
+-- What becomes of rows that refer to a customer who goes. NULL: they keep the customer there.
+CREATE FUNCTION customer_identity_internal.fate_of_references(relation regclass, column_name text, customers regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN EXISTS (
+            SELECT FROM pg_constraint AS k
+            WHERE k.conrelid = relation AND k.confrelid = customers AND k.contype = 'f' AND k.confdeltype = 'c' AND a.attnum = ANY (k.conkey)
+        ) THEN 'deleted'
+        WHEN NOT a.attnotnull THEN 'unlinked'
+    END
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name
+$$;
+COMMENT ON FUNCTION customer_identity_internal.fate_of_references(regclass, text, regclass) IS
+    'What becomes of the rows of a table that refer to a customer who is erased: deleted, unlinked, or NULL: they are in the way';
+CREATE FUNCTION customer_identity_internal.erasure_of_attached(
+    attached customer_identity.attachments, customer_id uuid, phones text[], delete_users boolean, customers regclass)
+    RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    found record;
+    stuck text;
+BEGIN
+    found := customer_identity_internal.rows_of_person(attached.attached, customer_id, phones, customers);
+    name := customer_identity_internal.qualified_name(attached.attached);
+    IF cardinality(found.places) > 0 AND delete_users AND attached.kind = 'users' THEN
+        RETURN QUERY SELECT name, cardinality(found.places)::bigint, 'deleted', NULL::text[], NULL::text;
+        RETURN;
+    END IF;
+    SELECT array_agg(e.column_name), string_agg(format('Column %I of %s is NOT NULL, or has a type or a check that no empty value fits.', e.column_name, name), ' ')
+        FILTER (WHERE e.expression IS NULL)
+    INTO columns, stuck
+    FROM customer_identity_internal.emptying_columns(attached) AS e;
+    IF cardinality(found.places) > 0 THEN
+        RETURN QUERY SELECT name, cardinality(found.places)::bigint, 'emptied', columns,
+            CASE WHEN a.attnotnull THEN format('Column %I of %s is NOT NULL. ', attached.customer_column, name) || COALESCE(stuck, '') ELSE stuck END
+        FROM pg_attribute AS a
+        WHERE a.attrelid = attached.attached AND a.attname = attached.customer_column;
+    END IF;
+    IF cardinality(found.other_places) > 0 THEN
+        RETURN QUERY SELECT name, cardinality(found.other_places)::bigint, 'phone emptied', attached.phone_columns, stuck;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erasure_of_attached(customer_identity.attachments, uuid, text[], boolean, regclass) IS
+    'What erasing a person does to an attached table';
+-- A column of an attached table that refers to customers beside the one that it is attached by is like that of any table.
+CREATE FUNCTION customer_identity_internal.other_references(customers regclass)
+    RETURNS TABLE (relation regclass, column_name text, fate text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT r.relation, r.column_name, customer_identity_internal.fate_of_references(r.relation, r.column_name, customers)
+        FROM customer_identity_internal.referencing_columns(customers) AS r
+        WHERE r.relation NOT IN (
+                SELECT customer_identity_internal.companion_of(customers, c.name)::regclass
+                FROM customer_identity_internal.companions_of_person() AS c)
+            AND NOT EXISTS (
+                SELECT FROM customer_identity_internal.attachments_of(customers) AS a
+                WHERE a.attached = r.relation AND a.customer_column = r.column_name);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.other_references(regclass) IS
+    'The columns that refer to customers and by which no table is attached, and what becomes of their rows';
+CREATE FUNCTION customer_identity_internal.erasure_of_references(customer_id uuid, customers regclass)
+    RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT customer_identity_internal.qualified_name(r.relation), n.rows, COALESCE(r.fate, 'kept'), ARRAY[r.column_name],
+        CASE WHEN r.fate IS NULL THEN
+            format('%s rows of %s refer to the customer in column %I, which is NOT NULL.', n.rows, customer_identity_internal.qualified_name(r.relation), r.column_name)
+        END
+    FROM customer_identity_internal.other_references(customers) AS r
+    CROSS JOIN LATERAL customer_identity_internal.count_references(r.relation, r.column_name, customer_id, customers) AS n (rows)
+    WHERE n.rows > 0
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erasure_of_references(uuid, regclass) IS
+    'What erasing a person does to tables that are not attached';
+CREATE FUNCTION customer_identity_internal.erasure_of_companions(customer_id uuid, phones text[], customers regclass)
+    RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
+    companion record;
+BEGIN
+    FOR companion IN SELECT c.* FROM customer_identity_internal.companions_of_person() AS c LOOP
+        name := customer_identity_internal.companion_of(customers, companion.name);
+        EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s OR %s', name, companion.condition, companion.also)
+            INTO affected
+            USING customer_id, phones, merged;
+        what := 'deleted';
+        IF affected > 0 THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+    FOR name, affected, what IN
+        SELECT m.name, customer_identity_internal.count_mentions(m.name, m.column_name, m.condition, customer_id, phones, merged), 'phone emptied'
+        FROM customer_identity_internal.mentions_of_phones(customers) AS m
+    LOOP
+        IF affected > 0 THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erasure_of_companions(uuid, text[], regclass) IS
+    'What erasing a person does to the companions of its book';
+-- Whoever had a number before, or lost it, has it in the history.
+CREATE FUNCTION customer_identity_internal.mentions_of_phones(customers regclass)
+    RETURNS TABLE (name text, column_name text, condition text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    VALUES
+        (customer_identity_internal.companion_of(customers, 'customer_events'), 'details', 'r.customer_id <> $1'),
+        (customer_identity_internal.companion_of(customers, 'customer_merges'), 'record', 'r.winner_id <> ALL ($3)')
+$$;
+COMMENT ON FUNCTION customer_identity_internal.mentions_of_phones(regclass) IS
+    'The columns of companions where rows of others may name a phone of customer $1 with the merged ids $3';
+-- A number may begin with the digits of a shorter one.
+CREATE FUNCTION customer_identity_internal.pattern_of_phones(phones text[])
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT '[+](' || string_agg(substr(p.phone, 2), '|') || ')(?![0-9])' FROM unnest(phones) AS p (phone)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.pattern_of_phones(text[]) IS
+    'A regular expression for E.164 phones within texts; NULL: none';
+CREATE FUNCTION customer_identity_internal.count_mentions(name text, column_name text, condition text, customer_id uuid, phones text[], merged uuid[])
+    RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    counted bigint;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s AND r.%I::text ~ $4', name, condition, column_name)
+        INTO counted
+        USING customer_id, phones, merged, customer_identity_internal.pattern_of_phones(phones);
+    RETURN counted;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.count_mentions(text, text, text, uuid, text[], uuid[]) IS
+    'How many rows about others name one of the phones';
+CREATE FUNCTION customer_identity_internal.without_phones(details jsonb, pattern text)
+    RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT regexp_replace(regexp_replace(details::text, format('"%s"(?!:)', pattern), 'null', 'g'), pattern, '', 'g')::jsonb
+$$;
+COMMENT ON FUNCTION customer_identity_internal.without_phones(jsonb, text) IS
+    'Details of the history with null in the place of phones';
+CREATE FUNCTION customer_identity_internal.erasure_plan(customer_id uuid, phones text[], delete_users boolean, customers regclass)
+    RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT e.*
+    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    CROSS JOIN LATERAL customer_identity_internal.erasure_of_attached(a, customer_id, phones, delete_users, a.customers) AS e
+    UNION ALL
+    SELECT e.* FROM customer_identity_internal.erasure_of_references(customer_id, customers) AS e
+    UNION ALL
+    SELECT e.* FROM customer_identity_internal.erasure_of_companions(customer_id, phones, customers) AS e
+    UNION ALL
+    SELECT v.value ->> 'table', jsonb_array_length(v.value -> 'rows'), 'deleted', NULL, NULL
+    FROM jsonb_array_elements(customer_identity_internal.verifications_of(phones,
+        customer_identity_internal.logins_of_person(customer_id, phones, customers), false, customers)) AS v
+    UNION ALL
+    SELECT customer_identity_internal.qualified_name(customers), 1, 'deleted', NULL, NULL
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erasure_plan(uuid, text[], boolean, regclass) IS
+    'What erasing a person does, by table, and what is in the way';
+CREATE FUNCTION customer_identity_internal.erasure_preview(customer_id uuid, phones text[], delete_users boolean, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object(
+        'tables', jsonb_agg(
+            jsonb_strip_nulls(jsonb_build_object('table', p.name, 'rows', p.affected, 'what', p.what, 'columns', to_jsonb(p.columns)))
+            ORDER BY p.name, p.what, p.columns),
+        'refused', string_agg(p.refused, ' ' ORDER BY p.name))
+    FROM customer_identity_internal.erasure_plan(customer_id, phones, delete_users, customers) AS p
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erasure_preview(uuid, text[], boolean, regclass) IS
+    'erase_preview, with logins deleted or kept';
+CREATE FUNCTION customer_identity.erase_preview(customer_id uuid, customers regclass DEFAULT NULL)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.customer_row(customer_id, customers);
+    RETURN customer_identity_internal.erasure_preview(customer_id,
+        customer_identity_internal.phones_of_person(customer_id, customers), false, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity.erase_preview(uuid, regclass) IS
+    'What erase_customer would do when it keeps the logins: {tables: [{table, rows, what, columns}], refused}';
+REVOKE EXECUTE ON FUNCTION customer_identity.erase_preview(uuid, regclass) FROM PUBLIC;
+CREATE FUNCTION customer_identity_internal.refuse_erasure(detail text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'the customer cannot be erased'
+        USING ERRCODE = 'CI006', DETAIL = detail,
+            HINT = 'Nothing was changed. Delete or change these rows first, or make the column nullable.';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_erasure(text) IS
+    'Raises CI006 for a person that something keeps in the database';
+-- The rows are locked by their places first: one that has moved since it was found was changed by somebody else.
+-- `assignments` NULL: they are deleted.
+CREATE FUNCTION customer_identity_internal.change_rows(
+    referencing regclass, assignments text, parts oid[], places tid[], customers regclass)
+    RETURNS void
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+AS $$
+DECLARE
+    name constant text := customer_identity_internal.qualified_name(referencing);
+    at_places constant text := 'ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS k (part, place)'
+        ' WHERE r.tableoid OPERATOR(pg_catalog.=) k.part AND r.ctid OPERATOR(pg_catalog.=) k.place';
+    changed bigint;
+BEGIN
+    EXECUTE 'SELECT FROM ' || name || ' AS r, ' || at_places || ' FOR UPDATE OF r' USING parts, places;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    IF changed < cardinality(places) THEN
+        RAISE EXCEPTION 'rows were changed meanwhile' USING ERRCODE = 'lock_not_available';
+    END IF;
+    PERFORM set_config('search_path', customer_identity_internal.path_of(referencing), true);
+    EXECUTE COALESCE('UPDATE ' || name || ' AS r SET ' || assignments || ' FROM ', 'DELETE FROM ' || name || ' AS r USING ') || at_places
+        USING parts, places;
+    GET DIAGNOSTICS changed = ROW_COUNT;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF changed < cardinality(places) THEN
+        PERFORM customer_identity_internal.refuse_erasure(format('A trigger of %s keeps rows as they are.', name));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.change_rows(regclass, text, oid[], tid[], regclass) IS
+    'Changes or deletes the rows of an attached table that are at some places';
+CREATE FUNCTION customer_identity_internal.erase_attached(
+    attached customer_identity.attachments, customer_id uuid, phones text[], delete_users boolean, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found constant record := customer_identity_internal.rows_of_person(attached.attached, customer_id, phones, customers);
+    assignments text;
+    phone_assignments text;
+BEGIN
+    SELECT string_agg(format('%I = %s', e.column_name, e.expression), ', '),
+        string_agg(format('%I = %s', e.column_name, e.expression), ', ') FILTER (WHERE e.column_name = ANY (attached.phone_columns))
+    INTO assignments, phone_assignments
+    FROM customer_identity_internal.emptying_columns(attached) AS e;
+    IF cardinality(found.places) > 0 THEN
+        PERFORM customer_identity_internal.change_rows(attached.attached,
+            CASE
+                WHEN attached.kind = 'users' AND delete_users THEN NULL
+                ELSE concat_ws(', ', format('%I = NULL', attached.customer_column), assignments)
+            END,
+            found.parts, found.places, customers);
+    END IF;
+    IF cardinality(found.other_places) > 0 THEN
+        PERFORM customer_identity_internal.change_rows(attached.attached, phone_assignments, found.other_parts, found.other_places, customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erase_attached(customer_identity.attachments, uuid, text[], boolean, regclass) IS
+    'Takes a person out of an attached table';
+CREATE FUNCTION customer_identity_internal.erase_references(customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    other record;
+BEGIN
+    FOR other IN SELECT r.* FROM customer_identity_internal.other_references(customers) AS r WHERE r.fate = 'unlinked' LOOP
+        PERFORM customer_identity_internal.move_references(other.relation, other.column_name, customer_id, NULL::uuid, NULL::jsonb, customers);
+        IF customer_identity_internal.count_references(other.relation, other.column_name, customer_id, customers) > 0 THEN
+            PERFORM customer_identity_internal.refuse_erasure(format('A trigger of %s keeps rows as they are.', other.relation));
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erase_references(uuid, regclass) IS
+    'Unlinks what refers to a customer in tables that are not attached';
+CREATE FUNCTION customer_identity_internal.erase_companions(customer_id uuid, phones text[], customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
+    companion record;
+    mention record;
+BEGIN
+    FOR companion IN SELECT c.* FROM customer_identity_internal.companions_of_person() AS c LOOP
+        EXECUTE format('DELETE FROM %s AS r WHERE %s OR %s',
+            customer_identity_internal.companion_of(customers, companion.name), companion.condition, companion.also)
+            USING customer_id, phones, merged;
+    END LOOP;
+    FOR mention IN SELECT m.* FROM customer_identity_internal.mentions_of_phones(customers) AS m LOOP
+        EXECUTE format('UPDATE %1$s AS r SET %2$I = customer_identity_internal.without_phones(r.%2$I, $4) WHERE %3$s AND r.%2$I::text ~ $4',
+            mention.name, mention.column_name, mention.condition)
+            USING customer_id, phones, merged, customer_identity_internal.pattern_of_phones(phones);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erase_companions(uuid, text[], regclass) IS
+    'Takes a person out of the companions of its book';
+-- Waits no longer for others than a tenth of a second, less than it takes the server to look for a deadlock: what meets
+-- this never fails. Users first, whose orders would follow them.
+CREATE FUNCTION customer_identity_internal.erase_at_once(customer_id uuid, delete_users boolean, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+    SET lock_timeout = '100ms'
+AS $$
+#variable_conflict use_variable
+DECLARE
+    phones text[];
+    user_ids text[];
+    plan jsonb;
+BEGIN
+    PERFORM customer_identity_internal.hold_for_merge(customer_id, customer_id, customers);
+    phones := customer_identity_internal.phones_of_person(customer_id, customers);
+    user_ids := customer_identity_internal.logins_of_person(customer_id, phones, customers);
+    plan := customer_identity_internal.erasure_preview(customer_id, phones, delete_users, customers);
+    IF plan ->> 'refused' IS NOT NULL THEN
+        PERFORM customer_identity_internal.refuse_erasure(plan ->> 'refused');
+    END IF;
+    PERFORM customer_identity_internal.erase_attached(a, customer_id, phones, delete_users, customers)
+    FROM (SELECT t.* FROM customer_identity_internal.attachments_to_read(customers) AS t ORDER BY t.kind DESC, t.attached::text OFFSET 0) AS a;
+    PERFORM customer_identity_internal.erase_references(customer_id, customers);
+    PERFORM customer_identity.flush_totals(customers);
+    PERFORM customer_identity_internal.delete_customer(customer_id, customers);
+    PERFORM customer_identity_internal.erase_companions(customer_id, phones, customers);
+    PERFORM customer_identity_internal.verifications_of(phones, user_ids, true, customers);
+    RETURN jsonb_build_object('tables', plan -> 'tables');
+EXCEPTION WHEN integrity_constraint_violation THEN
+    PERFORM customer_identity_internal.refuse_erasure(SQLERRM);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.erase_at_once(uuid, boolean, regclass) IS
+    'Erases a person, or raises 55P03 when others are busy with one of its rows';
+CREATE FUNCTION customer_identity.erase_customer(
+    customer_id uuid,
+    delete_users boolean DEFAULT false,
+    actor text DEFAULT NULL,
+    reason text DEFAULT NULL,
+    customers regclass DEFAULT NULL
+)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+DECLARE
+    started constant timestamptz := clock_timestamp();
+    patience constant interval := COALESCE(NULLIF(current_setting('lock_timeout')::interval, interval '0'), interval '60 seconds');
+    pause double precision := 0.002;
+    erased jsonb;
+BEGIN
+    PERFORM customer_identity_internal.take_turn(customers);
+    PERFORM customer_identity.flush_totals(customers);
+    PERFORM customer_identity_internal.customer_row(customer_id, customers);
+    WHILE erased IS NULL LOOP
+        BEGIN
+            erased := customer_identity_internal.erase_at_once(customer_id, COALESCE(delete_users, false), customers);
+        EXCEPTION WHEN lock_not_available THEN
+            IF clock_timestamp() > started + patience THEN
+                RAISE;
+            END IF;
+            PERFORM pg_sleep(pause);
+            pause := LEAST(pause * 2, 0.25);
+        END;
+    END LOOP;
+    RAISE NOTICE 'a customer was erased'
+        USING DETAIL = (
+            SELECT format('%s rows in %s tables.', sum((t.value ->> 'rows')::bigint), count(DISTINCT t.value ->> 'table'))
+            FROM jsonb_array_elements(erased -> 'tables') AS t);
+    RETURN erased || jsonb_strip_nulls(jsonb_build_object('erased_at', clock_timestamp(), 'actor', actor, 'reason', reason));
+END
+$$;
+COMMENT ON FUNCTION customer_identity.erase_customer(uuid, boolean, text, text, regclass) IS
+    'A person leaves customers, companions and verifications; orders stay without customer and personal columns, logins are emptied, or deleted with delete_users. CI006 with what is in the way. Returns {tables: [{table, rows, what, columns}]} and when, by whom and why: the database keeps none of it';
+REVOKE EXECUTE ON FUNCTION customer_identity.erase_customer(uuid, boolean, text, text, regclass) FROM PUBLIC;
 COMMENT ON TYPE customer_identity_internal.setup_finding IS
     'What check_setup() found: severity (error, warning, info), object, finding and what to do about it';
 CREATE FUNCTION customer_identity_internal.counted_up_to(counted bigint, looked_at bigint)
@@ -5025,6 +8833,26 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_phone_triggers(regclass) IS
     'Findings of check_setup() about the triggers of customers';
+CREATE FUNCTION customer_identity_internal.check_guards(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'warning', format('%I.%I', n.nspname, r.relname),
+        format('trigger customer_identity_guard is %s: a phone that is written to the table may be another customer''s',
+            CASE WHEN (g.trigger).oid IS NULL THEN 'missing' ELSE 'disabled' END),
+        CASE
+            WHEN (g.trigger).oid IS NULL THEN format('SELECT customer_identity.create_tables(%L);', n.nspname)
+            ELSE format('ALTER TABLE %s ENABLE TRIGGER customer_identity_guard;', g.guarded)
+        END
+    FROM customer_identity_internal.guards(customers) AS g
+    JOIN pg_class AS r ON r.oid = g.guarded
+    JOIN pg_namespace AS n ON n.oid = r.relnamespace
+    WHERE (g.trigger).oid IS NULL OR (g.trigger).tgenabled IN ('D', 'R')
+    ORDER BY r.relname;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_guards(regclass) IS
+    'Findings of check_setup() about the triggers of customer_phones and phone_rules';
 -- Loading or replicating rows leaves the sequence behind.
 CREATE FUNCTION customer_identity_internal.check_sequences(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
@@ -5107,7 +8935,15 @@ BEGIN ATOMIC
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     CROSS JOIN customer_identity_internal.companions() AS b
     CROSS JOIN LATERAL customer_identity_internal.companion_problem(customers, b.name) AS p (problem)
-    WHERE c.oid = customers AND b.name <> 'customer_events' AND p.problem IS NOT NULL;
+    WHERE c.oid = customers AND b.name <> 'customer_events' AND p.problem IS NOT NULL
+    UNION ALL
+    SELECT 'error', format('%I.phone_proofs', n.nspname),
+        'it has no column unconfirmed: who may be a new holder of a phone sees the old one''s history',
+        format('SELECT customer_identity.create_tables(%L);', n.nspname)
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.oid = customers AND NOT customer_identity_internal.has_unconfirmed(customers)
+        AND customer_identity_internal.companion_problem(customers, 'phone_proofs') IS NULL;
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_companions(regclass) IS
     'Findings of check_setup() about tables beside customers, but for the history';
@@ -5651,8 +9487,13 @@ AS $$
     SELECT f.relation, f.fault, f.rows, f.what_to_do
     FROM (VALUES (customers::text, customer_identity_internal.companion_of(customers, 'phone_proofs'))) AS b (customers, proofs)
     CROSS JOIN LATERAL (VALUES (
-        format('EXISTS (SELECT FROM %s AS p WHERE p.customer_id = c.id AND p.phone = c.phone AND p.ended_at IS NULL)', b.proofs)
-    )) AS e (is_proved)
+        format('EXISTS (SELECT FROM %s AS p WHERE p.customer_id = c.id AND p.phone = c.phone AND p.ended_at IS NULL)', b.proofs),
+        'p.phone IS DISTINCT FROM c.phone' || CASE
+            WHEN customer_identity_internal.has_companion(customers, 'customer_phones') THEN format(
+                ' AND NOT EXISTS (SELECT FROM %s AS a WHERE a.phone = p.phone AND a.customer_id = c.id AND a.until IS NULL)',
+                customer_identity_internal.companion_of(customers, 'customer_phones'))
+            ELSE '' END
+    )) AS e (is_proved, is_lost)
     CROSS JOIN LATERAL (VALUES
         (
             b.customers, 'customers without a live proof whose phone is marked as verified, or not marked at all',
@@ -5667,9 +9508,9 @@ AS $$
         ),
         (
             b.proofs, 'live proofs of phones that their customers no longer have, which give no access',
-            format('%s AS p JOIN %s AS c ON c.id = p.customer_id WHERE p.ended_at IS NULL AND p.phone IS DISTINCT FROM c.phone', b.proofs, b.customers),
+            format('%s AS p JOIN %s AS c ON c.id = p.customer_id WHERE p.ended_at IS NULL AND %s', b.proofs, b.customers, e.is_lost),
             format('UPDATE %s AS p SET ended_at = now(), ended_reason = ''phone changed'' FROM %s AS c'
-                ' WHERE c.id = p.customer_id AND p.ended_at IS NULL AND p.phone IS DISTINCT FROM c.phone;', b.proofs, b.customers)
+                ' WHERE c.id = p.customer_id AND p.ended_at IS NULL AND %s;', b.proofs, b.customers, e.is_lost)
         )
     ) AS f (relation, fault, rows, what_to_do)
 $$;
@@ -5722,9 +9563,10 @@ BEGIN
         SELECT count(*) FILTER (WHERE r.readable), count(*) FILTER (WHERE NOT r.readable), count(*)
         FROM (
             SELECT %5$s OR (
-                SELECT bool_or(customer_identity_internal.claimed_phone(c.raw, %3$s) IS NOT NULL)
+                SELECT bool_or(p.phone IS NOT NULL)
                 FROM (%2$s) AS c (n, raw)
-                WHERE c.raw IS NOT NULL
+                CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %3$s) AS p (phone)
+                WHERE c.raw IS NOT NULL AND customer_identity_internal.names_nobody(p.phone, $1) IS NOT TRUE
             ) AS readable
             FROM %1$s AS r
             WHERE r.%4$I IS NULL
@@ -5734,7 +9576,8 @@ BEGIN
         relation, customer_identity_internal.claims_query(attached),
         customer_identity_internal.region_expression(attached), attached.customer_column,
         customer_identity_internal.user_has_customer(attached))
-        INTO readable, unreadable, looked_at;
+        INTO readable, unreadable, looked_at
+        USING customers;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.count_unlinked(regclass, regclass) IS
@@ -5844,6 +9687,7 @@ BEGIN
     RETURN QUERY SELECT * FROM customer_identity_internal.check_sequences(customers);
     RETURN QUERY SELECT * FROM customer_identity_internal.check_customers_table(customers);
     RETURN QUERY SELECT * FROM customer_identity_internal.check_phone_triggers(customers);
+    RETURN QUERY SELECT * FROM customer_identity_internal.check_guards(customers);
     IF customer_identity_internal.companion_problem(customers, 'phone_proofs') IS NULL THEN
         RETURN QUERY SELECT * FROM customer_identity_internal.check_proofs(customers);
     END IF;
@@ -5921,10 +9765,33 @@ DECLARE
     given record;
 BEGIN
     FOR made IN SELECT * FROM (VALUES
-        ('attach_users', 'customer_identity.attach_users(regclass, text[], text, text, text, text, text, regclass)'::regprocedure),
-        ('attach_orders', 'customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, regclass)'::regprocedure)
+        ('attach_users', 'customer_identity.attach_users(regclass, text[], text, text, text, text, text, text[], regclass)'::regprocedure),
+        ('attach_orders', 'customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass)'::regprocedure),
+        ('merge_preview', 'customer_identity.merge_preview(uuid, uuid, regclass)'::regprocedure),
+        ('merge_customers', 'customer_identity.merge_customers(uuid, uuid, text, text, regclass)'::regprocedure),
+        ('current_customer', 'customer_identity.current_customer(uuid, regclass)'::regprocedure),
+        ('unmerge_customers', 'customer_identity.unmerge_customers(bigint, text, text, regclass)'::regprocedure),
+        ('add_phone', 'customer_identity.add_phone(uuid, text, text, text, text, regclass)'::regprocedure),
+        ('change_phone', 'customer_identity.change_phone(uuid, text, text, boolean, text, text, regclass)'::regprocedure),
+        ('confirm_holder', 'customer_identity.confirm_holder(uuid, text, text, text, regclass)'::regprocedure),
+        ('release_phone', 'customer_identity.release_phone(uuid, text, timestamptz, text, text, regclass)'::regprocedure),
+        ('set_phone_rule', 'customer_identity.set_phone_rule(text, text, text, text, text, regclass)'::regprocedure),
+        ('split_customer', 'customer_identity.split_customer(uuid, text[], jsonb, text, text, text, text, regclass)'::regprocedure),
+        ('phone_suspects', 'customer_identity.phone_suspects(integer, regclass)'::regprocedure),
+        ('duplicate_customers', 'customer_identity.duplicate_customers(numeric, integer, text, regclass)'::regprocedure),
+        ('dismiss_duplicate', 'customer_identity.dismiss_duplicate(uuid, uuid, text, text, regclass)'::regprocedure),
+        ('why_linked', 'customer_identity.why_linked(regclass, text, regclass)'::regprocedure),
+        ('export_customer', 'customer_identity.export_customer(uuid, regclass)'::regprocedure),
+        ('erase_preview', 'customer_identity.erase_preview(uuid, regclass)'::regprocedure),
+        ('erase_customer', 'customer_identity.erase_customer(uuid, boolean, text, text, regclass)'::regprocedure)
     ) AS v (name, routine) LOOP
         EXECUTE format('ALTER ROUTINE %s OWNER TO %s', made.routine, owner);
+        IF NOT EXISTS (
+            SELECT FROM pg_proc AS p
+            WHERE p.pronamespace = 'customer_identity_internal'::regnamespace AND p.proname = 'released_' || made.name
+        ) THEN
+            EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO @extowner@ WITH GRANT OPTION', made.routine);
+        END IF;
         FOR given IN
             SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS to_whom, a.is_grantable
             FROM pg_proc AS p

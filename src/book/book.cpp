@@ -91,6 +91,12 @@ CUSTOMER_IDENTITY_FUNCTION(companion_of) {
   PG_RETURN_TEXT_P(cstring_to_text(companion_name(PG_GETARG_OID(0), companion)));
 }
 
+// Sessions make what they have kept of the book anew: statements name the companions there are.
+CUSTOMER_IDENTITY_FUNCTION(tell_of_companions) {
+  CacheInvalidateRelcacheByRelid(PG_GETARG_OID(0));
+  PG_RETURN_VOID();
+}
+
 CUSTOMER_IDENTITY_FUNCTION(book) {
   const Oid customers = book_argument(fcinfo, 0);
   customers_name(customers);

@@ -8,6 +8,10 @@ SELECT 'sales', count(*), md5(string_agg(s::text, '' ORDER BY id)) FROM shop.sal
 SELECT 'proofs', count(*), md5(string_agg(p::text, '' ORDER BY id)) FROM shop.phone_proofs p;
 SELECT 'entries', count(*), md5(string_agg(e::text, '' ORDER BY id)) FROM shop.loyalty_entries e;
 SELECT 'events', count(*), md5(string_agg(e::text, '' ORDER BY id)) FROM shop.customer_events e;
+SELECT 'phones', count(*), md5(string_agg(p::text, '' ORDER BY id)) FROM shop.customer_phones p;
+SELECT 'rules', count(*), md5(string_agg(r::text, '' ORDER BY phone)) FROM shop.phone_rules r;
+SELECT 'merges', count(*), md5(string_agg(m::text, '' ORDER BY id)) FROM shop.customer_merges m;
+SELECT 'dismissals', count(*), md5(string_agg(d::text, '' ORDER BY a, b)) FROM shop.duplicate_dismissals d;
 SELECT 'rights', relname, relacl FROM pg_class WHERE oid = 'shop.customer_events'::regclass;
 SELECT 'column', attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute WHERE attrelid = 'shop.customers'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attname;
 SELECT 'index', indexdef FROM pg_indexes WHERE schemaname = 'shop' ORDER BY indexdef;

@@ -33,3 +33,14 @@ UPDATE customers SET vip = true, notes = 'likes tea' WHERE total_orders > 20;
 SELECT customer_identity.adjust_points(id, 11, 'welcome', phone::text) FROM customers WHERE phone LIKE '%1';
 SELECT customer_identity.record_proof('07400 123599');
 SELECT customer_identity.revoke_proof('07400 123406', 'u6', 'lost');
+
+-- A person's life: merges in force, further phones, rules, a proof that is held back, a dismissed pair.
+SELECT customer_identity.merge_customers(w.id, l.id, 'clerk', 'one person')
+FROM customers AS w JOIN customers AS l ON (w.phone, l.phone) IN (('+447400123401', '+447400123501'), ('+447400123403', '+447400123405'));
+SELECT customer_identity.add_phone(id, '07400 123801') FROM customers WHERE phone = '+447400123407';
+SELECT customer_identity.record_proof('07400 123801', 'u7');
+UPDATE phone_proofs SET unconfirmed = true WHERE phone = '+447400123801';
+SELECT customer_identity.change_phone(id, '07400 123802', keep_old => true), customer_identity.add_phone(id, '07400 123803') FROM customers WHERE phone = '+447400123409';
+SELECT customer_identity.release_phone(id, '07400 123803') FROM customers WHERE phone = '+447400123802';
+SELECT customer_identity.set_phone_rule('07400 123411', 'shared'), customer_identity.set_phone_rule('07400 123804', 'nobody');
+SELECT customer_identity.dismiss_duplicate(a.id, b.id) FROM customers AS a, customers AS b WHERE (a.phone, b.phone) = ('+447400123413', '+447400123415');
