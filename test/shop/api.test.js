@@ -887,6 +887,12 @@ describe("documents", () => {
     const { pushSchema } = ofShop("drizzle-kit/api");
     const { drizzle } = ofShop("drizzle-orm/node-postgres");
     const pool = new (ofShop("pg").Pool)({ database: "shop", user: "shop_owner" });
+    // pushSchema() loses the parameters of its query about a composite key; one table has such a key.
+    const query = pool.query.bind(pool);
+    pool.query = ({ text, ...rest }, values) => {
+      const filled = text.replace("= $1::", "= 'public'::").replace("= $2;", "= 'duplicate_dismissals';");
+      return query({ ...rest, text: filled }, values);
+    };
     try {
       const { statementsToExecute } = await pushSchema({ ...schema }, drizzle(pool), ["public"]);
       assert.deepEqual(statementsToExecute, []);
