@@ -1,11 +1,12 @@
 // The shop through its API: who becomes which customer, what is refused, and that shoppers and
 // administrators stay on their own side.
+import { randomUUID } from "node:crypto";
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import * as schema from "../../examples/shop/dist/infrastructure/schema.js";
-import { assertProblem, newLine, openShop, order, spell } from "./shop.js";
+import { administrator, assertProblem, newLine, openShop, order, spell } from "./shop.js";
 
 const ofShop = createRequire(new URL("../../examples/shop/", import.meta.url));
 
@@ -527,14 +528,15 @@ describe("borders", () => {
     }
   });
 
-  test("database_role_of_administrators_reads_no_table_and_verifies_nobody", async () => {
+  test("database_role_of_administrators_reads_no_table_and_signs_for_nobody", async () => {
     const forbidden = [
       "SELECT * FROM customers",
       "SELECT * FROM orders",
       'SELECT * FROM "user"',
       "SELECT * FROM session",
       "SELECT * FROM customer_events",
-      "SELECT customer_identity.start_verification('0176 04069 900')",
+      "SELECT customer_identity.record_proof('0176 04069 900')",
+      "SELECT sign_events('{}', 'somebody', 'x')",
       "SELECT customer_identity.visible_orders('somebody')",
       "SELECT customer_of_guest('0176 04069 900', 'x')",
       "SELECT order_of_key('x')",
@@ -710,6 +712,153 @@ describe("administrators", () => {
   });
 });
 
+describe("a person's life", () => {
+  const reason = "asked by phone";
+  const act = (id, action, fields) =>
+    admin.post(`/admin/customers/${id}/${action}`, { reason, ...fields });
+
+  async function done(id, action, fields) {
+    const answer = await act(id, action, fields);
+    assert.equal(answer.status, 200, JSON.stringify(answer.body));
+    return answer.body.result;
+  }
+
+  const signUp = async (line, fields) => {
+    const shopper = await shop.signUp({ phone: spell.home(line), ...fields });
+    return { shopper, ...(await customerOf(line)) };
+  };
+
+  const newest = async (id) => {
+    const [event] = await shop.rows(
+      "SELECT event, actor, details FROM customer_events WHERE customer_id = $1 ORDER BY created_at DESC, id DESC",
+      [id],
+    );
+    return event;
+  };
+
+  test("numbers_are_added_changed_and_released", async () => {
+    const [line, further, changed] = [newLine(), newLine(), newLine()];
+    const { id } = await signUp(line);
+    assert.equal(await done(id, "add-phone", { phone: spell.home(further) }), spell.e164(further));
+    const { event, actor, details } = await newest(id);
+    assert.deepEqual([event, actor, details.reason], ["phone_added", administrator.email, reason]);
+
+    const other = await signUp(newLine());
+    const answer = await act(other.id, "add-phone", { phone: spell.home(further) });
+    assertProblem(answer, 409, "CI006");
+    assertProblem(await act(id, "add-phone", { phone: "12" }), 422, "CI001");
+    assertProblem(await act(id, "add-phone", { phone: spell.home(newLine()), reason: "" }), 400);
+
+    await done(id, "change-phone", { phone: spell.home(changed), keep_old: true });
+    assert.equal((await customerOf(changed)).id, id);
+    await done(id, "release-phone", { phone: spell.home(line) });
+    assert.equal((await newest(id)).event, "phone_released");
+  });
+
+  test("login_is_unlinked_and_linked_in_the_name_of_the_administrator", async () => {
+    const { id, shopper } = await signUp(newLine());
+    await done(id, "unlink-login", { login: shopper.user.id });
+    const gone = await newest(id);
+    assert.deepEqual(
+      [gone.event, gone.actor, gone.details.reason],
+      ["user_unlinked", administrator.email, reason],
+    );
+    assert.deepEqual((await admin.get(`/admin/customers/${id}/users`)).body, []);
+    assertProblem(await act(id, "unlink-login", { login: shopper.user.id }), 404, "P0002");
+    await done(id, "link-login", { login: shopper.email });
+    assert.equal((await newest(id)).event, "user_linked");
+    assert.equal((await admin.get(`/admin/customers/${id}/users`)).body.length, 1);
+  });
+
+  test("merge_is_previewed_done_and_undone", async () => {
+    const winner = await signUp(newLine());
+    const loser = await signUp(newLine());
+    const path = `/admin/customers/${winner.id}/merge-preview?loser=${loser.id}`;
+    const { body: preview } = await admin.get(path);
+    assert.equal(preview.refused, null);
+    assert.equal(preview.phones.length, 2);
+    const merge_id = await done(winner.id, "merge", { loser: loser.id });
+    assert.equal((await admin.get(`/admin/customers/${winner.id}/users`)).body.length, 2);
+    assert.equal((await newest(winner.id)).actor, administrator.email);
+    assert.equal(await done(winner.id, "unmerge", { merge_id }), loser.id);
+    assert.equal((await admin.get(`/admin/customers/${loser.id}/users`)).body.length, 1);
+    assertProblem(await act(winner.id, "merge", { loser: randomUUID() }), 404, "P0002");
+  });
+
+  test("login_and_order_are_split_off", async () => {
+    const line = newLine();
+    const { id, shopper } = await signUp(line);
+    const { body } = await shopper.post("/api/orders", order({ phone: spell.home(line) }));
+    const orders = [String(body.id)];
+    const other = await done(id, "split", { user_ids: [shopper.user.id], orders });
+    const [{ customer_id }] = await shop.rows("SELECT customer_id FROM orders WHERE id = $1", orders);
+    assert.equal(customer_id, other);
+    assert.equal((await admin.get(`/admin/customers/${other}/users`)).body.length, 1);
+  });
+
+  test("points_are_adjusted_once_with_a_key", async () => {
+    const { id } = await signUp(newLine());
+    const fields = { points: 40, idempotency_key: randomUUID() };
+    for (const _ of [1, 2]) assert.equal(await done(id, "adjust-points", fields), 40);
+    assert.equal((await newest(id)).actor, administrator.email);
+  });
+
+  test("proof_is_recorded_revoked_and_made_by_a_code", async () => {
+    const line = newLine();
+    const { id, shopper } = await signUp(line);
+    const proof = { phone: spell.home(line), user_id: shopper.user.id };
+    await done(id, "record-proof", proof);
+    const { event, actor } = await newest(id);
+    assert.deepEqual([event, actor], ["proof_made", administrator.email]);
+    assert.equal((await customerOf(line)).is_phone_verified, true);
+    await done(id, "revoke-proof", { phone: spell.home(line) });
+    assert.equal((await customerOf(line)).is_phone_verified, false);
+    const foreign = await act(id, "record-proof", { phone: spell.home(newLine()) });
+    assertProblem(foreign, 409, "CI006");
+
+    const path = `/admin/customers/${id}`;
+    const { body: sent } = await admin.post(`${path}/send-code`, proof);
+    const { verification_id } = sent.result;
+    const code = await shop.code(spell.e164(line));
+    const wrong = { verification_id, code: code === "000000" ? "000001" : "000000" };
+    assertProblem(await admin.post(`${path}/check-code`, wrong), 422);
+    assert.equal((await admin.post(`${path}/check-code`, { verification_id, code })).status, 200);
+    assert.equal((await customerOf(line)).is_phone_verified, true);
+  });
+
+  test("duplicate_is_dismissed", async () => {
+    const [one, two] = [await signUp(newLine(), { name: "Zora Zwilling" }), await signUp(newLine())];
+    const isListed = async () =>
+      (await admin.get("/admin/duplicates")).body.items.some(
+        ({ a, b }) => [a, b].includes(one.id) && [a, b].includes(two.id),
+      );
+    await done(one.id, "dismiss-duplicate", { other: two.id });
+    assert.equal(await isListed(), false);
+    assert.equal((await newest(one.id)).event, "duplicate_dismissed");
+  });
+
+  test("rule_for_a_number_is_set_and_taken_away", async () => {
+    const line = newLine();
+    const { id } = await signUp(line);
+    for (const rule of ["shared", null]) {
+      const fields = { phone: spell.home(line), rule, reason };
+      assert.equal((await admin.post("/admin/phone-rules", fields)).status, 204);
+      assert.equal((await newest(id)).event, "phone_rule_set");
+    }
+    assert.equal((await admin.get("/admin/phone-suspects")).status, 200);
+  });
+
+  test("person_is_exported_and_erased", async () => {
+    const { id } = await signUp(newLine());
+    const { body } = await admin.get(`/admin/customers/${id}/export`);
+    assert.equal(body.customer.id, id);
+    const preview = await admin.get(`/admin/customers/${id}/erase-preview`);
+    assert.ok(preview.body.tables.length > 0);
+    await done(id, "erase", { delete_users: true });
+    assertProblem(await admin.get(`/admin/customers/${id}`), 404);
+  });
+});
+
 describe("documents", () => {
   test("openapi_description_is_valid_and_every_path_is_there", async () => {
     const { body } = await shop.visitor().get("/openapi.json");
@@ -738,6 +887,12 @@ describe("documents", () => {
     const { pushSchema } = ofShop("drizzle-kit/api");
     const { drizzle } = ofShop("drizzle-orm/node-postgres");
     const pool = new (ofShop("pg").Pool)({ database: "shop", user: "shop_owner" });
+    // pushSchema() loses the parameters of its query about a composite key; one table has such a key.
+    const query = pool.query.bind(pool);
+    pool.query = ({ text, ...rest }, values) => {
+      const filled = text.replace("= $1::", "= 'public'::").replace("= $2;", "= 'duplicate_dismissals';");
+      return query({ ...rest, text: filled }, values);
+    };
     try {
       const { statementsToExecute } = await pushSchema({ ...schema }, drizzle(pool), ["public"]);
       assert.deepEqual(statementsToExecute, []);

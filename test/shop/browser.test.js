@@ -815,3 +815,167 @@ for (const { name, options, rules } of looks) {
     await picture(page, `customer-${name}`);
   });
 }
+
+/** The page of a customer who has just signed up. */
+async function openCustomer(name, line) {
+  await signUp(name, spell.home(line));
+  const page = await openAsAdmin();
+  await page.goto(`${shop.url}/back-office?search=${encodeURIComponent(spell.home(line))}`);
+  await page.getByRole("link", { name }).click();
+  await page.getByLabel("Notes").waitFor();
+  return page;
+}
+
+const part = (page, summary) =>
+  page.locator("details").filter({ has: page.getByText(summary, { exact: true }) });
+
+/** Opens a form, fills its fields and sends it. */
+async function change(page, summary, fields, reason = "asked by phone") {
+  const form = part(page, summary);
+  if (!(await form.evaluate((details) => details.open))) await form.locator("summary").click();
+  for (const [label, content] of Object.entries(fields)) await form.getByLabel(label).fill(content);
+  if (reason) await form.getByLabel("Reason").fill(reason);
+  await form.getByRole("button").click();
+}
+
+const isDone = (page) => page.locator("main [role=status]").getByText("Done.").waitFor();
+const told = (page, text) => page.locator(".timeline").getByText(text).first().waitFor();
+
+test("numbers_of_a_person_are_added_changed_and_released", async () => {
+  const [line, further, changed] = [newLine(), newLine(), newLine()];
+  const page = await openCustomer("Nora Nummer", line);
+  await change(page, "Add a number", { "Further number": "12" });
+  await page.getByRole("alert").waitFor();
+  assert.equal(await page.getByLabel("Further number").inputValue(), "12");
+  assert.equal(await page.locator("#add-phone-reason").inputValue(), "asked by phone");
+  await assertUsable(page);
+  await change(page, "Add a number", { "Further number": spell.home(further) });
+  await isDone(page);
+  await told(page, "Number added");
+  await part(page, "Change the number").locator("summary").click();
+  await page.getByLabel("Keep the old number").check();
+  await change(page, "Change the number", { "New number": spell.home(changed) });
+  await isDone(page);
+  await told(page, "Number changed");
+  await change(page, "Release a number", { "Number that has": spell.home(further) });
+  await isDone(page);
+  await told(page, "Number released");
+
+  const other = await openCustomer("Olga Andere", newLine());
+  await change(other, "Add a number", { "Further number": spell.home(changed) });
+  await other.getByRole("alert").getByText("another customer").waitFor();
+});
+
+test("login_is_unlinked_and_linked_again", async () => {
+  const page = await openCustomer("Lina Login", newLine());
+  const email = await page.locator(".people .line").first().textContent();
+  await change(page, "Unlink a login", {});
+  await isDone(page);
+  await page.getByText("A guest: no login yet.").waitFor();
+  await change(page, "Link a login", { "E-mail": "nobody@shop.test" });
+  await page.getByRole("alert").getByText("There is no such login").waitFor();
+  await change(page, "Link a login", { "E-mail": email });
+  await isDone(page);
+  await page.locator(".people").getByText(email).waitFor();
+});
+
+test("customers_are_merged_side_by_side_and_the_merge_is_undone", async () => {
+  const line = newLine();
+  await openCustomer("Vera Verliert", line);
+  const page = await openCustomer("Greta Gewinnt", newLine());
+  await part(page, "Merge with another customer").locator("summary").click();
+  await page.getByLabel("Phone, name or id").fill("nobody is called this");
+  await page.getByRole("button", { name: "Preview the merge" }).click();
+  await page.getByRole("alert").getByText("Nobody was found").waitFor();
+  await page.getByLabel("Phone, name or id").fill(spell.home(line));
+  await page.getByRole("button", { name: "Preview the merge" }).click();
+  await heading(page, "Merge two customers");
+  await page.getByText("Side by side").waitFor();
+  await assertUsable(page);
+  await page.getByLabel("Reason").fill("the same person");
+  await page.getByRole("button", { name: "Merge", exact: true }).click();
+  await heading(page, "Greta Gewinnt");
+  assert.equal(await page.locator(".people li").count(), 2);
+  await told(page, "Merged with another customer");
+  await change(page, "Undo a merge", {});
+  await isDone(page);
+  assert.equal(await page.locator(".people li").count(), 1);
+  await page.getByRole("link", { name: "The other customer" }).click();
+  await heading(page, "Vera Verliert");
+});
+
+test("customer_is_split_by_ticking_logins", async () => {
+  const line = newLine();
+  await signUp("Paul Paar", spell.home(line));
+  const page = await openCustomer("Paul Paar", line);
+  await part(page, "Split").locator("summary").click();
+  await part(page, "Split").getByRole("checkbox").first().check();
+  await change(page, "Split", {}, "two people");
+  await isDone(page);
+  await told(page, "Split");
+  assert.equal(await page.locator(".people li").count(), 1);
+});
+
+test("points_and_proofs_are_changed_with_a_reason", async () => {
+  const line = newLine();
+  const page = await openCustomer("Petra Punkte", line);
+  await change(page, "Adjust points", { "Points to add": "25" }, "a present");
+  await isDone(page);
+  await page.locator(".tiles").getByText("25", { exact: true }).waitFor();
+  await change(page, "Record a proof", {}, "showed the phone");
+  await isDone(page);
+  await page.locator(".tiles").getByText("verified", { exact: true }).waitFor();
+  await change(page, "Revoke proofs", {}, "a mistake");
+  await isDone(page);
+  await page.locator(".tiles").getByText("not verified").waitFor();
+  await change(page, "Send a code", {}, null);
+  await isDone(page);
+  await change(page, "Answer the code", { "Code that": "x" }, null);
+  await page.getByRole("alert").waitFor();
+  await change(page, "Answer the code", { "Code that": await shop.code(spell.e164(line)) }, null);
+  await isDone(page);
+  await page.locator(".tiles").getByText("verified", { exact: true }).waitFor();
+});
+
+test("rules_are_set_and_duplicates_are_dismissed", async () => {
+  const line = newLine();
+  await openCustomer("Hanna Haushalt", line);
+  const page = await openAsAdmin();
+  await page.goto(`${shop.url}/back-office/numbers`);
+  await page.getByLabel("Number", { exact: true }).fill("12");
+  await page.locator("#rule-new-reason").fill("a household");
+  await page.locator("#rule-new-rule").selectOption("shared");
+  await page.locator("#rule-new-button").click();
+  await page.getByRole("alert").waitFor();
+  assert.equal(await page.locator("#rule-new-rule").inputValue(), "shared");
+  await page.getByLabel("Number", { exact: true }).fill(spell.home(line));
+  await page.locator("#rule-new-button").click();
+  await page.getByRole("alert").waitFor({ state: "detached" });
+  await assertUsable(page);
+
+  await shop.rows(
+    `INSERT INTO customers (phone, preferred_name) VALUES ('+4917604061234', 'Zoe Zwilling'), ('+4917604061243', 'Zoe Zwilling')`,
+  );
+  await page.goto(`${shop.url}/back-office/duplicates`);
+  const pair = page.locator(".suspects > li").filter({ hasText: "Zoe Zwilling" });
+  await pair.locator("summary").click();
+  await pair.getByLabel("Reason").fill("two sisters");
+  await pair.getByRole("button", { name: "Dismiss" }).click();
+  await pair.waitFor({ state: "detached" });
+  await assertUsable(page);
+});
+
+test("person_is_exported_and_erased_after_a_preview", async () => {
+  const page = await openCustomer("Egon Ende", newLine());
+  const { pathname } = new URL(page.url());
+  await page.getByRole("link", { name: "Export" }).click();
+  await page.locator("pre").getByText("Egon Ende").first().waitFor();
+  await assertUsable(page);
+  await page.goto(`${shop.url}${pathname}/erase`);
+  await page.getByText("This cannot be undone.").waitFor();
+  await assertUsable(page);
+  await page.getByLabel("Reason").fill("asked to be forgotten");
+  await page.getByRole("button", { name: "Erase the person" }).click();
+  await heading(page, "Customers");
+  assert.equal((await page.goto(shop.url + pathname)).status(), 404);
+});

@@ -8,6 +8,7 @@ import { PlaceOrderUseCase } from "./domain/place-order.js";
 import { createApp } from "./http/app.js";
 import { createAuth, type Email } from "./infrastructure/auth.js";
 import { DatabaseInsight } from "./infrastructure/database-insight.js";
+import { DatabaseLifecycle } from "./infrastructure/database-lifecycle.js";
 import { DatabasePhones } from "./infrastructure/database-phones.js";
 import { connect } from "./infrastructure/db.js";
 import { DrizzleCustomerRepository } from "./infrastructure/drizzle-customer-repository.js";
@@ -50,6 +51,7 @@ export async function serve(
     {
       customers: new DrizzleCustomerRepository(admin.db),
       insight: new DatabaseInsight(admin.db),
+      lifecycle: new DatabaseLifecycle(admin.db),
       phones: new DatabasePhones(admin.db),
     },
   );

@@ -1,5 +1,6 @@
 // The description of both APIs, OpenAPI 3.1. What requests contain comes from the schemas that check them.
 import { z } from "zod";
+import { actions, phoneRule } from "./actions.js";
 import {
   answer,
   customerChanges,
@@ -74,6 +75,43 @@ const schemas: Json = {
     proved: flag,
     created_at: nullable("string", "date-time"),
   }),
+  Duplicate: object({ a: uuid, b: uuid, score: { type: "number" }, reasons: list({}) }),
+  PhoneSuspect: object({
+    phone: text,
+    customer_id: uuid,
+    users: count,
+    guest_orders: count,
+    names: count,
+    why: text,
+  }),
+  NewPhoneRule: schemaOf(phoneRule),
+  MergePreview: object({
+    tables: list(
+      object({
+        table: text,
+        column: text,
+        rows: count,
+        conflicts: list(object({ key: text, rows: {} })),
+      }),
+    ),
+    fields: list(object({ column: text, winner: {}, loser: {}, result: {} })),
+    phones: list(text),
+    points: count,
+    refused: nullable("string"),
+  }),
+  ErasePreview: object(
+    {
+      tables: list(
+        object({ table: text, rows: count, what: text, columns: list(text) }, [
+          "table",
+          "rows",
+          "what",
+        ]),
+      ),
+      refused: nullable("string"),
+    },
+    ["tables"],
+  ),
   Order: object({
     id: count,
     user_id: nullable("string"),
@@ -123,8 +161,9 @@ const refusals: Record<number, string> = {
   401: "Nobody is signed in",
   403: "Not allowed; CI002: cash on delivery needs a verified phone",
   404: "There is no such customer",
-  409: "CI004: somebody else has edited the customer",
+  409: "CI004: somebody else has edited the customer; CI006: it conflicts with another record, which the detail names",
   422: "CI001: the phone cannot be read, or no code can be sent to it",
+  429: "Too many codes",
 };
 
 const problems = (...statuses: number[]): Json =>
@@ -151,6 +190,39 @@ const body = (name: string): Json => ({
   content: { "application/json": { schema: ref(name) } },
 });
 const signedIn = [{ session: [] }];
+
+/** A read of one customer. */
+const view = (operationId: string, summary: string, schema: Json, parameters: Json[] = []) => ({
+  parameters: [inPath, ...parameters],
+  get: {
+    operationId,
+    summary,
+    security: signedIn,
+    responses: { 200: json("What it is now", schema), ...problems(400, 401, 403, 404) },
+  },
+});
+
+const actionPaths = Object.fromEntries(
+  Object.entries(actions).map(([name, { operationId, summary, schema }]) => [
+    `/admin/customers/{id}/${name}`,
+    {
+      parameters: [inPath],
+      post: {
+        operationId,
+        summary,
+        security: signedIn,
+        requestBody: {
+          required: true,
+          content: { "application/json": { schema: schemaOf(schema) } },
+        },
+        responses: {
+          200: json("It is done", object({ result: {} })),
+          ...problems(400, 401, 403, 404, 409, 422, ...(name === "send-code" ? [429] : [])),
+        },
+      },
+    },
+  ]),
+);
 
 export const openApi = {
   openapi: "3.1.0",
@@ -259,6 +331,49 @@ export const openApi = {
           200: json("The logins", list(ref("CustomerUser"))),
           ...problems(400, 401, 403, 404),
         },
+      },
+    },
+    ...actionPaths,
+    "/admin/customers/{id}/merge-preview": view(
+      "previewMerge",
+      "What a merge would do, side by side",
+      ref("MergePreview"),
+      [{ name: "loser", in: "query", required: true, schema: uuid }],
+    ),
+    "/admin/customers/{id}/export": view(
+      "exportCustomer",
+      "All that is stored on the person",
+      { type: "object" },
+    ),
+    "/admin/customers/{id}/erase-preview": view(
+      "previewErasure",
+      "What an erasure would do",
+      ref("ErasePreview"),
+    ),
+    "/admin/duplicates": {
+      get: {
+        operationId: "listDuplicates",
+        summary: "Customers who may be one person, the likeliest first",
+        security: signedIn,
+        parameters: queryOf(page),
+        responses: { 200: json("A page", pageOf(ref("Duplicate"))), ...problems(400, 401, 403) },
+      },
+    },
+    "/admin/phone-suspects": {
+      get: {
+        operationId: "listPhoneSuspects",
+        summary: "Numbers that look like placeholders, the worst first",
+        security: signedIn,
+        responses: { 200: json("The numbers", list(ref("PhoneSuspect"))), ...problems(401, 403) },
+      },
+    },
+    "/admin/phone-rules": {
+      post: {
+        operationId: "setPhoneRule",
+        summary: "Say that a number names nobody, or a household; null takes the rule away",
+        security: signedIn,
+        requestBody: body("NewPhoneRule"),
+        responses: { 204: { description: "It is done" }, ...problems(400, 401, 403, 409, 422) },
       },
     },
   },

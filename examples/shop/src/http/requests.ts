@@ -33,6 +33,11 @@ export const advice: Record<string, string> = {
   shared: "Please choose one of these.",
   preferred_name: "Please enter up to 100 characters.",
   notes: "Please enter up to 10,000 characters.",
+  reason: "Please say why, in up to 500 characters.",
+  since: "Please enter a date.",
+  points: "Please enter a whole number.",
+  login: "Please enter an e-mail address, or choose a login.",
+  code: "Please enter the code.",
 };
 
 /** Advice by the name of the field. */

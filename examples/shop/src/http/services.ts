@@ -1,6 +1,7 @@
 // What the routes need, made once when the program starts.
 import type { CustomerRepository } from "../domain/customer-repository.js";
 import type { Insight } from "../domain/insight.js";
+import type { Lifecycle } from "../domain/lifecycle.js";
 import type { OrderRepository } from "../domain/order.js";
 import type { Phones } from "../domain/phones.js";
 import type { PhoneVerification } from "../domain/phone-verification.js";
@@ -19,5 +20,6 @@ export interface ShopServices {
 export interface AdminServices {
   customers: CustomerRepository;
   insight: Insight;
+  lifecycle: Lifecycle;
   phones: Phones;
 }

@@ -136,7 +136,20 @@ const eventNames: Record<string, string> = {
   points_adjusted: "Points adjusted",
   points_redeemed: "Points redeemed",
   edited: "Edited",
+  phone_added: "Number added",
+  phone_changed: "Number changed",
+  phone_released: "Number released",
+  phone_rule_set: "Rule for the number set",
+  merged: "Merged with another customer",
+  unmerged: "Merge undone",
+  split: "Split",
+  holder_confirmed: "Holder of the number confirmed",
+  possible_new_holder: "Number proved, perhaps by a new holder",
+  duplicate_dismissed: "Is not the same person as another customer",
 };
+
+const textOf = (value: unknown) =>
+  typeof value === "object" ? JSON.stringify(value) : String(value).replaceAll("_", " ");
 
 /** What is worth reading of an event's details: which login, by what, from which text to which. */
 function detailsOf(details: HistoryEvent["details"], users: CustomerUser[]): string {
@@ -144,7 +157,7 @@ function detailsOf(details: HistoryEvent["details"], users: CustomerUser[]): str
   const told = Object.entries(rest).map(([name, value]) =>
     value !== null && typeof value === "object" && "new" in value && "old" in value
       ? `${name.replaceAll("_", " ")}: “${value.old ?? ""}” became “${value.new ?? ""}”`
-      : `${name}: ${String(value).replaceAll("_", " ")}`,
+      : `${name.replaceAll("_", " ")}: ${textOf(value)}`,
   );
   const user = users.find(({ id }) => id === user_id);
   return [...(user_id ? [user?.email ?? String(user_id)] : []), ...told].join(", ");

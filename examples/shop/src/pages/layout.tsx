@@ -75,17 +75,19 @@ export const FieldError = ({ name, errors }: { name: string; errors: Errors }) =
 export const Field = ({
   label,
   name,
+  id = name,
   errors = {},
   ...input
 }: {
   label: string;
   name: string;
+  id?: string;
   errors?: Errors;
   [attribute: string]: unknown;
 }) => (
   <p class="field">
-    <label for={name}>{label}</label>
-    <input id={name} name={name} {...input} {...invalid(name, errors)} />
+    <label for={id}>{label}</label>
+    <input id={id} name={name} {...input} {...invalid(name, errors)} />
     <FieldError name={name} errors={errors} />
   </p>
 );
@@ -97,7 +99,7 @@ function linksOf(user: User | null): Link[] {
   if (!user) return [goods, ["/sign-in", "Sign in"], ["/sign-up", "Sign up"]];
   const shopper: Link[] = [goods, ["/orders", "Your orders"]];
   if (user.role !== "admin") return shopper;
-  return [...shopper, ["/back-office", "Customers"], ["/back-office/insight", "Insight"]];
+  return [...shopper, ["/back-office", "Customers"], ["/back-office/duplicates", "Duplicates"], ["/back-office/numbers", "Numbers"], ["/back-office/insight", "Insight"]];
 }
 
 const ShopLinks = ({ user, path }: { user: User | null; path: string }) => (
