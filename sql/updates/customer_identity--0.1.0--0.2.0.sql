@@ -4211,7 +4211,7 @@ BEGIN
         EXECUTE format('SELECT array_agg(f.id) FROM (SELECT p.id FROM (%s) AS p WHERE p.phone = $1 OR p.phone LIKE $2 LIMIT $3) AS f',
             customer_identity_internal.further_phones(customers))
             INTO result.by_further_phone
-            USING result.phone, result.digits, most_ids;
+            USING result.phone, result.digits, maximum_ids;
     END IF;
     IF sought = '' THEN
         RETURN result;

@@ -6,9 +6,9 @@ CREATE TABLE orders (id bigint PRIMARY KEY, user_id text REFERENCES users ON DEL
   created_at timestamptz DEFAULT now());
 INSERT INTO users VALUES ('before', 'Ada', 'a@shop.example', '0151 23456780', NULL);
 INSERT INTO orders VALUES (1, 'before', NULL, 10, 'paid', 'card');
-SELECT customer_identity.attach_users('users'::regclass, '{phone}'::text[], 'verified'::text, 'name'::text, NULL::text, 'customer_id'::text, NULL::text, 'customers'::regclass);
+SELECT customer_identity.attach_users('users'::regclass, '{phone}'::text[], 'verified'::text, 'name'::text, NULL::text, 'customer_id'::text, NULL::text, '{}'::text[], 'customers'::regclass);
 SELECT customer_identity.attach_orders('orders'::regclass, 'users'::regclass, 'user_id'::text, 'phone'::text, 'total'::text, 'status'::text,
-  '{paid,shipped}'::text[], 1::numeric, 'payment'::text, '{cash}'::text[], NULL::text, 'statement'::text, 'customer_id'::text, NULL::text, 'customers'::regclass);
+  '{paid,shipped}'::text[], 1::numeric, 'payment'::text, '{cash}'::text[], NULL::text, 'statement'::text, 'customer_id'::text, NULL::text, '{}'::text[], 'customers'::regclass);
 CALL customer_identity.backfill('users'::regclass, 100::integer);
 CALL customer_identity.backfill('orders'::regclass, 100::integer);
 SELECT customer_identity.normalize_phone('0151 23456789'::text, NULL::text), customer_identity.parse_phone('0151 23456789'::text, 'DE'::text),

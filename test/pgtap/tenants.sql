@@ -37,7 +37,9 @@ CREATE TABLE givens AS SELECT * FROM (VALUES
   ('schema_name', '''paris'''), ('customers', 'paris.customers'::regclass::oid::text), ('users', 'paris.users'::regclass::oid::text),
   ('orders', 'paris.orders'::regclass::oid::text), ('attached', 'paris.orders'::regclass::oid::text), ('phone', '''07400 123401'''),
   ('customer_id', quote_literal((SELECT id FROM paris.customers))), ('user_id', '''u1'''), ('points', '1'), ('reason', '''x'''),
-  ('changes', '''{"notes": "x"}''')) AS v (argument, value);
+  ('changes', '''{"notes": "x"}'''), ('winner', quote_literal((SELECT id FROM paris.customers))), ('loser', quote_literal(gen_random_uuid())),
+  ('a', quote_literal((SELECT id FROM paris.customers))), ('b', quote_literal(gen_random_uuid())), ('new_phone', '''07400 123402'''),
+  ('rule', '''nobody'''), ('merge_id', '1'), ('key', '''1''')) AS v (argument, value);
 CREATE TABLE calls AS
 SELECT p.proname AS name,
   format('%s customer_identity.%I(%s)', CASE p.prokind WHEN 'p' THEN 'CALL' ELSE 'SELECT * FROM' END, p.proname,
@@ -59,7 +61,7 @@ CREATE TABLE before AS SELECT * FROM all_of_paris;
 SET ROLE berlin;
 SELECT is((failure(call)).code, '42501', 'no ' || name) FROM calls WHERE name <> ALL ('{can_see_customer,flush_totals,search_index_statements}') ORDER BY name;
 SELECT is((failure(call)).code, NULL, name) FROM calls WHERE name = ANY ('{can_see_customer,flush_totals,search_index_statements}') ORDER BY name;
-SELECT is((failure('SELECT * FROM paris.' || t)).code, '42501', 'no ' || t) FROM unnest('{customers,users,orders,phone_proofs,customer_events}'::text[]) AS t;
+SELECT is((failure('SELECT * FROM paris.' || t)).code, '42501', 'no ' || t) FROM unnest('{customers,users,orders,phone_proofs,customer_events,customer_phones,phone_rules,customer_merges}'::text[]) AS t;
 
 -- His triggers on a table of his own, with the other's book in their arguments.
 CREATE TABLE berlin.bait (id text PRIMARY KEY, phone text, total numeric, customer_id uuid);

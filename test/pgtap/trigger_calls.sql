@@ -64,7 +64,7 @@ INSERT INTO made_for VALUES
   ('link_user', 'BEFORE', '{TRUNCATE}', 'STATEMENT'),
   ('attach_order', 'BEFORE', '{INSERT,UPDATE}', 'ROW'),
   ('follow_phone', 'BEFORE', '{UPDATE}', 'ROW'),
-  ('follow_phone', 'AFTER', '{UPDATE}', 'ROW'),
+  ('follow_phone', 'AFTER', '{INSERT,UPDATE}', 'ROW'),
   ('maintain_totals', 'BEFORE', '{TRUNCATE}', 'STATEMENT'),
   ('maintain_totals', 'AFTER', '{INSERT,UPDATE,DELETE}', 'STATEMENT');
 CREATE VIEW expected AS
