@@ -164,23 +164,23 @@ ROLLBACK TO earlier;
 -- Rights.
 CREATE ROLE clerk;
 CREATE ROLE stranger;
-CREATE ROLE keeper;
+CREATE ROLE pairs_keeper;
 CREATE ROLE packer;
 SET ROLE stranger;
 SELECT throws_ok('SELECT customer_identity.duplicate_customers()', '42501', NULL, 'a stranger may not list duplicates');
 SELECT throws_ok(format('SELECT customer_identity.dismiss_duplicate(%L, %L)', :'ada', :'bob'), '42501', NULL, 'nor dismiss them');
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION customer_identity.duplicate_customers, customer_identity.dismiss_duplicate TO clerk;
-SELECT format('ALTER TABLE %I OWNER TO keeper', relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace
+SELECT format('ALTER TABLE %I OWNER TO pairs_keeper', relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace
   AND relname = ANY ('{customers,phone_proofs,loyalty_entries,customer_events,customer_phones,phone_rules,customer_merges,duplicate_dismissals}') \gexec
-GRANT USAGE ON SCHEMA public TO keeper, packer;
+GRANT USAGE ON SCHEMA public TO pairs_keeper, packer;
 GRANT SELECT, INSERT, UPDATE ON customers, phone_proofs TO packer;
 SET ROLE clerk;
 SELECT is((failure('SELECT customer_identity.duplicate_customers()')).code, '42501', 'tables that the owner of the book may not read are not read for others');
 RESET ROLE;
 ALTER TABLE "user" OWNER TO packer;
 ALTER TABLE orders OWNER TO packer;
-GRANT SELECT ON "user", orders TO keeper;
+GRANT SELECT ON "user", orders TO pairs_keeper;
 -- Code of the owner of an attached table runs as that owner.
 CREATE FUNCTION peek() RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'ran as %', current_user; END$$;
 CREATE TYPE trap AS ENUM ('left', 'right');

@@ -66,21 +66,21 @@ ROLLBACK TO earlier;
 -- Rights: as those of duplicates.
 CREATE ROLE clerk;
 CREATE ROLE stranger;
-CREATE ROLE keeper;
+CREATE ROLE suspects_keeper;
 CREATE ROLE packer;
 SET ROLE stranger;
 SELECT throws_ok('SELECT * FROM customer_identity.phone_suspects()', '42501', NULL, 'a stranger may not list suspects');
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION customer_identity.phone_suspects TO clerk;
-SELECT format('ALTER TABLE %I OWNER TO keeper', relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace
+SELECT format('ALTER TABLE %I OWNER TO suspects_keeper', relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace
   AND relname = ANY ('{customers,phone_proofs,loyalty_entries,customer_events,customer_phones,phone_rules,customer_merges,duplicate_dismissals}') \gexec
-GRANT USAGE ON SCHEMA public TO keeper, packer;
+GRANT USAGE ON SCHEMA public TO suspects_keeper, packer;
 GRANT SELECT, INSERT, UPDATE ON customers, phone_proofs TO packer;
 SET ROLE clerk;
 SELECT is((failure('SELECT * FROM customer_identity.phone_suspects()')).code, '42501', 'tables that the owner of the book may not read are not read for others');
 RESET ROLE;
 SELECT format('ALTER TABLE %I OWNER TO packer', relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relname IN ('user', 'orders', 'members', 'visits') \gexec
-GRANT SELECT ON "user", orders, members, visits TO keeper;
+GRANT SELECT ON "user", orders, members, visits TO suspects_keeper;
 CREATE FUNCTION peek() RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'ran as %', current_user; END$$;
 ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
 CREATE POLICY peek ON orders USING (peek());

@@ -229,27 +229,27 @@ SELECT results_eq('SELECT id, tableoid::regclass::text, phone, who, customer_id 
 SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'and counted');
 
 -- Rights: EXECUTE is enough, tables of other owners are changed as theirs, and nobody else's code runs as us.
-CREATE ROLE keeper;
-CREATE ROLE clerk;
+CREATE ROLE privacy_keeper;
+CREATE ROLE privacy_clerk;
 CREATE ROLE passer_by;
-CREATE SCHEMA other AUTHORIZATION keeper;
-GRANT REFERENCES, SELECT ON customers TO keeper;
-SET ROLE keeper;
+CREATE SCHEMA other AUTHORIZATION privacy_keeper;
+GRANT REFERENCES, SELECT ON customers TO privacy_keeper;
+SET ROLE privacy_keeper;
 CREATE TABLE other.letters (id int PRIMARY KEY, to_customer uuid REFERENCES public.customers, body text);
 CREATE FUNCTION other.who() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.body := current_user; RETURN NEW; END$$;
 CREATE TRIGGER who BEFORE UPDATE ON other.letters FOR EACH ROW EXECUTE FUNCTION other.who();
 RESET ROLE;
 INSERT INTO other.letters SELECT 1, id_of('+447400123432'), 'dear Hal';
-GRANT EXECUTE ON FUNCTION customer_identity.export_customer, customer_identity.erase_preview, customer_identity.erase_customer TO clerk;
+GRANT EXECUTE ON FUNCTION customer_identity.export_customer, customer_identity.erase_preview, customer_identity.erase_customer TO privacy_clerk;
 SELECT ok(NOT has_function_privilege('passer_by', f.oid, 'EXECUTE'), f.proname || ' is nobody''s until granted')
 FROM pg_proc f WHERE proname = ANY ('{export_customer,erase_preview,erase_customer}') AND pronamespace = 'customer_identity'::regnamespace;
 SELECT id_of('+447400123432') AS hal \gset
-SET ROLE clerk;
+SET ROLE privacy_clerk;
 SELECT ok(customer_identity.export_customer(:'hal', 'public.customers')::text ~ 'dear Hal', 'who may export needs no right on the tables');
 SELECT is(customer_identity.erase_preview(:'hal', 'public.customers') ->> 'refused', NULL, 'nor who previews');
 SELECT lives_ok(format('SELECT customer_identity.erase_customer(%L, customers => ''public.customers'')', :'hal'), 'nor who erases');
 RESET ROLE;
-SELECT results_eq('SELECT to_customer IS NULL, body FROM other.letters', $$VALUES (true, 'keeper')$$, 'another owner''s table is changed as that owner');
+SELECT results_eq('SELECT to_customer IS NULL, body FROM other.letters', $$VALUES (true, 'privacy_keeper')$$, 'another owner''s table is changed as that owner');
 SET ROLE passer_by;
 SELECT is((failure($$SELECT customer_identity_internal.verifications_of('{+447400123409}', '{bob}', true, 'public.customers')$$)).code, '42501', 'verifications are the owner''s');
 SELECT is((failure($$SELECT customer_identity_internal.verifications_in_tables('{+447400123409}', '{bob}', true, true, 'public.customers')$$)).code, '42501', 'in whatever way');

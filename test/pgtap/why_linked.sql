@@ -118,15 +118,15 @@ SELECT throws_ok($$SELECT customer_identity.why_linked('orders', '1', 'other.cus
 
 -- Rights: the caller needs EXECUTE alone; each table is read as its owner.
 CREATE ROLE clerk;
-CREATE ROLE keeper;
+CREATE ROLE links_keeper;
 CREATE ROLE cashier;
-GRANT USAGE ON SCHEMA public TO clerk, keeper, cashier;
+GRANT USAGE ON SCHEMA public TO clerk, links_keeper, cashier;
 SET ROLE clerk;
 SELECT throws_ok($$SELECT customer_identity.why_linked('"user"', 'bob')$$, '42501', NULL, 'not everybody may ask');
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION customer_identity.why_linked TO clerk;
-ALTER TABLE customers OWNER TO keeper;
-SELECT format('ALTER TABLE %I OWNER TO keeper', name) FROM customer_identity_internal.companions() \gexec
+ALTER TABLE customers OWNER TO links_keeper;
+SELECT format('ALTER TABLE %I OWNER TO links_keeper', name) FROM customer_identity_internal.companions() \gexec
 ALTER TABLE orders OWNER TO cashier;
 GRANT SELECT, UPDATE ON customers TO cashier;
 SET ROLE clerk;
