@@ -75,7 +75,7 @@ def enter_cluster():
         return
     os.environ['CLUSTER_CONF'] = CONFIGURATION
     cluster = str(HERE.parents[1] / 'test' / 'cluster.sh')
-    os.execv(cluster, [cluster, str(HERE / 'run')])
+    os.execv(cluster, [cluster, str(HERE / 'run.py')])
 
 
 def run_script(text):

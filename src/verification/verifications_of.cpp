@@ -11,10 +11,10 @@ namespace {
 constexpr int kArguments = 5;
 
 Oid working_function() {
-  constexpr Oid types[kArguments] = {TEXTARRAYOID, TEXTARRAYOID, BOOLOID, BOOLOID, REGCLASSOID};
+  constexpr Oid kTypes[kArguments] = {TEXTARRAYOID, TEXTARRAYOID, BOOLOID, BOOLOID, REGCLASSOID};
   List *name =
       list_make2(makeString(pstrdup(kWorkings)), makeString(pstrdup("verifications_in_tables")));
-  return LookupFuncName(name, kArguments, types, false);
+  return LookupFuncName(name, kArguments, kTypes, false);
 }
 
 // What limits count is of no book: who could forget it for any phone would have no limit.
