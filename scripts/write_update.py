@@ -197,6 +197,7 @@ RIGHTS = """\
 DO $$
 DECLARE
     owner constant regrole := (SELECT p.proowner FROM pg_proc AS p WHERE p.oid = 'customer_identity.normalize_phone(text, text)'::regprocedure);
+    extension_owner constant regrole := (SELECT e.extowner FROM pg_extension AS e WHERE e.extname = 'customer_identity');
     made record;
     given record;
 BEGIN
@@ -208,7 +209,7 @@ BEGIN
             SELECT FROM pg_proc AS p
             WHERE p.pronamespace = 'customer_identity_internal'::regnamespace AND p.proname = 'released_' || made.name
         ) THEN
-            EXECUTE format('GRANT EXECUTE ON ROUTINE %%s TO @extowner@ WITH GRANT OPTION', made.routine);
+            EXECUTE format('GRANT EXECUTE ON ROUTINE %%s TO %%s WITH GRANT OPTION', made.routine, extension_owner);
         END IF;
         FOR given IN
             SELECT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS to_whom, a.is_grantable
