@@ -778,7 +778,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.further_phones(regclass) IS
     'The query of the phones that lead to customers besides their own: id, phone';
--- Live proofs have two plain indexes and no NULLS NOT DISTINCT, which migration tools cannot write.
+-- Live proofs have two plain indexes and no NULLS NOT DISTINCT, which migration tools cannot write, and no primary key has
+-- two columns, which they cannot read.
 CREATE FUNCTION customer_identity_internal.companions()
     RETURNS TABLE (name text, description text, columns text, indexes text[])
     LANGUAGE sql IMMUTABLE
@@ -847,12 +848,13 @@ BEGIN ATOMIC
             record jsonb NOT NULL',
             ARRAY['CREATE INDEX customer_merges_winner_id_idx ON %1$I.customer_merges (winner_id)']),
         ('duplicate_dismissals', 'Pairs of customers that somebody has looked at and found to be two people',
-            'a uuid NOT NULL,
+            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            a uuid NOT NULL,
             b uuid NOT NULL,
             actor text,
             reason text,
             created_at timestamptz NOT NULL DEFAULT now(),
-            PRIMARY KEY (a, b),
+            UNIQUE (a, b),
             CHECK (a < b)',
             ARRAY[]::text[])
     ) AS c (name, description, columns, indexes);
@@ -923,6 +925,7 @@ BEGIN
             EXECUTE format('REVOKE ALL ON %I.%I FROM %s', schema_name, wanted.name, grantee);
         END LOOP;
     END LOOP;
+    -- Books of an earlier release.
     IF NOT customer_identity_internal.has_unconfirmed(customers) THEN
         EXECUTE format('ALTER TABLE %I.phone_proofs ADD COLUMN unconfirmed boolean NOT NULL DEFAULT false', schema_name);
     END IF;
