@@ -89,7 +89,7 @@ AS $$
         SELECT e.name, CASE
             WHEN e.name = 'notes' AND btrim(winner ->> 'notes') <> '' AND btrim(loser ->> 'notes') <> ''
                 THEN to_jsonb((winner ->> 'notes') || E'\n' || (loser ->> 'notes'))
-            WHEN COALESCE(btrim(winner ->> e.name), '') = '' THEN loser -> e.name
+            WHEN COALESCE(btrim(winner ->> e.name), '') = '' AND btrim(loser ->> e.name) <> '' THEN loser -> e.name
             ELSE winner -> e.name
         END
         FROM customer_identity_internal.editable_columns(customers) AS e (name)

@@ -5639,7 +5639,7 @@ AS $$
         SELECT e.name, CASE
             WHEN e.name = 'notes' AND btrim(winner ->> 'notes') <> '' AND btrim(loser ->> 'notes') <> ''
                 THEN to_jsonb((winner ->> 'notes') || E'\n' || (loser ->> 'notes'))
-            WHEN COALESCE(btrim(winner ->> e.name), '') = '' THEN loser -> e.name
+            WHEN COALESCE(btrim(winner ->> e.name), '') = '' AND btrim(loser ->> e.name) <> '' THEN loser -> e.name
             ELSE winner -> e.name
         END
         FROM customer_identity_internal.editable_columns(customers) AS e (name)
@@ -6063,9 +6063,11 @@ DECLARE
 BEGIN
     FOR part IN
         SELECT m.value ->> 'table' AS name, m.value ->> 'column' AS column_name, m.value -> 'keys' AS keys, r.relation
-        FROM jsonb_array_elements(moved) AS m
+        FROM jsonb_array_elements(moved) WITH ORDINALITY AS m (value, place)
         LEFT JOIN customer_identity_internal.referencing_columns(customers) AS r
             ON customer_identity_internal.qualified_name(r.relation) = m.value ->> 'table' AND r.column_name = m.value ->> 'column'
+        -- The last first: a row's key may hold another of these columns, as it was when the row moved.
+        ORDER BY m.place DESC
     LOOP
         IF part.relation IS NULL THEN
             back := '[]';
@@ -6146,6 +6148,30 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.mark_as_proved(uuid, regclass) IS
     'Makes is_phone_verified of a customer say whether there is a live proof of its phone';
+-- The winner was merged itself since: what it had of the loser is with who it lives on in, and in the record of that merge.
+CREATE FUNCTION customer_identity_internal.restored_later(record jsonb, winner uuid, present jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    merges constant text := customer_identity_internal.companion_of(customers, 'customer_merges');
+    later record;
+BEGIN
+    FOR later IN EXECUTE format('SELECT m.id, m.record -> ''loser'' AS loser FROM %s AS m WHERE m.loser_id = $1', merges) USING winner LOOP
+        EXECUTE format('UPDATE %s AS m SET record = jsonb_set(m.record, ''{loser}'', $2) WHERE m.id = $1', merges)
+            USING later.id, later.loser || customer_identity_internal.restored_columns(record, later.loser, customers);
+    END LOOP;
+    RETURN (
+        SELECT COALESCE(jsonb_object_agg(e.name, record -> 'before' -> e.name), '{}')
+        FROM customer_identity_internal.editable_columns(customers) AS e (name)
+        WHERE present -> e.name = record -> 'loser' -> e.name AND COALESCE(btrim(record -> 'before' ->> e.name), '') = ''
+            AND present ->> e.name IS NOT NULL
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.restored_later(jsonb, uuid, jsonb, regclass) IS
+    'The columns that a later winner has of an earlier merge''s loser; the later merge forgets them as well';
 CREATE FUNCTION customer_identity.unmerge_customers(
     merge_id bigint, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS uuid
@@ -6157,6 +6183,7 @@ DECLARE
     holder uuid;
     present jsonb;
     loser_row jsonb;
+    restored jsonb := '{}';
     phone text;
     points numeric;
 BEGIN
@@ -6169,6 +6196,13 @@ BEGIN
         present := customer_identity_internal.customer_row(holder, customers);
     END IF;
     loser_row := done.record -> 'loser';
+    IF holder = done.winner THEN
+        restored := customer_identity_internal.restored_columns(done.record, present, customers);
+    ELSIF holder IS NOT NULL THEN
+        restored := customer_identity_internal.restored_later(done.record, done.winner, present, customers);
+    END IF;
+    -- Before the loser is back: a column may be unique.
+    PERFORM customer_identity_internal.write_columns(holder, restored - 'updated_at', customers);
     phone := customer_identity_internal.take_phone_back(loser_row ->> 'phone', holder, customers);
     PERFORM customer_identity_internal.insert_customer(loser_row || jsonb_build_object('phone', phone), customers);
     SELECT customer_identity_internal.entry_points(holder, m.value -> 'keys', customers) INTO points
@@ -6183,9 +6217,8 @@ BEGIN
     PERFORM customer_identity_internal.add_points(holder, -points, customers);
     PERFORM customer_identity_internal.settle_proofs(ARRAY[holder, done.loser], customers);
     PERFORM customer_identity_internal.write_columns(done.loser, jsonb_build_object('updated_at', loser_row -> 'updated_at'), customers);
-    IF holder = done.winner THEN
-        PERFORM customer_identity_internal.write_columns(holder,
-            customer_identity_internal.restored_columns(done.record, present, customers), customers);
+    IF restored ? 'updated_at' THEN
+        PERFORM customer_identity_internal.write_columns(holder, jsonb_build_object('updated_at', restored -> 'updated_at'), customers);
     END IF;
     EXECUTE format('DELETE FROM %s AS m WHERE m.id = $1', customer_identity_internal.companion_of(customers, 'customer_merges')) USING merge_id;
     PERFORM customer_identity_internal.write_event(customers, e.customer, 'unmerged',
