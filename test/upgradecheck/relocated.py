@@ -28,7 +28,7 @@ def install(root):
     return root / pg_config('bindir').relative_to('/') / 'pg_config'
 
 
-def library_of(root):
+def installed_library(root):
     return root / pg_config('pkglibdir').relative_to('/') / LIBRARY
 
 

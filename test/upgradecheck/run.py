@@ -388,7 +388,7 @@ def main():
     try:
         root.chmod(0o755)
         pg_config = relocated.install(root)
-        place = relocated.library_of(root)
+        place = relocated.installed_library(root)
         relocated.put_library(place, old or new)
         environment = {**os.environ, 'PG_CONFIG': str(pg_config), 'UPGRADECHECK_PLACE': str(place),
                        'UPGRADECHECK_LIBRARY': str(new), 'UPGRADECHECK_HAS_OLD': 'yes' if old else 'no'}

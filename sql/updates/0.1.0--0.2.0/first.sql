@@ -21,8 +21,8 @@ GRANT USAGE ON SCHEMA customer_identity_internal TO PUBLIC;
 -- A session keeps the library that it has loaded, and functions of a later one cannot be made in it.
 DO $$
 BEGIN
-    CREATE FUNCTION customer_identity_internal.library_probe() RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'follow_phone';
-    DROP FUNCTION customer_identity_internal.library_probe();
+    CREATE FUNCTION customer_identity_internal.loads_new_functions() RETURNS void LANGUAGE c AS 'MODULE_PATHNAME', 'follow_phone';
+    DROP FUNCTION customer_identity_internal.loads_new_functions();
 EXCEPTION WHEN undefined_function THEN
     RAISE EXCEPTION 'this session has loaded the library of an earlier version of customer_identity'
         USING ERRCODE = 'object_not_in_prerequisite_state',
