@@ -1,16 +1,3 @@
--- Merges, splits and undoings of one book take their turns, so that none waits for another while it holds rows.
-CREATE FUNCTION customer_identity_internal.take_turn(customers regclass)
-    RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.merge ' || customer_identity_internal.qualified_name(customers), 0));
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.take_turn(regclass) IS
-    'Waits until no other merge, split or undoing of the book is under way';
-
 CREATE FUNCTION customer_identity_internal.lock_for_merge(winner uuid, loser uuid, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -26,8 +13,6 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.lock_for_merge(uuid, uuid, regclass) IS
     'Locks two customers and what refers to the second one, without waiting; 55P03 when one is in use';
 
--- Who waits while holding locks can be part of a deadlock, and an order would be its victim as well as a merge. So
--- nothing is held while this waits for orders under way.
 CREATE FUNCTION customer_identity_internal.hold_for_merge(winner uuid, loser uuid, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -35,23 +20,16 @@ CREATE FUNCTION customer_identity_internal.hold_for_merge(winner uuid, loser uui
 AS $$
 DECLARE
     started constant timestamptz := clock_timestamp();
-    patience constant interval := COALESCE(NULLIF(current_setting('lock_timeout')::interval, interval '0'), interval '60 seconds');
-    pause double precision := 0.002;
+    attempt integer := 0;
 BEGIN
     LOOP
         BEGIN
             PERFORM customer_identity_internal.lock_for_merge(winner, loser, customers);
             RETURN;
         EXCEPTION WHEN lock_not_available THEN
-            IF clock_timestamp() > started + patience THEN
-                RAISE EXCEPTION 'the customers are in use'
-                    USING ERRCODE = 'lock_not_available',
-                        DETAIL = format('Another transaction has held rows of one of them for %s.', patience),
-                        HINT = 'Try again when it has ended; lock_timeout says how long to wait.';
-            END IF;
+            attempt := attempt + 1;
         END;
-        PERFORM pg_sleep(pause);
-        pause := LEAST(pause * 2, 0.1);
+        PERFORM customer_identity_internal.wait_for_next_try(started, attempt);
     END LOOP;
 END
 $$;

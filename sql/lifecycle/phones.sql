@@ -53,37 +53,6 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_no_rule(text, regclass) IS
     'Raises CI006 for a phone that names nobody by rule';
 
--- Who changes phones tries in a subtransaction, waits for nobody in it for long, and holds nothing while it waits for
--- the next try: so a sign-up or an order never waits for who waits for it.
-CREATE FUNCTION customer_identity_internal.be_impatient()
-    RETURNS void
-    LANGUAGE sql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT set_config('lock_timeout', '50ms', true)
-$$;
-COMMENT ON FUNCTION customer_identity_internal.be_impatient() IS
-    'From now on in the subtransaction, nothing is waited for for long';
-
-CREATE FUNCTION customer_identity_internal.wait_for_next_try(started timestamptz, attempt integer)
-    RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    patience constant interval := COALESCE(NULLIF(current_setting('lock_timeout')::interval, interval '0'), interval '60 seconds');
-BEGIN
-    IF clock_timestamp() > started + patience THEN
-        RAISE EXCEPTION 'the phone or its customer is in use'
-            USING ERRCODE = 'lock_not_available', DETAIL = format('Another transaction has been changing one of them for %s.', patience),
-                HINT = 'Try again when it has ended; lock_timeout says how long to wait.';
-    END IF;
-    PERFORM pg_sleep(LEAST(0.002 * 2 ^ LEAST(attempt, 6), 0.1) * (0.5 + random()));
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.wait_for_next_try(timestamptz, integer) IS
-    'A pause that grows with the attempts; 55P03 when there were enough';
-
 -- A phone that another transaction has just given to somebody is not seen by a transaction that is older.
 CREATE FUNCTION customer_identity_internal.insert_alias(customer_id uuid, phone text, actor text, reason text, customers regclass)
     RETURNS void

@@ -345,13 +345,11 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.erase_companions(uuid, text[], regclass) IS
     'Takes a person out of the companions of its book';
 
--- Waits no longer for others than a tenth of a second, less than it takes the server to look for a deadlock: what meets
--- this never fails. Users first, whose orders would follow them.
+-- Users first, whose orders would follow them.
 CREATE FUNCTION customer_identity_internal.erase_at_once(customer_id uuid, delete_users boolean, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET lock_timeout = '100ms'
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -359,7 +357,8 @@ DECLARE
     user_ids text[];
     plan jsonb;
 BEGIN
-    PERFORM customer_identity_internal.hold_for_merge(customer_id, customer_id, customers);
+    PERFORM customer_identity_internal.be_impatient();
+    PERFORM customer_identity_internal.lock_for_merge(customer_id, customer_id, customers);
     phones := customer_identity_internal.phones_of_person(customer_id, customers);
     user_ids := customer_identity_internal.logins_of_person(customer_id, phones, customers);
     plan := customer_identity_internal.erasure_preview(customer_id, phones, delete_users, customers);
@@ -393,23 +392,20 @@ CREATE FUNCTION customer_identity.erase_customer(
 AS $$
 DECLARE
     started constant timestamptz := clock_timestamp();
-    patience constant interval := COALESCE(NULLIF(current_setting('lock_timeout')::interval, interval '0'), interval '60 seconds');
-    pause double precision := 0.002;
+    attempt integer := 0;
     erased jsonb;
 BEGIN
     PERFORM customer_identity_internal.take_turn(customers);
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.customer_row(customer_id, customers);
-    WHILE erased IS NULL LOOP
+    LOOP
         BEGIN
             erased := customer_identity_internal.erase_at_once(customer_id, COALESCE(delete_users, false), customers);
+            EXIT;
         EXCEPTION WHEN lock_not_available THEN
-            IF clock_timestamp() > started + patience THEN
-                RAISE;
-            END IF;
-            PERFORM pg_sleep(pause);
-            pause := LEAST(pause * 2, 0.25);
+            attempt := attempt + 1;
         END;
+        PERFORM customer_identity_internal.wait_for_next_try(started, attempt);
     END LOOP;
     RAISE NOTICE 'a customer was erased'
         USING DETAIL = (

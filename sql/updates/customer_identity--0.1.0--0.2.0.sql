@@ -5269,6 +5269,47 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity.update_customer(uuid, jsonb, timestamptz, text, regclass) IS
     'Changes notes, preferred_name and the application''s own columns, with an event in the history. CI004 when updated_at is not the expected one. Returns what customer_details returns';
+-- Merges, splits and undoings of one book take their turns, so that none waits for another while it holds rows.
+CREATE FUNCTION customer_identity_internal.take_turn(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.merge ' || customer_identity_internal.qualified_name(customers), 0));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.take_turn(regclass) IS
+    'Waits until no other merge, split or undoing of the book is under way';
+-- Who waits while holding locks can be part of a deadlock, whose victim may be an order. What changes people tries in a
+-- subtransaction, waits for nobody in it for long, and holds nothing while it waits for the next try.
+CREATE FUNCTION customer_identity_internal.be_impatient()
+    RETURNS void
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT set_config('lock_timeout', '50ms', true)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.be_impatient() IS
+    'From now on in the subtransaction, nothing is waited for for long';
+CREATE FUNCTION customer_identity_internal.wait_for_next_try(started timestamptz, attempt integer)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    patience constant interval := COALESCE(NULLIF(current_setting('lock_timeout')::interval, interval '0'), interval '60 seconds');
+BEGIN
+    IF clock_timestamp() > started + patience THEN
+        RAISE EXCEPTION 'the customer or one of its rows is in use'
+            USING ERRCODE = 'lock_not_available', DETAIL = format('Other transactions have been using them for %s.', patience),
+                HINT = 'Try again when they have ended; lock_timeout says how long to wait.';
+    END IF;
+    PERFORM pg_sleep(LEAST(0.002 * 2 ^ LEAST(attempt, 6), 0.1) * (0.5 + random()));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.wait_for_next_try(timestamptz, integer) IS
+    'A pause that grows with the attempts; 55P03 when there were enough';
 -- Tables whose rows refer to customers, in any schema: by a foreign key, or because they are attached. A partition's
 -- foreign key is its parent's.
 CREATE FUNCTION customer_identity_internal.referencing_columns(customers regclass)
@@ -5552,18 +5593,6 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.attached_in_order(regclass) IS
     'The attached tables of a book, users before orders';
--- Merges, splits and undoings of one book take their turns, so that none waits for another while it holds rows.
-CREATE FUNCTION customer_identity_internal.take_turn(customers regclass)
-    RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.merge ' || customer_identity_internal.qualified_name(customers), 0));
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.take_turn(regclass) IS
-    'Waits until no other merge, split or undoing of the book is under way';
 CREATE FUNCTION customer_identity_internal.lock_for_merge(winner uuid, loser uuid, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -5578,8 +5607,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.lock_for_merge(uuid, uuid, regclass) IS
     'Locks two customers and what refers to the second one, without waiting; 55P03 when one is in use';
--- Who waits while holding locks can be part of a deadlock, and an order would be its victim as well as a merge. So
--- nothing is held while this waits for orders under way.
 CREATE FUNCTION customer_identity_internal.hold_for_merge(winner uuid, loser uuid, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -5587,23 +5614,16 @@ CREATE FUNCTION customer_identity_internal.hold_for_merge(winner uuid, loser uui
 AS $$
 DECLARE
     started constant timestamptz := clock_timestamp();
-    patience constant interval := COALESCE(NULLIF(current_setting('lock_timeout')::interval, interval '0'), interval '60 seconds');
-    pause double precision := 0.002;
+    attempt integer := 0;
 BEGIN
     LOOP
         BEGIN
             PERFORM customer_identity_internal.lock_for_merge(winner, loser, customers);
             RETURN;
         EXCEPTION WHEN lock_not_available THEN
-            IF clock_timestamp() > started + patience THEN
-                RAISE EXCEPTION 'the customers are in use'
-                    USING ERRCODE = 'lock_not_available',
-                        DETAIL = format('Another transaction has held rows of one of them for %s.', patience),
-                        HINT = 'Try again when it has ended; lock_timeout says how long to wait.';
-            END IF;
+            attempt := attempt + 1;
         END;
-        PERFORM pg_sleep(pause);
-        pause := LEAST(pause * 2, 0.1);
+        PERFORM customer_identity_internal.wait_for_next_try(started, attempt);
     END LOOP;
 END
 $$;
@@ -6283,35 +6303,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_no_rule(text, regclass) IS
     'Raises CI006 for a phone that names nobody by rule';
--- Who changes phones tries in a subtransaction, waits for nobody in it for long, and holds nothing while it waits for
--- the next try: so a sign-up or an order never waits for who waits for it.
-CREATE FUNCTION customer_identity_internal.be_impatient()
-    RETURNS void
-    LANGUAGE sql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT set_config('lock_timeout', '50ms', true)
-$$;
-COMMENT ON FUNCTION customer_identity_internal.be_impatient() IS
-    'From now on in the subtransaction, nothing is waited for for long';
-CREATE FUNCTION customer_identity_internal.wait_for_next_try(started timestamptz, attempt integer)
-    RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    patience constant interval := COALESCE(NULLIF(current_setting('lock_timeout')::interval, interval '0'), interval '60 seconds');
-BEGIN
-    IF clock_timestamp() > started + patience THEN
-        RAISE EXCEPTION 'the phone or its customer is in use'
-            USING ERRCODE = 'lock_not_available', DETAIL = format('Another transaction has been changing one of them for %s.', patience),
-                HINT = 'Try again when it has ended; lock_timeout says how long to wait.';
-    END IF;
-    PERFORM pg_sleep(LEAST(0.002 * 2 ^ LEAST(attempt, 6), 0.1) * (0.5 + random()));
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.wait_for_next_try(timestamptz, integer) IS
-    'A pause that grows with the attempts; 55P03 when there were enough';
 -- A phone that another transaction has just given to somebody is not seen by a transaction that is older.
 CREATE FUNCTION customer_identity_internal.insert_alias(customer_id uuid, phone text, actor text, reason text, customers regclass)
     RETURNS void
@@ -8723,13 +8714,11 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.erase_companions(uuid, text[], regclass) IS
     'Takes a person out of the companions of its book';
--- Waits no longer for others than a tenth of a second, less than it takes the server to look for a deadlock: what meets
--- this never fails. Users first, whose orders would follow them.
+-- Users first, whose orders would follow them.
 CREATE FUNCTION customer_identity_internal.erase_at_once(customer_id uuid, delete_users boolean, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
-    SET lock_timeout = '100ms'
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -8737,7 +8726,8 @@ DECLARE
     user_ids text[];
     plan jsonb;
 BEGIN
-    PERFORM customer_identity_internal.hold_for_merge(customer_id, customer_id, customers);
+    PERFORM customer_identity_internal.be_impatient();
+    PERFORM customer_identity_internal.lock_for_merge(customer_id, customer_id, customers);
     phones := customer_identity_internal.phones_of_person(customer_id, customers);
     user_ids := customer_identity_internal.logins_of_person(customer_id, phones, customers);
     plan := customer_identity_internal.erasure_preview(customer_id, phones, delete_users, customers);
@@ -8770,23 +8760,20 @@ CREATE FUNCTION customer_identity.erase_customer(
 AS $$
 DECLARE
     started constant timestamptz := clock_timestamp();
-    patience constant interval := COALESCE(NULLIF(current_setting('lock_timeout')::interval, interval '0'), interval '60 seconds');
-    pause double precision := 0.002;
+    attempt integer := 0;
     erased jsonb;
 BEGIN
     PERFORM customer_identity_internal.take_turn(customers);
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.customer_row(customer_id, customers);
-    WHILE erased IS NULL LOOP
+    LOOP
         BEGIN
             erased := customer_identity_internal.erase_at_once(customer_id, COALESCE(delete_users, false), customers);
+            EXIT;
         EXCEPTION WHEN lock_not_available THEN
-            IF clock_timestamp() > started + patience THEN
-                RAISE;
-            END IF;
-            PERFORM pg_sleep(pause);
-            pause := LEAST(pause * 2, 0.25);
+            attempt := attempt + 1;
         END;
+        PERFORM customer_identity_internal.wait_for_next_try(started, attempt);
     END LOOP;
     RAISE NOTICE 'a customer was erased'
         USING DETAIL = (
