@@ -45,18 +45,23 @@ SPIPlanPtr create_plan_of(Oid customers) {
   });
 }
 
-bool creating = false;
+// The phone that this session is adding a customer for right now; NULL: none.
+const char *phone_being_added = nullptr;
 
 // False: there is one already, or the row was suppressed.
-bool insert_customer(Oid customers, const Datum *values, const char *nulls, pg_uuid_t *customer) {
-  creating = true;
+bool insert_customer(Oid customers, const char *e164, const char *name, pg_uuid_t *customer) {
+  const Datum values[] = {CStringGetTextDatum(e164),
+                          name == nullptr ? Datum(0) : CStringGetTextDatum(name)};
+  const char *outer = phone_being_added;
+  volatile std::uint64_t made = 0;
+  phone_being_added = e164;
   // An error of the application's trigger on customers must not leave the mark behind.
   PG_TRY();
-  { SPI_processed = run(create_plan_of(customers), values, nulls); }
+  { made = run(create_plan_of(customers), values, name == nullptr ? " n" : "  "); }
   PG_FINALLY();
-  { creating = false; }
+  { phone_being_added = outer; }
   PG_END_TRY();
-  return SPI_processed > 0 && first_uuid(customer);
+  return made > 0 && first_uuid(customer);
 }
 
 void delete_customer(Oid customers, const pg_uuid_t &customer) {
@@ -76,9 +81,7 @@ bool create_customer(Oid customers, const char *e164, const char *preferred_name
   const char *name = as_preferred_name(preferred_name);
   const Visit book = stand_in(customers, ACL_SELECT | ACL_INSERT);
   SPI_connect();
-  const Datum values[] = {CStringGetTextDatum(e164),
-                          name == nullptr ? Datum(0) : CStringGetTextDatum(name)};
-  const bool made = insert_customer(customers, values, name == nullptr ? " n" : "  ", customer);
+  const bool made = insert_customer(customers, e164, name, customer);
   SPI_finish();
   leave(book);
   return made;
@@ -151,17 +154,21 @@ bool is_seen(Oid customers, const pg_uuid_t &customer) {
                                        : lookup == Lookup::kFound;
 }
 
-// The customer of a further phone may be merged away while it is looked at: then the phone leads to
-// another one.
-bool find_by_further_phone(Oid customers, const char *e164, Hold hold, pg_uuid_t *customer) {
-  for (int attempt = 0; attempt < 10; ++attempt) {
-    const Holder holder = holder_of(customers, e164);
-    if (holder.kind != Holder::Kind::kCustomer) return false;
-    *customer = holder.customer;
-    if (is_there(customers, holder.customer, hold)) return true;
-  }
-  return false;
+enum class Resolved : std::uint8_t { kNone, kNobody, kGone, kCustomer };
+
+// Whom a phone leads to. kGone: it is a further one of a customer who is being merged away,
+// whereupon it leads to another one, or whom the current user does not see.
+Resolved resolve_phone(Oid customers, const char *e164, Hold hold, pg_uuid_t *customer) {
+  if (find_by_primary_phone(customers, e164, hold, customer)) return Resolved::kCustomer;
+  const Holder holder = holder_of(customers, e164);
+  if (holder.kind == Holder::Kind::kNone) return Resolved::kNone;
+  if (holder.kind == Holder::Kind::kNobody) return Resolved::kNobody;
+  *customer = holder.customer;
+  return is_there(customers, holder.customer, hold) ? Resolved::kCustomer : Resolved::kGone;
 }
+
+// A conflicting row can be gone again before it is looked at, so twice may not be enough.
+constexpr int kAttempts = 10;
 
 }  // namespace
 
@@ -171,8 +178,10 @@ const char *as_preferred_name(const char *given) {
 }
 
 bool find_customer_of(Oid customers, const char *e164, Hold hold, pg_uuid_t *customer) {
-  return find_by_primary_phone(customers, e164, hold, customer) ||
-         find_by_further_phone(customers, e164, hold, customer);
+  Resolved resolved = Resolved::kGone;
+  for (int attempt = 0; attempt < kAttempts && resolved == Resolved::kGone; ++attempt)
+    resolved = resolve_phone(customers, e164, hold, customer);
+  return resolved == Resolved::kCustomer;
 }
 
 bool hold_customer(Oid customers, const pg_uuid_t &customer) {
@@ -181,10 +190,11 @@ bool hold_customer(Oid customers, const pg_uuid_t &customer) {
 
 bool get_or_create_customer_of(Oid customers, const char *e164, const char *preferred_name,
                                Hold hold, const Origin &origin, pg_uuid_t *customer) {
-  // A conflicting row can be gone again before it is looked at, so twice may not be enough.
-  for (int attempt = 0; attempt < 10; ++attempt) {
-    if (find_customer_of(customers, e164, hold, customer)) return true;
-    if (holder_of(customers, e164).kind == Holder::Kind::kNobody) return false;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const Resolved resolved = resolve_phone(customers, e164, hold, customer);
+    if (resolved == Resolved::kCustomer) return true;
+    if (resolved == Resolved::kNobody) return false;
+    if (resolved == Resolved::kGone) continue;
     if (!create_customer(customers, e164, preferred_name, customer)) continue;
     if (rival_of(customers, e164).kind != Holder::Kind::kNone) {
       delete_customer(customers, *customer);
@@ -208,7 +218,9 @@ void refuse_phone_of_nobody() {
   pg_unreachable();
 }
 
-bool is_creating_customer() { return creating; }
+bool is_adding_customer_of(const char *e164) {
+  return phone_being_added != nullptr && e164 != nullptr && strcmp(phone_being_added, e164) == 0;
+}
 
 CUSTOMER_IDENTITY_FUNCTION(get_or_create_customer) {
   const phone::Details details =

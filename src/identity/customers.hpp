@@ -36,7 +36,8 @@ bool get_or_create_customer_of(Oid customers, const char *e164, const char *pref
 /// For functions: raises CI001 for a phone that names nobody.
 [[noreturn]] void refuse_phone_of_nobody();
 
-/// Whether this session is adding a customer itself right now, and looks for rivals afterwards.
-bool is_creating_customer();
+/// Whether this session is adding a customer of that phone itself right now, and looks for rivals
+/// afterwards.
+bool is_adding_customer_of(const char *e164);
 
 }  // namespace customer_identity

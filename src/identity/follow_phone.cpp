@@ -123,11 +123,10 @@ HeapTuple follow(const TriggerData *call, const Columns &columns, const Value &p
 
 // A new row that was not made by ourselves, who look for rivals anyway.
 void check_inserted(const TriggerData *call, const Columns &columns) {
-  if (is_creating_customer()) return;
   const Value id = value_of(call->tg_trigtuple, call->tg_relation, columns.id);
-  const Value phone = value_of(call->tg_trigtuple, call->tg_relation, columns.phone);
-  if (!id.is_null)
-    take_phone(RelationGetRelid(call->tg_relation), *DatumGetUUIDP(id.datum), text_of(phone));
+  const char *phone = text_of(value_of(call->tg_trigtuple, call->tg_relation, columns.phone));
+  if (!id.is_null && !is_adding_customer_of(phone))
+    take_phone(RelationGetRelid(call->tg_relation), *DatumGetUUIDP(id.datum), phone);
 }
 
 bool changes_phone(const TriggerData *call, const Columns &columns, Value *phone) {

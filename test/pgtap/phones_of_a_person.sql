@@ -123,6 +123,22 @@ SELECT is(customer_identity.revoke_proof('07400 123451', 'bob2'), 1, 'and revoke
 SELECT throws_ok('SELECT * FROM customer_phones', '42501', NULL, 'without a right on further phones');
 RESET ROLE;
 
+-- What the application's trigger writes by hand while a sign-up makes a customer is no sign-up.
+SELECT customer_identity.add_phone(:'bob', '07400 123481') \g /dev/null
+CREATE FUNCTION add_another() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.phone = '+447400123482' THEN
+    INSERT INTO public.customers (phone) VALUES ('+447400123481');
+  END IF;
+  RETURN NULL;
+END
+$$;
+CREATE TRIGGER add_another AFTER INSERT ON customers FOR EACH ROW EXECUTE FUNCTION add_another();
+SELECT throws_ok($$INSERT INTO "user" (id, phone) VALUES ('nested', '07400 123482')$$, 'CI006', NULL, 'a number keeps its customer within a sign-up, too');
+DROP TRIGGER add_another ON customers;
+INSERT INTO "user" (id, phone) VALUES ('nested', '07400 123482');
+SELECT is(user_phone('nested'), '+447400123482', 'after which the sign-up goes on as ever');
+
 -- Books without the companions.
 DROP TABLE customer_phones, phone_rules;
 SELECT throws_ok(format('SELECT customer_identity.add_phone(%L, %L)', :'bob', '07400 123461'), 'CI003', NULL, 'a book without the table says so');
