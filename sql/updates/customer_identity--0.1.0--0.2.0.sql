@@ -5785,6 +5785,21 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.new_merge_id() IS
     'The id of a new merge: the time in microseconds; the caller has taken its turn';
+CREATE FUNCTION customer_identity_internal.refuse_merge(detail text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'the customers cannot be merged'
+        USING ERRCODE = 'CI006', DETAIL = detail,
+            HINT = 'Decide which of these rows stays, delete or change the other one, and merge again.';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_merge(text) IS
+    'Raises CI006 for customers whose rows clash';
+-- A clash that reference_conflicts() cannot foresee is refused as it is met: in an exclusion constraint, in an index of one
+-- partition, or of two columns that both refer to customers.
 CREATE FUNCTION customer_identity_internal.move_all_references(loser uuid, winner uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
@@ -5793,6 +5808,9 @@ AS $$
 DECLARE
     referencing record;
     moved jsonb := '[]';
+    schema_name text;
+    table_name text;
+    key_name text;
 BEGIN
     FOR referencing IN SELECT r.relation, r.column_name FROM customer_identity_internal.referencing_columns(customers) AS r LOOP
         moved := moved || jsonb_build_object(
@@ -5805,6 +5823,12 @@ BEGIN
         END IF;
     END LOOP;
     RETURN moved;
+EXCEPTION WHEN unique_violation OR exclusion_violation THEN
+    GET STACKED DIAGNOSTICS schema_name = SCHEMA_NAME, table_name = TABLE_NAME, key_name = CONSTRAINT_NAME;
+    IF key_name = '' THEN
+        RAISE;
+    END IF;
+    PERFORM customer_identity_internal.refuse_merge(format('Both have rows in %I.%I that key %I allows one of.', schema_name, table_name, key_name));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.move_all_references(uuid, uuid, regclass) IS
@@ -5928,9 +5952,7 @@ BEGIN
 
     refusal := customer_identity_internal.merge_refusal(customer_identity_internal.merge_tables(winner, loser, customers));
     IF refusal IS NOT NULL THEN
-        RAISE EXCEPTION 'the customers cannot be merged'
-            USING ERRCODE = 'CI006', DETAIL = refusal,
-                HINT = 'Decide which of these rows stays, delete or change the other one, and merge again.';
+        PERFORM customer_identity_internal.refuse_merge(refusal);
     END IF;
 
     points := customer_identity_internal.entry_points(loser, NULL::jsonb, customers);

@@ -83,6 +83,19 @@ SELECT results_eq(format('SELECT code, detail FROM failure(%L)', format('SELECT 
 SELECT bag_eq('SELECT * FROM everything', 'SELECT * FROM before_conflict', 'and nothing has changed');
 DELETE FROM crm.favourites WHERE customer_id = :'ann' AND product = 2;
 
+CREATE TABLE crm.pairs (one uuid REFERENCES customers, other uuid REFERENCES customers, UNIQUE (one, other));
+INSERT INTO crm.pairs VALUES (:'ann', :'ann'), (:'bea', :'bea');
+CREATE TABLE crm.carts (id int, region text, customer_id uuid REFERENCES customers, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+CREATE TABLE crm.carts_eu PARTITION OF crm.carts FOR VALUES IN ('eu');
+CREATE UNIQUE INDEX one_cart ON crm.carts_eu (customer_id);
+SELECT results_eq(format('SELECT code, detail FROM failure(%L)', format('SELECT customer_identity.merge_customers(%L, %L)', :'ann', :'bea')),
+  $$VALUES ('CI006', 'Both have rows in crm.pairs that key pairs_one_other_key allows one of.')$$, 'so is one that shows when both columns have moved');
+DELETE FROM crm.pairs;
+INSERT INTO crm.carts VALUES (1, 'eu', :'ann'), (2, 'eu', :'bea');
+SELECT results_eq(format('SELECT code, detail FROM failure(%L)', format('SELECT customer_identity.merge_customers(%L, %L)', :'ann', :'bea')),
+  $$VALUES ('CI006', 'Both have rows in crm.carts_eu that key one_cart allows one of.')$$, 'or in one partition');
+DELETE FROM crm.carts;
+
 -- Chains.
 SELECT customer_identity.merge_customers(:'ann', :'bea') AS first_merge \gset
 SELECT customer_identity.merge_customers(:'cyd', :'ann') AS second_merge \gset
