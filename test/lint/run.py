@@ -29,6 +29,8 @@ INCLUDES = (
     ('sql/history/planted.sql', 'SELECT customer_identity_internal.check_book(NULL);', UP),
     ('sql/identity/planted.sql', 'SELECT customer_identity_internal.rebuild_book(NULL);', ''),
     ('sql/updates/planted.sql', 'SELECT customer_identity_internal.check_book(NULL);', ''),
+    ('sql/new_room/planted.sql', '', 'is not among the rooms'),
+    ('sql/lifecycle/planted.sql', 'SELECT customer_identity_internal.erase_at_once(NULL, NULL, NULL);', UP),
 )
 OTHERS = (
     ('install_order', 'sql/book/planted.sql', '', 'planted.sql'),
