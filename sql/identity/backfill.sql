@@ -21,6 +21,17 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.region_expression(customer_identity.attachments) IS
     'The region of row r, or that of its table';
 
+CREATE FUNCTION customer_identity_internal.claim_expression(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN format(
+    '(SELECT p.phone FROM (%s) AS c (n, raw) CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %s) AS p (phone)'
+    ' WHERE p.phone IS NOT NULL AND NOT customer_identity_internal.names_nobody(p.phone, %L::regclass) ORDER BY c.n LIMIT 1)',
+    customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached),
+    attached.customers::oid);
+COMMENT ON FUNCTION customer_identity_internal.claim_expression(customer_identity.attachments) IS
+    'The phone by which row r names somebody: the first that can be read and is not nobody''s';
+
 -- Compares texts of two collations as a foreign key does.
 CREATE FUNCTION customer_identity_internal.collation_of_users(orders customer_identity.attachments)
     RETURNS text
@@ -87,27 +98,20 @@ BEGIN
         SELECT array_agg(t.place), array_agg(t.customer), array_agg(t.phone), array_agg(t.name)
         FROM (
             SELECT r.ctid AS place, %1$s AS customer, %2$s AS name,
-                CASE WHEN %1$s IS NULL THEN (
-                    SELECT p.phone
-                    FROM (%3$s) AS c (n, raw)
-                    CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %4$s) AS p (phone)
-                    WHERE p.phone IS NOT NULL AND NOT customer_identity_internal.names_nobody(p.phone, %8$L::regclass)
-                    ORDER BY c.n
-                    LIMIT 1
-                ) END AS phone
-            FROM ONLY %5$s AS r
-            %6$s
-            WHERE %7$s
+                CASE WHEN %1$s IS NULL THEN %3$s END AS phone
+            FROM ONLY %4$s AS r
+            %5$s
+            WHERE %6$s
             ORDER BY r.ctid
         ) AS t
         WHERE num_nonnulls(t.customer, t.phone) > 0
         $sql$,
         CASE WHEN has_logins THEN 'u.customer_id' ELSE 'NULL::uuid' END,
         CASE WHEN attached.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', attached.name_column) END,
-        customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached), relation,
+        customer_identity_internal.claim_expression(attached), relation,
         CASE WHEN has_logins THEN format('LEFT JOIN %s AS u ON %s',
             customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached)) END,
-        pages, attached.customers::oid);
+        pages);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.unlinked_rows_query(customer_identity.attachments, regclass, text) IS

@@ -49,24 +49,16 @@ BEGIN
     RETURN QUERY EXECUTE format($sql$
         SELECT c.phone, min(%1$s), jsonb_agg(%2$s)
         FROM %3$s AS r
-        CROSS JOIN LATERAL (
-            SELECT p.phone
-            FROM (%4$s) AS c (n, raw)
-            CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %5$s) AS p (phone)
-            WHERE p.phone IS NOT NULL AND NOT customer_identity_internal.names_nobody(p.phone, $2)
-            ORDER BY c.n
-            LIMIT 1
-        ) AS c
-        WHERE r.%6$I = $1
+        CROSS JOIN LATERAL (SELECT %4$s) AS c (phone)
+        WHERE r.%5$I = $1 AND c.phone IS NOT NULL
         GROUP BY c.phone
         ORDER BY c.phone
         $sql$,
         CASE WHEN users.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', users.name_column) END,
         customer_identity_internal.reference_key(
             array_remove(customer_identity_internal.key_columns(referencing), users.customer_column), users.customer_column),
-        referencing, customer_identity_internal.claims_query(users), customer_identity_internal.region_expression(users),
-        users.customer_column)
-        USING customer_id, customers;
+        referencing, customer_identity_internal.claim_expression(users), users.customer_column)
+        USING customer_id;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.other_claims(regclass, uuid, regclass) IS

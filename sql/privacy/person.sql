@@ -54,13 +54,10 @@ CREATE FUNCTION customer_identity_internal.rows_of_person_query(attached custome
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    claim constant text := format(
-        '(SELECT p.phone FROM (%s) AS c (n, raw) CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %s) AS p (phone)'
-        ' WHERE p.phone IS NOT NULL ORDER BY c.n LIMIT 1) = ANY ($2)',
-        customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached));
+    came_by constant text := customer_identity_internal.came_by_condition(attached);
 BEGIN
     RETURN format('FROM %1$s AS r WHERE r.%2$I = $1 OR (%3$s %4$s)', attached.attached, attached.customer_column,
-        CASE WHEN attached.kind = 'users' THEN format('r.%I IS NULL AND ', attached.customer_column) END, claim);
+        CASE WHEN attached.kind = 'users' THEN format('r.%I IS NULL AND ', attached.customer_column) END, came_by);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_of_person_query(customer_identity.attachments) IS

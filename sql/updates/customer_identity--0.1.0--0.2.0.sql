@@ -2859,6 +2859,16 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION customer_identity_internal.region_expression(customer_identity.attachments) IS
     'The region of row r, or that of its table';
+CREATE FUNCTION customer_identity_internal.claim_expression(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN format(
+    '(SELECT p.phone FROM (%s) AS c (n, raw) CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %s) AS p (phone)'
+    ' WHERE p.phone IS NOT NULL AND NOT customer_identity_internal.names_nobody(p.phone, %L::regclass) ORDER BY c.n LIMIT 1)',
+    customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached),
+    attached.customers::oid);
+COMMENT ON FUNCTION customer_identity_internal.claim_expression(customer_identity.attachments) IS
+    'The phone by which row r names somebody: the first that can be read and is not nobody''s';
 -- Compares texts of two collations as a foreign key does.
 CREATE FUNCTION customer_identity_internal.collation_of_users(orders customer_identity.attachments)
     RETURNS text
@@ -2922,27 +2932,20 @@ BEGIN
         SELECT array_agg(t.place), array_agg(t.customer), array_agg(t.phone), array_agg(t.name)
         FROM (
             SELECT r.ctid AS place, %1$s AS customer, %2$s AS name,
-                CASE WHEN %1$s IS NULL THEN (
-                    SELECT p.phone
-                    FROM (%3$s) AS c (n, raw)
-                    CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %4$s) AS p (phone)
-                    WHERE p.phone IS NOT NULL AND NOT customer_identity_internal.names_nobody(p.phone, %8$L::regclass)
-                    ORDER BY c.n
-                    LIMIT 1
-                ) END AS phone
-            FROM ONLY %5$s AS r
-            %6$s
-            WHERE %7$s
+                CASE WHEN %1$s IS NULL THEN %3$s END AS phone
+            FROM ONLY %4$s AS r
+            %5$s
+            WHERE %6$s
             ORDER BY r.ctid
         ) AS t
         WHERE num_nonnulls(t.customer, t.phone) > 0
         $sql$,
         CASE WHEN has_logins THEN 'u.customer_id' ELSE 'NULL::uuid' END,
         CASE WHEN attached.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', attached.name_column) END,
-        customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached), relation,
+        customer_identity_internal.claim_expression(attached), relation,
         CASE WHEN has_logins THEN format('LEFT JOIN %s AS u ON %s',
             customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached)) END,
-        pages, attached.customers::oid);
+        pages);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.unlinked_rows_query(customer_identity.attachments, regclass, text) IS
@@ -5532,6 +5535,16 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.move_references(regclass, text, uuid, uuid, jsonb, regclass) IS
     'Makes rows that refer to one customer refer to another, in one UPDATE, and returns their keys';
+-- Asks first what costs little: in a search of a whole table hardly a row has one of the phones.
+CREATE FUNCTION customer_identity_internal.came_by_condition(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN format(
+    '(EXISTS (SELECT FROM (%s) AS c (n, raw) WHERE customer_identity_internal.claimed_phone(c.raw, %s) = ANY ($2)) AND %s = ANY ($2))',
+    customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached),
+    customer_identity_internal.claim_expression(attached));
+COMMENT ON FUNCTION customer_identity_internal.came_by_condition(customer_identity.attachments) IS
+    'The condition that row r names somebody by one of the phones $2';
 -- Logins that claim one of the phones; orders of guests with one, and of logins that are linked to `via`. Where `since`
 -- is given: those linked, or placed, since then, and all orders of the logins.
 CREATE FUNCTION customer_identity_internal.rows_come_by(attached customer_identity.attachments)
@@ -5541,22 +5554,19 @@ CREATE FUNCTION customer_identity_internal.rows_come_by(attached customer_identi
 AS $$
 DECLARE
     at constant text := customer_identity_internal.time_of_row(attached.attached);
-    claim constant text := format(
-        '(SELECT p.phone FROM (%s) AS c (n, raw) CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %s) AS p (phone)'
-        ' WHERE p.phone IS NOT NULL ORDER BY c.n LIMIT 1) = ANY ($2)',
-        customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached));
+    came_by constant text := customer_identity_internal.came_by_condition(attached);
 BEGIN
     IF attached.kind = 'users' THEN
         RETURN format('FROM %s AS r WHERE r.%I = $1 AND %s AND ($4 IS NULL OR COALESCE(($5 ->> customer_identity_internal.as_text(r.%I))::timestamptz, %s) >= $4)',
-            attached.attached, attached.customer_column, claim, attached.key_column, at);
+            attached.attached, attached.customer_column, came_by, attached.key_column, at);
     END IF;
     IF NOT customer_identity_internal.has_logins(attached) THEN
-        RETURN format('FROM %s AS r WHERE r.%I = $1 AND %s AND ($4 IS NULL OR %s >= $4)', attached.attached, attached.customer_column, claim, at);
+        RETURN format('FROM %s AS r WHERE r.%I = $1 AND %s AND ($4 IS NULL OR %s >= $4)', attached.attached, attached.customer_column, came_by, at);
     END IF;
     RETURN format('FROM %s AS r LEFT JOIN %s AS u ON %s WHERE r.%I = $1'
         ' AND (u.customer_id = $3 OR (u.customer_id IS NULL AND %s AND ($4 IS NULL OR %s >= $4)))',
         attached.attached, customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached),
-        attached.customer_column, claim, at);
+        attached.customer_column, came_by, at);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_come_by(customer_identity.attachments) IS
@@ -6938,24 +6948,16 @@ BEGIN
     RETURN QUERY EXECUTE format($sql$
         SELECT c.phone, min(%1$s), jsonb_agg(%2$s)
         FROM %3$s AS r
-        CROSS JOIN LATERAL (
-            SELECT p.phone
-            FROM (%4$s) AS c (n, raw)
-            CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %5$s) AS p (phone)
-            WHERE p.phone IS NOT NULL AND NOT customer_identity_internal.names_nobody(p.phone, $2)
-            ORDER BY c.n
-            LIMIT 1
-        ) AS c
-        WHERE r.%6$I = $1
+        CROSS JOIN LATERAL (SELECT %4$s) AS c (phone)
+        WHERE r.%5$I = $1 AND c.phone IS NOT NULL
         GROUP BY c.phone
         ORDER BY c.phone
         $sql$,
         CASE WHEN users.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', users.name_column) END,
         customer_identity_internal.reference_key(
             array_remove(customer_identity_internal.key_columns(referencing), users.customer_column), users.customer_column),
-        referencing, customer_identity_internal.claims_query(users), customer_identity_internal.region_expression(users),
-        users.customer_column)
-        USING customer_id, customers;
+        referencing, customer_identity_internal.claim_expression(users), users.customer_column)
+        USING customer_id;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.other_claims(regclass, uuid, regclass) IS
@@ -8205,13 +8207,10 @@ CREATE FUNCTION customer_identity_internal.rows_of_person_query(attached custome
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    claim constant text := format(
-        '(SELECT p.phone FROM (%s) AS c (n, raw) CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %s) AS p (phone)'
-        ' WHERE p.phone IS NOT NULL ORDER BY c.n LIMIT 1) = ANY ($2)',
-        customer_identity_internal.claims_query(attached), customer_identity_internal.region_expression(attached));
+    came_by constant text := customer_identity_internal.came_by_condition(attached);
 BEGIN
     RETURN format('FROM %1$s AS r WHERE r.%2$I = $1 OR (%3$s %4$s)', attached.attached, attached.customer_column,
-        CASE WHEN attached.kind = 'users' THEN format('r.%I IS NULL AND ', attached.customer_column) END, claim);
+        CASE WHEN attached.kind = 'users' THEN format('r.%I IS NULL AND ', attached.customer_column) END, came_by);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_of_person_query(customer_identity.attachments) IS

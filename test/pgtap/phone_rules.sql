@@ -100,5 +100,23 @@ SELECT is(customer_identity.fraud_signals(), '[]'::jsonb, 'its logins are no sig
 SELECT is((SELECT is_phone_verified FROM customers WHERE id = :'home'), true, 'the proof counts');
 SELECT customer_identity.set_phone_rule('07400 123420', NULL);
 SELECT ok(customer_identity.can_see_customer('home1', :'home'), 'without the rule all is as before');
+
+-- A row whose first phone names nobody came by the next one, everywhere.
+SELECT customer_identity.set_phone_rule('07400 123430', 'nobody');
+INSERT INTO "user" (id, "phoneNumber", phone) VALUES ('second', '07400 123430', '07400 123431');
+SELECT customer_of('second') AS second \gset
+SELECT customer_identity.release_phone(:'second', '07400 123431', since => '-infinity') AS holder \gset
+SELECT is(customer_of('second'), :'holder'::uuid, 'the phone''s new holder gets the login');
+INSERT INTO customers (phone) VALUES ('+447400123432') RETURNING id AS winner \gset
+SELECT customer_identity.merge_customers(:'winner', :'holder') AS merged \gset
+INSERT INTO "user" (id, "phoneNumber", phone) VALUES ('third', ' 07400 123430', '07400 123431');
+SELECT is(customer_of('third'), :'winner'::uuid, 'a merge''s winner gets the next');
+SELECT customer_identity.unmerge_customers(:'merged');
+SELECT is(ARRAY[customer_of('second'), customer_of('third')], ARRAY[:'holder', :'holder']::uuid[], 'an unmerge gives back both');
+ALTER TABLE "user" DISABLE TRIGGER USER;
+UPDATE "user" SET customer_id = NULL WHERE id = 'third';
+ALTER TABLE "user" ENABLE TRIGGER USER;
+SELECT ok(customer_identity.export_customer(:'holder')::text LIKE '%third%', 'a person''s export has the login that backfill() would link');
+SELECT is_empty('SELECT * FROM wrong_totals()', 'totals are exact');
 SELECT * FROM finish();
 ROLLBACK;
