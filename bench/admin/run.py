@@ -20,6 +20,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
+from processor_time import Sessions, of_process  # noqa: E402
 
 ROWS = int(os.environ.get('ROWS', 1000000))
 CALLS = int(os.environ.get('CALLS', 15))
@@ -27,7 +28,6 @@ SECONDS = int(os.environ.get('SECONDS', 5))
 STAGES = [int(n) for n in os.environ.get('STAGES', '0,1,2').split(',')]
 NOTE = os.environ.get('NOTE', '')
 PATIENCE = 20  # seconds
-TICK = os.sysconf('SC_CLK_TCK')
 CONFIGURATION = """
 shared_buffers = 4GB
 maintenance_work_mem = 1GB
@@ -97,7 +97,7 @@ class Book:
         self.figures = Figures()
         self.stage = ''
         self.connection.autocommit = True
-        self.postmaster = int(Path(os.environ['PGDATA'], 'postmaster.pid').read_text().split()[0])
+        self.sessions = Sessions(int(Path(os.environ['PGDATA'], 'postmaster.pid').read_text().split()[0]))
         self.cursor = self.connection.cursor()
         self.run("SET customer_identity.default_region = 'DE'")
         self.run(f"SET statement_timeout = '{PATIENCE}s'")
@@ -125,21 +125,16 @@ class Book:
                 return
 
     def cpu(self):
-        return int(Path(f'/proc/{self.connection.get_backend_pid()}/schedstat').read_text().split()[0]) / 1e9
-
-    def cpu_of_ended_sessions(self):
-        fields = Path(f'/proc/{self.postmaster}/stat').read_text().rpartition(')')[2].split()
-        return (int(fields[13]) + int(fields[14])) / TICK
+        return of_process(self.connection.get_backend_pid())
 
     def client(self, workload, script):
         """Transactions of one client."""
-        before = self.cpu_of_ended_sessions()
+        before = self.sessions.used()
         length = ['-T', str(SECONDS)] if SECONDS else ['-t', '20']
         run = subprocess.run(['pgbench', '-n', '-M', 'prepared', *length, '-f', '-'],
                              input=script.format(rows=ROWS), check=True, capture_output=True, text=True)
-        time.sleep(0.2)
         count = int(re.search(r'actually processed: (\d+)', run.stdout)[1])
-        self.figures.add(workload, self.stage, 1, 'cpu', 'ms', 1000 * (self.cpu_of_ended_sessions() - before) / count)
+        self.figures.add(workload, self.stage, 1, 'cpu', 'ms', 1000 * (self.sessions.used() - before) / count)
 
     def deep(self, sort):
         """A cursor in the midst of the list."""

@@ -17,6 +17,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
+from processor_time import of_process  # noqa: E402
 
 USERS = int(os.environ.get('USERS', 50000))
 ROUNDS = int(os.environ.get('ROUNDS', 3))
@@ -74,7 +75,7 @@ class Bench:
         self.connection.autocommit = True
         self.cursor = self.connection.cursor()
         self.cursor.execute('CREATE EXTENSION customer_identity')
-        self.schedule = Path(f'/proc/{self.connection.get_backend_pid()}/schedstat')
+        self.pid = self.connection.get_backend_pid()
         self.figures = Figures()
 
     def value(self, statement):
@@ -82,7 +83,7 @@ class Bench:
         return self.cursor.fetchone()[0]
 
     def cpu(self):
-        return int(self.schedule.read_text(encoding='ascii').split()[0]) / 1e9
+        return of_process(self.pid)
 
     def measure(self, workload, times, number):
         autovacuum, statements = WORKLOADS[workload]

@@ -17,6 +17,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
+from processor_time import of_process  # noqa: E402
 
 ROWS = int(os.environ.get('ROWS', 1000000))
 CALLS = int(os.environ.get('CALLS', 3))
@@ -95,10 +96,10 @@ class Clock:
         self.figures = figures
         self.connection = psycopg2.connect('')
         self.connection.autocommit = True
-        self.clock = Path(f'/proc/{self.connection.get_backend_pid()}/schedstat')
+        self.pid = self.connection.get_backend_pid()
 
     def cpu(self):
-        return int(self.clock.read_text().split()[0]) / 1e6
+        return 1000 * of_process(self.pid)
 
     def measure(self, workload, variant, number, statement):
         cpu, start = self.cpu(), time.monotonic()

@@ -23,6 +23,7 @@ TOTALS = HERE.parent / 'totals'
 sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
+from processor_time import of_process  # noqa: E402
 
 ROUNDS = int(os.environ.get('ROUNDS', 15))
 CUSTOMERS = int(os.environ.get('CUSTOMERS', 100000))
@@ -100,10 +101,10 @@ class Shop:
     def connect(self):
         self.connection = psycopg.connect('', autocommit=True, prepare_threshold=0, port=self.environment['PGPORT'],
                                           options=self.environment['PGOPTIONS'])
-        self.clock = Path(f'/proc/{self.connection.info.backend_pid}/schedstat')
+        self.pid = self.connection.info.backend_pid
 
     def cpu(self):
-        return int(self.clock.read_text().split()[0]) / 1e9
+        return of_process(self.pid)
 
     def sign_up(self, users):
         """Seconds and processor time that these users take."""

@@ -7,6 +7,7 @@ expression of workloads. LINES names a file for the measurements (bench/figures.
 
 import os
 import re
+import statistics
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
+from processor_time import Sessions, of_process  # noqa: E402
 
 ROWS = int(os.environ.get('ROWS', 1000000))
 ROUNDS = int(os.environ.get('ROUNDS', 5))
@@ -26,7 +28,6 @@ CLIENTS = [int(n) for n in os.environ.get('CLIENTS', '1,2,8,32').split(',')]
 ONLY = re.compile(os.environ.get('ONLY', ''))
 CUSTOMERS = ROWS // 10
 FOLDER = Path(os.environ.get('PGDATA', '.')).parent / 'bench'
-TICK = os.sysconf('SC_CLK_TCK')
 
 NONE, NOTHING, BY_ROW = 'no trigger', 'doing nothing', 'by row'
 BY_STATEMENT, TOTALS, OURS = 'by statement', 'ours, totals', 'ours'
@@ -43,6 +44,7 @@ max_connections = 60
 """
 
 AT_COMMIT = 'ours, at commit'
+LEAST_NOTHING, GREATEST_NOTHING = 0.75, 1.4  # times no triggers; three triggers are called for each order
 STORM_CLIENTS, STORM_CUSTOMERS, STORM_ORDERS = 16, min(1000, CUSTOMERS), 4
 
 DRAWS = {'uniform': 'random(1, :customers)', 'skewed': 'random_zipfian(1, :customers, 1.1)', 'one hot': '1'}
@@ -121,7 +123,7 @@ class Shop:
         self.tidy()
 
     def cpu(self):
-        return int(Path(f'/proc/{self.pid}/schedstat').read_text().split()[0]) / 1e9
+        return of_process(self.pid)
 
     def timed(self, statement):
         cpu, start = self.cpu(), time.monotonic()
@@ -133,7 +135,7 @@ class Bench:
     def __init__(self, shops):
         self.shops = shops
         self.figures = Figures()
-        self.postmaster = int(Path(os.environ['PGDATA'], 'postmaster.pid').read_text().split()[0])
+        self.sessions = Sessions(int(Path(os.environ['PGDATA'], 'postmaster.pid').read_text().split()[0]))
 
     def add(self, workload, shop, number, seconds, cpu, count, variant=None):
         if number > 0:
@@ -151,29 +153,19 @@ class Bench:
             for variant in turn:
                 work(self.shops[variant], number)
 
-    def cpu_of_ended_sessions(self):
-        fields = Path(f'/proc/{self.postmaster}/stat').read_text().rpartition(')')[2].split()
-        return (int(fields[13]) + int(fields[14])) / TICK
-
-    def wait_for_sessions(self, shop):
-        while shop.value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgbench'") > 0:
-            time.sleep(0.01)
-        time.sleep(0.05)
-
     def clients(self, workload, shop, number, script, clients, variant=None):
-        cpu = self.cpu_of_ended_sessions()
+        cpu = self.sessions.used()
         length = ['-T', str(SECONDS), '--max-tries=0'] if SECONDS else ['-t', '5', '--max-tries=1000']
         run = subprocess.run(
             ['pgbench', '-n', '-M', 'prepared', '-c', str(clients), '-j', '2' if clients > 1 else '1', *length,
              '-D', f'customers={CUSTOMERS}', '-f', '-'],
             input=script, env=dict(shop.environment, PGAPPNAME='pgbench'), check=True, capture_output=True, text=True)
-        self.wait_for_sessions(shop)
         count = int(re.search(r'actually processed: (\d+)', run.stdout)[1])
         retried = re.search(r'retried: (\d+)', run.stdout)
         if retried:
             say(f'  {variant or shop.variant}: {retried[1]} of {count} transactions were repeated')
         tps = float(re.search(r'tps = ([0-9.]+) \(without', run.stdout)[1])
-        self.add(workload, shop, number, count / tps, self.cpu_of_ended_sessions() - cpu, count, variant)
+        self.add(workload, shop, number, count / tps, self.sessions.used() - cpu, count, variant)
 
     def one_order(self):
         for name, draw in DRAWS.items():
@@ -281,6 +273,13 @@ class Bench:
             self.statement(f'backfill of {table}', shop, number, statement, ROWS, variant)
         self.in_turns([NONE, OURS], min(ROUNDS, 2), work)
 
+    def check_ruler(self):
+        """Triggers that do nothing cost next to nothing. Where they seem to, no other figure can be believed."""
+        for workload in self.figures.workloads() if SECONDS else ():
+            ratios = self.figures.ratios(workload, NOTHING, NONE, 'cpu') if workload.startswith('one order') else []
+            if ratios and not LEAST_NOTHING < statistics.median(ratios) < GREATEST_NOTHING:
+                sys.exit(f'{workload}: the ruler is wrong, triggers that do nothing cost {ratios} times no triggers')
+
     def describe(self):
         shop = self.shops[NONE]
         version = shop.value('SHOW server_version').split()[0]
@@ -302,6 +301,7 @@ def main():
         for workload in bench.figures.workloads():
             if workload not in done:
                 bench.figures.print(workload)
+    bench.check_ruler()
     if 'LINES' in os.environ:
         bench.figures.write(os.environ['LINES'])
 
