@@ -2982,9 +2982,13 @@ COMMENT ON FUNCTION customer_identity_internal.claims_among(text[], text[]) IS
 CREATE FUNCTION customer_identity_internal.known_places(INOUT places tid[], INOUT found_customers uuid[])
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT COALESCE(array_agg(p.place ORDER BY p.n), '{}'), array_agg(p.customer ORDER BY p.n)
-    FROM unnest(places, found_customers) WITH ORDINALITY AS p (place, customer, n)
-    WHERE p.customer IS NOT NULL;
+    SELECT COALESCE(array_agg(p.place), '{}'), array_agg(p.customer)
+    FROM (
+        SELECT u.place, u.customer
+        FROM unnest(places, found_customers) WITH ORDINALITY AS u (place, customer, n)
+        WHERE u.customer IS NOT NULL
+        ORDER BY u.n
+    ) AS p;
 END;
 COMMENT ON FUNCTION customer_identity_internal.known_places(tid[], uuid[]) IS
     'The places of rows whose customer was found, and their customers';
