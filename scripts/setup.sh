@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing:
 #   scripts/setup.sh [build] [test] [shop] [lint]        (build and test, when nothing is named)
-# PG_CONFIG names the server they are for, the distribution's own where there is none yet; a server outside Debian's
-# folders brings its own files.
+# PG_CONFIG names the server they are for, else it is the newest that the system's packages offer; a server outside
+# Debian's folders brings its own files.
 set -euo pipefail
 shopt -s inherit_errexit
+cd "$(dirname "$0")/.."
 
 debian_servers=/usr/lib/postgresql
 pg_config=${PG_CONFIG:-pg_config}
@@ -41,14 +42,32 @@ default_major() {
   LC_ALL=C apt-cache depends postgresql 2>/dev/null | sed -nE 's/^ *Depends: postgresql-([0-9]+)$/\1/p' | grep .
 }
 
+# Ubuntu has no such package, but one that points to a snap and goes by its name.
+has_chromium() {
+  apt-cache show chromium 2>/dev/null | grep -q '^Package: chromium$'
+}
+
 # Shows the end of what a command says when it failed. A file takes it: a server that a package starts keeps a pipe open.
 quietly() {
   local log status=0
   log=$(mktemp)
-  "$@" >"$log" 2>&1 </dev/null || status=$?
+  "$@" 3> >(show_progress) >"$log" 2>&1 </dev/null || status=$?
   [ "$status" -eq 0 ] || tail -n 40 "$log" >&2
   rm -f "$log"
   return "$status"
+}
+
+# Each quarter of the way, from apt's lines like "pmstatus:package:percent:what".
+show_progress() {
+  local kind percent shown='dlstatus 0'
+  while IFS=: read -r kind _ percent _; do
+    percent=${percent%%[.,]*}
+    [[ $kind =~ ^(dl|pm)status$ && $percent =~ ^[0-9]+$ ]] || continue
+    percent=$((percent / 25 * 25))
+    [ "$percent" -gt 0 ] && [ "$shown" != "$kind $percent" ] || continue
+    shown="$kind $percent"
+    if [ "$kind" = dlstatus ]; then echo "  downloaded: $percent %"; else echo "  installed: $percent %"; fi
+  done
 }
 
 want() {
@@ -62,7 +81,7 @@ want() {
       wanted+=(pyflakes3 python3-psycopg python3-psycopg2)
       [ -z "$major" ] || wanted+=("postgresql-$major-pgtap")
       want shop
-      command -v "${CHROMIUM:-chromium}" >/dev/null || wanted+=(chromium)
+      scripts/browser.sh >/dev/null || ! has_chromium || wanted+=(chromium)
       ;;
     shop)
       command -v node >/dev/null || wanted+=(ca-certificates nodejs)
@@ -99,9 +118,11 @@ if [ "$(id -u)" -ne 0 ]; then
   exit 1
 fi
 
+[ -z "$major" ] || echo "for PostgreSQL $major (PG_CONFIG chooses another server)"
 echo "installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
-if ! { quietly apt-get update && quietly apt-get install -y --no-install-recommends "${missing[@]}"; }; then
+if ! { quietly apt-get update &&
+  quietly apt-get install -y --no-install-recommends -o APT::Status-Fd=3 "${missing[@]}"; }; then
   echo "The packages could not be installed." >&2
   exit 1
 fi

@@ -92,11 +92,27 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.findings_of(regclass) IS
     'check_setup for a book that is named';
 
+CREATE FUNCTION customer_identity_internal.book_to_check()
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN COALESCE((
+    SELECT string_agg(DISTINCT format('SELECT * FROM customer_identity.check_setup(%L);', a.customers), ' ')
+    FROM customer_identity.attachments AS a
+), 'SELECT customer_identity.create_tables();');
+COMMENT ON FUNCTION customer_identity_internal.book_to_check() IS
+    'What to do where check_setup() finds no book: check the attached ones, or make one';
+
 CREATE FUNCTION customer_identity.check_setup(customers regclass DEFAULT NULL)
     RETURNS TABLE (severity text, object text, finding text, what_to_do text)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT * FROM customer_identity_internal.findings_of(customer_identity_internal.book(customers));
+    SELECT 'error', 'database', 'there is no table customers on the search_path', customer_identity_internal.book_to_check()
+    WHERE COALESCE(customers, to_regclass('customers')) IS NULL
+    UNION ALL
+    SELECT f.*
+    FROM (SELECT COALESCE(customers, to_regclass('customers')) AS customers) AS b
+    CROSS JOIN LATERAL customer_identity_internal.findings_of(customer_identity_internal.book(b.customers)) AS f
+    WHERE b.customers IS NOT NULL;
 END;
 COMMENT ON FUNCTION customer_identity.check_setup(regclass) IS
     'Problems of a book and the tables attached to it, and what to do about them; no row means all is well';

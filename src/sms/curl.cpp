@@ -14,8 +14,14 @@ void find(void *library, const char *name, Function &function) {
   if (function == nullptr) throw std::runtime_error(dlerror());
 }
 
+#ifdef __APPLE__
+constexpr char kLibrary[] = "libcurl.4.dylib";
+#else
+constexpr char kLibrary[] = "libcurl.so.4";
+#endif
+
 Curl load() {
-  void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+  void *library = dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) throw std::runtime_error(dlerror());
   Curl curl = {};
   find(library, "curl_global_init", curl.global_init);

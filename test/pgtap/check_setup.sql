@@ -151,4 +151,20 @@ SELECT customer_identity.create_tables('empty');
 SELECT lives_ok($$SELECT * FROM customer_identity.check_setup('empty.customers')$$, 'a book without tables is no error');
 SELECT throws_ok($$SELECT * FROM customer_identity.check_setup('orders')$$, 'CI003', NULL, 'a table that is no customers is');
 
+BEGIN;
+SET LOCAL search_path = '';
+SELECT count(*) AS findings, min(finding) AS finding, min(what_to_do) AS remedy FROM customer_identity.check_setup() \gset
+SELECT count(*) AS findings_there FROM customer_identity.check_setup('public.customers') \gset
+ROLLBACK;
+SELECT is(:'finding'::text, 'there is no table customers on the search_path', 'no book on the path is a finding');
+SELECT is(:'remedy'::text, 'SELECT * FROM customer_identity.check_setup(''public.customers'');', '... which names the book that there is');
+SELECT is(:findings + :findings_there, 1, '... and is the only one; a book that is named has none');
+
+BEGIN;
+SELECT customer_identity.detach(attached) FROM (SELECT DISTINCT attached FROM customer_identity.attachments) AS a;
+SET LOCAL search_path = '';
+SELECT severity, what_to_do AS remedy FROM customer_identity.check_setup() \gset
+ROLLBACK;
+SELECT is(:'severity'::text || ': ' || :'remedy', 'error: SELECT customer_identity.create_tables();', 'a database without a book says how to make one');
+
 SELECT * FROM finish();

@@ -20,7 +20,7 @@ let complaints = [];
 before(async () => {
   shop = await openShop();
   chrome = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: process.env.CHROMIUM,
     args: [
       "--no-sandbox",
       "--disable-gpu",

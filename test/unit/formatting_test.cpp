@@ -16,7 +16,7 @@ std::optional<std::string> formatted(const char *text, const char *region, Style
                                      Acceptance acceptance = Acceptance::kValid) {
   Formatted result;
   std::memset(result.text, 'x', sizeof result.text);
-  if (!format(text, region, acceptance, style, result)) {
+  if (!customer_identity::phone::format(text, region, acceptance, style, result)) {
     EXPECT_STREQ(result.text, "");
     return std::nullopt;
   }

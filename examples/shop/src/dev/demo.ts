@@ -1,6 +1,7 @@
 // What `make shop` runs: the shop with made-up data, until Ctrl-C.
 import { administrator, startShop } from "./start.js";
 
+console.log("making up customers and orders");
 const shop = await startShop({
   port: Number(process.env.PORT ?? 0),
   onSms: ({ to, body }) => console.log(`SMS to ${to}: ${body}`),
