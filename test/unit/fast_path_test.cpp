@@ -34,6 +34,7 @@ bool falls_back(const std::string &text, const std::string &region) {
 TEST(fast_path, recorded_inputs_read_as_by_the_library) {
   const std::vector<std::pair<std::string, std::size_t>> files = {{"corpus.tsv", 6},
                                                                   {"cases-8.12.57.tsv", 10},
+                                                                  {"cases-8.13.51.tsv", 10},
                                                                   {"cases-9.0.35.tsv", 10},
                                                                   {"upstream_cases.tsv", 2}};
   for (const auto &[file, fields] : files) {
