@@ -57,35 +57,39 @@ CREATE FUNCTION customer_identity_internal.findings_of(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
 BEGIN ATOMIC
+    -- Read once: a book may have a thousand tables.
+    WITH book AS MATERIALIZED (
+        SELECT ARRAY(SELECT a FROM customer_identity_internal.attachments_of(customers) AS a) AS attachments
+    )
     SELECT * FROM customer_identity_internal.check_session(customers)
     UNION ALL
     SELECT * FROM customer_identity_internal.check_book(customers)
     UNION ALL
     SELECT * FROM customer_identity_internal.check_triggers(customers)
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_foreign_key_triggers(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_foreign_key_triggers(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_columns(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_columns(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_types(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_types(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_values(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_values(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_renamed_values(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_renamed_values(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_regions(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_regions(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_heirs(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_heirs(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_unattached(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_unattached(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_unlogged(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_unlogged(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_users_of_orders(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_users_of_orders(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_keys(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_keys(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_rows(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_rows(customers, b.attachments) AS f
     UNION ALL
     SELECT * FROM customer_identity_internal.check_sms(customers);
 END;

@@ -302,7 +302,7 @@ CREATE FUNCTION customer_identity_internal.has_logins(orders customer_identity.a
     RETURNS boolean
     LANGUAGE sql STABLE
 RETURN (orders).user_column IS NOT NULL AND EXISTS (
-    SELECT FROM customer_identity.attachments AS u WHERE u.attached = (orders).users AND u.kind = 'users'
+    SELECT FROM customer_identity_internal.setups_of((orders).users) AS u WHERE u.kind = 'users'
 );
 COMMENT ON FUNCTION customer_identity_internal.has_logins(customer_identity.attachments) IS
     'Whether the users table that an orders table names is attached';

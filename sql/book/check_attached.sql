@@ -1,9 +1,8 @@
-CREATE FUNCTION customer_identity_internal.check_columns(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_columns(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers))
     SELECT 'error', a.attached::text,
         CASE
             WHEN n.relation = a.attached THEN format('column %I, which the triggers name, was renamed or dropped', n.column_name)
@@ -11,7 +10,7 @@ BEGIN ATOMIC
         END,
         format('Use the current name in: SELECT %s;', customer_identity_internal.attach_call(n.relation))
             || CASE WHEN n.relation <> a.attached THEN format(' SELECT %s;', customer_identity_internal.attach_call(a.attached)) ELSE '' END
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.named_columns(a) AS n
     WHERE NOT EXISTS (
         SELECT FROM pg_attribute AS c
@@ -21,7 +20,7 @@ BEGIN ATOMIC
     SELECT 'warning', a.attached::text,
         format('column %I is NOT NULL: a row without a readable phone is refused', a.customer_column),
         format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', a.attached, a.customer_column)
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     JOIN pg_attribute AS c ON c.attrelid = a.attached AND c.attname = a.customer_column
     WHERE c.attnotnull
     UNION ALL
@@ -29,38 +28,37 @@ BEGIN ATOMIC
         format('column %I has no foreign key to %s', a.customer_column, a.customers),
         format('ALTER TABLE %s ADD FOREIGN KEY (%I) REFERENCES %s (id) ON DELETE SET NULL;',
             a.attached, a.customer_column, a.customers)
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     WHERE NOT customer_identity_internal.has_reference(a.attached, a.customer_column, a.customers)
     UNION ALL
     SELECT 'warning', k.conrelid::regclass::text,
         format('foreign key %I is deferrable: an order can precede its customer and be missing from the totals', k.conname),
         format('ALTER TABLE %s ALTER CONSTRAINT %I NOT DEFERRABLE;', k.conrelid::regclass, k.conname)
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.confrelid = a.customers
     WHERE k.contype = 'f' AND k.condeferrable AND k.conparentid = 0
     UNION ALL
     SELECT 'warning', a.attached::text,
         format('column %I has no index', i.name),
         format('CREATE INDEX CONCURRENTLY ON %s (%I);', a.attached, i.name)
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     JOIN pg_class AS c ON c.oid = a.attached
     CROSS JOIN LATERAL (VALUES (a.customer_column, 0), (a.user_column, 10000)) AS i (name, rows_to_matter)
     WHERE i.name IS NOT NULL AND NOT customer_identity_internal.has_index_on(a.attached, i.name) AND c.reltuples >= i.rows_to_matter - 1;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_columns(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_columns(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about columns, foreign keys and indexes';
 
-CREATE FUNCTION customer_identity_internal.check_users_of_orders(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_users_of_orders(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers))
     SELECT 'warning', k.conrelid::regclass::text,
         format('foreign key %I blocks the deletion of users with orders', k.conname),
         format('ALTER TABLE %s DROP CONSTRAINT %I, ADD FOREIGN KEY (%I) REFERENCES %s (%I) ON DELETE SET NULL;',
             k.conrelid::regclass, k.conname, a.user_column, k.confrelid::regclass, t.attname)
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.contype = 'f' AND k.conparentid = 0 AND cardinality(k.conkey) = 1
     JOIN pg_attribute AS t ON t.attrelid = k.confrelid AND t.attnum = k.confkey[1]
     JOIN pg_attribute AS c ON c.attrelid = k.conrelid AND c.attnum = k.conkey[1]
@@ -70,17 +68,17 @@ BEGIN ATOMIC
     SELECT 'warning', a.attached::text,
         format('its users table is unknown: orders are attached by their own phones only'),
         format('SELECT %s; with users => ''...'' added', customer_identity_internal.attach_call(a.attached))
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL
-        AND EXISTS (SELECT FROM attached AS u WHERE u.kind = 'users')
+        AND EXISTS (SELECT FROM unnest(attachments) AS u WHERE u.kind = 'users')
     UNION ALL
     SELECT 'warning', a.attached::text,
         format('its users table, %s, is not attached: its users have no customers', a.users),
         format('SELECT customer_identity.attach_users(%L);', a.users::text)
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     WHERE a.kind = 'orders' AND a.users IS NOT NULL AND NOT customer_identity_internal.has_logins(a);
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_users_of_orders(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_users_of_orders(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about what joins orders to users';
 
 -- What is a key, and what a foreign key refers to, may have changed since the triggers were made.
@@ -111,20 +109,45 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.key_problem(customer_identity.attachments) IS
     'Why the column that tells users apart, or that orders are joined to them by, is not the right one; NULL: it is';
 
-CREATE FUNCTION customer_identity_internal.check_keys(customers regclass)
+-- key_problem() takes a millisecond, too long for a thousand tables. Most have the key that it would find.
+CREATE FUNCTION customer_identity_internal.plain_keys(attachments customer_identity.attachments[])
+    RETURNS TABLE (attached regclass, kind text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT a.attached, a.kind
+    FROM unnest(attachments) AS a
+    JOIN pg_index AS i ON i.indrelid = COALESCE(a.users, a.attached) AND i.indisprimary AND i.indnkeyatts = 1
+    JOIN pg_attribute AS key ON key.attrelid = i.indrelid AND key.attnum = i.indkey[0]
+        AND key.attname = COALESCE(a.users_key_column, a.key_column)
+    WHERE a.kind = 'users' OR (
+        SELECT count(*) = 1
+            AND bool_and(k.conrelid = a.attached AND k.confrelid = a.users AND k.conkey = ARRAY[c.attnum] AND k.confkey = ARRAY[key.attnum])
+        FROM pg_constraint AS k
+        JOIN pg_attribute AS c ON c.attrelid = k.conrelid AND c.attnum = ANY (k.conkey)
+        WHERE k.contype = 'f' AND k.conrelid IN (a.attached, a.users)
+            AND c.attname = CASE k.conrelid WHEN a.attached THEN a.user_column ELSE a.users_key_column END
+    );
+END;
+COMMENT ON FUNCTION customer_identity_internal.plain_keys(customer_identity.attachments[]) IS
+    'Users that are told apart by their primary key, and orders that one foreign key joins to it';
+
+CREATE FUNCTION customer_identity_internal.check_keys(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT 'error', a.attached::text, p.finding, p.what_to_do
-    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.key_problem(a) AS p
-    WHERE p.finding IS NOT NULL;
+    WHERE (a.attached, a.kind) NOT IN (SELECT k.attached, k.kind FROM customer_identity_internal.plain_keys(attachments) AS k)
+        AND customer_identity_internal.hold_table(a.attached)
+        AND p.finding IS NOT NULL;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_keys(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_keys(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about keys of users and foreign keys of orders';
 
-CREATE FUNCTION customer_identity_internal.check_heirs(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_heirs(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -134,7 +157,7 @@ BEGIN ATOMIC
             CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted, and changing them through that table corrupts the totals' END),
         format('SELECT %s; with this table''s name instead; or ALTER TABLE %s NO INHERIT %s;',
             customer_identity_internal.attach_call(a.attached), h.heir, h.parent)
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.attached) AS h
     WHERE NOT EXISTS (
         SELECT
@@ -142,10 +165,10 @@ BEGIN ATOMIC
         WHERE own.kind = a.kind
     );
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about tables that inherit from attached ones';
 
-CREATE FUNCTION customer_identity_internal.check_unlogged(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_unlogged(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -153,11 +176,14 @@ BEGIN ATOMIC
     SELECT 'warning', p.oid::regclass::text,
         'it is UNLOGGED: a server crash empties it, but the totals keep its orders',
         format('ALTER TABLE %s SET LOGGED;', p.oid::regclass)
-    FROM customer_identity_internal.attachments_of(customers) AS a
-    CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS leaf
-    JOIN pg_class AS p ON p.oid = leaf.leaf AND p.relkind = 'r'
-    JOIN pg_class AS c ON c.oid = a.customers
-    WHERE a.kind = 'orders' AND p.relpersistence = 'u' AND c.relpersistence = 'p';
+    FROM pg_class AS p
+    JOIN pg_class AS c ON c.oid = customers
+    WHERE p.oid = ANY (ARRAY(
+            SELECT leaf.leaf::oid
+            FROM unnest(attachments) AS a
+            CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS leaf
+            WHERE a.kind = 'orders'))
+        AND p.relkind = 'r' AND p.relpersistence = 'u' AND c.relpersistence = 'p';
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_unlogged(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_unlogged(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about orders that a crash empties';

@@ -73,7 +73,7 @@ COMMENT ON FUNCTION customer_identity_internal.check_triggers(regclass) IS
     'Findings of check_setup() about missing, disabled and changed triggers';
 
 -- DISABLE TRIGGER ALL, which also a load that was interrupted leaves behind.
-CREATE FUNCTION customer_identity_internal.check_foreign_key_triggers(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_foreign_key_triggers(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -86,7 +86,7 @@ BEGIN ATOMIC
                 SELECT customers::oid
                 UNION
                 SELECT p.p::oid
-                FROM customer_identity_internal.attachments_of(customers) AS a
+                FROM unnest(attachments) AS a
                 CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS p))
             AND t.tgenabled IN ('D', 'R')
     )
@@ -99,5 +99,5 @@ BEGIN ATOMIC
     GROUP BY d.relation, k.conname
     ORDER BY d.relation::text, k.conname;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_foreign_key_triggers(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_foreign_key_triggers(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about foreign keys that are not enforced';

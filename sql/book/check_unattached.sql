@@ -1,18 +1,3 @@
-CREATE FUNCTION customer_identity_internal.has_columns_of(relation regclass, other regclass)
-    RETURNS boolean
-    LANGUAGE sql STABLE
-RETURN NOT EXISTS (
-    SELECT
-    FROM pg_attribute AS o
-    WHERE o.attrelid = other AND o.attnum > 0 AND NOT o.attisdropped
-        AND NOT EXISTS (
-            SELECT FROM pg_attribute AS r
-            WHERE r.attrelid = relation AND r.attname = o.attname AND NOT r.attisdropped
-        )
-);
-COMMENT ON FUNCTION customer_identity_internal.has_columns_of(regclass, regclass) IS
-    'Whether a table has a column of each name that another one has';
-
 CREATE FUNCTION customer_identity_internal.has_one_of(relation regclass, column_names text[])
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -26,7 +11,7 @@ COMMENT ON FUNCTION customer_identity_internal.has_one_of(regclass, text[]) IS
 
 -- Tables beside those of a book. What depends on a schema is found by the index, hence the offset: a database may
 -- hold a thousand schemas.
-CREATE FUNCTION customer_identity_internal.unattached_neighbours(customers regclass)
+CREATE FUNCTION customer_identity_internal.unattached_neighbours(customers regclass, attachments customer_identity.attachments[])
     RETURNS TABLE (neighbour regclass)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -36,7 +21,7 @@ BEGIN ATOMIC
         SELECT b.relnamespace FROM pg_class AS b WHERE b.oid = customers
         UNION
         SELECT b.relnamespace
-        FROM customer_identity_internal.attachments_of(customers) AS a
+        FROM unnest(attachments) AS a
         JOIN pg_class AS b ON b.oid = a.attached
     ) AS n
     CROSS JOIN LATERAL (
@@ -51,40 +36,42 @@ BEGIN ATOMIC
         AND NOT customer_identity_internal.has_triggers(c.oid)
         AND c.relname NOT IN (SELECT b.name FROM customer_identity_internal.companions() AS b);
 END;
-COMMENT ON FUNCTION customer_identity_internal.unattached_neighbours(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.unattached_neighbours(regclass, customer_identity.attachments[]) IS
     'The tables in the schemas of a book and of what is attached to it that are not attached';
 
 -- A copy that has taken the place of a table has its columns and none of its triggers. Many a table has all that few
 -- columns of users are called.
-CREATE FUNCTION customer_identity_internal.copies_of_attached(customers regclass)
+CREATE FUNCTION customer_identity_internal.copies_of_attached(neighbours regclass[], attachments customer_identity.attachments[])
     RETURNS TABLE (copy regclass, original regclass)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT n.neighbour, a.attached
-    FROM customer_identity_internal.attachments_of(customers) AS a
-    JOIN customer_identity_internal.unattached_neighbours(customers) AS n
-        ON customer_identity_internal.has_columns_of(n.neighbour, a.attached)
-            AND (a.kind = 'orders' OR customer_identity_internal.has_columns_of(a.attached, n.neighbour));
+    WITH tables AS MATERIALIZED (
+        SELECT c.attrelid::regclass AS relation, array_agg(c.attname) AS columns
+        FROM pg_attribute AS c
+        WHERE c.attrelid = ANY (neighbours::oid[] || ARRAY(SELECT a.attached::oid FROM unnest(attachments) AS a))
+            AND c.attnum > 0 AND NOT c.attisdropped
+        GROUP BY c.attrelid
+    )
+    SELECT n.relation, o.relation
+    FROM unnest(attachments) AS a
+    JOIN tables AS o ON o.relation = a.attached
+    JOIN tables AS n ON n.relation = ANY (neighbours) AND n.columns @> o.columns AND (a.kind = 'orders' OR n.columns <@ o.columns);
 END;
-COMMENT ON FUNCTION customer_identity_internal.copies_of_attached(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.copies_of_attached(regclass[], customer_identity.attachments[]) IS
     'Tables without our triggers that look like an attached one';
 
-CREATE FUNCTION customer_identity_internal.unattached_with_customer(customers regclass)
+CREATE FUNCTION customer_identity_internal.unattached_with_customer(customers regclass, neighbours regclass[], attachments customer_identity.attachments[])
     RETURNS TABLE (stray regclass, customer_column name, refers boolean)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     -- A copy as LIKE or CREATE TABLE AS makes it has no foreign key; a foreign key to other customers is none of ours.
-    SELECT n.neighbour, a.attname, false
-    FROM customer_identity_internal.unattached_neighbours(customers) AS n
-    JOIN pg_attribute AS a ON a.attrelid = n.neighbour AND a.atttypid = 'uuid'::regtype AND NOT a.attisdropped
-    WHERE a.attname IN (
-            SELECT 'customer_id'
-            UNION ALL
-            SELECT s.customer_column FROM customer_identity_internal.attachments_of(customers) AS s
-        )
-        AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = n.neighbour AND k.contype = 'f' AND a.attnum = ANY (k.conkey))
+    SELECT a.attrelid, a.attname, false
+    FROM pg_attribute AS a
+    WHERE a.attrelid = ANY (neighbours) AND a.atttypid = 'uuid'::regtype AND NOT a.attisdropped
+        AND a.attname IN (SELECT 'customer_id' UNION ALL SELECT s.customer_column FROM unnest(attachments) AS s)
+        AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = a.attrelid AND k.contype = 'f' AND a.attnum = ANY (k.conkey))
     UNION
     SELECT k.conrelid, a.attname, true
     FROM pg_depend AS d
@@ -97,24 +84,28 @@ BEGIN ATOMIC
         AND NOT customer_identity_internal.has_triggers(c.oid)
         AND c.relname NOT IN (SELECT b.name FROM customer_identity_internal.companions() AS b);
 END;
-COMMENT ON FUNCTION customer_identity_internal.unattached_with_customer(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.unattached_with_customer(regclass, regclass[], customer_identity.attachments[]) IS
     'Tables without our triggers that have a column for the customer, and whether it is a foreign key to the book';
 
 -- Logins and orders that bypass the triggers. Many tables reference customers for other reasons; a table is not
 -- reported as missing where no table of its kind is attached.
-CREATE FUNCTION customer_identity_internal.check_unattached(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_unattached(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers)),
-    copies AS MATERIALIZED (SELECT * FROM customer_identity_internal.copies_of_attached(customers)),
+    WITH beside AS MATERIALIZED (
+        SELECT ARRAY(SELECT n.neighbour FROM customer_identity_internal.unattached_neighbours(customers, attachments) AS n) AS neighbours
+    ),
+    copies AS MATERIALIZED (
+        SELECT c.* FROM beside AS b CROSS JOIN LATERAL customer_identity_internal.copies_of_attached(b.neighbours, attachments) AS c
+    ),
     known AS (
         SELECT
-            ARRAY(SELECT 'phone' UNION SELECT p FROM attached AS a CROSS JOIN LATERAL unnest(a.phone_columns) AS p) AS phones,
-            ARRAY(SELECT 'user_id' UNION SELECT a.user_column FROM attached AS a) AS users,
-            ARRAY(SELECT 'total' UNION SELECT a.amount_column FROM attached AS a) AS amounts,
-            ARRAY(SELECT a.kind FROM attached AS a) AS kinds
+            ARRAY(SELECT 'phone' UNION SELECT p FROM unnest(attachments) AS a CROSS JOIN LATERAL unnest(a.phone_columns) AS p) AS phones,
+            ARRAY(SELECT 'user_id' UNION SELECT a.user_column FROM unnest(attachments) AS a) AS users,
+            ARRAY(SELECT 'total' UNION SELECT a.amount_column FROM unnest(attachments) AS a) AS amounts,
+            ARRAY(SELECT a.kind FROM unnest(attachments) AS a) AS kinds
     ),
     strays AS (
         SELECT s.*,
@@ -122,7 +113,8 @@ BEGIN ATOMIC
             customer_identity_internal.has_one_of(s.stray, k.users) AND customer_identity_internal.has_one_of(s.stray, k.amounts) AS has_orders,
             kind.name AS kind,
             kind.name <> ALL (k.kinds) AS is_missing
-        FROM customer_identity_internal.unattached_with_customer(customers) AS s
+        FROM beside AS b
+        CROSS JOIN LATERAL customer_identity_internal.unattached_with_customer(customers, b.neighbours, attachments) AS s
         CROSS JOIN known AS k
         CROSS JOIN LATERAL (
             SELECT CASE WHEN customer_identity_internal.has_one_of(s.stray, k.users || k.amounts) THEN 'orders' ELSE 'users' END
@@ -135,7 +127,7 @@ BEGIN ATOMIC
         format('If it replaced %s: SELECT %s; with this table''s name. Otherwise: ALTER TABLE %s DROP COLUMN %I;',
             c.original, customer_identity_internal.attach_call(c.original), c.copy, a.customer_column)
     FROM copies AS c
-    JOIN attached AS a ON a.attached = c.original
+    JOIN unnest(attachments) AS a ON a.attached = c.original
     UNION ALL
     SELECT
         CASE WHEN (s.has_phone OR s.has_orders) AND s.is_missing THEN 'warning' ELSE 'info' END,
@@ -147,5 +139,5 @@ BEGIN ATOMIC
     FROM strays AS s
     WHERE s.refers OR s.has_phone OR s.has_orders;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_unattached(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_unattached(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about copies of attached tables and other tables with customers';

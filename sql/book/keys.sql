@@ -103,6 +103,7 @@ COMMENT ON FUNCTION customer_identity_internal.warn_of_new_key(regclass, text, r
 
 -- A column itself, and what foreign keys say that its values are values of: alone or with other columns, and by way
 -- of other tables.
+-- Found by the index, hence the offset: a database may have a thousand foreign keys.
 CREATE FUNCTION customer_identity_internal.referred_columns(relation regclass, column_name text)
     RETURNS TABLE (relation regclass, column_name text)
     LANGUAGE sql STABLE
@@ -112,7 +113,12 @@ BEGIN ATOMIC
         UNION
         SELECT COALESCE(pg_partition_root(k.confrelid), k.confrelid)::regclass, target.attname::text
         FROM referred AS r
-        JOIN pg_constraint AS k ON k.conrelid = r.relation AND k.contype = 'f' AND k.conparentid = 0
+        CROSS JOIN LATERAL (
+            SELECT c.*
+            FROM pg_constraint AS c
+            WHERE c.conrelid = r.relation AND c.contype = 'f' AND c.conparentid = 0
+            OFFSET 0
+        ) AS k
         CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS c (source_number, target_number)
         JOIN pg_attribute AS source ON source.attrelid = k.conrelid AND source.attnum = c.source_number
         JOIN pg_attribute AS target ON target.attrelid = k.confrelid AND target.attnum = c.target_number

@@ -106,16 +106,50 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.count_unlinked(regclass, regclass) IS
     'How many rows of a table without a customer could have one, and how many have a phone that cannot be read';
 
-CREATE FUNCTION customer_identity_internal.check_rows(customers regclass)
+-- Counting asks what a row's phone could be read as, which takes longer to prepare than most tables need to be looked at.
+CREATE FUNCTION customer_identity_internal.has_unlinked(relation regclass, customer_column text, customers regclass)
+    RETURNS boolean
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    found_row boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE r.%I IS NULL)', relation, customer_column) INTO found_row;
+    RETURN found_row;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.has_unlinked(regclass, text, regclass) IS
+    'Whether a row of a table has no customer';
+
+CREATE FUNCTION customer_identity_internal.check_unlinked(attached regclass, customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT f.severity, attached::text,
+        format('rows without a customer %s: %s', f.fault, customer_identity_internal.counted_up_to(f.found_rows, u.looked_at)),
+        format(f.what_to_do, attached::text)
+    FROM customer_identity_internal.count_unlinked(attached, customers) AS u
+    CROSS JOIN LATERAL (VALUES
+        ('warning', 'that could have one', u.readable, 'CALL customer_identity.backfill(%L);'),
+        ('info', 'whose phone cannot be read', u.unreadable, 'SELECT * FROM customer_identity.phone_problems(%L);')
+    ) AS f (severity, fault, found_rows, what_to_do)
+    WHERE f.found_rows > 0;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_unlinked(regclass, regclass) IS
+    'Findings of check_setup() about rows without a customer';
+
+CREATE FUNCTION customer_identity_internal.check_rows(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    -- Of each table, so that those of a thousand are looked at in a second.
+    max_rows constant bigint := greatest(100, least(10000, 100000 / greatest(cardinality(attachments), 1)));
     attached customer_identity.attachments;
-    unlinked record;
 BEGIN
-    FOR attached IN SELECT a.* FROM customer_identity_internal.attachments_to_read(customers) AS a LOOP
+    FOR attached IN SELECT a.* FROM unnest(attachments) AS a WHERE customer_identity_internal.hold_table(a.attached) LOOP
         CONTINUE WHEN EXISTS (
             SELECT FROM customer_identity_internal.named_columns(attached) AS n
             WHERE NOT EXISTS (
@@ -123,20 +157,14 @@ BEGIN
                 WHERE c.attrelid = n.relation AND c.attname = n.column_name AND NOT c.attisdropped
             )
         );
-        unlinked := customer_identity_internal.count_unlinked(attached.attached, customers);
-        IF unlinked.readable > 0 THEN
-            RETURN NEXT ROW('warning', attached.attached::text,
-                format('rows without a customer that could have one: %s', customer_identity_internal.counted_up_to(unlinked.readable, unlinked.looked_at)),
-                format('CALL customer_identity.backfill(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
+        IF customer_identity_internal.has_unlinked(attached.attached, attached.customer_column, customers) THEN
+            RETURN QUERY SELECT u.* FROM customer_identity_internal.check_unlinked(attached.attached, customers) AS u;
         END IF;
-        IF unlinked.unreadable > 0 THEN
-            RETURN NEXT ROW('info', attached.attached::text,
-                format('rows without a customer whose phone cannot be read: %s', customer_identity_internal.counted_up_to(unlinked.unreadable, unlinked.looked_at)),
-                format('SELECT * FROM customer_identity.phone_problems(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
+        IF COALESCE(attached.status_column, attached.payment_column) IS NOT NULL THEN
+            RETURN QUERY SELECT v.* FROM customer_identity_internal.check_values_of(attached, max_rows, customers) AS v;
         END IF;
-        RETURN QUERY SELECT v.* FROM customer_identity_internal.check_values_of(attached, customers) AS v;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.check_rows(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_rows(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about rows without a customer, and statuses';

@@ -1,4 +1,4 @@
-CREATE FUNCTION customer_identity_internal.check_types(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_types(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -12,7 +12,7 @@ BEGIN ATOMIC
     SELECT 'error', a.attached::text,
         format('column %I is %s and cannot hold a %s', u.column_name, u.type_name, u.what),
         format('Change its type, or name another one in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.unusable_types(a.attached, a.phone_columns, a.region_column) AS u
     UNION ALL
     SELECT 'error', s.attached::text,
@@ -25,5 +25,5 @@ BEGIN ATOMIC
     WHERE s.kind = 'users' AND s.customers = check_types.customers AND has_table_privilege(t.relowner, s.customers, 'UPDATE')
         AND customer_identity_internal.base_type(c.atttypid) <> 'uuid'::regtype;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_types(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_types(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about columns whose types hold no customer, amount, phone or region';

@@ -160,10 +160,7 @@ ALTER FUNCTION customer_identity.check_history(regclass) SET SCHEMA customer_ide
 ALTER FUNCTION customer_identity.check_book(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.named_columns(customer_identity.attachments) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.check_triggers(regclass) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.check_columns(regclass) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.check_users_of_orders(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.user_has_customer(customer_identity.attachments) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.check_rows(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.check_sms(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.findings_of(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.follow_renames() SET SCHEMA customer_identity_internal;
@@ -230,6 +227,12 @@ ALTER FUNCTION customer_identity.update_customer_as_owner(uuid, jsonb, timestamp
 ALTER FUNCTION customer_identity.released_update_customer_as_owner(uuid, jsonb, timestamptz, text, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.expected_triggers(text) RENAME TO released_expected_triggers;
 ALTER FUNCTION customer_identity.released_expected_triggers(text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_columns(regclass) RENAME TO released_check_columns;
+ALTER FUNCTION customer_identity.released_check_columns(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_users_of_orders(regclass) RENAME TO released_check_users_of_orders;
+ALTER FUNCTION customer_identity.released_check_users_of_orders(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_rows(regclass) RENAME TO released_check_rows;
+ALTER FUNCTION customer_identity.released_check_rows(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.check_sms_as_owner(regclass) RENAME TO released_check_sms_as_owner;
 ALTER FUNCTION customer_identity.released_check_sms_as_owner(regclass) SET SCHEMA customer_identity_internal;
 
@@ -1448,7 +1451,7 @@ CREATE FUNCTION customer_identity_internal.has_logins(orders customer_identity.a
     RETURNS boolean
     LANGUAGE sql STABLE
 RETURN (orders).user_column IS NOT NULL AND EXISTS (
-    SELECT FROM customer_identity.attachments AS u WHERE u.attached = (orders).users AND u.kind = 'users'
+    SELECT FROM customer_identity_internal.setups_of((orders).users) AS u WHERE u.kind = 'users'
 );
 COMMENT ON FUNCTION customer_identity_internal.has_logins(customer_identity.attachments) IS
     'Whether the users table that an orders table names is attached';
@@ -1853,6 +1856,7 @@ COMMENT ON FUNCTION customer_identity_internal.warn_of_new_key(regclass, text, r
     'Warns when attach_users finds another key than before';
 -- A column itself, and what foreign keys say that its values are values of: alone or with other columns, and by way
 -- of other tables.
+-- Found by the index, hence the offset: a database may have a thousand foreign keys.
 CREATE FUNCTION customer_identity_internal.referred_columns(relation regclass, column_name text)
     RETURNS TABLE (relation regclass, column_name text)
     LANGUAGE sql STABLE
@@ -1862,7 +1866,12 @@ BEGIN ATOMIC
         UNION
         SELECT COALESCE(pg_partition_root(k.confrelid), k.confrelid)::regclass, target.attname::text
         FROM referred AS r
-        JOIN pg_constraint AS k ON k.conrelid = r.relation AND k.contype = 'f' AND k.conparentid = 0
+        CROSS JOIN LATERAL (
+            SELECT c.*
+            FROM pg_constraint AS c
+            WHERE c.conrelid = r.relation AND c.contype = 'f' AND c.conparentid = 0
+            OFFSET 0
+        ) AS k
         CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS c (source_number, target_number)
         JOIN pg_attribute AS source ON source.attrelid = k.conrelid AND source.attnum = c.source_number
         JOIN pg_attribute AS target ON target.attrelid = k.confrelid AND target.attnum = c.target_number
@@ -9080,7 +9089,7 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.check_triggers(regclass) IS
     'Findings of check_setup() about missing, disabled and changed triggers';
 -- DISABLE TRIGGER ALL, which also a load that was interrupted leaves behind.
-CREATE FUNCTION customer_identity_internal.check_foreign_key_triggers(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_foreign_key_triggers(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9093,7 +9102,7 @@ BEGIN ATOMIC
                 SELECT customers::oid
                 UNION
                 SELECT p.p::oid
-                FROM customer_identity_internal.attachments_of(customers) AS a
+                FROM unnest(attachments) AS a
                 CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS p))
             AND t.tgenabled IN ('D', 'R')
     )
@@ -9106,14 +9115,13 @@ BEGIN ATOMIC
     GROUP BY d.relation, k.conname
     ORDER BY d.relation::text, k.conname;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_foreign_key_triggers(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_foreign_key_triggers(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about foreign keys that are not enforced';
-CREATE OR REPLACE FUNCTION customer_identity_internal.check_columns(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_columns(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers))
     SELECT 'error', a.attached::text,
         CASE
             WHEN n.relation = a.attached THEN format('column %I, which the triggers name, was renamed or dropped', n.column_name)
@@ -9121,7 +9129,7 @@ BEGIN ATOMIC
         END,
         format('Use the current name in: SELECT %s;', customer_identity_internal.attach_call(n.relation))
             || CASE WHEN n.relation <> a.attached THEN format(' SELECT %s;', customer_identity_internal.attach_call(a.attached)) ELSE '' END
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.named_columns(a) AS n
     WHERE NOT EXISTS (
         SELECT FROM pg_attribute AS c
@@ -9131,7 +9139,7 @@ BEGIN ATOMIC
     SELECT 'warning', a.attached::text,
         format('column %I is NOT NULL: a row without a readable phone is refused', a.customer_column),
         format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', a.attached, a.customer_column)
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     JOIN pg_attribute AS c ON c.attrelid = a.attached AND c.attname = a.customer_column
     WHERE c.attnotnull
     UNION ALL
@@ -9139,37 +9147,36 @@ BEGIN ATOMIC
         format('column %I has no foreign key to %s', a.customer_column, a.customers),
         format('ALTER TABLE %s ADD FOREIGN KEY (%I) REFERENCES %s (id) ON DELETE SET NULL;',
             a.attached, a.customer_column, a.customers)
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     WHERE NOT customer_identity_internal.has_reference(a.attached, a.customer_column, a.customers)
     UNION ALL
     SELECT 'warning', k.conrelid::regclass::text,
         format('foreign key %I is deferrable: an order can precede its customer and be missing from the totals', k.conname),
         format('ALTER TABLE %s ALTER CONSTRAINT %I NOT DEFERRABLE;', k.conrelid::regclass, k.conname)
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.confrelid = a.customers
     WHERE k.contype = 'f' AND k.condeferrable AND k.conparentid = 0
     UNION ALL
     SELECT 'warning', a.attached::text,
         format('column %I has no index', i.name),
         format('CREATE INDEX CONCURRENTLY ON %s (%I);', a.attached, i.name)
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     JOIN pg_class AS c ON c.oid = a.attached
     CROSS JOIN LATERAL (VALUES (a.customer_column, 0), (a.user_column, 10000)) AS i (name, rows_to_matter)
     WHERE i.name IS NOT NULL AND NOT customer_identity_internal.has_index_on(a.attached, i.name) AND c.reltuples >= i.rows_to_matter - 1;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_columns(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_columns(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about columns, foreign keys and indexes';
-CREATE OR REPLACE FUNCTION customer_identity_internal.check_users_of_orders(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_users_of_orders(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers))
     SELECT 'warning', k.conrelid::regclass::text,
         format('foreign key %I blocks the deletion of users with orders', k.conname),
         format('ALTER TABLE %s DROP CONSTRAINT %I, ADD FOREIGN KEY (%I) REFERENCES %s (%I) ON DELETE SET NULL;',
             k.conrelid::regclass, k.conname, a.user_column, k.confrelid::regclass, t.attname)
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.contype = 'f' AND k.conparentid = 0 AND cardinality(k.conkey) = 1
     JOIN pg_attribute AS t ON t.attrelid = k.confrelid AND t.attnum = k.confkey[1]
     JOIN pg_attribute AS c ON c.attrelid = k.conrelid AND c.attnum = k.conkey[1]
@@ -9179,17 +9186,17 @@ BEGIN ATOMIC
     SELECT 'warning', a.attached::text,
         format('its users table is unknown: orders are attached by their own phones only'),
         format('SELECT %s; with users => ''...'' added', customer_identity_internal.attach_call(a.attached))
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL
-        AND EXISTS (SELECT FROM attached AS u WHERE u.kind = 'users')
+        AND EXISTS (SELECT FROM unnest(attachments) AS u WHERE u.kind = 'users')
     UNION ALL
     SELECT 'warning', a.attached::text,
         format('its users table, %s, is not attached: its users have no customers', a.users),
         format('SELECT customer_identity.attach_users(%L);', a.users::text)
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     WHERE a.kind = 'orders' AND a.users IS NOT NULL AND NOT customer_identity_internal.has_logins(a);
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_users_of_orders(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_users_of_orders(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about what joins orders to users';
 -- What is a key, and what a foreign key refers to, may have changed since the triggers were made.
 CREATE FUNCTION customer_identity_internal.key_problem(attached customer_identity.attachments, OUT finding text, OUT what_to_do text)
@@ -9218,19 +9225,43 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.key_problem(customer_identity.attachments) IS
     'Why the column that tells users apart, or that orders are joined to them by, is not the right one; NULL: it is';
-CREATE FUNCTION customer_identity_internal.check_keys(customers regclass)
+-- key_problem() takes a millisecond, too long for a thousand tables. Most have the key that it would find.
+CREATE FUNCTION customer_identity_internal.plain_keys(attachments customer_identity.attachments[])
+    RETURNS TABLE (attached regclass, kind text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT a.attached, a.kind
+    FROM unnest(attachments) AS a
+    JOIN pg_index AS i ON i.indrelid = COALESCE(a.users, a.attached) AND i.indisprimary AND i.indnkeyatts = 1
+    JOIN pg_attribute AS key ON key.attrelid = i.indrelid AND key.attnum = i.indkey[0]
+        AND key.attname = COALESCE(a.users_key_column, a.key_column)
+    WHERE a.kind = 'users' OR (
+        SELECT count(*) = 1
+            AND bool_and(k.conrelid = a.attached AND k.confrelid = a.users AND k.conkey = ARRAY[c.attnum] AND k.confkey = ARRAY[key.attnum])
+        FROM pg_constraint AS k
+        JOIN pg_attribute AS c ON c.attrelid = k.conrelid AND c.attnum = ANY (k.conkey)
+        WHERE k.contype = 'f' AND k.conrelid IN (a.attached, a.users)
+            AND c.attname = CASE k.conrelid WHEN a.attached THEN a.user_column ELSE a.users_key_column END
+    );
+END;
+COMMENT ON FUNCTION customer_identity_internal.plain_keys(customer_identity.attachments[]) IS
+    'Users that are told apart by their primary key, and orders that one foreign key joins to it';
+CREATE FUNCTION customer_identity_internal.check_keys(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT 'error', a.attached::text, p.finding, p.what_to_do
-    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.key_problem(a) AS p
-    WHERE p.finding IS NOT NULL;
+    WHERE (a.attached, a.kind) NOT IN (SELECT k.attached, k.kind FROM customer_identity_internal.plain_keys(attachments) AS k)
+        AND customer_identity_internal.hold_table(a.attached)
+        AND p.finding IS NOT NULL;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_keys(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_keys(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about keys of users and foreign keys of orders';
-CREATE FUNCTION customer_identity_internal.check_heirs(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_heirs(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9240,7 +9271,7 @@ BEGIN ATOMIC
             CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted, and changing them through that table corrupts the totals' END),
         format('SELECT %s; with this table''s name instead; or ALTER TABLE %s NO INHERIT %s;',
             customer_identity_internal.attach_call(a.attached), h.heir, h.parent)
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.attached) AS h
     WHERE NOT EXISTS (
         SELECT
@@ -9248,9 +9279,9 @@ BEGIN ATOMIC
         WHERE own.kind = a.kind
     );
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about tables that inherit from attached ones';
-CREATE FUNCTION customer_identity_internal.check_unlogged(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_unlogged(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9258,28 +9289,17 @@ BEGIN ATOMIC
     SELECT 'warning', p.oid::regclass::text,
         'it is UNLOGGED: a server crash empties it, but the totals keep its orders',
         format('ALTER TABLE %s SET LOGGED;', p.oid::regclass)
-    FROM customer_identity_internal.attachments_of(customers) AS a
-    CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS leaf
-    JOIN pg_class AS p ON p.oid = leaf.leaf AND p.relkind = 'r'
-    JOIN pg_class AS c ON c.oid = a.customers
-    WHERE a.kind = 'orders' AND p.relpersistence = 'u' AND c.relpersistence = 'p';
+    FROM pg_class AS p
+    JOIN pg_class AS c ON c.oid = customers
+    WHERE p.oid = ANY (ARRAY(
+            SELECT leaf.leaf::oid
+            FROM unnest(attachments) AS a
+            CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS leaf
+            WHERE a.kind = 'orders'))
+        AND p.relkind = 'r' AND p.relpersistence = 'u' AND c.relpersistence = 'p';
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_unlogged(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_unlogged(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about orders that a crash empties';
-CREATE FUNCTION customer_identity_internal.has_columns_of(relation regclass, other regclass)
-    RETURNS boolean
-    LANGUAGE sql STABLE
-RETURN NOT EXISTS (
-    SELECT
-    FROM pg_attribute AS o
-    WHERE o.attrelid = other AND o.attnum > 0 AND NOT o.attisdropped
-        AND NOT EXISTS (
-            SELECT FROM pg_attribute AS r
-            WHERE r.attrelid = relation AND r.attname = o.attname AND NOT r.attisdropped
-        )
-);
-COMMENT ON FUNCTION customer_identity_internal.has_columns_of(regclass, regclass) IS
-    'Whether a table has a column of each name that another one has';
 CREATE FUNCTION customer_identity_internal.has_one_of(relation regclass, column_names text[])
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -9292,7 +9312,7 @@ COMMENT ON FUNCTION customer_identity_internal.has_one_of(regclass, text[]) IS
     'Whether a table has a column of one of these names';
 -- Tables beside those of a book. What depends on a schema is found by the index, hence the offset: a database may
 -- hold a thousand schemas.
-CREATE FUNCTION customer_identity_internal.unattached_neighbours(customers regclass)
+CREATE FUNCTION customer_identity_internal.unattached_neighbours(customers regclass, attachments customer_identity.attachments[])
     RETURNS TABLE (neighbour regclass)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9302,7 +9322,7 @@ BEGIN ATOMIC
         SELECT b.relnamespace FROM pg_class AS b WHERE b.oid = customers
         UNION
         SELECT b.relnamespace
-        FROM customer_identity_internal.attachments_of(customers) AS a
+        FROM unnest(attachments) AS a
         JOIN pg_class AS b ON b.oid = a.attached
     ) AS n
     CROSS JOIN LATERAL (
@@ -9317,38 +9337,40 @@ BEGIN ATOMIC
         AND NOT customer_identity_internal.has_triggers(c.oid)
         AND c.relname NOT IN (SELECT b.name FROM customer_identity_internal.companions() AS b);
 END;
-COMMENT ON FUNCTION customer_identity_internal.unattached_neighbours(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.unattached_neighbours(regclass, customer_identity.attachments[]) IS
     'The tables in the schemas of a book and of what is attached to it that are not attached';
 -- A copy that has taken the place of a table has its columns and none of its triggers. Many a table has all that few
 -- columns of users are called.
-CREATE FUNCTION customer_identity_internal.copies_of_attached(customers regclass)
+CREATE FUNCTION customer_identity_internal.copies_of_attached(neighbours regclass[], attachments customer_identity.attachments[])
     RETURNS TABLE (copy regclass, original regclass)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT n.neighbour, a.attached
-    FROM customer_identity_internal.attachments_of(customers) AS a
-    JOIN customer_identity_internal.unattached_neighbours(customers) AS n
-        ON customer_identity_internal.has_columns_of(n.neighbour, a.attached)
-            AND (a.kind = 'orders' OR customer_identity_internal.has_columns_of(a.attached, n.neighbour));
+    WITH tables AS MATERIALIZED (
+        SELECT c.attrelid::regclass AS relation, array_agg(c.attname) AS columns
+        FROM pg_attribute AS c
+        WHERE c.attrelid = ANY (neighbours::oid[] || ARRAY(SELECT a.attached::oid FROM unnest(attachments) AS a))
+            AND c.attnum > 0 AND NOT c.attisdropped
+        GROUP BY c.attrelid
+    )
+    SELECT n.relation, o.relation
+    FROM unnest(attachments) AS a
+    JOIN tables AS o ON o.relation = a.attached
+    JOIN tables AS n ON n.relation = ANY (neighbours) AND n.columns @> o.columns AND (a.kind = 'orders' OR n.columns <@ o.columns);
 END;
-COMMENT ON FUNCTION customer_identity_internal.copies_of_attached(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.copies_of_attached(regclass[], customer_identity.attachments[]) IS
     'Tables without our triggers that look like an attached one';
-CREATE FUNCTION customer_identity_internal.unattached_with_customer(customers regclass)
+CREATE FUNCTION customer_identity_internal.unattached_with_customer(customers regclass, neighbours regclass[], attachments customer_identity.attachments[])
     RETURNS TABLE (stray regclass, customer_column name, refers boolean)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     -- A copy as LIKE or CREATE TABLE AS makes it has no foreign key; a foreign key to other customers is none of ours.
-    SELECT n.neighbour, a.attname, false
-    FROM customer_identity_internal.unattached_neighbours(customers) AS n
-    JOIN pg_attribute AS a ON a.attrelid = n.neighbour AND a.atttypid = 'uuid'::regtype AND NOT a.attisdropped
-    WHERE a.attname IN (
-            SELECT 'customer_id'
-            UNION ALL
-            SELECT s.customer_column FROM customer_identity_internal.attachments_of(customers) AS s
-        )
-        AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = n.neighbour AND k.contype = 'f' AND a.attnum = ANY (k.conkey))
+    SELECT a.attrelid, a.attname, false
+    FROM pg_attribute AS a
+    WHERE a.attrelid = ANY (neighbours) AND a.atttypid = 'uuid'::regtype AND NOT a.attisdropped
+        AND a.attname IN (SELECT 'customer_id' UNION ALL SELECT s.customer_column FROM unnest(attachments) AS s)
+        AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = a.attrelid AND k.contype = 'f' AND a.attnum = ANY (k.conkey))
     UNION
     SELECT k.conrelid, a.attname, true
     FROM pg_depend AS d
@@ -9361,23 +9383,27 @@ BEGIN ATOMIC
         AND NOT customer_identity_internal.has_triggers(c.oid)
         AND c.relname NOT IN (SELECT b.name FROM customer_identity_internal.companions() AS b);
 END;
-COMMENT ON FUNCTION customer_identity_internal.unattached_with_customer(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.unattached_with_customer(regclass, regclass[], customer_identity.attachments[]) IS
     'Tables without our triggers that have a column for the customer, and whether it is a foreign key to the book';
 -- Logins and orders that bypass the triggers. Many tables reference customers for other reasons; a table is not
 -- reported as missing where no table of its kind is attached.
-CREATE FUNCTION customer_identity_internal.check_unattached(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_unattached(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers)),
-    copies AS MATERIALIZED (SELECT * FROM customer_identity_internal.copies_of_attached(customers)),
+    WITH beside AS MATERIALIZED (
+        SELECT ARRAY(SELECT n.neighbour FROM customer_identity_internal.unattached_neighbours(customers, attachments) AS n) AS neighbours
+    ),
+    copies AS MATERIALIZED (
+        SELECT c.* FROM beside AS b CROSS JOIN LATERAL customer_identity_internal.copies_of_attached(b.neighbours, attachments) AS c
+    ),
     known AS (
         SELECT
-            ARRAY(SELECT 'phone' UNION SELECT p FROM attached AS a CROSS JOIN LATERAL unnest(a.phone_columns) AS p) AS phones,
-            ARRAY(SELECT 'user_id' UNION SELECT a.user_column FROM attached AS a) AS users,
-            ARRAY(SELECT 'total' UNION SELECT a.amount_column FROM attached AS a) AS amounts,
-            ARRAY(SELECT a.kind FROM attached AS a) AS kinds
+            ARRAY(SELECT 'phone' UNION SELECT p FROM unnest(attachments) AS a CROSS JOIN LATERAL unnest(a.phone_columns) AS p) AS phones,
+            ARRAY(SELECT 'user_id' UNION SELECT a.user_column FROM unnest(attachments) AS a) AS users,
+            ARRAY(SELECT 'total' UNION SELECT a.amount_column FROM unnest(attachments) AS a) AS amounts,
+            ARRAY(SELECT a.kind FROM unnest(attachments) AS a) AS kinds
     ),
     strays AS (
         SELECT s.*,
@@ -9385,7 +9411,8 @@ BEGIN ATOMIC
             customer_identity_internal.has_one_of(s.stray, k.users) AND customer_identity_internal.has_one_of(s.stray, k.amounts) AS has_orders,
             kind.name AS kind,
             kind.name <> ALL (k.kinds) AS is_missing
-        FROM customer_identity_internal.unattached_with_customer(customers) AS s
+        FROM beside AS b
+        CROSS JOIN LATERAL customer_identity_internal.unattached_with_customer(customers, b.neighbours, attachments) AS s
         CROSS JOIN known AS k
         CROSS JOIN LATERAL (
             SELECT CASE WHEN customer_identity_internal.has_one_of(s.stray, k.users || k.amounts) THEN 'orders' ELSE 'users' END
@@ -9398,7 +9425,7 @@ BEGIN ATOMIC
         format('If it replaced %s: SELECT %s; with this table''s name. Otherwise: ALTER TABLE %s DROP COLUMN %I;',
             c.original, customer_identity_internal.attach_call(c.original), c.copy, a.customer_column)
     FROM copies AS c
-    JOIN attached AS a ON a.attached = c.original
+    JOIN unnest(attachments) AS a ON a.attached = c.original
     UNION ALL
     SELECT
         CASE WHEN (s.has_phone OR s.has_orders) AND s.is_missing THEN 'warning' ELSE 'info' END,
@@ -9410,9 +9437,9 @@ BEGIN ATOMIC
     FROM strays AS s
     WHERE s.refers OR s.has_phone OR s.has_orders;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_unattached(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_unattached(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about copies of attached tables and other tables with customers';
-CREATE FUNCTION customer_identity_internal.check_values(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_values(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9420,18 +9447,18 @@ BEGIN ATOMIC
     SELECT 'error', a.attached::text,
         format('column %I cannot hold %L, which %s names: %s', n.column_name, m.value, n.parameter, n.consequence),
         format('Use its new name in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
-    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    FROM unnest(attachments) AS a
     CROSS JOIN LATERAL (VALUES
         (a.status_column, a.counted_statuses, 'counted_statuses', 'no such order counts'),
         (a.payment_column, a.cod_values, 'cod_values', 'no such order needs a proof')
     ) AS n (column_name, named_values, parameter, consequence)
     CROSS JOIN LATERAL customer_identity_internal.missing_values(a.attached, n.column_name, n.named_values, customers) AS m (value)
-    WHERE n.column_name IS NOT NULL;
+    WHERE n.column_name IS NOT NULL AND customer_identity_internal.hold_table(a.attached);
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_values(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_values(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about statuses and cash values that a column cannot hold';
 -- Renamed values are followed, but attaching again with the old names is refused.
-CREATE FUNCTION customer_identity_internal.check_renamed_values(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_renamed_values(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9440,7 +9467,7 @@ BEGIN ATOMIC
         format('%L, which %s named, was renamed to %L: the triggers follow, but a migration with the old name is refused',
             v.given, n.parameter, v.present),
         format('Also in the migration: SELECT %s;', customer_identity_internal.attach_call(a.attached))
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.triggers_of(a.attached) AS t
     CROSS JOIN (VALUES ('counted', 'counted_statuses'), ('cod', 'cod_values')) AS n (key, parameter)
     CROSS JOIN LATERAL ROWS FROM (
@@ -9449,27 +9476,27 @@ BEGIN ATOMIC
     ) AS v (given, present)
     WHERE v.given <> v.present;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_renamed_values(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_renamed_values(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about values whose names have changed since the table was attached';
--- Looks at a maximum of ten thousand orders: a value that differs from a named one in case or blanks only is a slip.
+-- A value that differs from a named one in case or blanks only is a slip.
 CREATE FUNCTION customer_identity_internal.values_seen(
-    relation regclass, column_name text, named_values text[], customers regclass, OUT rows bigint, OUT named bigint, OUT similar text)
+    relation regclass, column_name text, named_values text[], max_rows bigint, customers regclass, OUT rows bigint, OUT named bigint, OUT similar text)
     LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 BEGIN
     EXECUTE format($sql$
         SELECT count(*), count(*) FILTER (WHERE r.value = ANY ($1)),
             min(left(r.value, 64)) FILTER (WHERE r.value <> ALL ($1) AND lower(btrim(r.value)) = ANY ($2))
-        FROM (SELECT customer_identity_internal.as_text(r.%I) AS value FROM %s AS r LIMIT 10000) AS r
+        FROM (SELECT customer_identity_internal.as_text(r.%I) AS value FROM %s AS r LIMIT $3) AS r
         $sql$,
         column_name, relation)
         INTO rows, named, similar
-        USING named_values, ARRAY(SELECT lower(btrim(n.value)) FROM unnest(named_values) AS n (value));
+        USING named_values, ARRAY(SELECT lower(btrim(n.value)) FROM unnest(named_values) AS n (value)), max_rows;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.values_seen(regclass, text, text[], regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.values_seen(regclass, text, text[], bigint, regclass) IS
     'How many rows of a table were looked at, how many have one of some values, and a value that is nearly one';
-CREATE FUNCTION customer_identity_internal.check_values_of(attached customer_identity.attachments, customers regclass)
+CREATE FUNCTION customer_identity_internal.check_values_of(attached customer_identity.attachments, max_rows bigint, customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9484,13 +9511,13 @@ BEGIN ATOMIC
         (attached.status_column, attached.counted_statuses, 'counted_statuses'),
         (attached.payment_column, attached.cod_values, 'cod_values')
     ) AS n (column_name, named_values, parameter)
-    CROSS JOIN LATERAL customer_identity_internal.values_seen(attached.attached, n.column_name, n.named_values, customers) AS s
+    CROSS JOIN LATERAL customer_identity_internal.values_seen(attached.attached, n.column_name, n.named_values, max_rows, customers) AS s
     WHERE n.column_name IS NOT NULL
         AND (s.similar IS NOT NULL OR (n.parameter = 'counted_statuses' AND s.rows >= 100 AND s.named = 0));
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_values_of(customer_identity.attachments, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_values_of(customer_identity.attachments, bigint, regclass) IS
     'Findings of check_setup() about statuses and cash values that no row has';
-CREATE FUNCTION customer_identity_internal.check_regions(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_regions(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9499,18 +9526,18 @@ BEGIN ATOMIC
         'phones without a country code are not read: it has no region column, and there is no default region',
         format('SELECT %s; with default_region => ''...'' added. Or, for every table, as a superuser: ALTER DATABASE %I SET customer_identity.default_region = ''...'';',
             customer_identity_internal.attach_call(a.attached), current_database())
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM unnest(attachments) AS a
     WHERE customer_identity_internal.lacks_region(a.phone_columns, a.region_column, a.default_region)
     UNION ALL
     SELECT 'error', a.attached::text,
         format('%L, its default_region, is not a region: phones of rows without a region are not read', a.default_region),
         format('Use a two-letter ISO 3166 code in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM unnest(attachments) AS a
     WHERE a.default_region IS NOT NULL AND customer_identity_internal.known_region(a.default_region) IS NULL;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_regions(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_regions(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about tables whose national phones cannot be read';
-CREATE FUNCTION customer_identity_internal.check_types(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_types(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9524,7 +9551,7 @@ BEGIN ATOMIC
     SELECT 'error', a.attached::text,
         format('column %I is %s and cannot hold a %s', u.column_name, u.type_name, u.what),
         format('Change its type, or name another one in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.unusable_types(a.attached, a.phone_columns, a.region_column) AS u
     UNION ALL
     SELECT 'error', s.attached::text,
@@ -9537,7 +9564,7 @@ BEGIN ATOMIC
     WHERE s.kind = 'users' AND s.customers = check_types.customers AND has_table_privilege(t.relowner, s.customers, 'UPDATE')
         AND customer_identity_internal.base_type(c.atttypid) <> 'uuid'::regtype;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_types(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_types(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about columns whose types hold no customer, amount, phone or region';
 -- Inconsistent proofs and flags: a trigger was missing, or the application has written them.
 CREATE FUNCTION customer_identity_internal.proof_faults(customers regclass)
@@ -9643,16 +9670,48 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.count_unlinked(regclass, regclass) IS
     'How many rows of a table without a customer could have one, and how many have a phone that cannot be read';
-CREATE OR REPLACE FUNCTION customer_identity_internal.check_rows(customers regclass)
+-- Counting asks what a row's phone could be read as, which takes longer to prepare than most tables need to be looked at.
+CREATE FUNCTION customer_identity_internal.has_unlinked(relation regclass, customer_column text, customers regclass)
+    RETURNS boolean
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    found_row boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE r.%I IS NULL)', relation, customer_column) INTO found_row;
+    RETURN found_row;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.has_unlinked(regclass, text, regclass) IS
+    'Whether a row of a table has no customer';
+CREATE FUNCTION customer_identity_internal.check_unlinked(attached regclass, customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT f.severity, attached::text,
+        format('rows without a customer %s: %s', f.fault, customer_identity_internal.counted_up_to(f.found_rows, u.looked_at)),
+        format(f.what_to_do, attached::text)
+    FROM customer_identity_internal.count_unlinked(attached, customers) AS u
+    CROSS JOIN LATERAL (VALUES
+        ('warning', 'that could have one', u.readable, 'CALL customer_identity.backfill(%L);'),
+        ('info', 'whose phone cannot be read', u.unreadable, 'SELECT * FROM customer_identity.phone_problems(%L);')
+    ) AS f (severity, fault, found_rows, what_to_do)
+    WHERE f.found_rows > 0;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_unlinked(regclass, regclass) IS
+    'Findings of check_setup() about rows without a customer';
+CREATE FUNCTION customer_identity_internal.check_rows(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    -- Of each table, so that those of a thousand are looked at in a second.
+    max_rows constant bigint := greatest(100, least(10000, 100000 / greatest(cardinality(attachments), 1)));
     attached customer_identity.attachments;
-    unlinked record;
 BEGIN
-    FOR attached IN SELECT a.* FROM customer_identity_internal.attachments_to_read(customers) AS a LOOP
+    FOR attached IN SELECT a.* FROM unnest(attachments) AS a WHERE customer_identity_internal.hold_table(a.attached) LOOP
         CONTINUE WHEN EXISTS (
             SELECT FROM customer_identity_internal.named_columns(attached) AS n
             WHERE NOT EXISTS (
@@ -9660,22 +9719,16 @@ BEGIN
                 WHERE c.attrelid = n.relation AND c.attname = n.column_name AND NOT c.attisdropped
             )
         );
-        unlinked := customer_identity_internal.count_unlinked(attached.attached, customers);
-        IF unlinked.readable > 0 THEN
-            RETURN NEXT ROW('warning', attached.attached::text,
-                format('rows without a customer that could have one: %s', customer_identity_internal.counted_up_to(unlinked.readable, unlinked.looked_at)),
-                format('CALL customer_identity.backfill(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
+        IF customer_identity_internal.has_unlinked(attached.attached, attached.customer_column, customers) THEN
+            RETURN QUERY SELECT u.* FROM customer_identity_internal.check_unlinked(attached.attached, customers) AS u;
         END IF;
-        IF unlinked.unreadable > 0 THEN
-            RETURN NEXT ROW('info', attached.attached::text,
-                format('rows without a customer whose phone cannot be read: %s', customer_identity_internal.counted_up_to(unlinked.unreadable, unlinked.looked_at)),
-                format('SELECT * FROM customer_identity.phone_problems(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
+        IF COALESCE(attached.status_column, attached.payment_column) IS NOT NULL THEN
+            RETURN QUERY SELECT v.* FROM customer_identity_internal.check_values_of(attached, max_rows, customers) AS v;
         END IF;
-        RETURN QUERY SELECT v.* FROM customer_identity_internal.check_values_of(attached, customers) AS v;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.check_rows(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_rows(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about rows without a customer, and statuses';
 CREATE OR REPLACE FUNCTION customer_identity_internal.check_sms(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
@@ -9760,35 +9813,39 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.findings_of(customers regc
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
 BEGIN ATOMIC
+    -- Read once: a book may have a thousand tables.
+    WITH book AS MATERIALIZED (
+        SELECT ARRAY(SELECT a FROM customer_identity_internal.attachments_of(customers) AS a) AS attachments
+    )
     SELECT * FROM customer_identity_internal.check_session(customers)
     UNION ALL
     SELECT * FROM customer_identity_internal.check_book(customers)
     UNION ALL
     SELECT * FROM customer_identity_internal.check_triggers(customers)
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_foreign_key_triggers(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_foreign_key_triggers(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_columns(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_columns(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_types(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_types(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_values(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_values(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_renamed_values(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_renamed_values(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_regions(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_regions(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_heirs(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_heirs(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_unattached(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_unattached(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_unlogged(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_unlogged(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_users_of_orders(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_users_of_orders(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_keys(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_keys(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_rows(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_rows(customers, b.attachments) AS f
     UNION ALL
     SELECT * FROM customer_identity_internal.check_sms(customers);
 END;
@@ -9926,6 +9983,9 @@ DROP ROUTINE
     customer_identity_internal.released_visible_orders_as_owner,
     customer_identity_internal.released_update_customer_as_owner,
     customer_identity_internal.released_expected_triggers,
+    customer_identity_internal.released_check_columns,
+    customer_identity_internal.released_check_users_of_orders,
+    customer_identity_internal.released_check_rows,
     customer_identity_internal.released_check_sms_as_owner;
 
 -- The workings belong to whom the rest belongs to, and are executed by nobody but PUBLIC or the extension's owner.

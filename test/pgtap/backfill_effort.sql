@@ -1,28 +1,11 @@
 -- What a backfill and a user's first phone cost, counted in rows that the executor handles, grows with the rows of the
--- tables and not with their square, although nobody runs ANALYZE after attaching. The plans of all statements, those
--- of triggers included, are read from the server's log.
+-- tables and not with their square, although nobody runs ANALYZE after attaching.
 SET client_min_messages = warning;
 CREATE EXTENSION pgtap;
 CREATE EXTENSION customer_identity;
 SET customer_identity.default_region = 'DE';
 SELECT plan(7);
-LOAD 'auto_explain';
-SET auto_explain.log_analyze = on;
-SET auto_explain.log_timing = off;
-SET auto_explain.log_format = json;
-SET auto_explain.log_nested_statements = on;
-
-CREATE FUNCTION log_file() RETURNS text LANGUAGE sql RETURN current_setting('data_directory') || '/../log';
--- The rows that the nodes of plans returned, or read in vain.
-CREATE FUNCTION effort_since(start bigint) RETURNS numeric LANGUAGE sql AS $$
-  SELECT sum((node->>'Actual Loops')::numeric * ((node->>'Actual Rows')::numeric
-    + coalesce((node->>'Rows Removed by Filter')::numeric, 0)
-    + coalesce((node->>'Rows Removed by Join Filter')::numeric, 0)
-    + coalesce((node->>'Rows Removed by Index Recheck')::numeric, 0)))
-  FROM regexp_matches(pg_read_file(log_file(), start, (SELECT size FROM pg_stat_file(log_file())) - start),
-      'plan:\n((?:\t[^\n]*\n)+)', 'g') AS plan,
-    jsonb_path_query(replace(plan[1], E'\t', '')::jsonb, 'strict $.** ? (exists (@."Node Type"))') AS node
-$$;
+\ir effort.psql
 CREATE FUNCTION open_shop(users int, type regtype, variant text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   DROP SCHEMA IF EXISTS shop CASCADE;
