@@ -30,9 +30,10 @@ BITCODE = $(OBJS:.o=.bc)
 
 # Another compiler may warn of something new, which is no reason not to install: STRICT=1 is for lint and tests.
 STRICT ?= 0
+# The same sources make the same files in any folder: debugging information names none.
 # clang, which compiles the bitcode, rejects the `register` of PostgreSQL 15's headers.
 EXTENSION_CXXFLAGS = -std=c++20 -Wall -Wextra $(if $(filter 1,$(STRICT)),-Werror) -Wno-register \
-	-fvisibility=hidden -fvisibility-inlines-hidden
+	-fvisibility=hidden -fvisibility-inlines-hidden -ffile-prefix-map=$(CURDIR)=.
 PG_CPPFLAGS = -Isrc -DCUSTOMER_IDENTITY_VERSION=$(EXTENSION_VERSION)
 PG_CXXFLAGS = $(EXTENSION_CXXFLAGS) -MMD -MP
 # Hidden visibility does not reach the templates of the C++ library: nothing mangled is exported.
@@ -97,7 +98,8 @@ all install clean:
 	@exit 1
 endif
 
-.PHONY: FORCE bench help setup test upgradecheck update-scripts test-phones-nightly test-sanitized torture demo shop lint format tidy
+.PHONY: FORCE bench help setup test upgradecheck update-scripts test-phones-nightly test-sanitized torture demo shop lint format tidy \
+	dist deb package-check release-check
 
 help:
 	@echo 'make            build the extension'
@@ -116,6 +118,10 @@ help:
 	@echo 'make update-scripts  write sql/updates from what released versions and this one make'
 	@echo 'make lint       formatting, rules of the tree, shellcheck, pyflakes, cppcheck, clang-tidy'
 	@echo 'make format     format the C++ sources'
+	@echo 'make dist       pack the commit as PGXN takes it (build/dist)'
+	@echo 'make deb        build Debian packages for the servers of this system (build/deb)'
+	@echo 'make package-check  try both, and the Containerfile, on fresh systems (root; needs debootstrap)'
+	@echo 'make release-check  what has to hold before a release'
 	@echo 'make clean      remove what was built'
 	@echo
 	@echo 'PG_CONFIG selects the server: make PG_CONFIG=/path/to/pg_config'
@@ -175,3 +181,16 @@ format:
 	@scripts/setup.sh lint
 	@echo 'formatting the C++ of src and test/unit'
 	@scripts/format.sh
+
+dist:
+	@scripts/dist.sh
+
+deb:
+	@scripts/deb.sh
+
+# Not in make test: root folders of whole systems, packages from the distribution, ten minutes.
+package-check:
+	@test/packages/run_all.sh
+
+release-check: setup
+	@scripts/release_check.sh

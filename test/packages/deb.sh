@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# `make deb` on a fresh system builds packages that lintian accepts, the same twice in two folders. On another fresh system
+# they are installed, used as the README says, removed and purged, and nothing is left.
+#   test/packages/deb.sh [SUITE]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+suite=${1:-$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)}
+builder=deb-builder-$suite
+user=deb-user-$suite
+in_builder() { scripts/root.sh run "$builder" "$@"; }
+in_user() { scripts/root.sh run "$user" "$@"; }
+step() { echo "-- $1"; }
+
+archive=$(scripts/dist.sh)
+step "build twice on $suite"
+scripts/root.sh make "$builder" "$suite"
+trap 'scripts/root.sh remove "$builder"; scripts/root.sh remove "$user"' EXIT
+python3 -m zipfile -e "$archive" "build/roots/$builder"
+mv build/roots/"$builder"/customer_identity-* "build/roots/$builder/src"
+cp "$archive" "build/roots/$builder/src.zip"
+chmod -R +x "build/roots/$builder/src/scripts" "build/roots/$builder/src/debian/rules"
+in_builder apt-get update -q
+in_builder apt-get install -y -q --no-install-recommends dpkg-dev lintian postgresql-server-dev-all python3
+in_builder apt-get build-dep -y -q --no-install-recommends /src
+for folder in build/deb build/another/folder; do
+  in_builder /src/scripts/deb.sh /src.zip "$folder"
+done
+built=build/roots/$builder/src/build
+for package in "$built"/deb/*.deb; do
+  cmp "$package" "$built/another/folder/${package##*/}"
+done
+mkdir -p build/deb
+cp "$built"/deb/*.deb build/deb
+
+step "use on another $suite"
+scripts/root.sh make "$user" "$suite"
+mkdir "build/roots/$user/packages"
+cp "$built"/deb/*.deb "$built"/deb/*.dsc "$built"/deb/*.tar.* "build/roots/$user/packages"
+cp test/packages/use_package.sh "build/roots/$user/"
+in_user apt-get update -q
+in_user /use_package.sh
+
+step "the package's own test"
+in_user apt-get install -y -q --no-install-recommends autopkgtest dpkg-dev
+in_user bash -c 'autopkgtest --no-built-binaries /packages/*.deb /packages/*.dsc -- null'
+echo "deb: the packages of $suite are in build/deb"
