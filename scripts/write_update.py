@@ -165,7 +165,7 @@ class Update:
             return None if granted[1] in self.old.views else statement
         if language := named(statement, 'CREATE LANGUAGE'):
             return None if language[1] in self.old.languages else statement
-        return statement if re.match(r'COMMENT ON', without_comments(statement)) else None
+        return statement if re.match(r'COMMENT ON|CREATE AGGREGATE', without_comments(statement)) else None
 
     def written_type(self, name, statement):
         if name not in self.old.types:

@@ -26,6 +26,38 @@ CREATE FUNCTION customer_identity_internal.as_text(value anyelement)
 COMMENT ON FUNCTION customer_identity_internal.as_text(anyelement) IS
     'A value of a row as the triggers read it, whatever casts its type has';
 
+-- Where the server itself compares as the triggers do, statistics and indexes of the column serve. A label that this
+-- transaction has added to an enum cannot be written yet.
+CREATE FUNCTION customer_identity_internal.has_value(relation regclass, column_name text, named_values text[])
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    held record;
+BEGIN
+    SELECT t.oid, t.typtype, c.collisdeterministic AS is_deterministic,
+        ARRAY(SELECT e.enumlabel::text FROM pg_enum AS e WHERE e.enumtypid = t.oid AND e.enumlabel = ANY (named_values)) AS labels
+    INTO held
+    FROM pg_attribute AS a
+    JOIN pg_type AS t ON t.oid = customer_identity_internal.base_type(a.atttypid)
+    LEFT JOIN pg_collation AS c ON c.oid = a.attcollation
+    WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped;
+    IF held.oid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) AND held.is_deterministic THEN
+        RETURN format('o.%I::text = ANY (%L::text[])', column_name, named_values);
+    END IF;
+    IF held.typtype = 'e' THEN
+        EXECUTE format('SELECT %L::%s[]', held.labels, customer_identity_internal.type_name(held.oid));
+        RETURN format('o.%1$I::%2$s = ANY (%3$L::%2$s[])', column_name, customer_identity_internal.type_name(held.oid), held.labels);
+    END IF;
+    RETURN format('customer_identity_internal.as_text(o.%I) COLLATE "C" = ANY (%L::text[])', column_name, named_values);
+EXCEPTION WHEN unsafe_new_enum_value_usage THEN
+    RETURN format('customer_identity_internal.as_text(o.%I) COLLATE "C" = ANY (%L::text[])', column_name, named_values);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.has_value(regclass, text, text[]) IS
+    'The condition that a column of row o holds one of some values, as the triggers read it';
+
 -- User-defined casts are not suggested: the user who runs the statement may be a superuser.
 CREATE FUNCTION customer_identity_internal.can_cast(source regtype, target regtype)
     RETURNS boolean

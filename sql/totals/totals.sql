@@ -1,16 +1,45 @@
-CREATE FUNCTION customer_identity_internal.order_amount(amount numeric)
+-- A sum of many small states: a table of a million customers fits into the memory of a maintenance command.
+CREATE FUNCTION customer_identity_internal.add_order(state internal, amount numeric, points_per_unit numeric)
+    RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'add_order';
+COMMENT ON FUNCTION customer_identity_internal.add_order(internal, numeric, numeric) IS
+    'Adds an order to the sums of a customer';
+
+CREATE FUNCTION customer_identity_internal.amounts_added(state internal)
     RETURNS numeric
     LANGUAGE c IMMUTABLE PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'order_amount';
-COMMENT ON FUNCTION customer_identity_internal.order_amount(numeric) IS
-    'What an order adds to total_spent: its amount, or 0 for NULL, NaN and infinity';
+    AS 'MODULE_PATHNAME', 'amounts_added';
+COMMENT ON FUNCTION customer_identity_internal.amounts_added(internal) IS
+    'What the added orders add to total_spent';
 
-CREATE FUNCTION customer_identity_internal.order_points(amount numeric, points_per_unit numeric)
-    RETURNS bigint
+CREATE FUNCTION customer_identity_internal.points_added(state internal)
+    RETURNS numeric
     LANGUAGE c IMMUTABLE PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'order_points';
-COMMENT ON FUNCTION customer_identity_internal.order_points(numeric, numeric) IS
-    'What an order adds to loyalty_points: floor(amount * points_per_unit), or 0 beyond a thousand million million';
+    AS 'MODULE_PATHNAME', 'points_added';
+COMMENT ON FUNCTION customer_identity_internal.points_added(internal) IS
+    'What the added orders add to loyalty_points';
+
+-- The two share their state: an order is added once.
+CREATE AGGREGATE customer_identity_internal.sum_of_amounts(amount numeric, points_per_unit numeric) (
+    SFUNC = customer_identity_internal.add_order,
+    STYPE = internal,
+    SSPACE = 64,
+    FINALFUNC = customer_identity_internal.amounts_added,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE customer_identity_internal.sum_of_amounts(numeric, numeric) IS
+    'What orders add to total_spent: their amounts, or 0 for NULL, NaN and infinity';
+
+CREATE AGGREGATE customer_identity_internal.sum_of_points(amount numeric, points_per_unit numeric) (
+    SFUNC = customer_identity_internal.add_order,
+    STYPE = internal,
+    SSPACE = 64,
+    FINALFUNC = customer_identity_internal.points_added,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE customer_identity_internal.sum_of_points(numeric, numeric) IS
+    'What orders add to loyalty_points: floor(amount * points_per_unit) of each, or 0 beyond a thousand million million';
 
 -- A table that its totals triggers alone still feed into the book, such as a partition that was detached,
 -- counts; a partition whose parent counts it does not. While one is being detached concurrently it is the
@@ -85,13 +114,13 @@ BEGIN
             USING ERRCODE = 'CI007', HINT = format('Name another one in: SELECT %s;', customer_identity_internal.attach_call(source));
     END IF;
     IF status_column IS NOT NULL THEN
-        condition := format(' AND customer_identity_internal.as_text(o.%I) COLLATE "C" = ANY (%L::text[])',
-            status_column, customer_identity_internal.argument_values(arguments, 'counted'));
+        condition := ' AND ' || customer_identity_internal.has_value(source, status_column,
+            customer_identity_internal.argument_values(arguments, 'counted'));
     END IF;
     RETURN format(
         'SELECT o.%1$I AS customer_id, count(*) AS orders,'
-        ' sum(customer_identity_internal.order_amount(o.%2$I::numeric)) AS spent,'
-        ' sum(customer_identity_internal.order_points(o.%2$I::numeric, %3$L::numeric)) AS points'
+        ' customer_identity_internal.sum_of_amounts(o.%2$I::numeric, %3$L::numeric) AS spent,'
+        ' customer_identity_internal.sum_of_points(o.%2$I::numeric, %3$L::numeric) AS points'
         ' FROM %4$s AS o WHERE o.%1$I IS NOT NULL%5$s GROUP BY o.%1$I',
         COALESCE(customer_identity_internal.argument_value(arguments, 'customer'), 'customer_id'),
         COALESCE(customer_identity_internal.argument_value(arguments, 'amount'), 'total'),
@@ -102,11 +131,25 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.totals_query(regclass, text[]) IS
     'The query that sums a table of orders per customer';
 
+CREATE FUNCTION customer_identity_internal.maintenance_memory()
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN CASE
+    WHEN pg_size_bytes(current_setting('maintenance_work_mem')) > pg_size_bytes(current_setting('work_mem'))
+        THEN current_setting('maintenance_work_mem')
+    ELSE current_setting('work_mem')
+END;
+COMMENT ON FUNCTION customer_identity_internal.maintenance_memory() IS
+    'The work_mem for sums of all orders, which are work for an administrator, as the making of an index is';
+
 CREATE FUNCTION customer_identity_internal.totals_in(source regclass, arguments text[], customers regclass)
     RETURNS TABLE (customer_id uuid, orders bigint, spent numeric, points numeric)
     LANGUAGE customer_identity_as_feeding_owner STABLE
+    SET jit = off
 AS $$
 BEGIN
+    PERFORM set_config('work_mem', customer_identity_internal.maintenance_memory(), true);
     RETURN QUERY EXECUTE customer_identity_internal.totals_query(source, arguments);
 END
 $$;
@@ -122,56 +165,76 @@ CREATE FUNCTION customer_identity.flush_totals(customers regclass DEFAULT NULL)
 COMMENT ON FUNCTION customer_identity.flush_totals(regclass) IS
     'Writes the totals that this transaction has deferred to its commit, of one book or (NULL) all, and returns for how many customers';
 
--- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
-CREATE FUNCTION customer_identity_internal.totals_differences(customers regclass)
-    RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
-    LANGUAGE customer_identity_as_table_owner STABLE
+CREATE FUNCTION customer_identity_internal.totals_of_sources(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    entries text;
-    sources text;
-    spent_scale integer;
+    queries text[];
 BEGIN
-    SELECT string_agg(
+    SELECT array_agg(
         CASE
             WHEN customer_identity_internal.have_one_owner(t.source, customers) THEN customer_identity_internal.totals_query(t.source, t.arguments)
             ELSE format('SELECT t.* FROM customer_identity_internal.totals_in(%L::regclass, %L::text[], %L::regclass) AS t',
                 t.source::oid, t.arguments, customers::oid)
-        END,
-        ' UNION ALL ')
-    INTO sources
+        END)
+    INTO queries
     FROM customer_identity_internal.totals_sources(customers) AS t
     WHERE customer_identity_internal.hold_table(t.source);
-    IF sources IS NULL THEN
+    RETURN CASE
+        WHEN cardinality(queries) = 1 THEN queries[1]
+        ELSE format('SELECT s.customer_id, sum(s.orders) AS orders, sum(s.spent) AS spent, sum(s.points) AS points FROM (%s) AS s GROUP BY s.customer_id',
+            array_to_string(queries, ' UNION ALL '))
+    END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.totals_of_sources(regclass) IS
+    'The query that sums all orders of a book per customer; NULL without an attached orders table';
+
+-- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
+CREATE FUNCTION customer_identity_internal.totals_differences(customers regclass)
+    RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
+    LANGUAGE customer_identity_as_table_owner STABLE
+    SET jit = off
+AS $$
+DECLARE
+    sums constant text := customer_identity_internal.totals_of_sources(customers);
+    spent_type integer;
+BEGIN
+    IF sums IS NULL THEN
         RETURN;
     END IF;
-    entries := customer_identity_internal.companion_of(customers, 'loyalty_entries');
-    -- A column decimal(10,2) cannot hold more digits than that.
-    SELECT CASE WHEN a.atttypmod >= 0 THEN (a.atttypmod - 4) & 65535 ELSE 16383 END INTO spent_scale
+    SELECT a.atttypmod INTO spent_type
     FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attname = 'total_spent';
+    PERFORM set_config('work_mem', customer_identity_internal.maintenance_memory(), true);
 
     RETURN QUERY EXECUTE format($sql$
-        WITH sums AS (
-            %1$s
-            UNION ALL
-            SELECT e.customer_id, 0, 0, sum(e.points) FROM %2$s AS e GROUP BY e.customer_id
-        ),
-        actual AS (
-            SELECT s.customer_id, sum(s.orders) AS orders, sum(s.spent) AS spent, sum(s.points) AS points
-            FROM sums AS s
-            GROUP BY s.customer_id
-        )
-        SELECT c.id, d.field, d.stored, d.actual
-        FROM %3$s AS c
-        LEFT JOIN actual AS a ON a.customer_id = c.id
+        SELECT t.id, d.field, d.stored, d.actual
+        FROM (
+            SELECT c.id, COALESCE(c.total_orders, 0) AS stored_orders, COALESCE(c.total_spent, 0) AS stored_spent,
+                COALESCE(c.loyalty_points, 0) AS stored_points,
+                COALESCE(s.orders, 0) AS orders, %1$s AS spent, COALESCE(s.points, 0) + COALESCE(e.points, 0) AS points
+            FROM %2$s AS c
+            LEFT JOIN (%3$s) AS s ON s.customer_id = c.id
+            LEFT JOIN (
+                SELECT e.customer_id, sum(e.points) AS points FROM %4$s AS e GROUP BY e.customer_id
+            ) AS e ON e.customer_id = c.id
+        ) AS t
         CROSS JOIN LATERAL (VALUES
-            ('total_orders', COALESCE(c.total_orders, 0)::numeric, COALESCE(a.orders, 0)::numeric),
-            ('total_spent', COALESCE(c.total_spent, 0), round(COALESCE(a.spent, 0), LEAST(%4$s, scale(COALESCE(a.spent, 0))))),
-            ('loyalty_points', COALESCE(c.loyalty_points, 0)::numeric, COALESCE(a.points, 0))
+            ('total_orders', t.stored_orders::numeric, t.orders::numeric),
+            ('total_spent', t.stored_spent, t.spent),
+            ('loyalty_points', t.stored_points::numeric, t.points)
         ) AS d (field, stored, actual)
-        WHERE d.stored <> d.actual
-        $sql$, sources, entries, customers, spent_scale);
+        WHERE (t.stored_orders <> t.orders OR t.stored_spent <> t.spent OR t.stored_points <> t.points) AND d.stored <> d.actual
+        $sql$,
+        -- A column decimal(10,2) cannot hold more digits than that.
+        CASE
+            WHEN spent_type < 0 THEN 'COALESCE(s.spent, 0)'
+            ELSE format('round(COALESCE(s.spent, 0), LEAST(%s, scale(COALESCE(s.spent, 0))))', (spent_type - 4) & 65535)
+        END,
+        customers, sums, customer_identity_internal.companion_of(customers, 'loyalty_entries'));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.totals_differences(regclass) IS
@@ -188,33 +251,41 @@ COMMENT ON FUNCTION customer_identity.verify_totals(regclass) IS
     'The totals that differ from the sum of the attached orders and loyalty_entries, in one snapshot; no row means exact';
 
 -- A difference stays valid while others maintain exact totals, so it is added, and only another rebuild has
--- to wait. What this transaction has deferred is written first, so that it is not added twice.
+-- to wait. Customers are locked in the order of their ids, as the triggers do it. What this transaction has deferred is written first, so that it is not added twice.
 CREATE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
     RETURNS bigint
     LANGUAGE customer_identity_as_table_owner VOLATILE
 AS $$
 DECLARE
-    wrong record;
-    corrected bigint := 0;
+    corrected bigint;
 BEGIN
     EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', customers);
-    FOR wrong IN
-        SELECT
-            d.customer_id,
-            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_orders'), 0) AS orders,
-            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_spent'), 0) AS spent,
-            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'loyalty_points'), 0) AS points
-        FROM customer_identity_internal.totals_differences(customers) AS d
-        GROUP BY d.customer_id
-        ORDER BY d.customer_id
-    LOOP
-        EXECUTE format(
-            'UPDATE %s SET total_orders = COALESCE(total_orders, 0) + $2,'
-            ' total_spent = COALESCE(total_spent, 0) + $3,'
-            ' loyalty_points = COALESCE(loyalty_points, 0) + $4 WHERE id = $1', customers)
-            USING wrong.customer_id, wrong.orders, wrong.spent, wrong.points;
-        corrected := corrected + 1;
-    END LOOP;
+    EXECUTE format($sql$
+        WITH wrong AS MATERIALIZED (
+            SELECT
+                d.customer_id,
+                COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_orders'), 0) AS orders,
+                COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_spent'), 0) AS spent,
+                COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'loyalty_points'), 0) AS points
+            FROM customer_identity_internal.totals_differences($1) AS d
+            GROUP BY d.customer_id
+        ),
+        held AS MATERIALIZED (
+            SELECT c.id
+            FROM %1$s AS c
+            JOIN wrong AS w ON w.customer_id = c.id
+            ORDER BY c.id
+            FOR NO KEY UPDATE OF c
+        )
+        UPDATE %1$s AS c
+        SET total_orders = COALESCE(c.total_orders, 0) + w.orders,
+            total_spent = COALESCE(c.total_spent, 0) + w.spent,
+            loyalty_points = COALESCE(c.loyalty_points, 0) + w.points
+        FROM wrong AS w
+        WHERE c.id = w.customer_id AND (SELECT count(*) FROM held) > 0
+        $sql$, customers)
+        USING customers;
+    GET DIAGNOSTICS corrected = ROW_COUNT;
     RETURN corrected;
 END
 $$;

@@ -24,12 +24,18 @@ WHERE n.nspname LIKE 'customer\_identity%'
 ORDER BY n.nspname;
 
 -- Where a body is standard SQL, pg_get_functiondef() shows it as it is understood; the columns beside it are what it leaves out.
-SELECT 'function', p.oid::regprocedure, p.proowner::regrole, md5(pg_get_functiondef(p.oid)), md5(p.prosrc), p.probin, p.prokind, p.provolatile,
+SELECT 'function', p.oid::regprocedure, p.proowner::regrole, CASE WHEN p.prokind <> 'a' THEN md5(pg_get_functiondef(p.oid)) END, md5(p.prosrc), p.probin, p.prokind, p.provolatile,
     p.proparallel, p.procost, p.prorows, p.proisstrict, p.proleakproof, p.prosecdef, p.proretset, p.proconfig, p.prosupport,
     obj_description(p.oid, 'pg_proc')
 FROM pg_proc AS p
 WHERE p.pronamespace IN (SELECT oid FROM pg_namespace WHERE nspname LIKE 'customer\_identity%')
 ORDER BY p.oid::regprocedure::text;
+
+SELECT 'aggregate', to_jsonb(a)
+FROM pg_aggregate AS a
+JOIN pg_proc AS p ON p.oid = a.aggfnoid
+WHERE p.pronamespace IN (SELECT oid FROM pg_namespace WHERE nspname LIKE 'customer\_identity%')
+ORDER BY a.aggfnoid::regprocedure::text;
 
 SELECT 'type', t.oid::regtype, t.typtype, t.typowner::regrole, obj_description(t.oid, 'pg_type')
 FROM pg_type AS t
