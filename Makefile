@@ -22,7 +22,7 @@ OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/*.cpp src/*/*.cpp)))
 CUSTOMER_IDENTITY_FAST_PATH ?= 1
 ifeq ($(CUSTOMER_IDENTITY_FAST_PATH),0)
 OBJS := $(filter-out $(addprefix src/phone/, automaton.o fast_path.o input.o number_rules.o \
-	numbering_plan.o pattern.o prefix_matcher.o), $(OBJS))
+	numbering_plan.o pattern.o plans_file.o plans_in_force.o prefix_matcher.o), $(OBJS))
 else
 OBJS := $(filter-out src/phone/no_fast_path.o, $(OBJS))
 endif

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "phone/input.hpp"
+#include "phone/library.hpp"
 #include "phone/number_rules.hpp"
 #include "phone/numbering_plan.hpp"
 #include "phone/phone.hpp"
@@ -101,6 +102,9 @@ bool is_region(std::string_view region) {
   return NumberingPlans::get().of_region(region) != nullptr;
 }
 
-void prepare() { NumberingPlans::get().compile_all(); }
+void prepare() {
+  static_cast<void>(NumberingPlans::get().compile_all());
+  static_cast<void>(library());
+}
 
 }  // namespace customer_identity::phone

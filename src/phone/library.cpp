@@ -157,6 +157,30 @@ PhoneNumberUtil::PhoneNumberFormat library_style(Style style) {
   return PhoneNumberUtil::INTERNATIONAL;
 }
 
+std::string written_by_library(const PhoneNumber &number, Style style) {
+  std::string written;
+  library().Format(number, library_style(style), &written);
+  return written;
+}
+
+/// Without the groups of digits, which only the library could make.
+std::string written_plainly(const Details &details, Style style) {
+  const std::string code = "+" + std::to_string(details.country_code);
+  const std::string national = details.national_number;
+  const std::string extension = details.extension;
+  switch (style) {
+    case Style::kE164:
+      return details.e164;
+    case Style::kRfc3966:
+      return "tel:" + code + "-" + national + (extension.empty() ? "" : ";ext=" + extension);
+    case Style::kInternational:
+    case Style::kNational:
+      break;
+  }
+  return (style == Style::kNational ? "" : code + " ") + national +
+         (extension.empty() ? "" : " ext. " + extension);
+}
+
 }  // namespace
 
 static_assert(static_cast<int>(Type::kFixedLine) == PhoneNumberUtil::FIXED_LINE &&
@@ -165,13 +189,19 @@ static_assert(static_cast<int>(Type::kFixedLine) == PhoneNumberUtil::FIXED_LINE 
               static_cast<int>(Type::kUan) == PhoneNumberUtil::UAN &&
               static_cast<int>(Type::kUnknown) == PhoneNumberUtil::UNKNOWN);
 
-const PhoneNumberUtil &library() {
+const PhoneNumberUtil &installed_library() {
   static const PhoneNumberUtil *const instance = [] {
     PhoneNumberUtil *util = PhoneNumberUtil::GetInstance();
     util->SetLogger(new NullLogger);  // NOLINT: the library owns it
     return util;
   }();
   return *instance;
+}
+
+bool library_knows(std::int32_t country_code) {
+  std::string region;
+  library().GetRegionCodeForCountryCode(country_code, &region);
+  return region != "ZZ";
 }
 
 Details parse_by_library(std::string_view text, std::string_view region, Acceptance acceptance) {
@@ -183,11 +213,11 @@ bool format(std::string_view text, std::string_view region, Acceptance acceptanc
             Formatted &formatted) {
   formatted.text[0] = '\0';
   PhoneNumber number;
-  if (read(text, region, acceptance, number).reason != Reason::kOk) return false;
-
-  std::string written;
-  library().Format(number, library_style(style), &written);
-  return copy(written, formatted.text);
+  Details details = read(text, region, acceptance, number);
+  if (details.reason == Reason::kOk) return copy(written_by_library(number, style), formatted.text);
+  return details.reason == Reason::kUnknownCountryCode &&
+         parse_fast(text, region, acceptance, details) && details.reason == Reason::kOk &&
+         copy(written_plainly(details, style), formatted.text);
 }
 
 }  // namespace customer_identity::phone

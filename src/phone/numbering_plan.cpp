@@ -1,5 +1,4 @@
-// Reads the library's metadata through the friend that PhoneNumberUtil declares for its own test,
-// the one door that all its versions have.
+// Compiles metadata into tables. That of a library is behind library_door.hpp.
 #include "numbering_plan.hpp"
 
 #include <phonenumbers/phonemetadata.pb.h>
@@ -12,27 +11,15 @@
 #include <utility>
 
 #include "phone/library.hpp"
-
-namespace i18n::phonenumbers {
-
-class PhoneNumberUtilTest {
- public:
-  static const PhoneMetadata *of_region(const PhoneNumberUtil &util, const std::string &region) {
-    return util.GetMetadataForRegion(region);
-  }
-  static const PhoneMetadata *of_calling_code(const PhoneNumberUtil &util, int calling_code) {
-    return util.GetMetadataForNonGeographicalRegion(calling_code);
-  }
-};
-
-}  // namespace i18n::phonenumbers
+#include "phone/library_door.hpp"
 
 namespace customer_identity::phone {
 namespace {
 
 using i18n::phonenumbers::PhoneMetadata;
 using i18n::phonenumbers::PhoneNumberDesc;
-using Metadata = i18n::phonenumbers::PhoneNumberUtilTest;
+using i18n::phonenumbers::PhoneNumberUtil;
+using Door = i18n::phonenumbers::PhoneNumberUtilTest;
 
 /// A descriptor of the metadata and the type that it stands for.
 struct Descriptor {
@@ -157,42 +144,55 @@ std::size_t CallingCode::class_of(const AutomatonBuilder::Marks &marks) const {
   return plans.size() * kTypes + static_cast<std::size_t>(Type::kUnknown);
 }
 
-const NumberingPlans &NumberingPlans::get() {
-  static const NumberingPlans *const plans = new NumberingPlans;
-  return *plans;
+NumberingPlans::~NumberingPlans() = default;
+
+const NumberingPlans *NumberingPlans::in_force_ = nullptr;
+
+const NumberingPlans &NumberingPlans::use_installed() {
+  static const NumberingPlans *const installed = new NumberingPlans(installed_library());
+  return *(in_force_ = installed);
 }
 
-NumberingPlans::NumberingPlans() {
-  std::set<std::string> regions;
-  library().GetSupportedRegions(&regions);
-  for (const std::string &region : regions)
-    if (slot(region) < kSlots)
-      by_region_[slot(region)] = add_plan(region, Metadata::of_region(library(), region));
+NumberingPlans::NumberingPlans(const PhoneNumberUtil &library) {
   std::set<int> numbers;
-  library().GetSupportedCallingCodes(&numbers);
-  for (const int number : numbers) add_calling_code(number);
+  library.GetSupportedCallingCodes(&numbers);
+  for (const int number : numbers) {
+    std::list<std::string> regions;
+    library.GetRegionCodesForCountryCallingCode(number, &regions);
+    std::vector<const Metadata *> territories;
+    for (const std::string &region : regions)
+      territories.push_back(Door::find(library, region, number));
+    add_calling_code(number, territories);
+  }
 }
 
-NumberingPlan *NumberingPlans::add_plan(const std::string &region, const PhoneMetadata *metadata) {
+NumberingPlans::NumberingPlans(Owned metadata) : owned_(std::move(metadata)) {
+  Territories territories;
+  for (const auto &each : owned_) {
+    std::vector<const Metadata *> &sharing = territories[each->country_code()];
+    sharing.insert(each->main_country_for_code() ? sharing.begin() : sharing.end(), each.get());
+  }
+  for (const auto &[number, sharing] : territories) add_calling_code(number, sharing);
+}
+
+NumberingPlan *NumberingPlans::add_plan(const Metadata &metadata) {
   NumberingPlan &plan = *plans_.emplace_back(std::make_unique<NumberingPlan>());
-  region.copy(plan.region.data(), plan.region.size() - 1);
-  plan.metadata = metadata;
+  metadata.id().copy(plan.region.data(), plan.region.size() - 1);
+  plan.metadata = &metadata;
+  const std::size_t at = slot(metadata.id());
+  if (at < kSlots) by_region_[at] = &plan;
   return &plan;
 }
 
 /// Shorter codes come first, so they are found before longer ones: as ExtractCountryCode() does.
-void NumberingPlans::add_calling_code(int number) {
-  std::list<std::string> regions;
-  library().GetRegionCodesForCountryCallingCode(number, &regions);
+void NumberingPlans::add_calling_code(int number,
+                                      const std::vector<const Metadata *> &territories) {
   CallingCode &code = *codes_.emplace_back(std::make_unique<CallingCode>());
   code.number = number;
   const std::string digits = std::to_string(number);
   code.size = static_cast<std::uint32_t>(digits.copy(code.digits.data(), kMaximumCode));
-  for (const std::string &region : regions) {
-    const bool geographical = slot(region) < kSlots;
-    code.plans.push_back(geographical
-                             ? by_region_[slot(region)]
-                             : add_plan(region, Metadata::of_calling_code(library(), number)));
+  for (const Metadata *metadata : territories) {
+    code.plans.push_back(add_plan(*metadata));
     code.plans.back()->code = &code;
   }
   code.main = code.plans[0];
@@ -204,8 +204,29 @@ void NumberingPlans::add_calling_code(int number) {
     if (by_digits_[at] == nullptr) by_digits_[at] = &code;
 }
 
-void NumberingPlans::compile_all() const {
-  for (const auto &code : codes_) static_cast<void>(code->ready());
+bool NumberingPlans::compile_all() const {
+  bool understood = true;
+  for (const auto &code : codes_) understood = code->ready() && understood;
+  return understood;
+}
+
+std::size_t NumberingPlans::regions() const {
+  return kSlots -
+         static_cast<std::size_t>(std::count(by_region_.begin(), by_region_.end(), nullptr));
+}
+
+void NumberingPlans::lend_to(const PhoneNumberUtil &library) {
+  for (auto &metadata : owned_) {
+    if (metadata == nullptr) continue;
+    Metadata *const place = Door::find(library, metadata->id(), metadata->country_code());
+    if (place == nullptr) continue;
+    const auto plan = std::find_if(plans_.begin(), plans_.end(), [&metadata](const auto &each) {
+      return each->metadata == metadata.get();
+    });
+    place->Swap(metadata.get());
+    (*plan)->metadata = place;
+    metadata.reset();
+  }
 }
 
 }  // namespace customer_identity::phone

@@ -1,12 +1,12 @@
-// The numbering plans of all regions as tables, compiled from the metadata inside the installed
-// library, so that they cannot be out of step with it. They are compiled when they are first
-// needed.
+// The numbering plans of all regions as tables, compiled from libphonenumber's metadata: that
+// inside the installed library or that of a file. They are compiled when they are first needed.
 #pragma once
 
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,7 +18,8 @@
 
 namespace i18n::phonenumbers {
 class PhoneMetadata;
-}
+class PhoneNumberUtil;
+}  // namespace i18n::phonenumbers
 
 namespace customer_identity::phone {
 
@@ -42,8 +43,8 @@ struct NumberingPlan {
   LengthSet local_lengths = 0;
   PrefixMatcher national_prefix;
   PrefixMatcher international_prefix;
-  std::string_view transform_rule;  // digits to write, and groups of the national prefix: "9$1"
-  Automaton general;                // 0: not a number of this plan
+  std::string transform_rule;  // digits to write, and groups of the national prefix: "9$1"
+  Automaton general;           // 0: not a number of this plan
 
   /// False when the metadata says something that is not understood.
   bool compile();
@@ -104,8 +105,22 @@ struct CallingCode {
 
 class NumberingPlans {
  public:
-  /// Made at the first call and kept. Not for several threads at once.
-  static const NumberingPlans &get();
+  using Metadata = i18n::phonenumbers::PhoneMetadata;
+  using Owned = std::vector<std::unique_ptr<Metadata>>;
+  /// By calling code, of regions that share one the main one first.
+  using Territories = std::map<int, std::vector<const Metadata *>>;
+
+  /// Those inside a library.
+  explicit NumberingPlans(const i18n::phonenumbers::PhoneNumberUtil &library);
+  /// Those of a file.
+  explicit NumberingPlans(Owned metadata);
+  NumberingPlans(const NumberingPlans &) = delete;
+  NumberingPlans &operator=(const NumberingPlans &) = delete;
+  ~NumberingPlans();
+
+  /// Those in force: the installed library's until choose_plans() says otherwise. Not for several
+  /// threads at once.
+  static const NumberingPlans &get() { return in_force_ != nullptr ? *in_force_ : use_installed(); }
 
   /// The plan of an upper-case ISO 3166-1 alpha-2 region, or null.
   const NumberingPlan *of_region(std::string_view region) const {
@@ -122,23 +137,33 @@ class NumberingPlans {
     return by_digits_[digit(0) * 100 + digit(1) * 10 + digit(2)];
   }
 
-  /// Compiles every plan now.
-  void compile_all() const;
+  /// Compiles every plan now. True when all of them are understood.
+  bool compile_all() const;
+
+  std::size_t regions() const;
+  std::size_t calling_codes() const { return codes_.size(); }
+
+  /// Moves the metadata of a file into a library that nobody else uses: it then answers by these
+  /// plans. Plans that it has no place for stay here.
+  void lend_to(const i18n::phonenumbers::PhoneNumberUtil &library);
+
+  /// Puts plans in force, which stay the caller's.
+  static void use(const NumberingPlans &plans) { in_force_ = &plans; }
+  static const NumberingPlans &use_installed();
 
  private:
-  NumberingPlans();
-
   static std::size_t slot(std::string_view region) {
     if (region.size() != 2) return kSlots;
     const auto first = static_cast<unsigned char>(region[0] - 'A');
     const auto second = static_cast<unsigned char>(region[1] - 'A');
     return first < 26 && second < 26 ? first * 26U + second : kSlots;
   }
-  NumberingPlan *add_plan(const std::string &region,
-                          const i18n::phonenumbers::PhoneMetadata *metadata);
-  void add_calling_code(int number);
+  void add_calling_code(int number, const std::vector<const Metadata *> &territories);
+  NumberingPlan *add_plan(const Metadata &metadata);
 
   static constexpr std::size_t kSlots = 676;  // two letters
+  static const NumberingPlans *in_force_;
+  Owned owned_;
   std::vector<std::unique_ptr<NumberingPlan>> plans_;
   std::vector<std::unique_ptr<CallingCode>> codes_;
   std::array<NumberingPlan *, kSlots> by_region_{};

@@ -80,7 +80,27 @@ struct Formatted {
   char text[128];
 };
 
-/// True when the library knows this upper-case ISO 3166-1 alpha-2 region.
+/// Where numbering plans come from: the newer ones of a file and of the installed library, the
+/// library's, or the file's.
+enum class PlansChoice : std::uint8_t { kNewest, kLibrary, kFile };
+
+/// What is known of the plans in force. Strings end with NUL; an empty one means "not known".
+struct Plans {
+  char source[128];
+  char version[128];  // of libphonenumber
+  char date[16];      // "2026-09-29"
+  char licence[128];
+  std::int32_t regions;
+  std::int32_t calling_codes;
+};
+
+/// Puts numbering plans in force; the installed library's are until then. A file that is in use
+/// already is not read again. Throws std::runtime_error, which says why the file cannot be used:
+/// then the library's are in force. Not for several threads at once.
+void choose_plans(PlansChoice choice, const char *path);
+Plans plans_in_force();
+
+/// True when the plans in force know this upper-case ISO 3166-1 alpha-2 region.
 bool is_region(std::string_view region);
 
 /// Reads `text` (UTF-8) as dialled in `region` (known to is_region(), or empty: only international
