@@ -12,8 +12,9 @@ EXTENSION_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXT
 SQL := $(addprefix sql/,$(shell sed 's/\#.*//' sql/order))
 
 INSTALL_SCRIPT_SQL = $(EXTENSION)--$(EXTENSION_VERSION).sql
-# Installed as well: the scripts of released versions, kept as they were, and those that bring them up to date.
-DATA = $(wildcard sql/released/*.sql sql/updates/*.sql)
+# Installed as well: the scripts of released versions, kept as they were, those that bring them up to date, and the
+# numbering plans.
+DATA = $(wildcard sql/released/*.sql sql/updates/*.sql) plans/customer_identity_plans.bin
 DATA_built = $(INSTALL_SCRIPT_SQL)
 
 OBJS = $(patsubst %.cpp,%.o,$(sort $(wildcard src/*.cpp src/*/*.cpp)))
@@ -98,7 +99,7 @@ all install clean:
 	@exit 1
 endif
 
-.PHONY: FORCE bench help setup test upgradecheck update-scripts test-phones-nightly test-sanitized torture demo shop lint format tidy \
+.PHONY: FORCE bench help setup test upgradecheck update-scripts plans test-phones-nightly test-sanitized torture demo shop lint format tidy \
 	dist deb package-check release-check
 
 help:
@@ -116,6 +117,7 @@ help:
 	@echo 'make bench      measure, and write docs/performance.md (QUICK=1 only tries; NAMES="phones totals" choose,'
 	@echo '                ROWS, ROUNDS, SECONDS, CLIENTS size it)'
 	@echo 'make update-scripts  write sql/updates from what released versions and this one make'
+	@echo 'make plans      fetch the numbering plans of today (VERSION, DATE; plans/README.md)'
 	@echo 'make lint       formatting, rules of the tree, shellcheck, pyflakes, cppcheck, clang-tidy'
 	@echo 'make format     format the C++ sources'
 	@echo 'make dist       pack the commit as PGXN takes it (build/dist)'
@@ -152,6 +154,10 @@ upgradecheck: test-upgradecheck
 # Written anew after a change of what the install script makes; `make lint` tells when that was forgotten.
 update-scripts:
 	@scripts/write_update.py
+
+# Written anew before each release; what is newer than a year is not warned about.
+plans:
+	@scripts/make_plans.js
 
 # A million made-up phones, other ones each day, and half an hour of fuzzing.
 test-phones-nightly: setup

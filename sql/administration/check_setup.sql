@@ -12,6 +12,16 @@ BEGIN ATOMIC
         'Set a two-letter ISO 3166 code, such as GB (not UK), or an empty value.'
     WHERE customer_identity_internal.claim_problem('0123456789', NULL) = 'unknown_region'
     UNION ALL
+    SELECT 'warning', 'numbering plans', finding, what_to_do
+    FROM customer_identity.phone_plans() AS p
+    CROSS JOIN LATERAL (VALUES
+        (p.problem IS NOT NULL, 'those of the installed libphonenumber are in force: ' || p.problem,
+            'Install the file again, or correct the setting customer_identity.numbering_plans.'),
+        (p.date < current_date - interval '1 year', format('they are of %s, more than a year old: newer numbers are not read', p.date),
+            'Update the extension, or set customer_identity.numbering_plans to a newer file.')
+    ) AS f (is_found, finding, what_to_do)
+    WHERE f.is_found
+    UNION ALL
     SELECT 'info', 'event trigger ' || n.name, 'it is missing or disabled: ' || n.consequence,
         format('As a superuser: ALTER EVENT TRIGGER %I ENABLE;', n.name)
     FROM (VALUES

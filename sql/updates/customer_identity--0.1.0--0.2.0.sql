@@ -306,6 +306,12 @@ CREATE FUNCTION customer_identity_internal.known_region(region text)
     AS 'MODULE_PATHNAME', 'known_region';
 COMMENT ON FUNCTION customer_identity_internal.known_region(text) IS
     'A region in upper case without surrounding blanks; NULL when it is not a region';
+CREATE FUNCTION customer_identity.phone_plans()
+    RETURNS TABLE (source text, version text, date date, countries integer, calling_codes integer, licence text, problem text)
+    LANGUAGE c STABLE ROWS 1
+    AS 'MODULE_PATHNAME', 'phone_plans';
+COMMENT ON FUNCTION customer_identity.phone_plans() IS
+    'The numbering plans by which this session reads phones: where they come from, libphonenumber''s version where it is known, their day, what they cover, and why a file that should be in force is not';
 -- The languages of functions that act as an owner: PL/pgSQL, whose body runs with the rights of the owner of a table. A
 -- language decides whose, and who may call; the search_path is the caller's until the book is found, then it is pinned.
 -- So these functions have no SET search_path. None of the languages is TRUSTED: only superusers write functions in them.
@@ -3283,6 +3289,33 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity.phone_problems(regclass, integer) IS
     'The unlinked rows of an attached table whose phone cannot be read or names nobody: key, phone as typed, reason';
+CREATE FUNCTION customer_identity_internal.plan_changes_in(customers regclass)
+    RETURNS TABLE (customer_id uuid, phone text, reads_as text, reason text)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format($sql$
+        SELECT c.id, c.phone::text, r.phone, customer_identity_internal.claim_problem(c.phone::text, NULL)
+        FROM %s AS c
+        CROSS JOIN LATERAL (SELECT customer_identity_internal.claimed_phone(c.phone::text, NULL)) AS r (phone)
+        WHERE r.phone IS DISTINCT FROM c.phone::text
+        $sql$, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.plan_changes_in(regclass) IS
+    'plan_changes of a book, all of them';
+CREATE FUNCTION customer_identity.plan_changes(customers regclass DEFAULT NULL, max_rows integer DEFAULT 1000, after uuid DEFAULT NULL)
+    RETURNS TABLE (customer_id uuid, phone text, reads_as text, reason text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT c.*
+    FROM customer_identity_internal.plan_changes_in(customer_identity_internal.book(customers)) AS c
+    WHERE after IS NULL OR c.customer_id > after
+    ORDER BY c.customer_id
+    LIMIT max_rows;
+END;
+COMMENT ON FUNCTION customer_identity.plan_changes(regclass, integer, uuid) IS
+    'Customers whose number reads differently under the numbering plans in force: what it read as, what it reads as now (NULL: nothing) and why. In the order of ids; the next page is after the last one';
 CREATE OR REPLACE FUNCTION customer_identity.customer_stats(since timestamptz DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner STABLE COST 1000000
@@ -9869,6 +9902,16 @@ BEGIN ATOMIC
         'Set a two-letter ISO 3166 code, such as GB (not UK), or an empty value.'
     WHERE customer_identity_internal.claim_problem('0123456789', NULL) = 'unknown_region'
     UNION ALL
+    SELECT 'warning', 'numbering plans', finding, what_to_do
+    FROM customer_identity.phone_plans() AS p
+    CROSS JOIN LATERAL (VALUES
+        (p.problem IS NOT NULL, 'those of the installed libphonenumber are in force: ' || p.problem,
+            'Install the file again, or correct the setting customer_identity.numbering_plans.'),
+        (p.date < current_date - interval '1 year', format('they are of %s, more than a year old: newer numbers are not read', p.date),
+            'Update the extension, or set customer_identity.numbering_plans to a newer file.')
+    ) AS f (is_found, finding, what_to_do)
+    WHERE f.is_found
+    UNION ALL
     SELECT 'info', 'event trigger ' || n.name, 'it is missing or disabled: ' || n.consequence,
         format('As a superuser: ALTER EVENT TRIGGER %I ENABLE;', n.name)
     FROM (VALUES
@@ -9998,8 +10041,10 @@ DECLARE
     given record;
 BEGIN
     FOR made IN SELECT * FROM (VALUES
+        ('phone_plans', 'customer_identity.phone_plans()'::regprocedure),
         ('attach_users', 'customer_identity.attach_users(regclass, text[], text, text, text, text, text, text[], regclass)'::regprocedure),
         ('attach_orders', 'customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass)'::regprocedure),
+        ('plan_changes', 'customer_identity.plan_changes(regclass, integer, uuid)'::regprocedure),
         ('merge_preview', 'customer_identity.merge_preview(uuid, uuid, regclass)'::regprocedure),
         ('merge_customers', 'customer_identity.merge_customers(uuid, uuid, text, text, regclass)'::regprocedure),
         ('current_customer', 'customer_identity.current_customer(uuid, regclass)'::regprocedure),

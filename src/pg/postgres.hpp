@@ -84,6 +84,7 @@ extern "C" {
 #include <utils/acl.h>
 #include <utils/backend_status.h>
 #include <utils/builtins.h>
+#include <utils/date.h>
 #include <utils/datetime.h>
 #include <utils/datum.h>
 #include <utils/fmgroids.h>

@@ -88,7 +88,7 @@ enum class PlansChoice : std::uint8_t { kNewest, kLibrary, kFile };
 struct Plans {
   char source[128];
   char version[128];  // of libphonenumber
-  char date[16];      // "2026-09-29"
+  char date[16];      // "2026-09-29"; the library's is the day on which it was built
   char licence[128];
   std::int32_t regions;
   std::int32_t calling_codes;

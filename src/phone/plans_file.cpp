@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <set>
 #include <stdexcept>
@@ -72,10 +74,22 @@ bool is_printable(std::string_view text) {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+/// A day of the calendar: "2026-09-29".
 bool is_date(std::string_view text) {
   constexpr std::string_view kForm = "dddd-dd-dd";
-  return std::equal(text.begin(), text.end(), kForm.begin(), kForm.end(),
-                    [](char c, char form) { return form == 'd' ? is_digit(c) : c == form; });
+  if (!std::equal(text.begin(), text.end(), kForm.begin(), kForm.end(),
+                  [](char c, char form) { return form == 'd' ? is_digit(c) : c == form; }))
+    return false;
+  const auto number = [text](std::size_t at, std::size_t size) {
+    int value = 0;
+    for (const char c : text.substr(at, size)) value = value * 10 + (c - '0');
+    return value;
+  };
+  return std::chrono::year_month_day(std::chrono::year(number(0, 4)),
+                                     std::chrono::month(static_cast<unsigned>(number(5, 2))),
+                                     std::chrono::day(static_cast<unsigned>(number(8, 2))))
+             .ok() &&
+         number(0, 4) > 0;
 }
 
 bool is_e164(std::string_view text) {

@@ -116,6 +116,7 @@ Plans plans_in_force() {
     write(now.taken->label.licence, info.licence);
   } else {
     write("the installed libphonenumber", info.source);
+    write(day_of_library(), info.date);
   }
   return info;
 }

@@ -7,6 +7,7 @@
 #include "pg/errors.hpp"
 #include "pg/given_text.hpp"
 #include "pg/guard.hpp"
+#include "phones/numbering_plans.hpp"
 #include "phones/settings.hpp"
 
 namespace customer_identity {
@@ -25,6 +26,16 @@ constexpr std::string_view kNoBreakSpace = "\xC2\xA0";
 
 Remembered remembered[4];
 unsigned next_remembered = 0;
+
+/// What was remembered was read by the plans before.
+[[gnu::noinline]] void take_changed_plans() {
+  take_plans();
+  for (Remembered &entry : remembered) entry.length = 0;
+}
+
+void use_current_plans() {
+  if (unlikely(!plans_are_taken)) take_changed_plans();
+}
 
 const Remembered *recall(std::string_view text, const Region &region,
                          phone::Acceptance acceptance) {
@@ -140,6 +151,7 @@ Region region_of(std::string_view name, std::string_view fallback) {
   }
   const Region region = {{upper(name[0]), upper(name[1])}, true};
   if (region.view() == "ZZ") return {"", true};
+  use_current_plans();
   Failure failure;
   bool known = false;
   if (!guarded(failure, [&] { known = phone::is_region(region.view()); })) failure.raise();
@@ -164,6 +176,7 @@ std::string_view to_utf8(std::string_view text) {
 }
 
 phone::Details read_phone(std::string_view text, const Region &region) {
+  use_current_plans();
   phone::Details details;
   const phone::Acceptance acceptance = settings::phone_validation();
   const bool too_long = is_too_long(text);
@@ -197,6 +210,7 @@ phone::Details required_phone(std::string_view text, std::string_view region) {
 }
 
 void prepare_phones() {
+  use_current_plans();
   Failure failure;
   if (!guarded(failure, [] { phone::prepare(); })) failure.raise();
 }

@@ -3,11 +3,13 @@
 
 #include "pg/postgres.hpp"
 #include "pg/setting_checks.hpp"
+#include "phones/numbering_plans.hpp"
 
 namespace customer_identity::settings {
 namespace {
 
 char *default_region_setting = nullptr;
+char *numbering_plans_setting = nullptr;
 int fast_path_setting = static_cast<int>(phone::FastPath::kOn);
 int phone_validation_setting = static_cast<int>(phone::Acceptance::kValid);
 
@@ -40,6 +42,17 @@ bool check_default_region(char **value, void **, GucSource) {
   return false;
 }
 
+// Whether the file can be used is seen when it is read: a server has to start without it.
+bool check_numbering_plans(char **value, void **, GucSource) {
+  if (!fits(*value, MAXPGPATH - 1)) return false;
+  if (strcmp(*value, "newest") == 0 || strcmp(*value, "library") == 0 || is_absolute_path(*value))
+    return true;
+  GUC_check_errdetail("It must be \"newest\", \"library\" or the absolute path of a file.");
+  return false;
+}
+
+void assign_numbering_plans(const char *, void *) { plans_are_taken = false; }
+
 }  // namespace
 
 void define_phones() {
@@ -54,6 +67,12 @@ void define_phones() {
                            "both; a difference is an error.",
                            &fast_path_setting, static_cast<int>(phone::FastPath::kOn), kFastPaths,
                            PGC_USERSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomStringVariable(
+      "customer_identity.numbering_plans", "Numbering plans by which phone numbers are read.",
+      "\"newest\": those that are installed with the extension, or libphonenumber's where it is "
+      "newer. \"library\": libphonenumber's. Else the absolute path of a file.",
+      &numbering_plans_setting, "newest", PGC_SUSET, 0, check_numbering_plans,
+      assign_numbering_plans, nullptr);
   DefineCustomEnumVariable("customer_identity.phone_validation",
                            "Which phone numbers are acceptable.",
                            "\"valid\": in a range that is in use. \"possible\": of a valid length.",
@@ -63,6 +82,10 @@ void define_phones() {
 
 const char *default_region() {
   return default_region_setting == nullptr ? "" : default_region_setting;
+}
+
+const char *numbering_plans() {
+  return numbering_plans_setting == nullptr ? "newest" : numbering_plans_setting;
 }
 
 phone::FastPath fast_path() { return static_cast<phone::FastPath>(fast_path_setting); }
