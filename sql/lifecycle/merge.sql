@@ -3,11 +3,14 @@ CREATE FUNCTION customer_identity_internal.lock_for_merge(winner uuid, loser uui
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    source jsonb;
 BEGIN
     EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR UPDATE NOWAIT', customers) USING loser;
     EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR NO KEY UPDATE NOWAIT', customers) USING winner;
-    PERFORM customer_identity_internal.lock_references(r.relation, r.column_name, loser, customers)
-    FROM customer_identity_internal.referencing_columns(customers) AS r;
+    source := customer_identity_internal.customer_row(loser, customers);
+    PERFORM customer_identity_internal.lock_rows(t.relation, source, customers)
+    FROM customer_identity_internal.table_of_each_owner(customers) AS t (relation);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.lock_for_merge(uuid, uuid, regclass) IS
@@ -56,7 +59,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.customer_row(uuid, regclass) IS
     'The row of a customer; P0002 when there is none';
 
--- What the winner's columns will hold: what is empty is filled from the loser, and notes are joined.
+-- What the winner's columns will hold: what is empty is filled from the loser, unless it is one of the two, and notes are joined.
 CREATE FUNCTION customer_identity_internal.merged_columns(winner jsonb, loser jsonb, customers regclass)
     RETURNS jsonb
     LANGUAGE sql STABLE
@@ -67,7 +70,8 @@ AS $$
         SELECT e.name, CASE
             WHEN e.name = 'notes' AND btrim(winner ->> 'notes') <> '' AND btrim(loser ->> 'notes') <> ''
                 THEN to_jsonb((winner ->> 'notes') || E'\n' || (loser ->> 'notes'))
-            WHEN COALESCE(btrim(winner ->> e.name), '') = '' AND btrim(loser ->> e.name) <> '' THEN loser -> e.name
+            WHEN COALESCE(btrim(winner ->> e.name), '') = '' AND btrim(loser ->> e.name) <> ''
+                AND loser ->> e.name NOT IN (winner ->> 'id', loser ->> 'id') THEN loser -> e.name
             ELSE winner -> e.name
         END
         FROM customer_identity_internal.editable_columns(customers) AS e (name)
@@ -77,32 +81,37 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.merged_columns(jsonb, jsonb, regclass) IS
     'The columns of a merge''s winner that change, and what they will hold';
 
--- Proofs, entries, phones and events come along, and are none of the application's rows.
-CREATE FUNCTION customer_identity_internal.merge_tables(winner uuid, loser uuid, customers regclass)
+-- The winner's columns that a foreign key has beside its id: they are filled before the rows move, the others, which may be
+-- unique, when the loser is gone.
+CREATE FUNCTION customer_identity_internal.key_changes(changes jsonb, customers regclass)
     RETURNS jsonb
-    LANGUAGE plpgsql VOLATILE
+    LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-    RETURN (
-        SELECT COALESCE(
-            jsonb_agg(
-                jsonb_build_object(
-                    'table', customer_identity_internal.qualified_name(r.relation), 'column', r.column_name,
-                    'rows', customer_identity_internal.count_references(r.relation, r.column_name, loser, customers),
-                    'conflicts', c.conflicts)
-                ORDER BY customer_identity_internal.qualified_name(r.relation), r.column_name),
-            '[]')
-        FROM customer_identity_internal.referencing_columns(customers) AS r
-        CROSS JOIN LATERAL (
-            SELECT COALESCE(jsonb_agg(jsonb_build_object('key', k.key, 'rows', k.conflicts) ORDER BY k.key), '[]')
-            FROM customer_identity_internal.reference_conflicts(r.relation, r.column_name, winner, loser, customers) AS k
-        ) AS c (conflicts)
-    );
-END
+    SELECT COALESCE(jsonb_object_agg(e.key, e.value), '{}')
+    FROM (
+        SELECT DISTINCT c.name
+        FROM customer_identity_internal.foreign_keys_to(customers) AS k
+        CROSS JOIN LATERAL unnest(k.referenced) AS c (name)
+        WHERE 'id' = ANY (k.referenced)
+    ) AS k
+    JOIN jsonb_each(changes) AS e ON e.key = k.name
 $$;
-COMMENT ON FUNCTION customer_identity_internal.merge_tables(uuid, uuid, regclass) IS
-    'The tables that refer to a merge''s loser: rows that would move and unique indexes that they would clash in';
+COMMENT ON FUNCTION customer_identity_internal.key_changes(jsonb, regclass) IS
+    'Those of a winner''s changes that rows which refer to it depend on';
+
+CREATE FUNCTION customer_identity_internal.merge_tables(winner_row jsonb, loser_row jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE(jsonb_agg(f.value ORDER BY f.value ->> 'table', f.place), '[]')
+    FROM customer_identity_internal.table_of_each_owner(customers) AS t (relation)
+    CROSS JOIN LATERAL jsonb_array_elements(customer_identity_internal.rows_to_move(t.relation, loser_row, winner_row, customers))
+        WITH ORDINALITY AS f (value, place)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merge_tables(jsonb, jsonb, regclass) IS
+    'The tables that refer to a merge''s loser, with conflicts';
 
 CREATE FUNCTION customer_identity_internal.require_two(winner uuid, loser uuid)
     RETURNS void
@@ -126,7 +135,12 @@ CREATE FUNCTION customer_identity_internal.merge_refusal(tables jsonb)
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT string_agg(
-        format('Both have rows in %s that key %s allows one of (%s).', t.value ->> 'table', k.value ->> 'key', k.value ->> 'rows'),
+        format('Both have rows in %s that key %s (%s) allows one of%s.', t.value ->> 'table', k.value ->> 'key', k.value ->> 'columns',
+            COALESCE(
+                ': ' || (SELECT string_agg(format('(%s)', v.value), ', ' ORDER BY v.place)
+                    FROM jsonb_array_elements_text(k.value -> 'values') WITH ORDINALITY AS v (value, place))
+                || CASE WHEN k.value -> 'more' = '0' THEN '' ELSE format(' and %s more', k.value ->> 'more') END,
+                format(' (%s)', k.value ->> 'rows'))),
         ' ' ORDER BY t.value ->> 'table', k.value ->> 'key')
     FROM jsonb_array_elements(tables) AS t
     CROSS JOIN LATERAL jsonb_array_elements(t.value -> 'conflicts') AS k
@@ -148,7 +162,8 @@ BEGIN
     winner_row := customer_identity_internal.customer_row(winner, customers);
     loser_row := customer_identity_internal.customer_row(loser, customers);
     changes := customer_identity_internal.merged_columns(winner_row, loser_row, customers);
-    tables := customer_identity_internal.merge_tables(winner, loser, customers);
+    tables := customer_identity_internal.merge_tables(
+        winner_row || customer_identity_internal.key_changes(changes, customers), loser_row, customers);
     RETURN jsonb_build_object(
         'tables', tables,
         'fields', (
@@ -214,41 +229,37 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.refuse_merge(text) IS
     'Raises CI006 for customers whose rows clash';
 
--- A clash that reference_conflicts() cannot foresee is refused as it is met: in an exclusion constraint, in an index of one
--- partition, or of two columns that both refer to customers.
-CREATE FUNCTION customer_identity_internal.move_all_references(loser uuid, winner uuid, customers regclass)
+-- What clashes() cannot foresee is refused as it is met: exclusion constraints, checks, keys of the application's own.
+CREATE FUNCTION customer_identity_internal.move_all_references(source jsonb, target jsonb, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    referencing record;
+    next regclass;
     moved jsonb := '[]';
     schema_name text;
     table_name text;
     key_name text;
 BEGIN
-    FOR referencing IN SELECT r.relation, r.column_name FROM customer_identity_internal.referencing_columns(customers) AS r LOOP
-        moved := moved || jsonb_build_object(
-            'table', customer_identity_internal.qualified_name(referencing.relation), 'column', referencing.column_name,
-            'keys', customer_identity_internal.move_references(referencing.relation, referencing.column_name, loser, winner, NULL::jsonb, customers));
-        IF customer_identity_internal.count_references(referencing.relation, referencing.column_name, loser, customers) > 0 THEN
-            RAISE EXCEPTION 'rows cannot be moved to another customer'
-                USING ERRCODE = 'CI006', DETAIL = format('A trigger on %s keeps them.', referencing.relation),
-                    HINT = 'Let the trigger return NEW for the rows that customer_identity writes.';
-        END IF;
+    FOR next IN SELECT t.* FROM customer_identity_internal.table_of_each_owner(customers) AS t LOOP
+        moved := moved || customer_identity_internal.move_all_rows(next, source, target, customers);
     END LOOP;
     RETURN moved;
-EXCEPTION WHEN unique_violation OR exclusion_violation THEN
+EXCEPTION WHEN unique_violation OR exclusion_violation OR check_violation OR foreign_key_violation THEN
     GET STACKED DIAGNOSTICS schema_name = SCHEMA_NAME, table_name = TABLE_NAME, key_name = CONSTRAINT_NAME;
     IF key_name = '' THEN
         RAISE;
     END IF;
-    PERFORM customer_identity_internal.refuse_merge(format('Both have rows in %I.%I that key %I allows one of.', schema_name, table_name, key_name));
+    PERFORM customer_identity_internal.refuse_merge(format(
+        CASE WHEN SQLSTATE IN ('23505', '23P01') THEN 'Both have rows in %I.%I that key %I%s allows one of.' ELSE 'A row of %I.%I would break constraint %I%s.' END,
+        schema_name, table_name, key_name,
+        (SELECT format(' (%s)', customer_identity_internal.key_of_index(c.oid))
+            FROM pg_class AS c WHERE c.relnamespace = to_regnamespace(quote_ident(schema_name)) AND c.relname = key_name AND c.relkind IN ('i', 'I'))));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.move_all_references(uuid, uuid, regclass) IS
-    'Makes everything that refers to one customer refer to another, and returns what it moved';
+COMMENT ON FUNCTION customer_identity_internal.move_all_references(jsonb, jsonb, regclass) IS
+    'Makes everything that refers to one customer refer to another, and returns what it moved; CI006 with the constraint that is in the way';
 
 CREATE FUNCTION customer_identity_internal.write_columns(customer_id uuid, changes jsonb, customers regclass)
     RETURNS void
@@ -346,6 +357,53 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_that_stay(uuid, uuid, regclass) IS
     'The keys of a merge''s winner''s rows, by table, that came by one of the loser''s phones or logins';
 
+-- A winner without a phone gets the loser's; else it leads to the winner as a further one.
+CREATE FUNCTION customer_identity_internal.hand_phone_over(winner_row jsonb, loser_row jsonb, actor text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    winner constant uuid := winner_row ->> 'id';
+BEGIN
+    IF loser_row ->> 'phone' IS NULL THEN
+        RETURN;
+    END IF;
+    IF winner_row ->> 'phone' IS NULL THEN
+        PERFORM customer_identity_internal.write_columns(winner, jsonb_build_object('phone', loser_row -> 'phone'), customers);
+        PERFORM customer_identity_internal.mark_as_proved(winner, customers);
+    ELSE
+        EXECUTE format('INSERT INTO %s (customer_id, phone, since, reason, actor) VALUES ($1, $2, $3, ''merge'', $4)',
+            customer_identity_internal.companion_of(customers, 'customer_phones'))
+            USING winner, loser_row ->> 'phone', (loser_row ->> 'created_at')::timestamptz, actor;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.hand_phone_over(jsonb, jsonb, text, regclass) IS
+    'Makes the phone of a merge''s loser, who is gone, lead to the winner';
+
+-- JSON keeps most values as they are. Not the spaces of json, nor the bounds of arrays.
+CREATE FUNCTION customer_identity_internal.exact_texts(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names constant text[] := ARRAY(
+        SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '');
+    texts jsonb;
+BEGIN
+    EXECUTE format('SELECT jsonb_strip_nulls(jsonb_build_object(%s)) FROM %s AS c, jsonb_to_record(to_jsonb(c.*)) AS n (%s) WHERE c.id = $1',
+        (SELECT string_agg(format('%1$L, CASE WHEN c.%2$I::text <> n.%2$I::text THEN c.%2$I::text END', k.name, k.name), ', ') FROM unnest(names) AS k (name)),
+        customers, customer_identity_internal.typed_columns(customers, names))
+        INTO texts
+        USING customer_id;
+    RETURN texts;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.exact_texts(uuid, regclass) IS
+    'The columns of a customer that come back changed from its row as JSON, as text';
+
 CREATE FUNCTION customer_identity.merge_customers(
     winner uuid, loser uuid, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS bigint
@@ -354,11 +412,13 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     merges constant text := customer_identity_internal.companion_of(customers, 'customer_merges');
-    phones constant text := customer_identity_internal.companion_of(customers, 'customer_phones');
     merge_id bigint;
     refusal text;
     winner_row jsonb;
     loser_row jsonb;
+    changes jsonb;
+    key_changes jsonb;
+    texts jsonb;
     points numeric;
     stay jsonb;
     moved jsonb;
@@ -372,28 +432,29 @@ BEGIN
     winner_row := customer_identity_internal.customer_row(winner, customers);
     loser_row := customer_identity_internal.customer_row(loser, customers);
 
-    refusal := customer_identity_internal.merge_refusal(customer_identity_internal.merge_tables(winner, loser, customers));
+    changes := customer_identity_internal.merged_columns(winner_row, loser_row, customers);
+    key_changes := customer_identity_internal.key_changes(changes, customers);
+
+    refusal := customer_identity_internal.merge_refusal(customer_identity_internal.merge_tables(winner_row || key_changes, loser_row, customers));
     IF refusal IS NOT NULL THEN
         PERFORM customer_identity_internal.refuse_merge(refusal);
     END IF;
 
+    texts := customer_identity_internal.exact_texts(loser, customers);
     points := customer_identity_internal.entry_points(loser, NULL::jsonb, customers);
     stay := customer_identity_internal.rows_that_stay(winner, loser, customers);
-    moved := customer_identity_internal.move_all_references(loser, winner, customers);
+    PERFORM customer_identity_internal.write_columns(winner, key_changes, customers);
+    moved := customer_identity_internal.move_all_references(loser_row, winner_row || key_changes, customers);
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.delete_customer(loser, customers);
     PERFORM customer_identity_internal.add_points(winner, points, customers);
-    PERFORM customer_identity_internal.write_columns(winner,
-        customer_identity_internal.merged_columns(winner_row, loser_row, customers) || jsonb_build_object('updated_at', clock_timestamp()), customers);
-    IF loser_row ->> 'phone' IS NOT NULL THEN
-        EXECUTE format('INSERT INTO %s (customer_id, phone, since, reason, actor) VALUES ($1, $2, $3, ''merge'', $4)', phones)
-            USING winner, loser_row ->> 'phone', (loser_row ->> 'created_at')::timestamptz, actor;
-    END IF;
+    PERFORM customer_identity_internal.write_columns(winner, changes || jsonb_build_object('updated_at', clock_timestamp()), customers);
+    PERFORM customer_identity_internal.hand_phone_over(winner_row, loser_row, actor, customers);
 
     merge_id := customer_identity_internal.new_merge_id();
     EXECUTE format('INSERT INTO %s (id, winner_id, loser_id, actor, reason, record) VALUES ($1, $2, $3, $4, $5, $6)', merges)
         USING merge_id, winner, loser, actor, reason,
-            jsonb_build_object('loser', loser_row, 'before', winner_row,
+            jsonb_build_object('loser', loser_row, 'texts', texts, 'before', winner_row,
                 'after', customer_identity_internal.customer_row(winner, customers), 'moved', moved, 'stay', stay);
     PERFORM customer_identity_internal.write_event(customers, winner, 'merged',
         jsonb_strip_nulls(jsonb_build_object('merge_id', merge_id, 'loser', loser, 'reason', reason,

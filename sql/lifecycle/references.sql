@@ -24,8 +24,8 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.referencing_columns(regclass) IS
     'The columns, in any table, that hold the id of a customer';
 
--- How rows are told apart: by the primary key, else by a unique index over columns that are NOT NULL, in whose
--- place the whole row stands where there is none.
+-- How rows are told apart: by the primary key, else by a unique index over columns that are NOT NULL and not computed from others, in
+-- whose place the whole row stands where there is none.
 CREATE FUNCTION customer_identity_internal.key_columns(relation regclass)
     RETURNS text[]
     LANGUAGE plpgsql STABLE
@@ -36,13 +36,13 @@ BEGIN
         SELECT k.names
         FROM pg_index AS i
         CROSS JOIN LATERAL (
-            SELECT array_agg(a.attname::text ORDER BY c.position), bool_and(a.attnotnull)
+            SELECT array_agg(a.attname::text ORDER BY c.position), bool_and(a.attnotnull AND a.attgenerated = '')
             FROM unnest(i.indkey) WITH ORDINALITY AS c (number, position)
             JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = c.number
             WHERE c.position <= i.indnkeyatts
-        ) AS k (names, not_null)
+        ) AS k (names, is_given)
         WHERE i.indrelid = relation AND i.indisunique AND i.indimmediate AND i.indisvalid
-            AND i.indpred IS NULL AND i.indexprs IS NULL AND k.not_null
+            AND i.indpred IS NULL AND i.indexprs IS NULL AND k.is_given
         ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid
         LIMIT 1
     );
@@ -74,84 +74,6 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.count_references(regclass, text, uuid, regclass) IS
     'How many rows of a table refer to a customer';
 
--- 55P03 when another transaction holds one of them.
-CREATE FUNCTION customer_identity_internal.lock_references(referencing regclass, column_name text, customer_id uuid, customers regclass)
-    RETURNS void
-    LANGUAGE customer_identity_as_referencing_owner VOLATILE
-AS $$
-BEGIN
-    EXECUTE format('SELECT count(*) FROM (SELECT FROM %s AS r WHERE r.%I = $1 FOR UPDATE NOWAIT) AS l', referencing, column_name)
-        USING customer_id;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.lock_references(regclass, text, uuid, regclass) IS
-    'Locks the rows of a table that refer to a customer, without waiting';
-
--- One column of a unique index, as it is compared: NULLs differ unless the index says otherwise.
-CREATE FUNCTION customer_identity_internal.index_columns(index regclass)
-    RETURNS TABLE (place integer, number int2, expression text, equality text)
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT c.place, i.indkey[c.place - 1], pg_get_indexdef(i.indexrelid, c.place, true),
-        format('OPERATOR(%I.%s)', n.nspname, o.oprname)
-    FROM pg_index AS i
-    CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS c (place)
-    JOIN pg_opclass AS k ON k.oid = i.indclass[c.place - 1]
-    JOIN pg_amop AS a ON a.amopfamily = k.opcfamily AND a.amopstrategy = 3
-        AND a.amoplefttype = k.opcintype AND a.amoprighttype = k.opcintype
-    JOIN pg_operator AS o ON o.oid = a.amopopr
-    JOIN pg_namespace AS n ON n.oid = o.oprnamespace
-    WHERE i.indexrelid = index
-$$;
-COMMENT ON FUNCTION customer_identity_internal.index_columns(regclass) IS
-    'What a unique index compares, and by which operators';
-
--- The rows that would clash in a unique index with the column in it: both customers have one, and they agree in the
--- index's other columns.
-CREATE FUNCTION customer_identity_internal.reference_conflicts(
-    referencing regclass, column_name text, winner uuid, loser uuid, customers regclass)
-    RETURNS TABLE (key text, conflicts bigint)
-    LANGUAGE customer_identity_as_referencing_owner STABLE
-AS $$
-#variable_conflict use_variable
-DECLARE
-    number constant int2 := (SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = referencing AND a.attname = column_name);
-    condition text;
-    selected text;
-    matches text;
-    has_null boolean;
-BEGIN
-    FOR key, condition, selected, matches IN
-        SELECT i.indexrelid::regclass::text,
-            COALESCE(pg_get_expr(i.indpred, i.indrelid), 'true'),
-            (SELECT string_agg(format(', %s AS k%s', c.expression, c.place), '' ORDER BY c.place)
-                FROM customer_identity_internal.index_columns(i.indexrelid) AS c WHERE c.number <> number),
-            (SELECT string_agg(
-                format(CASE WHEN to_jsonb(i.*) -> 'indnullsnotdistinct' = 'true'
-                    THEN '(l.k%1$s %2$s w.k%1$s OR (l.k%1$s IS NULL AND w.k%1$s IS NULL))' ELSE 'l.k%1$s %2$s w.k%1$s' END, c.place, c.equality),
-                ' AND ')
-                FROM customer_identity_internal.index_columns(i.indexrelid) AS c WHERE c.number <> number)
-        FROM pg_index AS i
-        WHERE i.indrelid = referencing AND i.indisunique
-            AND EXISTS (SELECT FROM customer_identity_internal.index_columns(i.indexrelid) AS c WHERE c.number = number)
-        ORDER BY 1
-    LOOP
-        EXECUTE format(
-            'SELECT count(*) FROM (SELECT 1%4$s FROM %1$s WHERE %2$I = $2 AND %3$s) AS l'
-            ' JOIN (SELECT 1%4$s FROM %1$s WHERE %2$I = $1 AND %3$s) AS w ON %5$s',
-            referencing, column_name, condition, selected, COALESCE(matches, 'true'))
-            INTO conflicts
-            USING winner, loser;
-        IF conflicts > 0 THEN
-            RETURN NEXT;
-        END IF;
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.reference_conflicts(regclass, text, uuid, uuid, regclass) IS
-    'The unique indexes of a table that rows of two customers would clash in, and how many';
-
 -- What tells row `r` apart but for the column: an object of its key, or of the whole row where it has none.
 CREATE FUNCTION customer_identity_internal.reference_key(columns text[], column_name text)
     RETURNS text
@@ -166,37 +88,36 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.reference_key(text[], text) IS
     'An expression for what tells row r of a table apart, whatever a column holds';
 
--- Which rows `r` of customer $1 have keys that are in $3. Of rows without a key as many are meant as $3 has alike.
-CREATE FUNCTION customer_identity_internal.rows_with_keys(relation regclass, columns text[], column_name text)
+-- Of rows without a key as many are meant as `given` has alike. `refers` is a condition on row `r`, `key` an expression for
+-- what tells it apart, `given` one for a jsonb array of such keys.
+CREATE FUNCTION customer_identity_internal.rows_with_keys(relation regclass, columns text[], key text, refers text, given text)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    name constant text := customer_identity_internal.qualified_name(relation);
 BEGIN
     IF columns = '{}' THEN
-        RETURN format('FROM (SELECT 1) AS k (one) WHERE r.%I OPERATOR(pg_catalog.=) $1', column_name);
+        RETURN format('FROM (SELECT 1) AS k (one) WHERE %s', refers);
     END IF;
     IF columns IS NULL THEN
         RETURN format(
             'FROM (SELECT r.ctid AS place, r.tableoid AS part, %1$s AS key, pg_catalog.row_number() OVER (PARTITION BY %1$s) AS number'
-            ' FROM %2$s AS r WHERE r.%3$I OPERATOR(pg_catalog.=) $1) AS f'
-            ' JOIN (SELECT e.value AS key, pg_catalog.count(*) AS alike FROM pg_catalog.jsonb_array_elements($3) AS e GROUP BY 1) AS k'
+            ' FROM %2$s AS r WHERE %3$s) AS f'
+            ' JOIN (SELECT e.value AS key, pg_catalog.count(*) AS alike FROM pg_catalog.jsonb_array_elements(%4$s) AS e GROUP BY 1) AS k'
             ' ON k.key OPERATOR(pg_catalog.=) f.key AND f.number OPERATOR(pg_catalog.<=) k.alike'
             ' WHERE r.ctid OPERATOR(pg_catalog.=) f.place AND r.tableoid OPERATOR(pg_catalog.=) f.part',
-            customer_identity_internal.reference_key(columns, column_name), name, column_name);
+            key, customer_identity_internal.qualified_name(relation), refers, given);
     END IF;
     RETURN format(
-        'FROM pg_catalog.jsonb_to_recordset($3) AS k (%s) WHERE r.%I OPERATOR(pg_catalog.=) $1%s',
-        customer_identity_internal.typed_columns(relation, columns), column_name,
+        'FROM pg_catalog.jsonb_to_recordset(%s) AS k (%s) WHERE %s%s',
+        given, customer_identity_internal.typed_columns(relation, columns), refers,
         (SELECT string_agg(format(' AND r.%1$I %2$s k.%1$I', c.name,
                 customer_identity_internal.equality_of(customer_identity_internal.column_type(relation, c.name))), '')
             FROM unnest(columns) AS c (name)));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.rows_with_keys(regclass, text[], text) IS
-    'FROM and WHERE of an UPDATE of the rows r of customer $1 whose keys are in $3';
+COMMENT ON FUNCTION customer_identity_internal.rows_with_keys(regclass, text[], text, text, text) IS
+    'FROM and WHERE of an UPDATE of rows r that refer to a customer and whose keys are given';
 
 -- `keys`: NULL moves all rows of `source`; else those rows alone, as an earlier call has returned them.
 CREATE FUNCTION customer_identity_internal.move_references(
@@ -218,7 +139,8 @@ BEGIN
         customer_identity_internal.qualified_name(referencing), column_name,
         CASE
             WHEN keys IS NULL THEN format('WHERE r.%I OPERATOR(pg_catalog.=) $1', column_name)
-            ELSE customer_identity_internal.rows_with_keys(referencing, columns, column_name)
+            ELSE customer_identity_internal.rows_with_keys(referencing, columns, customer_identity_internal.reference_key(columns, column_name),
+                format('r.%I OPERATOR(pg_catalog.=) $1', column_name), '$3')
         END,
         customer_identity_internal.reference_key(columns, column_name))
         INTO moved

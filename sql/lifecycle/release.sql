@@ -57,7 +57,7 @@ BEGIN
         keys := customer_identity_internal.keys_by_phones(part.attached, source, ARRAY[phone], target, since, links, customers);
         CONTINUE WHEN keys = '[]';
         IF NOT is_made THEN
-            PERFORM customer_identity_internal.insert_customer(jsonb_build_object('id', target, 'phone', CASE WHEN has_phone THEN phone END), customers);
+            PERFORM customer_identity_internal.insert_customer(jsonb_build_object('id', target, 'phone', CASE WHEN has_phone THEN phone END), '{}', customers);
             is_made := true;
         END IF;
         PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, source, target, keys, customers);

@@ -164,7 +164,7 @@ BEGIN
         proofs := customer_identity_internal.live_proofs(e164, customer_id, customers);
         PERFORM customer_identity_internal.take_phone_for_split(e164, customer_id, actor, reason, customers);
     END IF;
-    PERFORM customer_identity_internal.insert_customer(jsonb_build_object('id', target, 'phone', e164), customers);
+    PERFORM customer_identity_internal.insert_customer(jsonb_build_object('id', target, 'phone', e164), '{}', customers);
     IF NOT COALESCE(user_ids, '{}') <@ customer_identity_internal.move_logins(customer_id, target, COALESCE(user_ids, '{}'), customers) THEN
         PERFORM customer_identity_internal.refuse_split('Not all of these logins are the customer''s.');
     END IF;

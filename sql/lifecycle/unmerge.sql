@@ -35,31 +35,37 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.restored_columns(jsonb, jsonb, regclass) IS
     'The columns of a merge''s winner that go back to what they were before it';
 
--- The totals come back by the triggers, with the orders.
-CREATE FUNCTION customer_identity_internal.insert_customer(customer jsonb, customers regclass)
+-- The totals come back by the triggers, with the orders. `texts` are values that JSON would change.
+CREATE FUNCTION customer_identity_internal.insert_customer(customer jsonb, texts jsonb, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     columns text;
+    expressions text;
     names text[];
 BEGIN
-    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), array_agg(a.attname::text) INTO columns, names
-    FROM pg_attribute AS a
-    WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND customer ? a.attname::text;
+    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), array_agg(a.attname::text),
+        string_agg(
+            CASE WHEN texts ? a.attname::text THEN format('CAST($2 OPERATOR(pg_catalog.->>) %L AS %s)', a.attname, format_type(a.atttypid, a.atttypmod))
+                ELSE format('n.%I', a.attname) END,
+            ', ' ORDER BY a.attnum)
+        INTO columns, names, expressions
+        FROM pg_attribute AS a
+        WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND customer ? a.attname::text;
     PERFORM set_config('search_path', customer_identity_internal.path_of(customers), true);
     EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pg_catalog.jsonb_to_record($1) AS n (%s)',
-        customer_identity_internal.qualified_name(customers), columns, columns, customer_identity_internal.typed_columns(customers, names))
-        USING customer || '{"total_orders": 0, "total_spent": 0, "loyalty_points": 0}';
+        customer_identity_internal.qualified_name(customers), columns, expressions, customer_identity_internal.typed_columns(customers, names))
+        USING customer || '{"total_orders": 0, "total_spent": 0, "loyalty_points": 0}', texts;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.insert_customer(jsonb, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.insert_customer(jsonb, jsonb, regclass) IS
     'Adds a customer''s row with the id that it had, without totals';
 
 -- The loser's phone leads to the winner since the merge. NULL: it has gone another way since.
-CREATE FUNCTION customer_identity_internal.take_phone_back(phone text, winner uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.take_alias_back(phone text, winner uuid, customers regclass)
     RETURNS text
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -71,47 +77,113 @@ BEGIN
         customer_identity_internal.companion_of(customers, 'customer_phones'))
         INTO taken
         USING phone, winner;
-    IF taken IS NULL AND phone IS NOT NULL THEN
-        RAISE NOTICE 'a phone does not go back'
-            USING DETAIL = format('Phone %s was released, moved or made the primary one since the merge.', phone);
-    END IF;
     RETURN taken;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.take_phone_back(text, uuid, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.take_alias_back(text, uuid, regclass) IS
     'Takes the phone that a merge made lead to its winner away from it again';
 
-CREATE FUNCTION customer_identity_internal.move_back(moved jsonb, winner uuid, loser uuid, customers regclass)
+-- The winner had none.
+CREATE FUNCTION customer_identity_internal.has_phone_by_merge(phone text, customer_id uuid, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_by_merge boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS c JOIN %s AS m ON m.winner_id = c.id WHERE c.id = $2 AND c.phone = $1'
+        ' AND m.record -> ''after'' ->> ''phone'' = $1 AND m.record -> ''before'' ->> ''phone'' IS NULL)',
+        customers, customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO is_by_merge
+        USING phone, customer_id;
+    RETURN is_by_merge;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.has_phone_by_merge(text, uuid, regclass) IS
+    'Whether a customer got its primary phone from a customer that was merged into it';
+
+-- When the proofs are the loser's again: they would end with the phone.
+CREATE FUNCTION customer_identity_internal.hand_phone_back(phone text, holder uuid, loser uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF customer_identity_internal.has_phone_by_merge(phone, holder, customers) THEN
+        PERFORM customer_identity_internal.write_columns(holder, '{"phone": null}', customers);
+        PERFORM customer_identity_internal.write_columns(loser, jsonb_build_object('phone', phone), customers);
+    ELSE
+        RAISE NOTICE 'a phone does not go back'
+            USING DETAIL = format('Phone %s was released, moved or made the primary one since the merge.', phone);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.hand_phone_back(text, uuid, uuid, regclass) IS
+    'Gives the loser of a merge the phone that became the winner''s primary one';
+
+CREATE FUNCTION customer_identity_internal.tell_of_rows_left(part jsonb, back bigint)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    moved constant bigint := jsonb_array_length(part -> 'keys');
+BEGIN
+    IF back < moved THEN
+        RAISE NOTICE 'not all rows go back'
+            USING DETAIL = format('Of %s rows of %s, %s are gone or have another customer.', moved, part ->> 'table', moved - back);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.tell_of_rows_left(jsonb, bigint) IS
+    'Says that rows that a merge moved do not go back';
+
+-- Keys have ids of the winner in them, as the merge left the rows; since then they may have become another customer's.
+CREATE FUNCTION customer_identity_internal.present_parts(parts jsonb, after jsonb, present jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH changed AS MATERIALIZED (
+        SELECT customer_identity_internal.qualified_name(r.relation) AS name, c.name AS column_name, after -> c.referenced AS old, present -> c.referenced AS new
+        FROM customer_identity_internal.references_to(customers) AS r
+        CROSS JOIN LATERAL unnest(r.columns, r.referenced) AS c (name, referenced)
+        WHERE after -> c.referenced IS DISTINCT FROM present -> c.referenced
+    )
+    SELECT CASE WHEN NOT EXISTS (SELECT FROM changed) THEN parts ELSE (
+        SELECT COALESCE(jsonb_agg(p.value || jsonb_build_object('keys', (
+            SELECT jsonb_agg(k.value || (
+                SELECT COALESCE(jsonb_object_agg(c.column_name, c.new), '{}')
+                FROM changed AS c
+                WHERE c.name = p.value ->> 'table' AND k.value -> c.column_name = c.old))
+            FROM jsonb_array_elements(p.value -> 'keys') AS k)) ORDER BY p.place), '[]')
+        FROM jsonb_array_elements(parts) WITH ORDINALITY AS p (value, place)) END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.present_parts(jsonb, jsonb, jsonb, regclass) IS
+    'What a merge moved, with the keys that its rows have now';
+
+CREATE FUNCTION customer_identity_internal.move_back(record jsonb, present jsonb, loser_row jsonb, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    part record;
-    back jsonb;
+    parts constant jsonb := customer_identity_internal.present_parts(record -> 'moved', record -> 'after', present, customers);
+    next regclass;
+    went record;
+    back jsonb := '{}';
 BEGIN
-    FOR part IN
-        SELECT m.value ->> 'table' AS name, m.value ->> 'column' AS column_name, m.value -> 'keys' AS keys, r.relation
-        FROM jsonb_array_elements(moved) WITH ORDINALITY AS m (value, place)
-        LEFT JOIN customer_identity_internal.referencing_columns(customers) AS r
-            ON customer_identity_internal.qualified_name(r.relation) = m.value ->> 'table' AND r.column_name = m.value ->> 'column'
-        -- The last first: a row's key may hold another of these columns, as it was when the row moved.
-        ORDER BY m.place DESC
-    LOOP
-        IF part.relation IS NULL THEN
-            back := '[]';
-        ELSE
-            back := customer_identity_internal.move_references(part.relation, part.column_name, winner, loser, part.keys, customers);
-        END IF;
-        IF jsonb_array_length(back) < jsonb_array_length(part.keys) THEN
-            RAISE NOTICE 'not all rows go back'
-                USING DETAIL = format('Of %s rows of %s, %s are gone or have another customer.',
-                    jsonb_array_length(part.keys), part.name, jsonb_array_length(part.keys) - jsonb_array_length(back));
-        END IF;
+    FOR next IN SELECT t.* FROM customer_identity_internal.table_of_each_owner(customers) AS t ORDER BY 1 DESC LOOP
+        FOR went IN SELECT m.part, m.back FROM customer_identity_internal.move_rows_back(next, present, loser_row, parts, customers) AS m LOOP
+            back := back || jsonb_build_object(went.part::text, went.back);
+        END LOOP;
     END LOOP;
+    PERFORM customer_identity_internal.tell_of_rows_left(p.value, COALESCE((back ->> p.place::text)::bigint, 0))
+    FROM jsonb_array_elements(parts) WITH ORDINALITY AS p (value, place);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.move_back(jsonb, uuid, uuid, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.move_back(jsonb, jsonb, jsonb, regclass) IS
     'Gives the loser of a merge its rows again, those that are still the winner''s';
 
 -- Rows written since the merge.
@@ -206,6 +278,19 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.restored_later(jsonb, uuid, jsonb, regclass) IS
     'The columns that a later winner has of an earlier merge''s loser; the later merge forgets them as well';
 
+-- A customer that the loser refers to may have been merged since.
+CREATE FUNCTION customer_identity_internal.with_living_customers(customer jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT customer || COALESCE(jsonb_object_agg(r.columns[1], customer_identity_internal.living_customer((customer ->> r.columns[1])::uuid, customers)), '{}')
+    FROM customer_identity_internal.references_to(customers) AS r
+    WHERE r.relation = customers AND r.referenced = '{id}' AND customer ->> r.columns[1] <> customer ->> 'id'
+$$;
+COMMENT ON FUNCTION customer_identity_internal.with_living_customers(jsonb, regclass) IS
+    'The row of a customer that is to be added, which refers to customers that are there';
+
 CREATE FUNCTION customer_identity.unmerge_customers(
     merge_id bigint, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS uuid
@@ -218,6 +303,7 @@ DECLARE
     present jsonb;
     loser_row jsonb;
     restored jsonb := '{}';
+    key_changes jsonb;
     phone text;
     points numeric;
 BEGIN
@@ -235,15 +321,22 @@ BEGIN
     ELSIF holder IS NOT NULL THEN
         restored := customer_identity_internal.restored_later(done.record, done.winner, present, customers);
     END IF;
+    key_changes := customer_identity_internal.key_changes(restored, customers);
     -- Before the loser is back: a column may be unique.
-    PERFORM customer_identity_internal.write_columns(holder, restored - 'updated_at', customers);
-    phone := customer_identity_internal.take_phone_back(loser_row ->> 'phone', holder, customers);
-    PERFORM customer_identity_internal.insert_customer(loser_row || jsonb_build_object('phone', phone), customers);
+    PERFORM customer_identity_internal.write_columns(holder,
+        restored - 'updated_at' - ARRAY(SELECT jsonb_object_keys(key_changes)), customers);
+    phone := customer_identity_internal.take_alias_back(loser_row ->> 'phone', holder, customers);
+    loser_row := customer_identity_internal.with_living_customers(loser_row, customers) || jsonb_build_object('phone', phone);
+    PERFORM customer_identity_internal.insert_customer(loser_row, done.record -> 'texts', customers);
     SELECT customer_identity_internal.entry_points(holder, m.value -> 'keys', customers) INTO points
     FROM jsonb_array_elements(done.record -> 'moved') AS m
     WHERE m.value ->> 'table' = customer_identity_internal.companion_of(customers, 'loyalty_entries');
 
-    PERFORM customer_identity_internal.move_back(done.record -> 'moved', holder, done.loser, customers);
+    PERFORM customer_identity_internal.move_back(done.record, present, loser_row, customers);
+    PERFORM customer_identity_internal.write_columns(holder, key_changes, customers);
+    IF phone IS NULL AND done.record -> 'loser' ->> 'phone' IS NOT NULL THEN
+        PERFORM customer_identity_internal.hand_phone_back(done.record -> 'loser' ->> 'phone', holder, done.loser, customers);
+    END IF;
     PERFORM customer_identity_internal.move_newcomers(done.record -> 'stay',
         ARRAY(SELECT jsonb_array_elements_text(customer_identity_internal.phones_of(done.loser, customers))), holder, done.loser, customers);
     PERFORM customer_identity.flush_totals(customers);

@@ -134,7 +134,8 @@ BEGIN
                 SELECT
                 FROM jsonb_array_elements(m.record -> 'moved') AS t
                 JOIN jsonb_array_elements($3) AS r
-                    ON t.value -> 'table' = r.value -> 'table' AND t.value -> 'column' = r.value -> 'column'
+                    ON t.value -> 'table' = r.value -> 'table'
+                    AND jsonb_path_query_array(t.value, '$.ways[*].columns[*]') @> jsonb_build_array(r.value -> 'column')
                 WHERE t.value -> 'keys' @> jsonb_build_array(r.value -> 'key'))
             UNION
             SELECT merged.id, merged.winner_id FROM way JOIN merged ON merged.loser_id = way.winner_id

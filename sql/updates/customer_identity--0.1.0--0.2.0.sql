@@ -5496,8 +5496,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.referencing_columns(regclass) IS
     'The columns, in any table, that hold the id of a customer';
--- How rows are told apart: by the primary key, else by a unique index over columns that are NOT NULL, in whose
--- place the whole row stands where there is none.
+-- How rows are told apart: by the primary key, else by a unique index over columns that are NOT NULL and not computed from others, in
+-- whose place the whole row stands where there is none.
 CREATE FUNCTION customer_identity_internal.key_columns(relation regclass)
     RETURNS text[]
     LANGUAGE plpgsql STABLE
@@ -5508,13 +5508,13 @@ BEGIN
         SELECT k.names
         FROM pg_index AS i
         CROSS JOIN LATERAL (
-            SELECT array_agg(a.attname::text ORDER BY c.position), bool_and(a.attnotnull)
+            SELECT array_agg(a.attname::text ORDER BY c.position), bool_and(a.attnotnull AND a.attgenerated = '')
             FROM unnest(i.indkey) WITH ORDINALITY AS c (number, position)
             JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = c.number
             WHERE c.position <= i.indnkeyatts
-        ) AS k (names, not_null)
+        ) AS k (names, is_given)
         WHERE i.indrelid = relation AND i.indisunique AND i.indimmediate AND i.indisvalid
-            AND i.indpred IS NULL AND i.indexprs IS NULL AND k.not_null
+            AND i.indpred IS NULL AND i.indexprs IS NULL AND k.is_given
         ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid
         LIMIT 1
     );
@@ -5543,81 +5543,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.count_references(regclass, text, uuid, regclass) IS
     'How many rows of a table refer to a customer';
--- 55P03 when another transaction holds one of them.
-CREATE FUNCTION customer_identity_internal.lock_references(referencing regclass, column_name text, customer_id uuid, customers regclass)
-    RETURNS void
-    LANGUAGE customer_identity_as_referencing_owner VOLATILE
-AS $$
-BEGIN
-    EXECUTE format('SELECT count(*) FROM (SELECT FROM %s AS r WHERE r.%I = $1 FOR UPDATE NOWAIT) AS l', referencing, column_name)
-        USING customer_id;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.lock_references(regclass, text, uuid, regclass) IS
-    'Locks the rows of a table that refer to a customer, without waiting';
--- One column of a unique index, as it is compared: NULLs differ unless the index says otherwise.
-CREATE FUNCTION customer_identity_internal.index_columns(index regclass)
-    RETURNS TABLE (place integer, number int2, expression text, equality text)
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT c.place, i.indkey[c.place - 1], pg_get_indexdef(i.indexrelid, c.place, true),
-        format('OPERATOR(%I.%s)', n.nspname, o.oprname)
-    FROM pg_index AS i
-    CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS c (place)
-    JOIN pg_opclass AS k ON k.oid = i.indclass[c.place - 1]
-    JOIN pg_amop AS a ON a.amopfamily = k.opcfamily AND a.amopstrategy = 3
-        AND a.amoplefttype = k.opcintype AND a.amoprighttype = k.opcintype
-    JOIN pg_operator AS o ON o.oid = a.amopopr
-    JOIN pg_namespace AS n ON n.oid = o.oprnamespace
-    WHERE i.indexrelid = index
-$$;
-COMMENT ON FUNCTION customer_identity_internal.index_columns(regclass) IS
-    'What a unique index compares, and by which operators';
--- The rows that would clash in a unique index with the column in it: both customers have one, and they agree in the
--- index's other columns.
-CREATE FUNCTION customer_identity_internal.reference_conflicts(
-    referencing regclass, column_name text, winner uuid, loser uuid, customers regclass)
-    RETURNS TABLE (key text, conflicts bigint)
-    LANGUAGE customer_identity_as_referencing_owner STABLE
-AS $$
-#variable_conflict use_variable
-DECLARE
-    number constant int2 := (SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = referencing AND a.attname = column_name);
-    condition text;
-    selected text;
-    matches text;
-    has_null boolean;
-BEGIN
-    FOR key, condition, selected, matches IN
-        SELECT i.indexrelid::regclass::text,
-            COALESCE(pg_get_expr(i.indpred, i.indrelid), 'true'),
-            (SELECT string_agg(format(', %s AS k%s', c.expression, c.place), '' ORDER BY c.place)
-                FROM customer_identity_internal.index_columns(i.indexrelid) AS c WHERE c.number <> number),
-            (SELECT string_agg(
-                format(CASE WHEN to_jsonb(i.*) -> 'indnullsnotdistinct' = 'true'
-                    THEN '(l.k%1$s %2$s w.k%1$s OR (l.k%1$s IS NULL AND w.k%1$s IS NULL))' ELSE 'l.k%1$s %2$s w.k%1$s' END, c.place, c.equality),
-                ' AND ')
-                FROM customer_identity_internal.index_columns(i.indexrelid) AS c WHERE c.number <> number)
-        FROM pg_index AS i
-        WHERE i.indrelid = referencing AND i.indisunique
-            AND EXISTS (SELECT FROM customer_identity_internal.index_columns(i.indexrelid) AS c WHERE c.number = number)
-        ORDER BY 1
-    LOOP
-        EXECUTE format(
-            'SELECT count(*) FROM (SELECT 1%4$s FROM %1$s WHERE %2$I = $2 AND %3$s) AS l'
-            ' JOIN (SELECT 1%4$s FROM %1$s WHERE %2$I = $1 AND %3$s) AS w ON %5$s',
-            referencing, column_name, condition, selected, COALESCE(matches, 'true'))
-            INTO conflicts
-            USING winner, loser;
-        IF conflicts > 0 THEN
-            RETURN NEXT;
-        END IF;
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.reference_conflicts(regclass, text, uuid, uuid, regclass) IS
-    'The unique indexes of a table that rows of two customers would clash in, and how many';
 -- What tells row `r` apart but for the column: an object of its key, or of the whole row where it has none.
 CREATE FUNCTION customer_identity_internal.reference_key(columns text[], column_name text)
     RETURNS text
@@ -5631,37 +5556,36 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.reference_key(text[], text) IS
     'An expression for what tells row r of a table apart, whatever a column holds';
--- Which rows `r` of customer $1 have keys that are in $3. Of rows without a key as many are meant as $3 has alike.
-CREATE FUNCTION customer_identity_internal.rows_with_keys(relation regclass, columns text[], column_name text)
+-- Of rows without a key as many are meant as `given` has alike. `refers` is a condition on row `r`, `key` an expression for
+-- what tells it apart, `given` one for a jsonb array of such keys.
+CREATE FUNCTION customer_identity_internal.rows_with_keys(relation regclass, columns text[], key text, refers text, given text)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    name constant text := customer_identity_internal.qualified_name(relation);
 BEGIN
     IF columns = '{}' THEN
-        RETURN format('FROM (SELECT 1) AS k (one) WHERE r.%I OPERATOR(pg_catalog.=) $1', column_name);
+        RETURN format('FROM (SELECT 1) AS k (one) WHERE %s', refers);
     END IF;
     IF columns IS NULL THEN
         RETURN format(
             'FROM (SELECT r.ctid AS place, r.tableoid AS part, %1$s AS key, pg_catalog.row_number() OVER (PARTITION BY %1$s) AS number'
-            ' FROM %2$s AS r WHERE r.%3$I OPERATOR(pg_catalog.=) $1) AS f'
-            ' JOIN (SELECT e.value AS key, pg_catalog.count(*) AS alike FROM pg_catalog.jsonb_array_elements($3) AS e GROUP BY 1) AS k'
+            ' FROM %2$s AS r WHERE %3$s) AS f'
+            ' JOIN (SELECT e.value AS key, pg_catalog.count(*) AS alike FROM pg_catalog.jsonb_array_elements(%4$s) AS e GROUP BY 1) AS k'
             ' ON k.key OPERATOR(pg_catalog.=) f.key AND f.number OPERATOR(pg_catalog.<=) k.alike'
             ' WHERE r.ctid OPERATOR(pg_catalog.=) f.place AND r.tableoid OPERATOR(pg_catalog.=) f.part',
-            customer_identity_internal.reference_key(columns, column_name), name, column_name);
+            key, customer_identity_internal.qualified_name(relation), refers, given);
     END IF;
     RETURN format(
-        'FROM pg_catalog.jsonb_to_recordset($3) AS k (%s) WHERE r.%I OPERATOR(pg_catalog.=) $1%s',
-        customer_identity_internal.typed_columns(relation, columns), column_name,
+        'FROM pg_catalog.jsonb_to_recordset(%s) AS k (%s) WHERE %s%s',
+        given, customer_identity_internal.typed_columns(relation, columns), refers,
         (SELECT string_agg(format(' AND r.%1$I %2$s k.%1$I', c.name,
                 customer_identity_internal.equality_of(customer_identity_internal.column_type(relation, c.name))), '')
             FROM unnest(columns) AS c (name)));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.rows_with_keys(regclass, text[], text) IS
-    'FROM and WHERE of an UPDATE of the rows r of customer $1 whose keys are in $3';
+COMMENT ON FUNCTION customer_identity_internal.rows_with_keys(regclass, text[], text, text, text) IS
+    'FROM and WHERE of an UPDATE of rows r that refer to a customer and whose keys are given';
 -- `keys`: NULL moves all rows of `source`; else those rows alone, as an earlier call has returned them.
 CREATE FUNCTION customer_identity_internal.move_references(
     referencing regclass, column_name text, source uuid, target uuid, keys jsonb, customers regclass)
@@ -5682,7 +5606,8 @@ BEGIN
         customer_identity_internal.qualified_name(referencing), column_name,
         CASE
             WHEN keys IS NULL THEN format('WHERE r.%I OPERATOR(pg_catalog.=) $1', column_name)
-            ELSE customer_identity_internal.rows_with_keys(referencing, columns, column_name)
+            ELSE customer_identity_internal.rows_with_keys(referencing, columns, customer_identity_internal.reference_key(columns, column_name),
+                format('r.%I OPERATOR(pg_catalog.=) $1', column_name), '$3')
         END,
         customer_identity_internal.reference_key(columns, column_name))
         INTO moved
@@ -5761,16 +5686,575 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.attached_in_order(regclass) IS
     'The attached tables of a book, users before orders';
+-- What a merge moves, table by table: by foreign keys to customers, whatever columns they have, by the column that a table is
+-- attached by, and by what refers to such columns in its turn from a table of the same owner, as it holds the same ids.
+CREATE FUNCTION customer_identity_internal.foreign_keys_to(referenced_table regclass)
+    RETURNS TABLE (relation regclass, columns text[], referenced text[])
+    LANGUAGE sql STABLE ROWS 10
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT k.conrelid::regclass, c.columns, c.referenced
+    FROM pg_constraint AS k
+    CROSS JOIN LATERAL (
+        SELECT array_agg(a.attname::text ORDER BY u.place), array_agg(f.attname::text ORDER BY u.place), bool_or(a.attgenerated <> '')
+        FROM ROWS FROM (unnest(k.conkey), unnest(k.confkey)) WITH ORDINALITY AS u (number, referenced, place)
+        JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.number
+        JOIN pg_attribute AS f ON f.attrelid = k.confrelid AND f.attnum = u.referenced
+    ) AS c (columns, referenced, is_generated)
+    WHERE k.contype = 'f' AND k.confrelid = referenced_table AND k.conparentid = 0 AND NOT c.is_generated
+$$;
+COMMENT ON FUNCTION customer_identity_internal.foreign_keys_to(regclass) IS
+    'The columns of foreign keys to a table, and what they refer to; what is generated follows by itself';
+CREATE FUNCTION customer_identity_internal.owner_of_table(relation regclass)
+    RETURNS oid
+    LANGUAGE sql STABLE
+RETURN (SELECT c.relowner FROM pg_class AS c WHERE c.oid = relation);
+COMMENT ON FUNCTION customer_identity_internal.owner_of_table(regclass) IS
+    'The owner of a table';
+CREATE FUNCTION customer_identity_internal.references_to(customers regclass)
+    RETURNS TABLE (relation regclass, columns text[], referenced text[])
+    LANGUAGE sql STABLE ROWS 10
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE held (relation, columns, referenced) AS (
+        SELECT k.relation, k.columns, k.referenced FROM customer_identity_internal.foreign_keys_to(customers) AS k
+        UNION
+        SELECT a.attached, ARRAY[a.customer_column], ARRAY['id']
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        WHERE customer_identity_internal.column_type(a.attached, a.customer_column) = 'uuid'::regtype
+        UNION
+        SELECT k.relation, ARRAY[k.columns[array_position(k.referenced, h.columns[array_position(h.referenced, 'id')])]], ARRAY['id']
+        FROM held AS h
+        CROSS JOIN LATERAL customer_identity_internal.foreign_keys_to(h.relation) AS k
+        WHERE h.relation <> customers AND h.columns[array_position(h.referenced, 'id')] = ANY (k.referenced)
+            AND customer_identity_internal.owner_of_table(k.relation) = customer_identity_internal.owner_of_table(h.relation)
+    )
+    SELECT h.relation, h.columns, h.referenced FROM held AS h
+$$;
+COMMENT ON FUNCTION customer_identity_internal.references_to(regclass) IS
+    'The columns by which rows of any table refer to customers, and to which columns of them';
+-- Foreign keys among tables that are tied would fail in between, unless they move in one statement: it is checked when that
+-- ends.
+CREATE FUNCTION customer_identity_internal.movable_tables(referencing regclass, customers regclass)
+    RETURNS TABLE (relation regclass, ways jsonb, tied regclass)
+    LANGUAGE sql STABLE ROWS 10
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE moved AS MATERIALIZED (
+        SELECT r.relation, r.columns, r.referenced
+        FROM customer_identity_internal.references_to(customers) AS r
+        WHERE customer_identity_internal.owner_of_table(r.relation) = customer_identity_internal.owner_of_table(referencing)
+    ),
+    pairs AS (
+        SELECT DISTINCT m.relation AS one, k.confrelid::regclass AS other
+        FROM moved AS m
+        JOIN pg_constraint AS k ON k.conrelid = m.relation AND k.contype = 'f'
+        JOIN pg_attribute AS a ON a.attrelid = m.relation AND a.attnum = ANY (k.conkey) AND a.attname = ANY (m.columns)
+        WHERE k.confrelid NOT IN (m.relation, customers) AND k.confrelid IN (SELECT o.relation FROM moved AS o)
+    ),
+    reached (relation, tied) AS (
+        SELECT DISTINCT m.relation, m.relation FROM moved AS m
+        UNION
+        SELECT r.relation, CASE p.one WHEN r.tied THEN p.other ELSE p.one END FROM reached AS r JOIN pairs AS p ON r.tied IN (p.one, p.other)
+    )
+    SELECT w.relation, w.ways, (SELECT min(r.tied::oid) FROM reached AS r WHERE r.relation = w.relation)
+    FROM (
+        SELECT m.relation,
+            jsonb_agg(jsonb_build_object('columns', m.columns, 'referenced', m.referenced) ORDER BY m.columns, m.referenced) AS ways
+        FROM moved AS m
+        GROUP BY m.relation
+    ) AS w
+$$;
+COMMENT ON FUNCTION customer_identity_internal.movable_tables(regclass, regclass) IS
+    'The tables with rows of customers that have the owner of one of them: the ways in which rows refer, [{columns, referenced}], and which tables are tied by foreign keys';
+-- What acts as the owner of a table does so for all tables of his.
+CREATE FUNCTION customer_identity_internal.table_of_each_owner(customers regclass)
+    RETURNS SETOF regclass
+    LANGUAGE sql STABLE ROWS 10
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT min(r.relation::oid)::regclass
+    FROM customer_identity_internal.references_to(customers) AS r
+    GROUP BY customer_identity_internal.owner_of_table(r.relation)
+    ORDER BY 1
+$$;
+COMMENT ON FUNCTION customer_identity_internal.table_of_each_owner(regclass) IS
+    'One of the tables with rows of customers for each owner of such tables';
+CREATE FUNCTION customer_identity_internal.key_value(relation regclass, column_name text, customer text, referenced text)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('CAST(%s OPERATOR(pg_catalog.->>) %L AS %s)', customer, referenced, format_type(a.atttypid, a.atttypmod))
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attname = column_name
+$$;
+COMMENT ON FUNCTION customer_identity_internal.key_value(regclass, text, text, text) IS
+    'An expression for a column of a customer, which is an expression for a jsonb, as a referencing column has it';
+CREATE FUNCTION customer_identity_internal.refers_to(relation regclass, reference jsonb, customer text)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT '(' || string_agg(
+        format('r.%I %s %s', c.name, customer_identity_internal.equality_of(customer_identity_internal.column_type(relation, c.name)),
+            customer_identity_internal.key_value(relation, c.name, customer, c.referenced)),
+        ' AND ' ORDER BY c.place) || ')'
+    FROM ROWS FROM (jsonb_array_elements_text(reference -> 'columns'), jsonb_array_elements_text(reference -> 'referenced'))
+        WITH ORDINALITY AS c (name, referenced, place)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refers_to(regclass, jsonb, text) IS
+    'The condition that row r refers to a customer in one way';
+CREATE FUNCTION customer_identity_internal.refers_in_any_way(relation regclass, ways jsonb, customer text)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT '(' || string_agg(customer_identity_internal.refers_to(relation, w.value, customer), ' OR ') || ')'
+    FROM jsonb_array_elements(ways) AS w
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refers_in_any_way(regclass, jsonb, text) IS
+    'The condition that row r refers to a customer in one of the ways';
+-- $1 is the customer that rows refer to, $2 the one that they will refer to.
+CREATE FUNCTION customer_identity_internal.columns_after_move(relation regclass, ways jsonb)
+    RETURNS TABLE (name text, value text)
+    LANGUAGE sql STABLE ROWS 10
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.name,
+        format('CASE %s ELSE r.%I END',
+            string_agg(format('WHEN %s THEN %s', customer_identity_internal.refers_to(relation, w.value, '$1'),
+                customer_identity_internal.key_value(relation, c.name, '$2', c.referenced)), ' '),
+            c.name)
+    FROM jsonb_array_elements(ways) AS w
+    CROSS JOIN LATERAL ROWS FROM (jsonb_array_elements_text(w.value -> 'columns'), jsonb_array_elements_text(w.value -> 'referenced'))
+        AS c (name, referenced)
+    GROUP BY c.name
+$$;
+COMMENT ON FUNCTION customer_identity_internal.columns_after_move(regclass, jsonb) IS
+    'The columns of a table that a move changes, and expressions for what they will hold';
+CREATE FUNCTION customer_identity_internal.generated_columns(relation regclass)
+    RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE(array_agg(a.attname::text), '{}')
+    FROM pg_attribute AS a
+    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> ''
+$$;
+COMMENT ON FUNCTION customer_identity_internal.generated_columns(regclass) IS
+    'The columns of a table that are computed from others';
+CREATE FUNCTION customer_identity_internal.key_of_row(relation regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN k.columns IS NULL THEN format('(pg_catalog.to_jsonb(r.*) OPERATOR(pg_catalog.-) %L::pg_catalog.text[])', customer_identity_internal.generated_columns(relation))
+        ELSE customer_identity_internal.reference_key(k.columns, NULL)
+    END
+    FROM customer_identity_internal.key_columns(relation) AS k (columns)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.key_of_row(regclass) IS
+    'An expression for what tells row r of a table apart: its key, or all of it';
+-- The loser's own row goes with the loser.
+CREATE FUNCTION customer_identity_internal.moving_update(relation regclass, ways jsonb, source text, returned text, customers regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('UPDATE %s AS r SET %s %s%s RETURNING %s',
+        customer_identity_internal.qualified_name(relation), string_agg(format('%I = %s', c.name, c.value), ', ' ORDER BY c.name), source,
+        CASE WHEN relation = customers THEN format(' AND NOT r.id OPERATOR(pg_catalog.=) %s', customer_identity_internal.key_value(customers, 'id', '$1', 'id')) ELSE '' END,
+        returned)
+    FROM customer_identity_internal.columns_after_move(relation, ways) AS c
+$$;
+COMMENT ON FUNCTION customer_identity_internal.moving_update(regclass, jsonb, text, text, regclass) IS
+    'The UPDATE of rows r of a table; source is its FROM and WHERE';
+-- Which way a row referred by cannot be told any more when it has moved; so it is looked up before where there are several.
+CREATE FUNCTION customer_identity_internal.update_of_all(relation regclass, ways jsonb, customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    refers constant text := customer_identity_internal.refers_in_any_way(relation, ways, '$1');
+    key constant text := customer_identity_internal.key_of_row(relation);
+BEGIN
+    IF jsonb_array_length(ways) = 1 THEN
+        RETURN customer_identity_internal.moving_update(relation, ways, 'WHERE ' || refers, format('%s AS key, %L::pg_catalog.jsonb AS ways', key, ways), customers);
+    END IF;
+    RETURN customer_identity_internal.moving_update(relation, ways,
+        format('FROM (SELECT r.ctid AS place, r.tableoid AS part, %s AS ways FROM %s AS r WHERE %s) AS f'
+            ' WHERE r.ctid OPERATOR(pg_catalog.=) f.place AND r.tableoid OPERATOR(pg_catalog.=) f.part',
+            (SELECT string_agg(format('CASE WHEN %s THEN %L::pg_catalog.jsonb ELSE ''[]'' END',
+                customer_identity_internal.refers_to(relation, w.value, '$1'), jsonb_build_array(w.value)), ' OPERATOR(pg_catalog.||) ' ORDER BY w.place)
+                FROM jsonb_array_elements(ways) WITH ORDINALITY AS w (value, place)),
+            customer_identity_internal.qualified_name(relation), refers),
+        format('%s AS key, f.ways', key), customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.update_of_all(regclass, jsonb, regclass) IS
+    'The UPDATE that moves all rows of a table from customer $1 to $2, and returns key and ways of each';
+-- `part` is an expression for one element of what move_all_rows() has returned; `ways` are those of its ways that are left.
+CREATE FUNCTION customer_identity_internal.update_of_some(relation regclass, ways jsonb, part text, customers regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT customer_identity_internal.moving_update(relation, ways,
+        customer_identity_internal.rows_with_keys(relation, customer_identity_internal.key_columns(relation),
+            customer_identity_internal.key_of_row(relation), customer_identity_internal.refers_in_any_way(relation, ways, '$1'),
+            format('(%s OPERATOR(pg_catalog.->) ''keys'')', part)),
+        '1', customers)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.update_of_some(regclass, jsonb, text, regclass) IS
+    'The UPDATE that moves rows of a table whose keys are in a part of what moved before';
+CREATE FUNCTION customer_identity_internal.path_of_all(relations regclass[])
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('pg_catalog, %s, pg_temp', string_agg(DISTINCT c.relnamespace::regnamespace::text, ', '))
+    FROM pg_class AS c
+    WHERE c.oid = ANY (relations)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.path_of_all(regclass[]) IS
+    'The search_path for statements that fire the triggers of several tables';
+CREATE FUNCTION customer_identity_internal.refuse_rows(detail text, hint text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'rows cannot be moved to another customer' USING ERRCODE = 'CI006', DETAIL = detail, HINT = hint;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_rows(text, text) IS
+    'Raises CI006 for rows that stay where they are';
+-- A key of the application may be one that the other customer has no value for.
+CREATE FUNCTION customer_identity_internal.require_values(relation regclass, ways jsonb, source jsonb, target jsonb)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    way jsonb;
+    missing text;
+    is_used boolean;
+BEGIN
+    FOR way, missing IN
+        SELECT w.value, (SELECT string_agg(quote_ident(c.name), ', ') FROM jsonb_array_elements_text(w.value -> 'referenced') AS c (name) WHERE target ->> c.name IS NULL)
+        FROM jsonb_array_elements(ways) AS w
+    LOOP
+        CONTINUE WHEN missing IS NULL;
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE %s)', relation, customer_identity_internal.refers_to(relation, way, '$1'))
+            INTO is_used
+            USING source;
+        IF is_used THEN
+            PERFORM customer_identity_internal.refuse_rows(
+                format('Rows of %s refer to %s of the customer, which the other one does not have.', relation, missing),
+                'Give the other customer a value there, or change these rows.');
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_values(regclass, jsonb, jsonb, jsonb) IS
+    'Raises CI006 for rows that refer to a customer by a column in which the other one has nothing';
+CREATE FUNCTION customer_identity_internal.require_moved(relation regclass, ways jsonb, source jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_left boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE %s%s)', relation, customer_identity_internal.refers_in_any_way(relation, ways, '$1'),
+        CASE WHEN relation = customers THEN ' AND r.id <> ($1 ->> ''id'')::uuid' ELSE '' END)
+        INTO is_left
+        USING source;
+    IF is_left THEN
+        PERFORM customer_identity_internal.refuse_rows(format('A trigger on %s keeps them.', relation),
+            'Let the trigger return NEW for the rows that customer_identity writes.');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_moved(regclass, jsonb, jsonb, regclass) IS
+    'Raises CI006 for rows that refer to a customer still';
+CREATE FUNCTION customer_identity_internal.statement_for_all(relations regclass[], ways jsonb[], customers regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('WITH %s SELECT COALESCE(pg_catalog.jsonb_agg(p.part), ''[]'') FROM (%s) AS p (part)',
+        string_agg(format('u%s AS (%s)', t.place, customer_identity_internal.update_of_all(t.relation, t.ways, customers)), ', ' ORDER BY t.place),
+        string_agg(format('SELECT pg_catalog.jsonb_build_object(''table'', %L::pg_catalog.text, ''ways'', m.ways, ''keys'', pg_catalog.jsonb_agg(m.key)) FROM u%s AS m GROUP BY m.ways',
+            customer_identity_internal.qualified_name(t.relation), t.place), ' UNION ALL ' ORDER BY t.place))
+    FROM unnest(relations, ways) WITH ORDINALITY AS t (relation, ways, place)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.statement_for_all(regclass[], jsonb[], regclass) IS
+    'The statement that moves all rows of tables from customer $1 to $2, and returns [{table, ways, keys}]';
+-- One UPDATE a table; source and target are rows of customers.
+CREATE FUNCTION customer_identity_internal.move_all_rows(referencing regclass, source jsonb, target jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+AS $$
+DECLARE
+    tied record;
+    part jsonb;
+    moved jsonb := '[]';
+BEGIN
+    FOR tied IN
+        SELECT array_agg(m.relation ORDER BY m.relation) AS relations, array_agg(m.ways ORDER BY m.relation) AS ways
+        FROM customer_identity_internal.movable_tables(referencing, customers) AS m
+        GROUP BY m.tied
+        ORDER BY 1
+    LOOP
+        PERFORM customer_identity_internal.require_values(t.relation, t.ways, source, target) FROM unnest(tied.relations, tied.ways) AS t (relation, ways);
+        PERFORM set_config('search_path', customer_identity_internal.path_of_all(tied.relations), true);
+        EXECUTE customer_identity_internal.statement_for_all(tied.relations, tied.ways, customers) INTO part USING source, target;
+        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+        PERFORM customer_identity_internal.require_moved(t.relation, t.ways, source, customers) FROM unnest(tied.relations, tied.ways) AS t (relation, ways);
+        moved := moved || part;
+    END LOOP;
+    RETURN moved;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_all_rows(regclass, jsonb, jsonb, regclass) IS
+    'Makes what refers to one customer in the tables of an owner refer to another; returns [{table, ways, keys}]';
+-- Those of a part's ways that are still there, and by which the target can be referred to.
+CREATE FUNCTION customer_identity_internal.ways_left(part jsonb, ways jsonb, target jsonb)
+    RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE(jsonb_agg(w.value), '[]')
+    FROM jsonb_array_elements(ways) AS w
+    WHERE part -> 'ways' @> jsonb_build_array(w.value)
+        AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(w.value -> 'referenced') AS c (name) WHERE target ->> c.name IS NULL)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.ways_left(jsonb, jsonb, jsonb) IS
+    'The ways by which rows that moved can move back';
+-- Of parts of what moved, those of one owner's tables.
+CREATE FUNCTION customer_identity_internal.move_rows_back(referencing regclass, source jsonb, target jsonb, parts jsonb, customers regclass)
+    RETURNS TABLE (part integer, back bigint)
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+AS $$
+DECLARE
+    tied record;
+BEGIN
+    FOR tied IN
+        SELECT array_agg(DISTINCT m.relation) AS relations,
+            format('WITH %s %s',
+                string_agg(format('u%s AS (%s)', p.place, customer_identity_internal.update_of_some(m.relation, w.ways, format('($3 OPERATOR(pg_catalog.->) %s)', p.place - 1), customers)), ', '),
+                string_agg(format('SELECT %1$s, pg_catalog.count(*) FROM u%1$s', p.place), ' UNION ALL ')) AS statement
+        FROM customer_identity_internal.movable_tables(referencing, customers) AS m
+        JOIN jsonb_array_elements(parts) WITH ORDINALITY AS p (value, place) ON p.value ->> 'table' = customer_identity_internal.qualified_name(m.relation)
+        CROSS JOIN LATERAL customer_identity_internal.ways_left(p.value, m.ways, target) AS w (ways)
+        WHERE w.ways <> '[]'
+        GROUP BY m.tied
+        ORDER BY max(m.relation::oid) DESC
+    LOOP
+        PERFORM set_config('search_path', customer_identity_internal.path_of_all(tied.relations), true);
+        RETURN QUERY EXECUTE tied.statement USING source, target, parts;
+        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_rows_back(regclass, jsonb, jsonb, jsonb, regclass) IS
+    'Moves rows that move_all_rows has moved, as it returned them, and returns how many of which part';
+-- 55P03 when another transaction holds one of them.
+CREATE FUNCTION customer_identity_internal.lock_rows(referencing regclass, source jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+AS $$
+DECLARE
+    locked record;
+BEGIN
+    FOR locked IN SELECT m.relation, m.ways FROM customer_identity_internal.movable_tables(referencing, customers) AS m ORDER BY m.relation LOOP
+        EXECUTE format('SELECT count(*) FROM (SELECT FROM %s AS r WHERE %s FOR UPDATE NOWAIT) AS l', locked.relation,
+            customer_identity_internal.refers_in_any_way(locked.relation, locked.ways, '$1'))
+            USING source;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.lock_rows(regclass, jsonb, regclass) IS
+    'Locks the rows of the tables of an owner that refer to a customer, without waiting';
+-- Which unique keys a merge would break, found by looking at the rows as they will be.
+
+-- The role that called, whoever is acted as.
+CREATE FUNCTION customer_identity_internal.calling_role()
+    RETURNS name
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role')::name END;
+COMMENT ON FUNCTION customer_identity_internal.calling_role() IS
+    'The role of the session';
+-- As PostgreSQL has it for its own messages about keys.
+CREATE FUNCTION customer_identity_internal.may_see_key(index regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller constant name := customer_identity_internal.calling_role();
+    is_seen boolean;
+BEGIN
+    SELECT (has_table_privilege(caller, i.indrelid, 'SELECT')
+            OR (i.indexprs IS NULL AND NOT EXISTS (
+                SELECT FROM unnest(i.indkey) AS c (number) WHERE NOT has_column_privilege(caller, i.indrelid, c.number, 'SELECT'))))
+        AND (NOT t.relrowsecurity OR r.rolsuper OR r.rolbypassrls)
+        INTO is_seen
+        FROM pg_index AS i
+        JOIN pg_class AS t ON t.oid = i.indrelid
+        JOIN pg_roles AS r ON r.rolname = caller
+        WHERE i.indexrelid = index;
+    RETURN is_seen;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.may_see_key(regclass) IS
+    'Whether the caller may read the values of a key';
+CREATE FUNCTION customer_identity_internal.key_of_index(index regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(pg_get_indexdef(i.indexrelid, c.place, true), ', ' ORDER BY c.place)
+    FROM pg_index AS i
+    CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS c (place)
+    WHERE i.indexrelid = index
+$$;
+COMMENT ON FUNCTION customer_identity_internal.key_of_index(regclass) IS
+    'What a key consists of';
+-- Also those of single partitions. One that has nothing to do with what moves cannot be broken.
+CREATE FUNCTION customer_identity_internal.keys_at_stake(referencing regclass, names text[])
+    RETURNS SETOF regclass
+    LANGUAGE sql STABLE ROWS 10
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT i.indexrelid::regclass
+    FROM (SELECT referencing UNION SELECT p.relid FROM pg_partition_tree(referencing) AS p) AS t (relation)
+    JOIN pg_index AS i ON i.indrelid = t.relation
+    JOIN pg_class AS c ON c.oid = i.indexrelid
+    WHERE i.indisunique AND i.indisvalid AND NOT c.relispartition
+        AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL OR EXISTS (
+            SELECT FROM pg_attribute AS a
+            WHERE a.attrelid = t.relation AND a.attnum = ANY (i.indkey) AND (a.attname = ANY (names) OR a.attgenerated <> '')))
+    ORDER BY i.indexrelid::regclass::text
+$$;
+COMMENT ON FUNCTION customer_identity_internal.keys_at_stake(regclass, text[]) IS
+    'The unique indexes of a table that a change of the columns could break';
+-- Rows of customers $1 and $2 in a table or one of its partitions, as they will be when all is $2's.
+CREATE FUNCTION customer_identity_internal.rows_after_move(part regclass, referencing regclass, ways jsonb, customers regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('SELECT t.*%s FROM (SELECT %s, %s IS TRUE AS customer_identity_moves FROM %s AS r WHERE (%s OR %s)%s) AS t',
+        COALESCE(string_agg(format(', %s AS %I', pg_get_expr(d.adbin, d.adrelid), a.attname), '') FILTER (WHERE a.attgenerated <> ''), ''),
+        string_agg(format('%s AS %I', COALESCE(m.value, format('r.%I', a.attname)), a.attname), ', ') FILTER (WHERE a.attgenerated = ''),
+        customer_identity_internal.refers_in_any_way(referencing, ways, '$1'), customer_identity_internal.qualified_name(part),
+        customer_identity_internal.refers_in_any_way(referencing, ways, '$1'), customer_identity_internal.refers_in_any_way(referencing, ways, '$2'),
+        CASE WHEN referencing = customers THEN ' AND r.id <> ($1 ->> ''id'')::uuid' ELSE '' END)
+    FROM pg_attribute AS a
+    LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    LEFT JOIN customer_identity_internal.columns_after_move(referencing, ways) AS m ON m.name = a.attname
+    WHERE a.attrelid = part AND a.attnum > 0 AND NOT a.attisdropped
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_after_move(regclass, regclass, jsonb, regclass) IS
+    'The query of the rows of two customers as they would be after a merge';
+CREATE FUNCTION customer_identity_internal.clashes_query(index regclass, referencing regclass, ways jsonb, customers regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('SELECT COALESCE(sum(g.moving), 0), count(*), (array_agg(g.shown ORDER BY g.shown))[1:10] FROM ('
+        ' SELECT count(*) FILTER (WHERE k.moves) AS moving, concat_ws('', '', %s) AS shown'
+        ' FROM (SELECT %s, t.customer_identity_moves FROM (%s) AS t WHERE %s) AS k (%s, moves) WHERE %s GROUP BY %s'
+        ' HAVING count(*) > 1 AND bool_or(k.moves)) AS g',
+        string_agg(format('COALESCE(customer_identity_internal.shown(customer_identity_internal.as_text(k.k%s)), ''null'')', c.place), ', ' ORDER BY c.place),
+        string_agg(pg_get_indexdef(i.indexrelid, c.place, false), ', ' ORDER BY c.place),
+        customer_identity_internal.rows_after_move(i.indrelid, referencing, ways, customers),
+        COALESCE(pg_get_expr(i.indpred, i.indrelid), 'true'),
+        string_agg('k' || c.place, ', ' ORDER BY c.place),
+        CASE WHEN to_jsonb(i.*) -> 'indnullsnotdistinct' = 'true' THEN 'true' ELSE string_agg(format('k.k%s IS NOT NULL', c.place), ' AND ') END,
+        string_agg('k.k' || c.place, ', ' ORDER BY c.place))
+    FROM pg_index AS i
+    CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS c (place)
+    WHERE i.indexrelid = index
+    GROUP BY i.indexrelid, i.indrelid, i.indpred, to_jsonb(i.*)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.clashes_query(regclass, regclass, jsonb, regclass) IS
+    'The query of what a merge would break of a unique index: rows that move, keys, and the first of the keys';
+CREATE FUNCTION customer_identity_internal.clashes(referencing regclass, ways jsonb, source jsonb, target jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names constant text[] := ARRAY(SELECT c.name FROM customer_identity_internal.columns_after_move(referencing, ways) AS c);
+    index regclass;
+    moving bigint;
+    keys bigint;
+    examples text[];
+    found_clashes jsonb := '[]';
+BEGIN
+    FOR index IN SELECT k.* FROM customer_identity_internal.keys_at_stake(referencing, names) AS k LOOP
+        EXECUTE customer_identity_internal.clashes_query(index, referencing, ways, customers) INTO moving, keys, examples USING source, target;
+        IF keys > 0 THEN
+            found_clashes := found_clashes || jsonb_build_object(
+                'key', index::text, 'columns', customer_identity_internal.key_of_index(index), 'rows', moving,
+                'values', CASE WHEN customer_identity_internal.may_see_key(index) THEN to_jsonb(examples) END,
+                'more', keys - cardinality(examples));
+        END IF;
+    END LOOP;
+    RETURN found_clashes;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.clashes(regclass, jsonb, jsonb, jsonb, regclass) IS
+    'The unique indexes of a table that a merge would break: [{key, columns, rows, values, more}]; no values for who may not read them';
+-- A clash is told at the first way that its table refers by.
+CREATE FUNCTION customer_identity_internal.rows_to_move(referencing regclass, source jsonb, target jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    way record;
+    counted bigint;
+    found_tables jsonb := '[]';
+BEGIN
+    FOR way IN
+        SELECT m.relation, m.ways, w.value, w.place
+        FROM customer_identity_internal.movable_tables(referencing, customers) AS m
+        CROSS JOIN LATERAL jsonb_array_elements(m.ways) WITH ORDINALITY AS w (value, place)
+    LOOP
+        EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s', way.relation, customer_identity_internal.refers_to(way.relation, way.value, '$1'))
+            INTO counted
+            USING source;
+        found_tables := found_tables || jsonb_build_object(
+            'table', customer_identity_internal.qualified_name(way.relation),
+            'column', (SELECT string_agg(c.name, ', ') FROM jsonb_array_elements_text(way.value -> 'columns') AS c (name)),
+            'rows', counted,
+            'conflicts', CASE WHEN way.place = 1 THEN customer_identity_internal.clashes(way.relation, way.ways, source, target, customers) ELSE '[]' END);
+    END LOOP;
+    RETURN found_tables;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_to_move(regclass, jsonb, jsonb, regclass) IS
+    'The tables of an owner that refer to a merge''s loser: rows that would move and unique indexes that they would clash in';
 CREATE FUNCTION customer_identity_internal.lock_for_merge(winner uuid, loser uuid, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    source jsonb;
 BEGIN
     EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR UPDATE NOWAIT', customers) USING loser;
     EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR NO KEY UPDATE NOWAIT', customers) USING winner;
-    PERFORM customer_identity_internal.lock_references(r.relation, r.column_name, loser, customers)
-    FROM customer_identity_internal.referencing_columns(customers) AS r;
+    source := customer_identity_internal.customer_row(loser, customers);
+    PERFORM customer_identity_internal.lock_rows(t.relation, source, customers)
+    FROM customer_identity_internal.table_of_each_owner(customers) AS t (relation);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.lock_for_merge(uuid, uuid, regclass) IS
@@ -5816,7 +6300,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.customer_row(uuid, regclass) IS
     'The row of a customer; P0002 when there is none';
--- What the winner's columns will hold: what is empty is filled from the loser, and notes are joined.
+-- What the winner's columns will hold: what is empty is filled from the loser, unless it is one of the two, and notes are joined.
 CREATE FUNCTION customer_identity_internal.merged_columns(winner jsonb, loser jsonb, customers regclass)
     RETURNS jsonb
     LANGUAGE sql STABLE
@@ -5827,7 +6311,8 @@ AS $$
         SELECT e.name, CASE
             WHEN e.name = 'notes' AND btrim(winner ->> 'notes') <> '' AND btrim(loser ->> 'notes') <> ''
                 THEN to_jsonb((winner ->> 'notes') || E'\n' || (loser ->> 'notes'))
-            WHEN COALESCE(btrim(winner ->> e.name), '') = '' AND btrim(loser ->> e.name) <> '' THEN loser -> e.name
+            WHEN COALESCE(btrim(winner ->> e.name), '') = '' AND btrim(loser ->> e.name) <> ''
+                AND loser ->> e.name NOT IN (winner ->> 'id', loser ->> 'id') THEN loser -> e.name
             ELSE winner -> e.name
         END
         FROM customer_identity_internal.editable_columns(customers) AS e (name)
@@ -5836,32 +6321,36 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.merged_columns(jsonb, jsonb, regclass) IS
     'The columns of a merge''s winner that change, and what they will hold';
--- Proofs, entries, phones and events come along, and are none of the application's rows.
-CREATE FUNCTION customer_identity_internal.merge_tables(winner uuid, loser uuid, customers regclass)
+-- The winner's columns that a foreign key has beside its id: they are filled before the rows move, the others, which may be
+-- unique, when the loser is gone.
+CREATE FUNCTION customer_identity_internal.key_changes(changes jsonb, customers regclass)
     RETURNS jsonb
-    LANGUAGE plpgsql VOLATILE
+    LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-    RETURN (
-        SELECT COALESCE(
-            jsonb_agg(
-                jsonb_build_object(
-                    'table', customer_identity_internal.qualified_name(r.relation), 'column', r.column_name,
-                    'rows', customer_identity_internal.count_references(r.relation, r.column_name, loser, customers),
-                    'conflicts', c.conflicts)
-                ORDER BY customer_identity_internal.qualified_name(r.relation), r.column_name),
-            '[]')
-        FROM customer_identity_internal.referencing_columns(customers) AS r
-        CROSS JOIN LATERAL (
-            SELECT COALESCE(jsonb_agg(jsonb_build_object('key', k.key, 'rows', k.conflicts) ORDER BY k.key), '[]')
-            FROM customer_identity_internal.reference_conflicts(r.relation, r.column_name, winner, loser, customers) AS k
-        ) AS c (conflicts)
-    );
-END
+    SELECT COALESCE(jsonb_object_agg(e.key, e.value), '{}')
+    FROM (
+        SELECT DISTINCT c.name
+        FROM customer_identity_internal.foreign_keys_to(customers) AS k
+        CROSS JOIN LATERAL unnest(k.referenced) AS c (name)
+        WHERE 'id' = ANY (k.referenced)
+    ) AS k
+    JOIN jsonb_each(changes) AS e ON e.key = k.name
 $$;
-COMMENT ON FUNCTION customer_identity_internal.merge_tables(uuid, uuid, regclass) IS
-    'The tables that refer to a merge''s loser: rows that would move and unique indexes that they would clash in';
+COMMENT ON FUNCTION customer_identity_internal.key_changes(jsonb, regclass) IS
+    'Those of a winner''s changes that rows which refer to it depend on';
+CREATE FUNCTION customer_identity_internal.merge_tables(winner_row jsonb, loser_row jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE(jsonb_agg(f.value ORDER BY f.value ->> 'table', f.place), '[]')
+    FROM customer_identity_internal.table_of_each_owner(customers) AS t (relation)
+    CROSS JOIN LATERAL jsonb_array_elements(customer_identity_internal.rows_to_move(t.relation, loser_row, winner_row, customers))
+        WITH ORDINALITY AS f (value, place)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merge_tables(jsonb, jsonb, regclass) IS
+    'The tables that refer to a merge''s loser, with conflicts';
 CREATE FUNCTION customer_identity_internal.require_two(winner uuid, loser uuid)
     RETURNS void
     LANGUAGE plpgsql IMMUTABLE
@@ -5883,7 +6372,12 @@ CREATE FUNCTION customer_identity_internal.merge_refusal(tables jsonb)
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT string_agg(
-        format('Both have rows in %s that key %s allows one of (%s).', t.value ->> 'table', k.value ->> 'key', k.value ->> 'rows'),
+        format('Both have rows in %s that key %s (%s) allows one of%s.', t.value ->> 'table', k.value ->> 'key', k.value ->> 'columns',
+            COALESCE(
+                ': ' || (SELECT string_agg(format('(%s)', v.value), ', ' ORDER BY v.place)
+                    FROM jsonb_array_elements_text(k.value -> 'values') WITH ORDINALITY AS v (value, place))
+                || CASE WHEN k.value -> 'more' = '0' THEN '' ELSE format(' and %s more', k.value ->> 'more') END,
+                format(' (%s)', k.value ->> 'rows'))),
         ' ' ORDER BY t.value ->> 'table', k.value ->> 'key')
     FROM jsonb_array_elements(tables) AS t
     CROSS JOIN LATERAL jsonb_array_elements(t.value -> 'conflicts') AS k
@@ -5904,7 +6398,8 @@ BEGIN
     winner_row := customer_identity_internal.customer_row(winner, customers);
     loser_row := customer_identity_internal.customer_row(loser, customers);
     changes := customer_identity_internal.merged_columns(winner_row, loser_row, customers);
-    tables := customer_identity_internal.merge_tables(winner, loser, customers);
+    tables := customer_identity_internal.merge_tables(
+        winner_row || customer_identity_internal.key_changes(changes, customers), loser_row, customers);
     RETURN jsonb_build_object(
         'tables', tables,
         'fields', (
@@ -5966,41 +6461,37 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.refuse_merge(text) IS
     'Raises CI006 for customers whose rows clash';
--- A clash that reference_conflicts() cannot foresee is refused as it is met: in an exclusion constraint, in an index of one
--- partition, or of two columns that both refer to customers.
-CREATE FUNCTION customer_identity_internal.move_all_references(loser uuid, winner uuid, customers regclass)
+-- What clashes() cannot foresee is refused as it is met: exclusion constraints, checks, keys of the application's own.
+CREATE FUNCTION customer_identity_internal.move_all_references(source jsonb, target jsonb, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    referencing record;
+    next regclass;
     moved jsonb := '[]';
     schema_name text;
     table_name text;
     key_name text;
 BEGIN
-    FOR referencing IN SELECT r.relation, r.column_name FROM customer_identity_internal.referencing_columns(customers) AS r LOOP
-        moved := moved || jsonb_build_object(
-            'table', customer_identity_internal.qualified_name(referencing.relation), 'column', referencing.column_name,
-            'keys', customer_identity_internal.move_references(referencing.relation, referencing.column_name, loser, winner, NULL::jsonb, customers));
-        IF customer_identity_internal.count_references(referencing.relation, referencing.column_name, loser, customers) > 0 THEN
-            RAISE EXCEPTION 'rows cannot be moved to another customer'
-                USING ERRCODE = 'CI006', DETAIL = format('A trigger on %s keeps them.', referencing.relation),
-                    HINT = 'Let the trigger return NEW for the rows that customer_identity writes.';
-        END IF;
+    FOR next IN SELECT t.* FROM customer_identity_internal.table_of_each_owner(customers) AS t LOOP
+        moved := moved || customer_identity_internal.move_all_rows(next, source, target, customers);
     END LOOP;
     RETURN moved;
-EXCEPTION WHEN unique_violation OR exclusion_violation THEN
+EXCEPTION WHEN unique_violation OR exclusion_violation OR check_violation OR foreign_key_violation THEN
     GET STACKED DIAGNOSTICS schema_name = SCHEMA_NAME, table_name = TABLE_NAME, key_name = CONSTRAINT_NAME;
     IF key_name = '' THEN
         RAISE;
     END IF;
-    PERFORM customer_identity_internal.refuse_merge(format('Both have rows in %I.%I that key %I allows one of.', schema_name, table_name, key_name));
+    PERFORM customer_identity_internal.refuse_merge(format(
+        CASE WHEN SQLSTATE IN ('23505', '23P01') THEN 'Both have rows in %I.%I that key %I%s allows one of.' ELSE 'A row of %I.%I would break constraint %I%s.' END,
+        schema_name, table_name, key_name,
+        (SELECT format(' (%s)', customer_identity_internal.key_of_index(c.oid))
+            FROM pg_class AS c WHERE c.relnamespace = to_regnamespace(quote_ident(schema_name)) AND c.relname = key_name AND c.relkind IN ('i', 'I'))));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.move_all_references(uuid, uuid, regclass) IS
-    'Makes everything that refers to one customer refer to another, and returns what it moved';
+COMMENT ON FUNCTION customer_identity_internal.move_all_references(jsonb, jsonb, regclass) IS
+    'Makes everything that refers to one customer refer to another, and returns what it moved; CI006 with the constraint that is in the way';
 CREATE FUNCTION customer_identity_internal.write_columns(customer_id uuid, changes jsonb, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -6092,6 +6583,51 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_that_stay(uuid, uuid, regclass) IS
     'The keys of a merge''s winner''s rows, by table, that came by one of the loser''s phones or logins';
+-- A winner without a phone gets the loser's; else it leads to the winner as a further one.
+CREATE FUNCTION customer_identity_internal.hand_phone_over(winner_row jsonb, loser_row jsonb, actor text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    winner constant uuid := winner_row ->> 'id';
+BEGIN
+    IF loser_row ->> 'phone' IS NULL THEN
+        RETURN;
+    END IF;
+    IF winner_row ->> 'phone' IS NULL THEN
+        PERFORM customer_identity_internal.write_columns(winner, jsonb_build_object('phone', loser_row -> 'phone'), customers);
+        PERFORM customer_identity_internal.mark_as_proved(winner, customers);
+    ELSE
+        EXECUTE format('INSERT INTO %s (customer_id, phone, since, reason, actor) VALUES ($1, $2, $3, ''merge'', $4)',
+            customer_identity_internal.companion_of(customers, 'customer_phones'))
+            USING winner, loser_row ->> 'phone', (loser_row ->> 'created_at')::timestamptz, actor;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.hand_phone_over(jsonb, jsonb, text, regclass) IS
+    'Makes the phone of a merge''s loser, who is gone, lead to the winner';
+-- JSON keeps most values as they are. Not the spaces of json, nor the bounds of arrays.
+CREATE FUNCTION customer_identity_internal.exact_texts(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names constant text[] := ARRAY(
+        SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '');
+    texts jsonb;
+BEGIN
+    EXECUTE format('SELECT jsonb_strip_nulls(jsonb_build_object(%s)) FROM %s AS c, jsonb_to_record(to_jsonb(c.*)) AS n (%s) WHERE c.id = $1',
+        (SELECT string_agg(format('%1$L, CASE WHEN c.%2$I::text <> n.%2$I::text THEN c.%2$I::text END', k.name, k.name), ', ') FROM unnest(names) AS k (name)),
+        customers, customer_identity_internal.typed_columns(customers, names))
+        INTO texts
+        USING customer_id;
+    RETURN texts;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.exact_texts(uuid, regclass) IS
+    'The columns of a customer that come back changed from its row as JSON, as text';
 CREATE FUNCTION customer_identity.merge_customers(
     winner uuid, loser uuid, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS bigint
@@ -6100,11 +6636,13 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     merges constant text := customer_identity_internal.companion_of(customers, 'customer_merges');
-    phones constant text := customer_identity_internal.companion_of(customers, 'customer_phones');
     merge_id bigint;
     refusal text;
     winner_row jsonb;
     loser_row jsonb;
+    changes jsonb;
+    key_changes jsonb;
+    texts jsonb;
     points numeric;
     stay jsonb;
     moved jsonb;
@@ -6118,28 +6656,29 @@ BEGIN
     winner_row := customer_identity_internal.customer_row(winner, customers);
     loser_row := customer_identity_internal.customer_row(loser, customers);
 
-    refusal := customer_identity_internal.merge_refusal(customer_identity_internal.merge_tables(winner, loser, customers));
+    changes := customer_identity_internal.merged_columns(winner_row, loser_row, customers);
+    key_changes := customer_identity_internal.key_changes(changes, customers);
+
+    refusal := customer_identity_internal.merge_refusal(customer_identity_internal.merge_tables(winner_row || key_changes, loser_row, customers));
     IF refusal IS NOT NULL THEN
         PERFORM customer_identity_internal.refuse_merge(refusal);
     END IF;
 
+    texts := customer_identity_internal.exact_texts(loser, customers);
     points := customer_identity_internal.entry_points(loser, NULL::jsonb, customers);
     stay := customer_identity_internal.rows_that_stay(winner, loser, customers);
-    moved := customer_identity_internal.move_all_references(loser, winner, customers);
+    PERFORM customer_identity_internal.write_columns(winner, key_changes, customers);
+    moved := customer_identity_internal.move_all_references(loser_row, winner_row || key_changes, customers);
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.delete_customer(loser, customers);
     PERFORM customer_identity_internal.add_points(winner, points, customers);
-    PERFORM customer_identity_internal.write_columns(winner,
-        customer_identity_internal.merged_columns(winner_row, loser_row, customers) || jsonb_build_object('updated_at', clock_timestamp()), customers);
-    IF loser_row ->> 'phone' IS NOT NULL THEN
-        EXECUTE format('INSERT INTO %s (customer_id, phone, since, reason, actor) VALUES ($1, $2, $3, ''merge'', $4)', phones)
-            USING winner, loser_row ->> 'phone', (loser_row ->> 'created_at')::timestamptz, actor;
-    END IF;
+    PERFORM customer_identity_internal.write_columns(winner, changes || jsonb_build_object('updated_at', clock_timestamp()), customers);
+    PERFORM customer_identity_internal.hand_phone_over(winner_row, loser_row, actor, customers);
 
     merge_id := customer_identity_internal.new_merge_id();
     EXECUTE format('INSERT INTO %s (id, winner_id, loser_id, actor, reason, record) VALUES ($1, $2, $3, $4, $5, $6)', merges)
         USING merge_id, winner, loser, actor, reason,
-            jsonb_build_object('loser', loser_row, 'before', winner_row,
+            jsonb_build_object('loser', loser_row, 'texts', texts, 'before', winner_row,
                 'after', customer_identity_internal.customer_row(winner, customers), 'moved', moved, 'stay', stay);
     PERFORM customer_identity_internal.write_event(customers, winner, 'merged',
         jsonb_strip_nulls(jsonb_build_object('merge_id', merge_id, 'loser', loser, 'reason', reason,
@@ -6218,30 +6757,36 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.restored_columns(jsonb, jsonb, regclass) IS
     'The columns of a merge''s winner that go back to what they were before it';
--- The totals come back by the triggers, with the orders.
-CREATE FUNCTION customer_identity_internal.insert_customer(customer jsonb, customers regclass)
+-- The totals come back by the triggers, with the orders. `texts` are values that JSON would change.
+CREATE FUNCTION customer_identity_internal.insert_customer(customer jsonb, texts jsonb, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     columns text;
+    expressions text;
     names text[];
 BEGIN
-    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), array_agg(a.attname::text) INTO columns, names
-    FROM pg_attribute AS a
-    WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND customer ? a.attname::text;
+    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), array_agg(a.attname::text),
+        string_agg(
+            CASE WHEN texts ? a.attname::text THEN format('CAST($2 OPERATOR(pg_catalog.->>) %L AS %s)', a.attname, format_type(a.atttypid, a.atttypmod))
+                ELSE format('n.%I', a.attname) END,
+            ', ' ORDER BY a.attnum)
+        INTO columns, names, expressions
+        FROM pg_attribute AS a
+        WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND customer ? a.attname::text;
     PERFORM set_config('search_path', customer_identity_internal.path_of(customers), true);
     EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pg_catalog.jsonb_to_record($1) AS n (%s)',
-        customer_identity_internal.qualified_name(customers), columns, columns, customer_identity_internal.typed_columns(customers, names))
-        USING customer || '{"total_orders": 0, "total_spent": 0, "loyalty_points": 0}';
+        customer_identity_internal.qualified_name(customers), columns, expressions, customer_identity_internal.typed_columns(customers, names))
+        USING customer || '{"total_orders": 0, "total_spent": 0, "loyalty_points": 0}', texts;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.insert_customer(jsonb, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.insert_customer(jsonb, jsonb, regclass) IS
     'Adds a customer''s row with the id that it had, without totals';
 -- The loser's phone leads to the winner since the merge. NULL: it has gone another way since.
-CREATE FUNCTION customer_identity_internal.take_phone_back(phone text, winner uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.take_alias_back(phone text, winner uuid, customers regclass)
     RETURNS text
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -6253,46 +6798,108 @@ BEGIN
         customer_identity_internal.companion_of(customers, 'customer_phones'))
         INTO taken
         USING phone, winner;
-    IF taken IS NULL AND phone IS NOT NULL THEN
-        RAISE NOTICE 'a phone does not go back'
-            USING DETAIL = format('Phone %s was released, moved or made the primary one since the merge.', phone);
-    END IF;
     RETURN taken;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.take_phone_back(text, uuid, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.take_alias_back(text, uuid, regclass) IS
     'Takes the phone that a merge made lead to its winner away from it again';
-CREATE FUNCTION customer_identity_internal.move_back(moved jsonb, winner uuid, loser uuid, customers regclass)
+-- The winner had none.
+CREATE FUNCTION customer_identity_internal.has_phone_by_merge(phone text, customer_id uuid, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_by_merge boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS c JOIN %s AS m ON m.winner_id = c.id WHERE c.id = $2 AND c.phone = $1'
+        ' AND m.record -> ''after'' ->> ''phone'' = $1 AND m.record -> ''before'' ->> ''phone'' IS NULL)',
+        customers, customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO is_by_merge
+        USING phone, customer_id;
+    RETURN is_by_merge;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.has_phone_by_merge(text, uuid, regclass) IS
+    'Whether a customer got its primary phone from a customer that was merged into it';
+-- When the proofs are the loser's again: they would end with the phone.
+CREATE FUNCTION customer_identity_internal.hand_phone_back(phone text, holder uuid, loser uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF customer_identity_internal.has_phone_by_merge(phone, holder, customers) THEN
+        PERFORM customer_identity_internal.write_columns(holder, '{"phone": null}', customers);
+        PERFORM customer_identity_internal.write_columns(loser, jsonb_build_object('phone', phone), customers);
+    ELSE
+        RAISE NOTICE 'a phone does not go back'
+            USING DETAIL = format('Phone %s was released, moved or made the primary one since the merge.', phone);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.hand_phone_back(text, uuid, uuid, regclass) IS
+    'Gives the loser of a merge the phone that became the winner''s primary one';
+CREATE FUNCTION customer_identity_internal.tell_of_rows_left(part jsonb, back bigint)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    moved constant bigint := jsonb_array_length(part -> 'keys');
+BEGIN
+    IF back < moved THEN
+        RAISE NOTICE 'not all rows go back'
+            USING DETAIL = format('Of %s rows of %s, %s are gone or have another customer.', moved, part ->> 'table', moved - back);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.tell_of_rows_left(jsonb, bigint) IS
+    'Says that rows that a merge moved do not go back';
+-- Keys have ids of the winner in them, as the merge left the rows; since then they may have become another customer's.
+CREATE FUNCTION customer_identity_internal.present_parts(parts jsonb, after jsonb, present jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH changed AS MATERIALIZED (
+        SELECT customer_identity_internal.qualified_name(r.relation) AS name, c.name AS column_name, after -> c.referenced AS old, present -> c.referenced AS new
+        FROM customer_identity_internal.references_to(customers) AS r
+        CROSS JOIN LATERAL unnest(r.columns, r.referenced) AS c (name, referenced)
+        WHERE after -> c.referenced IS DISTINCT FROM present -> c.referenced
+    )
+    SELECT CASE WHEN NOT EXISTS (SELECT FROM changed) THEN parts ELSE (
+        SELECT COALESCE(jsonb_agg(p.value || jsonb_build_object('keys', (
+            SELECT jsonb_agg(k.value || (
+                SELECT COALESCE(jsonb_object_agg(c.column_name, c.new), '{}')
+                FROM changed AS c
+                WHERE c.name = p.value ->> 'table' AND k.value -> c.column_name = c.old))
+            FROM jsonb_array_elements(p.value -> 'keys') AS k)) ORDER BY p.place), '[]')
+        FROM jsonb_array_elements(parts) WITH ORDINALITY AS p (value, place)) END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.present_parts(jsonb, jsonb, jsonb, regclass) IS
+    'What a merge moved, with the keys that its rows have now';
+CREATE FUNCTION customer_identity_internal.move_back(record jsonb, present jsonb, loser_row jsonb, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    part record;
-    back jsonb;
+    parts constant jsonb := customer_identity_internal.present_parts(record -> 'moved', record -> 'after', present, customers);
+    next regclass;
+    went record;
+    back jsonb := '{}';
 BEGIN
-    FOR part IN
-        SELECT m.value ->> 'table' AS name, m.value ->> 'column' AS column_name, m.value -> 'keys' AS keys, r.relation
-        FROM jsonb_array_elements(moved) WITH ORDINALITY AS m (value, place)
-        LEFT JOIN customer_identity_internal.referencing_columns(customers) AS r
-            ON customer_identity_internal.qualified_name(r.relation) = m.value ->> 'table' AND r.column_name = m.value ->> 'column'
-        -- The last first: a row's key may hold another of these columns, as it was when the row moved.
-        ORDER BY m.place DESC
-    LOOP
-        IF part.relation IS NULL THEN
-            back := '[]';
-        ELSE
-            back := customer_identity_internal.move_references(part.relation, part.column_name, winner, loser, part.keys, customers);
-        END IF;
-        IF jsonb_array_length(back) < jsonb_array_length(part.keys) THEN
-            RAISE NOTICE 'not all rows go back'
-                USING DETAIL = format('Of %s rows of %s, %s are gone or have another customer.',
-                    jsonb_array_length(part.keys), part.name, jsonb_array_length(part.keys) - jsonb_array_length(back));
-        END IF;
+    FOR next IN SELECT t.* FROM customer_identity_internal.table_of_each_owner(customers) AS t ORDER BY 1 DESC LOOP
+        FOR went IN SELECT m.part, m.back FROM customer_identity_internal.move_rows_back(next, present, loser_row, parts, customers) AS m LOOP
+            back := back || jsonb_build_object(went.part::text, went.back);
+        END LOOP;
     END LOOP;
+    PERFORM customer_identity_internal.tell_of_rows_left(p.value, COALESCE((back ->> p.place::text)::bigint, 0))
+    FROM jsonb_array_elements(parts) WITH ORDINALITY AS p (value, place);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.move_back(jsonb, uuid, uuid, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.move_back(jsonb, jsonb, jsonb, regclass) IS
     'Gives the loser of a merge its rows again, those that are still the winner''s';
 -- Rows written since the merge.
 CREATE FUNCTION customer_identity_internal.move_newcomers(stay jsonb, phones text[], winner uuid, loser uuid, customers regclass)
@@ -6382,6 +6989,18 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.restored_later(jsonb, uuid, jsonb, regclass) IS
     'The columns that a later winner has of an earlier merge''s loser; the later merge forgets them as well';
+-- A customer that the loser refers to may have been merged since.
+CREATE FUNCTION customer_identity_internal.with_living_customers(customer jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT customer || COALESCE(jsonb_object_agg(r.columns[1], customer_identity_internal.living_customer((customer ->> r.columns[1])::uuid, customers)), '{}')
+    FROM customer_identity_internal.references_to(customers) AS r
+    WHERE r.relation = customers AND r.referenced = '{id}' AND customer ->> r.columns[1] <> customer ->> 'id'
+$$;
+COMMENT ON FUNCTION customer_identity_internal.with_living_customers(jsonb, regclass) IS
+    'The row of a customer that is to be added, which refers to customers that are there';
 CREATE FUNCTION customer_identity.unmerge_customers(
     merge_id bigint, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS uuid
@@ -6394,6 +7013,7 @@ DECLARE
     present jsonb;
     loser_row jsonb;
     restored jsonb := '{}';
+    key_changes jsonb;
     phone text;
     points numeric;
 BEGIN
@@ -6411,15 +7031,22 @@ BEGIN
     ELSIF holder IS NOT NULL THEN
         restored := customer_identity_internal.restored_later(done.record, done.winner, present, customers);
     END IF;
+    key_changes := customer_identity_internal.key_changes(restored, customers);
     -- Before the loser is back: a column may be unique.
-    PERFORM customer_identity_internal.write_columns(holder, restored - 'updated_at', customers);
-    phone := customer_identity_internal.take_phone_back(loser_row ->> 'phone', holder, customers);
-    PERFORM customer_identity_internal.insert_customer(loser_row || jsonb_build_object('phone', phone), customers);
+    PERFORM customer_identity_internal.write_columns(holder,
+        restored - 'updated_at' - ARRAY(SELECT jsonb_object_keys(key_changes)), customers);
+    phone := customer_identity_internal.take_alias_back(loser_row ->> 'phone', holder, customers);
+    loser_row := customer_identity_internal.with_living_customers(loser_row, customers) || jsonb_build_object('phone', phone);
+    PERFORM customer_identity_internal.insert_customer(loser_row, done.record -> 'texts', customers);
     SELECT customer_identity_internal.entry_points(holder, m.value -> 'keys', customers) INTO points
     FROM jsonb_array_elements(done.record -> 'moved') AS m
     WHERE m.value ->> 'table' = customer_identity_internal.companion_of(customers, 'loyalty_entries');
 
-    PERFORM customer_identity_internal.move_back(done.record -> 'moved', holder, done.loser, customers);
+    PERFORM customer_identity_internal.move_back(done.record, present, loser_row, customers);
+    PERFORM customer_identity_internal.write_columns(holder, key_changes, customers);
+    IF phone IS NULL AND done.record -> 'loser' ->> 'phone' IS NOT NULL THEN
+        PERFORM customer_identity_internal.hand_phone_back(done.record -> 'loser' ->> 'phone', holder, done.loser, customers);
+    END IF;
     PERFORM customer_identity_internal.move_newcomers(done.record -> 'stay',
         ARRAY(SELECT jsonb_array_elements_text(customer_identity_internal.phones_of(done.loser, customers))), holder, done.loser, customers);
     PERFORM customer_identity.flush_totals(customers);
@@ -6956,7 +7583,7 @@ BEGIN
         keys := customer_identity_internal.keys_by_phones(part.attached, source, ARRAY[phone], target, since, links, customers);
         CONTINUE WHEN keys = '[]';
         IF NOT is_made THEN
-            PERFORM customer_identity_internal.insert_customer(jsonb_build_object('id', target, 'phone', CASE WHEN has_phone THEN phone END), customers);
+            PERFORM customer_identity_internal.insert_customer(jsonb_build_object('id', target, 'phone', CASE WHEN has_phone THEN phone END), '{}', customers);
             is_made := true;
         END IF;
         PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, source, target, keys, customers);
@@ -7431,7 +8058,7 @@ BEGIN
         proofs := customer_identity_internal.live_proofs(e164, customer_id, customers);
         PERFORM customer_identity_internal.take_phone_for_split(e164, customer_id, actor, reason, customers);
     END IF;
-    PERFORM customer_identity_internal.insert_customer(jsonb_build_object('id', target, 'phone', e164), customers);
+    PERFORM customer_identity_internal.insert_customer(jsonb_build_object('id', target, 'phone', e164), '{}', customers);
     IF NOT COALESCE(user_ids, '{}') <@ customer_identity_internal.move_logins(customer_id, target, COALESCE(user_ids, '{}'), customers) THEN
         PERFORM customer_identity_internal.refuse_split('Not all of these logins are the customer''s.');
     END IF;
@@ -8046,7 +8673,8 @@ BEGIN
                 SELECT
                 FROM jsonb_array_elements(m.record -> 'moved') AS t
                 JOIN jsonb_array_elements($3) AS r
-                    ON t.value -> 'table' = r.value -> 'table' AND t.value -> 'column' = r.value -> 'column'
+                    ON t.value -> 'table' = r.value -> 'table'
+                    AND jsonb_path_query_array(t.value, '$.ways[*].columns[*]') @> jsonb_build_array(r.value -> 'column')
                 WHERE t.value -> 'keys' @> jsonb_build_array(r.value -> 'key'))
             UNION
             SELECT merged.id, merged.winner_id FROM way JOIN merged ON merged.loser_id = way.winner_id

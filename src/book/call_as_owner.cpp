@@ -116,35 +116,58 @@ bool feeds(Relation table, Oid customers) {
   return false;
 }
 
-// The owner of an ordinary or partitioned table that is attached to the book.
-Oid owner_of_attached(Oid attached, Oid customers) {
+// Whether an ordinary or partitioned table is attached to the book.
+bool is_attached(Oid attached, Oid customers) {
   Relation table = try_relation_open(attached, AccessShareLock);
-  const char kind = table == nullptr ? '\0' : table->rd_rel->relkind;
-  const bool is_attached =
+  if (table == nullptr) return false;
+  const char kind = table->rd_rel->relkind;
+  const bool feeds_it =
       (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) && feeds(table, customers);
-  const Oid owner = is_attached ? table->rd_rel->relowner : InvalidOid;
-  if (table != nullptr) relation_close(table, NoLock);
-  if (is_attached) return owner;
+  relation_close(table, NoLock);
+  return feeds_it;
+}
+
+Oid owner_of_attached(Oid attached, Oid customers) {
+  if (is_attached(attached, customers)) return owner_of(attached);
   ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
           errmsg("the table is not attached to these customers"),
           errhint("SELECT * FROM customer_identity.attachments lists the attached tables."));
   pg_unreachable();
 }
 
-bool has_key_to(Oid referencing, Oid customers) {
+// The tables that it has foreign keys to.
+List *tables_referred_to(Oid referencing) {
   Relation table = try_relation_open(referencing, AccessShareLock);
-  if (table == nullptr) return false;
-  bool found = false;
+  if (table == nullptr) return NIL;
+  List *referred = NIL;
   ListCell *cell;
   foreach (cell, RelationGetFKeyList(table))
-    found = found || static_cast<ForeignKeyCacheInfo *>(lfirst(cell))->confrelid == customers;
+    referred = list_append_unique_oid(referred,
+                                      static_cast<ForeignKeyCacheInfo *>(lfirst(cell))->confrelid);
   relation_close(table, NoLock);
-  return found;
+  return referred;
+}
+
+// Itself, or by way of tables of the same owner: who acts as him may write to all of them.
+bool refers_to_customers(Oid referencing, Oid customers) {
+  const Oid owner = owner_of(referencing);
+  List *ways = list_make1_oid(referencing);
+  for (int i = 0; i < list_length(ways); ++i) {
+    CHECK_FOR_INTERRUPTS();
+    List *referred = tables_referred_to(list_nth_oid(ways, i));
+    if (list_member_oid(referred, customers) || is_attached(list_nth_oid(ways, i), customers))
+      return true;
+    ListCell *cell;
+    foreach (cell, referred)
+      if (owner_of(lfirst_oid(cell)) == owner)
+        ways = list_append_unique_oid(ways, lfirst_oid(cell));
+  }
+  return false;
 }
 
 Oid owner_of_referencing(Oid referencing, Oid customers) {
-  return has_key_to(referencing, customers) ? owner_of(referencing)
-                                            : owner_of_attached(referencing, customers);
+  return refers_to_customers(referencing, customers) ? owner_of(referencing)
+                                                     : owner_of_attached(referencing, customers);
 }
 
 // Rights on the table would not do: row security may hide some of its rows from who has them.

@@ -140,7 +140,10 @@ SELECT is((failure($$SELECT fails(repeat('x', 2001))$$)).code, '22023', 'texts a
 SELECT throws_ok(format($$SET LOCAL ROLE clerk; SELECT customer_identity_internal.%s$$, call), '42501', NULL, 'not ' || call)
 FROM unnest(ARRAY[
   'move_references(''orders'', ''customer_id'', gen_random_uuid(), gen_random_uuid(), NULL, ''here.customers'')',
-  'lock_references(''orders'', ''customer_id'', gen_random_uuid(), ''here.customers'')',
+  'lock_rows(''orders'', ''{}'', ''here.customers'')',
+  'move_all_rows(''orders'', ''{}'', ''{}'', ''here.customers'')',
+  'move_rows_back(''orders'', ''{}'', ''{}'', ''[]'', ''here.customers'')',
+  'rows_to_move(''orders'', ''{}'', ''{}'', ''here.customers'')',
   'count_references(''orders'', ''customer_id'', gen_random_uuid(), ''here.customers'')',
   'linked_row(''orders'', ''1'', ''here.customers'')']) AS call;
 RESET ROLE;

@@ -79,7 +79,7 @@ SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'and totals a
 INSERT INTO crm.favourites VALUES (:'ann', 2);
 CREATE TABLE before_conflict AS SELECT * FROM everything;
 SELECT results_eq(format('SELECT code, detail FROM failure(%L)', format('SELECT customer_identity.merge_customers(%L, %L)', :'ann', :'bea')),
-  $$VALUES ('CI006', 'Both have rows in crm.favourites that key crm.favourites_pkey allows one of (1).')$$, 'a clash is told before anything changes');
+  format($$VALUES ('CI006', 'Both have rows in crm.favourites that key crm.favourites_pkey (customer_id, product) allows one of: (%s, 2).')$$, :'ann'), 'a clash is told before anything changes');
 SELECT bag_eq('SELECT * FROM everything', 'SELECT * FROM before_conflict', 'and nothing has changed');
 DELETE FROM crm.favourites WHERE customer_id = :'ann' AND product = 2;
 
@@ -89,11 +89,11 @@ CREATE TABLE crm.carts (id int, region text, customer_id uuid REFERENCES custome
 CREATE TABLE crm.carts_eu PARTITION OF crm.carts FOR VALUES IN ('eu');
 CREATE UNIQUE INDEX one_cart ON crm.carts_eu (customer_id);
 SELECT results_eq(format('SELECT code, detail FROM failure(%L)', format('SELECT customer_identity.merge_customers(%L, %L)', :'ann', :'bea')),
-  $$VALUES ('CI006', 'Both have rows in crm.pairs that key pairs_one_other_key allows one of.')$$, 'so is one that shows when both columns have moved');
+  format($$VALUES ('CI006', 'Both have rows in crm.pairs that key crm.pairs_one_other_key (one, other) allows one of: (%s, %1$s).')$$, :'ann'), 'so is one that shows when both columns have moved');
 DELETE FROM crm.pairs;
 INSERT INTO crm.carts VALUES (1, 'eu', :'ann'), (2, 'eu', :'bea');
 SELECT results_eq(format('SELECT code, detail FROM failure(%L)', format('SELECT customer_identity.merge_customers(%L, %L)', :'ann', :'bea')),
-  $$VALUES ('CI006', 'Both have rows in crm.carts_eu that key one_cart allows one of.')$$, 'or in one partition');
+  format($$VALUES ('CI006', 'Both have rows in crm.carts that key crm.one_cart (customer_id) allows one of: (%s).')$$, :'ann'), 'or in one partition');
 DELETE FROM crm.carts;
 
 -- Chains.

@@ -1,0 +1,273 @@
+#!/usr/bin/python3 -B
+"""A merge that is undone leaves the database as it was, apart from the history: in BOOKS random books (1000), with tables of
+strangers that refer to customers in every way. A merge moves rows and deletes none, or is refused and changes nothing, as its
+preview said. SEED=n repeats the books."""
+
+import os
+import random
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+import psycopg2
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / 'oracle'))
+
+import shapes
+import shop
+
+BOOKS = int(os.environ.get('BOOKS', 1000))
+# Books that share their tables, and are filled anew each time.
+FILLINGS = 10
+SESSIONS = 2
+DUMPED = 6
+COMPANIONS = ('phone_proofs', 'loyalty_entries', 'customer_phones', 'phone_rules', 'customer_merges', 'duplicate_dismissals')
+PHONES = [f'030 1234{n:02}' for n in range(12)]
+
+
+class Wrong(Exception):
+    pass
+
+
+def differences(before, after):
+    """What two states, {table: rows}, have not in common."""
+    for table in sorted(before.keys() | after.keys()):
+        old, new = Counter(before.get(table, ())), Counter(after.get(table, ()))
+        if old != new:
+            yield f'{table}: gone {list((old - new).elements())[:3]}, new {list((new - old).elements())[:3]}'
+
+
+class Layout:
+    """A schema with a book, and all that refers to it."""
+
+    def __init__(self, session, seed, number):
+        self.session, self.name = session, f'{seed} {number}'
+        self.choose = random.Random(self.name)
+        self.schema = f'book{number}'
+        self.done = Counter()
+        made, self.user_key = shapes.shop(self.choose, self.schema)
+        self.customers = f'{self.schema}.customers'
+        self.strangers = {}
+        self.children = {}
+        for n in range(self.choose.randint(1, shapes.STRANGERS)):
+            made += self.make_stranger(n)
+        for statement in made:
+            session.run(statement)
+        tables = session.run("SELECT oid::regclass::text FROM pg_class WHERE relnamespace IN (%s::regnamespace, ('crm_' || %s)::regnamespace)"
+                             " AND (relname = 'customer_events') IS FALSE AND relkind = 'r' AND relpersistence = 'p'", (self.schema, self.schema))
+        self.tables = [table for table, in tables]
+        self.contents = ' UNION ALL '.join(
+            f"SELECT '{t}', array_agg(t::text) FROM {t} AS t HAVING count(*) > 0" for t in self.tables)
+
+    def make_stranger(self, n):
+        choose = self.choose
+        table = f'{choose.choice(("crm_", ""))}{self.schema}.t{n}'
+        made, columns = shapes.stranger(choose, table, self.customers)
+        self.strangers[table] = columns
+        if choose.random() < 0.3 and 'PARTITION' not in made[0]:
+            made.append(f'ALTER TABLE {table} ADD number int GENERATED ALWAYS AS IDENTITY')
+            made += shapes.child(choose, f'{table}_lines', table, self.customers)
+            self.children[f'{table}_lines'] = table
+        if table.startswith('crm_') and choose.random() < 0.3:
+            made.append(f'ALTER TABLE {table} OWNER TO stranger')
+        return made
+
+    def state(self):
+        return {table: Counter(rows) for table, rows in self.session.run(self.contents)}
+
+    def attempt(self, sql, values=None, allowed=()):
+        """The answer, or the code of a refusal."""
+        session = self.session
+        session.run('SAVEPOINT attempt')
+        try:
+            value = session.value(sql, values)
+            session.run('RELEASE attempt')
+            return value, None, None
+        except psycopg2.Error as error:
+            if allowed is not None and error.pgcode not in allowed:
+                raise
+            session.run('ROLLBACK TO attempt; RELEASE attempt')
+            return None, error.pgcode, str(error)
+
+    def fill(self):
+        choose, run = self.choose, self.session.run
+        for n in range(choose.randint(2, 5)):
+            self.attempt(f"INSERT INTO users VALUES ({self.user_key.format(n)}, %s, %s)",
+                         (choose.choice(('Ann', 'Bea', None)), choose.choice(PHONES)))
+        for n in range(choose.randint(0, 12)):
+            user = choose.choice((None, self.user_key.format(choose.randint(0, 4))))
+            if user is not None and not run(f'SELECT FROM users WHERE id = {user}'):
+                user = None
+            run(f'INSERT INTO orders (id, user_id, phone, status, total) VALUES (%s, {user or "NULL"}, %s, %s, %s)',
+                (n + 1, choose.choice((None, choose.choice(PHONES))), choose.choice(('paid', 'paid', 'open')), choose.choice((1, 2.5, 10, None))))
+        for _ in range(2):
+            run("SELECT customer_identity.get_or_create_customer(%s, region => 'DE')", (choose.choice(PHONES),))
+        self.people = [person for person, in run('SELECT id::text FROM customers ORDER BY phone')]
+        self.fill_companions()
+        self.fill_strangers()
+
+    def fill_companions(self):
+        choose, run = self.choose, self.session.run
+        for person in self.people:
+            if choose.random() < 0.5:
+                run(f'UPDATE customers SET {choose.choice(OWN_VALUES)} WHERE id = %s', (person,))
+            if choose.random() < 0.3:
+                run("SELECT customer_identity.adjust_points(%s, %s, 'gift')", (person, choose.randint(1, 9)))
+            if choose.random() < 0.3:
+                self.attempt("SELECT customer_identity.add_phone(%s, %s, 'DE')", (person, choose.choice(PHONES)), {'CI006'})
+            if choose.random() < 0.2:
+                run('UPDATE customers SET friend = %s WHERE id = %s', (choose.choice(self.people), person))
+        for _ in range(choose.randint(0, 3)):
+            self.attempt("SELECT customer_identity.record_proof(%s, (SELECT id::text FROM users ORDER BY random() LIMIT 1), region => 'DE')",
+                         (choose.choice(PHONES),))
+        if choose.random() < 0.3:
+            self.attempt("SELECT customer_identity.set_phone_rule(%s, 'shared', 'DE')", (choose.choice(PHONES),))
+        if choose.random() < 0.2:
+            self.attempt("SELECT customer_identity.release_phone(%s)", (choose.choice(self.people),))
+        if choose.random() < 0.2:
+            self.attempt('SELECT customer_identity.dismiss_duplicate(%s, %s)', choose.sample(self.people, 2))
+        if choose.random() < 0.2:
+            self.attempt("SELECT FROM customer_identity.start_verification(%s, region => 'DE')", (choose.choice(PHONES),))
+
+    def fill_strangers(self):
+        choose = self.choose
+        for table, columns in self.strangers.items():
+            for n in range(choose.randint(0, 8)):
+                names = ['id', 'product', 'note', 'doc', *columns]
+                values = [n, choose.randint(1, 3), choose.choice(('x', ' y ', 'X', None)), '{"b": 1,  "a":2}']
+                values += [choose.choice((*self.people, None)) for _ in columns]
+                marks = ', '.join(['%s'] * len(names))
+                self.attempt(f'INSERT INTO {table} ({", ".join(names)}) VALUES ({marks})', values, {'23505', '23502', '23503'})
+        for table, parent in self.children.items():
+            self.session.run(f'INSERT INTO {table} SELECT a, number, n FROM {parent}, generate_series(1, 2) AS n WHERE a IS NOT NULL')
+        for table in self.strangers:
+            self.attempt(f"UPDATE {table} SET external = (SELECT external_id FROM customers WHERE id = {table}.a)", None, None)
+
+    def merge(self, winner, loser):
+        """The id of the merge, or None when it was refused as it may be."""
+        before = self.state()
+        preview = self.session.value('SELECT customer_identity.merge_preview(%s, %s)', (winner, loser))
+        merge, code, text = self.attempt('SELECT customer_identity.merge_customers(%s, %s)', (winner, loser), {'CI006', '23503'})
+        if merge is not None and preview['refused']:
+            raise Wrong(f'merged although refused: {preview["refused"]}')
+        if merge is None:
+            self.done[f'refused {code}'] += 1
+            self.done[text.split('DETAIL')[1][:90] if 'DETAIL' in text and code == '23503' else '-'] += 1
+            self.compare(before, 'a refused merge')
+            return None
+        self.done['merged'] += 1
+        self.check_merged(before, loser)
+        return merge
+
+    def check_merged(self, before, loser):
+        after = self.state()
+        for table, rows in before.items():
+            change = {'customers': -1, 'customer_merges': 1, 'customer_phones': 1}.get(table.split('.')[-1], 0)
+            if not 0 <= (sum(after.get(table, {}).values()) - sum(rows.values())) * (change or 1) <= abs(change) and not table.endswith('_counts'):
+                raise Wrong(f'a merge has made {sum(after[table].values())} of {sum(rows.values())} rows of {table}')
+            if not table.endswith('customer_merges') and any(loser in row for row in after.get(table, ())):
+                if table.split('.')[-1] not in ('duplicate_dismissals',):
+                    raise Wrong(f'{table} still refers to the loser')
+        self.check_totals()
+
+    def check_totals(self):
+        wrong = self.session.run('SELECT * FROM customer_identity.verify_totals()')
+        if wrong:
+            raise Wrong(f'totals: {wrong}')
+
+    def undo(self, merge):
+        self.session.run('SELECT customer_identity.unmerge_customers(%s)', (merge,))
+        self.check_totals()
+
+    def compare(self, before, what):
+        found = list(differences(before, self.state()))
+        if found:
+            raise Wrong(f'after {what}: ' + '\n'.join(found))
+
+    def live(self):
+        a, b, c = (self.choose.sample(self.people, 3) + [None])[:3] if len(self.people) > 2 else (*self.people[:2], None)
+        before = self.state()
+        first = self.merge(a, b)
+        if first is None:
+            return
+        if c is not None and self.choose.random() < 0.6:
+            between = self.state()
+            second = self.merge(c, a)
+            if second is not None:
+                self.done['chains'] += 1
+                if self.choose.random() < 0.5:
+                    self.undo(second)
+                    self.compare(between, 'the second merge is undone')
+                    self.undo(first)
+                else:
+                    self.undo(first)
+                    self.undo(second)
+                self.compare(before, 'a chain is undone')
+                return
+        self.undo(first)
+        self.compare(before, 'a merge is undone')
+
+    def book(self, number):
+        """One random book, in a transaction of its own."""
+        self.choose = random.Random(f'{self.name} {number}')
+        self.session.run('BEGIN')
+        try:
+            self.fill()
+            self.live()
+            self.session.run('SET CONSTRAINTS ALL IMMEDIATE')
+        except (Wrong, psycopg2.Error) as error:
+            raise Wrong(f'book {self.name} {number}: {error}\n' + '\n'.join(list(self.session.recent)[-4:])) from error
+        finally:
+            self.session.run('ROLLBACK')
+
+
+OWN_VALUES = (
+    "external_id = 'x' || left(id::text, 8)", "tier = 'gold'", 'region = 2', "born = '2000-02-29'", "pay = 0.1::float8 + 0.2",
+    """doc = '{"b": 1,   "a":2}'""", "tags = '{a,NULL,\"b c\"}'", "notes = 'note ' || left(id::text, 2)", "notes = ' '",
+    "preferred_name = ' '", 'preferred_name = NULL', "pay = 'NaN'", "tags = '[2:3]={a,b}'")
+
+
+class Run:
+    def __init__(self, seed):
+        self.seed, self.failures, self.done, self.books = seed, [], Counter(), 0
+        self.lock = threading.Lock()
+
+    def work(self, part):
+        session = shop.Session(f'merges{part}')
+        session.run("SET TIME ZONE 'Asia/Kolkata'; SET client_min_messages = warning")
+        for number in range(part, BOOKS // FILLINGS, SESSIONS):
+            try:
+                layout = Layout(session, self.seed, number)
+            except psycopg2.Error as error:
+                self.failures.append(f'layout {number}: {error} {session.recent[-1]}')
+                continue
+            for filling in range(FILLINGS):
+                try:
+                    layout.book(filling)
+                except Wrong as wrong:
+                    self.failures.append(str(wrong))
+            with self.lock:
+                self.books += FILLINGS
+                self.done += layout.done
+            session.run(f'DROP SCHEMA {layout.schema}, crm_{layout.schema} CASCADE')
+
+
+def main():
+    shop.enter_cluster()
+    run = Run(shop.take_seed())
+    control = shop.Session('control')
+    control.run('CREATE EXTENSION customer_identity; CREATE ROLE stranger')
+    threads = [threading.Thread(target=run.work, args=(n,)) for n in range(SESSIONS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(dict(run.done))
+    if run.failures:
+        sys.exit(f'{len(run.failures)} failures\n' + '\n'.join(run.failures[:8]))
+    print(f'merges: {run.books} checks passed (seed {run.seed})')
+
+
+main()
