@@ -36,13 +36,17 @@ COMMENT ON FUNCTION customer_identity_internal.may_see_key(regclass) IS
 
 CREATE FUNCTION customer_identity_internal.key_of_index(index regclass)
     RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(pg_get_indexdef(i.indexrelid, c.place, true), ', ' ORDER BY c.place)
-    FROM pg_index AS i
-    CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS c (place)
-    WHERE i.indexrelid = index
+BEGIN
+    RETURN (
+        SELECT string_agg(pg_get_indexdef(i.indexrelid, c.place, true), ', ' ORDER BY c.place)
+        FROM pg_index AS i
+        CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS c (place)
+        WHERE i.indexrelid = index
+    );
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.key_of_index(regclass) IS
     'What a key consists of';
@@ -50,62 +54,79 @@ COMMENT ON FUNCTION customer_identity_internal.key_of_index(regclass) IS
 -- Also those of single partitions. One that has nothing to do with what moves cannot be broken.
 CREATE FUNCTION customer_identity_internal.keys_at_stake(referencing regclass, names text[])
     RETURNS SETOF regclass
-    LANGUAGE sql STABLE ROWS 10
+    LANGUAGE plpgsql STABLE ROWS 10
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT i.indexrelid::regclass
-    FROM (SELECT referencing UNION SELECT p.relid FROM pg_partition_tree(referencing) AS p) AS t (relation)
-    JOIN pg_index AS i ON i.indrelid = t.relation
-    JOIN pg_class AS c ON c.oid = i.indexrelid
-    WHERE i.indisunique AND i.indisvalid AND NOT c.relispartition
-        AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL OR EXISTS (
-            SELECT FROM pg_attribute AS a
-            WHERE a.attrelid = t.relation AND a.attnum = ANY (i.indkey) AND (a.attname = ANY (names) OR a.attgenerated <> '')))
-    ORDER BY i.indexrelid::regclass::text
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT i.indexrelid::regclass
+        FROM (SELECT referencing UNION SELECT p.relid FROM pg_partition_tree(referencing) AS p) AS t (relation)
+        JOIN pg_index AS i ON i.indrelid = t.relation
+        JOIN pg_class AS c ON c.oid = i.indexrelid
+        WHERE i.indisunique AND i.indisvalid AND NOT c.relispartition
+            AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL OR EXISTS (
+                SELECT FROM pg_attribute AS a
+                WHERE a.attrelid = t.relation AND a.attnum = ANY (i.indkey) AND (a.attname = ANY (names) OR a.attgenerated <> '')))
+        ORDER BY i.indexrelid::regclass::text;
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.keys_at_stake(regclass, text[]) IS
     'The unique indexes of a table that a change of the columns could break';
 
--- Rows of customers $1 and $2 in a table or one of its partitions, as they will be when all is $2's.
+-- Rows of customers $1 and $2 in a table or one of its partitions, which may have another owner, as they will be when all is
+-- $2's.
 CREATE FUNCTION customer_identity_internal.rows_after_move(part regclass, referencing regclass, ways jsonb, customers regclass)
     RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('SELECT t.*%s FROM (SELECT %s, %s IS TRUE AS customer_identity_moves FROM %s AS r WHERE (%s OR %s)%s) AS t',
-        COALESCE(string_agg(format(', %s AS %I', pg_get_expr(d.adbin, d.adrelid), a.attname), '') FILTER (WHERE a.attgenerated <> ''), ''),
-        string_agg(format('%s AS %I', COALESCE(m.value, format('r.%I', a.attname)), a.attname), ', ') FILTER (WHERE a.attgenerated = ''),
-        customer_identity_internal.refers_in_any_way(referencing, ways, '$1'), customer_identity_internal.qualified_name(part),
-        customer_identity_internal.refers_in_any_way(referencing, ways, '$1'), customer_identity_internal.refers_in_any_way(referencing, ways, '$2'),
-        CASE WHEN referencing = customers THEN ' AND r.id <> ($1 ->> ''id'')::uuid' ELSE '' END)
-    FROM pg_attribute AS a
-    LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    LEFT JOIN customer_identity_internal.columns_after_move(referencing, ways) AS m ON m.name = a.attname
-    WHERE a.attrelid = part AND a.attnum > 0 AND NOT a.attisdropped
+BEGIN
+    RETURN (
+        SELECT format('SELECT t.*%s FROM (SELECT %s, %s IS TRUE AS customer_identity_moves FROM %s AS r WHERE (%s OR %s)%s) AS t',
+            COALESCE(string_agg(format(', %s AS %I', pg_get_expr(d.adbin, d.adrelid), a.attname), '') FILTER (WHERE a.attgenerated <> ''), ''),
+            string_agg(format('%s AS %I', COALESCE(m.value, format('r.%I', a.attname)), a.attname), ', ') FILTER (WHERE a.attgenerated = ''),
+            customer_identity_internal.refers_in_any_way(referencing, ways, '$1'), customer_identity_internal.qualified_name(referencing),
+            customer_identity_internal.refers_in_any_way(referencing, ways, '$1'), customer_identity_internal.refers_in_any_way(referencing, ways, '$2'),
+            CASE
+                WHEN referencing = customers THEN ' AND r.id <> ($1 ->> ''id'')::uuid'
+                WHEN referencing <> part THEN format(' AND r.tableoid IN (SELECT p.relid FROM pg_partition_tree(%s) AS p)', part::oid)
+                ELSE ''
+            END)
+        FROM pg_attribute AS a
+        LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        LEFT JOIN customer_identity_internal.columns_after_move(referencing, ways) AS m ON m.name = a.attname
+        WHERE a.attrelid = referencing AND a.attnum > 0 AND NOT a.attisdropped
+    );
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_after_move(regclass, regclass, jsonb, regclass) IS
     'The query of the rows of two customers as they would be after a merge';
 
 CREATE FUNCTION customer_identity_internal.clashes_query(index regclass, referencing regclass, ways jsonb, customers regclass)
     RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('SELECT COALESCE(sum(g.moving), 0), count(*), (array_agg(g.shown ORDER BY g.shown))[1:10] FROM ('
-        ' SELECT count(*) FILTER (WHERE k.moves) AS moving, concat_ws('', '', %s) AS shown'
-        ' FROM (SELECT %s, t.customer_identity_moves FROM (%s) AS t WHERE %s) AS k (%s, moves) WHERE %s GROUP BY %s'
-        ' HAVING count(*) > 1 AND bool_or(k.moves)) AS g',
-        string_agg(format('COALESCE(customer_identity_internal.shown(customer_identity_internal.as_text(k.k%s)), ''null'')', c.place), ', ' ORDER BY c.place),
-        string_agg(pg_get_indexdef(i.indexrelid, c.place, false), ', ' ORDER BY c.place),
-        customer_identity_internal.rows_after_move(i.indrelid, referencing, ways, customers),
-        COALESCE(pg_get_expr(i.indpred, i.indrelid), 'true'),
-        string_agg('k' || c.place, ', ' ORDER BY c.place),
-        CASE WHEN to_jsonb(i.*) -> 'indnullsnotdistinct' = 'true' THEN 'true' ELSE string_agg(format('k.k%s IS NOT NULL', c.place), ' AND ') END,
-        string_agg('k.k' || c.place, ', ' ORDER BY c.place))
-    FROM pg_index AS i
-    CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS c (place)
-    WHERE i.indexrelid = index
-    GROUP BY i.indexrelid, i.indrelid, i.indpred, to_jsonb(i.*)
+BEGIN
+    RETURN (
+        SELECT format('SELECT COALESCE(sum(g.moving), 0), count(*), (array_agg(g.shown ORDER BY g.shown))[1:10] FROM ('
+            ' SELECT count(*) FILTER (WHERE k.moves) AS moving, concat_ws('', '', %s) AS shown'
+            ' FROM (SELECT %s, t.customer_identity_moves FROM (%s) AS t WHERE %s) AS k (%s, moves) WHERE %s GROUP BY %s'
+            ' HAVING count(*) > 1 AND bool_or(k.moves)) AS g',
+            string_agg(format('COALESCE(customer_identity_internal.shown(customer_identity_internal.as_text(k.k%s)), ''null'')', c.place), ', ' ORDER BY c.place),
+            string_agg(pg_get_indexdef(i.indexrelid, c.place, false), ', ' ORDER BY c.place),
+            customer_identity_internal.rows_after_move(i.indrelid, referencing, ways, customers),
+            COALESCE(pg_get_expr(i.indpred, i.indrelid), 'true'),
+            string_agg('k' || c.place, ', ' ORDER BY c.place),
+            CASE WHEN to_jsonb(i.*) -> 'indnullsnotdistinct' = 'true' THEN 'true' ELSE string_agg(format('k.k%s IS NOT NULL', c.place), ' AND ') END,
+            string_agg('k.k' || c.place, ', ' ORDER BY c.place))
+        FROM pg_index AS i
+        CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS c (place)
+        WHERE i.indexrelid = index
+        GROUP BY i.indexrelid, i.indrelid, i.indpred, to_jsonb(i.*)
+    );
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.clashes_query(regclass, regclass, jsonb, regclass) IS
     'The query of what a merge would break of a unique index: rows that move, keys, and the first of the keys';

@@ -17,7 +17,8 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.merge_record(bigint, regclass) IS
     'A merge in force; P0002 when there is none';
 
--- Columns that hold what the merge left in them get back what they held before it.
+-- Columns that hold what the merge left in them get back what they held before it. One that referred to the loser comes back
+-- with the rows that did.
 CREATE FUNCTION customer_identity_internal.restored_columns(record jsonb, present jsonb, customers regclass)
     RETURNS jsonb
     LANGUAGE sql STABLE
@@ -31,6 +32,7 @@ AS $$
     WHERE present -> n.name IS NOT DISTINCT FROM record -> 'after' -> n.name
         AND record -> 'before' ? n.name
         AND record -> 'before' -> n.name IS DISTINCT FROM record -> 'after' -> n.name
+        AND record -> 'before' -> n.name <> record -> 'loser' -> 'id'
 $$;
 COMMENT ON FUNCTION customer_identity_internal.restored_columns(jsonb, jsonb, regclass) IS
     'The columns of a merge''s winner that go back to what they were before it';
@@ -278,6 +280,21 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.restored_later(jsonb, uuid, jsonb, regclass) IS
     'The columns that a later winner has of an earlier merge''s loser; the later merge forgets them as well';
 
+-- Adding 2.5 and taking it away makes 10.0 of 10.
+CREATE FUNCTION customer_identity_internal.same_total(customer_id uuid, before jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    present constant jsonb := customer_identity_internal.customer_row(customer_id, customers);
+BEGIN
+    RETURN CASE WHEN present -> 'total_spent' = before -> 'total_spent' THEN jsonb_build_object('total_spent', before -> 'total_spent') ELSE '{}' END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.same_total(uuid, jsonb, regclass) IS
+    'A customer''s total as it was written before, where it is the same number';
+
 -- A customer that the loser refers to may have been merged since.
 CREATE FUNCTION customer_identity_internal.with_living_customers(customer jsonb, customers regclass)
     RETURNS jsonb
@@ -343,9 +360,11 @@ BEGIN
     PERFORM customer_identity_internal.add_points(done.loser, points, customers);
     PERFORM customer_identity_internal.add_points(holder, -points, customers);
     PERFORM customer_identity_internal.settle_proofs(ARRAY[holder, done.loser], customers);
-    PERFORM customer_identity_internal.write_columns(done.loser, jsonb_build_object('updated_at', loser_row -> 'updated_at'), customers);
+    PERFORM customer_identity_internal.write_columns(done.loser,
+        jsonb_build_object('updated_at', loser_row -> 'updated_at') || customer_identity_internal.same_total(done.loser, loser_row, customers), customers);
     IF restored ? 'updated_at' THEN
-        PERFORM customer_identity_internal.write_columns(holder, jsonb_build_object('updated_at', restored -> 'updated_at'), customers);
+        PERFORM customer_identity_internal.write_columns(holder,
+            jsonb_build_object('updated_at', restored -> 'updated_at') || customer_identity_internal.same_total(holder, done.record -> 'before', customers), customers);
     END IF;
     EXECUTE format('DELETE FROM %s AS m WHERE m.id = $1', customer_identity_internal.companion_of(customers, 'customer_merges')) USING merge_id;
     PERFORM customer_identity_internal.write_event(customers, e.customer, 'unmerged',

@@ -5690,18 +5690,22 @@ COMMENT ON FUNCTION customer_identity_internal.attached_in_order(regclass) IS
 -- attached by, and by what refers to such columns in its turn from a table of the same owner, as it holds the same ids.
 CREATE FUNCTION customer_identity_internal.foreign_keys_to(referenced_table regclass)
     RETURNS TABLE (relation regclass, columns text[], referenced text[])
-    LANGUAGE sql STABLE ROWS 10
+    LANGUAGE plpgsql STABLE ROWS 10
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT k.conrelid::regclass, c.columns, c.referenced
-    FROM pg_constraint AS k
-    CROSS JOIN LATERAL (
-        SELECT array_agg(a.attname::text ORDER BY u.place), array_agg(f.attname::text ORDER BY u.place), bool_or(a.attgenerated <> '')
-        FROM ROWS FROM (unnest(k.conkey), unnest(k.confkey)) WITH ORDINALITY AS u (number, referenced, place)
-        JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.number
-        JOIN pg_attribute AS f ON f.attrelid = k.confrelid AND f.attnum = u.referenced
-    ) AS c (columns, referenced, is_generated)
-    WHERE k.contype = 'f' AND k.confrelid = referenced_table AND k.conparentid = 0 AND NOT c.is_generated
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT k.conrelid::regclass, c.columns, c.referenced
+        FROM pg_constraint AS k
+        CROSS JOIN LATERAL (
+            SELECT array_agg(a.attname::text ORDER BY u.place), array_agg(f.attname::text ORDER BY u.place), bool_or(a.attgenerated <> '')
+            FROM ROWS FROM (unnest(k.conkey), unnest(k.confkey)) WITH ORDINALITY AS u (number, referenced, place)
+            JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.number
+            JOIN pg_attribute AS f ON f.attrelid = k.confrelid AND f.attnum = u.referenced
+        ) AS c (columns, referenced, is_generated)
+        WHERE k.contype = 'f' AND k.confrelid = referenced_table AND k.conparentid = 0 AND NOT c.is_generated;
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.foreign_keys_to(regclass) IS
     'The columns of foreign keys to a table, and what they refer to; what is generated follows by itself';
@@ -5713,23 +5717,27 @@ COMMENT ON FUNCTION customer_identity_internal.owner_of_table(regclass) IS
     'The owner of a table';
 CREATE FUNCTION customer_identity_internal.references_to(customers regclass)
     RETURNS TABLE (relation regclass, columns text[], referenced text[])
-    LANGUAGE sql STABLE ROWS 10
+    LANGUAGE plpgsql STABLE ROWS 10
     SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH RECURSIVE held (relation, columns, referenced) AS (
-        SELECT k.relation, k.columns, k.referenced FROM customer_identity_internal.foreign_keys_to(customers) AS k
-        UNION
-        SELECT a.attached, ARRAY[a.customer_column], ARRAY['id']
-        FROM customer_identity_internal.attachments_of(customers) AS a
-        WHERE customer_identity_internal.column_type(a.attached, a.customer_column) = 'uuid'::regtype
-        UNION
-        SELECT k.relation, ARRAY[k.columns[array_position(k.referenced, h.columns[array_position(h.referenced, 'id')])]], ARRAY['id']
-        FROM held AS h
-        CROSS JOIN LATERAL customer_identity_internal.foreign_keys_to(h.relation) AS k
-        WHERE h.relation <> customers AND h.columns[array_position(h.referenced, 'id')] = ANY (k.referenced)
-            AND customer_identity_internal.owner_of_table(k.relation) = customer_identity_internal.owner_of_table(h.relation)
-    )
-    SELECT h.relation, h.columns, h.referenced FROM held AS h
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        WITH RECURSIVE held (relation, columns, referenced) AS (
+            SELECT k.relation, k.columns, k.referenced FROM customer_identity_internal.foreign_keys_to(customers) AS k
+            UNION
+            SELECT a.attached, ARRAY[a.customer_column], ARRAY['id']
+            FROM customer_identity_internal.attachments_of(customers) AS a
+            WHERE customer_identity_internal.column_type(a.attached, a.customer_column) = 'uuid'::regtype
+            UNION
+            SELECT k.relation, ARRAY[k.columns[array_position(k.referenced, h.columns[array_position(h.referenced, 'id')])]], ARRAY['id']
+            FROM held AS h
+            CROSS JOIN LATERAL customer_identity_internal.foreign_keys_to(h.relation) AS k
+            WHERE h.relation <> customers AND h.columns[array_position(h.referenced, 'id')] = ANY (k.referenced)
+                AND customer_identity_internal.owner_of_table(k.relation) = customer_identity_internal.owner_of_table(h.relation)
+        )
+        SELECT h.relation, h.columns, h.referenced FROM held AS h;
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.references_to(regclass) IS
     'The columns by which rows of any table refer to customers, and to which columns of them';
@@ -5737,152 +5745,187 @@ COMMENT ON FUNCTION customer_identity_internal.references_to(regclass) IS
 -- ends.
 CREATE FUNCTION customer_identity_internal.movable_tables(referencing regclass, customers regclass)
     RETURNS TABLE (relation regclass, ways jsonb, tied regclass)
-    LANGUAGE sql STABLE ROWS 10
+    LANGUAGE plpgsql STABLE ROWS 10
     SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH RECURSIVE moved AS MATERIALIZED (
-        SELECT r.relation, r.columns, r.referenced
-        FROM customer_identity_internal.references_to(customers) AS r
-        WHERE customer_identity_internal.owner_of_table(r.relation) = customer_identity_internal.owner_of_table(referencing)
-    ),
-    pairs AS (
-        SELECT DISTINCT m.relation AS one, k.confrelid::regclass AS other
-        FROM moved AS m
-        JOIN pg_constraint AS k ON k.conrelid = m.relation AND k.contype = 'f'
-        JOIN pg_attribute AS a ON a.attrelid = m.relation AND a.attnum = ANY (k.conkey) AND a.attname = ANY (m.columns)
-        WHERE k.confrelid NOT IN (m.relation, customers) AND k.confrelid IN (SELECT o.relation FROM moved AS o)
-    ),
-    reached (relation, tied) AS (
-        SELECT DISTINCT m.relation, m.relation FROM moved AS m
-        UNION
-        SELECT r.relation, CASE p.one WHEN r.tied THEN p.other ELSE p.one END FROM reached AS r JOIN pairs AS p ON r.tied IN (p.one, p.other)
-    )
-    SELECT w.relation, w.ways, (SELECT min(r.tied::oid) FROM reached AS r WHERE r.relation = w.relation)
-    FROM (
-        SELECT m.relation,
-            jsonb_agg(jsonb_build_object('columns', m.columns, 'referenced', m.referenced) ORDER BY m.columns, m.referenced) AS ways
-        FROM moved AS m
-        GROUP BY m.relation
-    ) AS w
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        WITH RECURSIVE moved AS MATERIALIZED (
+            SELECT r.relation, r.columns, r.referenced
+            FROM customer_identity_internal.references_to(customers) AS r
+            WHERE customer_identity_internal.owner_of_table(r.relation) = customer_identity_internal.owner_of_table(referencing)
+        ),
+        pairs AS (
+            SELECT DISTINCT m.relation AS one, k.confrelid::regclass AS other
+            FROM moved AS m
+            JOIN pg_constraint AS k ON k.conrelid = m.relation AND k.contype = 'f'
+            JOIN pg_attribute AS a ON a.attrelid = m.relation AND a.attnum = ANY (k.conkey) AND a.attname = ANY (m.columns)
+            WHERE k.confrelid NOT IN (m.relation, customers) AND k.confrelid IN (SELECT o.relation FROM moved AS o)
+        ),
+        reached (relation, tied) AS (
+            SELECT DISTINCT m.relation, m.relation FROM moved AS m
+            UNION
+            SELECT r.relation, CASE p.one WHEN r.tied THEN p.other ELSE p.one END FROM reached AS r JOIN pairs AS p ON r.tied IN (p.one, p.other)
+        )
+        SELECT w.relation, w.ways, (SELECT min(r.tied::oid)::regclass FROM reached AS r WHERE r.relation = w.relation)
+        FROM (
+            SELECT m.relation,
+                jsonb_agg(jsonb_build_object('columns', m.columns, 'referenced', m.referenced) ORDER BY m.columns, m.referenced) AS ways
+            FROM moved AS m
+            GROUP BY m.relation
+        ) AS w;
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.movable_tables(regclass, regclass) IS
     'The tables with rows of customers that have the owner of one of them: the ways in which rows refer, [{columns, referenced}], and which tables are tied by foreign keys';
 -- What acts as the owner of a table does so for all tables of his.
 CREATE FUNCTION customer_identity_internal.table_of_each_owner(customers regclass)
     RETURNS SETOF regclass
-    LANGUAGE sql STABLE ROWS 10
+    LANGUAGE plpgsql STABLE ROWS 10
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT min(r.relation::oid)::regclass
-    FROM customer_identity_internal.references_to(customers) AS r
-    GROUP BY customer_identity_internal.owner_of_table(r.relation)
-    ORDER BY 1
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT min(r.relation::oid)::regclass
+        FROM customer_identity_internal.references_to(customers) AS r
+        GROUP BY customer_identity_internal.owner_of_table(r.relation)
+        ORDER BY 1;
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.table_of_each_owner(regclass) IS
     'One of the tables with rows of customers for each owner of such tables';
 CREATE FUNCTION customer_identity_internal.key_value(relation regclass, column_name text, customer text, referenced text)
     RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('CAST(%s OPERATOR(pg_catalog.->>) %L AS %s)', customer, referenced, format_type(a.atttypid, a.atttypmod))
-    FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attname = column_name
+BEGIN
+    RETURN (
+        SELECT format('CAST(%s OPERATOR(pg_catalog.->>) %L AS %s)', customer, referenced, format_type(a.atttypid, a.atttypmod))
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attname = column_name
+    );
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.key_value(regclass, text, text, text) IS
     'An expression for a column of a customer, which is an expression for a jsonb, as a referencing column has it';
 CREATE FUNCTION customer_identity_internal.refers_to(relation regclass, reference jsonb, customer text)
     RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT '(' || string_agg(
-        format('r.%I %s %s', c.name, customer_identity_internal.equality_of(customer_identity_internal.column_type(relation, c.name)),
-            customer_identity_internal.key_value(relation, c.name, customer, c.referenced)),
-        ' AND ' ORDER BY c.place) || ')'
-    FROM ROWS FROM (jsonb_array_elements_text(reference -> 'columns'), jsonb_array_elements_text(reference -> 'referenced'))
-        WITH ORDINALITY AS c (name, referenced, place)
+BEGIN
+    RETURN (
+        SELECT '(' || string_agg(
+            format('r.%I %s %s', c.name, customer_identity_internal.equality_of(customer_identity_internal.column_type(relation, c.name)),
+                customer_identity_internal.key_value(relation, c.name, customer, c.referenced)),
+            ' AND ' ORDER BY c.place) || ')'
+        FROM ROWS FROM (jsonb_array_elements_text(reference -> 'columns'), jsonb_array_elements_text(reference -> 'referenced'))
+            WITH ORDINALITY AS c (name, referenced, place)
+    );
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.refers_to(regclass, jsonb, text) IS
     'The condition that row r refers to a customer in one way';
 CREATE FUNCTION customer_identity_internal.refers_in_any_way(relation regclass, ways jsonb, customer text)
     RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT '(' || string_agg(customer_identity_internal.refers_to(relation, w.value, customer), ' OR ') || ')'
-    FROM jsonb_array_elements(ways) AS w
+BEGIN
+    RETURN (
+        SELECT '(' || string_agg(customer_identity_internal.refers_to(relation, w.value, customer), ' OR ') || ')'
+        FROM jsonb_array_elements(ways) AS w
+    );
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.refers_in_any_way(regclass, jsonb, text) IS
     'The condition that row r refers to a customer in one of the ways';
 -- $1 is the customer that rows refer to, $2 the one that they will refer to.
 CREATE FUNCTION customer_identity_internal.columns_after_move(relation regclass, ways jsonb)
     RETURNS TABLE (name text, value text)
-    LANGUAGE sql STABLE ROWS 10
+    LANGUAGE plpgsql STABLE ROWS 10
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT c.name,
-        format('CASE %s ELSE r.%I END',
-            string_agg(format('WHEN %s THEN %s', customer_identity_internal.refers_to(relation, w.value, '$1'),
-                customer_identity_internal.key_value(relation, c.name, '$2', c.referenced)), ' '),
-            c.name)
-    FROM jsonb_array_elements(ways) AS w
-    CROSS JOIN LATERAL ROWS FROM (jsonb_array_elements_text(w.value -> 'columns'), jsonb_array_elements_text(w.value -> 'referenced'))
-        AS c (name, referenced)
-    GROUP BY c.name
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT c.name,
+            format('CASE %s ELSE r.%I END',
+                string_agg(format('WHEN %s THEN %s', customer_identity_internal.refers_to(relation, w.value, '$1'),
+                    customer_identity_internal.key_value(relation, c.name, '$2', c.referenced)), ' '),
+                c.name)
+        FROM jsonb_array_elements(ways) AS w
+        CROSS JOIN LATERAL ROWS FROM (jsonb_array_elements_text(w.value -> 'columns'), jsonb_array_elements_text(w.value -> 'referenced'))
+            AS c (name, referenced)
+        GROUP BY c.name;
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.columns_after_move(regclass, jsonb) IS
     'The columns of a table that a move changes, and expressions for what they will hold';
 CREATE FUNCTION customer_identity_internal.generated_columns(relation regclass)
     RETURNS text[]
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT COALESCE(array_agg(a.attname::text), '{}')
-    FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> ''
+BEGIN
+    RETURN (
+        SELECT COALESCE(array_agg(a.attname::text), '{}')
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> ''
+    );
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.generated_columns(regclass) IS
     'The columns of a table that are computed from others';
 CREATE FUNCTION customer_identity_internal.key_of_row(relation regclass)
     RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE
-        WHEN k.columns IS NULL THEN format('(pg_catalog.to_jsonb(r.*) OPERATOR(pg_catalog.-) %L::pg_catalog.text[])', customer_identity_internal.generated_columns(relation))
-        ELSE customer_identity_internal.reference_key(k.columns, NULL)
-    END
-    FROM customer_identity_internal.key_columns(relation) AS k (columns)
+BEGIN
+    RETURN (
+        SELECT CASE
+            WHEN k.columns IS NULL THEN format('(pg_catalog.to_jsonb(r.*) OPERATOR(pg_catalog.-) %L::pg_catalog.text[])', customer_identity_internal.generated_columns(relation))
+            ELSE customer_identity_internal.reference_key(k.columns, NULL)
+        END
+        FROM customer_identity_internal.key_columns(relation) AS k (columns)
+    );
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.key_of_row(regclass) IS
     'An expression for what tells row r of a table apart: its key, or all of it';
--- The loser's own row goes with the loser.
-CREATE FUNCTION customer_identity_internal.moving_update(relation regclass, ways jsonb, source text, returned text, customers regclass)
+CREATE FUNCTION customer_identity_internal.moving_update(relation regclass, ways jsonb, source text, returned text)
     RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('UPDATE %s AS r SET %s %s%s RETURNING %s',
-        customer_identity_internal.qualified_name(relation), string_agg(format('%I = %s', c.name, c.value), ', ' ORDER BY c.name), source,
-        CASE WHEN relation = customers THEN format(' AND NOT r.id OPERATOR(pg_catalog.=) %s', customer_identity_internal.key_value(customers, 'id', '$1', 'id')) ELSE '' END,
-        returned)
-    FROM customer_identity_internal.columns_after_move(relation, ways) AS c
+BEGIN
+    RETURN (
+        SELECT format('UPDATE %s AS r SET %s %s RETURNING %s', customer_identity_internal.qualified_name(relation),
+            string_agg(format('%I = %s', c.name, c.value), ', ' ORDER BY c.name), source, returned)
+        FROM customer_identity_internal.columns_after_move(relation, ways) AS c
+    );
+END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.moving_update(regclass, jsonb, text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.moving_update(regclass, jsonb, text, text) IS
     'The UPDATE of rows r of a table; source is its FROM and WHERE';
 -- Which way a row referred by cannot be told any more when it has moved; so it is looked up before where there are several.
+-- The loser's own row goes with the loser.
 CREATE FUNCTION customer_identity_internal.update_of_all(relation regclass, ways jsonb, customers regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    refers constant text := customer_identity_internal.refers_in_any_way(relation, ways, '$1');
+    refers constant text := customer_identity_internal.refers_in_any_way(relation, ways, '$1')
+        || CASE WHEN relation = customers THEN ' AND NOT r.id OPERATOR(pg_catalog.=) CAST($1 OPERATOR(pg_catalog.->>) ''id'' AS pg_catalog.uuid)' ELSE '' END;
     key constant text := customer_identity_internal.key_of_row(relation);
 BEGIN
     IF jsonb_array_length(ways) = 1 THEN
-        RETURN customer_identity_internal.moving_update(relation, ways, 'WHERE ' || refers, format('%s AS key, %L::pg_catalog.jsonb AS ways', key, ways), customers);
+        RETURN customer_identity_internal.moving_update(relation, ways, 'WHERE ' || refers, format('%s AS key, %L::pg_catalog.jsonb AS ways', key, ways));
     END IF;
     RETURN customer_identity_internal.moving_update(relation, ways,
         format('FROM (SELECT r.ctid AS place, r.tableoid AS part, %s AS ways FROM %s AS r WHERE %s) AS f'
@@ -5891,33 +5934,41 @@ BEGIN
                 customer_identity_internal.refers_to(relation, w.value, '$1'), jsonb_build_array(w.value)), ' OPERATOR(pg_catalog.||) ' ORDER BY w.place)
                 FROM jsonb_array_elements(ways) WITH ORDINALITY AS w (value, place)),
             customer_identity_internal.qualified_name(relation), refers),
-        format('%s AS key, f.ways', key), customers);
+        format('%s AS key, f.ways', key));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.update_of_all(regclass, jsonb, regclass) IS
     'The UPDATE that moves all rows of a table from customer $1 to $2, and returns key and ways of each';
 -- `part` is an expression for one element of what move_all_rows() has returned; `ways` are those of its ways that are left.
-CREATE FUNCTION customer_identity_internal.update_of_some(relation regclass, ways jsonb, part text, customers regclass)
+CREATE FUNCTION customer_identity_internal.update_of_some(relation regclass, ways jsonb, part text)
     RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT customer_identity_internal.moving_update(relation, ways,
-        customer_identity_internal.rows_with_keys(relation, customer_identity_internal.key_columns(relation),
-            customer_identity_internal.key_of_row(relation), customer_identity_internal.refers_in_any_way(relation, ways, '$1'),
-            format('(%s OPERATOR(pg_catalog.->) ''keys'')', part)),
-        '1', customers)
+BEGIN
+    RETURN (
+        SELECT customer_identity_internal.moving_update(relation, ways,
+            customer_identity_internal.rows_with_keys(relation, customer_identity_internal.key_columns(relation),
+                customer_identity_internal.key_of_row(relation), customer_identity_internal.refers_in_any_way(relation, ways, '$1'),
+                format('(%s OPERATOR(pg_catalog.->) ''keys'')', part)),
+            '1')
+    );
+END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.update_of_some(regclass, jsonb, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.update_of_some(regclass, jsonb, text) IS
     'The UPDATE that moves rows of a table whose keys are in a part of what moved before';
 CREATE FUNCTION customer_identity_internal.path_of_all(relations regclass[])
     RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('pg_catalog, %s, pg_temp', string_agg(DISTINCT c.relnamespace::regnamespace::text, ', '))
-    FROM pg_class AS c
-    WHERE c.oid = ANY (relations)
+BEGIN
+    RETURN (
+        SELECT format('pg_catalog, %s, pg_temp', string_agg(DISTINCT c.relnamespace::regnamespace::text, ', '))
+        FROM pg_class AS c
+        WHERE c.oid = ANY (relations)
+    );
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.path_of_all(regclass[]) IS
     'The search_path for statements that fire the triggers of several tables';
@@ -5983,14 +6034,18 @@ COMMENT ON FUNCTION customer_identity_internal.require_moved(regclass, jsonb, js
     'Raises CI006 for rows that refer to a customer still';
 CREATE FUNCTION customer_identity_internal.statement_for_all(relations regclass[], ways jsonb[], customers regclass)
     RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('WITH %s SELECT COALESCE(pg_catalog.jsonb_agg(p.part), ''[]'') FROM (%s) AS p (part)',
-        string_agg(format('u%s AS (%s)', t.place, customer_identity_internal.update_of_all(t.relation, t.ways, customers)), ', ' ORDER BY t.place),
-        string_agg(format('SELECT pg_catalog.jsonb_build_object(''table'', %L::pg_catalog.text, ''ways'', m.ways, ''keys'', pg_catalog.jsonb_agg(m.key)) FROM u%s AS m GROUP BY m.ways',
-            customer_identity_internal.qualified_name(t.relation), t.place), ' UNION ALL ' ORDER BY t.place))
-    FROM unnest(relations, ways) WITH ORDINALITY AS t (relation, ways, place)
+BEGIN
+    RETURN (
+        SELECT format('WITH %s SELECT COALESCE(pg_catalog.jsonb_agg(p.part), ''[]'') FROM (%s) AS p (part)',
+            string_agg(format('u%s AS (%s)', t.place, customer_identity_internal.update_of_all(t.relation, t.ways, customers)), ', ' ORDER BY t.place),
+            string_agg(format('SELECT pg_catalog.jsonb_build_object(''table'', %L::pg_catalog.text, ''ways'', m.ways, ''keys'', pg_catalog.jsonb_agg(m.key)) FROM u%s AS m GROUP BY m.ways',
+                customer_identity_internal.qualified_name(t.relation), t.place), ' UNION ALL ' ORDER BY t.place))
+        FROM unnest(relations, ways) WITH ORDINALITY AS t (relation, ways, place)
+    );
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.statement_for_all(regclass[], jsonb[], regclass) IS
     'The statement that moves all rows of tables from customer $1 to $2, and returns [{table, ways, keys}]';
@@ -6025,13 +6080,17 @@ COMMENT ON FUNCTION customer_identity_internal.move_all_rows(regclass, jsonb, js
 -- Those of a part's ways that are still there, and by which the target can be referred to.
 CREATE FUNCTION customer_identity_internal.ways_left(part jsonb, ways jsonb, target jsonb)
     RETURNS jsonb
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT COALESCE(jsonb_agg(w.value), '[]')
-    FROM jsonb_array_elements(ways) AS w
-    WHERE part -> 'ways' @> jsonb_build_array(w.value)
-        AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(w.value -> 'referenced') AS c (name) WHERE target ->> c.name IS NULL)
+BEGIN
+    RETURN (
+        SELECT COALESCE(jsonb_agg(w.value), '[]')
+        FROM jsonb_array_elements(ways) AS w
+        WHERE part -> 'ways' @> jsonb_build_array(w.value)
+            AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(w.value -> 'referenced') AS c (name) WHERE target ->> c.name IS NULL)
+    );
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.ways_left(jsonb, jsonb, jsonb) IS
     'The ways by which rows that moved can move back';
@@ -6046,7 +6105,7 @@ BEGIN
     FOR tied IN
         SELECT array_agg(DISTINCT m.relation) AS relations,
             format('WITH %s %s',
-                string_agg(format('u%s AS (%s)', p.place, customer_identity_internal.update_of_some(m.relation, w.ways, format('($3 OPERATOR(pg_catalog.->) %s)', p.place - 1), customers)), ', '),
+                string_agg(format('u%s AS (%s)', p.place, customer_identity_internal.update_of_some(m.relation, w.ways, format('($3 OPERATOR(pg_catalog.->) %s)', p.place - 1))), ', '),
                 string_agg(format('SELECT %1$s, pg_catalog.count(*) FROM u%1$s', p.place), ' UNION ALL ')) AS statement
         FROM customer_identity_internal.movable_tables(referencing, customers) AS m
         JOIN jsonb_array_elements(parts) WITH ORDINALITY AS p (value, place) ON p.value ->> 'table' = customer_identity_internal.qualified_name(m.relation)
@@ -6116,73 +6175,94 @@ COMMENT ON FUNCTION customer_identity_internal.may_see_key(regclass) IS
     'Whether the caller may read the values of a key';
 CREATE FUNCTION customer_identity_internal.key_of_index(index regclass)
     RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(pg_get_indexdef(i.indexrelid, c.place, true), ', ' ORDER BY c.place)
-    FROM pg_index AS i
-    CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS c (place)
-    WHERE i.indexrelid = index
+BEGIN
+    RETURN (
+        SELECT string_agg(pg_get_indexdef(i.indexrelid, c.place, true), ', ' ORDER BY c.place)
+        FROM pg_index AS i
+        CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS c (place)
+        WHERE i.indexrelid = index
+    );
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.key_of_index(regclass) IS
     'What a key consists of';
 -- Also those of single partitions. One that has nothing to do with what moves cannot be broken.
 CREATE FUNCTION customer_identity_internal.keys_at_stake(referencing regclass, names text[])
     RETURNS SETOF regclass
-    LANGUAGE sql STABLE ROWS 10
+    LANGUAGE plpgsql STABLE ROWS 10
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT i.indexrelid::regclass
-    FROM (SELECT referencing UNION SELECT p.relid FROM pg_partition_tree(referencing) AS p) AS t (relation)
-    JOIN pg_index AS i ON i.indrelid = t.relation
-    JOIN pg_class AS c ON c.oid = i.indexrelid
-    WHERE i.indisunique AND i.indisvalid AND NOT c.relispartition
-        AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL OR EXISTS (
-            SELECT FROM pg_attribute AS a
-            WHERE a.attrelid = t.relation AND a.attnum = ANY (i.indkey) AND (a.attname = ANY (names) OR a.attgenerated <> '')))
-    ORDER BY i.indexrelid::regclass::text
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT i.indexrelid::regclass
+        FROM (SELECT referencing UNION SELECT p.relid FROM pg_partition_tree(referencing) AS p) AS t (relation)
+        JOIN pg_index AS i ON i.indrelid = t.relation
+        JOIN pg_class AS c ON c.oid = i.indexrelid
+        WHERE i.indisunique AND i.indisvalid AND NOT c.relispartition
+            AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL OR EXISTS (
+                SELECT FROM pg_attribute AS a
+                WHERE a.attrelid = t.relation AND a.attnum = ANY (i.indkey) AND (a.attname = ANY (names) OR a.attgenerated <> '')))
+        ORDER BY i.indexrelid::regclass::text;
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.keys_at_stake(regclass, text[]) IS
     'The unique indexes of a table that a change of the columns could break';
--- Rows of customers $1 and $2 in a table or one of its partitions, as they will be when all is $2's.
+-- Rows of customers $1 and $2 in a table or one of its partitions, which may have another owner, as they will be when all is
+-- $2's.
 CREATE FUNCTION customer_identity_internal.rows_after_move(part regclass, referencing regclass, ways jsonb, customers regclass)
     RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('SELECT t.*%s FROM (SELECT %s, %s IS TRUE AS customer_identity_moves FROM %s AS r WHERE (%s OR %s)%s) AS t',
-        COALESCE(string_agg(format(', %s AS %I', pg_get_expr(d.adbin, d.adrelid), a.attname), '') FILTER (WHERE a.attgenerated <> ''), ''),
-        string_agg(format('%s AS %I', COALESCE(m.value, format('r.%I', a.attname)), a.attname), ', ') FILTER (WHERE a.attgenerated = ''),
-        customer_identity_internal.refers_in_any_way(referencing, ways, '$1'), customer_identity_internal.qualified_name(part),
-        customer_identity_internal.refers_in_any_way(referencing, ways, '$1'), customer_identity_internal.refers_in_any_way(referencing, ways, '$2'),
-        CASE WHEN referencing = customers THEN ' AND r.id <> ($1 ->> ''id'')::uuid' ELSE '' END)
-    FROM pg_attribute AS a
-    LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-    LEFT JOIN customer_identity_internal.columns_after_move(referencing, ways) AS m ON m.name = a.attname
-    WHERE a.attrelid = part AND a.attnum > 0 AND NOT a.attisdropped
+BEGIN
+    RETURN (
+        SELECT format('SELECT t.*%s FROM (SELECT %s, %s IS TRUE AS customer_identity_moves FROM %s AS r WHERE (%s OR %s)%s) AS t',
+            COALESCE(string_agg(format(', %s AS %I', pg_get_expr(d.adbin, d.adrelid), a.attname), '') FILTER (WHERE a.attgenerated <> ''), ''),
+            string_agg(format('%s AS %I', COALESCE(m.value, format('r.%I', a.attname)), a.attname), ', ') FILTER (WHERE a.attgenerated = ''),
+            customer_identity_internal.refers_in_any_way(referencing, ways, '$1'), customer_identity_internal.qualified_name(referencing),
+            customer_identity_internal.refers_in_any_way(referencing, ways, '$1'), customer_identity_internal.refers_in_any_way(referencing, ways, '$2'),
+            CASE
+                WHEN referencing = customers THEN ' AND r.id <> ($1 ->> ''id'')::uuid'
+                WHEN referencing <> part THEN format(' AND r.tableoid IN (SELECT p.relid FROM pg_partition_tree(%s) AS p)', part::oid)
+                ELSE ''
+            END)
+        FROM pg_attribute AS a
+        LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        LEFT JOIN customer_identity_internal.columns_after_move(referencing, ways) AS m ON m.name = a.attname
+        WHERE a.attrelid = referencing AND a.attnum > 0 AND NOT a.attisdropped
+    );
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_after_move(regclass, regclass, jsonb, regclass) IS
     'The query of the rows of two customers as they would be after a merge';
 CREATE FUNCTION customer_identity_internal.clashes_query(index regclass, referencing regclass, ways jsonb, customers regclass)
     RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format('SELECT COALESCE(sum(g.moving), 0), count(*), (array_agg(g.shown ORDER BY g.shown))[1:10] FROM ('
-        ' SELECT count(*) FILTER (WHERE k.moves) AS moving, concat_ws('', '', %s) AS shown'
-        ' FROM (SELECT %s, t.customer_identity_moves FROM (%s) AS t WHERE %s) AS k (%s, moves) WHERE %s GROUP BY %s'
-        ' HAVING count(*) > 1 AND bool_or(k.moves)) AS g',
-        string_agg(format('COALESCE(customer_identity_internal.shown(customer_identity_internal.as_text(k.k%s)), ''null'')', c.place), ', ' ORDER BY c.place),
-        string_agg(pg_get_indexdef(i.indexrelid, c.place, false), ', ' ORDER BY c.place),
-        customer_identity_internal.rows_after_move(i.indrelid, referencing, ways, customers),
-        COALESCE(pg_get_expr(i.indpred, i.indrelid), 'true'),
-        string_agg('k' || c.place, ', ' ORDER BY c.place),
-        CASE WHEN to_jsonb(i.*) -> 'indnullsnotdistinct' = 'true' THEN 'true' ELSE string_agg(format('k.k%s IS NOT NULL', c.place), ' AND ') END,
-        string_agg('k.k' || c.place, ', ' ORDER BY c.place))
-    FROM pg_index AS i
-    CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS c (place)
-    WHERE i.indexrelid = index
-    GROUP BY i.indexrelid, i.indrelid, i.indpred, to_jsonb(i.*)
+BEGIN
+    RETURN (
+        SELECT format('SELECT COALESCE(sum(g.moving), 0), count(*), (array_agg(g.shown ORDER BY g.shown))[1:10] FROM ('
+            ' SELECT count(*) FILTER (WHERE k.moves) AS moving, concat_ws('', '', %s) AS shown'
+            ' FROM (SELECT %s, t.customer_identity_moves FROM (%s) AS t WHERE %s) AS k (%s, moves) WHERE %s GROUP BY %s'
+            ' HAVING count(*) > 1 AND bool_or(k.moves)) AS g',
+            string_agg(format('COALESCE(customer_identity_internal.shown(customer_identity_internal.as_text(k.k%s)), ''null'')', c.place), ', ' ORDER BY c.place),
+            string_agg(pg_get_indexdef(i.indexrelid, c.place, false), ', ' ORDER BY c.place),
+            customer_identity_internal.rows_after_move(i.indrelid, referencing, ways, customers),
+            COALESCE(pg_get_expr(i.indpred, i.indrelid), 'true'),
+            string_agg('k' || c.place, ', ' ORDER BY c.place),
+            CASE WHEN to_jsonb(i.*) -> 'indnullsnotdistinct' = 'true' THEN 'true' ELSE string_agg(format('k.k%s IS NOT NULL', c.place), ' AND ') END,
+            string_agg('k.k' || c.place, ', ' ORDER BY c.place))
+        FROM pg_index AS i
+        CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS c (place)
+        WHERE i.indexrelid = index
+        GROUP BY i.indexrelid, i.indrelid, i.indpred, to_jsonb(i.*)
+    );
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.clashes_query(regclass, regclass, jsonb, regclass) IS
     'The query of what a merge would break of a unique index: rows that move, keys, and the first of the keys';
@@ -6740,7 +6820,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.merge_record(bigint, regclass) IS
     'A merge in force; P0002 when there is none';
--- Columns that hold what the merge left in them get back what they held before it.
+-- Columns that hold what the merge left in them get back what they held before it. One that referred to the loser comes back
+-- with the rows that did.
 CREATE FUNCTION customer_identity_internal.restored_columns(record jsonb, present jsonb, customers regclass)
     RETURNS jsonb
     LANGUAGE sql STABLE
@@ -6754,6 +6835,7 @@ AS $$
     WHERE present -> n.name IS NOT DISTINCT FROM record -> 'after' -> n.name
         AND record -> 'before' ? n.name
         AND record -> 'before' -> n.name IS DISTINCT FROM record -> 'after' -> n.name
+        AND record -> 'before' -> n.name <> record -> 'loser' -> 'id'
 $$;
 COMMENT ON FUNCTION customer_identity_internal.restored_columns(jsonb, jsonb, regclass) IS
     'The columns of a merge''s winner that go back to what they were before it';
@@ -6989,6 +7071,20 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.restored_later(jsonb, uuid, jsonb, regclass) IS
     'The columns that a later winner has of an earlier merge''s loser; the later merge forgets them as well';
+-- Adding 2.5 and taking it away makes 10.0 of 10.
+CREATE FUNCTION customer_identity_internal.same_total(customer_id uuid, before jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    present constant jsonb := customer_identity_internal.customer_row(customer_id, customers);
+BEGIN
+    RETURN CASE WHEN present -> 'total_spent' = before -> 'total_spent' THEN jsonb_build_object('total_spent', before -> 'total_spent') ELSE '{}' END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.same_total(uuid, jsonb, regclass) IS
+    'A customer''s total as it was written before, where it is the same number';
 -- A customer that the loser refers to may have been merged since.
 CREATE FUNCTION customer_identity_internal.with_living_customers(customer jsonb, customers regclass)
     RETURNS jsonb
@@ -7053,9 +7149,11 @@ BEGIN
     PERFORM customer_identity_internal.add_points(done.loser, points, customers);
     PERFORM customer_identity_internal.add_points(holder, -points, customers);
     PERFORM customer_identity_internal.settle_proofs(ARRAY[holder, done.loser], customers);
-    PERFORM customer_identity_internal.write_columns(done.loser, jsonb_build_object('updated_at', loser_row -> 'updated_at'), customers);
+    PERFORM customer_identity_internal.write_columns(done.loser,
+        jsonb_build_object('updated_at', loser_row -> 'updated_at') || customer_identity_internal.same_total(done.loser, loser_row, customers), customers);
     IF restored ? 'updated_at' THEN
-        PERFORM customer_identity_internal.write_columns(holder, jsonb_build_object('updated_at', restored -> 'updated_at'), customers);
+        PERFORM customer_identity_internal.write_columns(holder,
+            jsonb_build_object('updated_at', restored -> 'updated_at') || customer_identity_internal.same_total(holder, done.record -> 'before', customers), customers);
     END IF;
     EXECUTE format('DELETE FROM %s AS m WHERE m.id = $1', customer_identity_internal.companion_of(customers, 'customer_merges')) USING merge_id;
     PERFORM customer_identity_internal.write_event(customers, e.customer, 'unmerged',

@@ -19,12 +19,14 @@ TRIGGERS = ('', '', """
     CREATE FUNCTION {t}_count() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         IF TG_OP <> 'INSERT' THEN UPDATE {n}_counts SET rows = rows - 1 WHERE customer = OLD.a; END IF;
-        INSERT INTO {n}_counts SELECT NEW.a, 1 WHERE NEW.a IS NOT NULL
-            ON CONFLICT (customer) DO UPDATE SET rows = {n}_counts.rows + 1;
+        IF TG_OP <> 'DELETE' THEN
+            INSERT INTO {n}_counts SELECT NEW.a, 1 WHERE NEW.a IS NOT NULL
+                ON CONFLICT (customer) DO UPDATE SET rows = {n}_counts.rows + 1;
+        END IF;
         DELETE FROM {n}_counts WHERE rows = 0;
         RETURN NULL;
     END $$;
-    CREATE TRIGGER count_rows AFTER INSERT OR UPDATE OF a ON {t} FOR EACH ROW EXECUTE FUNCTION {t}_count()""", """
+    CREATE TRIGGER count_rows AFTER INSERT OR DELETE OR UPDATE OF a ON {t} FOR EACH ROW EXECUTE FUNCTION {t}_count()""", """
     CREATE FUNCTION {t}_trim() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.note := btrim(NEW.note); RETURN NEW; END $$;
     CREATE TRIGGER trim_note BEFORE INSERT OR UPDATE ON {t} FOR EACH ROW EXECUTE FUNCTION {t}_trim()""")
 OWN_COLUMNS = """external_id text UNIQUE, ADD tier text DEFAULT '', ADD region int DEFAULT 1, ADD born date, ADD pay float8,
@@ -68,7 +70,7 @@ def child(choose, table, parent, customers):
     refers = choose.choice(('', f' REFERENCES {customers}'))
     on_update = choose.choice(('', '', ' ON UPDATE CASCADE', ' ON UPDATE RESTRICT', ' ON UPDATE SET NULL'))
     on_update += choose.choice(CHECKED)
-    return [f'ALTER TABLE {parent} ADD CONSTRAINT of_customer UNIQUE (a, number)',
+    return [f'ALTER TABLE {parent} ADD UNIQUE (a, number)',
             f'CREATE TABLE {table} (a uuid{refers}, number int, line int, note text,'
             f' FOREIGN KEY (a, number) REFERENCES {parent} (a, number){on_update})']
 
