@@ -154,17 +154,24 @@ bool is_seen(Oid customers, const pg_uuid_t &customer) {
                                        : lookup == Lookup::kFound;
 }
 
+Held hold_customer_now(Oid customers, const pg_uuid_t &customer, Hold hold) {
+  if (!is_there(customers, customer, hold)) return Held::kGone;
+  return last_hold_waited() ? Held::kLater : Held::kAtOnce;
+}
+
 enum class Resolved : std::uint8_t { kNone, kNobody, kGone, kCustomer };
 
-// Whom a phone leads to. kGone: it is a further one of a customer who is being merged away,
-// whereupon it leads to another one, or whom the current user does not see.
+// Whom a phone leads to. kGone: it is a further one of a customer who is being merged away, or was
+// when a merge was undone, whereupon it leads to another one, or whom the current user does not
+// see.
 Resolved resolve_phone(Oid customers, const char *e164, Hold hold, pg_uuid_t *customer) {
   if (find_by_primary_phone(customers, e164, hold, customer)) return Resolved::kCustomer;
   const Holder holder = holder_of(customers, e164);
   if (holder.kind == Holder::Kind::kNone) return Resolved::kNone;
   if (holder.kind == Holder::Kind::kNobody) return Resolved::kNobody;
   *customer = holder.customer;
-  return is_there(customers, holder.customer, hold) ? Resolved::kCustomer : Resolved::kGone;
+  return hold_customer_now(customers, holder.customer, hold) == Held::kAtOnce ? Resolved::kCustomer
+                                                                              : Resolved::kGone;
 }
 
 // A conflicting row can be gone again before it is looked at, so twice may not be enough.
@@ -184,8 +191,8 @@ bool find_customer_of(Oid customers, const char *e164, Hold hold, pg_uuid_t *cus
   return resolved == Resolved::kCustomer;
 }
 
-bool hold_customer(Oid customers, const pg_uuid_t &customer) {
-  return is_there(customers, customer, Hold::kRow);
+Held hold_customer(Oid customers, const pg_uuid_t &customer) {
+  return hold_customer_now(customers, customer, Hold::kRow);
 }
 
 bool get_or_create_customer_of(Oid customers, const char *e164, const char *preferred_name,

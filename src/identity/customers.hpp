@@ -15,8 +15,11 @@ const char *as_preferred_name(const char *given);
 /// it, or changing its phone, is waited for.
 bool find_customer_of(Oid customers, const char *e164, Hold hold, pg_uuid_t *customer);
 
-/// Holds a customer that is known by its id. False: it is gone.
-bool hold_customer(Oid customers, const pg_uuid_t &customer);
+/// kLater: others had to be waited for, and what led to the customer may lead elsewhere now.
+enum class Held : std::uint8_t { kGone, kAtOnce, kLater };
+
+/// Holds a customer that is known by its id.
+Held hold_customer(Oid customers, const pg_uuid_t &customer);
 
 /// What a customer that has to be made comes of, for its history: "user" or "order" with the table,
 /// or "function".

@@ -36,7 +36,8 @@ bool follow_merges(Oid customers, pg_uuid_t *customer) {
   const Actor before = act_as(owner_of(customers));
   bool followed = false;
   // The survivor may be merged in its turn.
-  for (int attempt = 0; attempt < 10 && !hold_customer(customers, *customer); ++attempt) {
+  for (int attempt = 0; attempt < 10 && hold_customer(customers, *customer) == Held::kGone;
+       ++attempt) {
     if (!find_survivor(customers, merges, customer)) break;
     followed = true;
   }

@@ -95,13 +95,14 @@ const char *found_id_of_user(const OrderSetup &setup, const char *user, const ch
 
 }  // namespace
 
-// Where the customer is being deleted, the user has none by the time that it is gone, or has got
-// another one.
+// Where the customer is being merged, split or deleted, the user has none by the time that the
+// customer can be held, or has got another one.
 Attachment attachment_of_user(const Order &order) {
-  for (int attempt = 0; attempt < 2; ++attempt) {
+  for (int attempt = 0; attempt < 10; ++attempt) {
     const Attachment attachment = seen_attachment_of_user(order);
     if (!attachment.found) break;
-    if (hold_customer(order.setup.customers, attachment.customer)) return attachment;
+    if (hold_customer(order.setup.customers, attachment.customer) == Held::kAtOnce)
+      return attachment;
   }
   return {};
 }

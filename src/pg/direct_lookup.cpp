@@ -62,14 +62,23 @@ const Known &known_lookup(Relation table, const Wanted &wanted, Oid type) {
       key, [&](Known &value, Reading &) { resolve(value, table, wanted, type); });
 }
 
-// As the executor locks. False: another transaction has changed or deleted the row.
-bool lock_row(Relation table, TupleTableSlot *row, Snapshot snapshot) {
+bool has_waited = false;
+
+TM_Result lock_now(Relation table, TupleTableSlot *row, Snapshot snapshot, LockWaitPolicy wait) {
   TM_FailureData failure;
   ItemPointerData place = row->tts_tid;
   last_held = {RelationGetRelid(table), place};
   return table_tuple_lock(table, &place, snapshot, row, GetCurrentCommandId(false),
-                          LockTupleKeyShare, LockWaitBlock, TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS,
-                          &failure) == TM_Ok;
+                          LockTupleKeyShare, wait, TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS,
+                          &failure);
+}
+
+// As the executor locks. False: another transaction has changed or deleted the row.
+bool lock_row(Relation table, TupleTableSlot *row, Snapshot snapshot) {
+  TM_Result result = lock_now(table, row, snapshot, LockWaitSkip);
+  has_waited = result != TM_Ok;
+  if (result == TM_WouldBlock) result = lock_now(table, row, snapshot, LockWaitBlock);
+  return result == TM_Ok;
 }
 
 Lookup scanned(Relation table, const Known &known, const Sought &sought, Snapshot snapshot,
@@ -119,10 +128,13 @@ Lookup look_up_uuid(const Wanted &wanted, const Sought &sought, Snapshot snapsho
 Lookup look_up_uuid_now(const Wanted &wanted, const Sought &sought, Hold hold, pg_uuid_t *found) {
   CommandCounterIncrement();
   PushActiveSnapshot(GetTransactionSnapshot());
+  has_waited = false;
   const Lookup result = look_up(wanted, sought, GetActiveSnapshot(), hold, found);
   PopActiveSnapshot();
   return result;
 }
+
+bool last_hold_waited() { return has_waited; }
 
 bool is_plain(Relation table) {
   return table->rd_rel->relkind == RELKIND_RELATION &&

@@ -44,6 +44,10 @@ Lookup look_up_uuid(const Wanted &wanted, const Sought &sought, Snapshot snapsho
 /// be held that changed meanwhile is left to the plan: kImpossible.
 Lookup look_up_uuid_now(const Wanted &wanted, const Sought &sought, Hold hold, pg_uuid_t *found);
 
+/// Whether look_up_uuid_now() had to wait for others before it held the row, or the row has
+/// changed: what led to it may lead elsewhere now.
+bool last_hold_waited();
+
 /// An ordinary heap table whose rows nothing hides and that no other table inherits from. The
 /// caller holds a lock on it.
 bool is_plain(Relation table);
