@@ -6455,7 +6455,7 @@ AS $$
         format('Both have rows in %s that key %s (%s) allows one of%s.', t.value ->> 'table', k.value ->> 'key', k.value ->> 'columns',
             COALESCE(
                 ': ' || (SELECT string_agg(format('(%s)', v.value), ', ' ORDER BY v.place)
-                    FROM jsonb_array_elements_text(k.value -> 'values') WITH ORDINALITY AS v (value, place))
+                    FROM jsonb_array_elements_text(NULLIF(k.value -> 'values', 'null')) WITH ORDINALITY AS v (value, place))
                 || CASE WHEN k.value -> 'more' = '0' THEN '' ELSE format(' and %s more', k.value ->> 'more') END,
                 format(' (%s)', k.value ->> 'rows'))),
         ' ' ORDER BY t.value ->> 'table', k.value ->> 'key')
