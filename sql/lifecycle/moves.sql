@@ -312,7 +312,7 @@ COMMENT ON FUNCTION customer_identity_internal.refuse_rows(text, text) IS
     'Raises CI006 for rows that stay where they are';
 
 -- A key of the application may be one that the other customer has no value for.
-CREATE FUNCTION customer_identity_internal.require_values(relation regclass, ways jsonb, source jsonb, target jsonb)
+CREATE FUNCTION customer_identity_internal.require_referenced(relation regclass, ways jsonb, source jsonb, target jsonb)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -338,7 +338,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.require_values(regclass, jsonb, jsonb, jsonb) IS
+COMMENT ON FUNCTION customer_identity_internal.require_referenced(regclass, jsonb, jsonb, jsonb) IS
     'Raises CI006 for rows that refer to a customer by a column in which the other one has nothing';
 
 CREATE FUNCTION customer_identity_internal.require_moved(relation regclass, ways jsonb, source jsonb, customers regclass)
@@ -396,7 +396,7 @@ BEGIN
         GROUP BY m.tied
         ORDER BY 1
     LOOP
-        PERFORM customer_identity_internal.require_values(t.relation, t.ways, source, target) FROM unnest(tied.relations, tied.ways) AS t (relation, ways);
+        PERFORM customer_identity_internal.require_referenced(t.relation, t.ways, source, target) FROM unnest(tied.relations, tied.ways) AS t (relation, ways);
         PERFORM set_config('search_path', customer_identity_internal.path_of_all(tied.relations), true);
         EXECUTE customer_identity_internal.statement_for_all(tied.relations, tied.ways, customers) INTO part USING source, target;
         PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);

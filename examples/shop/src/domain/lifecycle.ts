@@ -8,7 +8,7 @@ export interface MergePreview {
     table: string;
     column: string;
     rows: number;
-    conflicts: { key: string; rows: unknown }[];
+    conflicts: { key: string; columns: string; rows: unknown; values: string[] | null; more: number }[];
   }[];
   fields: { column: string; winner: unknown; loser: unknown; result: unknown }[];
   phones: string[];
