@@ -124,6 +124,8 @@ class Layout:
         self.people = [person for person, in run('SELECT id::text FROM customers ORDER BY phone')]
         self.fill_companions()
         self.fill_strangers()
+        # A book may write its totals at commit.
+        run('SELECT customer_identity.flush_totals()')
 
     def fill_companions(self):
         choose, run = self.choose, self.session.run

@@ -91,7 +91,9 @@ const schemas: Json = {
         table: text,
         column: text,
         rows: count,
-        conflicts: list(object({ key: text, rows: {} })),
+        conflicts: list(
+          object({ key: text, columns: text, rows: {}, values: { type: ["array", "null"], items: text }, more: count }),
+        ),
       }),
     ),
     fields: list(object({ column: text, winner: {}, loser: {}, result: {} })),
