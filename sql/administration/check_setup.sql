@@ -9,7 +9,7 @@ BEGIN ATOMIC
     SELECT 'error', 'setting customer_identity.default_region',
         format('%L is not a region: phones of rows without a region are not read',
             current_setting('customer_identity.default_region')),
-        'Set a two-letter ISO 3166 code, such as GB (not UK), or an empty value.'
+        'Set an ISO 3166 code, such as GB or GBR, a calling code, such as +44, or an empty value.'
     WHERE customer_identity_internal.claim_problem('0123456789', NULL) = 'unknown_region'
     UNION ALL
     SELECT 'warning', 'numbering plans', finding, what_to_do

@@ -94,7 +94,7 @@ BEGIN ATOMIC
     UNION ALL
     SELECT 'error', a.attached::text,
         format('%L, its default_region, is not a region: phones of rows without a region are not read', a.default_region),
-        format('Use a two-letter ISO 3166 code in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
+        format('Use an ISO 3166 code or a calling code in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
     FROM unnest(attachments) AS a
     WHERE a.default_region IS NOT NULL AND customer_identity_internal.known_region(a.default_region) IS NULL;
 END;

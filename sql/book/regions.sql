@@ -8,7 +8,7 @@ BEGIN
     IF default_region IS NOT NULL AND customer_identity_internal.known_region(default_region) IS NULL THEN
         RAISE EXCEPTION 'default_region % is not a region', quote_literal(customer_identity_internal.shown(default_region))
             USING ERRCODE = 'invalid_parameter_value',
-                HINT = 'A region is a two-letter ISO 3166 code: GB, not UK.';
+                HINT = 'A region is an ISO 3166 code (DE or DEU) or a calling code (+49).';
     END IF;
     RETURN customer_identity_internal.known_region(default_region);
 END

@@ -37,7 +37,7 @@ AS $$
     SELECT string_to_array(
         COALESCE(
             NULLIF(replace(current_setting('customer_identity.sms_countries'), ' ', ''), ''),
-            NULLIF(current_setting('customer_identity.default_region'), '')),
+            customer_identity_internal.known_region(current_setting('customer_identity.default_region'))),
         ',')
 $$;
 COMMENT ON FUNCTION customer_identity_internal.sms_countries() IS

@@ -209,15 +209,12 @@ Details parse_by_library(std::string_view text, std::string_view region, Accepta
   return read(text, region, acceptance, number);
 }
 
-bool format(std::string_view text, std::string_view region, Acceptance acceptance, Style style,
-            Formatted &formatted) {
-  formatted.text[0] = '\0';
+bool format(const Details &details, Style style, Formatted &formatted) {
   PhoneNumber number;
-  Details details = read(text, region, acceptance, number);
-  if (details.reason == Reason::kOk) return copy(written_by_library(number, style), formatted.text);
-  return details.reason == Reason::kUnknownCountryCode &&
-         parse_fast(text, region, acceptance, details) && details.reason == Reason::kOk &&
-         copy(written_plainly(details, style), formatted.text);
+  if (parse_once(details.e164, "ZZ", number) != Reason::kOk)
+    return copy(written_plainly(details, style), formatted.text);
+  if (details.extension[0] != '\0') number.set_extension(details.extension);
+  return copy(written_by_library(number, style), formatted.text);
 }
 
 }  // namespace customer_identity::phone

@@ -71,6 +71,12 @@ const char *name(Reason reason) {
       return "no_region";
     case Reason::kNotInUse:
       return "not_in_use";
+    case Reason::kHasLetters:
+      return "has_letters";
+    case Reason::kSeveralNumbers:
+      return "several_numbers";
+    case Reason::kAmbiguous:
+      return "ambiguous";
   }
   return "not_a_number";
 }

@@ -37,6 +37,9 @@ enum class Reason : std::uint8_t {
   kInvalidLength,
   kNoRegion,
   kNotInUse,
+  kHasLetters,  // these three are of read() alone
+  kSeveralNumbers,
+  kAmbiguous,
 };
 
 /// PhoneNumberUtil::PhoneNumberType, in its order.
@@ -122,10 +125,9 @@ Details unread(Reason reason);
 /// Does now what would be done by the first calls: processes forked later share it.
 void prepare();
 
-/// Writes the number in `style` (an extension is kept, except in E.164). False when `text` is not
-/// acceptable.
-bool format(std::string_view text, std::string_view region, Acceptance acceptance, Style style,
-            Formatted &formatted);
+/// Writes an acceptable number in `style` (its extension is kept, except in E.164). False when it
+/// does not fit.
+bool format(const Details &details, Style style, Formatted &formatted);
 
 /// The names the SQL interface uses: "not_a_number", "toll_free", "rfc3966".
 const char *name(Reason reason);

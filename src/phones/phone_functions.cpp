@@ -63,17 +63,13 @@ CUSTOMER_IDENTITY_FUNCTION(parse_phone) {
 CUSTOMER_IDENTITY_FUNCTION(format_phone) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
   const phone::Style style = required_style(text_argument(fcinfo, 1, kStyle));
-  const std::string_view name = text_in_place(fcinfo, 2, kRegion);
-  const std::string_view raw = phone_argument(fcinfo, 0);
-  if (given_phone(raw, name).reason != phone::Reason::kOk) PG_RETURN_NULL();
+  const phone::Details details =
+      given_phone(phone_argument(fcinfo, 0), text_in_place(fcinfo, 2, kRegion));
+  if (details.reason != phone::Reason::kOk) PG_RETURN_NULL();
 
-  const Region region = region_of(name);
-  const std::string_view utf8 = to_utf8(raw);
-  const phone::Acceptance acceptance = settings::phone_validation();
   phone::Formatted formatted = {};
   Failure failure;
-  if (!guarded(failure, [&] { phone::format(utf8, region.view(), acceptance, style, formatted); }))
-    failure.raise();
+  if (!guarded(failure, [&] { phone::format(details, style, formatted); })) failure.raise();
   const int length = static_cast<int>(strlen(formatted.text));
   PG_RETURN_TEXT_P(cstring_to_text(pg_any_to_server(formatted.text, length, PG_UTF8)));
 }

@@ -8,6 +8,8 @@
 #include "pg/given_text.hpp"
 #include "pg/guard.hpp"
 #include "phones/numbering_plans.hpp"
+#include "phone/reading.hpp"
+#include "phone/regions.hpp"
 #include "phones/settings.hpp"
 
 namespace customer_identity {
@@ -18,6 +20,7 @@ struct Remembered {
   std::size_t length;  // 0: not in use
   char region[4];
   phone::Acceptance acceptance;
+  bool read_letters;
   phone::Details details;
 };
 
@@ -38,53 +41,54 @@ void use_current_plans() {
 }
 
 const Remembered *recall(std::string_view text, const Region &region,
-                         phone::Acceptance acceptance) {
+                         const phone::Options &options) {
   for (const Remembered &entry : remembered)
-    if (entry.length == text.size() && entry.length > 0 && entry.acceptance == acceptance &&
+    if (entry.length == text.size() && entry.length > 0 && entry.acceptance == options.acceptance &&
+        entry.read_letters == options.read_letters &&
         memcmp(entry.text, text.data(), entry.length) == 0 &&
         strcmp(entry.region, region.code) == 0)
       return &entry;
   return nullptr;
 }
 
-void remember(std::string_view text, const Region &region, phone::Acceptance acceptance,
+void remember(std::string_view text, const Region &region, const phone::Options &options,
               const phone::Details &details) {
   if (text.size() > sizeof(remembered[0].text)) return;
   Remembered &entry = remembered[next_remembered++ % lengthof(remembered)];
   entry.length = text.copy(entry.text, sizeof(entry.text));
   strlcpy(entry.region, region.code, sizeof(entry.region));
-  entry.acceptance = acceptance;
+  entry.acceptance = options.acceptance;
+  entry.read_letters = options.read_letters;
   entry.details = details;
 }
 
-void parse_guarded(std::string_view text, const Region &region, phone::Acceptance acceptance,
-                   phone::FastPath fast_path, phone::Details &details) {
+void read_guarded(std::string_view text, const Region &region, const phone::Options &options,
+                  phone::Details &details) {
   Failure failure;
-  if (!guarded(failure,
-               [&] { details = phone::parse(text, region.view(), acceptance, fast_path); }))
+  if (!guarded(failure, [&] { details = phone::read(text, region.view(), options); }))
     failure.raise();
 }
 
 /// False when the fast path is off or does not understand the text.
-bool parse_fast_guarded(std::string_view text, const Region &region, phone::Acceptance acceptance,
-                        phone::Details &details) {
-  if (settings::fast_path() != phone::FastPath::kOn) return false;
+bool read_fast_guarded(std::string_view text, const Region &region, const phone::Options &options,
+                       phone::Details &details) {
+  if (options.fast_path != phone::FastPath::kOn) return false;
   Failure failure;
   bool understood = false;
   if (!guarded(failure,
-               [&] { understood = phone::parse_fast(text, region.view(), acceptance, details); }))
+               [&] { understood = phone::read_fast(text, region.view(), options, details); }))
     failure.raise();
   return understood;
 }
 
-void parse_remembering(std::string_view text, const Region &region, phone::Acceptance acceptance,
-                       phone::Details &details) {
-  if (const Remembered *known = recall(text, region, acceptance)) {
+void read_remembering(std::string_view text, const Region &region, const phone::Options &options,
+                      phone::Details &details) {
+  if (const Remembered *known = recall(text, region, options)) {
     details = known->details;
     return;
   }
-  parse_guarded(text, region, acceptance, phone::FastPath::kOff, details);
-  remember(text, region, acceptance, details);
+  read_guarded(text, region, options, details);
+  remember(text, region, options, details);
 }
 
 std::size_t max_bytes(std::size_t characters) {
@@ -125,9 +129,9 @@ std::size_t blank_after(std::string_view text) {
   const bool is_given = !name.empty();
   ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
           errmsg("unknown region \"%s\"", shown(is_given ? name : settings::default_region())),
-          is_given ? errhint("A region is a two-letter ISO 3166 code: GB, not UK.")
-                   : errhint("Correct the setting customer_identity.default_region: a two-letter "
-                             "ISO 3166 code, or empty."));
+          is_given ? errhint("A region is an ISO 3166 code (DE or DEU) or a calling code (+49).")
+                   : errhint("Correct the setting customer_identity.default_region: an ISO 3166 "
+                             "code (DE or DEU), a calling code (+49), or empty."));
   pg_unreachable();
 }
 
@@ -142,20 +146,20 @@ std::string_view trimmed(std::string_view region) {
 Region region_of(std::string_view name, std::string_view fallback) {
   name = trimmed(name);
   if (name.empty()) name = trimmed(fallback);
-  if (name.empty()) name = settings::default_region();
-  if (name.size() != 2) {
-    Region region = {"", name.empty()};
+  if (name.empty()) name = trimmed(settings::default_region());
+  const phone::RegionCode code = phone::region_named(name);
+  Region region = {"", name.empty()};
+  if (code[0] == '\0') {
     for (std::size_t at = 0; at < name.size() && at < sizeof(region.code) - 1; ++at)
       region.code[at] = upper(name[at]);
     return region;
   }
-  const Region region = {{upper(name[0]), upper(name[1])}, true};
-  if (region.view() == "ZZ") return {"", true};
+  strlcpy(region.code, code.data(), sizeof(region.code));
+  if (strcmp(region.code, "ZZ") == 0) return {"", true};
   use_current_plans();
   Failure failure;
-  bool known = false;
-  if (!guarded(failure, [&] { known = phone::is_region(region.view()); })) failure.raise();
-  return {{region.code[0], region.code[1]}, known};
+  if (!guarded(failure, [&] { region.known = phone::is_region(code.data()); })) failure.raise();
+  return region;
 }
 
 std::string_view to_utf8(std::string_view text) {
@@ -178,17 +182,17 @@ std::string_view to_utf8(std::string_view text) {
 phone::Details read_phone(std::string_view text, const Region &region) {
   use_current_plans();
   phone::Details details;
-  const phone::Acceptance acceptance = settings::phone_validation();
+  const phone::Options options = settings::phone_reading();
   const bool too_long = is_too_long(text);
   const std::string_view utf8 = too_long ? text : to_utf8(text);
   if (too_long)
     details = phone::unread(phone::Reason::kTooLong);
   else if (utf8.data() == nullptr)
     details = phone::unread(phone::Reason::kNotANumber);
-  else if (settings::fast_path() == phone::FastPath::kVerify)
-    parse_guarded(utf8, region, acceptance, phone::FastPath::kVerify, details);
-  else if (!parse_fast_guarded(utf8, region, acceptance, details))
-    parse_remembering(utf8, region, acceptance, details);
+  else if (options.fast_path == phone::FastPath::kVerify)
+    read_guarded(utf8, region, options, details);
+  else if (!read_fast_guarded(utf8, region, options, details))
+    read_remembering(utf8, region, options, details);
   return details;
 }
 

@@ -20,8 +20,9 @@ struct alignas(8) Region {
   }
 };
 
-/// The region of a row, blanks around it aside; a blank one means `fallback`, and that the setting
-/// customer_identity.default_region. ZZ (CLDR: unknown) means none.
+/// The region of a row as phone::region_named() has it, blanks around it aside; a blank one means
+/// `fallback`, and that the setting customer_identity.default_region. ZZ (CLDR: unknown) means
+/// none.
 Region region_of(std::string_view name, std::string_view fallback = {});
 
 /// As above, with NULL for blank.
@@ -30,7 +31,7 @@ inline Region region_of(const char *name, const char *fallback) {
                    std::string_view(fallback == nullptr ? "" : fallback));
 }
 
-/// Reads a phone under the settings customer_identity.phone_validation and fast_path. Never raises
+/// Reads a phone under the settings of settings::phone_reading(). Never raises
 /// for what `text` (in the database's encoding) holds. An unknown region is none.
 phone::Details read_phone(std::string_view text, const Region &region);
 

@@ -4,6 +4,8 @@
 #include "pg/postgres.hpp"
 #include "pg/setting_checks.hpp"
 #include "phones/numbering_plans.hpp"
+#include "phone/regions.hpp"
+#include "phones/phone_reader.hpp"
 
 namespace customer_identity::settings {
 namespace {
@@ -12,6 +14,7 @@ char *default_region_setting = nullptr;
 char *numbering_plans_setting = nullptr;
 int fast_path_setting = static_cast<int>(phone::FastPath::kOn);
 int phone_validation_setting = static_cast<int>(phone::Acceptance::kValid);
+bool read_letters_setting = false;
 
 const config_enum_entry kFastPaths[] = {
     {"on", static_cast<int>(phone::FastPath::kOn), false},
@@ -29,16 +32,14 @@ const config_enum_entry kValidations[] = {
 // Upper-cases the region. Whether the library knows it is asked when it is used: loading a setting
 // must not load the phone metadata.
 bool check_default_region(char **value, void **, GucSource) {
-  const std::size_t length = strlen(*value);
-  if (length == 0) return true;
   if (!fits(*value, kMaximumList)) return false;
-  bool letters = length == 2;
-  for (char *c = *value; letters && *c != '\0'; ++c) {
-    letters = is_letter(*c);
-    *c = upper(*c);
-  }
-  if (letters) return true;
-  GUC_check_errdetail("The region must be a two-letter ISO 3166 code, such as GB, or empty.");
+  const std::string_view name = trimmed(*value);
+  if (name.empty()) **value = '\0';
+  for (char *c = *value; *c != '\0'; ++c) *c = upper(*c);
+  if (name.empty() || phone::region_named(name)[0] != '\0') return true;
+  GUC_check_errdetail(
+      "The region must be an ISO 3166 code, such as GB or GBR, a calling code, such "
+      "as +44, or empty.");
   return false;
 }
 
@@ -59,7 +60,7 @@ void define_phones() {
   DefineCustomStringVariable(
       "customer_identity.default_region",
       "Region in which phone numbers without a country code are read.",
-      "A two-letter ISO 3166 code. Empty: only international spellings can be read.",
+      "An ISO 3166 code, or a calling code. Empty: only international spellings can be read.",
       &default_region_setting, "", PGC_SUSET, 0, check_default_region, nullptr, nullptr);
   DefineCustomEnumVariable("customer_identity.fast_path",
                            "Reads phones with tables instead of regular expressions.",
@@ -78,6 +79,10 @@ void define_phones() {
                            "\"valid\": in a range that is in use. \"possible\": of a valid length.",
                            &phone_validation_setting, static_cast<int>(phone::Acceptance::kValid),
                            kValidations, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable("customer_identity.read_letters",
+                           "Reads letters in phone numbers as the digits on their keys.",
+                           "1-800-FLOWERS. Off: such numbers are not read.", &read_letters_setting,
+                           false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
 }
 
 const char *default_region() {
@@ -88,10 +93,9 @@ const char *numbering_plans() {
   return numbering_plans_setting == nullptr ? "newest" : numbering_plans_setting;
 }
 
-phone::FastPath fast_path() { return static_cast<phone::FastPath>(fast_path_setting); }
-
-phone::Acceptance phone_validation() {
-  return static_cast<phone::Acceptance>(phone_validation_setting);
+phone::Options phone_reading() {
+  return {static_cast<phone::Acceptance>(phone_validation_setting),
+          static_cast<phone::FastPath>(fast_path_setting), read_letters_setting};
 }
 
 }  // namespace customer_identity::settings

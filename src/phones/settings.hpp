@@ -1,8 +1,8 @@
-// Settings of reading phones: customer_identity.default_region, fast_path,
-// numbering_plans and phone_validation.
+// Settings of reading phones: customer_identity.default_region, fast_path, numbering_plans,
+// phone_validation and read_letters.
 #pragma once
 
-#include "phone/phone.hpp"
+#include "phone/reading.hpp"
 
 namespace customer_identity::settings {
 
@@ -10,9 +10,8 @@ void define_phones();
 
 /// Upper-case ISO 3166-1 alpha-2, or empty: only international spellings are readable.
 const char *default_region();
-phone::FastPath fast_path();
 /// "newest", "library", or the absolute path of a file.
 const char *numbering_plans();
-phone::Acceptance phone_validation();
+phone::Options phone_reading();
 
 }  // namespace customer_identity::settings

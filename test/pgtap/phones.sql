@@ -21,18 +21,23 @@ SELECT is(normalize_phone('+44 20 7946 0123'), '+442079460123', 'an internationa
 SELECT is(normalize_phone('+44 20 7946 0123', 'US'), '+442079460123', 'an international spelling ignores the region');
 SELECT is(normalize_phone('020 7946 0123'), NULL, 'a national spelling without a region is not acceptable');
 SELECT is((parse_phone('020 7946 0123')).reason, 'no_region', 'the reason says that a region is missing');
-SELECT throws_ok($$SELECT normalize_phone('020 7946 0123', 'UK')$$, '22023', NULL, 'normalize_phone refuses an unknown region');
+SELECT throws_ok($$SELECT normalize_phone('020 7946 0123', 'XX')$$, '22023', NULL, 'normalize_phone refuses an unknown region');
 SELECT throws_ok($$SELECT parse_phone('020 7946 0123', 'XX')$$, '22023', NULL, 'parse_phone refuses an unknown region');
 SELECT throws_ok($$SELECT format_phone('020 7946 0123', 'national', 'XX')$$, '22023', NULL,
   'format_phone refuses an unknown region');
-SELECT throws_ok($$SELECT normalize_phone('020 7946 0123', 'GBR')$$, '22023', NULL, 'a region of three letters is unknown');
+SELECT is(normalize_phone('020 7946 0123', name), '+442079460123', 'a region may be ' || name) FROM unnest('{UK,GBR,gbr,+44,0044,44," gb "}'::text[]) AS name;
+SELECT throws_ok(format('SELECT normalize_phone(''020 7946 0123'', %L)', name), '22023', NULL, 'or not ' || name)
+FROM unnest('{GBX,Great Britain,+999,044,4}'::text[]) AS name;
 SET customer_identity.default_region = 'GB';
 SELECT is(normalize_phone('020 7946 0123'), '+442079460123', 'the default region is read from its setting');
 SELECT is(normalize_phone('(201) 555-0123', 'US'), '+12015550123', 'an argument goes before the default region');
 SET customer_identity.default_region = 'us';
 SELECT is(normalize_phone('(201) 555-0123'), '+12015550123', 'the default region may be in small letters');
-SELECT throws_ok($$SET customer_identity.default_region = 'GBR'$$, '22023', NULL, 'the setting refuses what is no region code');
-SET customer_identity.default_region = 'UK';
+SELECT is(normalize_phone(CASE WHEN set_config('customer_identity.default_region', name, false) <> '' THEN '020 7946 0123' END), '+442079460123',
+  'the default region may be ' || name)
+FROM unnest('{GBR,uk,+44,44}'::text[]) AS name;
+SELECT throws_ok($$SET customer_identity.default_region = 'Great Britain'$$, '22023', NULL, 'the setting refuses what is no region code');
+SET customer_identity.default_region = 'XX';
 SELECT throws_ok($$SELECT normalize_phone('020 7946 0123')$$, '22023', NULL,
   'an unknown default region is refused when it is used');
 RESET customer_identity.default_region;
@@ -55,6 +60,19 @@ SELECT is(normalize_phone('+16045550123456'), NULL, 'an impossible length stays 
 SELECT throws_ok($$SET customer_identity.phone_validation = 'none'$$, '22023', NULL, 'the setting knows two values');
 RESET customer_identity.phone_validation;
 SELECT is(format_phone('+10000000000'), NULL, 'an unacceptable number is not formatted');
+
+-- Letters, several numbers, and what cannot be told.
+SELECT is((parse_phone('1-800-FLOWERS', 'US')).reason, 'has_letters', 'reason: letters are no digits');
+SET customer_identity.read_letters = on;
+SELECT is(normalize_phone('1-800-FLOWERS', 'US'), '+18003569377', 'but where the setting says so');
+SELECT is(format_phone('1-800-FLOWERS', 'national', 'US'), '(800) 356-9377', 'for every function');
+RESET customer_identity.read_letters;
+SELECT is(normalize_phone('1-800-FLOWERS', 'US'), NULL, 'and not after it');
+SELECT is((parse_phone('030 1234 / 030 1235', 'DE')).reason, 'several_numbers', 'reason: several numbers');
+SELECT is((parse_phone('06641234567/8', 'AT')).reason, 'ambiguous', 'reason: ambiguous');
+SELECT is(parse_phone('06641234567/8', 'AT')::text, '(,,,,,,f,f,ambiguous)', 'what is refused has no details');
+SELECT is(format_phone('030 123456 DW 12 ', 'rfc3966', 'DE'), 'tel:+49-30-123456;ext=12', 'an extension is formatted');
+SELECT is(format_phone('030 123456 Mara', 'national', 'DE'), '030 123456', 'a label is not');
 
 -- Details.
 SELECT results_eq(

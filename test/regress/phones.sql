@@ -1,15 +1,15 @@
 -- What the phone functions say when they refuse.
 \set SHOW_CONTEXT never
 SET search_path = customer_identity;
-SELECT normalize_phone('020 7946 0123', 'UK');
+SELECT normalize_phone('020 7946 0123', 'XX');
 \echo :SQLSTATE
-SELECT parse_phone('020 7946 0123', 'GBR');
+SELECT parse_phone('020 7946 0123', 'Great Britain');
 \echo :SQLSTATE
 SELECT format_phone('+442079460123', 'pretty');
 \echo :SQLSTATE
-SET customer_identity.default_region = 'GBR';
+SET customer_identity.default_region = 'Great Britain';
 \echo :SQLSTATE
-SET customer_identity.default_region = 'UK';
+SET customer_identity.default_region = 'XX';
 SELECT normalize_phone('020 7946 0123');
 \echo :SQLSTATE
 RESET customer_identity.default_region;
@@ -22,4 +22,5 @@ SELECT * FROM parse_phone('call me');
 \x off
 SELECT phone, (parse_phone(phone, region)).reason
 FROM (VALUES ('+442079460123', NULL), ('  ', 'GB'), ('call me', 'GB'), ('+999123456789', 'GB'), ('+441234', 'GB'), ('+16045550123456', 'US'),
-             ('020 7946 0123', NULL), ('+10000000000', NULL)) AS v (phone, region);
+             ('020 7946 0123', NULL), ('+10000000000', NULL), ('020 7946 0123 2nd floor', 'GB'),
+             ('020 7946 0123 / 020 7946 0124', 'GB'), ('06641234567/8', 'AT')) AS v (phone, region);

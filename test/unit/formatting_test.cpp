@@ -16,10 +16,9 @@ std::optional<std::string> formatted(const char *text, const char *region, Style
                                      Acceptance acceptance = Acceptance::kValid) {
   Formatted result;
   std::memset(result.text, 'x', sizeof result.text);
-  if (!customer_identity::phone::format(text, region, acceptance, style, result)) {
-    EXPECT_STREQ(result.text, "");
+  const Details details = parse(text, region, acceptance);
+  if (details.reason != Reason::kOk || !customer_identity::phone::format(details, style, result))
     return std::nullopt;
-  }
   return result.text;
 }
 
@@ -88,6 +87,9 @@ TEST(names, reasons_have_the_documented_names) {
   EXPECT_STREQ(name(Reason::kInvalidLength), "invalid_length");
   EXPECT_STREQ(name(Reason::kNoRegion), "no_region");
   EXPECT_STREQ(name(Reason::kNotInUse), "not_in_use");
+  EXPECT_STREQ(name(Reason::kHasLetters), "has_letters");
+  EXPECT_STREQ(name(Reason::kSeveralNumbers), "several_numbers");
+  EXPECT_STREQ(name(Reason::kAmbiguous), "ambiguous");
 }
 
 TEST(names, every_type_has_its_own_name) {

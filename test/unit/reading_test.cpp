@@ -246,9 +246,8 @@ TEST(reading, repeated_calls_give_equal_details) {
         "tel:1;phone-context="s, std::string(300, '1')}) {
     for (const char *region : {"GB", "", "XX", "001"}) {
       Formatted formatted;
-      parse(text, region, Acceptance::kPossible);
-      customer_identity::phone::format(text, region, Acceptance::kPossible, Style::kNational,
-                                       formatted);
+      const Details details = parse(text, region, Acceptance::kPossible);
+      customer_identity::phone::format(details, Style::kNational, formatted);
     }
   }
   std::exit(0);  // NOLINT(concurrency-mt-unsafe): so that the leak check runs

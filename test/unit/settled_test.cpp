@@ -78,8 +78,8 @@ TEST(settled, what_is_not_acceptable_is_read_once) {
 
 TEST(settled, formatting_writes_the_settled_number) {
   Formatted formatted;
-  ASSERT_TRUE(
-      customer_identity::phone::format("000 2497 918415 ext. 12", "DE", Acceptance::kPossible, Style::kRfc3966, formatted));
+  const Details details = parse("000 2497 918415 ext. 12", "DE", Acceptance::kPossible);
+  ASSERT_TRUE(customer_identity::phone::format(details, Style::kRfc3966, formatted));
   EXPECT_STREQ(formatted.text, "tel:+49-2497-918415;ext=12");
 }
 

@@ -1,0 +1,141 @@
+// What is said here of a country's numbers has its source in docs/phones.md.
+#include "dialling.hpp"
+
+#include <cstddef>
+#include <cstring>
+
+#include "phone/short_text.hpp"
+#include "phone/spelling.hpp"
+
+namespace customer_identity::phone {
+namespace {
+
+/// A national number is rarely longer; digits behind it that begin with the country's own calling
+/// code are hardly one.
+constexpr std::size_t kUsualNational = 11;
+
+bool is_mobile(const Details &details) {
+  return details.type == Type::kMobile || details.type == Type::kFixedLineOrMobile;
+}
+
+/// The digits of the text, without those of an extension.
+ShortText digits_of(std::string_view text) {
+  ShortText digits;
+  for (std::size_t at = 0; at < text.size() && !is_letter(text[at]); ++at)
+    if (is_digit(text[at])) digits.add(text.substr(at, 1));
+  return digits;
+}
+
+bool begins_with(std::string_view text, char digit) {
+  const std::size_t first = text.find_first_not_of(" ([-.");
+  return first < text.size() && text[first] == digit;
+}
+
+/// Whether `national` was read of `digits` although they begin with the country's own code.
+bool begins_with_own_code(std::string_view digits, const Details &national) {
+  const std::string_view e164(national.e164);
+  const std::string_view code =
+      e164.substr(1, e164.size() - 1 - std::strlen(national.national_number));
+  return digits.starts_with(code) && digits != e164.substr(1);
+}
+
+/// Of two readings the one that is meant: the one that is in use, or else the mobile one. Null when
+/// nothing tells.
+const Details *meant(const Details &national, const Details &international, std::size_t digits) {
+  const bool first = national.reason == Reason::kOk;
+  const bool second = international.reason == Reason::kOk;
+  if (std::strcmp(national.e164, international.e164) == 0 || (!first && !second)) return &national;
+  if (first && second && national.is_valid == international.is_valid) {
+    if (is_mobile(national) == is_mobile(international)) return nullptr;
+    return is_mobile(national) ? &national : &international;
+  }
+  if (second && (!first || international.is_valid)) return &international;
+  return digits > kUsualNational && international.is_possible && !second ? nullptr : &national;
+}
+
+/// The mobile number of an Argentine subscriber without the 9: area code and number, ten digits.
+/// Both are one line, as each such number is assigned once.
+ShortText with_argentine_nine(std::string_view national) {
+  ShortText text;
+  return national.size() == 10 ? text.add("+549").add(national) : text;
+}
+
+/// A Mexican number without what was dialled before mobiles (1, 044, 045) and far ones (01) up to
+/// 2019.
+ShortText without_mexican_prefix(std::string_view national) {
+  ShortText text;
+  for (const std::string_view prefix : {"1", "01", "044", "045"})
+    if (national.size() == prefix.size() + 10 && national.starts_with(prefix))
+      return text.add("+52").add(national.substr(prefix.size()));
+  return text;
+}
+
+/// A Brazilian mobile number of eight digits, all of which became nine. Those with 7 did not all.
+ShortText with_brazilian_nine(std::string_view national) {
+  ShortText text;
+  if (national.size() != 10 || std::string_view("689").find(national[2]) == std::string_view::npos)
+    return text;
+  return text.add("+55").add(national.substr(0, 2)).add("9").add(national.substr(2));
+}
+
+ShortText other_number(const Details &details) {
+  switch (details.country_code) {
+    case 52:
+      return without_mexican_prefix(details.national_number);
+    case 54:
+      return with_argentine_nine(details.national_number);
+    case 55:
+      return with_brazilian_nine(details.national_number);
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+bool Dialling::dial(std::string_view text, Details &details) {
+  ask(text, details);
+  if (details.e164[0] != '\0') {
+    if (begins_with(text, details.e164[1])) consider_own_code(text, details);
+    if (details.country_code >= 52 && details.country_code <= 55) unify(details);
+  }
+  return details.reason == Reason::kOk;
+}
+
+void Dialling::ask(std::string_view text, Details &details) {
+  if (!fast_only_)
+    details = parse(text, region_, acceptance_, fast_path_);
+  else if (!parse_fast(text, region_, acceptance_, details)) {
+    details = unread(Reason::kNotANumber);
+    understood_ = false;
+  }
+}
+
+/// Digits that begin with the country's own calling code may be a national number or an
+/// international one without its plus.
+void Dialling::consider_own_code(std::string_view text, Details &details) {
+  const ShortText digits = digits_of(text);
+  if (!begins_with_own_code(digits.view(), details)) return;
+  Details international;
+  ask(ShortText().add("+").add(digits.view()).view(), international);
+  const Details *const chosen = meant(details, international, digits.view().size());
+  if (chosen == nullptr)
+    details = unread(Reason::kAmbiguous);
+  else if (chosen != &details) {
+    std::memcpy(international.extension, details.extension, sizeof(details.extension));
+    details = international;
+  }
+}
+
+/// One subscriber, one number: that of today's plan.
+void Dialling::unify(Details &details) {
+  const ShortText other = other_number(details);
+  if (other.view().empty()) return;
+  Details today;
+  ask(other.view(), today);
+  if (today.reason != Reason::kOk || !is_mobile(today)) return;
+  std::memcpy(today.extension, details.extension, sizeof(details.extension));
+  details = today;
+}
+
+}  // namespace customer_identity::phone

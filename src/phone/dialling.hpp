@@ -1,0 +1,36 @@
+// From digits to the person who answers: asks the fast path or the library, and settles what they
+// cannot know: a calling code without its plus, and countries where one subscriber has two numbers.
+#pragma once
+
+#include <string_view>
+
+#include "phone/phone.hpp"
+
+namespace customer_identity::phone {
+
+class Dialling {
+ public:
+  /// With `fast_only` nothing is asked of the library, and understood() tells whether that would
+  /// have been needed.
+  Dialling(std::string_view region, Acceptance acceptance, FastPath fast_path, bool fast_only)
+      : region_(region), acceptance_(acceptance), fast_path_(fast_path), fast_only_(fast_only) {}
+
+  /// Whose number `text` is, which holds one at most. True when it is acceptable.
+  bool dial(std::string_view text, Details &details);
+
+  std::string_view region() const { return region_; }
+  bool understood() const { return understood_; }
+
+ private:
+  void ask(std::string_view text, Details &details);
+  void consider_own_code(std::string_view text, Details &details);
+  void unify(Details &details);
+
+  std::string_view region_;
+  Acceptance acceptance_;
+  FastPath fast_path_;
+  bool fast_only_;
+  bool understood_ = true;
+};
+
+}  // namespace customer_identity::phone

@@ -1,0 +1,281 @@
+// Nearly every phone is digits among a few separators, and goes from the first look at its
+// characters to its plan. Anything else is taken apart in the symbols of spelling.hpp.
+#include "reading.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+#include "phone/dialling.hpp"
+#include "phone/short_text.hpp"
+#include "phone/spelling.hpp"
+#include "phone/text.hpp"
+#include "phone/words.hpp"
+
+namespace customer_identity::phone {
+namespace {
+
+/// A part of a text with fewer digits is no second number, and more digits are none at all.
+constexpr std::size_t kMinimumPart = 4;
+constexpr std::size_t kMaximumParts = 40;
+
+/// A number that may be followed by "/8", the end of a range, has that many digits.
+constexpr std::size_t kMinimumRange = 6;
+
+enum Class : std::uint8_t { kDigit = 1, kSeparator = 2, kSlash = 4, kOther = 8 };
+
+constexpr std::array<std::uint8_t, 256> classes_of_bytes() {
+  std::array<std::uint8_t, 256> classes{};
+  for (auto &found : classes) found = kOther;
+  for (const char c : std::string_view("0123456789"))
+    classes[static_cast<unsigned char>(c)] = kDigit;
+  for (const char c : std::string_view(" -.()"))
+    classes[static_cast<unsigned char>(c)] = kSeparator;
+  classes['/'] = kSlash;
+  return classes;
+}
+constexpr std::array<std::uint8_t, 256> kClasses = classes_of_bytes();
+
+/// Both name a person, the same one.
+bool are_same(const Details &one, const Details &other) {
+  return std::strcmp(one.e164, other.e164) == 0;
+}
+
+class Reading {
+ public:
+  Reading(std::string_view text, std::string_view region, const Options &options, bool fast_only)
+      : text_(text),
+        read_letters_(options.read_letters),
+        dialling_(region, options.acceptance, options.fast_path, fast_only) {}
+
+  void read(Details &details);
+  bool understood() const { return dialling_.understood(); }
+
+ private:
+  bool is_plain(Details &details);
+  bool is_number(std::string_view part, Details &details);
+  void read_number(std::string_view number, Details &details);
+  bool read_float(std::string_view number, Details &details);
+  bool split(std::string_view number, Details &details);
+  bool refuse_aside(std::string_view aside, std::string_view number, Details &details);
+  void refuse_range(std::string_view number, Details &details);
+
+  void read_any(Details &details);
+  void read_worded(std::string_view body, Details &details);
+  bool read_parameters(std::string_view body, Details &details);
+  bool read_extension(std::string_view body, bool marked, Details &details);
+  bool read_parts(std::string_view body, Details &details);
+  bool read_labelled(std::string_view body, Details &details);
+
+  std::string_view text_;
+  bool read_letters_;
+  Dialling dialling_;
+};
+
+/// Digits and the most usual separators, perhaps behind a plus: read at once.
+bool Reading::is_plain(Details &details) {
+  const std::string_view number = text_.starts_with('+') ? text_.substr(1) : text_;
+  std::uint32_t classes = 0;
+  for (const char c : number) classes |= kClasses[static_cast<unsigned char>(c)];
+  if ((classes & kOther) != 0 || (classes & kDigit) == 0) return false;
+  if (classes == kDigit)
+    dialling_.dial(text_, details);
+  else
+    read_number(text_, details);
+  return true;
+}
+
+void Reading::read(Details &details) {
+  if (text_.size() <= kMaximumParts && is_plain(details)) return;
+  const Reason refused = refusal(text_);
+  if (refused == Reason::kOk)
+    read_any(details);
+  else
+    details = unread(refused);
+}
+
+/// Digits and separators, perhaps behind a plus.
+void Reading::read_number(std::string_view number, Details &details) {
+  number = up_to_last_digit(number);
+  if (number.ends_with('0') && read_float(number, details)) return;
+  dialling_.dial(number, details);
+  const bool slash = number.find('/') != std::string_view::npos;
+  if (!slash && number.size() <= 2 * kMinimumPart) return;
+  if (number.size() <= 2 * kMaximumParts && !split(number, details) && slash)
+    refuse_range(number, details);
+}
+
+/// Whether a part of a text is a number by itself: one in use, or nearly any digits would be.
+bool Reading::is_number(std::string_view part, Details &details) {
+  return dialling_.dial(part, details) && details.is_valid;
+}
+
+/// A number that was kept as a float: "6641234567.0". More zeros, "01 23.00", may be digits unless
+/// all before them is one group.
+bool Reading::read_float(std::string_view number, Details &details) {
+  const std::string_view whole = without_fraction(number);
+  if (whole.size() == number.size()) return false;
+  const bool is_float = number.size() - whole.size() == 2 ||
+                        whole.find_first_not_of("+0123456789") == std::string_view::npos;
+  Details digits;
+  const bool ok = dialling_.dial(whole, details);
+  if (is_float || !dialling_.dial(number, digits)) return true;
+  details = ok ? unread(Reason::kAmbiguous) : digits;
+  return true;
+}
+
+/// True when the text holds two numbers, and then one is read if they are the same. A group may
+/// begin another number if it begins with a zero or follows a slash, or if all of it is none.
+bool Reading::split(std::string_view number, Details &details) {
+  const bool whole = details.reason == Reason::kOk;
+  for (std::size_t at = 1; at + kMinimumPart <= number.size(); ++at) {
+    if (!is_digit(number[at]) || is_digit(number[at - 1])) continue;
+    const std::string_view first = up_to_last_digit(number.substr(0, at));
+    const std::string_view between = number.substr(first.size(), at - first.size());
+    if (whole && number[at] != '0' && between.find('/') == std::string_view::npos) continue;
+    const std::string_view second = number.substr(at);
+    if (count_digits(second) < kMinimumPart) continue;
+    if (whole && count_digits(first) < kMinimumGroup && refuse_aside(first, second, details))
+      return true;
+    Details one;
+    Details other;
+    if (count_digits(first) < kMinimumPart || !is_number(first, one)) continue;
+    if (!is_number(second, other) && !split(second, other)) continue;
+    details = are_same(one, other) ? one : unread(Reason::kSeveralNumbers);
+    return true;
+  }
+  return false;
+}
+
+/// "Apt. 5 0171 2345678": few digits before a number that begins with a zero are not dialled.
+bool Reading::refuse_aside(std::string_view aside, std::string_view number, Details &details) {
+  Details alone;
+  const bool dialled = aside.find_first_of("+0") == 0;
+  if (dialled || number[0] != '0' || !is_number(number, alone) || are_same(alone, details))
+    return false;
+  details = unread(Reason::kAmbiguous);
+  return true;
+}
+
+/// "06641234567/8" is two numbers to some and one to others. Several slashes are between groups.
+void Reading::refuse_range(std::string_view number, Details &details) {
+  const std::size_t slash = number.rfind('/');
+  const std::string_view first = up_to_last_digit(number.substr(0, slash));
+  if (first.find('/') != std::string_view::npos && count_digits(number.substr(slash)) > 2) return;
+  const std::size_t before = first.find_last_not_of("0123456789");
+  const std::size_t group = first.size() - (before == std::string_view::npos ? 0 : before + 1);
+  Details one;
+  if (group < kMinimumGroup || !is_number(first, one)) return;
+  if (std::strlen(one.national_number) < kMinimumRange) return;
+  details = unread(details.reason == Reason::kOk ? Reason::kAmbiguous : Reason::kSeveralNumbers);
+}
+
+void Reading::read_any(Details &details) {
+  Spelling spelling(text_);
+  if (dialling_.region() == "BR") spelling.drop_carrier_marks();
+  const std::string_view body = body_of(spelling.view());
+  if (body.empty() || spelling.view().find(kUnreadable) != std::string_view::npos) {
+    details = unread(Reason::kNotANumber);
+    return;
+  }
+  const bool number = body.find_first_not_of("+0123456789 -.()[]/*~") == std::string_view::npos &&
+                      body.find_last_of('+') + 1 < 2;
+  if (is_name(spelling.view(), body))
+    details = unread(Reason::kHasLetters);
+  else if (number)
+    read_number(body, details);
+  else
+    read_worded(body, details);
+}
+
+/// Digits with letters or other signs among or behind them.
+void Reading::read_worded(std::string_view body, Details &details) {
+  const std::string_view whole = without_fraction(body);
+  if (whole.size() < body.size() &&
+      whole.find_first_not_of("+0123456789 ") == std::string_view::npos)
+    return read_number(whole, details);
+  if (is_scientific(body)) {
+    details = unread(Reason::kNotANumber);
+    return;
+  }
+  if (read_parameters(body, details) || read_extension(body, true, details) ||
+      read_parts(body, details) || read_extension(body, false, details) ||
+      read_labelled(body, details))
+    return;
+  const bool letters = std::any_of(body.begin(), body.end(), is_letter);
+  if (letters && read_letters_)
+    dialling_.dial(text_, details);
+  else
+    details = unread(letters ? Reason::kHasLetters : Reason::kNotANumber);
+}
+
+/// RFC 3966: "tel:7946-0123;phone-context=+4420;ext=12". True when there are parameters.
+bool Reading::read_parameters(std::string_view body, Details &details) {
+  const std::size_t end = body.find(';');
+  if (end == std::string_view::npos || body.find('=', end) == std::string_view::npos) return false;
+  Uri uri;
+  if (uri.read(body.substr(0, end), body.substr(end)))
+    dialling_.dial(uri.view(), details);
+  else
+    details = unread(Reason::kNotANumber);
+  return true;
+}
+
+/// A number and an extension that is marked as one. A comma or a semicolon is a pause in dialling,
+/// and rather stands between two numbers.
+bool Reading::read_extension(std::string_view body, bool marked, Details &details) {
+  const Extension found = extension_of(body, marked);
+  if (found.digits.empty()) return false;
+  Details other;
+  if (marked && found.digits.size() >= kMinimumPart && found.digits.starts_with('0') &&
+      is_number(found.digits, other))
+    return false;
+  dialling_.dial(ShortText().add(found.number).add(" ext. ").add(found.digits).view(), details);
+  return true;
+}
+
+/// True when two parts of the text are numbers, and then one is read if they are the same.
+bool Reading::read_parts(std::string_view body, Details &details) {
+  if (body.size() > 4 * kMaximumParts) return false;
+  int found = 0;
+  for (std::string_view part = take_part(body); !part.empty(); part = take_part(body)) {
+    if (count_digits(part) < kMinimumPart) continue;
+    Details one;
+    read_number(part, one);
+    const bool several = one.reason == Reason::kSeveralNumbers;
+    if (!several && (one.reason != Reason::kOk || !one.is_valid)) continue;
+    if (several || (found > 0 && !are_same(details, one))) {
+      details = unread(Reason::kSeveralNumbers);
+      return true;
+    }
+    details = one;
+    ++found;
+  }
+  return found > 1;
+}
+
+/// A number and a label behind it: "030 123456 (mobil)".
+bool Reading::read_labelled(std::string_view body, Details &details) {
+  const std::string_view number = before_label(body);
+  if (number.empty()) return false;
+  read_number(number, details);
+  return details.reason == Reason::kOk;
+}
+
+}  // namespace
+
+Details read(std::string_view text, std::string_view region, const Options &options) {
+  Details details = unread(Reason::kNotANumber);
+  Reading(text, region, options, false).read(details);
+  return details;
+}
+
+bool read_fast(std::string_view text, std::string_view region, const Options &options,
+               Details &details) {
+  Reading reading(text, region, options, true);
+  reading.read(details);
+  return reading.understood();
+}
+
+}  // namespace customer_identity::phone

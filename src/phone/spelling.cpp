@@ -1,0 +1,88 @@
+// Unicode's digits, spaces, dashes and invisible characters as the symbols of numbers.
+#include "spelling.hpp"
+
+#include <cstdint>
+
+#include "phone/text.hpp"
+
+namespace customer_identity::phone {
+namespace {
+
+constexpr char kNothing = '\0';
+
+/// Where the ten digits of each script begin (Unicode's category Nd).
+constexpr std::array<char32_t, 65> kZeros = {
+    0x660,   0x6F0,   0x7C0,   0x966,   0x9E6,   0xA66,   0xAE6,   0xB66,   0xBE6,   0xC66,
+    0xCE6,   0xD66,   0xDE6,   0xE50,   0xED0,   0xF20,   0x1040,  0x1090,  0x17E0,  0x1810,
+    0x1946,  0x19D0,  0x1A80,  0x1A90,  0x1B50,  0x1BB0,  0x1C40,  0x1C50,  0xA620,  0xA8D0,
+    0xA900,  0xA9D0,  0xA9F0,  0xAA50,  0xABF0,  0xFF10,  0x104A0, 0x10D30, 0x11066, 0x110F0,
+    0x11136, 0x111D0, 0x112F0, 0x11450, 0x114D0, 0x11650, 0x116C0, 0x11730, 0x118E0, 0x11950,
+    0x11C50, 0x11D50, 0x11DA0, 0x16A60, 0x16AC0, 0x16B50, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC,
+    0x1D7F6, 0x1E140, 0x1E2F0, 0x1E950, 0x1FBF0};
+
+struct Range {
+  char32_t first;
+  char32_t last;
+  char symbol;
+};
+
+/// What is neither a digit nor a letter, in the order of Unicode.
+constexpr std::array<Range, 41> kRanges = {
+    {{0x80, 0x84, kUnreadable},  {0x85, 0x85, kLineBreak},     {0x86, 0x9F, kUnreadable},
+     {0xA0, 0xA0, ' '},          {0xAD, 0xAD, kNothing},       {0xB7, 0xB7, '.'},
+     {0x300, 0x36F, kNothing},   {0x61C, 0x61C, kNothing},     {0x1680, 0x1680, ' '},
+     {0x180E, 0x180E, kNothing}, {0x2000, 0x200A, ' '},        {0x200B, 0x200F, kNothing},
+     {0x2010, 0x2015, '-'},      {0x2018, 0x201F, '"'},        {0x2022, 0x2022, '.'},
+     {0x2024, 0x2024, '.'},      {0x2027, 0x2027, '.'},        {0x2028, 0x2029, kLineBreak},
+     {0x202A, 0x202E, kNothing}, {0x202F, 0x202F, ' '},        {0x2043, 0x2043, '-'},
+     {0x2044, 0x2044, '/'},      {0x2053, 0x2053, '-'},        {0x205F, 0x205F, ' '},
+     {0x2060, 0x206F, kNothing}, {0x2212, 0x2212, '-'},        {0x2215, 0x2215, '/'},
+     {0x2219, 0x2219, '.'},      {0x223C, 0x223C, '~'},        {0x22C5, 0x22C5, '.'},
+     {0x3000, 0x3000, ' '},      {0x301C, 0x301C, '~'},        {0x30FB, 0x30FC, '-'},
+     {0xFE00, 0xFE0F, kNothing}, {0xFE58, 0xFE58, '-'},        {0xFE63, 0xFE63, '-'},
+     {0xFEFF, 0xFEFF, kNothing}, {0xFF3F, 0xFF3F, ' '},        {0xFF5E, 0xFF5E, '~'},
+     {0xFF65, 0xFF65, '-'},      {0xFFFE, 0xFFFF, kUnreadable}}};
+
+constexpr bool between(char32_t code_point, char32_t first, char32_t last) {
+  return code_point >= first && code_point <= last;
+}
+
+char symbol_of_ascii(char c) {
+  if (c >= 'A' && c <= 'Z') return static_cast<char>(c - 'A' + 'a');
+  if (c == '\t' || c == '_') return ' ';
+  if (c >= '\n' && c <= '\r') return kLineBreak;
+  return c < ' ' || c == '\x7F' ? kUnreadable : c;
+}
+
+char symbol_of(char32_t code_point) {
+  if (code_point < 0x80) return symbol_of_ascii(static_cast<char>(code_point));
+  for (const char32_t zero : kZeros)
+    if (between(code_point, zero, zero + 9)) return static_cast<char>('0' + (code_point - zero));
+  for (const Range &range : kRanges)
+    if (between(code_point, range.first, range.last)) return range.symbol;
+  if (between(code_point, 0x410, 0x44F))  // capitals, then small letters
+    return static_cast<char>(static_cast<unsigned char>(kCyrillic) + ((code_point - 0x410) & 31U));
+  if (between(code_point, 0xFF01, 0xFF5D))  // full-width ASCII
+    return symbol_of_ascii(static_cast<char>(code_point - 0xFF01 + '!'));
+  return kLetter;
+}
+
+}  // namespace
+
+Spelling::Spelling(std::string_view text) {
+  while (!text.empty() && size_ < symbols_.size()) {
+    const char symbol = symbol_of(take_code_point(text));
+    if (symbol != kNothing) symbols_[size_++] = symbol;
+  }
+}
+
+void Spelling::drop_carrier_marks() {
+  const std::size_t zero = view().find_first_of("0123456789");
+  const std::size_t mark =
+      view().find_first_not_of(" (", zero == std::string_view::npos ? zero : zero + 1);
+  if (zero == std::string_view::npos || symbols_[zero] != '0') return;
+  if (mark < size_ && view().substr(mark).starts_with("xx"))
+    std::fill_n(symbols_.begin() + static_cast<std::ptrdiff_t>(mark), 2, ' ');
+}
+
+}  // namespace customer_identity::phone

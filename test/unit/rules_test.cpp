@@ -1,0 +1,204 @@
+// The rules of read(): each with the spellings that people and tables have, and with the numbers of
+// every region, so that a rule holds for its kind and not for its examples.
+#include <gtest/gtest.h>
+#include <phonenumbers/phonenumber.pb.h>
+#include <phonenumbers/phonenumberutil.h>
+
+#include <cstdlib>
+#include <new>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "phone/reading.hpp"
+#include "phone_generator.hpp"
+#include "table.hpp"
+
+namespace {
+
+using namespace customer_identity::phone;
+using i18n::phonenumbers::PhoneNumber;
+using i18n::phonenumbers::PhoneNumberUtil;
+
+constexpr Options kByDefault;
+
+/// Every reading is the same by the fast path, by the library, and without a word from it.
+Details reading(std::string_view text, std::string_view region, Options options = kByDefault) {
+  options.fast_path = FastPath::kVerify;
+  const Details details = read(text, region, options);
+  options.fast_path = FastPath::kOn;
+  Details fast;
+  if (read_fast(text, region, options, fast)) {
+    EXPECT_STREQ(fast.e164, details.e164) << text;
+    EXPECT_EQ(fast.reason, details.reason) << text;
+  }
+  return details;
+}
+
+std::string number(std::string_view text, std::string_view region,
+                   const Options &options = kByDefault) {
+  const Details details = reading(text, region, options);
+  return details.reason == Reason::kOk ? details.e164 : name(details.reason);
+}
+
+struct Example {
+  std::string region;
+  std::string code;
+  std::string nationally;  // as it is dialled inside the country, with separators
+  std::string e164;        // as it is read
+  bool is_mobile;
+};
+
+/// A fixed line and a mobile of every region.
+std::vector<Example> examples() {
+  const PhoneNumberUtil &util = *PhoneNumberUtil::GetInstance();
+  std::set<std::string> regions;
+  util.GetSupportedRegions(&regions);
+  std::vector<Example> found;
+  for (const std::string &region : regions) {
+    for (const auto type : {PhoneNumberUtil::FIXED_LINE, PhoneNumberUtil::MOBILE}) {
+      PhoneNumber number;
+      if (!util.GetExampleNumberForType(region, type, &number)) continue;
+      Example example = {region, std::to_string(number.country_code()), "", "",
+                         type == PhoneNumberUtil::MOBILE};
+      std::string e164;
+      util.Format(number, PhoneNumberUtil::E164, &e164);
+      util.Format(number, PhoneNumberUtil::NATIONAL, &example.nationally);
+      example.e164 = read(e164, "", kByDefault).e164;
+      found.push_back(example);
+    }
+  }
+  return found;
+}
+
+TEST(rules, recorded_spellings_are_read_by_their_rules) {
+  for (const Record &record : read_table("readings.tsv", 5))
+    EXPECT_EQ(number(record[0], record[1]), record[2].empty() ? record[3] : record[2])
+        << record[0] << ": " << record[4];
+}
+
+TEST(rules, every_region_has_its_examples) { EXPECT_GT(examples().size(), 400U); }
+
+TEST(rules, national_and_international_spellings_are_one_number) {
+  for (const Example &example : examples()) {
+    EXPECT_EQ(number(example.nationally, example.region), example.e164) << example.region;
+    EXPECT_EQ(number(example.e164, example.region), example.e164);
+    EXPECT_EQ(number(example.e164, ""), example.e164) << "needs no region";
+    EXPECT_EQ(number("Tel.: " + example.nationally, example.region), example.e164);
+  }
+}
+
+TEST(rules, a_number_kept_as_a_float_is_the_number) {
+  for (const Example &example : examples()) {
+    if (example.nationally.find('.') == std::string::npos) {
+      EXPECT_EQ(number(example.nationally + ".0", example.region), example.e164)
+          << example.nationally;
+    }
+    EXPECT_EQ(number(example.e164 + ".0", example.region), example.e164);
+    EXPECT_EQ(number(example.e164.substr(1) + ".00", example.region),
+              number(example.e164.substr(1), example.region));
+  }
+}
+
+TEST(rules, letters_never_dial) {
+  for (const Example &example : examples()) {
+    for (const std::string label :
+         {" Mara", " (mobil)", " - work", ", cell", " Büro", "\n(home)"}) {
+      const std::string read = number(example.nationally + label, example.region);
+      EXPECT_TRUE(read == example.e164 || read == "has_letters") << example.nationally << label;
+      EXPECT_EQ(number(example.e164 + label, example.region), example.e164) << label;
+    }
+    for (const std::string rest : {" 2. OG", " ab 18h", "abc", " or 0124", " x1y2", "O"}) {
+      EXPECT_EQ(number(example.e164 + rest, example.region), "has_letters") << rest;
+      EXPECT_EQ(number(example.nationally + rest, example.region), "has_letters") << rest;
+    }
+  }
+}
+
+TEST(rules, a_calling_code_without_its_plus_is_the_same_mobile_or_nobody) {
+  int unsure = 0;
+  for (const Example &example : examples()) {
+    const std::string read = number(example.e164.substr(1), example.region);
+    EXPECT_TRUE(read == example.e164 || read == "ambiguous") << example.e164 << ' ' << read;
+    if (example.is_mobile && read != example.e164) ++unsure;
+  }
+  EXPECT_LE(unsure, 2);
+}
+
+TEST(rules, separators_of_all_kinds_are_blanks) {
+  for (const Example &example : examples()) {
+    for (const std::string separator : {"\u202F", "\u00A0", "\u2009", "\t", "_", "\u00B7", "\u2022",
+                                        "\u200D", "\u2060", "\uFEFF", "\u2011"}) {
+      std::string spelled = example.e164.substr(0, 1 + example.code.size());
+      for (std::size_t at = spelled.size(); at < example.e164.size(); at += 3)
+        spelled += separator + example.e164.substr(at, 3);
+      EXPECT_EQ(number(spelled, ""), example.e164) << spelled;
+    }
+  }
+}
+
+TEST(rules, two_numbers_are_refused_and_one_given_twice_is_read) {
+  const std::vector<Example> all = examples();
+  for (std::size_t at = 1; at < all.size(); ++at) {
+    const Example &one = all[at - 1];
+    const Example &other = all[at];
+    for (const std::string between : {" / ", ", ", " ", "; ", " und ", "\n", " oder Tel. "}) {
+      EXPECT_EQ(number(one.e164 + between + one.e164, ""), one.e164) << between;
+      EXPECT_EQ(number(one.e164 + between + one.nationally, one.region), one.e164)
+          << one.e164 << between << one.nationally;
+      if (one.e164 == other.e164) continue;
+      EXPECT_EQ(number(one.e164 + between + other.e164, ""), "several_numbers") << between;
+      if (one.region != other.region) continue;
+      EXPECT_EQ(number(one.nationally + between + other.nationally, one.region), "several_numbers")
+          << one.nationally << between << other.nationally;
+    }
+  }
+}
+
+TEST(rules, an_extension_is_kept_and_is_no_part_of_the_number) {
+  for (const Example &example : examples()) {
+    for (const std::string mark : {" ext. ", "x", " #", " DW ", " Durchwahl ", " (ext ", ";ext="}) {
+      const Details details = reading(example.e164 + mark + "12", "");
+      EXPECT_EQ(details.e164, example.e164) << mark;
+      EXPECT_STREQ(details.extension, "12") << mark;
+    }
+  }
+}
+
+TEST(rules, letters_dial_where_that_is_wanted) {
+  Options letters;
+  letters.read_letters = true;
+  EXPECT_EQ(number("1-800-FLOWERS", "US", letters), "+18003569377");
+  EXPECT_EQ(number("0800 GET CASH", "GB", letters), "+448004382274");
+  EXPECT_EQ(number("030 123456 Mara", "DE", letters), "+4930123456") << "a label stays one";
+}
+
+TEST(rules, possible_numbers_follow_them_too) {
+  Options possible;
+  possible.acceptance = Acceptance::kPossible;
+  EXPECT_EQ(number("000-000-0000", "US", possible), "+10000000000");
+  EXPECT_EQ(number("0000000000.0", "US", possible), "+10000000000");
+  EXPECT_EQ(number("000-000-0000 Mara", "US", possible), "+10000000000");
+  EXPECT_EQ(number("4915123456789", "DE", possible), "+4915123456789");
+  EXPECT_EQ(number("+54 11 2345 6789", "AR", possible), "+5491123456789");
+}
+
+TEST(rules, made_up_texts_are_read_alike_by_all_and_once_for_all) {
+  const std::uint64_t seed = setting("PHONES_SEED", 7);
+  PhoneGenerator phones(seed);
+  for (std::uint64_t row = setting("PHONES_ROWS", 20000); row > 0; --row) {
+    const TypedPhone phone = phones.next();
+    const std::string region = is_region(phone.region) ? phone.region : "";
+    for (const Acceptance acceptance : {Acceptance::kValid, Acceptance::kPossible}) {
+      Options options;
+      options.acceptance = acceptance;
+      const Details details = reading(phone.text, region, options);
+      if (details.reason != Reason::kOk) continue;
+      EXPECT_STREQ(read(details.e164, "", options).e164, details.e164) << phone.text;
+      EXPECT_STREQ(read(details.e164, region, options).e164, details.e164) << phone.text;
+    }
+  }
+}
+
+}  // namespace
