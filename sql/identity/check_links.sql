@@ -76,35 +76,41 @@ COMMENT ON FUNCTION customer_identity_internal.user_has_customer(customer_identi
 
 -- Looks at a maximum of ten thousand rows: the table may have millions.
 CREATE FUNCTION customer_identity_internal.count_unlinked(
-    relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint, OUT looked_at bigint)
+    relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint, OUT looked_at bigint, OUT reasons text)
     LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     attached customer_identity.attachments := customer_identity_internal.attachment_of(relation);
 BEGIN
     EXECUTE format($sql$
-        SELECT count(*) FILTER (WHERE r.readable), count(*) FILTER (WHERE NOT r.readable), count(*)
-        FROM (
-            SELECT %5$s OR (
-                SELECT bool_or(p.phone IS NOT NULL)
+        WITH looked_at AS MATERIALIZED (
+            SELECT %5$s OR p.readable AS readable, p.reason
+            FROM %1$s AS r
+            CROSS JOIN LATERAL (
+                SELECT bool_or(p.phone IS NOT NULL),
+                    (array_agg(customer_identity_internal.claim_problem(c.raw, %3$s) ORDER BY c.n) FILTER (WHERE p.phone IS NULL))[1]
                 FROM (%2$s) AS c (n, raw)
                 CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %3$s) AS p (phone)
                 WHERE c.raw IS NOT NULL AND customer_identity_internal.names_nobody(p.phone, $1) IS NOT TRUE
-            ) AS readable
-            FROM %1$s AS r
+            ) AS p (readable, reason)
             WHERE r.%4$I IS NULL
             LIMIT 10000
-        ) AS r
+        ), unreadable AS (
+            SELECT l.reason, count(*) AS rows FROM looked_at AS l WHERE NOT l.readable GROUP BY l.reason
+        )
+        SELECT count(*) FILTER (WHERE l.readable), count(*) FILTER (WHERE NOT l.readable), count(*),
+            (SELECT string_agg(u.reason || ' ' || u.rows, ', ' ORDER BY u.rows DESC, u.reason COLLATE "C") FROM unreadable AS u)
+        FROM looked_at AS l
         $sql$,
         relation, customer_identity_internal.claims_query(attached),
         customer_identity_internal.region_expression(attached), attached.customer_column,
         customer_identity_internal.user_has_customer(attached))
-        INTO readable, unreadable, looked_at
+        INTO readable, unreadable, looked_at, reasons
         USING customers;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.count_unlinked(regclass, regclass) IS
-    'How many rows of a table without a customer could have one, and how many have a phone that cannot be read';
+    'How many rows of a table without a customer could have one, and how many have a phone that cannot be read, in all and by reason';
 
 -- Counting asks what a row's phone could be read as, which takes longer to prepare than most tables need to be looked at.
 CREATE FUNCTION customer_identity_internal.has_unlinked(relation regclass, customer_column text, customers regclass)
@@ -127,13 +133,13 @@ CREATE FUNCTION customer_identity_internal.check_unlinked(attached regclass, cus
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT f.severity, attached::text,
-        format('rows without a customer %s: %s', f.fault, customer_identity_internal.counted_up_to(f.found_rows, u.looked_at)),
+        format('rows without a customer %s: %s%s', f.fault, customer_identity_internal.counted_up_to(f.found_rows, u.looked_at), f.reasons),
         format(f.what_to_do, attached::text)
     FROM customer_identity_internal.count_unlinked(attached, customers) AS u
     CROSS JOIN LATERAL (VALUES
-        ('warning', 'that could have one', u.readable, 'CALL customer_identity.backfill(%L);'),
-        ('info', 'whose phone cannot be read', u.unreadable, 'SELECT * FROM customer_identity.phone_problems(%L);')
-    ) AS f (severity, fault, found_rows, what_to_do)
+        ('warning', 'that could have one', u.readable, '', 'CALL customer_identity.backfill(%L);'),
+        ('info', 'whose phone cannot be read', u.unreadable, format(' (%s)', u.reasons), 'SELECT * FROM customer_identity.phone_problems(%L);')
+    ) AS f (severity, fault, found_rows, reasons, what_to_do)
     WHERE f.found_rows > 0;
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_unlinked(regclass, regclass) IS

@@ -16,14 +16,16 @@ COMMENT ON FUNCTION customer_identity_internal.row_key(regclass) IS
     'An expression for the primary key of row r as text';
 
 CREATE FUNCTION customer_identity_internal.phone_problems_in(attached regclass, max_rows integer, customers regclass)
-    RETURNS TABLE (key text, phone text, reason text)
+    RETURNS TABLE (key text, phone text, reason text, suggestion text, remark text)
     LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     setup customer_identity.attachments := customer_identity_internal.attachment_of(attached);
 BEGIN
     RETURN QUERY EXECUTE format($sql$
-        SELECT %1$s, c.raw, p.reason
+        SELECT %1$s, c.raw, p.reason,
+            CASE WHEN p.reason <> 'names_nobody' THEN customer_identity_internal.suggested_phone(c.raw, %4$s) END,
+            customer_identity_internal.phone_remark(c.raw)
         FROM %2$s AS r
         CROSS JOIN LATERAL (%3$s) AS c (n, raw)
         CROSS JOIN LATERAL (
@@ -44,7 +46,7 @@ COMMENT ON FUNCTION customer_identity_internal.phone_problems_in(regclass, integ
     'phone_problems of a table that is attached to a book';
 
 CREATE FUNCTION customer_identity.phone_problems(attached regclass, max_rows integer DEFAULT 1000)
-    RETURNS TABLE (key text, phone text, reason text)
+    RETURNS TABLE (key text, phone text, reason text, suggestion text, remark text)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT p.*
@@ -52,4 +54,4 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL customer_identity_internal.phone_problems_in(attached, max_rows, a.customers) AS p;
 END;
 COMMENT ON FUNCTION customer_identity.phone_problems(regclass, integer) IS
-    'The unlinked rows of an attached table whose phone cannot be read or names nobody: key, phone as typed, reason';
+    'The unlinked rows of an attached table whose phone cannot be read or names nobody: key, phone as typed, reason, what may be meant, and what else it is';

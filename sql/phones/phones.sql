@@ -40,7 +40,7 @@ CREATE FUNCTION customer_identity.normalize_phone(phone text, region text DEFAUL
     LANGUAGE c STABLE PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'normalize_phone';
 COMMENT ON FUNCTION customer_identity.normalize_phone(text, text) IS
-    'The E.164 form of a phone, or NULL when it is not acceptable. A phone without a country code is read as dialled in region (ISO 3166; default: customer_identity.default_region)';
+    'The E.164 form of a phone, or NULL when it is not acceptable. A phone without a country code is read as dialled in region (ISO 3166 or a calling code; default: customer_identity.default_region)';
 
 CREATE FUNCTION customer_identity.parse_phone(phone text, region text DEFAULT NULL)
     RETURNS customer_identity.phone_details
@@ -69,6 +69,20 @@ CREATE FUNCTION customer_identity_internal.claim_problem(phone text, region text
     AS 'MODULE_PATHNAME', 'claim_problem';
 COMMENT ON FUNCTION customer_identity_internal.claim_problem(text, text) IS
     'Why the triggers cannot read the phone of a row; "ok" when they can';
+
+CREATE FUNCTION customer_identity_internal.suggested_phone(phone text, region text)
+    RETURNS text
+    LANGUAGE c STABLE PARALLEL SAFE COST 3000
+    AS 'MODULE_PATHNAME', 'suggested_phone';
+COMMENT ON FUNCTION customer_identity_internal.suggested_phone(text, text) IS
+    'What may have been meant by a phone that the triggers cannot read, in E.164, for a person to decide; NULL when nothing can be guessed';
+
+CREATE FUNCTION customer_identity_internal.phone_remark(phone text)
+    RETURNS text
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'phone_remark';
+COMMENT ON FUNCTION customer_identity_internal.phone_remark(text) IS
+    'What a phone is that looks like a number and is none, or NULL';
 
 CREATE FUNCTION customer_identity_internal.region_or_default(region text, default_region text)
     RETURNS text

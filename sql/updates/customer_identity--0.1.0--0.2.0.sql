@@ -188,6 +188,8 @@ ALTER FUNCTION customer_identity.backfill_pages(regclass, bigint, bigint) RENAME
 ALTER FUNCTION customer_identity.released_backfill_pages(regclass, bigint, bigint) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.backfill_steps(regclass, integer) RENAME TO released_backfill_steps;
 ALTER FUNCTION customer_identity.released_backfill_steps(regclass, integer) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.phone_problems(regclass, integer) RENAME TO released_phone_problems;
+ALTER FUNCTION customer_identity.released_phone_problems(regclass, integer) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.customer_stats_as_owner(timestamptz, regclass) RENAME TO released_customer_stats_as_owner;
 ALTER FUNCTION customer_identity.released_customer_stats_as_owner(timestamptz, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.fraud_signals_as_owner(numeric, regclass) RENAME TO released_fraud_signals_as_owner;
@@ -264,7 +266,7 @@ CREATE OR REPLACE FUNCTION customer_identity.normalize_phone(phone text, region 
     LANGUAGE c STABLE PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'normalize_phone';
 COMMENT ON FUNCTION customer_identity.normalize_phone(text, text) IS
-    'The E.164 form of a phone, or NULL when it is not acceptable. A phone without a country code is read as dialled in region (ISO 3166; default: customer_identity.default_region)';
+    'The E.164 form of a phone, or NULL when it is not acceptable. A phone without a country code is read as dialled in region (ISO 3166 or a calling code; default: customer_identity.default_region)';
 CREATE OR REPLACE FUNCTION customer_identity.parse_phone(phone text, region text DEFAULT NULL)
     RETURNS customer_identity.phone_details
     LANGUAGE c STABLE PARALLEL SAFE COST 100
@@ -289,6 +291,18 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.claim_problem(phone text, 
     AS 'MODULE_PATHNAME', 'claim_problem';
 COMMENT ON FUNCTION customer_identity_internal.claim_problem(text, text) IS
     'Why the triggers cannot read the phone of a row; "ok" when they can';
+CREATE FUNCTION customer_identity_internal.suggested_phone(phone text, region text)
+    RETURNS text
+    LANGUAGE c STABLE PARALLEL SAFE COST 3000
+    AS 'MODULE_PATHNAME', 'suggested_phone';
+COMMENT ON FUNCTION customer_identity_internal.suggested_phone(text, text) IS
+    'What may have been meant by a phone that the triggers cannot read, in E.164, for a person to decide; NULL when nothing can be guessed';
+CREATE FUNCTION customer_identity_internal.phone_remark(phone text)
+    RETURNS text
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'phone_remark';
+COMMENT ON FUNCTION customer_identity_internal.phone_remark(text) IS
+    'What a phone is that looks like a number and is none, or NULL';
 CREATE FUNCTION customer_identity_internal.region_or_default(region text, default_region text)
     RETURNS text
     LANGUAGE c IMMUTABLE PARALLEL SAFE
@@ -3122,14 +3136,16 @@ RETURN COALESCE(
 COMMENT ON FUNCTION customer_identity_internal.row_key(regclass) IS
     'An expression for the primary key of row r as text';
 CREATE FUNCTION customer_identity_internal.phone_problems_in(attached regclass, max_rows integer, customers regclass)
-    RETURNS TABLE (key text, phone text, reason text)
+    RETURNS TABLE (key text, phone text, reason text, suggestion text, remark text)
     LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     setup customer_identity.attachments := customer_identity_internal.attachment_of(attached);
 BEGIN
     RETURN QUERY EXECUTE format($sql$
-        SELECT %1$s, c.raw, p.reason
+        SELECT %1$s, c.raw, p.reason,
+            CASE WHEN p.reason <> 'names_nobody' THEN customer_identity_internal.suggested_phone(c.raw, %4$s) END,
+            customer_identity_internal.phone_remark(c.raw)
         FROM %2$s AS r
         CROSS JOIN LATERAL (%3$s) AS c (n, raw)
         CROSS JOIN LATERAL (
@@ -3148,8 +3164,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.phone_problems_in(regclass, integer, regclass) IS
     'phone_problems of a table that is attached to a book';
-CREATE OR REPLACE FUNCTION customer_identity.phone_problems(attached regclass, max_rows integer DEFAULT 1000)
-    RETURNS TABLE (key text, phone text, reason text)
+CREATE FUNCTION customer_identity.phone_problems(attached regclass, max_rows integer DEFAULT 1000)
+    RETURNS TABLE (key text, phone text, reason text, suggestion text, remark text)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT p.*
@@ -3157,7 +3173,7 @@ BEGIN ATOMIC
     CROSS JOIN LATERAL customer_identity_internal.phone_problems_in(attached, max_rows, a.customers) AS p;
 END;
 COMMENT ON FUNCTION customer_identity.phone_problems(regclass, integer) IS
-    'The unlinked rows of an attached table whose phone cannot be read or names nobody: key, phone as typed, reason';
+    'The unlinked rows of an attached table whose phone cannot be read or names nobody: key, phone as typed, reason, what may be meant, and what else it is';
 CREATE OR REPLACE FUNCTION customer_identity.customer_stats(since timestamptz DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner STABLE COST 1000000
@@ -9597,35 +9613,41 @@ COMMENT ON FUNCTION customer_identity_internal.user_has_customer(customer_identi
     'The condition that the user of an order r has a customer';
 -- Looks at a maximum of ten thousand rows: the table may have millions.
 CREATE FUNCTION customer_identity_internal.count_unlinked(
-    relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint, OUT looked_at bigint)
+    relation regclass, customers regclass, OUT readable bigint, OUT unreadable bigint, OUT looked_at bigint, OUT reasons text)
     LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     attached customer_identity.attachments := customer_identity_internal.attachment_of(relation);
 BEGIN
     EXECUTE format($sql$
-        SELECT count(*) FILTER (WHERE r.readable), count(*) FILTER (WHERE NOT r.readable), count(*)
-        FROM (
-            SELECT %5$s OR (
-                SELECT bool_or(p.phone IS NOT NULL)
+        WITH looked_at AS MATERIALIZED (
+            SELECT %5$s OR p.readable AS readable, p.reason
+            FROM %1$s AS r
+            CROSS JOIN LATERAL (
+                SELECT bool_or(p.phone IS NOT NULL),
+                    (array_agg(customer_identity_internal.claim_problem(c.raw, %3$s) ORDER BY c.n) FILTER (WHERE p.phone IS NULL))[1]
                 FROM (%2$s) AS c (n, raw)
                 CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %3$s) AS p (phone)
                 WHERE c.raw IS NOT NULL AND customer_identity_internal.names_nobody(p.phone, $1) IS NOT TRUE
-            ) AS readable
-            FROM %1$s AS r
+            ) AS p (readable, reason)
             WHERE r.%4$I IS NULL
             LIMIT 10000
-        ) AS r
+        ), unreadable AS (
+            SELECT l.reason, count(*) AS rows FROM looked_at AS l WHERE NOT l.readable GROUP BY l.reason
+        )
+        SELECT count(*) FILTER (WHERE l.readable), count(*) FILTER (WHERE NOT l.readable), count(*),
+            (SELECT string_agg(u.reason || ' ' || u.rows, ', ' ORDER BY u.rows DESC, u.reason COLLATE "C") FROM unreadable AS u)
+        FROM looked_at AS l
         $sql$,
         relation, customer_identity_internal.claims_query(attached),
         customer_identity_internal.region_expression(attached), attached.customer_column,
         customer_identity_internal.user_has_customer(attached))
-        INTO readable, unreadable, looked_at
+        INTO readable, unreadable, looked_at, reasons
         USING customers;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.count_unlinked(regclass, regclass) IS
-    'How many rows of a table without a customer could have one, and how many have a phone that cannot be read';
+    'How many rows of a table without a customer could have one, and how many have a phone that cannot be read, in all and by reason';
 CREATE OR REPLACE FUNCTION customer_identity_internal.check_rows(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
@@ -9651,7 +9673,8 @@ BEGIN
         END IF;
         IF unlinked.unreadable > 0 THEN
             RETURN NEXT ROW('info', attached.attached::text,
-                format('rows without a customer whose phone cannot be read: %s', customer_identity_internal.counted_up_to(unlinked.unreadable, unlinked.looked_at)),
+                format('rows without a customer whose phone cannot be read: %s (%s)',
+                    customer_identity_internal.counted_up_to(unlinked.unreadable, unlinked.looked_at), unlinked.reasons),
                 format('SELECT * FROM customer_identity.phone_problems(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
         END IF;
         RETURN QUERY SELECT v.* FROM customer_identity_internal.check_values_of(attached, customers) AS v;
@@ -9812,6 +9835,7 @@ BEGIN
     FOR made IN SELECT * FROM (VALUES
         ('attach_users', 'customer_identity.attach_users(regclass, text[], text, text, text, text, text, text[], regclass)'::regprocedure),
         ('attach_orders', 'customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass)'::regprocedure),
+        ('phone_problems', 'customer_identity.phone_problems(regclass, integer)'::regprocedure),
         ('merge_preview', 'customer_identity.merge_preview(uuid, uuid, regclass)'::regprocedure),
         ('merge_customers', 'customer_identity.merge_customers(uuid, uuid, text, text, regclass)'::regprocedure),
         ('current_customer', 'customer_identity.current_customer(uuid, regclass)'::regprocedure),
@@ -9873,6 +9897,7 @@ DROP ROUTINE
     customer_identity_internal.released_attach_orders,
     customer_identity_internal.released_backfill_pages,
     customer_identity_internal.released_backfill_steps,
+    customer_identity_internal.released_phone_problems,
     customer_identity_internal.released_customer_stats_as_owner,
     customer_identity_internal.released_fraud_signals_as_owner,
     customer_identity_internal.released_most_wrong_answers,

@@ -26,8 +26,10 @@ ShortText digits_of(std::string_view text) {
   return digits;
 }
 
+/// Whether `digit` is the first of the text's symbols that is no separator.
 bool begins_with(std::string_view text, char digit) {
-  const std::size_t first = text.find_first_not_of(" ([-.");
+  std::size_t first = 0;
+  while (first < text.size() && (class_of(text[first]) & kSeparatorSymbol) != 0) ++first;
   return first < text.size() && text[first] == digit;
 }
 

@@ -317,22 +317,12 @@ Outcome read_any(std::string_view text, Input &input) {
   return input.digits.size() >= 3 || two_digits ? Reason::kOk : Reason::kNotANumber;
 }
 
-/// True when the eight bytes at `text` are ASCII digits.
-bool are_digits(const char *text) {
-  std::uint64_t bytes = 0;
-  std::memcpy(&bytes, text, sizeof(bytes));
-  bytes ^= 0x3030303030303030;  // digits become 0 to 9
-  return ((bytes | (bytes + 0x0606060606060606)) & 0xF0F0F0F0F0F0F0F0) == 0;
-}
-
 /// True when the text is 8 to 16 digits, perhaps with a plus before them: E.164, or a number
 /// without any punctuation.
 bool read_bare(std::string_view text, Input &input) {
   input.plus = text.starts_with('+');
   if (input.plus) text.remove_prefix(1);
-  if (text.size() < 8 || text.size() > 16 || !are_digits(text.data()) ||
-      !are_digits(text.data() + text.size() - 8))
-    return false;
+  if (!is_bare(text)) return false;
   std::memcpy(input.buffer.data(), text.data(), 8);
   std::memcpy(input.buffer.data() + text.size() - 8, text.data() + text.size() - 8, 8);
   input.digits = {input.buffer.data(), text.size()};

@@ -18,24 +18,39 @@ namespace {
 
 /// A part of a text with fewer digits is no second number, and more digits are none at all.
 constexpr std::size_t kMinimumPart = 4;
-constexpr std::size_t kMaximumParts = 40;
+constexpr std::size_t kMaximumPlain = 40;
+constexpr std::size_t kMaximumNumbers = 80;
+constexpr std::size_t kMaximumParts = 160;
 
 /// A number that may be followed by "/8", the end of a range, has that many digits.
 constexpr std::size_t kMinimumRange = 6;
 
-enum Class : std::uint8_t { kDigit = 1, kSeparator = 2, kSlash = 4, kOther = 8 };
+/// What one pass over a text's symbols tells of it.
+struct Look {
+  std::uint32_t classes = 0;       // without those of a plus in front and of zeros
+  bool zero_begins_group = false;  // behind a separator
+  bool is_number = false;          // digits and separators, perhaps behind a plus
+};
 
-constexpr std::array<std::uint8_t, 256> classes_of_bytes() {
-  std::array<std::uint8_t, 256> classes{};
-  for (auto &found : classes) found = kOther;
-  for (const char c : std::string_view("0123456789"))
-    classes[static_cast<unsigned char>(c)] = kDigit;
-  for (const char c : std::string_view(" -.()"))
-    classes[static_cast<unsigned char>(c)] = kSeparator;
-  classes['/'] = kSlash;
-  return classes;
+Look look_at(std::string_view symbols) {
+  Look look;
+  std::uint32_t classes = 0;
+  std::uint32_t before = 0;
+  std::uint32_t zeros = 0;
+  if (symbols.starts_with('+')) symbols.remove_prefix(1);
+  while (symbols.starts_with('(') || symbols.starts_with(' ')) symbols.remove_prefix(1);
+  for (const char symbol : symbols) {
+    const std::uint32_t found = class_of(symbol);
+    classes |= found;
+    zeros |= found & (before << 1U);  // kZeroSymbol is twice kSeparatorSymbol
+    before = found;
+  }
+  look.classes = classes & ~std::uint32_t{kZeroSymbol};
+  look.zero_begins_group = (zeros & kZeroSymbol) != 0;
+  look.is_number = (classes & (kPlusSymbol | kLetterSymbol | kOtherSymbol)) == 0 &&
+                   (classes & kDigitSymbol) != 0;
+  return look;
 }
-constexpr std::array<std::uint8_t, 256> kClasses = classes_of_bytes();
 
 /// Both name a person, the same one.
 bool are_same(const Details &one, const Details &other) {
@@ -53,16 +68,15 @@ class Reading {
   bool understood() const { return dialling_.understood(); }
 
  private:
-  bool is_plain(Details &details);
   bool is_number(std::string_view part, Details &details);
-  void read_number(std::string_view number, Details &details);
+  void read_number(std::string_view number, const Look &look, Details &details);
   bool read_float(std::string_view number, Details &details);
   bool split(std::string_view number, Details &details);
   bool refuse_aside(std::string_view aside, std::string_view number, Details &details);
   void refuse_range(std::string_view number, Details &details);
 
   void read_any(Details &details);
-  void read_worded(std::string_view body, Details &details);
+  void read_worded(std::string_view body, const Look &look, Details &details);
   bool read_parameters(std::string_view body, Details &details);
   bool read_extension(std::string_view body, bool marked, Details &details);
   bool read_parts(std::string_view body, Details &details);
@@ -73,37 +87,27 @@ class Reading {
   Dialling dialling_;
 };
 
-/// Digits and the most usual separators, perhaps behind a plus: read at once.
-bool Reading::is_plain(Details &details) {
-  const std::string_view number = text_.starts_with('+') ? text_.substr(1) : text_;
-  std::uint32_t classes = 0;
-  for (const char c : number) classes |= kClasses[static_cast<unsigned char>(c)];
-  if ((classes & kOther) != 0 || (classes & kDigit) == 0) return false;
-  if (classes == kDigit)
-    dialling_.dial(text_, details);
-  else
-    read_number(text_, details);
-  return true;
-}
-
+/// Digits and separators, perhaps behind a plus, need nothing but this look at them.
 void Reading::read(Details &details) {
-  if (text_.size() <= kMaximumParts && is_plain(details)) return;
-  const Reason refused = refusal(text_);
-  if (refused == Reason::kOk)
-    read_any(details);
+  if (is_bare(text_.starts_with('+') ? text_.substr(1) : text_)) {
+    dialling_.dial(text_, details);
+    return;
+  }
+  const Look look = look_at(text_);
+  if (look.is_number && text_.size() <= kMaximumPlain)
+    read_number(text_, look, details);
   else
-    details = unread(refused);
+    read_any(details);
 }
 
 /// Digits and separators, perhaps behind a plus.
-void Reading::read_number(std::string_view number, Details &details) {
-  number = up_to_last_digit(number);
-  if (number.ends_with('0') && read_float(number, details)) return;
-  dialling_.dial(number, details);
-  const bool slash = number.find('/') != std::string_view::npos;
-  if (!slash && number.size() <= 2 * kMinimumPart) return;
-  if (number.size() <= 2 * kMaximumParts && !split(number, details) && slash)
-    refuse_range(number, details);
+void Reading::read_number(std::string_view number, const Look &look, Details &details) {
+  if ((look.classes & kPointSymbol) != 0 && read_float(up_to_last_digit(number), details)) return;
+  const bool ok = dialling_.dial(number, details);
+  const bool slash = (look.classes & kSlashSymbol) != 0;
+  if (ok && !slash && !look.zero_begins_group) return;
+  if (number.size() > kMaximumNumbers || split(number, details) || !slash) return;
+  refuse_range(number, details);
 }
 
 /// Whether a part of a text is a number by itself: one in use, or nearly any digits would be.
@@ -176,25 +180,24 @@ void Reading::read_any(Details &details) {
   if (dialling_.region() == "BR") spelling.drop_carrier_marks();
   const std::string_view body = body_of(spelling.view());
   if (body.empty() || spelling.view().find(kUnreadable) != std::string_view::npos) {
-    details = unread(Reason::kNotANumber);
+    const Reason refused = refusal(text_);
+    details = unread(refused == Reason::kOk ? Reason::kNotANumber : refused);
     return;
   }
-  const bool number = body.find_first_not_of("+0123456789 -.()[]/*~") == std::string_view::npos &&
-                      body.find_last_of('+') + 1 < 2;
+  const Look look = look_at(body);
   if (is_name(spelling.view(), body))
     details = unread(Reason::kHasLetters);
-  else if (number)
-    read_number(body, details);
+  else if (look.is_number)
+    read_number(body, look, details);
   else
-    read_worded(body, details);
+    read_worded(body, look, details);
 }
 
 /// Digits with letters or other signs among or behind them.
-void Reading::read_worded(std::string_view body, Details &details) {
-  const std::string_view whole = without_fraction(body);
-  if (whole.size() < body.size() &&
-      whole.find_first_not_of("+0123456789 ") == std::string_view::npos)
-    return read_number(whole, details);
+void Reading::read_worded(std::string_view body, const Look &look, Details &details) {
+  const std::string_view whole = without_fraction(body);  // "6641234567,0"
+  if (whole.size() < body.size() && look_at(whole).is_number)
+    return read_number(whole, look_at(whole), details);
   if (is_scientific(body)) {
     details = unread(Reason::kNotANumber);
     return;
@@ -203,7 +206,7 @@ void Reading::read_worded(std::string_view body, Details &details) {
       read_parts(body, details) || read_extension(body, false, details) ||
       read_labelled(body, details))
     return;
-  const bool letters = std::any_of(body.begin(), body.end(), is_letter);
+  const bool letters = (look.classes & kLetterSymbol) != 0;
   if (letters && read_letters_)
     dialling_.dial(text_, details);
   else
@@ -237,12 +240,12 @@ bool Reading::read_extension(std::string_view body, bool marked, Details &detail
 
 /// True when two parts of the text are numbers, and then one is read if they are the same.
 bool Reading::read_parts(std::string_view body, Details &details) {
-  if (body.size() > 4 * kMaximumParts) return false;
+  if (body.size() > kMaximumParts) return false;
   int found = 0;
   for (std::string_view part = take_part(body); !part.empty(); part = take_part(body)) {
     if (count_digits(part) < kMinimumPart) continue;
     Details one;
-    read_number(part, one);
+    read_number(part, look_at(part), one);
     const bool several = one.reason == Reason::kSeveralNumbers;
     if (!several && (one.reason != Reason::kOk || !one.is_valid)) continue;
     if (several || (found > 0 && !are_same(details, one))) {
@@ -259,7 +262,7 @@ bool Reading::read_parts(std::string_view body, Details &details) {
 bool Reading::read_labelled(std::string_view body, Details &details) {
   const std::string_view number = before_label(body);
   if (number.empty()) return false;
-  read_number(number, details);
+  read_number(number, look_at(number), details);
   return details.reason == Reason::kOk;
 }
 

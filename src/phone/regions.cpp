@@ -74,17 +74,16 @@ RegionCode region_of_calling_code(std::string_view digits) {
 }  // namespace
 
 RegionCode region_named(std::string_view name) {
-  std::array<char, 3> key{};
-  bool letters = name.size() == 2 || name.size() == 3;
-  for (std::size_t at = 0; letters && at < name.size(); ++at) {
+  RegionCode capitals{};
+  if (name.size() != 2 && name.size() != 3) return region_of_calling_code(name);
+  for (std::size_t at = 0; at < name.size(); ++at) {
     const char c = name[at];
-    key[at] = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-    letters = is_letter(key[at]);
+    capitals[at] = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    if (!is_letter(capitals[at])) return region_of_calling_code(name);
   }
-  if (!letters) return region_of_calling_code(name);
-  const std::string_view capitals(key.data(), name.size());
-  if (capitals == "UK") return code_of("GB");
-  return code_of(capitals.size() == 2 ? capitals : look_up(kAlpha3, capitals));
+  if (name.size() == 3) return code_of(look_up(kAlpha3, {capitals.data(), 3}));
+  if (capitals[0] == 'U' && capitals[1] == 'K') return code_of("GB");
+  return capitals;
 }
 
 }  // namespace customer_identity::phone

@@ -47,33 +47,54 @@ constexpr bool between(char32_t code_point, char32_t first, char32_t last) {
   return code_point >= first && code_point <= last;
 }
 
-char symbol_of_ascii(char c) {
+constexpr char symbol_of_ascii(char c) {
   if (c >= 'A' && c <= 'Z') return static_cast<char>(c - 'A' + 'a');
   if (c == '\t' || c == '_') return ' ';
   if (c >= '\n' && c <= '\r') return kLineBreak;
   return c < ' ' || c == '\x7F' ? kUnreadable : c;
 }
 
-char symbol_of(char32_t code_point) {
-  if (code_point < 0x80) return symbol_of_ascii(static_cast<char>(code_point));
-  for (const char32_t zero : kZeros)
-    if (between(code_point, zero, zero + 9)) return static_cast<char>('0' + (code_point - zero));
-  for (const Range &range : kRanges)
-    if (between(code_point, range.first, range.last)) return range.symbol;
+constexpr std::array<char, 128> ascii_symbols() {
+  std::array<char, 128> symbols{};
+  for (std::size_t c = 0; c < symbols.size(); ++c)
+    symbols[c] = symbol_of_ascii(static_cast<char>(c));
+  return symbols;
+}
+constexpr std::array<char, 128> kAsciiSymbols = ascii_symbols();
+
+char symbol_of_letter(char32_t code_point) {
   if (between(code_point, 0x410, 0x44F))  // capitals, then small letters
     return static_cast<char>(static_cast<unsigned char>(kCyrillic) + ((code_point - 0x410) & 31U));
   if (between(code_point, 0xFF01, 0xFF5D))  // full-width ASCII
-    return symbol_of_ascii(static_cast<char>(code_point - 0xFF01 + '!'));
+    return kAsciiSymbols[code_point - 0xFF01 + '!'];
   return kLetter;
+}
+
+char symbol_of(char32_t code_point) {
+  if (code_point == kInvalid) return kUnreadable;
+  const auto *const range =
+      std::lower_bound(kRanges.begin(), kRanges.end(), code_point,
+                       [](const Range &one, char32_t wanted) { return one.last < wanted; });
+  if (range != kRanges.end() && range->first <= code_point) return range->symbol;
+  const auto *const zero = std::upper_bound(kZeros.begin(), kZeros.end(), code_point);
+  if (zero != kZeros.begin() && code_point - zero[-1] < 10)
+    return static_cast<char>('0' + (code_point - zero[-1]));
+  return symbol_of_letter(code_point);
 }
 
 }  // namespace
 
 Spelling::Spelling(std::string_view text) {
-  while (!text.empty() && size_ < symbols_.size()) {
-    const char symbol = symbol_of(take_code_point(text));
-    if (symbol != kNothing) symbols_[size_++] = symbol;
+  std::size_t left = kMaximumCharacters;
+  char symbol = ' ';
+  for (; !text.empty() && left > 0 && symbol != kUnreadable; --left) {
+    const auto byte = static_cast<unsigned char>(text.front());
+    symbol = byte < 0x80 ? kAsciiSymbols[byte] : symbol_of(take_code_point(text));
+    if (byte < 0x80) text.remove_prefix(1);
+    symbols_[size_] = symbol;
+    size_ += symbol == kNothing ? 0 : 1;
   }
+  if (!text.empty() && symbol != kUnreadable) symbols_[size_++] = kUnreadable;
 }
 
 void Spelling::drop_carrier_marks() {

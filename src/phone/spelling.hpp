@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "phone/phone.hpp"
@@ -18,12 +19,48 @@ inline constexpr char kUnreadable = '\x01';  // a control character
 inline constexpr char kCyrillic = '\x80';    // the first of 32 letters
 inline constexpr char kLetter = '\xFF';      // any other letter, and pictures
 
-constexpr bool is_digit(char symbol) { return symbol >= '0' && symbol <= '9'; }
-constexpr bool is_letter(char symbol) {
-  return (symbol >= 'a' && symbol <= 'z') || (static_cast<unsigned char>(symbol) & 0x80U) != 0;
+/// What a symbol may be good for; those of a text are or-ed together.
+enum SymbolClass : std::uint8_t {
+  kDigitSymbol = 1,
+  kSeparatorSymbol = 2,
+  kZeroSymbol = 4,   // added to kDigitSymbol
+  kPointSymbol = 8,  // these two are added to kSeparatorSymbol
+  kSlashSymbol = 16,
+  kPlusSymbol = 32,
+  kLetterSymbol = 64,
+  kOtherSymbol = 128
+};
+
+constexpr std::uint8_t class_of_symbol(unsigned char symbol) {
+  if (symbol == '0') return kDigitSymbol | kZeroSymbol;
+  if (symbol > '0' && symbol <= '9') return kDigitSymbol;
+  if (symbol == '.') return kSeparatorSymbol | kPointSymbol;
+  if (symbol == '/') return kSeparatorSymbol | kSlashSymbol;
+  if (symbol == '+') return kPlusSymbol;
+  if ((symbol >= 'a' && symbol <= 'z') || symbol >= 0x80) return kLetterSymbol;
+  return std::string_view(" -()[]*~").find(static_cast<char>(symbol)) == std::string_view::npos
+             ? kOtherSymbol
+             : kSeparatorSymbol;
 }
-constexpr bool is_separator(char symbol) {
-  return std::string_view(" -.()[]/*~").find(symbol) != std::string_view::npos;
+
+constexpr std::array<std::uint8_t, 256> classes_of_symbols() {
+  std::array<std::uint8_t, 256> classes{};
+  for (std::size_t symbol = 0; symbol < classes.size(); ++symbol)
+    classes[symbol] = class_of_symbol(static_cast<unsigned char>(symbol));
+  return classes;
+}
+inline constexpr std::array<std::uint8_t, 256> kSymbolClasses = classes_of_symbols();
+
+constexpr std::uint8_t class_of(char symbol) {
+  return kSymbolClasses[static_cast<unsigned char>(symbol)];
+}
+constexpr bool is_digit(char symbol) { return symbol >= '0' && symbol <= '9'; }
+constexpr bool is_letter(char symbol) { return (class_of(symbol) & kLetterSymbol) != 0; }
+
+/// The place of the first symbol of one of the classes, from `at` on; the size when there is none.
+inline std::size_t find_class(std::string_view symbols, std::uint32_t classes, std::size_t at = 0) {
+  while (at < symbols.size() && (class_of(symbols[at]) & classes) == 0) ++at;
+  return at;
 }
 
 inline std::size_t count_digits(std::string_view symbols) {
@@ -32,12 +69,13 @@ inline std::size_t count_digits(std::string_view symbols) {
 
 /// Symbols without what stands behind the last digit.
 inline std::string_view up_to_last_digit(std::string_view symbols) {
-  return symbols.substr(0, symbols.find_last_of("0123456789") + 1);
+  while (!symbols.empty() && !is_digit(symbols.back())) symbols.remove_suffix(1);
+  return symbols;
 }
 
 class Spelling {
  public:
-  /// `text` is one that refusal() lets pass.
+  /// Ends where `text` is too long or not UTF-8, with kUnreadable.
   explicit Spelling(std::string_view text);
 
   /// Takes the x for any carrier out of "0xx11 91234-5678", as Brazilians write it.
@@ -47,7 +85,7 @@ class Spelling {
 
  private:
   std::size_t size_ = 0;
-  std::array<char, kMaximumCharacters> symbols_;  // NOLINT(*-member-init): filled up to `size_`
+  std::array<char, kMaximumCharacters + 1> symbols_;  // NOLINT(*-member-init): filled up to `size_`
 };
 
 }  // namespace customer_identity::phone

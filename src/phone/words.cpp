@@ -50,7 +50,8 @@ std::string_view take_digits(std::string_view &text) {
 
 /// Where the body stops being digits and separators.
 std::size_t end_of_number(std::string_view body) {
-  return std::min(body.find_first_not_of(kNumber, body.starts_with('+') ? 1 : 0), body.size());
+  return find_class(body, kPlusSymbol | kLetterSymbol | kOtherSymbol,
+                    body.starts_with('+') ? 1 : 0);
 }
 
 std::size_t take_pause(std::string_view &rest) {
@@ -93,12 +94,14 @@ bool is_doubtful(std::string_view label) {
 }  // namespace
 
 std::string_view body_of(std::string_view symbols) {
-  std::size_t first = symbols.find_first_of(kDigits);
-  if (first == std::string_view::npos) return {};
-  const std::size_t before = symbols.find_last_not_of(" -.()[]", first == 0 ? 0 : first - 1);
-  if (first > 0 && before != std::string_view::npos && symbols[before] == '+') first = before;
+  std::size_t first = find_class(symbols, kDigitSymbol);
+  if (first == symbols.size()) return {};
+  std::size_t before = first;
+  while (before > 0 && (class_of(symbols[before - 1]) & kSeparatorSymbol) != 0) --before;
+  if (before > 0 && symbols[before - 1] == '+') first = before - 1;
   std::size_t end = symbols.size();
-  while (!is_digit(symbols[end - 1]) && !is_letter(symbols[end - 1]) && symbols[end - 1] != '#')
+  while ((class_of(symbols[end - 1]) & (kDigitSymbol | kLetterSymbol)) == 0 &&
+         symbols[end - 1] != '#')
     --end;
   return symbols.substr(first, end - first);
 }

@@ -2,6 +2,7 @@
 #include "pg/errors.hpp"
 #include "pg/given_text.hpp"
 #include "pg/guard.hpp"
+#include "phone/suggestion.hpp"
 #include "phones/phone_reader.hpp"
 #include "pg/postgres.hpp"
 #include "phones/settings.hpp"
@@ -90,6 +91,24 @@ CUSTOMER_IDENTITY_FUNCTION(claim_problem) {
   const phone::Details details = read_phone(phone_argument(fcinfo, 0), region);
   const bool unknown = lacks_region(details, region);
   PG_RETURN_TEXT_P(cstring_to_text(unknown ? "unknown_region" : phone::name(details.reason)));
+}
+
+// What may have been meant by a phone that claimed_phone does not read, or NULL.
+CUSTOMER_IDENTITY_FUNCTION(suggested_phone) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  const Region region = region_of(text_in_place(fcinfo, 1));
+  const phone::Details details = suggested_reading(phone_argument(fcinfo, 0), region);
+  if (details.reason != phone::Reason::kOk) PG_RETURN_NULL();
+  PG_RETURN_TEXT_P(cstring_to_text(details.e164));
+}
+
+// What a phone is that looks like a number and is none, or NULL.
+CUSTOMER_IDENTITY_FUNCTION(phone_remark) {
+  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+  const std::string_view utf8 = to_utf8(phone_argument(fcinfo, 0));
+  const char *remark = utf8.data() == nullptr ? nullptr : phone::remark(utf8);
+  if (remark == nullptr) PG_RETURN_NULL();
+  PG_RETURN_TEXT_P(cstring_to_text(remark));
 }
 
 // The region of a row, or that of its table when it is blank.

@@ -10,6 +10,7 @@
 #include "phones/numbering_plans.hpp"
 #include "phone/reading.hpp"
 #include "phone/regions.hpp"
+#include "phone/suggestion.hpp"
 #include "phones/settings.hpp"
 
 namespace customer_identity {
@@ -104,6 +105,7 @@ bool is_too_long(std::string_view text) {
 }
 
 char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
+bool is_letter(char c) { return upper(c) >= 'A' && upper(c) <= 'Z'; }
 
 bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return !IS_HIGHBIT_SET(c); });
@@ -122,6 +124,14 @@ std::size_t blank_before(std::string_view text) {
 std::size_t blank_after(std::string_view text) {
   return blank_of(kBlanks.find(text.back()) != std::string_view::npos,
                   text.ends_with(kNoBreakSpace));
+}
+
+// What was asked for is kept: phones that lack it are remembered with it.
+Region unknown_region_of(std::string_view name) {
+  Region region = {"", name.empty()};
+  for (std::size_t at = 0; at < name.size() && at < sizeof(region.code) - 1; ++at)
+    region.code[at] = upper(name[at]);
+  return region;
 }
 
 // Raised where the phone itself is read by no other region either.
@@ -144,21 +154,18 @@ std::string_view trimmed(std::string_view region) {
 }
 
 Region region_of(std::string_view name, std::string_view fallback) {
-  name = trimmed(name);
+  const bool is_code = name.size() == 2 && is_letter(name[0]) && is_letter(name[1]);
+  if (!is_code) name = trimmed(name);
   if (name.empty()) name = trimmed(fallback);
   if (name.empty()) name = trimmed(settings::default_region());
   const phone::RegionCode code = phone::region_named(name);
-  Region region = {"", name.empty()};
-  if (code[0] == '\0') {
-    for (std::size_t at = 0; at < name.size() && at < sizeof(region.code) - 1; ++at)
-      region.code[at] = upper(name[at]);
-    return region;
-  }
-  strlcpy(region.code, code.data(), sizeof(region.code));
-  if (strcmp(region.code, "ZZ") == 0) return {"", true};
+  if (code[0] == '\0') return unknown_region_of(name);
+  Region region = {{code[0], code[1]}, false};
+  if (region.code[0] == 'Z' && region.code[1] == 'Z') return {"", true};
   use_current_plans();
   Failure failure;
-  if (!guarded(failure, [&] { region.known = phone::is_region(code.data()); })) failure.raise();
+  if (!guarded(failure, [&] { region.known = phone::is_region({region.code, 2}); }))
+    failure.raise();
   return region;
 }
 
@@ -193,6 +200,18 @@ phone::Details read_phone(std::string_view text, const Region &region) {
     read_guarded(utf8, region, options, details);
   else if (!read_fast_guarded(utf8, region, options, details))
     read_remembering(utf8, region, options, details);
+  return details;
+}
+
+phone::Details suggested_reading(std::string_view text, const Region &region) {
+  phone::Details details = phone::unread(phone::Reason::kNotANumber);
+  if (is_too_long(text)) return details;
+  const std::string_view utf8 = to_utf8(text);
+  if (utf8.data() == nullptr) return details;
+  const phone::Options options = settings::phone_reading();
+  Failure failure;
+  if (!guarded(failure, [&] { details = phone::suggest(utf8, region.view(), options); }))
+    failure.raise();
   return details;
 }
 

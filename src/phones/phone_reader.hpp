@@ -35,6 +35,9 @@ inline Region region_of(const char *name, const char *fallback) {
 /// for what `text` (in the database's encoding) holds. An unknown region is none.
 phone::Details read_phone(std::string_view text, const Region &region);
 
+/// What may have been meant by a phone that read_phone() refuses: for people, never for a trigger.
+phone::Details suggested_reading(std::string_view text, const Region &region);
+
 /// A region without the blanks around it.
 std::string_view trimmed(std::string_view region);
 

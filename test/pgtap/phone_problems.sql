@@ -25,6 +25,25 @@ SELECT is_empty($$SELECT * FROM customer_identity.phone_problems('"user"') AS p(
 SELECT is((SELECT count(*) FROM customer_identity.phone_problems('"user"', 3)), 3::bigint, 'the list can be cut');
 SELECT is((SELECT count(*) FROM customer_identity.phone_problems('"user"', max_rows => 100)), 8::bigint, 'by name');
 
+-- What may have been meant, for a person to decide, and what is no phone at all.
+INSERT INTO "user" (id, phone, country) VALUES ('floor', '020 7946 0123 2nd floor', NULL), ('two', '07400 123401 / 07400 123402', NULL),
+  ('range', '07400 123401/2', NULL), ('lost', '7.4E+09', NULL), ('full', '4.47400123401E+11', NULL), ('vanity', '0800 GET CASH', NULL),
+  ('abroad', '4915123456789', 'Narnia');
+SELECT set_eq($$SELECT key, reason, suggestion, remark FROM customer_identity.phone_problems('"user"')
+    WHERE key = ANY ('{floor,two,range,lost,full,vanity,abroad,blank,narnia}')$$,
+  $$VALUES ('floor', 'has_letters', '+442079460123', NULL), ('two', 'several_numbers', '+447400123401', NULL),
+    ('range', 'several_numbers', '+447400123401', NULL), ('lost', 'not_a_number', NULL, 'scientific notation'),
+    ('full', 'not_a_number', '+447400123401', 'scientific notation'), ('vanity', 'has_letters', '+448004382274', NULL),
+    ('abroad', 'unknown_region', '+4915123456789', NULL), ('blank', 'empty', NULL, NULL), ('narnia', 'unknown_region', NULL, NULL)$$,
+  'a suggestion and a remark');
+SELECT is((SELECT finding FROM customer_identity.check_setup() WHERE object LIKE '%user%' AND finding LIKE '%cannot be read%'),
+  'rows without a customer whose phone cannot be read: 15 (empty 2, has_letters 2, not_a_number 2, several_numbers 2, too_long 2, unknown_region 2, not_in_use 1, too_short 1, unknown_country_code 1)',
+  'check_setup() counts them by reason');
+SET customer_identity.read_letters = on;
+SELECT is_empty($$SELECT FROM customer_identity.phone_problems('"user"') WHERE key = 'vanity'$$, 'letters dial where that is wanted');
+RESET customer_identity.read_letters;
+DELETE FROM "user" WHERE id = ANY ('{floor,two,range,lost,full,vanity,abroad}');
+
 INSERT INTO orders (user_id, phone, total, note) VALUES ('fine', 'call me', 1, 'users'), (NULL, 'call me', 1, 'guest'),
   (NULL, NULL, 1, 'nobody'), ('unused', '', 1,
   'blank');
