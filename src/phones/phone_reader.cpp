@@ -98,14 +98,13 @@ std::size_t max_bytes(std::size_t characters) {
 
 /// Counting characters is for texts only that their bytes do not decide about.
 bool is_too_long(std::string_view text) {
-  if (text.size() > max_bytes(phone::kMaximumCharacters)) return true;
-  return text.size() > phone::kMaximumCharacters &&
+  if (text.size() <= phone::kMaximumCharacters) return false;
+  return text.size() > max_bytes(phone::kMaximumCharacters) ||
          pg_mbstrlen_with_len(text.data(), static_cast<int>(text.size())) >
              static_cast<int>(phone::kMaximumCharacters);
 }
 
 char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
-bool is_letter(char c) { return upper(c) >= 'A' && upper(c) <= 'Z'; }
 
 bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return !IS_HIGHBIT_SET(c); });
@@ -134,6 +133,16 @@ Region unknown_region_of(std::string_view name) {
   return region;
 }
 
+// A region of two letters, and whether there is one. ZZ is none.
+Region checked(Region region) {
+  if (region.code[0] == 'Z' && region.code[1] == 'Z') return {"", true};
+  use_current_plans();
+  Failure failure;
+  if (!guarded(failure, [&] { region.known = phone::is_region({region.code, 2}); }))
+    failure.raise();
+  return region;
+}
+
 // Raised where the phone itself is read by no other region either.
 [[noreturn]] void unknown_region(std::string_view name) {
   const bool is_given = !name.empty();
@@ -154,19 +163,16 @@ std::string_view trimmed(std::string_view region) {
 }
 
 Region region_of(std::string_view name, std::string_view fallback) {
-  const bool is_code = name.size() == 2 && is_letter(name[0]) && is_letter(name[1]);
-  if (!is_code) name = trimmed(name);
+  if (name.size() == 2) {  // nearly always one that is known
+    const Region region = checked({{upper(name[0]), upper(name[1])}, false});
+    if (region.known) return region;
+  }
+  name = trimmed(name);
   if (name.empty()) name = trimmed(fallback);
   if (name.empty()) name = trimmed(settings::default_region());
   const phone::RegionCode code = phone::region_named(name);
   if (code[0] == '\0') return unknown_region_of(name);
-  Region region = {{code[0], code[1]}, false};
-  if (region.code[0] == 'Z' && region.code[1] == 'Z') return {"", true};
-  use_current_plans();
-  Failure failure;
-  if (!guarded(failure, [&] { region.known = phone::is_region({region.code, 2}); }))
-    failure.raise();
-  return region;
+  return checked({{code[0], code[1]}, false});
 }
 
 std::string_view to_utf8(std::string_view text) {
