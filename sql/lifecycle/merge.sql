@@ -404,10 +404,10 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.exact_texts(uuid, regclass) IS
     'The columns of a customer that come back changed from its row as JSON, as text';
 
-CREATE FUNCTION customer_identity.merge_customers(
-    winner uuid, loser uuid, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
+CREATE FUNCTION customer_identity_internal.merge(winner uuid, loser uuid, actor text, reason text, customers regclass)
     RETURNS bigint
-    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -461,6 +461,18 @@ BEGIN
             'rows', (SELECT sum(jsonb_array_length(m.value -> 'keys')) FROM jsonb_array_elements(moved) AS m))),
         actor);
     RETURN merge_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merge(uuid, uuid, text, text, regclass) IS
+    'What merge_customers() does';
+
+CREATE FUNCTION customer_identity.merge_customers(
+    winner uuid, loser uuid, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS bigint
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+BEGIN
+    RETURN customer_identity_internal.merge(winner, loser, actor, reason, customers);
 END
 $$;
 COMMENT ON FUNCTION customer_identity.merge_customers(uuid, uuid, text, text, regclass) IS

@@ -84,6 +84,12 @@ CREATE FUNCTION customer_identity_internal.phone_remark(phone text)
 COMMENT ON FUNCTION customer_identity_internal.phone_remark(text) IS
     'What a phone is that looks like a number and is none, or NULL';
 
+CREATE FUNCTION customer_identity_internal.renumbering_of(phone text, OUT since text, OUT rule text, OUT source text)
+    LANGUAGE c STABLE STRICT PARALLEL SAFE COST 100
+    AS 'MODULE_PATHNAME', 'renumbering_of';
+COMMENT ON FUNCTION customer_identity_internal.renumbering_of(text) IS
+    'The change of a country''s plan by which an old E.164 phone reads as the number of today; NULL for any other phone';
+
 CREATE FUNCTION customer_identity_internal.region_or_default(region text, default_region text)
     RETURNS text
     LANGUAGE c IMMUTABLE PARALLEL SAFE

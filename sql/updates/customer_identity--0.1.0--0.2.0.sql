@@ -59,8 +59,6 @@ ALTER FUNCTION customer_identity.as_text(anyelement) SET SCHEMA customer_identit
 ALTER FUNCTION customer_identity.attach_call(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.attachments_of(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.partitions_of(regclass) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.order_amount(numeric) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.order_points(numeric, numeric) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.totals_sources(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.totals_query(regclass, text[]) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.totals_differences(regclass) SET SCHEMA customer_identity_internal;
@@ -160,16 +158,17 @@ ALTER FUNCTION customer_identity.check_history(regclass) SET SCHEMA customer_ide
 ALTER FUNCTION customer_identity.check_book(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.named_columns(customer_identity.attachments) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.check_triggers(regclass) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.check_columns(regclass) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.check_users_of_orders(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.user_has_customer(customer_identity.attachments) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.check_rows(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.check_sms(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.findings_of(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.follow_renames() SET SCHEMA customer_identity_internal;
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA customer_identity_internal TO PUBLIC;
 
 -- What takes or gives something else now waits under another name until nothing names it any more.
+ALTER FUNCTION customer_identity.order_amount(numeric) RENAME TO released_order_amount;
+ALTER FUNCTION customer_identity.released_order_amount(numeric) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.order_points(numeric, numeric) RENAME TO released_order_points;
+ALTER FUNCTION customer_identity.released_order_points(numeric, numeric) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.customer_history_as_owner(uuid, regclass) RENAME TO released_customer_history_as_owner;
 ALTER FUNCTION customer_identity.released_customer_history_as_owner(uuid, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.key_column(regclass) RENAME TO released_key_column;
@@ -232,6 +231,12 @@ ALTER FUNCTION customer_identity.update_customer_as_owner(uuid, jsonb, timestamp
 ALTER FUNCTION customer_identity.released_update_customer_as_owner(uuid, jsonb, timestamptz, text, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.expected_triggers(text) RENAME TO released_expected_triggers;
 ALTER FUNCTION customer_identity.released_expected_triggers(text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_columns(regclass) RENAME TO released_check_columns;
+ALTER FUNCTION customer_identity.released_check_columns(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_users_of_orders(regclass) RENAME TO released_check_users_of_orders;
+ALTER FUNCTION customer_identity.released_check_users_of_orders(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.check_rows(regclass) RENAME TO released_check_rows;
+ALTER FUNCTION customer_identity.released_check_rows(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.check_sms_as_owner(regclass) RENAME TO released_check_sms_as_owner;
 ALTER FUNCTION customer_identity.released_check_sms_as_owner(regclass) SET SCHEMA customer_identity_internal;
 
@@ -303,6 +308,11 @@ CREATE FUNCTION customer_identity_internal.phone_remark(phone text)
     AS 'MODULE_PATHNAME', 'phone_remark';
 COMMENT ON FUNCTION customer_identity_internal.phone_remark(text) IS
     'What a phone is that looks like a number and is none, or NULL';
+CREATE FUNCTION customer_identity_internal.renumbering_of(phone text, OUT since text, OUT rule text, OUT source text)
+    LANGUAGE c STABLE STRICT PARALLEL SAFE COST 100
+    AS 'MODULE_PATHNAME', 'renumbering_of';
+COMMENT ON FUNCTION customer_identity_internal.renumbering_of(text) IS
+    'The change of a country''s plan by which an old E.164 phone reads as the number of today; NULL for any other phone';
 CREATE FUNCTION customer_identity_internal.region_or_default(region text, default_region text)
     RETURNS text
     LANGUAGE c IMMUTABLE PARALLEL SAFE
@@ -315,6 +325,12 @@ CREATE FUNCTION customer_identity_internal.known_region(region text)
     AS 'MODULE_PATHNAME', 'known_region';
 COMMENT ON FUNCTION customer_identity_internal.known_region(text) IS
     'A region in upper case without surrounding blanks; NULL when it is not a region';
+CREATE FUNCTION customer_identity.phone_plans()
+    RETURNS TABLE (source text, version text, date date, countries integer, calling_codes integer, licence text, problem text)
+    LANGUAGE c STABLE ROWS 1
+    AS 'MODULE_PATHNAME', 'phone_plans';
+COMMENT ON FUNCTION customer_identity.phone_plans() IS
+    'The numbering plans by which this session reads phones: where they come from, libphonenumber''s version where it is known, their day, what they cover, and why a file that should be in force is not';
 -- The languages of functions that act as an owner: PL/pgSQL, whose body runs with the rights of the owner of a table. A
 -- language decides whose, and who may call; the search_path is the caller's until the book is found, then it is pinned.
 -- So these functions have no SET search_path. None of the languages is TRUSTED: only superusers write functions in them.
@@ -415,6 +431,37 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.as_text(value anyelement)
     AS 'MODULE_PATHNAME', 'as_text';
 COMMENT ON FUNCTION customer_identity_internal.as_text(anyelement) IS
     'A value of a row as the triggers read it, whatever casts its type has';
+-- Where the server itself compares as the triggers do, statistics and indexes of the column serve. A label that this
+-- transaction has added to an enum cannot be written yet.
+CREATE FUNCTION customer_identity_internal.has_value(relation regclass, column_name text, named_values text[])
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    held record;
+BEGIN
+    SELECT t.oid, t.typtype, c.collisdeterministic AS is_deterministic,
+        ARRAY(SELECT e.enumlabel::text FROM pg_enum AS e WHERE e.enumtypid = t.oid AND e.enumlabel = ANY (named_values)) AS labels
+    INTO held
+    FROM pg_attribute AS a
+    JOIN pg_type AS t ON t.oid = customer_identity_internal.base_type(a.atttypid)
+    LEFT JOIN pg_collation AS c ON c.oid = a.attcollation
+    WHERE a.attrelid = relation AND a.attname = column_name AND NOT a.attisdropped;
+    IF held.oid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) AND held.is_deterministic THEN
+        RETURN format('o.%I::text = ANY (%L::text[])', column_name, named_values);
+    END IF;
+    IF held.typtype = 'e' THEN
+        EXECUTE format('SELECT %L::%s[]', held.labels, customer_identity_internal.type_name(held.oid));
+        RETURN format('o.%1$I::%2$s = ANY (%3$L::%2$s[])', column_name, customer_identity_internal.type_name(held.oid), held.labels);
+    END IF;
+    RETURN format('customer_identity_internal.as_text(o.%I) COLLATE "C" = ANY (%L::text[])', column_name, named_values);
+EXCEPTION WHEN unsafe_new_enum_value_usage THEN
+    RETURN format('customer_identity_internal.as_text(o.%I) COLLATE "C" = ANY (%L::text[])', column_name, named_values);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.has_value(regclass, text, text[]) IS
+    'The condition that a column of row o holds one of some values, as the triggers read it';
 -- User-defined casts are not suggested: the user who runs the statement may be a superuser.
 CREATE FUNCTION customer_identity_internal.can_cast(source regtype, target regtype)
     RETURNS boolean
@@ -1462,7 +1509,7 @@ CREATE FUNCTION customer_identity_internal.has_logins(orders customer_identity.a
     RETURNS boolean
     LANGUAGE sql STABLE
 RETURN (orders).user_column IS NOT NULL AND EXISTS (
-    SELECT FROM customer_identity.attachments AS u WHERE u.attached = (orders).users AND u.kind = 'users'
+    SELECT FROM customer_identity_internal.setups_of((orders).users) AS u WHERE u.kind = 'users'
 );
 COMMENT ON FUNCTION customer_identity_internal.has_logins(customer_identity.attachments) IS
     'Whether the users table that an orders table names is attached';
@@ -1483,18 +1530,44 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.named_columns(customer_identity.attachments) IS
     'The columns that the triggers of a table name';
-CREATE OR REPLACE FUNCTION customer_identity_internal.order_amount(amount numeric)
+-- A sum of many small states: a table of a million customers fits into the memory of a maintenance command.
+CREATE FUNCTION customer_identity_internal.add_order(state internal, amount numeric, points_per_unit numeric)
+    RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'add_order';
+COMMENT ON FUNCTION customer_identity_internal.add_order(internal, numeric, numeric) IS
+    'Adds an order to the sums of a customer';
+CREATE FUNCTION customer_identity_internal.amounts_added(state internal)
     RETURNS numeric
     LANGUAGE c IMMUTABLE PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'order_amount';
-COMMENT ON FUNCTION customer_identity_internal.order_amount(numeric) IS
-    'What an order adds to total_spent: its amount, or 0 for NULL, NaN and infinity';
-CREATE OR REPLACE FUNCTION customer_identity_internal.order_points(amount numeric, points_per_unit numeric)
-    RETURNS bigint
+    AS 'MODULE_PATHNAME', 'amounts_added';
+COMMENT ON FUNCTION customer_identity_internal.amounts_added(internal) IS
+    'What the added orders add to total_spent';
+CREATE FUNCTION customer_identity_internal.points_added(state internal)
+    RETURNS numeric
     LANGUAGE c IMMUTABLE PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'order_points';
-COMMENT ON FUNCTION customer_identity_internal.order_points(numeric, numeric) IS
-    'What an order adds to loyalty_points: floor(amount * points_per_unit), or 0 beyond a thousand million million';
+    AS 'MODULE_PATHNAME', 'points_added';
+COMMENT ON FUNCTION customer_identity_internal.points_added(internal) IS
+    'What the added orders add to loyalty_points';
+-- The two share their state: an order is added once.
+CREATE AGGREGATE customer_identity_internal.sum_of_amounts(amount numeric, points_per_unit numeric) (
+    SFUNC = customer_identity_internal.add_order,
+    STYPE = internal,
+    SSPACE = 64,
+    FINALFUNC = customer_identity_internal.amounts_added,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE customer_identity_internal.sum_of_amounts(numeric, numeric) IS
+    'What orders add to total_spent: their amounts, or 0 for NULL, NaN and infinity';
+CREATE AGGREGATE customer_identity_internal.sum_of_points(amount numeric, points_per_unit numeric) (
+    SFUNC = customer_identity_internal.add_order,
+    STYPE = internal,
+    SSPACE = 64,
+    FINALFUNC = customer_identity_internal.points_added,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE customer_identity_internal.sum_of_points(numeric, numeric) IS
+    'What orders add to loyalty_points: floor(amount * points_per_unit) of each, or 0 beyond a thousand million million';
 -- A table that its totals triggers alone still feed into the book, such as a partition that was detached,
 -- counts; a partition whose parent counts it does not. While one is being detached concurrently it is the
 -- snapshot that tells, to pg_partition_tree as to a query of the parent, but not to pg_partition_ancestors.
@@ -1565,13 +1638,13 @@ BEGIN
             USING ERRCODE = 'CI007', HINT = format('Name another one in: SELECT %s;', customer_identity_internal.attach_call(source));
     END IF;
     IF status_column IS NOT NULL THEN
-        condition := format(' AND customer_identity_internal.as_text(o.%I) COLLATE "C" = ANY (%L::text[])',
-            status_column, customer_identity_internal.argument_values(arguments, 'counted'));
+        condition := ' AND ' || customer_identity_internal.has_value(source, status_column,
+            customer_identity_internal.argument_values(arguments, 'counted'));
     END IF;
     RETURN format(
         'SELECT o.%1$I AS customer_id, count(*) AS orders,'
-        ' sum(customer_identity_internal.order_amount(o.%2$I::numeric)) AS spent,'
-        ' sum(customer_identity_internal.order_points(o.%2$I::numeric, %3$L::numeric)) AS points'
+        ' customer_identity_internal.sum_of_amounts(o.%2$I::numeric, %3$L::numeric) AS spent,'
+        ' customer_identity_internal.sum_of_points(o.%2$I::numeric, %3$L::numeric) AS points'
         ' FROM %4$s AS o WHERE o.%1$I IS NOT NULL%5$s GROUP BY o.%1$I',
         COALESCE(customer_identity_internal.argument_value(arguments, 'customer'), 'customer_id'),
         COALESCE(customer_identity_internal.argument_value(arguments, 'amount'), 'total'),
@@ -1581,11 +1654,24 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.totals_query(regclass, text[]) IS
     'The query that sums a table of orders per customer';
+CREATE FUNCTION customer_identity_internal.maintenance_memory()
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN CASE
+    WHEN pg_size_bytes(current_setting('maintenance_work_mem')) > pg_size_bytes(current_setting('work_mem'))
+        THEN current_setting('maintenance_work_mem')
+    ELSE current_setting('work_mem')
+END;
+COMMENT ON FUNCTION customer_identity_internal.maintenance_memory() IS
+    'The work_mem for sums of all orders, which are work for an administrator, as the making of an index is';
 CREATE FUNCTION customer_identity_internal.totals_in(source regclass, arguments text[], customers regclass)
     RETURNS TABLE (customer_id uuid, orders bigint, spent numeric, points numeric)
     LANGUAGE customer_identity_as_feeding_owner STABLE
+    SET jit = off
 AS $$
 BEGIN
+    PERFORM set_config('work_mem', customer_identity_internal.maintenance_memory(), true);
     RETURN QUERY EXECUTE customer_identity_internal.totals_query(source, arguments);
 END
 $$;
@@ -1599,56 +1685,75 @@ CREATE OR REPLACE FUNCTION customer_identity.flush_totals(customers regclass DEF
     AS 'MODULE_PATHNAME', 'flush_totals';
 COMMENT ON FUNCTION customer_identity.flush_totals(regclass) IS
     'Writes the totals that this transaction has deferred to its commit, of one book or (NULL) all, and returns for how many customers';
--- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
-CREATE OR REPLACE FUNCTION customer_identity_internal.totals_differences(customers regclass)
-    RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
-    LANGUAGE customer_identity_as_table_owner STABLE
+CREATE FUNCTION customer_identity_internal.totals_of_sources(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    entries text;
-    sources text;
-    spent_scale integer;
+    queries text[];
 BEGIN
-    SELECT string_agg(
+    SELECT array_agg(
         CASE
             WHEN customer_identity_internal.have_one_owner(t.source, customers) THEN customer_identity_internal.totals_query(t.source, t.arguments)
             ELSE format('SELECT t.* FROM customer_identity_internal.totals_in(%L::regclass, %L::text[], %L::regclass) AS t',
                 t.source::oid, t.arguments, customers::oid)
-        END,
-        ' UNION ALL ')
-    INTO sources
+        END)
+    INTO queries
     FROM customer_identity_internal.totals_sources(customers) AS t
     WHERE customer_identity_internal.hold_table(t.source);
-    IF sources IS NULL THEN
+    RETURN CASE
+        WHEN cardinality(queries) = 1 THEN queries[1]
+        ELSE format('SELECT s.customer_id, sum(s.orders) AS orders, sum(s.spent) AS spent, sum(s.points) AS points FROM (%s) AS s GROUP BY s.customer_id',
+            array_to_string(queries, ' UNION ALL '))
+    END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.totals_of_sources(regclass) IS
+    'The query that sums all orders of a book per customer; NULL without an attached orders table';
+-- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
+CREATE OR REPLACE FUNCTION customer_identity_internal.totals_differences(customers regclass)
+    RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
+    LANGUAGE customer_identity_as_table_owner STABLE
+    SET jit = off
+AS $$
+DECLARE
+    sums constant text := customer_identity_internal.totals_of_sources(customers);
+    spent_type integer;
+BEGIN
+    IF sums IS NULL THEN
         RETURN;
     END IF;
-    entries := customer_identity_internal.companion_of(customers, 'loyalty_entries');
-    -- A column decimal(10,2) cannot hold more digits than that.
-    SELECT CASE WHEN a.atttypmod >= 0 THEN (a.atttypmod - 4) & 65535 ELSE 16383 END INTO spent_scale
+    SELECT a.atttypmod INTO spent_type
     FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attname = 'total_spent';
+    PERFORM set_config('work_mem', customer_identity_internal.maintenance_memory(), true);
 
     RETURN QUERY EXECUTE format($sql$
-        WITH sums AS (
-            %1$s
-            UNION ALL
-            SELECT e.customer_id, 0, 0, sum(e.points) FROM %2$s AS e GROUP BY e.customer_id
-        ),
-        actual AS (
-            SELECT s.customer_id, sum(s.orders) AS orders, sum(s.spent) AS spent, sum(s.points) AS points
-            FROM sums AS s
-            GROUP BY s.customer_id
-        )
-        SELECT c.id, d.field, d.stored, d.actual
-        FROM %3$s AS c
-        LEFT JOIN actual AS a ON a.customer_id = c.id
+        SELECT t.id, d.field, d.stored, d.actual
+        FROM (
+            SELECT c.id, COALESCE(c.total_orders, 0) AS stored_orders, COALESCE(c.total_spent, 0) AS stored_spent,
+                COALESCE(c.loyalty_points, 0) AS stored_points,
+                COALESCE(s.orders, 0) AS orders, %1$s AS spent, COALESCE(s.points, 0) + COALESCE(e.points, 0) AS points
+            FROM %2$s AS c
+            LEFT JOIN (%3$s) AS s ON s.customer_id = c.id
+            LEFT JOIN (
+                SELECT e.customer_id, sum(e.points) AS points FROM %4$s AS e GROUP BY e.customer_id
+            ) AS e ON e.customer_id = c.id
+        ) AS t
         CROSS JOIN LATERAL (VALUES
-            ('total_orders', COALESCE(c.total_orders, 0)::numeric, COALESCE(a.orders, 0)::numeric),
-            ('total_spent', COALESCE(c.total_spent, 0), round(COALESCE(a.spent, 0), LEAST(%4$s, scale(COALESCE(a.spent, 0))))),
-            ('loyalty_points', COALESCE(c.loyalty_points, 0)::numeric, COALESCE(a.points, 0))
+            ('total_orders', t.stored_orders::numeric, t.orders::numeric),
+            ('total_spent', t.stored_spent, t.spent),
+            ('loyalty_points', t.stored_points::numeric, t.points)
         ) AS d (field, stored, actual)
-        WHERE d.stored <> d.actual
-        $sql$, sources, entries, customers, spent_scale);
+        WHERE (t.stored_orders <> t.orders OR t.stored_spent <> t.spent OR t.stored_points <> t.points) AND d.stored <> d.actual
+        $sql$,
+        -- A column decimal(10,2) cannot hold more digits than that.
+        CASE
+            WHEN spent_type < 0 THEN 'COALESCE(s.spent, 0)'
+            ELSE format('round(COALESCE(s.spent, 0), LEAST(%s, scale(COALESCE(s.spent, 0))))', (spent_type - 4) & 65535)
+        END,
+        customers, sums, customer_identity_internal.companion_of(customers, 'loyalty_entries'));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.totals_differences(regclass) IS
@@ -1663,33 +1768,41 @@ END;
 COMMENT ON FUNCTION customer_identity.verify_totals(regclass) IS
     'The totals that differ from the sum of the attached orders and loyalty_entries, in one snapshot; no row means exact';
 -- A difference stays valid while others maintain exact totals, so it is added, and only another rebuild has
--- to wait. What this transaction has deferred is written first, so that it is not added twice.
+-- to wait. Customers are locked in the order of their ids, as the triggers do it. What this transaction has deferred is written first, so that it is not added twice.
 CREATE OR REPLACE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
     RETURNS bigint
     LANGUAGE customer_identity_as_table_owner VOLATILE
 AS $$
 DECLARE
-    wrong record;
-    corrected bigint := 0;
+    corrected bigint;
 BEGIN
     EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', customers);
-    FOR wrong IN
-        SELECT
-            d.customer_id,
-            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_orders'), 0) AS orders,
-            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_spent'), 0) AS spent,
-            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'loyalty_points'), 0) AS points
-        FROM customer_identity_internal.totals_differences(customers) AS d
-        GROUP BY d.customer_id
-        ORDER BY d.customer_id
-    LOOP
-        EXECUTE format(
-            'UPDATE %s SET total_orders = COALESCE(total_orders, 0) + $2,'
-            ' total_spent = COALESCE(total_spent, 0) + $3,'
-            ' loyalty_points = COALESCE(loyalty_points, 0) + $4 WHERE id = $1', customers)
-            USING wrong.customer_id, wrong.orders, wrong.spent, wrong.points;
-        corrected := corrected + 1;
-    END LOOP;
+    EXECUTE format($sql$
+        WITH wrong AS MATERIALIZED (
+            SELECT
+                d.customer_id,
+                COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_orders'), 0) AS orders,
+                COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_spent'), 0) AS spent,
+                COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'loyalty_points'), 0) AS points
+            FROM customer_identity_internal.totals_differences($1) AS d
+            GROUP BY d.customer_id
+        ),
+        held AS MATERIALIZED (
+            SELECT c.id
+            FROM %1$s AS c
+            JOIN wrong AS w ON w.customer_id = c.id
+            ORDER BY c.id
+            FOR NO KEY UPDATE OF c
+        )
+        UPDATE %1$s AS c
+        SET total_orders = COALESCE(c.total_orders, 0) + w.orders,
+            total_spent = COALESCE(c.total_spent, 0) + w.spent,
+            loyalty_points = COALESCE(c.loyalty_points, 0) + w.points
+        FROM wrong AS w
+        WHERE c.id = w.customer_id AND (SELECT count(*) FROM held) > 0
+        $sql$, customers)
+        USING customers;
+    GET DIAGNOSTICS corrected = ROW_COUNT;
     RETURN corrected;
 END
 $$;
@@ -1867,6 +1980,7 @@ COMMENT ON FUNCTION customer_identity_internal.warn_of_new_key(regclass, text, r
     'Warns when attach_users finds another key than before';
 -- A column itself, and what foreign keys say that its values are values of: alone or with other columns, and by way
 -- of other tables.
+-- Found by the index, hence the offset: a database may have a thousand foreign keys.
 CREATE FUNCTION customer_identity_internal.referred_columns(relation regclass, column_name text)
     RETURNS TABLE (relation regclass, column_name text)
     LANGUAGE sql STABLE
@@ -1876,7 +1990,12 @@ BEGIN ATOMIC
         UNION
         SELECT COALESCE(pg_partition_root(k.confrelid), k.confrelid)::regclass, target.attname::text
         FROM referred AS r
-        JOIN pg_constraint AS k ON k.conrelid = r.relation AND k.contype = 'f' AND k.conparentid = 0
+        CROSS JOIN LATERAL (
+            SELECT c.*
+            FROM pg_constraint AS c
+            WHERE c.conrelid = r.relation AND c.contype = 'f' AND c.conparentid = 0
+            OFFSET 0
+        ) AS k
         CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS c (source_number, target_number)
         JOIN pg_attribute AS source ON source.attrelid = k.conrelid AND source.attnum = c.source_number
         JOIN pg_attribute AS target ON target.attrelid = k.confrelid AND target.attnum = c.target_number
@@ -2934,6 +3053,7 @@ CREATE FUNCTION customer_identity_internal.claim_customer(phone text, preferred_
 COMMENT ON FUNCTION customer_identity_internal.claim_customer(text, text, regclass) IS
     'The customer of an E.164 phone that a row of an attached table claims, made if there is none yet';
 -- One row of arrays in the order of the rows' places: these, and of each row its customer or else its phone, and its name.
+-- OFFSET 0 reads each phone once: a condition that is moved inside would read it for itself.
 CREATE FUNCTION customer_identity_internal.unlinked_rows_query(attached customer_identity.attachments, relation regclass, pages text)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -2951,6 +3071,7 @@ BEGIN
             %5$s
             WHERE %6$s
             ORDER BY r.ctid
+            OFFSET 0
         ) AS t
         WHERE num_nonnulls(t.customer, t.phone) > 0
         $sql$,
@@ -2990,6 +3111,20 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.claims_among(text[], text[]) IS
     'Each phone once, in order, with its first name and where it stands';
+-- In an array that could hold a NULL, finding an element takes as long as the array is.
+CREATE FUNCTION customer_identity_internal.known_places(INOUT places tid[], INOUT found_customers uuid[])
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT COALESCE(array_agg(p.place), '{}'), array_agg(p.customer)
+    FROM (
+        SELECT u.place, u.customer
+        FROM unnest(places, found_customers) WITH ORDINALITY AS u (place, customer, n)
+        WHERE u.customer IS NOT NULL
+        ORDER BY u.n
+    ) AS p;
+END;
+COMMENT ON FUNCTION customer_identity_internal.known_places(tid[], uuid[]) IS
+    'The places of rows whose customer was found, and their customers';
 CREATE FUNCTION customer_identity_internal.link_statement(attached customer_identity.attachments, relation regclass, pages text)
     RETURNS text
     LANGUAGE sql STABLE
@@ -3030,7 +3165,8 @@ BEGIN
             found_customers[place] := claimed;
         END LOOP;
     END LOOP;
-    EXECUTE customer_identity_internal.link_statement(attached, relation, pages) USING found.places, found_customers;
+    SELECT k.* INTO found FROM customer_identity_internal.known_places(found.places, found_customers) AS k;
+    EXECUTE customer_identity_internal.link_statement(attached, relation, pages) USING found.places, found.found_customers;
     GET DIAGNOSTICS linked = ROW_COUNT;
     missed := pg_catalog.int8mi(pg_catalog.int8(pg_catalog.cardinality(found.places)), linked);
 END
@@ -3174,6 +3310,33 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity.phone_problems(regclass, integer) IS
     'The unlinked rows of an attached table whose phone cannot be read or names nobody: key, phone as typed, reason, what may be meant, and what else it is';
+CREATE FUNCTION customer_identity_internal.plan_changes_in(customers regclass)
+    RETURNS TABLE (customer_id uuid, phone text, reads_as text, reason text)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format($sql$
+        SELECT c.id, c.phone::text, r.phone, customer_identity_internal.claim_problem(c.phone::text, NULL)
+        FROM %s AS c
+        CROSS JOIN LATERAL (SELECT customer_identity_internal.claimed_phone(c.phone::text, NULL)) AS r (phone)
+        WHERE r.phone IS DISTINCT FROM c.phone::text
+        $sql$, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.plan_changes_in(regclass) IS
+    'plan_changes of a book, all of them';
+CREATE FUNCTION customer_identity.plan_changes(customers regclass DEFAULT NULL, max_rows integer DEFAULT 1000, after uuid DEFAULT NULL)
+    RETURNS TABLE (customer_id uuid, phone text, reads_as text, reason text)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT c.*
+    FROM customer_identity_internal.plan_changes_in(customer_identity_internal.book(customers)) AS c
+    WHERE after IS NULL OR c.customer_id > after
+    ORDER BY c.customer_id
+    LIMIT max_rows;
+END;
+COMMENT ON FUNCTION customer_identity.plan_changes(regclass, integer, uuid) IS
+    'Customers whose number reads differently under the numbering plans in force: what it read as, what it reads as now (NULL: nothing) and why. In the order of ids; the next page is after the last one';
 CREATE OR REPLACE FUNCTION customer_identity.customer_stats(since timestamptz DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner STABLE COST 1000000
@@ -5354,8 +5517,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.referencing_columns(regclass) IS
     'The columns, in any table, that hold the id of a customer';
--- How rows are told apart: by the primary key, else by a unique index over columns that are NOT NULL, in whose
--- place the whole row stands where there is none.
+-- How rows are told apart: by the primary key, else by a unique index over columns that are NOT NULL and not computed from others, in
+-- whose place the whole row stands where there is none.
 CREATE FUNCTION customer_identity_internal.key_columns(relation regclass)
     RETURNS text[]
     LANGUAGE plpgsql STABLE
@@ -5366,13 +5529,13 @@ BEGIN
         SELECT k.names
         FROM pg_index AS i
         CROSS JOIN LATERAL (
-            SELECT array_agg(a.attname::text ORDER BY c.position), bool_and(a.attnotnull)
+            SELECT array_agg(a.attname::text ORDER BY c.position), bool_and(a.attnotnull AND a.attgenerated = '')
             FROM unnest(i.indkey) WITH ORDINALITY AS c (number, position)
             JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = c.number
             WHERE c.position <= i.indnkeyatts
-        ) AS k (names, not_null)
+        ) AS k (names, is_given)
         WHERE i.indrelid = relation AND i.indisunique AND i.indimmediate AND i.indisvalid
-            AND i.indpred IS NULL AND i.indexprs IS NULL AND k.not_null
+            AND i.indpred IS NULL AND i.indexprs IS NULL AND k.is_given
         ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid
         LIMIT 1
     );
@@ -5401,81 +5564,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.count_references(regclass, text, uuid, regclass) IS
     'How many rows of a table refer to a customer';
--- 55P03 when another transaction holds one of them.
-CREATE FUNCTION customer_identity_internal.lock_references(referencing regclass, column_name text, customer_id uuid, customers regclass)
-    RETURNS void
-    LANGUAGE customer_identity_as_referencing_owner VOLATILE
-AS $$
-BEGIN
-    EXECUTE format('SELECT count(*) FROM (SELECT FROM %s AS r WHERE r.%I = $1 FOR UPDATE NOWAIT) AS l', referencing, column_name)
-        USING customer_id;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.lock_references(regclass, text, uuid, regclass) IS
-    'Locks the rows of a table that refer to a customer, without waiting';
--- One column of a unique index, as it is compared: NULLs differ unless the index says otherwise.
-CREATE FUNCTION customer_identity_internal.index_columns(index regclass)
-    RETURNS TABLE (place integer, number int2, expression text, equality text)
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT c.place, i.indkey[c.place - 1], pg_get_indexdef(i.indexrelid, c.place, true),
-        format('OPERATOR(%I.%s)', n.nspname, o.oprname)
-    FROM pg_index AS i
-    CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS c (place)
-    JOIN pg_opclass AS k ON k.oid = i.indclass[c.place - 1]
-    JOIN pg_amop AS a ON a.amopfamily = k.opcfamily AND a.amopstrategy = 3
-        AND a.amoplefttype = k.opcintype AND a.amoprighttype = k.opcintype
-    JOIN pg_operator AS o ON o.oid = a.amopopr
-    JOIN pg_namespace AS n ON n.oid = o.oprnamespace
-    WHERE i.indexrelid = index
-$$;
-COMMENT ON FUNCTION customer_identity_internal.index_columns(regclass) IS
-    'What a unique index compares, and by which operators';
--- The rows that would clash in a unique index with the column in it: both customers have one, and they agree in the
--- index's other columns.
-CREATE FUNCTION customer_identity_internal.reference_conflicts(
-    referencing regclass, column_name text, winner uuid, loser uuid, customers regclass)
-    RETURNS TABLE (key text, conflicts bigint)
-    LANGUAGE customer_identity_as_referencing_owner STABLE
-AS $$
-#variable_conflict use_variable
-DECLARE
-    number constant int2 := (SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = referencing AND a.attname = column_name);
-    condition text;
-    selected text;
-    matches text;
-    has_null boolean;
-BEGIN
-    FOR key, condition, selected, matches IN
-        SELECT i.indexrelid::regclass::text,
-            COALESCE(pg_get_expr(i.indpred, i.indrelid), 'true'),
-            (SELECT string_agg(format(', %s AS k%s', c.expression, c.place), '' ORDER BY c.place)
-                FROM customer_identity_internal.index_columns(i.indexrelid) AS c WHERE c.number <> number),
-            (SELECT string_agg(
-                format(CASE WHEN to_jsonb(i.*) -> 'indnullsnotdistinct' = 'true'
-                    THEN '(l.k%1$s %2$s w.k%1$s OR (l.k%1$s IS NULL AND w.k%1$s IS NULL))' ELSE 'l.k%1$s %2$s w.k%1$s' END, c.place, c.equality),
-                ' AND ')
-                FROM customer_identity_internal.index_columns(i.indexrelid) AS c WHERE c.number <> number)
-        FROM pg_index AS i
-        WHERE i.indrelid = referencing AND i.indisunique
-            AND EXISTS (SELECT FROM customer_identity_internal.index_columns(i.indexrelid) AS c WHERE c.number = number)
-        ORDER BY 1
-    LOOP
-        EXECUTE format(
-            'SELECT count(*) FROM (SELECT 1%4$s FROM %1$s WHERE %2$I = $2 AND %3$s) AS l'
-            ' JOIN (SELECT 1%4$s FROM %1$s WHERE %2$I = $1 AND %3$s) AS w ON %5$s',
-            referencing, column_name, condition, selected, COALESCE(matches, 'true'))
-            INTO conflicts
-            USING winner, loser;
-        IF conflicts > 0 THEN
-            RETURN NEXT;
-        END IF;
-    END LOOP;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.reference_conflicts(regclass, text, uuid, uuid, regclass) IS
-    'The unique indexes of a table that rows of two customers would clash in, and how many';
 -- What tells row `r` apart but for the column: an object of its key, or of the whole row where it has none.
 CREATE FUNCTION customer_identity_internal.reference_key(columns text[], column_name text)
     RETURNS text
@@ -5489,37 +5577,36 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.reference_key(text[], text) IS
     'An expression for what tells row r of a table apart, whatever a column holds';
--- Which rows `r` of customer $1 have keys that are in $3. Of rows without a key as many are meant as $3 has alike.
-CREATE FUNCTION customer_identity_internal.rows_with_keys(relation regclass, columns text[], column_name text)
+-- Of rows without a key as many are meant as `given` has alike. `refers` is a condition on row `r`, `key` an expression for
+-- what tells it apart, `given` one for a jsonb array of such keys.
+CREATE FUNCTION customer_identity_internal.rows_with_keys(relation regclass, columns text[], key text, refers text, given text)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    name constant text := customer_identity_internal.qualified_name(relation);
 BEGIN
     IF columns = '{}' THEN
-        RETURN format('FROM (SELECT 1) AS k (one) WHERE r.%I OPERATOR(pg_catalog.=) $1', column_name);
+        RETURN format('FROM (SELECT 1) AS k (one) WHERE %s', refers);
     END IF;
     IF columns IS NULL THEN
         RETURN format(
             'FROM (SELECT r.ctid AS place, r.tableoid AS part, %1$s AS key, pg_catalog.row_number() OVER (PARTITION BY %1$s) AS number'
-            ' FROM %2$s AS r WHERE r.%3$I OPERATOR(pg_catalog.=) $1) AS f'
-            ' JOIN (SELECT e.value AS key, pg_catalog.count(*) AS alike FROM pg_catalog.jsonb_array_elements($3) AS e GROUP BY 1) AS k'
+            ' FROM %2$s AS r WHERE %3$s) AS f'
+            ' JOIN (SELECT e.value AS key, pg_catalog.count(*) AS alike FROM pg_catalog.jsonb_array_elements(%4$s) AS e GROUP BY 1) AS k'
             ' ON k.key OPERATOR(pg_catalog.=) f.key AND f.number OPERATOR(pg_catalog.<=) k.alike'
             ' WHERE r.ctid OPERATOR(pg_catalog.=) f.place AND r.tableoid OPERATOR(pg_catalog.=) f.part',
-            customer_identity_internal.reference_key(columns, column_name), name, column_name);
+            key, customer_identity_internal.qualified_name(relation), refers, given);
     END IF;
     RETURN format(
-        'FROM pg_catalog.jsonb_to_recordset($3) AS k (%s) WHERE r.%I OPERATOR(pg_catalog.=) $1%s',
-        customer_identity_internal.typed_columns(relation, columns), column_name,
+        'FROM pg_catalog.jsonb_to_recordset(%s) AS k (%s) WHERE %s%s',
+        given, customer_identity_internal.typed_columns(relation, columns), refers,
         (SELECT string_agg(format(' AND r.%1$I %2$s k.%1$I', c.name,
                 customer_identity_internal.equality_of(customer_identity_internal.column_type(relation, c.name))), '')
             FROM unnest(columns) AS c (name)));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.rows_with_keys(regclass, text[], text) IS
-    'FROM and WHERE of an UPDATE of the rows r of customer $1 whose keys are in $3';
+COMMENT ON FUNCTION customer_identity_internal.rows_with_keys(regclass, text[], text, text, text) IS
+    'FROM and WHERE of an UPDATE of rows r that refer to a customer and whose keys are given';
 -- `keys`: NULL moves all rows of `source`; else those rows alone, as an earlier call has returned them.
 CREATE FUNCTION customer_identity_internal.move_references(
     referencing regclass, column_name text, source uuid, target uuid, keys jsonb, customers regclass)
@@ -5540,7 +5627,8 @@ BEGIN
         customer_identity_internal.qualified_name(referencing), column_name,
         CASE
             WHEN keys IS NULL THEN format('WHERE r.%I OPERATOR(pg_catalog.=) $1', column_name)
-            ELSE customer_identity_internal.rows_with_keys(referencing, columns, column_name)
+            ELSE customer_identity_internal.rows_with_keys(referencing, columns, customer_identity_internal.reference_key(columns, column_name),
+                format('r.%I OPERATOR(pg_catalog.=) $1', column_name), '$3')
         END,
         customer_identity_internal.reference_key(columns, column_name))
         INTO moved
@@ -5619,16 +5707,655 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.attached_in_order(regclass) IS
     'The attached tables of a book, users before orders';
+-- What a merge moves, table by table: by foreign keys to customers, whatever columns they have, by the column that a table is
+-- attached by, and by what refers to such columns in its turn from a table of the same owner, as it holds the same ids.
+CREATE FUNCTION customer_identity_internal.foreign_keys_to(referenced_table regclass)
+    RETURNS TABLE (relation regclass, columns text[], referenced text[])
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT k.conrelid::regclass, c.columns, c.referenced
+        FROM pg_constraint AS k
+        CROSS JOIN LATERAL (
+            SELECT array_agg(a.attname::text ORDER BY u.place), array_agg(f.attname::text ORDER BY u.place), bool_or(a.attgenerated <> '')
+            FROM ROWS FROM (unnest(k.conkey), unnest(k.confkey)) WITH ORDINALITY AS u (number, referenced, place)
+            JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.number
+            JOIN pg_attribute AS f ON f.attrelid = k.confrelid AND f.attnum = u.referenced
+        ) AS c (columns, referenced, is_generated)
+        WHERE k.contype = 'f' AND k.confrelid = referenced_table AND k.conparentid = 0 AND NOT c.is_generated;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.foreign_keys_to(regclass) IS
+    'The columns of foreign keys to a table, and what they refer to; what is generated follows by itself';
+CREATE FUNCTION customer_identity_internal.owner_of_table(relation regclass)
+    RETURNS oid
+    LANGUAGE sql STABLE
+RETURN (SELECT c.relowner FROM pg_class AS c WHERE c.oid = relation);
+COMMENT ON FUNCTION customer_identity_internal.owner_of_table(regclass) IS
+    'The owner of a table';
+CREATE FUNCTION customer_identity_internal.references_to(customers regclass)
+    RETURNS TABLE (relation regclass, columns text[], referenced text[])
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        WITH RECURSIVE held (relation, columns, referenced) AS (
+            SELECT k.relation, k.columns, k.referenced FROM customer_identity_internal.foreign_keys_to(customers) AS k
+            UNION
+            SELECT a.attached, ARRAY[a.customer_column], ARRAY['id']
+            FROM customer_identity_internal.attachments_of(customers) AS a
+            WHERE customer_identity_internal.column_type(a.attached, a.customer_column) = 'uuid'::regtype
+            UNION
+            SELECT k.relation, ARRAY[k.columns[array_position(k.referenced, h.columns[array_position(h.referenced, 'id')])]], ARRAY['id']
+            FROM held AS h
+            CROSS JOIN LATERAL customer_identity_internal.foreign_keys_to(h.relation) AS k
+            WHERE h.relation <> customers AND h.columns[array_position(h.referenced, 'id')] = ANY (k.referenced)
+                AND customer_identity_internal.owner_of_table(k.relation) = customer_identity_internal.owner_of_table(h.relation)
+        )
+        SELECT h.relation, h.columns, h.referenced FROM held AS h;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.references_to(regclass) IS
+    'The columns by which rows of any table refer to customers, and to which columns of them';
+-- Foreign keys among tables that are tied would fail in between, unless they move in one statement: it is checked when that
+-- ends.
+CREATE FUNCTION customer_identity_internal.movable_tables(referencing regclass, customers regclass)
+    RETURNS TABLE (relation regclass, ways jsonb, tied regclass)
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        WITH RECURSIVE moved AS MATERIALIZED (
+            SELECT r.relation, r.columns, r.referenced
+            FROM customer_identity_internal.references_to(customers) AS r
+            WHERE customer_identity_internal.owner_of_table(r.relation) = customer_identity_internal.owner_of_table(referencing)
+        ),
+        pairs AS (
+            SELECT DISTINCT m.relation AS one, k.confrelid::regclass AS other
+            FROM moved AS m
+            JOIN pg_constraint AS k ON k.conrelid = m.relation AND k.contype = 'f'
+            JOIN pg_attribute AS a ON a.attrelid = m.relation AND a.attnum = ANY (k.conkey) AND a.attname = ANY (m.columns)
+            WHERE k.confrelid NOT IN (m.relation, customers) AND k.confrelid IN (SELECT o.relation FROM moved AS o)
+        ),
+        reached (relation, tied) AS (
+            SELECT DISTINCT m.relation, m.relation FROM moved AS m
+            UNION
+            SELECT r.relation, CASE p.one WHEN r.tied THEN p.other ELSE p.one END FROM reached AS r JOIN pairs AS p ON r.tied IN (p.one, p.other)
+        )
+        SELECT w.relation, w.ways, (SELECT min(r.tied::oid)::regclass FROM reached AS r WHERE r.relation = w.relation)
+        FROM (
+            SELECT m.relation,
+                jsonb_agg(jsonb_build_object('columns', m.columns, 'referenced', m.referenced) ORDER BY m.columns, m.referenced) AS ways
+            FROM moved AS m
+            GROUP BY m.relation
+        ) AS w;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.movable_tables(regclass, regclass) IS
+    'The tables with rows of customers that have the owner of one of them: the ways in which rows refer, [{columns, referenced}], and which tables are tied by foreign keys';
+-- What acts as the owner of a table does so for all tables of his.
+CREATE FUNCTION customer_identity_internal.table_of_each_owner(customers regclass)
+    RETURNS SETOF regclass
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT min(r.relation::oid)::regclass
+        FROM customer_identity_internal.references_to(customers) AS r
+        GROUP BY customer_identity_internal.owner_of_table(r.relation)
+        ORDER BY 1;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.table_of_each_owner(regclass) IS
+    'One of the tables with rows of customers for each owner of such tables';
+CREATE FUNCTION customer_identity_internal.key_value(relation regclass, column_name text, customer text, referenced text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT format('CAST(%s OPERATOR(pg_catalog.->>) %L AS %s)', customer, referenced, format_type(a.atttypid, a.atttypmod))
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attname = column_name
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.key_value(regclass, text, text, text) IS
+    'An expression for a column of a customer, which is an expression for a jsonb, as a referencing column has it';
+CREATE FUNCTION customer_identity_internal.refers_to(relation regclass, reference jsonb, customer text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT '(' || string_agg(
+            format('r.%I %s %s', c.name, customer_identity_internal.equality_of(customer_identity_internal.column_type(relation, c.name)),
+                customer_identity_internal.key_value(relation, c.name, customer, c.referenced)),
+            ' AND ' ORDER BY c.place) || ')'
+        FROM ROWS FROM (jsonb_array_elements_text(reference -> 'columns'), jsonb_array_elements_text(reference -> 'referenced'))
+            WITH ORDINALITY AS c (name, referenced, place)
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refers_to(regclass, jsonb, text) IS
+    'The condition that row r refers to a customer in one way';
+CREATE FUNCTION customer_identity_internal.refers_in_any_way(relation regclass, ways jsonb, customer text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT '(' || string_agg(customer_identity_internal.refers_to(relation, w.value, customer), ' OR ') || ')'
+        FROM jsonb_array_elements(ways) AS w
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refers_in_any_way(regclass, jsonb, text) IS
+    'The condition that row r refers to a customer in one of the ways';
+-- $1 is the customer that rows refer to, $2 the one that they will refer to.
+CREATE FUNCTION customer_identity_internal.columns_after_move(relation regclass, ways jsonb)
+    RETURNS TABLE (name text, value text)
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT c.name,
+            format('CASE %s ELSE r.%I END',
+                string_agg(format('WHEN %s THEN %s', customer_identity_internal.refers_to(relation, w.value, '$1'),
+                    customer_identity_internal.key_value(relation, c.name, '$2', c.referenced)), ' '),
+                c.name)
+        FROM jsonb_array_elements(ways) AS w
+        CROSS JOIN LATERAL ROWS FROM (jsonb_array_elements_text(w.value -> 'columns'), jsonb_array_elements_text(w.value -> 'referenced'))
+            AS c (name, referenced)
+        GROUP BY c.name;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.columns_after_move(regclass, jsonb) IS
+    'The columns of a table that a move changes, and expressions for what they will hold';
+CREATE FUNCTION customer_identity_internal.generated_columns(relation regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT COALESCE(array_agg(a.attname::text), '{}')
+        FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> ''
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.generated_columns(regclass) IS
+    'The columns of a table that are computed from others';
+CREATE FUNCTION customer_identity_internal.key_of_row(relation regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT CASE
+            WHEN k.columns IS NULL THEN format('(pg_catalog.to_jsonb(r.*) OPERATOR(pg_catalog.-) %L::pg_catalog.text[])', customer_identity_internal.generated_columns(relation))
+            ELSE customer_identity_internal.reference_key(k.columns, NULL)
+        END
+        FROM customer_identity_internal.key_columns(relation) AS k (columns)
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.key_of_row(regclass) IS
+    'An expression for what tells row r of a table apart: its key, or all of it';
+CREATE FUNCTION customer_identity_internal.moving_update(relation regclass, ways jsonb, source text, returned text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT format('UPDATE %s AS r SET %s %s RETURNING %s', customer_identity_internal.qualified_name(relation),
+            string_agg(format('%I = %s', c.name, c.value), ', ' ORDER BY c.name), source, returned)
+        FROM customer_identity_internal.columns_after_move(relation, ways) AS c
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.moving_update(regclass, jsonb, text, text) IS
+    'The UPDATE of rows r of a table; source is its FROM and WHERE';
+-- Which way a row referred by cannot be told any more when it has moved; so it is looked up before where there are several.
+-- The loser's own row goes with the loser.
+CREATE FUNCTION customer_identity_internal.update_of_all(relation regclass, ways jsonb, customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    refers constant text := customer_identity_internal.refers_in_any_way(relation, ways, '$1')
+        || CASE WHEN relation = customers THEN ' AND NOT r.id OPERATOR(pg_catalog.=) CAST($1 OPERATOR(pg_catalog.->>) ''id'' AS pg_catalog.uuid)' ELSE '' END;
+    key constant text := customer_identity_internal.key_of_row(relation);
+BEGIN
+    IF jsonb_array_length(ways) = 1 THEN
+        RETURN customer_identity_internal.moving_update(relation, ways, 'WHERE ' || refers, format('%s AS key, %L::pg_catalog.jsonb AS ways', key, ways));
+    END IF;
+    RETURN customer_identity_internal.moving_update(relation, ways,
+        format('FROM (SELECT r.ctid AS place, r.tableoid AS part, %s AS ways FROM %s AS r WHERE %s) AS f'
+            ' WHERE r.ctid OPERATOR(pg_catalog.=) f.place AND r.tableoid OPERATOR(pg_catalog.=) f.part',
+            (SELECT string_agg(format('CASE WHEN %s THEN %L::pg_catalog.jsonb ELSE ''[]'' END',
+                customer_identity_internal.refers_to(relation, w.value, '$1'), jsonb_build_array(w.value)), ' OPERATOR(pg_catalog.||) ' ORDER BY w.place)
+                FROM jsonb_array_elements(ways) WITH ORDINALITY AS w (value, place)),
+            customer_identity_internal.qualified_name(relation), refers),
+        format('%s AS key, f.ways', key));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.update_of_all(regclass, jsonb, regclass) IS
+    'The UPDATE that moves all rows of a table from customer $1 to $2, and returns key and ways of each';
+-- `part` is an expression for one element of what move_all_rows() has returned; `ways` are those of its ways that are left.
+CREATE FUNCTION customer_identity_internal.update_of_some(relation regclass, ways jsonb, part text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT customer_identity_internal.moving_update(relation, ways,
+            customer_identity_internal.rows_with_keys(relation, customer_identity_internal.key_columns(relation),
+                customer_identity_internal.key_of_row(relation), customer_identity_internal.refers_in_any_way(relation, ways, '$1'),
+                format('(%s OPERATOR(pg_catalog.->) ''keys'')', part)),
+            '1')
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.update_of_some(regclass, jsonb, text) IS
+    'The UPDATE that moves rows of a table whose keys are in a part of what moved before';
+CREATE FUNCTION customer_identity_internal.path_of_all(relations regclass[])
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT format('pg_catalog, %s, pg_temp', string_agg(DISTINCT c.relnamespace::regnamespace::text, ', '))
+        FROM pg_class AS c
+        WHERE c.oid = ANY (relations)
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.path_of_all(regclass[]) IS
+    'The search_path for statements that fire the triggers of several tables';
+CREATE FUNCTION customer_identity_internal.refuse_rows(detail text, hint text)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'rows cannot be moved to another customer' USING ERRCODE = 'CI006', DETAIL = detail, HINT = hint;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_rows(text, text) IS
+    'Raises CI006 for rows that stay where they are';
+-- A key of the application may be one that the other customer has no value for.
+CREATE FUNCTION customer_identity_internal.require_referenced(relation regclass, ways jsonb, source jsonb, target jsonb)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    way jsonb;
+    missing text;
+    is_used boolean;
+BEGIN
+    FOR way, missing IN
+        SELECT w.value, (SELECT string_agg(quote_ident(c.name), ', ') FROM jsonb_array_elements_text(w.value -> 'referenced') AS c (name) WHERE target ->> c.name IS NULL)
+        FROM jsonb_array_elements(ways) AS w
+    LOOP
+        CONTINUE WHEN missing IS NULL;
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE %s)', relation, customer_identity_internal.refers_to(relation, way, '$1'))
+            INTO is_used
+            USING source;
+        IF is_used THEN
+            PERFORM customer_identity_internal.refuse_rows(
+                format('Rows of %s refer to %s of the customer, which the other one does not have.', relation, missing),
+                'Give the other customer a value there, or change these rows.');
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_referenced(regclass, jsonb, jsonb, jsonb) IS
+    'Raises CI006 for rows that refer to a customer by a column in which the other one has nothing';
+CREATE FUNCTION customer_identity_internal.require_moved(relation regclass, ways jsonb, source jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_left boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE %s%s)', relation, customer_identity_internal.refers_in_any_way(relation, ways, '$1'),
+        CASE WHEN relation = customers THEN ' AND r.id <> ($1 ->> ''id'')::uuid' ELSE '' END)
+        INTO is_left
+        USING source;
+    IF is_left THEN
+        PERFORM customer_identity_internal.refuse_rows(format('A trigger on %s keeps them.', relation),
+            'Let the trigger return NEW for the rows that customer_identity writes.');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_moved(regclass, jsonb, jsonb, regclass) IS
+    'Raises CI006 for rows that refer to a customer still';
+CREATE FUNCTION customer_identity_internal.statement_for_all(relations regclass[], ways jsonb[], customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT format('WITH %s SELECT COALESCE(pg_catalog.jsonb_agg(p.part), ''[]'') FROM (%s) AS p (part)',
+            string_agg(format('u%s AS (%s)', t.place, customer_identity_internal.update_of_all(t.relation, t.ways, customers)), ', ' ORDER BY t.place),
+            string_agg(format('SELECT pg_catalog.jsonb_build_object(''table'', %L::pg_catalog.text, ''ways'', m.ways, ''keys'', pg_catalog.jsonb_agg(m.key)) FROM u%s AS m GROUP BY m.ways',
+                customer_identity_internal.qualified_name(t.relation), t.place), ' UNION ALL ' ORDER BY t.place))
+        FROM unnest(relations, ways) WITH ORDINALITY AS t (relation, ways, place)
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.statement_for_all(regclass[], jsonb[], regclass) IS
+    'The statement that moves all rows of tables from customer $1 to $2, and returns [{table, ways, keys}]';
+-- One UPDATE a table; source and target are rows of customers.
+CREATE FUNCTION customer_identity_internal.move_all_rows(referencing regclass, source jsonb, target jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+AS $$
+DECLARE
+    tied record;
+    part jsonb;
+    moved jsonb := '[]';
+BEGIN
+    FOR tied IN
+        SELECT array_agg(m.relation ORDER BY m.relation) AS relations, array_agg(m.ways ORDER BY m.relation) AS ways
+        FROM customer_identity_internal.movable_tables(referencing, customers) AS m
+        GROUP BY m.tied
+        ORDER BY 1
+    LOOP
+        PERFORM customer_identity_internal.require_referenced(t.relation, t.ways, source, target) FROM unnest(tied.relations, tied.ways) AS t (relation, ways);
+        PERFORM set_config('search_path', customer_identity_internal.path_of_all(tied.relations), true);
+        EXECUTE customer_identity_internal.statement_for_all(tied.relations, tied.ways, customers) INTO part USING source, target;
+        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+        PERFORM customer_identity_internal.require_moved(t.relation, t.ways, source, customers) FROM unnest(tied.relations, tied.ways) AS t (relation, ways);
+        moved := moved || part;
+    END LOOP;
+    RETURN moved;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_all_rows(regclass, jsonb, jsonb, regclass) IS
+    'Makes what refers to one customer in the tables of an owner refer to another; returns [{table, ways, keys}]';
+-- Those of a part's ways that are still there, and by which the target can be referred to.
+CREATE FUNCTION customer_identity_internal.ways_left(part jsonb, ways jsonb, target jsonb)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT COALESCE(jsonb_agg(w.value), '[]')
+        FROM jsonb_array_elements(ways) AS w
+        WHERE part -> 'ways' @> jsonb_build_array(w.value)
+            AND NOT EXISTS (SELECT FROM jsonb_array_elements_text(w.value -> 'referenced') AS c (name) WHERE target ->> c.name IS NULL)
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.ways_left(jsonb, jsonb, jsonb) IS
+    'The ways by which rows that moved can move back';
+-- Of parts of what moved, those of one owner's tables.
+CREATE FUNCTION customer_identity_internal.move_rows_back(referencing regclass, source jsonb, target jsonb, parts jsonb, customers regclass)
+    RETURNS TABLE (part integer, back bigint)
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+AS $$
+DECLARE
+    tied record;
+BEGIN
+    FOR tied IN
+        SELECT array_agg(DISTINCT m.relation) AS relations,
+            format('WITH %s %s',
+                string_agg(format('u%s AS (%s)', p.place, customer_identity_internal.update_of_some(m.relation, w.ways, format('($3 OPERATOR(pg_catalog.->) %s)', p.place - 1))), ', '),
+                string_agg(format('SELECT %1$s, pg_catalog.count(*) FROM u%1$s', p.place), ' UNION ALL ')) AS statement
+        FROM customer_identity_internal.movable_tables(referencing, customers) AS m
+        JOIN jsonb_array_elements(parts) WITH ORDINALITY AS p (value, place) ON p.value ->> 'table' = customer_identity_internal.qualified_name(m.relation)
+        CROSS JOIN LATERAL customer_identity_internal.ways_left(p.value, m.ways, target) AS w (ways)
+        WHERE w.ways <> '[]'
+        GROUP BY m.tied
+        ORDER BY max(m.relation::oid) DESC
+    LOOP
+        PERFORM set_config('search_path', customer_identity_internal.path_of_all(tied.relations), true);
+        RETURN QUERY EXECUTE tied.statement USING source, target, parts;
+        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_rows_back(regclass, jsonb, jsonb, jsonb, regclass) IS
+    'Moves rows that move_all_rows has moved, as it returned them, and returns how many of which part';
+-- 55P03 when another transaction holds one of them.
+CREATE FUNCTION customer_identity_internal.lock_rows(referencing regclass, source jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+AS $$
+DECLARE
+    locked record;
+BEGIN
+    FOR locked IN SELECT m.relation, m.ways FROM customer_identity_internal.movable_tables(referencing, customers) AS m ORDER BY m.relation LOOP
+        EXECUTE format('SELECT count(*) FROM (SELECT FROM %s AS r WHERE %s FOR UPDATE NOWAIT) AS l', locked.relation,
+            customer_identity_internal.refers_in_any_way(locked.relation, locked.ways, '$1'))
+            USING source;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.lock_rows(regclass, jsonb, regclass) IS
+    'Locks the rows of the tables of an owner that refer to a customer, without waiting';
+-- Which unique keys a merge would break, found by looking at the rows as they will be.
+
+-- The role that called, whoever is acted as.
+CREATE FUNCTION customer_identity_internal.calling_role()
+    RETURNS name
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN CASE current_setting('role') WHEN 'none' THEN session_user ELSE current_setting('role')::name END;
+COMMENT ON FUNCTION customer_identity_internal.calling_role() IS
+    'The role of the session';
+-- As PostgreSQL has it for its own messages about keys.
+CREATE FUNCTION customer_identity_internal.may_see_key(index regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller constant name := customer_identity_internal.calling_role();
+    is_seen boolean;
+BEGIN
+    SELECT (has_table_privilege(caller, i.indrelid, 'SELECT')
+            OR (i.indexprs IS NULL AND NOT EXISTS (
+                SELECT FROM unnest(i.indkey) AS c (number) WHERE NOT has_column_privilege(caller, i.indrelid, c.number, 'SELECT'))))
+        AND (NOT t.relrowsecurity OR r.rolsuper OR r.rolbypassrls)
+        INTO is_seen
+        FROM pg_index AS i
+        JOIN pg_class AS t ON t.oid = i.indrelid
+        JOIN pg_roles AS r ON r.rolname = caller
+        WHERE i.indexrelid = index;
+    RETURN is_seen;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.may_see_key(regclass) IS
+    'Whether the caller may read the values of a key';
+CREATE FUNCTION customer_identity_internal.key_of_index(index regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT string_agg(pg_get_indexdef(i.indexrelid, c.place, true), ', ' ORDER BY c.place)
+        FROM pg_index AS i
+        CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS c (place)
+        WHERE i.indexrelid = index
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.key_of_index(regclass) IS
+    'What a key consists of';
+-- Also those of single partitions. One that has nothing to do with what moves cannot be broken.
+CREATE FUNCTION customer_identity_internal.keys_at_stake(referencing regclass, names text[])
+    RETURNS SETOF regclass
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT i.indexrelid::regclass
+        FROM (SELECT referencing UNION SELECT p.relid FROM pg_partition_tree(referencing) AS p) AS t (relation)
+        JOIN pg_index AS i ON i.indrelid = t.relation
+        JOIN pg_class AS c ON c.oid = i.indexrelid
+        WHERE i.indisunique AND i.indisvalid AND NOT c.relispartition
+            AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL OR EXISTS (
+                SELECT FROM pg_attribute AS a
+                WHERE a.attrelid = t.relation AND a.attnum = ANY (i.indkey) AND (a.attname = ANY (names) OR a.attgenerated <> '')))
+        ORDER BY i.indexrelid::regclass::text;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.keys_at_stake(regclass, text[]) IS
+    'The unique indexes of a table that a change of the columns could break';
+-- Rows of customers $1 and $2 in a table or one of its partitions, which may have another owner, as they will be when all is
+-- $2's.
+CREATE FUNCTION customer_identity_internal.rows_after_move(part regclass, referencing regclass, ways jsonb, customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT format('SELECT t.*%s FROM (SELECT %s, %s IS TRUE AS customer_identity_moves FROM %s AS r WHERE (%s OR %s)%s) AS t',
+            COALESCE(string_agg(format(', %s AS %I', pg_get_expr(d.adbin, d.adrelid), a.attname), '') FILTER (WHERE a.attgenerated <> ''), ''),
+            string_agg(format('%s AS %I', COALESCE(m.value, format('r.%I', a.attname)), a.attname), ', ') FILTER (WHERE a.attgenerated = ''),
+            customer_identity_internal.refers_in_any_way(referencing, ways, '$1'), customer_identity_internal.qualified_name(referencing),
+            customer_identity_internal.refers_in_any_way(referencing, ways, '$1'), customer_identity_internal.refers_in_any_way(referencing, ways, '$2'),
+            CASE
+                WHEN referencing = customers THEN ' AND r.id <> ($1 ->> ''id'')::uuid'
+                WHEN referencing <> part THEN format(' AND r.tableoid IN (SELECT p.relid FROM pg_partition_tree(%s) AS p)', part::oid)
+                ELSE ''
+            END)
+        FROM pg_attribute AS a
+        LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        LEFT JOIN customer_identity_internal.columns_after_move(referencing, ways) AS m ON m.name = a.attname
+        WHERE a.attrelid = referencing AND a.attnum > 0 AND NOT a.attisdropped
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_after_move(regclass, regclass, jsonb, regclass) IS
+    'The query of the rows of two customers as they would be after a merge';
+CREATE FUNCTION customer_identity_internal.clashes_query(index regclass, referencing regclass, ways jsonb, customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT format('SELECT COALESCE(sum(g.moving), 0), count(*), (array_agg(g.shown ORDER BY g.shown))[1:10] FROM ('
+            ' SELECT count(*) FILTER (WHERE k.moves) AS moving, concat_ws('', '', %s) AS shown'
+            ' FROM (SELECT %s, t.customer_identity_moves FROM (%s) AS t WHERE %s) AS k (%s, moves) WHERE %s GROUP BY %s'
+            ' HAVING count(*) > 1 AND bool_or(k.moves)) AS g',
+            string_agg(format('COALESCE(customer_identity_internal.shown(customer_identity_internal.as_text(k.k%s)), ''null'')', c.place), ', ' ORDER BY c.place),
+            string_agg(pg_get_indexdef(i.indexrelid, c.place, false), ', ' ORDER BY c.place),
+            customer_identity_internal.rows_after_move(i.indrelid, referencing, ways, customers),
+            COALESCE(pg_get_expr(i.indpred, i.indrelid), 'true'),
+            string_agg('k' || c.place, ', ' ORDER BY c.place),
+            CASE WHEN to_jsonb(i.*) -> 'indnullsnotdistinct' = 'true' THEN 'true' ELSE string_agg(format('k.k%s IS NOT NULL', c.place), ' AND ') END,
+            string_agg('k.k' || c.place, ', ' ORDER BY c.place))
+        FROM pg_index AS i
+        CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS c (place)
+        WHERE i.indexrelid = index
+        GROUP BY i.indexrelid, i.indrelid, i.indpred, to_jsonb(i.*)
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.clashes_query(regclass, regclass, jsonb, regclass) IS
+    'The query of what a merge would break of a unique index: rows that move, keys, and the first of the keys';
+CREATE FUNCTION customer_identity_internal.clashes(referencing regclass, ways jsonb, source jsonb, target jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names constant text[] := ARRAY(SELECT c.name FROM customer_identity_internal.columns_after_move(referencing, ways) AS c);
+    index regclass;
+    moving bigint;
+    keys bigint;
+    examples text[];
+    found_clashes jsonb := '[]';
+BEGIN
+    FOR index IN SELECT k.* FROM customer_identity_internal.keys_at_stake(referencing, names) AS k LOOP
+        EXECUTE customer_identity_internal.clashes_query(index, referencing, ways, customers) INTO moving, keys, examples USING source, target;
+        IF keys > 0 THEN
+            found_clashes := found_clashes || jsonb_build_object(
+                'key', index::text, 'columns', customer_identity_internal.key_of_index(index), 'rows', moving,
+                'values', CASE WHEN customer_identity_internal.may_see_key(index) THEN to_jsonb(examples) END,
+                'more', keys - cardinality(examples));
+        END IF;
+    END LOOP;
+    RETURN found_clashes;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.clashes(regclass, jsonb, jsonb, jsonb, regclass) IS
+    'The unique indexes of a table that a merge would break: [{key, columns, rows, values, more}]; no values for who may not read them';
+-- A clash is told at the first way that its table refers by.
+CREATE FUNCTION customer_identity_internal.rows_to_move(referencing regclass, source jsonb, target jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    way record;
+    counted bigint;
+    found_tables jsonb := '[]';
+BEGIN
+    FOR way IN
+        SELECT m.relation, m.ways, w.value, w.place
+        FROM customer_identity_internal.movable_tables(referencing, customers) AS m
+        CROSS JOIN LATERAL jsonb_array_elements(m.ways) WITH ORDINALITY AS w (value, place)
+    LOOP
+        EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s', way.relation, customer_identity_internal.refers_to(way.relation, way.value, '$1'))
+            INTO counted
+            USING source;
+        found_tables := found_tables || jsonb_build_object(
+            'table', customer_identity_internal.qualified_name(way.relation),
+            'column', (SELECT string_agg(c.name, ', ') FROM jsonb_array_elements_text(way.value -> 'columns') AS c (name)),
+            'rows', counted,
+            'conflicts', CASE WHEN way.place = 1 THEN customer_identity_internal.clashes(way.relation, way.ways, source, target, customers) ELSE '[]' END);
+    END LOOP;
+    RETURN found_tables;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_to_move(regclass, jsonb, jsonb, regclass) IS
+    'The tables of an owner that refer to a merge''s loser: rows that would move and unique indexes that they would clash in';
 CREATE FUNCTION customer_identity_internal.lock_for_merge(winner uuid, loser uuid, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    source jsonb;
 BEGIN
     EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR UPDATE NOWAIT', customers) USING loser;
     EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR NO KEY UPDATE NOWAIT', customers) USING winner;
-    PERFORM customer_identity_internal.lock_references(r.relation, r.column_name, loser, customers)
-    FROM customer_identity_internal.referencing_columns(customers) AS r;
+    source := customer_identity_internal.customer_row(loser, customers);
+    PERFORM customer_identity_internal.lock_rows(t.relation, source, customers)
+    FROM customer_identity_internal.table_of_each_owner(customers) AS t (relation);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.lock_for_merge(uuid, uuid, regclass) IS
@@ -5674,7 +6401,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.customer_row(uuid, regclass) IS
     'The row of a customer; P0002 when there is none';
--- What the winner's columns will hold: what is empty is filled from the loser, and notes are joined.
+-- What the winner's columns will hold: what is empty is filled from the loser, unless it is one of the two, and notes are joined.
 CREATE FUNCTION customer_identity_internal.merged_columns(winner jsonb, loser jsonb, customers regclass)
     RETURNS jsonb
     LANGUAGE sql STABLE
@@ -5685,7 +6412,8 @@ AS $$
         SELECT e.name, CASE
             WHEN e.name = 'notes' AND btrim(winner ->> 'notes') <> '' AND btrim(loser ->> 'notes') <> ''
                 THEN to_jsonb((winner ->> 'notes') || E'\n' || (loser ->> 'notes'))
-            WHEN COALESCE(btrim(winner ->> e.name), '') = '' AND btrim(loser ->> e.name) <> '' THEN loser -> e.name
+            WHEN COALESCE(btrim(winner ->> e.name), '') = '' AND btrim(loser ->> e.name) <> ''
+                AND loser ->> e.name NOT IN (winner ->> 'id', loser ->> 'id') THEN loser -> e.name
             ELSE winner -> e.name
         END
         FROM customer_identity_internal.editable_columns(customers) AS e (name)
@@ -5694,32 +6422,36 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.merged_columns(jsonb, jsonb, regclass) IS
     'The columns of a merge''s winner that change, and what they will hold';
--- Proofs, entries, phones and events come along, and are none of the application's rows.
-CREATE FUNCTION customer_identity_internal.merge_tables(winner uuid, loser uuid, customers regclass)
+-- The winner's columns that a foreign key has beside its id: they are filled before the rows move, the others, which may be
+-- unique, when the loser is gone.
+CREATE FUNCTION customer_identity_internal.key_changes(changes jsonb, customers regclass)
     RETURNS jsonb
-    LANGUAGE plpgsql VOLATILE
+    LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-    RETURN (
-        SELECT COALESCE(
-            jsonb_agg(
-                jsonb_build_object(
-                    'table', customer_identity_internal.qualified_name(r.relation), 'column', r.column_name,
-                    'rows', customer_identity_internal.count_references(r.relation, r.column_name, loser, customers),
-                    'conflicts', c.conflicts)
-                ORDER BY customer_identity_internal.qualified_name(r.relation), r.column_name),
-            '[]')
-        FROM customer_identity_internal.referencing_columns(customers) AS r
-        CROSS JOIN LATERAL (
-            SELECT COALESCE(jsonb_agg(jsonb_build_object('key', k.key, 'rows', k.conflicts) ORDER BY k.key), '[]')
-            FROM customer_identity_internal.reference_conflicts(r.relation, r.column_name, winner, loser, customers) AS k
-        ) AS c (conflicts)
-    );
-END
+    SELECT COALESCE(jsonb_object_agg(e.key, e.value), '{}')
+    FROM (
+        SELECT DISTINCT c.name
+        FROM customer_identity_internal.foreign_keys_to(customers) AS k
+        CROSS JOIN LATERAL unnest(k.referenced) AS c (name)
+        WHERE 'id' = ANY (k.referenced)
+    ) AS k
+    JOIN jsonb_each(changes) AS e ON e.key = k.name
 $$;
-COMMENT ON FUNCTION customer_identity_internal.merge_tables(uuid, uuid, regclass) IS
-    'The tables that refer to a merge''s loser: rows that would move and unique indexes that they would clash in';
+COMMENT ON FUNCTION customer_identity_internal.key_changes(jsonb, regclass) IS
+    'Those of a winner''s changes that rows which refer to it depend on';
+CREATE FUNCTION customer_identity_internal.merge_tables(winner_row jsonb, loser_row jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE(jsonb_agg(f.value ORDER BY f.value ->> 'table', f.place), '[]')
+    FROM customer_identity_internal.table_of_each_owner(customers) AS t (relation)
+    CROSS JOIN LATERAL jsonb_array_elements(customer_identity_internal.rows_to_move(t.relation, loser_row, winner_row, customers))
+        WITH ORDINALITY AS f (value, place)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merge_tables(jsonb, jsonb, regclass) IS
+    'The tables that refer to a merge''s loser, with conflicts';
 CREATE FUNCTION customer_identity_internal.require_two(winner uuid, loser uuid)
     RETURNS void
     LANGUAGE plpgsql IMMUTABLE
@@ -5741,7 +6473,12 @@ CREATE FUNCTION customer_identity_internal.merge_refusal(tables jsonb)
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT string_agg(
-        format('Both have rows in %s that key %s allows one of (%s).', t.value ->> 'table', k.value ->> 'key', k.value ->> 'rows'),
+        format('Both have rows in %s that key %s (%s) allows one of%s.', t.value ->> 'table', k.value ->> 'key', k.value ->> 'columns',
+            COALESCE(
+                ': ' || (SELECT string_agg(format('(%s)', v.value), ', ' ORDER BY v.place)
+                    FROM jsonb_array_elements_text(NULLIF(k.value -> 'values', 'null')) WITH ORDINALITY AS v (value, place))
+                || CASE WHEN k.value -> 'more' = '0' THEN '' ELSE format(' and %s more', k.value ->> 'more') END,
+                format(' (%s)', k.value ->> 'rows'))),
         ' ' ORDER BY t.value ->> 'table', k.value ->> 'key')
     FROM jsonb_array_elements(tables) AS t
     CROSS JOIN LATERAL jsonb_array_elements(t.value -> 'conflicts') AS k
@@ -5762,7 +6499,8 @@ BEGIN
     winner_row := customer_identity_internal.customer_row(winner, customers);
     loser_row := customer_identity_internal.customer_row(loser, customers);
     changes := customer_identity_internal.merged_columns(winner_row, loser_row, customers);
-    tables := customer_identity_internal.merge_tables(winner, loser, customers);
+    tables := customer_identity_internal.merge_tables(
+        winner_row || customer_identity_internal.key_changes(changes, customers), loser_row, customers);
     RETURN jsonb_build_object(
         'tables', tables,
         'fields', (
@@ -5824,41 +6562,37 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.refuse_merge(text) IS
     'Raises CI006 for customers whose rows clash';
--- A clash that reference_conflicts() cannot foresee is refused as it is met: in an exclusion constraint, in an index of one
--- partition, or of two columns that both refer to customers.
-CREATE FUNCTION customer_identity_internal.move_all_references(loser uuid, winner uuid, customers regclass)
+-- What clashes() cannot foresee is refused as it is met: exclusion constraints, checks, keys of the application's own.
+CREATE FUNCTION customer_identity_internal.move_all_references(source jsonb, target jsonb, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    referencing record;
+    next regclass;
     moved jsonb := '[]';
     schema_name text;
     table_name text;
     key_name text;
 BEGIN
-    FOR referencing IN SELECT r.relation, r.column_name FROM customer_identity_internal.referencing_columns(customers) AS r LOOP
-        moved := moved || jsonb_build_object(
-            'table', customer_identity_internal.qualified_name(referencing.relation), 'column', referencing.column_name,
-            'keys', customer_identity_internal.move_references(referencing.relation, referencing.column_name, loser, winner, NULL::jsonb, customers));
-        IF customer_identity_internal.count_references(referencing.relation, referencing.column_name, loser, customers) > 0 THEN
-            RAISE EXCEPTION 'rows cannot be moved to another customer'
-                USING ERRCODE = 'CI006', DETAIL = format('A trigger on %s keeps them.', referencing.relation),
-                    HINT = 'Let the trigger return NEW for the rows that customer_identity writes.';
-        END IF;
+    FOR next IN SELECT t.* FROM customer_identity_internal.table_of_each_owner(customers) AS t LOOP
+        moved := moved || customer_identity_internal.move_all_rows(next, source, target, customers);
     END LOOP;
     RETURN moved;
-EXCEPTION WHEN unique_violation OR exclusion_violation THEN
+EXCEPTION WHEN unique_violation OR exclusion_violation OR check_violation OR foreign_key_violation THEN
     GET STACKED DIAGNOSTICS schema_name = SCHEMA_NAME, table_name = TABLE_NAME, key_name = CONSTRAINT_NAME;
     IF key_name = '' THEN
         RAISE;
     END IF;
-    PERFORM customer_identity_internal.refuse_merge(format('Both have rows in %I.%I that key %I allows one of.', schema_name, table_name, key_name));
+    PERFORM customer_identity_internal.refuse_merge(format(
+        CASE WHEN SQLSTATE IN ('23505', '23P01') THEN 'Both have rows in %I.%I that key %I%s allows one of.' ELSE 'A row of %I.%I would break constraint %I%s.' END,
+        schema_name, table_name, key_name,
+        (SELECT format(' (%s)', customer_identity_internal.key_of_index(c.oid))
+            FROM pg_class AS c WHERE c.relnamespace = to_regnamespace(quote_ident(schema_name)) AND c.relname = key_name AND c.relkind IN ('i', 'I'))));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.move_all_references(uuid, uuid, regclass) IS
-    'Makes everything that refers to one customer refer to another, and returns what it moved';
+COMMENT ON FUNCTION customer_identity_internal.move_all_references(jsonb, jsonb, regclass) IS
+    'Makes everything that refers to one customer refer to another, and returns what it moved; CI006 with the constraint that is in the way';
 CREATE FUNCTION customer_identity_internal.write_columns(customer_id uuid, changes jsonb, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -5950,19 +6684,66 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_that_stay(uuid, uuid, regclass) IS
     'The keys of a merge''s winner''s rows, by table, that came by one of the loser''s phones or logins';
-CREATE FUNCTION customer_identity.merge_customers(
-    winner uuid, loser uuid, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
+-- A winner without a phone gets the loser's; else it leads to the winner as a further one.
+CREATE FUNCTION customer_identity_internal.hand_phone_over(winner_row jsonb, loser_row jsonb, actor text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    winner constant uuid := winner_row ->> 'id';
+BEGIN
+    IF loser_row ->> 'phone' IS NULL THEN
+        RETURN;
+    END IF;
+    IF winner_row ->> 'phone' IS NULL THEN
+        PERFORM customer_identity_internal.write_columns(winner, jsonb_build_object('phone', loser_row -> 'phone'), customers);
+        PERFORM customer_identity_internal.mark_as_proved(winner, customers);
+    ELSE
+        EXECUTE format('INSERT INTO %s (customer_id, phone, since, reason, actor) VALUES ($1, $2, $3, ''merge'', $4)',
+            customer_identity_internal.companion_of(customers, 'customer_phones'))
+            USING winner, loser_row ->> 'phone', (loser_row ->> 'created_at')::timestamptz, actor;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.hand_phone_over(jsonb, jsonb, text, regclass) IS
+    'Makes the phone of a merge''s loser, who is gone, lead to the winner';
+-- JSON keeps most values as they are. Not the spaces of json, nor the bounds of arrays.
+CREATE FUNCTION customer_identity_internal.exact_texts(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names constant text[] := ARRAY(
+        SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '');
+    texts jsonb;
+BEGIN
+    EXECUTE format('SELECT jsonb_strip_nulls(jsonb_build_object(%s)) FROM %s AS c, jsonb_to_record(to_jsonb(c.*)) AS n (%s) WHERE c.id = $1',
+        (SELECT string_agg(format('%1$L, CASE WHEN c.%2$I::text <> n.%2$I::text THEN c.%2$I::text END', k.name, k.name), ', ') FROM unnest(names) AS k (name)),
+        customers, customer_identity_internal.typed_columns(customers, names))
+        INTO texts
+        USING customer_id;
+    RETURN texts;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.exact_texts(uuid, regclass) IS
+    'The columns of a customer that come back changed from its row as JSON, as text';
+CREATE FUNCTION customer_identity_internal.merge(winner uuid, loser uuid, actor text, reason text, customers regclass)
     RETURNS bigint
-    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
     merges constant text := customer_identity_internal.companion_of(customers, 'customer_merges');
-    phones constant text := customer_identity_internal.companion_of(customers, 'customer_phones');
     merge_id bigint;
     refusal text;
     winner_row jsonb;
     loser_row jsonb;
+    changes jsonb;
+    key_changes jsonb;
+    texts jsonb;
     points numeric;
     stay jsonb;
     moved jsonb;
@@ -5976,34 +6757,46 @@ BEGIN
     winner_row := customer_identity_internal.customer_row(winner, customers);
     loser_row := customer_identity_internal.customer_row(loser, customers);
 
-    refusal := customer_identity_internal.merge_refusal(customer_identity_internal.merge_tables(winner, loser, customers));
+    changes := customer_identity_internal.merged_columns(winner_row, loser_row, customers);
+    key_changes := customer_identity_internal.key_changes(changes, customers);
+
+    refusal := customer_identity_internal.merge_refusal(customer_identity_internal.merge_tables(winner_row || key_changes, loser_row, customers));
     IF refusal IS NOT NULL THEN
         PERFORM customer_identity_internal.refuse_merge(refusal);
     END IF;
 
+    texts := customer_identity_internal.exact_texts(loser, customers);
     points := customer_identity_internal.entry_points(loser, NULL::jsonb, customers);
     stay := customer_identity_internal.rows_that_stay(winner, loser, customers);
-    moved := customer_identity_internal.move_all_references(loser, winner, customers);
+    PERFORM customer_identity_internal.write_columns(winner, key_changes, customers);
+    moved := customer_identity_internal.move_all_references(loser_row, winner_row || key_changes, customers);
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.delete_customer(loser, customers);
     PERFORM customer_identity_internal.add_points(winner, points, customers);
-    PERFORM customer_identity_internal.write_columns(winner,
-        customer_identity_internal.merged_columns(winner_row, loser_row, customers) || jsonb_build_object('updated_at', clock_timestamp()), customers);
-    IF loser_row ->> 'phone' IS NOT NULL THEN
-        EXECUTE format('INSERT INTO %s (customer_id, phone, since, reason, actor) VALUES ($1, $2, $3, ''merge'', $4)', phones)
-            USING winner, loser_row ->> 'phone', (loser_row ->> 'created_at')::timestamptz, actor;
-    END IF;
+    PERFORM customer_identity_internal.write_columns(winner, changes || jsonb_build_object('updated_at', clock_timestamp()), customers);
+    PERFORM customer_identity_internal.hand_phone_over(winner_row, loser_row, actor, customers);
 
     merge_id := customer_identity_internal.new_merge_id();
     EXECUTE format('INSERT INTO %s (id, winner_id, loser_id, actor, reason, record) VALUES ($1, $2, $3, $4, $5, $6)', merges)
         USING merge_id, winner, loser, actor, reason,
-            jsonb_build_object('loser', loser_row, 'before', winner_row,
+            jsonb_build_object('loser', loser_row, 'texts', texts, 'before', winner_row,
                 'after', customer_identity_internal.customer_row(winner, customers), 'moved', moved, 'stay', stay);
     PERFORM customer_identity_internal.write_event(customers, winner, 'merged',
         jsonb_strip_nulls(jsonb_build_object('merge_id', merge_id, 'loser', loser, 'reason', reason,
             'rows', (SELECT sum(jsonb_array_length(m.value -> 'keys')) FROM jsonb_array_elements(moved) AS m))),
         actor);
     RETURN merge_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merge(uuid, uuid, text, text, regclass) IS
+    'What merge_customers() does';
+CREATE FUNCTION customer_identity.merge_customers(
+    winner uuid, loser uuid, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS bigint
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+BEGIN
+    RETURN customer_identity_internal.merge(winner, loser, actor, reason, customers);
 END
 $$;
 COMMENT ON FUNCTION customer_identity.merge_customers(uuid, uuid, text, text, regclass) IS
@@ -6059,7 +6852,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.merge_record(bigint, regclass) IS
     'A merge in force; P0002 when there is none';
--- Columns that hold what the merge left in them get back what they held before it.
+-- Columns that hold what the merge left in them get back what they held before it. One that referred to the loser comes back
+-- with the rows that did.
 CREATE FUNCTION customer_identity_internal.restored_columns(record jsonb, present jsonb, customers regclass)
     RETURNS jsonb
     LANGUAGE sql STABLE
@@ -6073,33 +6867,40 @@ AS $$
     WHERE present -> n.name IS NOT DISTINCT FROM record -> 'after' -> n.name
         AND record -> 'before' ? n.name
         AND record -> 'before' -> n.name IS DISTINCT FROM record -> 'after' -> n.name
+        AND record -> 'before' -> n.name <> record -> 'loser' -> 'id'
 $$;
 COMMENT ON FUNCTION customer_identity_internal.restored_columns(jsonb, jsonb, regclass) IS
     'The columns of a merge''s winner that go back to what they were before it';
--- The totals come back by the triggers, with the orders.
-CREATE FUNCTION customer_identity_internal.insert_customer(customer jsonb, customers regclass)
+-- The totals come back by the triggers, with the orders. `texts` are values that JSON would change.
+CREATE FUNCTION customer_identity_internal.insert_customer(customer jsonb, texts jsonb, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     columns text;
+    expressions text;
     names text[];
 BEGIN
-    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), array_agg(a.attname::text) INTO columns, names
-    FROM pg_attribute AS a
-    WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND customer ? a.attname::text;
+    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), array_agg(a.attname::text),
+        string_agg(
+            CASE WHEN texts ? a.attname::text THEN format('CAST($2 OPERATOR(pg_catalog.->>) %L AS %s)', a.attname, format_type(a.atttypid, a.atttypmod))
+                ELSE format('n.%I', a.attname) END,
+            ', ' ORDER BY a.attnum)
+        INTO columns, names, expressions
+        FROM pg_attribute AS a
+        WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND customer ? a.attname::text;
     PERFORM set_config('search_path', customer_identity_internal.path_of(customers), true);
     EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM pg_catalog.jsonb_to_record($1) AS n (%s)',
-        customer_identity_internal.qualified_name(customers), columns, columns, customer_identity_internal.typed_columns(customers, names))
-        USING customer || '{"total_orders": 0, "total_spent": 0, "loyalty_points": 0}';
+        customer_identity_internal.qualified_name(customers), columns, expressions, customer_identity_internal.typed_columns(customers, names))
+        USING customer || '{"total_orders": 0, "total_spent": 0, "loyalty_points": 0}', texts;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.insert_customer(jsonb, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.insert_customer(jsonb, jsonb, regclass) IS
     'Adds a customer''s row with the id that it had, without totals';
 -- The loser's phone leads to the winner since the merge. NULL: it has gone another way since.
-CREATE FUNCTION customer_identity_internal.take_phone_back(phone text, winner uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.take_alias_back(phone text, winner uuid, customers regclass)
     RETURNS text
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -6111,46 +6912,108 @@ BEGIN
         customer_identity_internal.companion_of(customers, 'customer_phones'))
         INTO taken
         USING phone, winner;
-    IF taken IS NULL AND phone IS NOT NULL THEN
-        RAISE NOTICE 'a phone does not go back'
-            USING DETAIL = format('Phone %s was released, moved or made the primary one since the merge.', phone);
-    END IF;
     RETURN taken;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.take_phone_back(text, uuid, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.take_alias_back(text, uuid, regclass) IS
     'Takes the phone that a merge made lead to its winner away from it again';
-CREATE FUNCTION customer_identity_internal.move_back(moved jsonb, winner uuid, loser uuid, customers regclass)
+-- The winner had none.
+CREATE FUNCTION customer_identity_internal.has_phone_by_merge(phone text, customer_id uuid, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_by_merge boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS c JOIN %s AS m ON m.winner_id = c.id WHERE c.id = $2 AND c.phone = $1'
+        ' AND m.record -> ''after'' ->> ''phone'' = $1 AND m.record -> ''before'' ->> ''phone'' IS NULL)',
+        customers, customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO is_by_merge
+        USING phone, customer_id;
+    RETURN is_by_merge;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.has_phone_by_merge(text, uuid, regclass) IS
+    'Whether a customer got its primary phone from a customer that was merged into it';
+-- When the proofs are the loser's again: they would end with the phone.
+CREATE FUNCTION customer_identity_internal.hand_phone_back(phone text, holder uuid, loser uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF customer_identity_internal.has_phone_by_merge(phone, holder, customers) THEN
+        PERFORM customer_identity_internal.write_columns(holder, '{"phone": null}', customers);
+        PERFORM customer_identity_internal.write_columns(loser, jsonb_build_object('phone', phone), customers);
+    ELSE
+        RAISE NOTICE 'a phone does not go back'
+            USING DETAIL = format('Phone %s was released, moved or made the primary one since the merge.', phone);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.hand_phone_back(text, uuid, uuid, regclass) IS
+    'Gives the loser of a merge the phone that became the winner''s primary one';
+CREATE FUNCTION customer_identity_internal.tell_of_rows_left(part jsonb, back bigint)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    moved constant bigint := jsonb_array_length(part -> 'keys');
+BEGIN
+    IF back < moved THEN
+        RAISE NOTICE 'not all rows go back'
+            USING DETAIL = format('Of %s rows of %s, %s are gone or have another customer.', moved, part ->> 'table', moved - back);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.tell_of_rows_left(jsonb, bigint) IS
+    'Says that rows that a merge moved do not go back';
+-- Keys have ids of the winner in them, as the merge left the rows; since then they may have become another customer's.
+CREATE FUNCTION customer_identity_internal.present_parts(parts jsonb, after jsonb, present jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH changed AS MATERIALIZED (
+        SELECT customer_identity_internal.qualified_name(r.relation) AS name, c.name AS column_name, after -> c.referenced AS old, present -> c.referenced AS new
+        FROM customer_identity_internal.references_to(customers) AS r
+        CROSS JOIN LATERAL unnest(r.columns, r.referenced) AS c (name, referenced)
+        WHERE after -> c.referenced IS DISTINCT FROM present -> c.referenced
+    )
+    SELECT CASE WHEN NOT EXISTS (SELECT FROM changed) THEN parts ELSE (
+        SELECT COALESCE(jsonb_agg(p.value || jsonb_build_object('keys', (
+            SELECT jsonb_agg(k.value || (
+                SELECT COALESCE(jsonb_object_agg(c.column_name, c.new), '{}')
+                FROM changed AS c
+                WHERE c.name = p.value ->> 'table' AND k.value -> c.column_name = c.old))
+            FROM jsonb_array_elements(p.value -> 'keys') AS k)) ORDER BY p.place), '[]')
+        FROM jsonb_array_elements(parts) WITH ORDINALITY AS p (value, place)) END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.present_parts(jsonb, jsonb, jsonb, regclass) IS
+    'What a merge moved, with the keys that its rows have now';
+CREATE FUNCTION customer_identity_internal.move_back(record jsonb, present jsonb, loser_row jsonb, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    part record;
-    back jsonb;
+    parts constant jsonb := customer_identity_internal.present_parts(record -> 'moved', record -> 'after', present, customers);
+    next regclass;
+    went record;
+    back jsonb := '{}';
 BEGIN
-    FOR part IN
-        SELECT m.value ->> 'table' AS name, m.value ->> 'column' AS column_name, m.value -> 'keys' AS keys, r.relation
-        FROM jsonb_array_elements(moved) WITH ORDINALITY AS m (value, place)
-        LEFT JOIN customer_identity_internal.referencing_columns(customers) AS r
-            ON customer_identity_internal.qualified_name(r.relation) = m.value ->> 'table' AND r.column_name = m.value ->> 'column'
-        -- The last first: a row's key may hold another of these columns, as it was when the row moved.
-        ORDER BY m.place DESC
-    LOOP
-        IF part.relation IS NULL THEN
-            back := '[]';
-        ELSE
-            back := customer_identity_internal.move_references(part.relation, part.column_name, winner, loser, part.keys, customers);
-        END IF;
-        IF jsonb_array_length(back) < jsonb_array_length(part.keys) THEN
-            RAISE NOTICE 'not all rows go back'
-                USING DETAIL = format('Of %s rows of %s, %s are gone or have another customer.',
-                    jsonb_array_length(part.keys), part.name, jsonb_array_length(part.keys) - jsonb_array_length(back));
-        END IF;
+    FOR next IN SELECT t.* FROM customer_identity_internal.table_of_each_owner(customers) AS t ORDER BY 1 DESC LOOP
+        FOR went IN SELECT m.part, m.back FROM customer_identity_internal.move_rows_back(next, present, loser_row, parts, customers) AS m LOOP
+            back := back || jsonb_build_object(went.part::text, went.back);
+        END LOOP;
     END LOOP;
+    PERFORM customer_identity_internal.tell_of_rows_left(p.value, COALESCE((back ->> p.place::text)::bigint, 0))
+    FROM jsonb_array_elements(parts) WITH ORDINALITY AS p (value, place);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.move_back(jsonb, uuid, uuid, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.move_back(jsonb, jsonb, jsonb, regclass) IS
     'Gives the loser of a merge its rows again, those that are still the winner''s';
 -- Rows written since the merge.
 CREATE FUNCTION customer_identity_internal.move_newcomers(stay jsonb, phones text[], winner uuid, loser uuid, customers regclass)
@@ -6240,6 +7103,32 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.restored_later(jsonb, uuid, jsonb, regclass) IS
     'The columns that a later winner has of an earlier merge''s loser; the later merge forgets them as well';
+-- Adding 2.5 and taking it away makes 10.0 of 10.
+CREATE FUNCTION customer_identity_internal.same_total(customer_id uuid, before jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    present constant jsonb := customer_identity_internal.customer_row(customer_id, customers);
+BEGIN
+    RETURN CASE WHEN present -> 'total_spent' = before -> 'total_spent' THEN jsonb_build_object('total_spent', before -> 'total_spent') ELSE '{}' END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.same_total(uuid, jsonb, regclass) IS
+    'A customer''s total as it was written before, where it is the same number';
+-- A customer that the loser refers to may have been merged since.
+CREATE FUNCTION customer_identity_internal.with_living_customers(customer jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT customer || COALESCE(jsonb_object_agg(r.columns[1], customer_identity_internal.living_customer((customer ->> r.columns[1])::uuid, customers)), '{}')
+    FROM customer_identity_internal.references_to(customers) AS r
+    WHERE r.relation = customers AND r.referenced = '{id}' AND customer ->> r.columns[1] <> customer ->> 'id'
+$$;
+COMMENT ON FUNCTION customer_identity_internal.with_living_customers(jsonb, regclass) IS
+    'The row of a customer that is to be added, which refers to customers that are there';
 CREATE FUNCTION customer_identity.unmerge_customers(
     merge_id bigint, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS uuid
@@ -6252,6 +7141,7 @@ DECLARE
     present jsonb;
     loser_row jsonb;
     restored jsonb := '{}';
+    key_changes jsonb;
     phone text;
     points numeric;
 BEGIN
@@ -6269,24 +7159,33 @@ BEGIN
     ELSIF holder IS NOT NULL THEN
         restored := customer_identity_internal.restored_later(done.record, done.winner, present, customers);
     END IF;
+    key_changes := customer_identity_internal.key_changes(restored, customers);
     -- Before the loser is back: a column may be unique.
-    PERFORM customer_identity_internal.write_columns(holder, restored - 'updated_at', customers);
-    phone := customer_identity_internal.take_phone_back(loser_row ->> 'phone', holder, customers);
-    PERFORM customer_identity_internal.insert_customer(loser_row || jsonb_build_object('phone', phone), customers);
+    PERFORM customer_identity_internal.write_columns(holder,
+        restored - 'updated_at' - ARRAY(SELECT jsonb_object_keys(key_changes)), customers);
+    phone := customer_identity_internal.take_alias_back(loser_row ->> 'phone', holder, customers);
+    loser_row := customer_identity_internal.with_living_customers(loser_row, customers) || jsonb_build_object('phone', phone);
+    PERFORM customer_identity_internal.insert_customer(loser_row, done.record -> 'texts', customers);
     SELECT customer_identity_internal.entry_points(holder, m.value -> 'keys', customers) INTO points
     FROM jsonb_array_elements(done.record -> 'moved') AS m
     WHERE m.value ->> 'table' = customer_identity_internal.companion_of(customers, 'loyalty_entries');
 
-    PERFORM customer_identity_internal.move_back(done.record -> 'moved', holder, done.loser, customers);
+    PERFORM customer_identity_internal.move_back(done.record, present, loser_row, customers);
+    PERFORM customer_identity_internal.write_columns(holder, key_changes, customers);
+    IF phone IS NULL AND done.record -> 'loser' ->> 'phone' IS NOT NULL THEN
+        PERFORM customer_identity_internal.hand_phone_back(done.record -> 'loser' ->> 'phone', holder, done.loser, customers);
+    END IF;
     PERFORM customer_identity_internal.move_newcomers(done.record -> 'stay',
         ARRAY(SELECT jsonb_array_elements_text(customer_identity_internal.phones_of(done.loser, customers))), holder, done.loser, customers);
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.add_points(done.loser, points, customers);
     PERFORM customer_identity_internal.add_points(holder, -points, customers);
     PERFORM customer_identity_internal.settle_proofs(ARRAY[holder, done.loser], customers);
-    PERFORM customer_identity_internal.write_columns(done.loser, jsonb_build_object('updated_at', loser_row -> 'updated_at'), customers);
+    PERFORM customer_identity_internal.write_columns(done.loser,
+        jsonb_build_object('updated_at', loser_row -> 'updated_at') || customer_identity_internal.same_total(done.loser, loser_row, customers), customers);
     IF restored ? 'updated_at' THEN
-        PERFORM customer_identity_internal.write_columns(holder, jsonb_build_object('updated_at', restored -> 'updated_at'), customers);
+        PERFORM customer_identity_internal.write_columns(holder,
+            jsonb_build_object('updated_at', restored -> 'updated_at') || customer_identity_internal.same_total(holder, done.record -> 'before', customers), customers);
     END IF;
     EXECUTE format('DELETE FROM %s AS m WHERE m.id = $1', customer_identity_internal.companion_of(customers, 'customer_merges')) USING merge_id;
     PERFORM customer_identity_internal.write_event(customers, e.customer, 'unmerged',
@@ -6814,7 +7713,7 @@ BEGIN
         keys := customer_identity_internal.keys_by_phones(part.attached, source, ARRAY[phone], target, since, links, customers);
         CONTINUE WHEN keys = '[]';
         IF NOT is_made THEN
-            PERFORM customer_identity_internal.insert_customer(jsonb_build_object('id', target, 'phone', CASE WHEN has_phone THEN phone END), customers);
+            PERFORM customer_identity_internal.insert_customer(jsonb_build_object('id', target, 'phone', CASE WHEN has_phone THEN phone END), '{}', customers);
             is_made := true;
         END IF;
         PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, source, target, keys, customers);
@@ -7130,6 +8029,264 @@ $$;
 COMMENT ON FUNCTION customer_identity.set_phone_rule(text, text, text, text, text, regclass) IS
     'Says that a phone names nobody (rows with it stay unlinked, and what rests on it alone is cut), or a household (shared: each login sees its own orders only); NULL takes the rule away';
 REVOKE EXECUTE ON FUNCTION customer_identity.set_phone_rule(text, text, text, text, text, regclass) FROM PUBLIC;
+-- Old numbers of plans that have changed: claims with them read as today's, so the book has to follow.
+
+-- What is stored under a number that reads as another one: a rule, a customer's primary phone, or a further one. A phone that
+-- leads to nobody yet is given to the first that moves there, and with others that is one person.
+CREATE FUNCTION customer_identity_internal.old_phones_query(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN format($sql$
+        WITH stored AS (
+            SELECT 1 AS kind, NULL::uuid AS id, r.phone::text AS phone, r.rule, r.created_at::timestamptz AS since FROM %1$s AS r
+            UNION ALL
+            SELECT 2, c.id, c.phone::text, NULL, c.created_at::timestamptz FROM %2$s AS c WHERE c.phone IS NOT NULL
+            UNION ALL
+            SELECT 3, a.customer_id, a.phone::text, NULL, a.since FROM %3$s AS a WHERE a.until IS NULL
+        ),
+        read AS (
+            SELECT s.*, n.phone AS today
+            FROM stored AS s
+            CROSS JOIN LATERAL (SELECT customer_identity_internal.claimed_phone(s.phone, NULL::text)) AS n (phone)
+        ),
+        old AS (
+            SELECT r.*, first_value(r.id) OVER (PARTITION BY r.kind = 1, r.today ORDER BY r.kind, r.since, r.id) AS first_id
+            FROM read AS r
+            WHERE r.today <> r.phone
+        )
+        SELECT o.kind, o.id, o.phone, o.today, COALESCE(h.id, o.first_id) AS target,
+            o.kind = 2 AND h.id IS NULL AND o.first_id = o.id AND b.rule IS DISTINCT FROM 'nobody'
+                AND NOT EXISTS (SELECT FROM old AS t WHERE t.id = o.id AND t.phone <> o.phone AND t.today = o.today) AS is_plain,
+            CASE
+                WHEN o.kind = 1 AND b.rule <> o.rule THEN 'the numbers have different rules'
+                WHEN o.kind = 1 AND o.rule = 'nobody' AND h.id IS NOT NULL THEN 'the number leads to a customer'
+                WHEN o.kind > 1 AND b.rule = 'nobody' THEN 'the phone names nobody'
+            END AS problem
+        FROM old AS o
+        LEFT JOIN stored AS h ON h.kind > 1 AND h.phone = o.today
+        LEFT JOIN stored AS b ON b.kind = 1 AND b.phone = o.today
+        $sql$,
+        customer_identity_internal.companion_of(customers, 'phone_rules'), customers,
+        customer_identity_internal.companion_of(customers, 'customer_phones'));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.old_phones_query(regclass) IS
+    'The query of the phones of a book that read as other ones: kind (1 rule, 2 primary, 3 further), id, phone, today, target, is_plain, problem';
+-- Whoever proved the old number holds today's. One who has proved both has one proof left.
+CREATE FUNCTION customer_identity_internal.carry_proofs(customer_id uuid, phone text, today text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    proofs constant text := customer_identity_internal.companion_of(customers, 'phone_proofs');
+BEGIN
+    EXECUTE format('UPDATE %1$s AS p SET phone = $3 WHERE p.phone = $2 AND p.customer_id = $1 AND p.ended_at IS NULL'
+        ' AND NOT EXISTS (SELECT FROM %1$s AS t WHERE t.phone = $3 AND t.ended_at IS NULL AND t.user_id IS NOT DISTINCT FROM p.user_id)', proofs)
+        USING customer_id, phone, today;
+    PERFORM customer_identity_internal.end_proofs_of(phone, customer_id, 'renumbered', customers);
+    EXECUTE format('UPDATE %s AS c SET is_phone_verified = true WHERE c.id = $1 AND c.phone = $2 AND c.is_phone_verified IS NOT TRUE'
+        ' AND EXISTS (SELECT FROM %s AS p WHERE p.phone = $2 AND p.customer_id = $1 AND p.ended_at IS NULL)', customers, proofs)
+        USING customer_id, today;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.carry_proofs(uuid, text, text, regclass) IS
+    'Makes the live proofs of a customer''s old number proofs of today''s';
+CREATE FUNCTION customer_identity_internal.write_renumbering(customer_id uuid, phone text, today text, reason text, customers regclass)
+    RETURNS void
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT customer_identity_internal.write_event(customers, customer_id, 'phone_changed',
+        jsonb_build_object('old', phone, 'new', today, 'kept', false, 'reason', reason), NULL::text)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.write_renumbering(uuid, text, text, text, regclass) IS
+    'Tells the history that a customer''s phone has got its number of today';
+-- Customers of whom nothing but the primary phone changes, and to a free number. Whom others are using is left out, and none is
+-- moved where anything goes wrong with one of them: those are taken one by one then.
+CREATE FUNCTION customer_identity_internal.move_plainly(ids uuid[], phones text[], todays text[], reason text, customers regclass)
+    RETURNS uuid[]
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    moved uuid[];
+    written bigint;
+BEGIN
+    EXECUTE format('SELECT array_agg(l.id) FROM (SELECT c.id FROM unnest($1, $2) AS m (id, phone) JOIN %s AS c ON c.id = m.id'
+        ' WHERE c.phone = m.phone ORDER BY c.id FOR UPDATE OF c SKIP LOCKED) AS l', customers)
+        INTO moved
+        USING ids, phones;
+    EXECUTE format('UPDATE %s AS p SET phone = m.today FROM unnest($1, $2, $3) AS m (id, phone, today)'
+        ' WHERE m.id = ANY ($4) AND p.customer_id = m.id AND p.phone = m.phone AND p.ended_at IS NULL',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        USING ids, phones, todays, moved;
+    EXECUTE format('INSERT INTO %1$s (customer_id, phone, since, until, reason)'
+        ' SELECT m.id, m.phone, GREATEST(c.created_at, (SELECT max(a.until) FROM %1$s AS a WHERE a.customer_id = c.id)), now(), $4'
+        ' FROM unnest($1, $2) AS m (id, phone) JOIN %2$s AS c ON c.id = m.id WHERE m.id = ANY ($3)',
+        customer_identity_internal.companion_of(customers, 'customer_phones'), customers)
+        USING ids, phones, moved, reason;
+    PERFORM set_config('search_path', customer_identity_internal.path_of(customers), true);
+    EXECUTE format('UPDATE %s AS c SET phone = m.today, updated_at = pg_catalog.clock_timestamp()'
+        ' FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS m (id, today)'
+        ' WHERE m.id OPERATOR(pg_catalog.=) ANY ($3) AND c.id OPERATOR(pg_catalog.=) m.id',
+        customer_identity_internal.qualified_name(customers))
+        USING ids, todays, moved;
+    GET DIAGNOSTICS written = ROW_COUNT;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF written <> cardinality(moved) THEN
+        RAISE EXCEPTION 'a trigger keeps customers from being written';
+    END IF;
+    PERFORM customer_identity_internal.write_renumbering(m.id, m.phone, m.today, reason, customers)
+    FROM unnest(ids, phones, todays) AS m (id, phone, today)
+    WHERE m.id = ANY (moved);
+    RETURN COALESCE(moved, '{}');
+EXCEPTION WHEN OTHERS THEN
+    RETURN '{}';
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_plainly(uuid[], text[], text[], text, regclass) IS
+    'Gives customers their numbers of today in one go, and returns which';
+CREATE FUNCTION customer_identity_internal.move_rule(phone text, today text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    rules constant text := customer_identity_internal.companion_of(customers, 'phone_rules');
+BEGIN
+    EXECUTE format('DELETE FROM %1$s AS r WHERE r.phone = $1 AND EXISTS (SELECT FROM %1$s AS t WHERE t.phone = $2 AND t.rule = r.rule)', rules)
+        USING phone, today;
+    EXECUTE format('UPDATE %s AS r SET phone = $2 WHERE r.phone = $1', rules) USING phone, today;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_rule(text, text, regclass) IS
+    'Makes the rule of an old number one of today''s';
+-- NULL: the old number leads to nobody any more. Returns the customer whose number it is from now on.
+CREATE FUNCTION customer_identity_internal.move_phone(phone text, today text, reason text, customers regclass)
+    RETURNS uuid
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customer constant uuid := customer_identity_internal.holder_of_phone(phone, customers);
+    holder constant uuid := customer_identity_internal.holder_of_phone(today, customers);
+    is_primary boolean;
+BEGIN
+    IF customer IS NULL THEN
+        RETURN NULL;
+    END IF;
+    PERFORM customer_identity_internal.require_no_rule(today, customers);
+    IF holder <> customer THEN
+        PERFORM customer_identity_internal.merge(holder, customer, NULL::text, reason, customers);
+        PERFORM customer_identity_internal.end_alias(phone, holder, customers);
+        PERFORM customer_identity_internal.carry_proofs(holder, phone, today, customers);
+        RETURN holder;
+    END IF;
+    is_primary := customer_identity_internal.locked_customer(customer, customers) ->> 'phone' = phone;
+    PERFORM customer_identity_internal.end_alias(phone, customer, customers);
+    IF is_primary THEN
+        PERFORM customer_identity_internal.insert_former_phone(customer, phone, NULL::text, reason, customers);
+        PERFORM customer_identity_internal.carry_proofs(customer, phone, today, customers);
+        PERFORM customer_identity_internal.write_primary_phone(customer, today, customers);
+    ELSE
+        IF holder IS NULL THEN
+            PERFORM customer_identity_internal.insert_alias(customer, today, NULL::text, reason, customers);
+        END IF;
+        PERFORM customer_identity_internal.carry_proofs(customer, phone, today, customers);
+    END IF;
+    IF customer_identity_internal.holder_of_phone(today, customers) IS DISTINCT FROM customer THEN
+        RAISE EXCEPTION 'a trigger keeps the customer from being written';
+    END IF;
+    PERFORM customer_identity_internal.write_renumbering(customer, phone, today, reason, customers);
+    RETURN customer;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_phone(text, text, text, regclass) IS
+    'Makes an old number its number of today; when that leads to another customer, the two are one person';
+-- One bad row stops nobody else: its problem says why it is as it was. A household's rule comes before its customer, so that no
+-- login ever sees more than before.
+CREATE FUNCTION customer_identity_internal.try_to_move(
+    kind integer, phone text, today text, refusal text, reason text, customers regclass, OUT customer uuid, OUT problem text)
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    problem := refusal;
+    IF problem IS NOT NULL THEN
+        RETURN;
+    ELSIF kind = 1 THEN
+        PERFORM customer_identity_internal.move_rule(phone, today, customers);
+    ELSE
+        PERFORM customer_identity_internal.be_impatient();
+        customer := customer_identity_internal.move_phone(phone, today, reason, customers);
+    END IF;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS problem = MESSAGE_TEXT;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.try_to_move(integer, text, text, text, text, regclass) IS
+    'Moves one rule or phone, and says why that cannot be';
+CREATE FUNCTION customer_identity_internal.migration_row(
+    kind integer, id uuid, phone text, today text, target uuid, refusal text)
+    RETURNS TABLE (customer_id uuid, old_phone text, new_phone text, action text, merged_into uuid, rule text, since text, source text, problem text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT id, phone, today,
+        CASE WHEN refusal IS NOT NULL THEN 'refused' WHEN kind = 1 THEN 'rule' WHEN target <> id THEN 'merge' ELSE 'move' END,
+        CASE WHEN refusal IS NULL AND kind > 1 AND target <> id THEN target END,
+        n.rule, n.since, n.source, refusal
+    FROM customer_identity_internal.renumbering_of(phone) AS n
+$$;
+COMMENT ON FUNCTION customer_identity_internal.migration_row(integer, uuid, text, text, uuid, text) IS
+    'A row of migrate_phones()';
+CREATE FUNCTION customer_identity.migrate_phones(customers regclass DEFAULT NULL, dry_run boolean DEFAULT true)
+    RETURNS TABLE (customer_id uuid, old_phone text, new_phone text, action text, merged_into uuid, rule text, since text, source text, problem text)
+    LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+AS $$
+#variable_conflict use_column
+DECLARE
+    reason constant text := 'renumbered';
+    query constant text := customer_identity_internal.old_phones_query(customers);
+    batch record;
+    part record;
+    tried record;
+    moved uuid[];
+    done bigint := 0;
+BEGIN
+    IF dry_run IS DISTINCT FROM false THEN
+        RETURN QUERY EXECUTE format('SELECT r.* FROM (%s) AS o'
+            ' CROSS JOIN LATERAL customer_identity_internal.migration_row(o.kind, o.id, o.phone, o.today, o.target, o.problem) AS r', query);
+        RETURN;
+    END IF;
+    PERFORM customer_identity_internal.take_turn(customers);
+    FOR part IN EXECUTE format('SELECT o.* FROM (%s) AS o WHERE o.kind = 1', query) LOOP
+        SELECT t.* INTO tried FROM customer_identity_internal.try_to_move(part.kind, part.phone, part.today, part.problem, reason, customers) AS t;
+        RETURN QUERY SELECT r.* FROM customer_identity_internal.migration_row(part.kind, part.id, part.phone, part.today, part.target, tried.problem) AS r;
+    END LOOP;
+    FOR batch IN EXECUTE format('SELECT array_agg(o.id) AS ids, array_agg(o.phone) AS phones, array_agg(o.today) AS todays, sum(count(*)) OVER () AS in_all'
+        ' FROM (SELECT p.*, (row_number() OVER (ORDER BY p.id) - 1) / 5000 AS step FROM (%s) AS p WHERE p.is_plain) AS o GROUP BY o.step', query) LOOP
+        moved := customer_identity_internal.move_plainly(batch.ids, batch.phones, batch.todays, reason, customers);
+        done := done + cardinality(batch.ids);
+        RAISE NOTICE 'migrate_phones: % of % customers with a free number', done, batch.in_all;
+        RETURN QUERY SELECT r.* FROM unnest(batch.ids, batch.phones, batch.todays) AS m (id, phone, today)
+            CROSS JOIN LATERAL customer_identity_internal.migration_row(2, m.id, m.phone, m.today, m.id, NULL::text) AS r WHERE m.id = ANY (moved);
+    END LOOP;
+    -- What is left: the others, and whom a batch has left out.
+    FOR part IN EXECUTE format('SELECT o.* FROM (%s) AS o WHERE o.kind > 1 ORDER BY o.kind, o.id', query) LOOP
+        SELECT t.* INTO tried FROM customer_identity_internal.try_to_move(part.kind, part.phone, part.today, part.problem, reason, customers) AS t;
+        CONTINUE WHEN tried.customer IS NULL AND tried.problem IS NULL;
+        RETURN QUERY SELECT r.* FROM customer_identity_internal.migration_row(part.kind, part.id, part.phone, part.today, tried.customer, tried.problem) AS r;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity.migrate_phones(regclass, boolean) IS
+    'Gives customers whose stored number reads as another one today that number: the old one is kept as a former one, proofs and rules come along, and where it leads to another customer the two are merged. dry_run: only lists that';
+REVOKE EXECUTE ON FUNCTION customer_identity.migrate_phones(regclass, boolean) FROM PUBLIC;
 CREATE FUNCTION customer_identity_internal.keys_of_rows(
     referencing regclass, column_name text, customer_id uuid, named_column text, named_values text[], customers regclass)
     RETURNS TABLE (keys jsonb, found_values text[])
@@ -7289,7 +8446,7 @@ BEGIN
         proofs := customer_identity_internal.live_proofs(e164, customer_id, customers);
         PERFORM customer_identity_internal.take_phone_for_split(e164, customer_id, actor, reason, customers);
     END IF;
-    PERFORM customer_identity_internal.insert_customer(jsonb_build_object('id', target, 'phone', e164), customers);
+    PERFORM customer_identity_internal.insert_customer(jsonb_build_object('id', target, 'phone', e164), '{}', customers);
     IF NOT COALESCE(user_ids, '{}') <@ customer_identity_internal.move_logins(customer_id, target, COALESCE(user_ids, '{}'), customers) THEN
         PERFORM customer_identity_internal.refuse_split('Not all of these logins are the customer''s.');
     END IF;
@@ -7904,7 +9061,8 @@ BEGIN
                 SELECT
                 FROM jsonb_array_elements(m.record -> 'moved') AS t
                 JOIN jsonb_array_elements($3) AS r
-                    ON t.value -> 'table' = r.value -> 'table' AND t.value -> 'column' = r.value -> 'column'
+                    ON t.value -> 'table' = r.value -> 'table'
+                    AND jsonb_path_query_array(t.value, '$.ways[*].columns[*]') @> jsonb_build_array(r.value -> 'column')
                 WHERE t.value -> 'keys' @> jsonb_build_array(r.value -> 'key'))
             UNION
             SELECT merged.id, merged.winner_id FROM way JOIN merged ON merged.loser_id = way.winner_id
@@ -9079,7 +10237,7 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.check_triggers(regclass) IS
     'Findings of check_setup() about missing, disabled and changed triggers';
 -- DISABLE TRIGGER ALL, which also a load that was interrupted leaves behind.
-CREATE FUNCTION customer_identity_internal.check_foreign_key_triggers(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_foreign_key_triggers(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9092,7 +10250,7 @@ BEGIN ATOMIC
                 SELECT customers::oid
                 UNION
                 SELECT p.p::oid
-                FROM customer_identity_internal.attachments_of(customers) AS a
+                FROM unnest(attachments) AS a
                 CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS p))
             AND t.tgenabled IN ('D', 'R')
     )
@@ -9105,14 +10263,13 @@ BEGIN ATOMIC
     GROUP BY d.relation, k.conname
     ORDER BY d.relation::text, k.conname;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_foreign_key_triggers(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_foreign_key_triggers(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about foreign keys that are not enforced';
-CREATE OR REPLACE FUNCTION customer_identity_internal.check_columns(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_columns(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers))
     SELECT 'error', a.attached::text,
         CASE
             WHEN n.relation = a.attached THEN format('column %I, which the triggers name, was renamed or dropped', n.column_name)
@@ -9120,7 +10277,7 @@ BEGIN ATOMIC
         END,
         format('Use the current name in: SELECT %s;', customer_identity_internal.attach_call(n.relation))
             || CASE WHEN n.relation <> a.attached THEN format(' SELECT %s;', customer_identity_internal.attach_call(a.attached)) ELSE '' END
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.named_columns(a) AS n
     WHERE NOT EXISTS (
         SELECT FROM pg_attribute AS c
@@ -9130,7 +10287,7 @@ BEGIN ATOMIC
     SELECT 'warning', a.attached::text,
         format('column %I is NOT NULL: a row without a readable phone is refused', a.customer_column),
         format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', a.attached, a.customer_column)
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     JOIN pg_attribute AS c ON c.attrelid = a.attached AND c.attname = a.customer_column
     WHERE c.attnotnull
     UNION ALL
@@ -9138,37 +10295,36 @@ BEGIN ATOMIC
         format('column %I has no foreign key to %s', a.customer_column, a.customers),
         format('ALTER TABLE %s ADD FOREIGN KEY (%I) REFERENCES %s (id) ON DELETE SET NULL;',
             a.attached, a.customer_column, a.customers)
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     WHERE NOT customer_identity_internal.has_reference(a.attached, a.customer_column, a.customers)
     UNION ALL
     SELECT 'warning', k.conrelid::regclass::text,
         format('foreign key %I is deferrable: an order can precede its customer and be missing from the totals', k.conname),
         format('ALTER TABLE %s ALTER CONSTRAINT %I NOT DEFERRABLE;', k.conrelid::regclass, k.conname)
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.confrelid = a.customers
     WHERE k.contype = 'f' AND k.condeferrable AND k.conparentid = 0
     UNION ALL
     SELECT 'warning', a.attached::text,
         format('column %I has no index', i.name),
         format('CREATE INDEX CONCURRENTLY ON %s (%I);', a.attached, i.name)
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     JOIN pg_class AS c ON c.oid = a.attached
     CROSS JOIN LATERAL (VALUES (a.customer_column, 0), (a.user_column, 10000)) AS i (name, rows_to_matter)
     WHERE i.name IS NOT NULL AND NOT customer_identity_internal.has_index_on(a.attached, i.name) AND c.reltuples >= i.rows_to_matter - 1;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_columns(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_columns(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about columns, foreign keys and indexes';
-CREATE OR REPLACE FUNCTION customer_identity_internal.check_users_of_orders(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_users_of_orders(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers))
     SELECT 'warning', k.conrelid::regclass::text,
         format('foreign key %I blocks the deletion of users with orders', k.conname),
         format('ALTER TABLE %s DROP CONSTRAINT %I, ADD FOREIGN KEY (%I) REFERENCES %s (%I) ON DELETE SET NULL;',
             k.conrelid::regclass, k.conname, a.user_column, k.confrelid::regclass, t.attname)
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     JOIN pg_constraint AS k ON k.conrelid = a.attached AND k.contype = 'f' AND k.conparentid = 0 AND cardinality(k.conkey) = 1
     JOIN pg_attribute AS t ON t.attrelid = k.confrelid AND t.attnum = k.confkey[1]
     JOIN pg_attribute AS c ON c.attrelid = k.conrelid AND c.attnum = k.conkey[1]
@@ -9178,17 +10334,17 @@ BEGIN ATOMIC
     SELECT 'warning', a.attached::text,
         format('its users table is unknown: orders are attached by their own phones only'),
         format('SELECT %s; with users => ''...'' added', customer_identity_internal.attach_call(a.attached))
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL
-        AND EXISTS (SELECT FROM attached AS u WHERE u.kind = 'users')
+        AND EXISTS (SELECT FROM unnest(attachments) AS u WHERE u.kind = 'users')
     UNION ALL
     SELECT 'warning', a.attached::text,
         format('its users table, %s, is not attached: its users have no customers', a.users),
         format('SELECT customer_identity.attach_users(%L);', a.users::text)
-    FROM attached AS a
+    FROM unnest(attachments) AS a
     WHERE a.kind = 'orders' AND a.users IS NOT NULL AND NOT customer_identity_internal.has_logins(a);
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_users_of_orders(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_users_of_orders(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about what joins orders to users';
 -- What is a key, and what a foreign key refers to, may have changed since the triggers were made.
 CREATE FUNCTION customer_identity_internal.key_problem(attached customer_identity.attachments, OUT finding text, OUT what_to_do text)
@@ -9217,19 +10373,43 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.key_problem(customer_identity.attachments) IS
     'Why the column that tells users apart, or that orders are joined to them by, is not the right one; NULL: it is';
-CREATE FUNCTION customer_identity_internal.check_keys(customers regclass)
+-- key_problem() takes a millisecond, too long for a thousand tables. Most have the key that it would find.
+CREATE FUNCTION customer_identity_internal.plain_keys(attachments customer_identity.attachments[])
+    RETURNS TABLE (attached regclass, kind text)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT a.attached, a.kind
+    FROM unnest(attachments) AS a
+    JOIN pg_index AS i ON i.indrelid = COALESCE(a.users, a.attached) AND i.indisprimary AND i.indnkeyatts = 1
+    JOIN pg_attribute AS key ON key.attrelid = i.indrelid AND key.attnum = i.indkey[0]
+        AND key.attname = COALESCE(a.users_key_column, a.key_column)
+    WHERE a.kind = 'users' OR (
+        SELECT count(*) = 1
+            AND bool_and(k.conrelid = a.attached AND k.confrelid = a.users AND k.conkey = ARRAY[c.attnum] AND k.confkey = ARRAY[key.attnum])
+        FROM pg_constraint AS k
+        JOIN pg_attribute AS c ON c.attrelid = k.conrelid AND c.attnum = ANY (k.conkey)
+        WHERE k.contype = 'f' AND k.conrelid IN (a.attached, a.users)
+            AND c.attname = CASE k.conrelid WHEN a.attached THEN a.user_column ELSE a.users_key_column END
+    );
+END;
+COMMENT ON FUNCTION customer_identity_internal.plain_keys(customer_identity.attachments[]) IS
+    'Users that are told apart by their primary key, and orders that one foreign key joins to it';
+CREATE FUNCTION customer_identity_internal.check_keys(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT 'error', a.attached::text, p.finding, p.what_to_do
-    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.key_problem(a) AS p
-    WHERE p.finding IS NOT NULL;
+    WHERE (a.attached, a.kind) NOT IN (SELECT k.attached, k.kind FROM customer_identity_internal.plain_keys(attachments) AS k)
+        AND customer_identity_internal.hold_table(a.attached)
+        AND p.finding IS NOT NULL;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_keys(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_keys(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about keys of users and foreign keys of orders';
-CREATE FUNCTION customer_identity_internal.check_heirs(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_heirs(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9239,7 +10419,7 @@ BEGIN ATOMIC
             CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted, and changing them through that table corrupts the totals' END),
         format('SELECT %s; with this table''s name instead; or ALTER TABLE %s NO INHERIT %s;',
             customer_identity_internal.attach_call(a.attached), h.heir, h.parent)
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.attached) AS h
     WHERE NOT EXISTS (
         SELECT
@@ -9247,9 +10427,9 @@ BEGIN ATOMIC
         WHERE own.kind = a.kind
     );
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about tables that inherit from attached ones';
-CREATE FUNCTION customer_identity_internal.check_unlogged(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_unlogged(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9257,28 +10437,17 @@ BEGIN ATOMIC
     SELECT 'warning', p.oid::regclass::text,
         'it is UNLOGGED: a server crash empties it, but the totals keep its orders',
         format('ALTER TABLE %s SET LOGGED;', p.oid::regclass)
-    FROM customer_identity_internal.attachments_of(customers) AS a
-    CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS leaf
-    JOIN pg_class AS p ON p.oid = leaf.leaf AND p.relkind = 'r'
-    JOIN pg_class AS c ON c.oid = a.customers
-    WHERE a.kind = 'orders' AND p.relpersistence = 'u' AND c.relpersistence = 'p';
+    FROM pg_class AS p
+    JOIN pg_class AS c ON c.oid = customers
+    WHERE p.oid = ANY (ARRAY(
+            SELECT leaf.leaf::oid
+            FROM unnest(attachments) AS a
+            CROSS JOIN LATERAL customer_identity_internal.partitions_of(a.attached) AS leaf
+            WHERE a.kind = 'orders'))
+        AND p.relkind = 'r' AND p.relpersistence = 'u' AND c.relpersistence = 'p';
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_unlogged(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_unlogged(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about orders that a crash empties';
-CREATE FUNCTION customer_identity_internal.has_columns_of(relation regclass, other regclass)
-    RETURNS boolean
-    LANGUAGE sql STABLE
-RETURN NOT EXISTS (
-    SELECT
-    FROM pg_attribute AS o
-    WHERE o.attrelid = other AND o.attnum > 0 AND NOT o.attisdropped
-        AND NOT EXISTS (
-            SELECT FROM pg_attribute AS r
-            WHERE r.attrelid = relation AND r.attname = o.attname AND NOT r.attisdropped
-        )
-);
-COMMENT ON FUNCTION customer_identity_internal.has_columns_of(regclass, regclass) IS
-    'Whether a table has a column of each name that another one has';
 CREATE FUNCTION customer_identity_internal.has_one_of(relation regclass, column_names text[])
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -9291,7 +10460,7 @@ COMMENT ON FUNCTION customer_identity_internal.has_one_of(regclass, text[]) IS
     'Whether a table has a column of one of these names';
 -- Tables beside those of a book. What depends on a schema is found by the index, hence the offset: a database may
 -- hold a thousand schemas.
-CREATE FUNCTION customer_identity_internal.unattached_neighbours(customers regclass)
+CREATE FUNCTION customer_identity_internal.unattached_neighbours(customers regclass, attachments customer_identity.attachments[])
     RETURNS TABLE (neighbour regclass)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9301,7 +10470,7 @@ BEGIN ATOMIC
         SELECT b.relnamespace FROM pg_class AS b WHERE b.oid = customers
         UNION
         SELECT b.relnamespace
-        FROM customer_identity_internal.attachments_of(customers) AS a
+        FROM unnest(attachments) AS a
         JOIN pg_class AS b ON b.oid = a.attached
     ) AS n
     CROSS JOIN LATERAL (
@@ -9316,38 +10485,40 @@ BEGIN ATOMIC
         AND NOT customer_identity_internal.has_triggers(c.oid)
         AND c.relname NOT IN (SELECT b.name FROM customer_identity_internal.companions() AS b);
 END;
-COMMENT ON FUNCTION customer_identity_internal.unattached_neighbours(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.unattached_neighbours(regclass, customer_identity.attachments[]) IS
     'The tables in the schemas of a book and of what is attached to it that are not attached';
 -- A copy that has taken the place of a table has its columns and none of its triggers. Many a table has all that few
 -- columns of users are called.
-CREATE FUNCTION customer_identity_internal.copies_of_attached(customers regclass)
+CREATE FUNCTION customer_identity_internal.copies_of_attached(neighbours regclass[], attachments customer_identity.attachments[])
     RETURNS TABLE (copy regclass, original regclass)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT n.neighbour, a.attached
-    FROM customer_identity_internal.attachments_of(customers) AS a
-    JOIN customer_identity_internal.unattached_neighbours(customers) AS n
-        ON customer_identity_internal.has_columns_of(n.neighbour, a.attached)
-            AND (a.kind = 'orders' OR customer_identity_internal.has_columns_of(a.attached, n.neighbour));
+    WITH tables AS MATERIALIZED (
+        SELECT c.attrelid::regclass AS relation, array_agg(c.attname) AS columns
+        FROM pg_attribute AS c
+        WHERE c.attrelid = ANY (neighbours::oid[] || ARRAY(SELECT a.attached::oid FROM unnest(attachments) AS a))
+            AND c.attnum > 0 AND NOT c.attisdropped
+        GROUP BY c.attrelid
+    )
+    SELECT n.relation, o.relation
+    FROM unnest(attachments) AS a
+    JOIN tables AS o ON o.relation = a.attached
+    JOIN tables AS n ON n.relation = ANY (neighbours) AND n.columns @> o.columns AND (a.kind = 'orders' OR n.columns <@ o.columns);
 END;
-COMMENT ON FUNCTION customer_identity_internal.copies_of_attached(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.copies_of_attached(regclass[], customer_identity.attachments[]) IS
     'Tables without our triggers that look like an attached one';
-CREATE FUNCTION customer_identity_internal.unattached_with_customer(customers regclass)
+CREATE FUNCTION customer_identity_internal.unattached_with_customer(customers regclass, neighbours regclass[], attachments customer_identity.attachments[])
     RETURNS TABLE (stray regclass, customer_column name, refers boolean)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     -- A copy as LIKE or CREATE TABLE AS makes it has no foreign key; a foreign key to other customers is none of ours.
-    SELECT n.neighbour, a.attname, false
-    FROM customer_identity_internal.unattached_neighbours(customers) AS n
-    JOIN pg_attribute AS a ON a.attrelid = n.neighbour AND a.atttypid = 'uuid'::regtype AND NOT a.attisdropped
-    WHERE a.attname IN (
-            SELECT 'customer_id'
-            UNION ALL
-            SELECT s.customer_column FROM customer_identity_internal.attachments_of(customers) AS s
-        )
-        AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = n.neighbour AND k.contype = 'f' AND a.attnum = ANY (k.conkey))
+    SELECT a.attrelid, a.attname, false
+    FROM pg_attribute AS a
+    WHERE a.attrelid = ANY (neighbours) AND a.atttypid = 'uuid'::regtype AND NOT a.attisdropped
+        AND a.attname IN (SELECT 'customer_id' UNION ALL SELECT s.customer_column FROM unnest(attachments) AS s)
+        AND NOT EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = a.attrelid AND k.contype = 'f' AND a.attnum = ANY (k.conkey))
     UNION
     SELECT k.conrelid, a.attname, true
     FROM pg_depend AS d
@@ -9360,23 +10531,27 @@ BEGIN ATOMIC
         AND NOT customer_identity_internal.has_triggers(c.oid)
         AND c.relname NOT IN (SELECT b.name FROM customer_identity_internal.companions() AS b);
 END;
-COMMENT ON FUNCTION customer_identity_internal.unattached_with_customer(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.unattached_with_customer(regclass, regclass[], customer_identity.attachments[]) IS
     'Tables without our triggers that have a column for the customer, and whether it is a foreign key to the book';
 -- Logins and orders that bypass the triggers. Many tables reference customers for other reasons; a table is not
 -- reported as missing where no table of its kind is attached.
-CREATE FUNCTION customer_identity_internal.check_unattached(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_unattached(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    WITH attached AS MATERIALIZED (SELECT * FROM customer_identity_internal.attachments_of(customers)),
-    copies AS MATERIALIZED (SELECT * FROM customer_identity_internal.copies_of_attached(customers)),
+    WITH beside AS MATERIALIZED (
+        SELECT ARRAY(SELECT n.neighbour FROM customer_identity_internal.unattached_neighbours(customers, attachments) AS n) AS neighbours
+    ),
+    copies AS MATERIALIZED (
+        SELECT c.* FROM beside AS b CROSS JOIN LATERAL customer_identity_internal.copies_of_attached(b.neighbours, attachments) AS c
+    ),
     known AS (
         SELECT
-            ARRAY(SELECT 'phone' UNION SELECT p FROM attached AS a CROSS JOIN LATERAL unnest(a.phone_columns) AS p) AS phones,
-            ARRAY(SELECT 'user_id' UNION SELECT a.user_column FROM attached AS a) AS users,
-            ARRAY(SELECT 'total' UNION SELECT a.amount_column FROM attached AS a) AS amounts,
-            ARRAY(SELECT a.kind FROM attached AS a) AS kinds
+            ARRAY(SELECT 'phone' UNION SELECT p FROM unnest(attachments) AS a CROSS JOIN LATERAL unnest(a.phone_columns) AS p) AS phones,
+            ARRAY(SELECT 'user_id' UNION SELECT a.user_column FROM unnest(attachments) AS a) AS users,
+            ARRAY(SELECT 'total' UNION SELECT a.amount_column FROM unnest(attachments) AS a) AS amounts,
+            ARRAY(SELECT a.kind FROM unnest(attachments) AS a) AS kinds
     ),
     strays AS (
         SELECT s.*,
@@ -9384,7 +10559,8 @@ BEGIN ATOMIC
             customer_identity_internal.has_one_of(s.stray, k.users) AND customer_identity_internal.has_one_of(s.stray, k.amounts) AS has_orders,
             kind.name AS kind,
             kind.name <> ALL (k.kinds) AS is_missing
-        FROM customer_identity_internal.unattached_with_customer(customers) AS s
+        FROM beside AS b
+        CROSS JOIN LATERAL customer_identity_internal.unattached_with_customer(customers, b.neighbours, attachments) AS s
         CROSS JOIN known AS k
         CROSS JOIN LATERAL (
             SELECT CASE WHEN customer_identity_internal.has_one_of(s.stray, k.users || k.amounts) THEN 'orders' ELSE 'users' END
@@ -9397,7 +10573,7 @@ BEGIN ATOMIC
         format('If it replaced %s: SELECT %s; with this table''s name. Otherwise: ALTER TABLE %s DROP COLUMN %I;',
             c.original, customer_identity_internal.attach_call(c.original), c.copy, a.customer_column)
     FROM copies AS c
-    JOIN attached AS a ON a.attached = c.original
+    JOIN unnest(attachments) AS a ON a.attached = c.original
     UNION ALL
     SELECT
         CASE WHEN (s.has_phone OR s.has_orders) AND s.is_missing THEN 'warning' ELSE 'info' END,
@@ -9409,9 +10585,9 @@ BEGIN ATOMIC
     FROM strays AS s
     WHERE s.refers OR s.has_phone OR s.has_orders;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_unattached(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_unattached(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about copies of attached tables and other tables with customers';
-CREATE FUNCTION customer_identity_internal.check_values(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_values(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9419,18 +10595,18 @@ BEGIN ATOMIC
     SELECT 'error', a.attached::text,
         format('column %I cannot hold %L, which %s names: %s', n.column_name, m.value, n.parameter, n.consequence),
         format('Use its new name in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
-    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    FROM unnest(attachments) AS a
     CROSS JOIN LATERAL (VALUES
         (a.status_column, a.counted_statuses, 'counted_statuses', 'no such order counts'),
         (a.payment_column, a.cod_values, 'cod_values', 'no such order needs a proof')
     ) AS n (column_name, named_values, parameter, consequence)
     CROSS JOIN LATERAL customer_identity_internal.missing_values(a.attached, n.column_name, n.named_values, customers) AS m (value)
-    WHERE n.column_name IS NOT NULL;
+    WHERE n.column_name IS NOT NULL AND customer_identity_internal.hold_table(a.attached);
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_values(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_values(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about statuses and cash values that a column cannot hold';
 -- Renamed values are followed, but attaching again with the old names is refused.
-CREATE FUNCTION customer_identity_internal.check_renamed_values(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_renamed_values(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9439,7 +10615,7 @@ BEGIN ATOMIC
         format('%L, which %s named, was renamed to %L: the triggers follow, but a migration with the old name is refused',
             v.given, n.parameter, v.present),
         format('Also in the migration: SELECT %s;', customer_identity_internal.attach_call(a.attached))
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.triggers_of(a.attached) AS t
     CROSS JOIN (VALUES ('counted', 'counted_statuses'), ('cod', 'cod_values')) AS n (key, parameter)
     CROSS JOIN LATERAL ROWS FROM (
@@ -9448,27 +10624,27 @@ BEGIN ATOMIC
     ) AS v (given, present)
     WHERE v.given <> v.present;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_renamed_values(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_renamed_values(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about values whose names have changed since the table was attached';
--- Looks at a maximum of ten thousand orders: a value that differs from a named one in case or blanks only is a slip.
+-- A value that differs from a named one in case or blanks only is a slip.
 CREATE FUNCTION customer_identity_internal.values_seen(
-    relation regclass, column_name text, named_values text[], customers regclass, OUT rows bigint, OUT named bigint, OUT similar text)
+    relation regclass, column_name text, named_values text[], max_rows bigint, customers regclass, OUT rows bigint, OUT named bigint, OUT similar text)
     LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 BEGIN
     EXECUTE format($sql$
         SELECT count(*), count(*) FILTER (WHERE r.value = ANY ($1)),
             min(left(r.value, 64)) FILTER (WHERE r.value <> ALL ($1) AND lower(btrim(r.value)) = ANY ($2))
-        FROM (SELECT customer_identity_internal.as_text(r.%I) AS value FROM %s AS r LIMIT 10000) AS r
+        FROM (SELECT customer_identity_internal.as_text(r.%I) AS value FROM %s AS r LIMIT $3) AS r
         $sql$,
         column_name, relation)
         INTO rows, named, similar
-        USING named_values, ARRAY(SELECT lower(btrim(n.value)) FROM unnest(named_values) AS n (value));
+        USING named_values, ARRAY(SELECT lower(btrim(n.value)) FROM unnest(named_values) AS n (value)), max_rows;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.values_seen(regclass, text, text[], regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.values_seen(regclass, text, text[], bigint, regclass) IS
     'How many rows of a table were looked at, how many have one of some values, and a value that is nearly one';
-CREATE FUNCTION customer_identity_internal.check_values_of(attached customer_identity.attachments, customers regclass)
+CREATE FUNCTION customer_identity_internal.check_values_of(attached customer_identity.attachments, max_rows bigint, customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9483,13 +10659,13 @@ BEGIN ATOMIC
         (attached.status_column, attached.counted_statuses, 'counted_statuses'),
         (attached.payment_column, attached.cod_values, 'cod_values')
     ) AS n (column_name, named_values, parameter)
-    CROSS JOIN LATERAL customer_identity_internal.values_seen(attached.attached, n.column_name, n.named_values, customers) AS s
+    CROSS JOIN LATERAL customer_identity_internal.values_seen(attached.attached, n.column_name, n.named_values, max_rows, customers) AS s
     WHERE n.column_name IS NOT NULL
         AND (s.similar IS NOT NULL OR (n.parameter = 'counted_statuses' AND s.rows >= 100 AND s.named = 0));
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_values_of(customer_identity.attachments, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_values_of(customer_identity.attachments, bigint, regclass) IS
     'Findings of check_setup() about statuses and cash values that no row has';
-CREATE FUNCTION customer_identity_internal.check_regions(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_regions(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9498,18 +10674,18 @@ BEGIN ATOMIC
         'phones without a country code are not read: it has no region column, and there is no default region',
         format('SELECT %s; with default_region => ''...'' added. Or, for every table, as a superuser: ALTER DATABASE %I SET customer_identity.default_region = ''...'';',
             customer_identity_internal.attach_call(a.attached), current_database())
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM unnest(attachments) AS a
     WHERE customer_identity_internal.lacks_region(a.phone_columns, a.region_column, a.default_region)
     UNION ALL
     SELECT 'error', a.attached::text,
         format('%L, its default_region, is not a region: phones of rows without a region are not read', a.default_region),
         format('Use an ISO 3166 code or a calling code in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM unnest(attachments) AS a
     WHERE a.default_region IS NOT NULL AND customer_identity_internal.known_region(a.default_region) IS NULL;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_regions(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_regions(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about tables whose national phones cannot be read';
-CREATE FUNCTION customer_identity_internal.check_types(customers regclass)
+CREATE FUNCTION customer_identity_internal.check_types(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9523,7 +10699,7 @@ BEGIN ATOMIC
     SELECT 'error', a.attached::text,
         format('column %I is %s and cannot hold a %s', u.column_name, u.type_name, u.what),
         format('Change its type, or name another one in: SELECT %s;', customer_identity_internal.attach_call(a.attached))
-    FROM customer_identity_internal.attachments_of(customers) AS a
+    FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.unusable_types(a.attached, a.phone_columns, a.region_column) AS u
     UNION ALL
     SELECT 'error', s.attached::text,
@@ -9536,7 +10712,7 @@ BEGIN ATOMIC
     WHERE s.kind = 'users' AND s.customers = check_types.customers AND has_table_privilege(t.relowner, s.customers, 'UPDATE')
         AND customer_identity_internal.base_type(c.atttypid) <> 'uuid'::regtype;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_types(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_types(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about columns whose types hold no customer, amount, phone or region';
 -- Inconsistent proofs and flags: a trigger was missing, or the application has written them.
 CREATE FUNCTION customer_identity_internal.proof_faults(customers regclass)
@@ -9648,16 +10824,48 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.count_unlinked(regclass, regclass) IS
     'How many rows of a table without a customer could have one, and how many have a phone that cannot be read, in all and by reason';
-CREATE OR REPLACE FUNCTION customer_identity_internal.check_rows(customers regclass)
+-- Counting asks what a row's phone could be read as, which takes longer to prepare than most tables need to be looked at.
+CREATE FUNCTION customer_identity_internal.has_unlinked(relation regclass, customer_column text, customers regclass)
+    RETURNS boolean
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    found_row boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE r.%I IS NULL)', relation, customer_column) INTO found_row;
+    RETURN found_row;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.has_unlinked(regclass, text, regclass) IS
+    'Whether a row of a table has no customer';
+CREATE FUNCTION customer_identity_internal.check_unlinked(attached regclass, customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT f.severity, attached::text,
+        format('rows without a customer %s: %s%s', f.fault, customer_identity_internal.counted_up_to(f.found_rows, u.looked_at), f.reasons),
+        format(f.what_to_do, attached::text)
+    FROM customer_identity_internal.count_unlinked(attached, customers) AS u
+    CROSS JOIN LATERAL (VALUES
+        ('warning', 'that could have one', u.readable, '', 'CALL customer_identity.backfill(%L);'),
+        ('info', 'whose phone cannot be read', u.unreadable, format(' (%s)', u.reasons), 'SELECT * FROM customer_identity.phone_problems(%L);')
+    ) AS f (severity, fault, found_rows, reasons, what_to_do)
+    WHERE f.found_rows > 0;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_unlinked(regclass, regclass) IS
+    'Findings of check_setup() about rows without a customer';
+CREATE FUNCTION customer_identity_internal.check_rows(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    -- Of each table, so that those of a thousand are looked at in a second.
+    max_rows constant bigint := greatest(100, least(10000, 100000 / greatest(cardinality(attachments), 1)));
     attached customer_identity.attachments;
-    unlinked record;
 BEGIN
-    FOR attached IN SELECT a.* FROM customer_identity_internal.attachments_to_read(customers) AS a LOOP
+    FOR attached IN SELECT a.* FROM unnest(attachments) AS a WHERE customer_identity_internal.hold_table(a.attached) LOOP
         CONTINUE WHEN EXISTS (
             SELECT FROM customer_identity_internal.named_columns(attached) AS n
             WHERE NOT EXISTS (
@@ -9665,23 +10873,16 @@ BEGIN
                 WHERE c.attrelid = n.relation AND c.attname = n.column_name AND NOT c.attisdropped
             )
         );
-        unlinked := customer_identity_internal.count_unlinked(attached.attached, customers);
-        IF unlinked.readable > 0 THEN
-            RETURN NEXT ROW('warning', attached.attached::text,
-                format('rows without a customer that could have one: %s', customer_identity_internal.counted_up_to(unlinked.readable, unlinked.looked_at)),
-                format('CALL customer_identity.backfill(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
+        IF customer_identity_internal.has_unlinked(attached.attached, attached.customer_column, customers) THEN
+            RETURN QUERY SELECT u.* FROM customer_identity_internal.check_unlinked(attached.attached, customers) AS u;
         END IF;
-        IF unlinked.unreadable > 0 THEN
-            RETURN NEXT ROW('info', attached.attached::text,
-                format('rows without a customer whose phone cannot be read: %s (%s)',
-                    customer_identity_internal.counted_up_to(unlinked.unreadable, unlinked.looked_at), unlinked.reasons),
-                format('SELECT * FROM customer_identity.phone_problems(%L);', attached.attached::text))::customer_identity_internal.setup_finding;
+        IF COALESCE(attached.status_column, attached.payment_column) IS NOT NULL THEN
+            RETURN QUERY SELECT v.* FROM customer_identity_internal.check_values_of(attached, max_rows, customers) AS v;
         END IF;
-        RETURN QUERY SELECT v.* FROM customer_identity_internal.check_values_of(attached, customers) AS v;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.check_rows(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_rows(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about rows without a customer, and statuses';
 CREATE OR REPLACE FUNCTION customer_identity_internal.check_sms(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
@@ -9722,6 +10923,16 @@ BEGIN ATOMIC
             current_setting('customer_identity.default_region')),
         'Set an ISO 3166 code, such as GB or GBR, a calling code, such as +44, or an empty value.'
     WHERE customer_identity_internal.claim_problem('0123456789', NULL) = 'unknown_region'
+    UNION ALL
+    SELECT 'warning', 'numbering plans', finding, what_to_do
+    FROM customer_identity.phone_plans() AS p
+    CROSS JOIN LATERAL (VALUES
+        (p.problem IS NOT NULL, 'those of the installed libphonenumber are in force: ' || p.problem,
+            'Install the file again, or correct the setting customer_identity.numbering_plans.'),
+        (p.date < current_date - interval '1 year', format('they are of %s, more than a year old: newer numbers are not read', p.date),
+            'Update the extension, or set customer_identity.numbering_plans to a newer file.')
+    ) AS f (is_found, finding, what_to_do)
+    WHERE f.is_found
     UNION ALL
     SELECT 'info', 'event trigger ' || n.name, 'it is missing or disabled: ' || n.consequence,
         format('As a superuser: ALTER EVENT TRIGGER %I ENABLE;', n.name)
@@ -9766,45 +10977,64 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.findings_of(customers regc
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
 BEGIN ATOMIC
+    -- Read once: a book may have a thousand tables.
+    WITH book AS MATERIALIZED (
+        SELECT ARRAY(SELECT a FROM customer_identity_internal.attachments_of(customers) AS a) AS attachments
+    )
     SELECT * FROM customer_identity_internal.check_session(customers)
     UNION ALL
     SELECT * FROM customer_identity_internal.check_book(customers)
     UNION ALL
     SELECT * FROM customer_identity_internal.check_triggers(customers)
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_foreign_key_triggers(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_foreign_key_triggers(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_columns(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_columns(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_types(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_types(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_values(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_values(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_renamed_values(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_renamed_values(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_regions(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_regions(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_heirs(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_heirs(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_unattached(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_unattached(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_unlogged(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_unlogged(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_users_of_orders(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_users_of_orders(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_keys(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_keys(customers, b.attachments) AS f
     UNION ALL
-    SELECT * FROM customer_identity_internal.check_rows(customers)
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_rows(customers, b.attachments) AS f
     UNION ALL
     SELECT * FROM customer_identity_internal.check_sms(customers);
 END;
 COMMENT ON FUNCTION customer_identity_internal.findings_of(regclass) IS
     'check_setup for a book that is named';
+CREATE FUNCTION customer_identity_internal.book_to_check()
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN COALESCE((
+    SELECT string_agg(DISTINCT format('SELECT * FROM customer_identity.check_setup(%L);', a.customers), ' ')
+    FROM customer_identity.attachments AS a
+), 'SELECT customer_identity.create_tables();');
+COMMENT ON FUNCTION customer_identity_internal.book_to_check() IS
+    'What to do where check_setup() finds no book: check the attached ones, or make one';
 CREATE OR REPLACE FUNCTION customer_identity.check_setup(customers regclass DEFAULT NULL)
     RETURNS TABLE (severity text, object text, finding text, what_to_do text)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT * FROM customer_identity_internal.findings_of(customer_identity_internal.book(customers));
+    SELECT 'error', 'database', 'there is no table customers on the search_path', customer_identity_internal.book_to_check()
+    WHERE COALESCE(customers, to_regclass('customers')) IS NULL
+    UNION ALL
+    SELECT f.*
+    FROM (SELECT COALESCE(customers, to_regclass('customers')) AS customers) AS b
+    CROSS JOIN LATERAL customer_identity_internal.findings_of(customer_identity_internal.book(b.customers)) AS f
+    WHERE b.customers IS NOT NULL;
 END;
 COMMENT ON FUNCTION customer_identity.check_setup(regclass) IS
     'Problems of a book and the tables attached to it, and what to do about them; no row means all is well';
@@ -9833,9 +11063,11 @@ DECLARE
     given record;
 BEGIN
     FOR made IN SELECT * FROM (VALUES
+        ('phone_plans', 'customer_identity.phone_plans()'::regprocedure),
         ('attach_users', 'customer_identity.attach_users(regclass, text[], text, text, text, text, text, text[], regclass)'::regprocedure),
         ('attach_orders', 'customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass)'::regprocedure),
         ('phone_problems', 'customer_identity.phone_problems(regclass, integer)'::regprocedure),
+        ('plan_changes', 'customer_identity.plan_changes(regclass, integer, uuid)'::regprocedure),
         ('merge_preview', 'customer_identity.merge_preview(uuid, uuid, regclass)'::regprocedure),
         ('merge_customers', 'customer_identity.merge_customers(uuid, uuid, text, text, regclass)'::regprocedure),
         ('current_customer', 'customer_identity.current_customer(uuid, regclass)'::regprocedure),
@@ -9845,6 +11077,7 @@ BEGIN
         ('confirm_holder', 'customer_identity.confirm_holder(uuid, text, text, text, regclass)'::regprocedure),
         ('release_phone', 'customer_identity.release_phone(uuid, text, timestamptz, text, text, regclass)'::regprocedure),
         ('set_phone_rule', 'customer_identity.set_phone_rule(text, text, text, text, text, regclass)'::regprocedure),
+        ('migrate_phones', 'customer_identity.migrate_phones(regclass, boolean)'::regprocedure),
         ('split_customer', 'customer_identity.split_customer(uuid, text[], jsonb, text, text, text, text, regclass)'::regprocedure),
         ('phone_suspects', 'customer_identity.phone_suspects(integer, regclass)'::regprocedure),
         ('duplicate_customers', 'customer_identity.duplicate_customers(numeric, integer, text, regclass)'::regprocedure),
@@ -9888,6 +11121,8 @@ BEGIN
 END
 $$;
 DROP ROUTINE
+    customer_identity_internal.released_order_amount,
+    customer_identity_internal.released_order_points,
     customer_identity_internal.released_customer_history_as_owner,
     customer_identity_internal.released_key_column,
     customer_identity_internal.released_attach_users_to,
@@ -9919,6 +11154,9 @@ DROP ROUTINE
     customer_identity_internal.released_visible_orders_as_owner,
     customer_identity_internal.released_update_customer_as_owner,
     customer_identity_internal.released_expected_triggers,
+    customer_identity_internal.released_check_columns,
+    customer_identity_internal.released_check_users_of_orders,
+    customer_identity_internal.released_check_rows,
     customer_identity_internal.released_check_sms_as_owner;
 
 -- The workings belong to whom the rest belongs to, and are executed by nobody but PUBLIC or the extension's owner.

@@ -16,8 +16,14 @@ namespace {
 
 struct Call {
   FunctionCallInfo body;
-  Oid book;  // InvalidOid: the last argument is no regclass
+  Oid book;  // InvalidOid: no argument names it
 };
+
+// Where a function has its book: last, or first where what comes last says how it works.
+int place_of_book(const Oid *types, int count) {
+  if (count == 0 || types[count - 1] == REGCLASSOID) return count - 1;
+  return types[0] == REGCLASSOID && types[count - 1] == BOOLOID ? 0 : -1;
+}
 
 // The body's arguments are a copy, with the book found: the caller's may be constants, which serve
 // for the next call as well.
@@ -28,9 +34,10 @@ Call call_of(FunctionCallInfo fcinfo) {
   get_func_signature(fcinfo->flinfo->fn_oid, &types, &count);
   const Size size = SizeForFunctionCallInfo(count);
   auto *body = static_cast<FunctionCallInfo>(memcpy(palloc(size), fcinfo, size));
-  if (count == 0 || types[count - 1] != REGCLASSOID) return {body, InvalidOid};
-  const Oid book = book_argument(fcinfo, count - 1);
-  body->args[count - 1] = {ObjectIdGetDatum(book), false};
+  const int place = place_of_book(types, count);
+  if (place < 0) return {body, InvalidOid};
+  const Oid book = book_argument(fcinfo, place);
+  body->args[place] = {ObjectIdGetDatum(book), false};
   return {body, book};
 }
 

@@ -10,11 +10,9 @@ struct Mover {
   const char *cause;
 };
 
-constexpr Mover kMovers[] = {{"merge_customers", "merge"},
-                             {"unmerge_customers", "unmerge"},
-                             {"split_customer", "split"},
-                             {"release_phone", "release_phone"},
-                             {"set_phone_rule", "phone_rule"}};
+constexpr Mover kMovers[] = {{"merge_customers", "merge"},       {"migrate_phones", "merge"},
+                             {"unmerge_customers", "unmerge"},   {"split_customer", "split"},
+                             {"release_phone", "release_phone"}, {"set_phone_rule", "phone_rule"}};
 
 const char *current = nullptr;
 

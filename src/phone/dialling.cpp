@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "phone/renumbering.hpp"
 #include "phone/short_text.hpp"
 #include "phone/spelling.hpp"
 
@@ -100,6 +101,7 @@ bool Dialling::dial(std::string_view text, Details &details) {
   if (details.e164[0] != '\0') {
     if (begins_with(text, details.e164[1])) consider_own_code(text, details);
     if (details.country_code >= 52 && details.country_code <= 55) unify(details);
+    if (may_be_old(details)) renew(details);
   }
   return details.reason == Reason::kOk;
 }
@@ -138,6 +140,15 @@ void Dialling::unify(Details &details) {
   if (today.reason != Reason::kOk || !is_mobile(today)) return;
   std::memcpy(today.extension, details.extension, sizeof(details.extension));
   details = today;
+}
+
+/// A number of a plan that has changed is today's number of the same subscriber.
+void Dialling::renew(Details &details) {
+  if (renumber(details.country_code, details.national_number).rule == nullptr) return;
+  if (fast_only_)
+    understood_ = false;
+  else
+    details = renumbered(details, acceptance_, fast_path_);
 }
 
 }  // namespace customer_identity::phone

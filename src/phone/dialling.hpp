@@ -1,5 +1,6 @@
 // From digits to the person who answers: asks the fast path or the library, and settles what they
-// cannot know: a calling code without its plus, and countries where one subscriber has two numbers.
+// cannot know: a calling code without its plus, countries where one subscriber has two numbers, and
+// plans that have changed.
 #pragma once
 
 #include <string_view>
@@ -25,6 +26,7 @@ class Dialling {
   void ask(std::string_view text, Details &details);
   void consider_own_code(std::string_view text, Details &details);
   void unify(Details &details);
+  void renew(Details &details);
 
   std::string_view region_;
   Acceptance acceptance_;

@@ -2,6 +2,7 @@
 #include "pg/errors.hpp"
 #include "pg/given_text.hpp"
 #include "pg/guard.hpp"
+#include "phone/renumbering.hpp"
 #include "phone/suggestion.hpp"
 #include "phones/phone_reader.hpp"
 #include "pg/postgres.hpp"
@@ -109,6 +110,30 @@ CUSTOMER_IDENTITY_FUNCTION(phone_remark) {
   const char *remark = utf8.data() == nullptr ? nullptr : phone::remark(utf8);
   if (remark == nullptr) PG_RETURN_NULL();
   PG_RETURN_TEXT_P(cstring_to_text(remark));
+}
+
+// The change of a plan by which an old phone reads as today's: since, rule, source; NULL for
+// others.
+CUSTOMER_IDENTITY_FUNCTION(renumbering_of) {
+  TupleDesc shape;
+  if (get_call_result_type(fcinfo, nullptr, &shape) != TYPEFUNC_COMPOSITE)
+    elog(ERROR, "renumbering_of does not return a row");
+  const phone::Details old = read_by_plan(phone_argument(fcinfo, 0));
+  phone::Rule rule = {};
+  const phone::Renumbering *found = nullptr;
+  Failure failure;
+  if (!guarded(failure, [&] {
+        found = phone::renumbering_of(old);
+        if (found != nullptr) rule = phone::written(*found);
+      }))
+    failure.raise();
+  if (found == nullptr) PG_RETURN_NULL();
+  const auto text = [](std::string_view value) {
+    return PointerGetDatum(cstring_to_text_with_len(value.data(), static_cast<int>(value.size())));
+  };
+  Datum values[] = {text(found->since), text(rule.text), text(found->source)};
+  bool nulls[lengthof(values)] = {};
+  PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(shape), values, nulls)));
 }
 
 // The region of a row, or that of its table when it is blank.

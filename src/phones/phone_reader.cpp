@@ -221,6 +221,15 @@ phone::Details suggested_reading(std::string_view text, const Region &region) {
   return details;
 }
 
+phone::Details read_by_plan(std::string_view text) {
+  use_current_plans();
+  phone::Details details;
+  Failure failure;
+  if (!guarded(failure, [&] { details = phone::parse(text, "", phone::Acceptance::kValid); }))
+    failure.raise();
+  return details;
+}
+
 phone::Details given_phone(std::string_view text, std::string_view region) {
   const Region known = region_of(region);
   const phone::Details details = read_phone(text, known);

@@ -38,6 +38,9 @@ phone::Details read_phone(std::string_view text, const Region &region);
 /// What may have been meant by a phone that read_phone() refuses: for people, never for a trigger.
 phone::Details suggested_reading(std::string_view text, const Region &region);
 
+/// What the plans of today alone make of an E.164 phone: an old number is none.
+phone::Details read_by_plan(std::string_view text);
+
 /// A region without the blanks around it.
 std::string_view trimmed(std::string_view region);
 

@@ -103,7 +103,7 @@ SELECT set_eq($$SELECT proname::text FROM functions WHERE pronamespace = 'custom
   duplicate_customers,dismiss_duplicate,phone_suspects,
   export_customer,erase_preview,erase_customer,
   add_phone,change_phone,release_phone,set_phone_rule,confirm_holder,
-  merge_preview,merge_customers,unmerge_customers,current_customer,split_customer,why_linked,
+  merge_preview,merge_customers,unmerge_customers,current_customer,split_customer,why_linked,migrate_phones,
   link_user,attach_order,maintain_totals}'::text[])$$, 'the schema that people see holds the interface and nothing else');
 SELECT is_empty($$
   SELECT signature FROM functions
