@@ -99,8 +99,8 @@ all install clean:
 	@exit 1
 endif
 
-.PHONY: FORCE bench help setup test upgradecheck update-scripts plans test-phones-nightly test-sanitized torture demo shop lint format tidy \
-	dist deb package-check release-check
+.PHONY: FORCE bench help setup test upgradecheck update-scripts plans test-phones-nightly test-sanitized torture test-matrix demo shop \
+	lint format tidy dist deb package-check release-check
 
 help:
 	@echo 'make            build the extension'
@@ -112,6 +112,7 @@ help:
 	@echo 'make upgradecheck  updates from released versions; a part of make test'
 	@echo 'make test-NAME  one suite: $(sort $(shell test/run --list))'
 	@echo 'make test-phones-nightly  a million made-up phones and a long fuzz'
+	@echo 'make test-matrix  every test in fresh Debian and Ubuntu systems (SYSTEMS and SUITES choose)'
 	@echo 'make test-sanitized  pgtap, regress and functions, in a server that notices undefined behaviour'
 	@echo 'make torture    the chaos run for longer (SECONDS of storms, SEED repeats the choices)'
 	@echo 'make bench      measure, and write docs/performance.md (QUICK=1 only tries; NAMES="phones totals" choose,'
@@ -164,6 +165,10 @@ test-phones-nightly: setup
 	@cmake -S . -B build/unit >/dev/null && cmake --build build/unit --parallel 2 >/dev/null
 	@PHONES_ROWS=1000000 PHONES_SEED=$$(date +%Y%m%d) build/unit/phone_test --gtest_filter='fast_path.*'
 	@FUZZ_SECONDS=1800 test/fuzz/run
+
+# Systems of its own, in build/roots and build/matrix.
+test-matrix:
+	@test/matrix/run_matrix.sh $(SYSTEMS)
 
 test-sanitized: setup
 	@scripts/sanitized.sh test/run pgtap regress functions

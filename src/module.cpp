@@ -3,7 +3,7 @@
 #include "administration/settings.hpp"
 #include "identity/settings.hpp"
 #include "pg/client_settings.hpp"
-#include "pg/postgres.hpp"
+#include "pg/majors.hpp"
 #include "pg/relation_cache.hpp"
 #include "phones/phone_reader.hpp"
 #include "phones/settings.hpp"
@@ -14,12 +14,7 @@
 #include "verification/settings.hpp"
 
 extern "C" {
-#ifdef PG_MODULE_MAGIC_EXT  // pg_get_loaded_modules() of PostgreSQL 18 shows both
-PG_MODULE_MAGIC_EXT(.name = "customer_identity",
-                    .version = CppAsString2(CUSTOMER_IDENTITY_VERSION));
-#else
-PG_MODULE_MAGIC;
-#endif
+CUSTOMER_IDENTITY_MAGIC("customer_identity", CppAsString2(CUSTOMER_IDENTITY_VERSION));
 
 PGDLLEXPORT void _PG_init(void);
 }

@@ -2,6 +2,15 @@
 -- language decides whose, and who may call; the search_path is the caller's until the book is found, then it is pinned.
 -- So these functions have no SET search_path. None of the languages is TRUSTED: only superusers write functions in them.
 
+-- PL/pgSQL's own would do, but pg_upgrade brings a language over only if all of its functions are the extension's.
+CREATE FUNCTION customer_identity_internal.validate_plpgsql(function oid)
+    RETURNS void
+    LANGUAGE c STRICT
+    AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION customer_identity_internal.validate_plpgsql(oid) IS
+    'Checks a function when it is created in one of the languages that act as an owner';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.validate_plpgsql(oid) FROM PUBLIC;
+
 CREATE FUNCTION customer_identity_internal.as_owner()
     RETURNS language_handler
     LANGUAGE c
@@ -11,7 +20,7 @@ COMMENT ON FUNCTION customer_identity_internal.as_owner() IS
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.as_owner() FROM PUBLIC;
 CREATE LANGUAGE customer_identity_as_owner
     HANDLER customer_identity_internal.as_owner
-    VALIDATOR pg_catalog.plpgsql_validator;
+    VALIDATOR customer_identity_internal.validate_plpgsql;
 COMMENT ON LANGUAGE customer_identity_as_owner IS
     'PL/pgSQL as the owner of the extension''s working tables';
 
@@ -24,7 +33,7 @@ COMMENT ON FUNCTION customer_identity_internal.as_owner_with_book() IS
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.as_owner_with_book() FROM PUBLIC;
 CREATE LANGUAGE customer_identity_as_owner_with_book
     HANDLER customer_identity_internal.as_owner_with_book
-    VALIDATOR pg_catalog.plpgsql_validator;
+    VALIDATOR customer_identity_internal.validate_plpgsql;
 COMMENT ON LANGUAGE customer_identity_as_owner_with_book IS
     'PL/pgSQL as the owner of the extension''s working tables, for what writes to a book on the way';
 
@@ -37,7 +46,7 @@ COMMENT ON FUNCTION customer_identity_internal.as_book_owner() IS
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.as_book_owner() FROM PUBLIC;
 CREATE LANGUAGE customer_identity_as_book_owner
     HANDLER customer_identity_internal.as_book_owner
-    VALIDATOR pg_catalog.plpgsql_validator;
+    VALIDATOR customer_identity_internal.validate_plpgsql;
 COMMENT ON LANGUAGE customer_identity_as_book_owner IS
     'PL/pgSQL as the owner of the book, for who may look into its schema';
 
@@ -50,7 +59,7 @@ COMMENT ON FUNCTION customer_identity_internal.as_table_owner() IS
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.as_table_owner() FROM PUBLIC;
 CREATE LANGUAGE customer_identity_as_table_owner
     HANDLER customer_identity_internal.as_table_owner
-    VALIDATOR pg_catalog.plpgsql_validator;
+    VALIDATOR customer_identity_internal.validate_plpgsql;
 COMMENT ON LANGUAGE customer_identity_as_table_owner IS
     'PL/pgSQL as the owner of the table that comes first, the book or one attached to it, for who has the right on it';
 
@@ -63,7 +72,7 @@ COMMENT ON FUNCTION customer_identity_internal.as_feeding_owner() IS
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.as_feeding_owner() FROM PUBLIC;
 CREATE LANGUAGE customer_identity_as_feeding_owner
     HANDLER customer_identity_internal.as_feeding_owner
-    VALIDATOR pg_catalog.plpgsql_validator;
+    VALIDATOR customer_identity_internal.validate_plpgsql;
 COMMENT ON LANGUAGE customer_identity_as_feeding_owner IS
     'PL/pgSQL as the owner of an attached table, also for the owner of the book that it feeds';
 
@@ -76,6 +85,6 @@ COMMENT ON FUNCTION customer_identity_internal.as_referencing_owner() IS
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.as_referencing_owner() FROM PUBLIC;
 CREATE LANGUAGE customer_identity_as_referencing_owner
     HANDLER customer_identity_internal.as_referencing_owner
-    VALIDATOR pg_catalog.plpgsql_validator;
+    VALIDATOR customer_identity_internal.validate_plpgsql;
 COMMENT ON LANGUAGE customer_identity_as_referencing_owner IS
     'PL/pgSQL as the owner of a table that refers to customers, for the owner of the book';

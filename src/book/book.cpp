@@ -3,6 +3,7 @@
 
 #include "book/customers_columns.hpp"
 #include "pg/errors.hpp"
+#include "pg/majors.hpp"
 
 namespace customer_identity {
 namespace {
@@ -34,11 +35,7 @@ const char *companion_name(Oid customers, const char *companion) {
 
 void require_schema(Oid customers) {
   const Oid schema = get_rel_namespace(customers);
-#if PG_VERSION_NUM >= 160000
-  const AclResult allowed = object_aclcheck(NamespaceRelationId, schema, GetUserId(), ACL_USAGE);
-#else
-  const AclResult allowed = pg_namespace_aclcheck(schema, GetUserId(), ACL_USAGE);
-#endif
+  const AclResult allowed = majors::check_schema_usage(schema);
   if (allowed != ACLCHECK_OK) aclcheck_error(allowed, OBJECT_SCHEMA, get_namespace_name(schema));
 }
 

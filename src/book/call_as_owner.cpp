@@ -52,12 +52,15 @@ Oid owner_of_tables() {
   return owner_of(get_relname_relid("verifications", get_namespace_oid(kSchema, false)));
 }
 
+PGFunction function_of_plpgsql(const char *name) {
+  return reinterpret_cast<PGFunction>(
+      load_external_function("$libdir/plpgsql", name, true, nullptr));
+}
+
 // What runs the functions of PL/pgSQL, and ours.
 PGFunction plpgsql() {
   static PGFunction handler = nullptr;
-  if (handler == nullptr)
-    handler = reinterpret_cast<PGFunction>(
-        load_external_function("$libdir/plpgsql", "plpgsql_call_handler", true, nullptr));
+  if (handler == nullptr) handler = function_of_plpgsql("plpgsql_call_handler");
   return handler;
 }
 
@@ -210,6 +213,10 @@ Datum run_as_owner_of_attached(FunctionCallInfo fcinfo, const Call &call, Oid ow
 }
 
 }  // namespace
+
+CUSTOMER_IDENTITY_FUNCTION(validate_plpgsql) {
+  return function_of_plpgsql("plpgsql_validator")(fcinfo);
+}
 
 // The owner of the extension's working tables, for everybody.
 CUSTOMER_IDENTITY_FUNCTION(as_owner) {

@@ -3,6 +3,7 @@
 #include "history/direct_event.hpp"
 
 #include "pg/direct_lookup.hpp"
+#include "pg/majors.hpp"
 #include "pg/relation_cache.hpp"
 #include "pg/row_id.hpp"
 
@@ -71,10 +72,8 @@ bool defaults_to_now(Relation events, AttrNumber column) {
 bool has_constraints(Relation events) {
   const TupleConstr *constraints = RelationGetDescr(events)->constr;
   if (constraints == nullptr) return false;
-#if PG_VERSION_NUM >= 180000
-  if (constraints->has_generated_virtual) return true;
-#endif
-  return constraints->num_check > 0 || constraints->has_generated_stored;
+  return constraints->num_check > 0 || constraints->has_generated_stored ||
+         majors::has_virtual_column(constraints);
 }
 
 // A trigger that is not that of a foreign key to the customers.

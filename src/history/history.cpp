@@ -4,6 +4,7 @@
 
 #include "history/direct_event.hpp"
 #include "book/book.hpp"
+#include "pg/majors.hpp"
 #include "pg/owner.hpp"
 #include "phones/phone_reader.hpp"
 #include "pg/plans.hpp"
@@ -95,8 +96,8 @@ JsonbValue value_of(const Detail &detail) {
   return value;
 }
 
-void push_change(JsonbParseState **state, const Detail &detail) {
-  pushJsonbValue(state, WJB_BEGIN_OBJECT, nullptr);
+void push_change(majors::JsonbObject &object, const Detail &detail) {
+  majors::push(object, WJB_BEGIN_OBJECT, nullptr);
   for (const char *name : {"old", "new"}) {
     const char *text = name[0] == 'o' ? detail.old_text : detail.text;
     JsonbValue key = string_value(name);
@@ -105,27 +106,28 @@ void push_change(JsonbParseState **state, const Detail &detail) {
       value.type = jbvNull;
     else
       value = string_value(text);
-    pushJsonbValue(state, WJB_KEY, &key);
-    pushJsonbValue(state, WJB_VALUE, &value);
+    majors::push(object, WJB_KEY, &key);
+    majors::push(object, WJB_VALUE, &value);
   }
-  pushJsonbValue(state, WJB_END_OBJECT, nullptr);
+  majors::push(object, WJB_END_OBJECT, nullptr);
 }
 
 Datum object_of(std::initializer_list<Detail> details) {
-  JsonbParseState *state = nullptr;
-  pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
+  majors::JsonbObject object;
+  majors::push(object, WJB_BEGIN_OBJECT, nullptr);
   for (const Detail &detail : details) {
     if (detail.kind == Detail::Kind::kText && detail.text == nullptr) continue;
     JsonbValue key = string_value(detail.key);
-    pushJsonbValue(&state, WJB_KEY, &key);
+    majors::push(object, WJB_KEY, &key);
     if (detail.kind == Detail::Kind::kChange) {
-      push_change(&state, detail);
+      push_change(object, detail);
       continue;
     }
     JsonbValue value = value_of(detail);
-    pushJsonbValue(&state, WJB_VALUE, &value);
+    majors::push(object, WJB_VALUE, &value);
   }
-  return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
+  majors::push(object, WJB_END_OBJECT, nullptr);
+  return majors::datum_of(object);
 }
 
 // The customer may be gone: its users are unlinked while it is deleted.

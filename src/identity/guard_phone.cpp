@@ -43,7 +43,7 @@ CUSTOMER_IDENTITY_FUNCTION(guard_phone) {
       trigger_call(fcinfo, {kAfterRow | TRIGGER_EVENT_INSERT, kAfterRow | TRIGGER_EVENT_UPDATE});
   guard(TRIGGER_FIRED_BY_UPDATE(call->tg_event) ? call->tg_newtuple : call->tg_trigtuple,
         call->tg_relation);
-  PG_RETURN_POINTER(nullptr);
+  return Datum(0);
 }
 
 }  // namespace customer_identity

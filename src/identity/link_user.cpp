@@ -16,7 +16,7 @@
 #include "book/move_cause.hpp"
 #include "pg/owner.hpp"
 #include "pg/partition_moves.hpp"
-#include "pg/postgres.hpp"
+#include "pg/majors.hpp"
 #include "pg/trigger_call.hpp"
 #include "book/trigger_setup.hpp"
 
@@ -313,7 +313,7 @@ void before_truncate(const UserSetup &setup, const TriggerData *call) {
   const Visit books_owner = visit_to_write(owner_of(setup.customers));
   Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
   TupleTableSlot *user = table_slot_create(users, nullptr);
-  TableScanDesc scan = table_beginscan(users, snapshot, 0, nullptr);
+  TableScanDesc scan = majors::begin_table_scan(users, snapshot);
   while (table_scan_getnextslot(scan, ForwardScanDirection, user)) {
     CHECK_FOR_INTERRUPTS();
     bool is_null;
@@ -336,7 +336,7 @@ bool takes_users_away(const TriggerData *call) {
 
 CUSTOMER_IDENTITY_FUNCTION(link_user) {
   const TriggerData *call = trigger_call(fcinfo, kMadeFor);
-  if (takes_users_away(call) && has_lost_book(call)) PG_RETURN_POINTER(nullptr);
+  if (takes_users_away(call) && has_lost_book(call)) return Datum(0);
   const UserSetup &setup = *setup_of<UserSetup>(call, read_user_setup);
   if (TRIGGER_FIRED_FOR_ROW(call->tg_event) && TRIGGER_FIRED_BEFORE(call->tg_event))
     PG_RETURN_POINTER(before_row(setup, call));
@@ -346,7 +346,7 @@ CUSTOMER_IDENTITY_FUNCTION(link_user) {
     before_truncate(setup, call);
   else
     after_statement(setup, call);
-  PG_RETURN_POINTER(nullptr);
+  return Datum(0);
 }
 
 }  // namespace customer_identity

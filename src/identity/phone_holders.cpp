@@ -7,6 +7,7 @@
 #include "book/book.hpp"
 #include "pg/direct_lookup.hpp"
 #include "pg/errors.hpp"
+#include "pg/majors.hpp"
 #include "pg/relation_cache.hpp"
 
 namespace customer_identity {
@@ -108,7 +109,7 @@ Found by_index(const Search &search, TupleTableSlot *row) {
 }
 
 Found by_scan(const Search &search, TupleTableSlot *row) {
-  TableScanDesc scan = table_beginscan(search.table, search.snapshot, 0, nullptr);
+  TableScanDesc scan = majors::begin_table_scan(search.table, search.snapshot);
   const Found found = first_that_counts(
       search, row, [&] { return table_scan_getnextslot(scan, ForwardScanDirection, row); });
   table_endscan(scan);

@@ -6,6 +6,7 @@
 #include "identity/proofs.hpp"
 #include "identity/users.hpp"
 #include "book/book.hpp"
+#include "pg/majors.hpp"
 #include "pg/plans.hpp"
 #include "pg/query_notes.hpp"
 
@@ -148,12 +149,12 @@ void rename_in_ended_proofs(Oid customers, const pg_uuid_t &customer, Datum new_
   run(plan, values);
 }
 
-void push_text(JsonbParseState **state, JsonbIteratorToken token, const char *text) {
+void push_text(majors::JsonbObject &object, JsonbIteratorToken token, const char *text) {
   JsonbValue value = {};
   value.type = jbvString;
   value.val.string.len = static_cast<int>(strlen(text));
   value.val.string.val = const_cast<char *>(text);
-  pushJsonbValue(state, token, &value);
+  majors::push(object, token, &value);
 }
 
 int compare_mentions(const ListCell *one, const ListCell *other) {
@@ -166,17 +167,17 @@ int compare_mentions(const ListCell *one, const ListCell *other) {
 int rename_at_customer(const Changes &changes, int first) {
   SPI_connect();
   const pg_uuid_t customer = static_cast<Mention *>(list_nth(changes.mentions, first))->customer;
-  JsonbParseState *state = nullptr;
-  pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
+  majors::JsonbObject object;
+  majors::push(object, WJB_BEGIN_OBJECT, nullptr);
   int i = first;
   for (; i < list_length(changes.mentions); ++i) {
     const auto *mention = static_cast<Mention *>(list_nth(changes.mentions, i));
     if (memcmp(&mention->customer, &customer, sizeof(pg_uuid_t)) != 0) break;
-    push_text(&state, WJB_KEY, mention->user->old_id);
-    push_text(&state, WJB_VALUE, mention->user->new_id);
+    push_text(object, WJB_KEY, mention->user->old_id);
+    push_text(object, WJB_VALUE, mention->user->new_id);
   }
-  const Datum new_ids =
-      JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
+  majors::push(object, WJB_END_OBJECT, nullptr);
+  const Datum new_ids = majors::datum_of(object);
   rename_users_in_history(changes.customers, customer, new_ids);
   if (changes.has_proofs) rename_in_ended_proofs(changes.customers, customer, new_ids);
   SPI_finish();

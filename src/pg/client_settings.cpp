@@ -1,6 +1,8 @@
 // Looks into the server's list of settings, where a placeholder says who gave it its value.
 #include "pg/client_settings.hpp"
 
+#include "pg/majors.hpp"
+
 namespace customer_identity::settings {
 namespace {
 
@@ -10,13 +12,9 @@ struct Variables {
 };
 
 Variables all_variables() {
-#if PG_VERSION_NUM >= 160000
   Variables variables = {};
-  variables.list = get_guc_variables(&variables.count);
+  variables.list = majors::all_settings(&variables.count);
   return variables;
-#else
-  return {get_guc_variables(), GetNumConfigOptions()};
-#endif
 }
 
 bool is_for_anybody(const char *name) {

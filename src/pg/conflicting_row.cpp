@@ -1,6 +1,8 @@
 // Asks the executor, as INSERT ... ON CONFLICT does.
 #include "pg/conflicting_row.hpp"
 
+#include "pg/majors.hpp"
+
 namespace customer_identity {
 namespace {
 
@@ -13,17 +15,6 @@ List *immediate_unique_indexes(const ResultRelInfo *table) {
       indexes = lappend_oid(indexes, index->indexrelid);
   }
   return indexes;
-}
-
-bool is_free(ResultRelInfo *table, TupleTableSlot *row, EState *state, List *indexes,
-             ItemPointer conflict) {
-#if PG_VERSION_NUM >= 180000
-  ItemPointerData none;
-  ItemPointerSetInvalid(&none);
-  return ExecCheckIndexConstraints(table, row, state, conflict, &none, indexes);
-#else
-  return ExecCheckIndexConstraints(table, row, state, conflict, indexes);
-#endif
 }
 
 // False: another transaction has changed or deleted the row. One of this very statement is ours.
@@ -40,7 +31,7 @@ bool lock_against_deletion(Relation table, ItemPointer place) {
 bool conflicts(ResultRelInfo *table, TupleTableSlot *row, EState *state) {
   List *indexes = immediate_unique_indexes(table);
   ItemPointerData conflict;
-  while (indexes != NIL && !is_free(table, row, state, indexes, &conflict)) {
+  while (indexes != NIL && !majors::is_free(table, row, state, indexes, &conflict)) {
     CHECK_FOR_INTERRUPTS();
     if (lock_against_deletion(table->ri_RelationDesc, &conflict)) return true;
   }

@@ -1,6 +1,8 @@
 // Two lists of what is to be freed and the transaction that last added to them.
 #include "pg/deferred_free.hpp"
 
+#include "pg/majors.hpp"
+
 namespace customer_identity {
 namespace {
 
@@ -8,19 +10,11 @@ List *plans = NIL;
 List *memories = NIL;
 LocalTransactionId deferred_in = InvalidLocalTransactionId;
 
-LocalTransactionId current_transaction() {
-#if PG_VERSION_NUM >= 170000
-  return MyProc->vxid.lxid;
-#else
-  return MyProc->lxid;
-#endif
-}
-
 void append(List **list, void *stale) {
   MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
   *list = lappend(*list, stale);
   MemoryContextSwitchTo(caller);
-  deferred_in = current_transaction();
+  deferred_in = majors::local_transaction();
 }
 
 }  // namespace
@@ -30,7 +24,7 @@ void free_later(SPIPlanPtr plan) { append(&plans, plan); }
 void free_later(MemoryContext memory) { append(&memories, memory); }
 
 void free_deferred() {
-  if ((plans == NIL && memories == NIL) || deferred_in == current_transaction()) return;
+  if ((plans == NIL && memories == NIL) || deferred_in == majors::local_transaction()) return;
   ListCell *cell;
   foreach (cell, plans) SPI_freeplan(static_cast<SPIPlanPtr>(lfirst(cell)));
   foreach (cell, memories) MemoryContextDelete(static_cast<MemoryContext>(lfirst(cell)));

@@ -1,6 +1,7 @@
 // Keeps which index serves a look-up.
 #include "pg/direct_lookup.hpp"
 
+#include "pg/majors.hpp"
 #include "pg/relation_cache.hpp"
 
 namespace customer_identity {
@@ -160,11 +161,7 @@ IndexKey unique_index_of(Relation table, AttrNumber column, Oid type, Coverage c
 }
 
 IndexScanDesc begin_scan(Relation table, Relation index, Snapshot snapshot, int conditions) {
-#if PG_VERSION_NUM >= 180000
-  return index_beginscan(table, index, snapshot, nullptr, conditions, 0);
-#else
-  return index_beginscan(table, index, snapshot, conditions, 0);
-#endif
+  return majors::begin_index_scan(table, index, snapshot, conditions);
 }
 
 bool scan_for(IndexScanDesc scan, const IndexKey &key, const Sought &sought, TupleTableSlot *row) {

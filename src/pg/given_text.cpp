@@ -82,10 +82,8 @@ void require_limits(FunctionCallInfo fcinfo) {
   bool all_are_inputs;
   const Datum modes = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_proargmodes, &all_are_inputs);
   char **arguments = nullptr;
-  const int count = unnamed
-                        ? 0
-                        : get_func_input_arg_names(
-                              names, all_are_inputs ? PointerGetDatum(nullptr) : modes, &arguments);
+  const int count =
+      unnamed ? 0 : get_func_input_arg_names(names, all_are_inputs ? Datum(0) : modes, &arguments);
   const Oid *types = reinterpret_cast<Form_pg_proc>(GETSTRUCT(function))->proargtypes.values;
   for (int i = 0; i < count && i < fcinfo->nargs; ++i) {
     const TextLimit *limit = arguments[i] == nullptr ? nullptr : limit_of(arguments[i]);

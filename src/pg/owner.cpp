@@ -1,6 +1,7 @@
 // Decides as whom a table is read and written.
 #include "pg/owner.hpp"
 
+#include "pg/majors.hpp"
 #include "pg/relations.hpp"
 
 namespace customer_identity {
@@ -13,12 +14,10 @@ bool has_rights(Oid table, AclMode needed) {
 
 // Before PostgreSQL 18 a deferred trigger runs as who commits: for a superuser none of this owner's
 // may be left behind.
-int restrictions_of([[maybe_unused]] Oid owner) {
-#if PG_VERSION_NUM < 180000
-  if (superuser_arg(GetSessionUserId()) && !superuser_arg(owner))
-    return SECURITY_RESTRICTED_OPERATION;
-#endif
-  return 0;
+int restrictions_of(Oid owner) {
+  const bool is_needed = majors::kDeferredTriggersRunAsCommitter &&
+                         superuser_arg(GetSessionUserId()) && !superuser_arg(owner);
+  return is_needed ? SECURITY_RESTRICTED_OPERATION : 0;
 }
 
 // Outside of act_as() it is the caller of an SQL function who acts.

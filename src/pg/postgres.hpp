@@ -110,7 +110,7 @@ extern "C" {
 #include <utils/typcache.h>
 #include <utils/uuid.h>
 #include <utils/varlena.h>
-#if PG_VERSION_NUM >= 160000
+#if __has_include(<varatt.h>)
 #include <varatt.h>
 #endif
 }

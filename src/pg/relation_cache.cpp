@@ -4,6 +4,7 @@
 #include "pg/relation_cache.hpp"
 
 #include "pg/deferred_free.hpp"
+#include "pg/majors.hpp"
 
 namespace customer_identity {
 
@@ -47,12 +48,12 @@ void relation_changed(Datum, Oid relation) {
 }
 
 // A renamed schema tells nothing of the relations in it, but statements and arguments name it.
-void schema_changed(Datum, int, uint32) {
+void schema_changed(Datum, majors::CacheId, uint32) {
   relation_changed(Datum(0), NamespaceRelationId);
   everything_changed = changes;
 }
 
-void role_changed(Datum, int, uint32) { relation_changed(Datum(0), AuthIdRelationId); }
+void role_changed(Datum, majors::CacheId, uint32) { relation_changed(Datum(0), AuthIdRelationId); }
 
 // A relation that was not watched may have changed just now.
 const Watched *watch(Oid relation) {

@@ -1,6 +1,6 @@
 // search_text: a text as searches compare it, without case and accents. Indexes hold its values, so
 // it depends on the text and the database's own locale alone. match_key stands for such a text.
-#include "pg/postgres.hpp"
+#include "pg/majors.hpp"
 
 namespace customer_identity {
 namespace {
@@ -66,7 +66,7 @@ StringInfoData without_accents(const char *from, int length) {
   }
   auto *letters = static_cast<pg_wchar *>(palloc((length + 1) * sizeof(pg_wchar)));
   pg_mb2wchar_with_len(from, letters, length);
-  for (const pg_wchar *letter = unicode_normalize(UNICODE_NFD, letters); *letter != 0; ++letter) {
+  for (const pg_wchar *letter = majors::decomposed(letters); *letter != 0; ++letter) {
     CHECK_FOR_INTERRUPTS();
     append_letter(&plain, *letter);
   }

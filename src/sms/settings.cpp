@@ -2,6 +2,8 @@
 // superusers: GUC_SUPERUSER_ONLY alone would let members of pg_monitor read them.
 #include "sms/settings.hpp"
 
+#include "pg/majors.hpp"
+
 namespace customer_identity::sms {
 namespace {
 
@@ -16,15 +18,6 @@ char *databases_setting = nullptr;
 int timeout_setting = 10;
 const char *token = "";
 bool preloaded = false;
-
-// Values of settings live outside the memory contexts.
-char *copy_value(const char *text) {
-#if PG_VERSION_NUM >= 160000
-  return guc_strdup(LOG, text);
-#else
-  return strdup(text);
-#endif
-}
 
 bool check_base_url(char **value, void **, GucSource) {
   if (is_safe_base_url(*value)) return true;
@@ -43,7 +36,7 @@ bool check_sid(char **value, void **, GucSource) {
 // The postmaster writes what a reload has changed into the log. So that it sees no change, the
 // value of the setting always is the same, and the token goes beside it.
 bool check_token(char **value, void **extra, GucSource) {
-  char *shown = copy_value(kHidden);
+  char *shown = majors::copy_setting(kHidden);
   if (shown == nullptr) return false;
   *extra = *value;
   *value = shown;

@@ -1,6 +1,8 @@
 // Sums deltas in an array; a table of places finds a customer in it.
 #include "totals/deltas.hpp"
 
+#include "pg/majors.hpp"
+
 #include <algorithm>
 
 namespace customer_identity {
@@ -129,8 +131,7 @@ void add_units(Deltas &deltas, Delta &delta, const Amount &amount, int sign) {
 void add_numeric(Deltas &deltas, Delta &delta, Numeric amount, int sign) {
   MemoryContext caller = MemoryContextSwitchTo(deltas.memory);
   Numeric before = delta.rest == nullptr ? int64_to_numeric(0) : delta.rest;
-  delta.rest = sign > 0 ? numeric_add_opt_error(before, amount, nullptr)
-                        : numeric_sub_opt_error(before, amount, nullptr);
+  delta.rest = sign > 0 ? majors::add(before, amount) : majors::subtract(before, amount);
   pfree(before);
   MemoryContextSwitchTo(caller);
 }
@@ -146,7 +147,7 @@ void add_delta(Deltas &sums, const Delta &delta) {
 
 Numeric spent_of(const Delta &delta) {
   Numeric units = numeric_of_units(delta.units, delta.scale);
-  return delta.rest == nullptr ? units : numeric_add_opt_error(units, delta.rest, nullptr);
+  return delta.rest == nullptr ? units : majors::add(units, delta.rest);
 }
 
 void keep_changes(Deltas &deltas) {

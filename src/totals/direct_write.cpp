@@ -5,6 +5,7 @@
 #include "totals/direct_write.hpp"
 
 #include "pg/direct_lookup.hpp"
+#include "pg/majors.hpp"
 #include "pg/relation_cache.hpp"
 #include "book/trigger_setup.hpp"
 
@@ -71,10 +72,7 @@ bool reads_totals(const Target &target, void *expression) {
 bool has_constraints(const Target &target, Relation table) {
   const TupleConstr *constraints = RelationGetDescr(table)->constr;
   if (constraints == nullptr) return false;
-  if (constraints->has_generated_stored) return true;
-#if PG_VERSION_NUM >= 180000
-  if (constraints->has_generated_virtual) return true;
-#endif
+  if (constraints->has_generated_stored || majors::has_virtual_column(constraints)) return true;
   for (int i = 0; i < constraints->num_check; ++i)
     if (!constraints->check[i].ccvalid ||
         reads_totals(target, stringToNode(constraints->check[i].ccbin)))
@@ -173,8 +171,8 @@ Datum integer_sum(const Writer &writer, Total total, std::int64_t addend) {
 Datum spent_sum(const Writer &writer, const Delta &delta) {
   bool is_null;
   const Datum old = old_value(writer, kSpent, &is_null);
-  Numeric sum = spent_of(delta);
-  sum = numeric_add_opt_error(is_null ? int64_to_numeric(0) : DatumGetNumeric(old), sum, nullptr);
+  Numeric before = is_null ? int64_to_numeric(0) : DatumGetNumeric(old);
+  Numeric sum = majors::add(before, spent_of(delta));
   const std::int32_t modifier = attribute_of(writer, kSpent)->atttypmod;
   if (modifier < 0) return NumericGetDatum(sum);
   return DirectFunctionCall2(numeric, NumericGetDatum(sum), Int32GetDatum(modifier));
@@ -216,36 +214,15 @@ void open_indexes(Writer &writer) {
   ExecOpenIndices(writer.relation, false);
 }
 
-void insert_index_entries(Writer &writer, [[maybe_unused]] bool only_summarizing) {
-#if PG_VERSION_NUM >= 160000
-  ExecInsertIndexTuples(writer.relation, writer.new_row, writer.executor, true, false, nullptr, NIL,
-                        only_summarizing);
-#else
-  ExecInsertIndexTuples(writer.relation, writer.new_row, writer.executor, true, false, nullptr,
-                        NIL);
-#endif
-  ResetPerTupleExprContext(writer.executor);
-}
-
-#if PG_VERSION_NUM >= 160000
-using IndexUpdate = TU_UpdateIndexes;
-bool needs_entries(IndexUpdate update) { return update != TU_None; }
-bool only_summarizing(IndexUpdate update) { return update == TU_Summarizing; }
-#else
-using IndexUpdate = bool;
-bool needs_entries(IndexUpdate update) { return update; }
-bool only_summarizing(IndexUpdate) { return false; }
-#endif
-
 // Replaces the version in old_row; TM_Updated: another one has replaced it meanwhile.
-TM_Result replace(Writer &writer, IndexUpdate *update) {
+TM_Result replace(Writer &writer, majors::IndexUpdate *update) {
   TM_FailureData failure;
   LockTupleMode mode;
-  return table_tuple_update(writer.table, &writer.old_row->tts_tid, writer.new_row, writer.command,
-                            writer.snapshot, InvalidSnapshot, true, &failure, &mode, update);
+  return majors::update_row(writer.table, &writer.old_row->tts_tid, writer.new_row, writer.command,
+                            writer.snapshot, &failure, &mode, update);
 }
 
-bool update(Writer &writer, const Delta &delta, IndexUpdate *indexes) {
+bool update(Writer &writer, const Delta &delta, majors::IndexUpdate *indexes) {
   for (;;) {
     make_new_row(writer, delta);
     const TM_Result result = replace(writer, indexes);
@@ -264,13 +241,14 @@ bool add(Writer &writer, const Delta &delta) {
   const Sought customer = {UUIDPGetDatum(&delta.customer), UUIDOID};
   if (!scan_for(writer.scan, writer.target.index, customer, writer.old_row)) return false;
 
-  IndexUpdate indexes;
+  majors::IndexUpdate indexes;
   MemoryContext caller = MemoryContextSwitchTo(writer.row_memory);
   const bool written = update(writer, delta, &indexes);
   MemoryContextSwitchTo(caller);
-  if (written && needs_entries(indexes)) {
+  if (written && majors::needs_entries(indexes)) {
     if (writer.executor == nullptr) open_indexes(writer);
-    insert_index_entries(writer, only_summarizing(indexes));
+    majors::insert_index_entries(writer.relation, writer.new_row, writer.executor, indexes);
+    ResetPerTupleExprContext(writer.executor);
   }
   ExecClearTuple(writer.new_row);
   MemoryContextReset(writer.row_memory);

@@ -2,7 +2,7 @@
 // customer once, now or at commit. TRUNCATE has no transition table: there the table itself is
 // read.
 #include "pg/owner.hpp"
-#include "pg/postgres.hpp"
+#include "pg/majors.hpp"
 #include "pg/trigger_call.hpp"
 #include "book/trigger_setup.hpp"
 #include "totals/amount.hpp"
@@ -245,7 +245,7 @@ void take_away_all(Summing &summing, Relation orders) {
   if (orders->rd_rel->relkind != RELKIND_RELATION) return;
   Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
   TupleTableSlot *order = table_slot_create(orders, nullptr);
-  TableScanDesc scan = table_beginscan(orders, snapshot, 0, nullptr);
+  TableScanDesc scan = majors::begin_table_scan(orders, snapshot);
   while (table_scan_getnextslot(scan, ForwardScanDirection, order)) {
     CHECK_FOR_INTERRUPTS();
     add_row(summing, order, -1);
@@ -280,7 +280,7 @@ CUSTOMER_IDENTITY_FUNCTION(maintain_totals) {
     write_totals(summing.deltas, setup.customers);
   MemoryContextDelete(summing.row_memory);
   act_again_as(before);
-  PG_RETURN_POINTER(nullptr);
+  return Datum(0);
 }
 
 }  // namespace customer_identity

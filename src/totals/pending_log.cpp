@@ -2,6 +2,8 @@
 // file as plain bytes.
 #include "totals/pending_log.hpp"
 
+#include "pg/majors.hpp"
+
 namespace customer_identity {
 namespace {
 
@@ -244,11 +246,7 @@ bool next_record(Tuplesortstate *records, MemoryContext memory, Record *record) 
   MemoryContext caller = MemoryContextSwitchTo(memory);
   Datum value;
   bool is_null;
-#if PG_VERSION_NUM >= 160000
-  const bool found = tuplesort_getdatum(records, true, true, &value, &is_null, nullptr);
-#else
-  const bool found = tuplesort_getdatum(records, true, &value, &is_null, nullptr);
-#endif
+  const bool found = majors::next_datum(records, &value, &is_null);
   MemoryContextSwitchTo(caller);
   if (!found) return false;
   auto *stored = reinterpret_cast<StoredRecord *>(DatumGetPointer(value));

@@ -3,7 +3,7 @@
 #include "book/attached_tables.hpp"
 #include "book/book.hpp"
 #include "pg/owner.hpp"
-#include "pg/postgres.hpp"
+#include "pg/majors.hpp"
 #include "pg/schemas.hpp"
 #include "pg/trigger_call.hpp"
 #include "book/trigger_setup.hpp"
@@ -22,11 +22,7 @@ constexpr Counted kCounted[] = {
 
 bool is_rewritten(Oid table) {
   Relation relation = relation_open(table, AccessShareLock);
-#if PG_VERSION_NUM >= 160000
-  const SubTransactionId since = relation->rd_firstRelfilelocatorSubid;
-#else
-  const SubTransactionId since = relation->rd_firstRelfilenodeSubid;
-#endif
+  const SubTransactionId since = majors::rewritten_in(relation);
   relation_close(relation, NoLock);
   return since != InvalidSubTransactionId;
 }
@@ -41,17 +37,11 @@ bool is_any_rewritten(const List *tables) {
 // The column whose values a command may have changed, or NULL. One that is added takes the place of
 // one that was dropped.
 const char *changed_column(const AlterTableCmd &command, bool is_rewritten) {
-  switch (command.subtype) {
-    case AT_AddColumn:
-      return reinterpret_cast<const ColumnDef *>(command.def)->colname;
-    case AT_AlterColumnType:
-#if PG_VERSION_NUM >= 170000
-    case AT_SetExpression:
-#endif
-      return is_rewritten ? command.name : nullptr;
-    default:
-      return nullptr;
-  }
+  if (command.subtype == AT_AddColumn)
+    return reinterpret_cast<const ColumnDef *>(command.def)->colname;
+  const bool changes =
+      command.subtype == AT_AlterColumnType || majors::sets_expression(command.subtype);
+  return changes && is_rewritten ? command.name : nullptr;
 }
 
 bool names(const Arguments &arguments, const char *column) {

@@ -60,6 +60,12 @@ SELECT is_empty($$
   WHERE prolang = (SELECT oid FROM pg_language WHERE lanname = 'c') AND proconfig IS NOT NULL
 $$, 'no hot function pays for a SET clause');
 
+SELECT is_empty($$
+  SELECT lanname, p.oid::regprocedure FROM pg_language, unnest(ARRAY[lanplcallfoid, laninline, lanvalidator]) AS f (oid)
+  JOIN pg_proc AS p ON p.oid = f.oid
+  WHERE lanname LIKE 'customer\_identity%' AND pronamespace = 'pg_catalog'::regnamespace
+$$, 'languages have functions of our own only, else pg_upgrade takes them for extensions');
+
 -- Privileges.
 SELECT is_empty($$
   SELECT signature FROM functions, aclexplode(coalesce(proacl, acldefault('f', proowner))) a
