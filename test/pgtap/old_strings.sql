@@ -13,6 +13,9 @@ SELECT cmp_ok(count(*), '>', 200::bigint, 'there are functions') FROM elsewhere;
 DROP EXTENSION customer_identity;
 DROP SCHEMA IF EXISTS customer_identity;
 
+-- From PostgreSQL 19 on they never do.
+SELECT :SERVER_VERSION_NUM < 190000 AS has_old_strings \gset
+\if :has_old_strings
 SET standard_conforming_strings = off;
 CREATE EXTENSION customer_identity;
 SET customer_identity.fraud_cancelled_statuses = 'cancelled , returned';
@@ -20,5 +23,6 @@ SELECT is(customer_identity_internal.cancelled_statuses(), '{cancelled,returned}
 SELECT is(customer_identity_internal.like_literal(E'a\\b%c_d'), E'a\\\\b\\%c\\_d', 'a search is literal');
 SET standard_conforming_strings = on;
 SELECT bag_eq('TABLE made', 'TABLE elsewhere', 'every function is the same');
+\endif
 SELECT * FROM finish();
 ROLLBACK;
