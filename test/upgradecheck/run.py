@@ -142,7 +142,8 @@ def by_another_superuser():
     with Session(database, 'shop_owner') as session:
         session.run(f"CREATE EXTENSION customer_identity VERSION '{OLD}'")
     with Session(database, 'admin') as session:
-        session.run('SET standard_conforming_strings = off')
+        if int(session.value('SHOW server_version_num')) < 190000:
+            session.run('SET standard_conforming_strings = off')
         session.run(UPDATE)
     same_catalogs(database, 'fresh_shop_owner', 'updated by another superuser')
 
