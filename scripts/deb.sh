@@ -15,7 +15,7 @@ cd "$folder"
 python3 -m zipfile -e "$archive" .
 mv customer_identity-*/ "$tree"
 # Zip files keep no rights that Python restores.
-find "$tree" -type f -exec grep -lI '^#!' {} + | xargs chmod 755
+find "$tree" -type f -exec grep -lIZ '^#!' {} + | xargs -0 chmod 755
 tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 --exclude=debian -cf - "$tree" | gzip -n >"customer-identity_$version.orig.tar.gz"
 
 cd "$tree"

@@ -85,6 +85,14 @@ versions() {
   scripts/same_version.py
 }
 
+meta() {
+  scripts/check_meta.py
+}
+
+licences() {
+  scripts/licences.py
+}
+
 # files_with PATTERN: our own files with a line like that.
 files_with() {
   grep -rlIE --exclude-dir={node_modules,build,.git} "$1" . | sort
@@ -126,7 +134,9 @@ check include_rule 'arrows between rooms run one way'
 check install_order 'sql/order names every file'
 check exported_symbols 'the library exports what SQL calls, and nothing else'
 check updates 'sql/updates is what make update-scripts writes'
-check versions 'META.json has the version'
+check versions 'META.json, CHANGELOG.md and debian/changelog have the version'
+check meta 'META.json is what PGXN takes'
+check licences 'NOTICE.md names what comes from others'
 check words_of_the_field 'words of the field'
 check shell_scripts shellcheck
 check python_names pyflakes

@@ -35,7 +35,7 @@ make_root() {
 run_in_root() {
   mkdir -p "$cache/packages/partial"
   # shellcheck disable=SC2016
-  unshare --mount --pid --fork --kill-child bash -c '
+  exec unshare --mount --pid --fork --kill-child bash -c '
     mount --bind "$1" "$2/var/cache/apt/archives" && mount -t proc proc "$2/proc" && mount -t devpts -o ptmxmode=666 devpts "$2/dev/pts" &&
       root=$2 && shift 2 && exec env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
         PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" "$@"' run "$cache/packages" "$root" "$@"

@@ -164,6 +164,20 @@ def flowchart_faults(lines):
         yield "a subgraph without an end"
 
 
+def check_log_lines():
+    """operations.md has every line that the sending processes write, with ... for what differs, and no others."""
+    rows = re.findall(r"^\| (LOG|WARNING)[^|]* \| `(.*?)` \|", (ROOT / "docs/operations.md").read_text(), re.M)
+    written = set()
+    for name in ("launcher", "transaction", "worker"):
+        code = (ROOT / f"src/sms/{name}.cpp").read_text()
+        for severity, call in re.findall(r"ereport\(\s*(LOG|WARNING),(.*?)\);\n", code, re.S):
+            text = re.search(r'errmsg\(((?:\s*"(?:[^"\\]|\\.)*")+)', call)[1]
+            text = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', text)).replace('\\"', '"')
+            written.add((severity, re.sub(r"%\w+", "...", text)))
+    missing, gone = sorted(written - set(rows)), sorted(set(rows) - written)
+    yield "operations.md has the log lines of the sending processes", f"not written: {missing}\nnot there: {gone}" if missing or gone else ""
+
+
 def problems():
-    for part in (check_links, check_index, check_names, check_rooms, check_majors, check_diagrams):
+    for part in (check_log_lines, check_links, check_index, check_names, check_rooms, check_majors, check_diagrams):
         yield from part()

@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 """The rules of make lint find what is planted: includes and calls that run upwards, Python with faults, a name that sql/order lacks, words of other fields."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 UP = 'which is above it'
 POSTGRES = "includes PostgreSQL's"
+META = json.loads((ROOT / 'META.json').read_text(encoding='utf-8'))
 # The file, what is planted in it, and what is said of it: nothing where it may stay.
 INCLUDES = (
     ('src/pg/planted.cpp', '#include "book/book.hpp"', UP),
@@ -43,6 +45,27 @@ OTHERS = (
     ('words_of_the_field', 'sql/planted.sql', 'most_ids constant integer := 1;\n', 'sql/planted.sql'),
     ('words_of_the_field', 'docs/planted.md', 'Its name is `verdict`.\n', ''),
     ('words_of_the_field', 'src/planted.cpp', 'int duty = judge("a", heed, "b c");', ''),
+    *(('meta', 'META.json', json.dumps({**META, **change}), said) for change, said in (
+        ({}, ''), ({'x_note': 1}, ''), ({'license': ['postgresql', 'mit']}, ''), ({'license': {'own': 'https://example.org/'}}, ''),
+        ({'name': 'a b'}, 'name'), ({'name': 'x'}, 'name'), ({'version': '0.2'}, 'version'), ({'version': '01.2.0'}, 'version'),
+        ({'license': 'PostgreSQL'}, 'license'), ({'license': []}, 'license'), ({'abstract': ''}, 'abstract'), ({'maintainer': []}, 'maintainer'),
+        ({'meta-spec': {'version': '1.0'}}, 'meta-spec'), ({'provides': {}}, 'provides'), ({'provides': {'a': {'version': '1.0.0'}}}, 'provides'),
+        ({'provides': {'aa': {'file': 'gone.sql', 'version': '1.0.0'}}}, 'gone.sql'), ({'prereqs': {'run': {}}}, 'prereqs'),
+        ({'prereqs': {'test': {'requires': {'pgTAP': 'new'}}}}, 'prereqs'), ({'prereqs': {'test': {'requires': {'pgTAP': '>= 1.2.0, != 1.3.0'}}}}, ''),
+        ({'release_status': 'done'}, 'release_status'), ({'tags': ['a/b']}, 'tags'), ({'keywords': []}, 'keywords'),
+        ({'resources': {'homepage': 'nowhere'}}, 'resources'))),
+    *(('meta', 'META.json', json.dumps({key: META[key] for key in META if key != gone}), f'{gone} is missing') for gone in
+      ('abstract', 'license', 'maintainer', 'meta-spec', 'name', 'provides', 'version')),
+    ('meta', 'META.json', '{', 'META.json'),
+    ('versions', 'META.json', json.dumps({**META, 'version': '9.9.9'}), '9.9.9'),
+    ('versions', 'customer_identity.control', "default_version = '0.3.0'", '0.3.0'),
+    ('versions', 'debian/changelog', 'customer-identity (0.1.0-1) unstable; urgency=low', 'debian/changelog'),
+    ('versions', 'CHANGELOG.md', '## [0.1.0] - 2026-11-23', "CHANGELOG.md"),
+    ('versions', 'sql/released/customer_identity--0.0.1.sql', '', 'does not lead from 0.0.1'),
+    ('licences', 'src/sms/planted.cpp', '#include <boost/any.hpp>', 'boost'),
+    ('licences', 'src/planted.cpp', '#include <nlohmann/json.hpp>\n#include <utils/acl.h>', ''),
+    ('licences', 'docs/planted.tsv', 'a', 'docs/planted.tsv'),
+    ('licences', 'src/planted.cpp', '// Copyright (c) 1999 Somebody Else', 'Somebody Else'),
     ('python_files', 'test/planted', '#!/usr/bin/env python3\n', 'test/planted'),
     ('python_files', 'scripts/planted.sh', "#!/usr/bin/env bash\npython3 - x <<'END'\nEND\n", 'scripts/planted.sh'),
 )
@@ -53,7 +76,7 @@ def check(rule, path, text, expected):
     """Plants the text in a copy of what the rules read, and runs the rule there."""
     global passed, failed
     with tempfile.TemporaryDirectory() as folder:
-        for name in ('sql', 'scripts', 'bench', 'customer_identity.control'):
+        for name in ('sql', 'scripts', 'bench', 'debian', 'customer_identity.control', 'META.json', 'CHANGELOG.md', 'README.md', 'NOTICE.md'):
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             copy(ROOT / name, Path(folder, name))
         planted = Path(folder, path)

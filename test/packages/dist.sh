@@ -9,7 +9,7 @@ scratch=$(mktemp -d /tmp/customer_identity_dist.XXXXXX)
 trap 'rm -rf "$scratch"' EXIT
 python3 -m zipfile -e "$archive" "$scratch"
 cd "$scratch"/customer_identity-*
-find . -type f -exec grep -lI '^#!' {} + | xargs chmod 755
+find . -type f -exec grep -lIZ '^#!' {} + | xargs -0 chmod 755
 ! git rev-parse 2>/dev/null || { echo "not ok: $PWD is in a git repository"; exit 1; }
 
 scripts/check_meta.py

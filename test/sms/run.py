@@ -826,6 +826,20 @@ def server_stops_while_the_provider_hangs(suite, shop_):
     shop_.wait_until(phone, 'sent')
 
 
+# As the documents have them, for who raises an alarm.
+LOG_LINES = (
+    r'LOG: +now sending the messages of database "shop"', r'LOG: +message \d+ to \S+ was sent \(HTTP 201\)',
+    r'LOG: +message \d+ to \S+ was not sent \(HTTP 400, Twilio error \d+\), giving up',
+    r'LOG: +message \d+ to \S+ was not sent \(HTTP 500, Twilio error 0\), will retry',
+    r'LOG: +message \d+ to \S+ had no answer: ', r'LOG: +no messages are sent: customer_identity\.\w+ is empty',
+    r'WARNING: +the provider rejects requests with these settings \(HTTP 401, Twilio error \d+\)')
+
+
+def log_has_the_lines_for_alarms(suite):
+    log = suite.server.log()
+    suite.expect('lines that are missing', [line for line in LOG_LINES if not re.search(line, log)], [])
+
+
 def log_tells_no_secret(suite):
     """Every line that this server wrote, those of the workers too."""
     codes = {code_in(request) for request in suite.provider.requests if request.text}
@@ -873,6 +887,7 @@ def main():
     shop_.connect()
     for check in CHECKS_OF_THE_LAUNCHER:
         suite.run(check, shop_)
+    suite.run(log_has_the_lines_for_alarms)
     suite.run(log_tells_no_secret)
     if suite.failures:
         sys.exit(f'sms: {len(suite.failures)} checks failed: {", ".join(suite.failures)}')

@@ -7,6 +7,7 @@ const shop = await serve({
   adminDatabase: setting("ADMIN_DATABASE_URL"),
   secret: setting("BETTER_AUTH_SECRET"),
   port: Number(process.env.PORT ?? 0),
+  host: process.env.HOST,
   url: process.env.SHOP_URL,
   sendEmail: ({ to, subject, text }) => console.log(`e-mail to ${to}: ${subject}\n${text}`),
 });

@@ -1,4 +1,4 @@
-// Puts the parts together and listens on loopback; a proxy in front of it does the rest.
+// Puts the parts together and listens, on loopback unless told otherwise; a proxy in front of it does the rest.
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -23,6 +23,8 @@ export interface ServerSettings {
   secret: string;
   /** 0: the kernel chooses. */
   port: number;
+  /** Where to listen, if not on loopback: a container's proxy is outside. */
+  host?: string;
   /** The address that visitors use, if it is not that of the port. */
   url?: string;
   sendEmail: (email: Email) => void;
@@ -32,7 +34,7 @@ export async function serve(
   settings: ServerSettings,
 ): Promise<{ url: string; close: () => Promise<void> }> {
   const server = createServer();
-  server.listen(settings.port, "127.0.0.1");
+  server.listen(settings.port, settings.host ?? "127.0.0.1");
   await once(server, "listening");
   const url = settings.url ?? `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
