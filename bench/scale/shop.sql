@@ -21,4 +21,4 @@ SELECT md5('guest' || n)::uuid, '+4930' || 10000000 + n, t, t
 FROM generate_series(1, :rows / 100) AS n
 CROSS JOIN LATERAL (SELECT timestamptz '2020-01-01' + n * (interval '5 years' / (:rows / 100))) AS r (t);
 ALTER TABLE orders ENABLE TRIGGER USER;
-VACUUM (ANALYZE) orders, customers, customer_events, phone_proofs;
+VACUUM (ANALYZE) orders, customers, users, customer_events, phone_proofs;

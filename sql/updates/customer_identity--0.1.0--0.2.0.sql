@@ -3349,54 +3349,54 @@ CREATE OR REPLACE FUNCTION customer_identity.customer_stats(since timestamptz DE
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner STABLE COST 1000000
     SET row_security = off
+    SET jit = off
 AS $$
 DECLARE
     stats jsonb;
 BEGIN
     EXECUTE format($sql$
-        WITH logins AS (
-            SELECT l.customer_id, count(*) AS users
-            FROM (%1$s) AS l
-            GROUP BY l.customer_id
-        ),
-        people AS MATERIALIZED (
-            SELECT c.created_at::date AS day, c.is_phone_verified, COALESCE(c.total_orders, 0) AS orders,
-                COALESCE(l.users, 0) AS users
+        WITH days AS (
+            SELECT c.created_at::date AS day,
+                count(*) AS customers,
+                sum(l.users) AS users_linked,
+                count(*) FILTER (WHERE l.users > 1) AS shared,
+                count(*) FILTER (WHERE l.users IS NULL) AS guests,
+                count(*) FILTER (WHERE l.users IS NULL AND c.total_orders > 1) AS guests_returned,
+                count(*) FILTER (WHERE c.is_phone_verified) AS verified,
+                count(*) FILTER (WHERE c.total_orders > 0) AS buyers,
+                count(*) FILTER (WHERE c.total_orders > 1) AS repeat_buyers
             FROM %2$s AS c
-            LEFT JOIN logins AS l ON l.customer_id = c.id
+            LEFT JOIN (SELECT l.customer_id, count(*) AS users FROM (%1$s) AS l GROUP BY l.customer_id) AS l ON l.customer_id = c.id
             WHERE $1 IS NULL OR c.created_at >= $1
+            GROUP BY c.created_at::date
         ),
         counted AS (
-            SELECT count(*) AS customers,
-                COALESCE(sum(p.users), 0) AS users_linked,
-                count(*) FILTER (WHERE p.users > 1) AS shared,
-                count(*) FILTER (WHERE p.users = 0) AS guests,
-                count(*) FILTER (WHERE p.users = 0 AND p.orders > 1) AS guests_returned,
-                count(*) FILTER (WHERE p.is_phone_verified) AS verified,
-                count(*) FILTER (WHERE p.orders > 0) AS buyers,
-                count(*) FILTER (WHERE p.orders > 1) AS repeat_buyers
-            FROM people AS p
-        ),
-        days AS (
-            SELECT jsonb_agg(jsonb_build_object('day', d.day, 'customers', d.customers) ORDER BY d.day) AS new_customers
-            FROM (SELECT p.day, count(*) AS customers FROM people AS p GROUP BY p.day) AS d
+            SELECT COALESCE(sum(d.customers), 0) AS customers,
+                COALESCE(sum(d.users_linked), 0) AS users_linked,
+                COALESCE(sum(d.shared), 0) AS shared,
+                COALESCE(sum(d.guests), 0) AS guests,
+                COALESCE(sum(d.guests_returned), 0) AS guests_returned,
+                COALESCE(sum(d.verified), 0) AS verified,
+                COALESCE(sum(d.buyers), 0) AS buyers,
+                COALESCE(sum(d.repeat_buyers), 0) AS repeat_buyers,
+                jsonb_agg(jsonb_build_object('day', d.day, 'customers', d.customers) ORDER BY d.day) AS new_customers
+            FROM days AS d
         )
         SELECT jsonb_build_object(
             'since', $1,
             'customers', c.customers,
-            'users', c.users_linked + COALESCE((SELECT l.users FROM logins AS l WHERE l.customer_id IS NULL), 0),
+            'users', c.users_linked + (SELECT count(*) FROM (%1$s) AS l WHERE l.customer_id IS NULL),
             'users_linked', c.users_linked,
             'shared', c.shared,
             'guests', c.guests,
             'guests_returned', c.guests_returned,
             'verified', c.verified,
-            'verified_share', round(c.verified::numeric / NULLIF(c.customers, 0), 4),
+            'verified_share', round(c.verified / NULLIF(c.customers, 0), 4),
             'buyers', c.buyers,
             'repeat_buyers', c.repeat_buyers,
-            'repeat_rate', round(c.repeat_buyers::numeric / NULLIF(c.buyers, 0), 4),
-            'new_customers', COALESCE(d.new_customers, '[]'))
+            'repeat_rate', round(c.repeat_buyers / NULLIF(c.buyers, 0), 4),
+            'new_customers', COALESCE(c.new_customers, '[]'))
         FROM counted AS c
-        CROSS JOIN days AS d
         $sql$, customer_identity_internal.logins_query(customers), customers)
         INTO stats
         USING since;
@@ -3435,6 +3435,7 @@ RETURN format($sql$
     $sql$, customer_identity_internal.logins_query(customers), threshold);
 COMMENT ON FUNCTION customer_identity_internal.many_logins_query(regclass, integer) IS
     'The customers with many logins';
+-- Few customers have so many logins at all. As an array they are looked up: the planner would expect a third of all.
 CREATE OR REPLACE FUNCTION customer_identity_internal.unproved_claims_query(customers regclass, threshold integer)
     RETURNS text
     LANGUAGE sql STABLE
@@ -3449,14 +3450,15 @@ RETURN format($sql$
             ) AS proved
         FROM %2$s AS k
         JOIN (%1$s) AS l ON l.customer_id = k.id
-        WHERE k.is_phone_verified
+        WHERE k.is_phone_verified AND k.id = ANY (ARRAY(SELECT m.customer_id FROM (%5$s) AS m))
     ) AS c
     GROUP BY c.customer_id
     HAVING count(*) FILTER (WHERE NOT c.proved) >= %4$s
-    $sql$, customer_identity_internal.logins_query(customers), customers, customer_identity_internal.companion_of(customers, 'phone_proofs'), threshold);
+    $sql$, customer_identity_internal.logins_query(customers), customers, customer_identity_internal.companion_of(customers, 'phone_proofs'), threshold,
+    customer_identity_internal.many_logins_query(customers, threshold));
 COMMENT ON FUNCTION customer_identity_internal.unproved_claims_query(regclass, integer) IS
     'The customers with a proved phone that many logins claim without a proof of their own';
--- Logins that one transaction has linked count once: it loaded them, and nobody signed up. So do not
+-- Who has so many logins at all is looked at. Logins that one transaction has linked count once: it loaded them, and nobody signed up. So do not
 -- those that the application or a backfill has linked.
 CREATE OR REPLACE FUNCTION customer_identity_internal.sign_up_burst_query(customers regclass, threshold integer)
     RETURNS text
@@ -3472,12 +3474,19 @@ RETURN CASE
                     RANGE BETWEEN CURRENT ROW AND interval '1 hour' FOLLOWING) AS within_an_hour
             FROM (
                 SELECT e.customer_id, e.created_at
-                FROM %s AS e
+                FROM %1$s AS e
                 WHERE e.event = 'user_linked' AND e.details ->> 'cause' IN ('sign_up', 'phone_changed')
+                    AND e.customer_id = ANY (ARRAY(
+                        SELECT e.customer_id
+                        FROM %1$s AS e
+                        WHERE e.event = 'user_linked' AND e.details ->> 'cause' IN ('sign_up', 'phone_changed')
+                        GROUP BY e.customer_id
+                        HAVING count(*) >= %2$s
+                    ))
                 GROUP BY e.customer_id, e.created_at
             ) AS s
         ) AS w
-        WHERE w.within_an_hour >= %s
+        WHERE w.within_an_hour >= %2$s
         ORDER BY w.customer_id, w.within_an_hour DESC, w.created_at DESC
         $sql$, customer_identity_internal.companion_of(customers, 'customer_events'), threshold)
 END;
@@ -3513,13 +3522,12 @@ AS $$
 BEGIN
     RETURN format($sql$
         SELECT o.%1$I AS customer_id, count(*) AS orders,
-            count(*) FILTER (
-                WHERE lower(customer_identity_internal.as_text(o.%2$I)) COLLATE "C" = ANY (customer_identity_internal.cancelled_statuses())
-            ) AS cancelled
-        FROM %3$s AS o
-        WHERE o.%1$I IS NOT NULL AND customer_identity_internal.as_text(o.%4$I) COLLATE "C" = ANY (%5$L::text[])
+            count(*) FILTER (WHERE lower(customer_identity_internal.as_text(o.%2$I)) COLLATE "C" = ANY (%3$L::text[])) AS cancelled
+        FROM %4$s AS o
+        WHERE o.%1$I IS NOT NULL AND %5$s
         GROUP BY o.%1$I
-        $sql$, orders.customer_column, orders.status_column, orders.attached, orders.payment_column, orders.cod_values);
+        $sql$, orders.customer_column, orders.status_column, customer_identity_internal.cancelled_statuses(), orders.attached,
+        customer_identity_internal.has_value(orders.attached, orders.payment_column, orders.cod_values));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.cod_rows(customer_identity.attachments) IS
@@ -3588,6 +3596,8 @@ CREATE OR REPLACE FUNCTION customer_identity.fraud_signals(min_score numeric DEF
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner STABLE COST 1000000
     SET row_security = off
+    SET jit = off
+    SET jit = off
 AS $$
 DECLARE
     signals text;

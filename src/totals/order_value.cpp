@@ -57,4 +57,16 @@ bool is_amount_type(Oid type) {
          type == FLOAT4OID || type == FLOAT8OID;
 }
 
+// The catalogs of 0.1.0 add up by these two.
+CUSTOMER_IDENTITY_FUNCTION(order_amount) {
+  if (PG_ARGISNULL(0) || !is_countable(PG_GETARG_NUMERIC(0)))
+    PG_RETURN_NUMERIC(int64_to_numeric(0));
+  PG_RETURN_NUMERIC(PG_GETARG_NUMERIC(0));
+}
+
+CUSTOMER_IDENTITY_FUNCTION(order_points) {
+  if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_INT64(0);
+  PG_RETURN_INT64(points_of(PG_GETARG_NUMERIC(0), PG_GETARG_NUMERIC(1)));
+}
+
 }  // namespace customer_identity
