@@ -176,14 +176,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_filters(jsonb) IS
     'Raises 22023 for filters that list_customers does not know';
 
--- How many users customer c has, counted up to a limit: a plan for each customer of a page.
-CREATE FUNCTION customer_identity_internal.users_up_to(many integer, users_query text)
-    RETURNS text
-    LANGUAGE sql IMMUTABLE
-RETURN format('(SELECT count(*) FROM (SELECT FROM (%s) AS u WHERE u.customer_id = c.id LIMIT %s) AS u)', users_query, many);
-COMMENT ON FUNCTION customer_identity_internal.users_up_to(integer, text) IS
-    'The expression that counts the users of customer c, up to a limit';
-
+-- Who has any users is found by a join, of whichever kind suits how many have; who has several, customer by customer.
 CREATE FUNCTION customer_identity_internal.filter_condition(filters jsonb, users_query text, time_type text)
     RETURNS text
     LANGUAGE sql STABLE
@@ -193,8 +186,10 @@ RETURN concat_ws(' AND ', 'true',
     CASE WHEN filters ? 'min_spent' THEN 'c.total_spent >= ($2 ->> ''min_spent'')::numeric' END,
     CASE WHEN filters #>> '{created,from}' IS NOT NULL THEN format('c.created_at >= ($2 #>> ''{created,from}'')::%s', time_type) END,
     CASE WHEN filters #>> '{created,to}' IS NOT NULL THEN format('c.created_at < ($2 #>> ''{created,to}'')::%s', time_type) END,
-    CASE WHEN filters ? 'has_users' THEN format('(%s > 0) = ($2 ->> ''has_users'')::boolean', customer_identity_internal.users_up_to(1, users_query)) END,
-    CASE WHEN filters ? 'shared' THEN format('(%s > 1) = ($2 ->> ''shared'')::boolean', customer_identity_internal.users_up_to(2, users_query)) END);
+    CASE WHEN filters ? 'has_users' THEN format('%sEXISTS (SELECT FROM (%s) AS u WHERE u.customer_id = c.id)',
+        CASE WHEN filters -> 'has_users' = 'false' THEN 'NOT ' END, users_query) END,
+    CASE WHEN filters ? 'shared' THEN format('%sEXISTS (SELECT FROM (%s) AS u WHERE u.customer_id = c.id OFFSET 1)',
+        CASE WHEN filters -> 'shared' = 'false' THEN 'NOT ' END, users_query) END);
 COMMENT ON FUNCTION customer_identity_internal.filter_condition(jsonb, text, text) IS
     'The condition that customer c passes the filters, which are parameter $2';
 
@@ -211,9 +206,9 @@ COMMENT ON FUNCTION customer_identity_internal.customer_column_type(regclass, te
 
 -- Customers without a value come last in either direction. They are a list of their own, which begins
 -- where the others end, so that each is a range of one index. Names that are alike lie together, maybe at the
--- end of that index: those found by a part of the name are sorted without it.
+-- end of that index: those found by a part of the name are sorted without it. A row is made whole when it is on the page.
 CREATE FUNCTION customer_identity_internal.customers_query(
-    customers regclass, users_query text, sort text, by_name boolean, without_value boolean, after jsonb, condition text)
+    customers regclass, users_query text, sort text, by_name boolean, without_value boolean, after jsonb, condition text, way text)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -221,22 +216,29 @@ AS $$
 BEGIN
     RETURN (
         SELECT format(
-            'SELECT array_agg(p.item) FROM ('
-            'SELECT to_jsonb(c.*) || jsonb_build_object(''users'', (SELECT count(*) FROM (%s) AS u WHERE u.customer_id = c.id)) AS item'
-            ' FROM %s AS c WHERE %s%s AND %s ORDER BY %s LIMIT $3) AS p',
-            users_query, customers,
-            CASE WHEN without_value THEN format('c.%I IS NULL', s.name) WHEN t.nullable THEN format('c.%I IS NOT NULL', s.name) ELSE 'true' END,
-            CASE
-                WHEN after IS NULL OR (without_value AND after ->> 'key' IS NOT NULL) THEN ''
-                WHEN without_value THEN format(' AND c.id %s ($4 ->> ''id'')::uuid', s.comparison)
-                ELSE format(' AND (c.%I, c.id) %s (($4 ->> ''key'')::%s, ($4 ->> ''id'')::uuid)', s.name, s.comparison, t.type)
-            END,
-            condition,
-            CASE
-                WHEN without_value THEN format('c.id %s', s.direction)
-                WHEN by_name AND s.name = 'preferred_name' THEN format('(c.preferred_name || '''') %s, c.id %1$s', s.direction)
-                ELSE format('c.%I %s, c.id %2$s', s.name, s.direction)
-            END)
+            'SELECT array_agg((SELECT to_jsonb(r.*) FROM %s AS r WHERE r.id = c.id)'
+            ' || jsonb_build_object(''users'', (SELECT count(*) FROM (%s) AS u WHERE u.customer_id = c.id))) FROM (%s) AS c',
+            customers, users_query,
+            format(
+                CASE way
+                    WHEN 'in order' THEN 'SELECT c.id FROM %1$s AS c WHERE %2$s AND %3$s ORDER BY %4$s LIMIT $3'
+                    WHEN 'nearby' THEN 'SELECT c.id FROM (SELECT c.* FROM %1$s AS c WHERE %2$s ORDER BY %4$s LIMIT 10000) AS c WHERE %3$s ORDER BY %4$s LIMIT $3'
+                    WHEN 'anywhere' THEN 'WITH c AS MATERIALIZED (SELECT c.id, c.%5$I FROM %1$s AS c WHERE %2$s AND %3$s) SELECT c.id FROM c ORDER BY %4$s LIMIT $3'
+                END,
+                customers,
+                CASE WHEN without_value THEN format('c.%I IS NULL', s.name) WHEN t.nullable THEN format('c.%I IS NOT NULL', s.name) ELSE 'true' END
+                || CASE
+                    WHEN after IS NULL OR (without_value AND after ->> 'key' IS NOT NULL) THEN ''
+                    WHEN without_value THEN format(' AND c.id %s ($4 ->> ''id'')::uuid', s.comparison)
+                    ELSE format(' AND (c.%I, c.id) %s (($4 ->> ''key'')::%s, ($4 ->> ''id'')::uuid)', s.name, s.comparison, t.type)
+                END,
+                condition,
+                CASE
+                    WHEN without_value THEN format('c.id %s', s.direction)
+                    WHEN by_name AND s.name = 'preferred_name' THEN format('(c.preferred_name || '''') %s, c.id %1$s', s.direction)
+                    ELSE format('c.%I %s, c.id %2$s', s.name, s.direction)
+                END,
+                s.name))
         FROM (
             SELECT customer_identity_internal.sort_column(sort), CASE WHEN starts_with(sort, '-') THEN '<' ELSE '>' END,
                 CASE WHEN starts_with(sort, '-') THEN 'DESC' ELSE 'ASC' END
@@ -245,8 +247,20 @@ BEGIN
     );
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, text, text, boolean, boolean, jsonb, text) IS
-    'The query of a page of customers: those with a value to sort by, or those without';
+COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, text, text, boolean, boolean, jsonb, text, text) IS
+    'The query of a page of customers, those with a value to sort by or those without; way: in order, nearby or anywhere';
+
+-- How many users a customer has is in no statistics: who has none or several may be every second customer, or nobody. The page is
+-- looked for among the next ten thousand, then among all at once, never customer by customer to the end of an index.
+CREATE FUNCTION customer_identity_internal.ways_to_find(filters jsonb)
+    RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+RETURN CASE
+    WHEN filters -> 'has_users' = 'false' OR filters -> 'shared' = 'true' THEN '{nearby,anywhere}'
+    ELSE '{in order}'
+END::text[];
+COMMENT ON FUNCTION customer_identity_internal.ways_to_find(jsonb) IS
+    'In which ways a page of customers is looked for, one after the other, until it is full';
 
 -- Fetching and sorting a few thousand rows is faster than finding them during a scan in order.
 CREATE FUNCTION customer_identity.list_customers(
@@ -276,6 +290,7 @@ DECLARE
     sought customer_identity_internal.customer_search;
     condition text;
     without_value boolean;
+    way text;
     found jsonb[];
     items jsonb[] := '{}';
 BEGIN
@@ -290,10 +305,13 @@ BEGIN
     FOREACH without_value IN ARRAY CASE WHEN key_column.nullable THEN '{f,t}' ELSE '{f}' END::boolean[] LOOP
         CONTINUE WHEN place IS NOT NULL AND place ->> 'key' IS NULL AND NOT without_value;
         EXIT WHEN cardinality(items) > size;
-        EXECUTE customer_identity_internal.customers_query(
-            customers, users_query, order_by, customer_identity_internal.searches_names(sought), without_value, place, condition)
-            INTO found
-            USING sought, given, size + 1 - cardinality(items), place;
+        FOREACH way IN ARRAY customer_identity_internal.ways_to_find(given) LOOP
+            EXECUTE customer_identity_internal.customers_query(
+                customers, users_query, order_by, customer_identity_internal.searches_names(sought), without_value, place, condition, way)
+                INTO found
+                USING sought, given, size + 1 - cardinality(items), place;
+            EXIT WHEN cardinality(items || found) > size;
+        END LOOP;
         items := items || found;
     END LOOP;
     RETURN customer_identity_internal.page_of(items, size, customer_identity_internal.write_cursor(list,

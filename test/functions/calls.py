@@ -31,7 +31,7 @@ def functions_of(session):
         JOIN pg_language l ON l.oid = p.prolang
         JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
         JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'customer_identity'
-        WHERE p.prorettype <> ALL ('{trigger,event_trigger,language_handler}'::regtype[])
+        WHERE p.prorettype <> ALL ('{trigger,event_trigger,language_handler}'::regtype[]) AND p.prokind <> 'a' AND 'internal'::regtype <> ALL (p.proargtypes)
         ORDER BY p.oid::regprocedure::text''')]
 
 

@@ -22,7 +22,7 @@ JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.de
 JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'customer_identity'
 JOIN pg_language l ON l.oid = p.prolang AND l.lanname <> ALL ('{sql,plpgsql}')
 CROSS JOIN unnest(p.proargtypes) WITH ORDINALITY AS a (type, place)
-WHERE NOT p.proisstrict AND p.prorettype <> 'language_handler'::regtype;
+WHERE NOT p.proisstrict AND p.prorettype <> 'language_handler'::regtype AND p.prokind <> 'a' AND 'internal'::regtype <> ALL (p.proargtypes);
 
 CREATE FUNCTION value_of(a arguments) RETURNS text LANGUAGE sql AS
   'SELECT value FROM plausible p WHERE p.type = a.type AND (p.name = a.name OR p.name IS NULL) ORDER BY p.name LIMIT 1';
