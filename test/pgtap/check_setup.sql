@@ -144,6 +144,20 @@ SELECT ok(found('user', 'customer that could have one'), 'users that were left u
 SELECT ok(found('orders', 'customer that could have one'), 'orders that were left unlinked');
 ROLLBACK;
 
+-- Phones are read where no valid CHECK of the table has done it.
+BEGIN;
+ALTER TABLE customers DROP CONSTRAINT customers_phone_check;
+INSERT INTO customers (phone) VALUES ('0123');
+SELECT ok(found('customers', 'not E.164: 1'), 'a phone that is not E.164 is found in a table without a check');
+ALTER TABLE customers ADD CONSTRAINT looser CHECK (phone ~ '^[+]?[0-9]{1,18}$');
+SELECT ok(found('customers', 'not E.164: 1'), 'with another one');
+ALTER TABLE customers ADD CONSTRAINT later CHECK (phone ~ '^[+][1-9][0-9]{1,18}$') NOT VALID;
+SELECT ok(found('customers', 'not E.164: 1'), 'and with one that is not valid yet');
+UPDATE customers SET phone = '+4915112345678' WHERE phone = '0123';
+ALTER TABLE customers VALIDATE CONSTRAINT later;
+SELECT ok(NOT found('customers', 'not E.164'), 'not when there is none');
+ROLLBACK;
+
 -- A book that is not there, and one that nothing is attached to.
 SELECT is_empty('SELECT * FROM customer_identity.check_setup()', 'everything is as it was');
 CREATE SCHEMA empty;
