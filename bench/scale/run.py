@@ -1,0 +1,147 @@
+#!/usr/bin/python3 -B
+"""What administration of a large book takes, each against the simplest SQL that tells or does the same, in one run.
+
+ROWS (1000000) customers, five orders for each and a tenth more users; CALLS (3) of each. LINES names a file for the
+measurements (bench/figures.py) of the server's processor time."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg2
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from figures import Figures  # noqa: E402
+
+ROWS = int(os.environ.get('ROWS', 1000000))
+CALLS = int(os.environ.get('CALLS', 3))
+CONFIGURATION = """
+shared_buffers = 4GB
+maintenance_work_mem = 256MB
+max_wal_size = 8GB
+checkpoint_timeout = 1h
+synchronous_commit = off
+autovacuum = off
+max_parallel_workers_per_gather = 0
+"""
+BY_HAND, OURS, INDEXED = 'by hand', 'ours', 'ours, with the indexes for it'
+
+SUMS = """SELECT customer_id, count(*) AS orders, sum(total) AS spent, sum(floor(total)) AS points
+    FROM orders WHERE status IN ('paid', 'shipped') AND customer_id IS NOT NULL GROUP BY customer_id"""
+LOGINS = 'SELECT customer_id, count(*) AS users FROM users GROUP BY customer_id'
+MEMORY = "SET work_mem = '256MB'; "
+PAGE = 'SELECT array_agg(to_jsonb(c)) FROM (SELECT * FROM customers AS c %s LIMIT 51) AS c'
+SPOIL = 'UPDATE customers SET loyalty_points = loyalty_points + 1'
+STATEMENTS = {
+    'verify_totals': (
+        f"""{MEMORY}SELECT count(*) FROM customers AS c LEFT JOIN ({SUMS}) AS s ON s.customer_id = c.id
+        WHERE (c.total_orders, c.total_spent, c.loyalty_points) IS DISTINCT FROM (COALESCE(s.orders, 0), COALESCE(s.spent, 0), COALESCE(s.points, 0))""",
+        'SELECT count(*) FROM customer_identity.verify_totals()'),
+    'rebuild_totals, every total is wrong': (
+        f"""{MEMORY}UPDATE customers AS c SET total_orders = COALESCE(s.orders, 0), total_spent = COALESCE(s.spent, 0), loyalty_points = COALESCE(s.points, 0)
+        FROM customers AS k LEFT JOIN ({SUMS}) AS s ON s.customer_id = k.id WHERE c.id = k.id""",
+        'SELECT customer_identity.rebuild_totals()'),
+    'fraud_signals': (
+        """SELECT (SELECT count(*) FROM (SELECT customer_id FROM users GROUP BY 1 HAVING count(*) >= 6) AS s),
+        (SELECT count(*) FROM (SELECT customer_id FROM customer_events WHERE event = 'user_linked' GROUP BY 1 HAVING count(*) >= 4) AS s),
+        (SELECT count(*) FROM (SELECT customer_id FROM orders WHERE payment = 'cash' GROUP BY 1 HAVING count(*) FILTER (WHERE status = 'cancelled') >= 3) AS s)""",
+        'SELECT customer_identity.fraud_signals()'),
+    'customer_stats': (
+        f"""SELECT c.created_at::date, count(*), sum(l.users), count(*) FILTER (WHERE l.users > 1), count(*) FILTER (WHERE c.total_orders > 1)
+        FROM customers AS c LEFT JOIN ({LOGINS}) AS l ON l.customer_id = c.id GROUP BY 1""",
+        'SELECT customer_identity.customer_stats()'),
+    'customers without users': (
+        PAGE % 'WHERE NOT EXISTS (SELECT FROM users AS u WHERE u.customer_id = c.id) ORDER BY c.created_at DESC, c.id DESC',
+        """SELECT customer_identity.list_customers(filters => '{"has_users": false}')"""),
+    'customers without users who ordered, nobody': (
+        PAGE % 'WHERE NOT EXISTS (SELECT FROM users AS u WHERE u.customer_id = c.id) AND c.total_orders >= 1 ORDER BY c.created_at DESC, c.id DESC',
+        """SELECT customer_identity.list_customers(filters => '{"has_users": false, "min_orders": 1}')"""),
+    'customers who spent much, nobody': (
+        PAGE % 'WHERE c.total_spent >= 1000000 ORDER BY c.created_at DESC, c.id DESC',
+        """SELECT customer_identity.list_customers(filters => '{"min_spent": 1000000}')"""),
+    'customers who spent most': (
+        PAGE % 'ORDER BY c.total_spent DESC, c.id DESC', "SELECT customer_identity.list_customers(sort => '-total_spent')"),
+    'check_setup': (None, 'SELECT count(*) FROM customer_identity.check_setup()'),
+}
+INDEXES = """
+CREATE INDEX ON orders (customer_id) INCLUDE (total, status);
+CREATE INDEX ON orders (customer_id) INCLUDE (status) WHERE payment = 'cash';
+CREATE INDEX ON customer_events (customer_id) WHERE event = 'user_linked' AND details ->> 'cause' IN ('sign_up', 'phone_changed');
+"""
+
+
+def enter_cluster():
+    """Starts this script again inside a throw-away cluster."""
+    if 'CLUSTER_USER' in os.environ:
+        return
+    os.environ['CLUSTER_CONF'] = CONFIGURATION
+    cluster = str(HERE.parents[1] / 'test' / 'cluster.sh')
+    os.execv(cluster, [cluster, str(HERE / 'run.py')])
+
+
+class Book:
+    def __init__(self):
+        script = ['psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-v', f'rows={ROWS}', '-f', str(HERE.parent / 'admin' / 'shop.sql'),
+                  '-f', str(HERE / 'shop.sql')]
+        subprocess.run(script, check=True, stdout=subprocess.DEVNULL)
+        self.connection = psycopg2.connect('')
+        self.connection.autocommit = True
+        self.cursor = self.connection.cursor()
+        self.figures = Figures()
+        self.clock = Path(f'/proc/{self.connection.get_backend_pid()}/schedstat')
+        self.run("SET customer_identity.default_region = 'DE'")
+
+    def run(self, statement):
+        self.cursor.execute(statement)
+
+    def cpu(self):
+        return int(self.clock.read_text().split()[0]) / 1e6
+
+    def measure(self, workload, variant, number, statement):
+        if 'wrong' in workload:
+            self.run(SPOIL)
+            self.run('VACUUM customers')
+        cpu, start = self.cpu(), time.monotonic()
+        self.run(statement)
+        self.figures.add(workload, variant, number, 'cpu', 'ms', self.cpu() - cpu)
+        self.figures.add(workload, variant, number, 'time', 'ms', 1000 * (time.monotonic() - start))
+        self.run('RESET work_mem')
+        if 'wrong' in workload:
+            self.run('VACUUM customers')
+
+    def rounds(self, variants, workloads):
+        for workload in workloads:
+            for number in range(1, CALLS + 1):
+                for variant, statement in zip(variants, STATEMENTS[workload]):
+                    if statement:
+                        self.measure(workload, variant, number, statement)
+
+
+def main():
+    enter_cluster()
+    print(f'making {ROWS} customers', file=sys.stderr, flush=True)
+    book = Book()
+    book.run('SELECT customer_identity.rebuild_totals()')
+    book.run('VACUUM (ANALYZE) customers')
+    book.rounds([BY_HAND, OURS], STATEMENTS)
+    for statement in INDEXES.strip().splitlines():
+        book.run(statement)
+    for table in ('orders', 'customer_events', 'customers'):
+        book.run(f'VACUUM (ANALYZE) {table}')
+    for workload in ('verify_totals', 'fraud_signals'):
+        for number in range(1, CALLS + 1):
+            book.measure(workload, INDEXED, number, STATEMENTS[workload][1])
+    for workload in book.figures.workloads():
+        book.figures.print(workload)
+    version = book.connection.server_version // 10000
+    book.figures.facts.update({'machine': f'{os.cpu_count()} cores, PostgreSQL {version}, shared_buffers 4 GB, fsync and autovacuum off',
+                               'size': f'{ROWS} customers, {ROWS * 11 // 10} users, {ROWS * 5} orders; {CALLS} calls'})
+    if 'LINES' in os.environ:
+        book.figures.write(os.environ['LINES'])
+
+
+main()
