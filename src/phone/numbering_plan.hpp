@@ -147,11 +147,11 @@ class NumberingPlans {
   /// plans. Plans that it has no place for stay here.
   void lend_to(const i18n::phonenumbers::PhoneNumberUtil &library);
 
-  /// Puts plans in force, which stay the caller's.
-  static void use(const NumberingPlans &plans) { in_force_ = &plans; }
-  static const NumberingPlans &use_installed();
+  /// Puts plans in force, which stay the caller's; null: the installed library's.
+  static void use(const NumberingPlans *plans) { in_force_ = plans; }
 
  private:
+  static const NumberingPlans &use_installed();
   static std::size_t slot(std::string_view region) {
     if (region.size() != 2) return kSlots;
     const auto first = static_cast<unsigned char>(region[0] - 'A');

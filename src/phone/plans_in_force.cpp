@@ -76,7 +76,6 @@ void take(const char *path) {
   NumberingPlans::Owned plans = std::move(file.plans);
   std::unique_ptr<Taken> taken(
       new Taken{path, std::move(file), NumberingPlans(std::move(plans)), std::nullopt});
-  NumberingPlans::use_installed();
   if (now.lent_to_library == now.taken.get()) now.lent_to_library = nullptr;
   now.taken = std::move(taken);
 }
@@ -91,16 +90,14 @@ void write(const std::string &from, char (&to)[Size]) {
 void choose_plans(PlansChoice choice, const char *path) {
   State &now = state();
   now.in_force = false;
+  NumberingPlans::use(nullptr);
   if (choice != PlansChoice::kLibrary) {
     take(path);
     if (choice == PlansChoice::kNewest && !now.taken->is_older)
       now.taken->is_older = is_older_than_library(now.taken->label);
     now.in_force = choice == PlansChoice::kFile || !*now.taken->is_older;
   }
-  if (now.in_force)
-    NumberingPlans::use(now.taken->plans);
-  else
-    NumberingPlans::use_installed();
+  NumberingPlans::use(now.in_force ? &now.taken->plans : nullptr);
 }
 
 Plans plans_in_force() {
