@@ -32,12 +32,13 @@ bool AutomatonBuilder::build(const Classifier &classifier, Automaton &automaton)
     automaton.starts_[length] = state_of(std::move(set), length);
   }
   automaton.states_ = std::move(states_);
-  return automaton.states_.size() < std::numeric_limits<std::int16_t>::max();
+  return work_ <= kMaximumWork &&
+         automaton.states_.size() < std::numeric_limits<std::int16_t>::max();
 }
 
-void AutomatonBuilder::add_closure(int step, std::size_t left, Set &closure) const {
+void AutomatonBuilder::add_closure(int step, std::size_t left, Set &closure) {
   const Step &now = steps_[static_cast<std::size_t>(step)];
-  if (!contains(now.lengths, left)) return;
+  if (!contains(now.lengths, left) || ++work_ > kMaximumWork) return;
   if (now.kind == Step::Kind::kDigit || now.kind == Step::Kind::kMatch) {
     closure.push_back(step);
     return;

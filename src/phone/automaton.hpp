@@ -53,7 +53,7 @@ class AutomatonBuilder {
            Rest rest = Rest::kNone);
 
   /// `classifier` is asked with the marks of all patterns that match, in the order of their
-  /// addition. False when the automaton would be too large.
+  /// addition. False when the automaton would be too large, or would take too long.
   bool build(const Classifier &classifier, Automaton &automaton);
 
  private:
@@ -65,12 +65,16 @@ class AutomatonBuilder {
   };
 
   /// Adds the epsilon closure of a step.
-  void add_closure(int step, std::size_t left, Set &closure) const;
+  void add_closure(int step, std::size_t left, Set &closure);
   std::int16_t state_of(Set set, std::size_t left);
   std::int16_t accept(const Set &set) const;
 
+  /// Thirty times what the largest calling code takes. Patterns of a file could take for ever.
+  static constexpr std::size_t kMaximumWork = 5'000'000;
+
   Steps steps_;
   std::vector<Start> starts_;
+  std::size_t work_ = 0;  // steps that were looked at
   const Classifier *classifier_ = nullptr;
   std::array<std::map<Set, std::int16_t>, kMaximumDigits + 1> known_;  // by the digits left
   std::map<Automaton::State, std::int16_t> numbers_;

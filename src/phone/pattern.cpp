@@ -11,6 +11,11 @@ namespace {
 
 constexpr int kMaximumRepeats = 40;
 
+// Several times what the metadata of the world needs. Steps are followed recursively.
+constexpr std::size_t kMaximumLength = 10000;
+constexpr std::size_t kMaximumSteps = 30000;
+constexpr int kMaximumDepth = 20;
+
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 class Reader {
@@ -49,6 +54,7 @@ class Reader {
   }
 
   int append(const Step &step) {
+    if (steps_.size() >= kMaximumSteps) return refuse();
     steps_.push_back(step);
     return static_cast<int>(steps_.size()) - 1;
   }
@@ -122,8 +128,10 @@ class Reader {
 
   /// Whether a group captures is known when its beginning is closure.
   int read_group(int next) {
+    if (++depth_ > kMaximumDepth) return refuse();
     const int end = bound(-1, next);
     const int first = read_alternatives(end);
+    --depth_;
     if (take("(?:")) return first;
     if (!take("(")) return refuse();
     int before = 0;
@@ -156,11 +164,13 @@ class Reader {
   std::string_view text_;  // what is still to be read
   Steps &steps_;
   bool understood_ = true;
+  int depth_ = 0;  // of groups
 };
 
 }  // namespace
 
 std::optional<int> read_pattern(std::string_view text, int last, Steps &steps) {
+  if (text.size() > kMaximumLength) return std::nullopt;
   return Reader(text, steps).read(last);
 }
 

@@ -15,7 +15,20 @@ bool PrefixMatcher::compile(std::string_view pattern) {
   matches_nothing_ = (step.lengths & 1U) != 0;
   for (const Step &each : steps_)
     if (each.kind == Step::Kind::kGroup) groups_ = std::max(groups_, (each.other + 1) / 2);
-  return groups_ <= static_cast<int>(kMaximumGroups);
+  return groups_ <= static_cast<int>(kMaximumGroups) && has_few_routes();
+}
+
+/// Steps come before those that lead to them.
+bool PrefixMatcher::has_few_routes() const {
+  constexpr double kMaximumRoutes = 10000;  // the world's patterns have 172
+  std::vector<double> routes(steps_.size());
+  for (std::size_t at = 0; at < steps_.size(); ++at) {
+    const Step &step = steps_[at];
+    const auto from = [&routes](int next) { return routes[static_cast<std::size_t>(next)]; };
+    routes[at] = step.kind == Step::Kind::kMatch ? 1 : from(step.next);
+    if (step.kind == Step::Kind::kFork) routes[at] += from(step.other);
+  }
+  return routes[static_cast<std::size_t>(first_)] <= kMaximumRoutes;
 }
 
 PrefixMatcher::Match PrefixMatcher::match(std::string_view digits) const {

@@ -28,7 +28,8 @@ class PrefixMatcher {
     }
   };
 
-  /// False when the pattern is not understood or has too many groups.
+  /// False when the pattern is not understood, has too many groups, or could be matched in so many
+  /// ways that trying all of them takes long.
   bool compile(std::string_view pattern);
 
   int groups() const { return groups_; }
@@ -39,6 +40,7 @@ class PrefixMatcher {
   Match match(std::string_view digits) const;
 
  private:
+  bool has_few_routes() const;
   bool follow(int step, std::string_view digits, int at, Match &match) const;
 
   DigitSet first_digits_ = 0;

@@ -102,4 +102,13 @@ TEST(automaton, what_is_not_understood_is_refused) {
   EXPECT_FALSE(builder.add("1+", 1));
 }
 
+TEST(automaton, what_would_take_too_long_is_refused) {
+  AutomatonBuilder builder;
+  std::string text = "\\d";
+  for (int depth = 0; depth < 12; ++depth) text = "(?:" + text + "?)";
+  ASSERT_TRUE(builder.add("(?:" + text + "?){40}", 1));
+  Automaton automaton;
+  EXPECT_FALSE(builder.build([](const auto &marks) { return marks.size(); }, automaton));
+}
+
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 namespace {
 
 using namespace customer_identity::phone;
@@ -58,6 +60,24 @@ TEST(pattern, what_is_not_understood_is_refused) {
         "[1",      "[3-1]", "[a]",   "a",     ".",      "^1",     "\\D",     "\\",
         "?",       "{2}",   " 1",    "1{",    "1{2",    "(?:1",   "1{0}",    "(:1)"})
     EXPECT_FALSE(read_pattern(text, 0, steps)) << text;
+}
+
+TEST(pattern, what_could_take_for_ever_is_refused) {
+  const auto is_read = [](const std::string &text) {
+    Steps steps = {{Step::Kind::kMatch, 0, 1}};
+    return read_pattern(text, 0, steps).has_value();
+  };
+  const auto nested = [](int depth) {
+    std::string text = "1";
+    while (depth-- > 0) text = "(?:" + text + ")?";
+    return text;
+  };
+  EXPECT_TRUE(is_read(nested(20)));
+  EXPECT_FALSE(is_read(nested(21)));
+  EXPECT_FALSE(is_read(nested(3000)));
+  EXPECT_TRUE(is_read(std::string(9999, '1')));
+  EXPECT_FALSE(is_read(std::string(10001, '1')));
+  EXPECT_FALSE(is_read("(?:(?:(?:1{40}){40}){40}){40}"));
 }
 
 }  // namespace

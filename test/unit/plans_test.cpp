@@ -298,7 +298,8 @@ TEST_F(plans, that_say_what_cannot_be_are_refused) {
     EXPECT_EQ(
         problem([code](auto &all, auto &) { all.mutable_metadata(7)->set_country_code(code); }),
         "One of its plans is of no country.");
-  for (const char *date : {"", "2026-9-29", "yesterday", "2026-09-29 ", "2026-13-01", "2026-02-30", "0000-01-01"})
+  for (const char *date :
+       {"", "2026-9-29", "yesterday", "2026-09-29 ", "2026-13-01", "2026-02-30", "0000-01-01"})
     EXPECT_EQ(problem([date](auto &, auto &label) { label.date = date; }),
               "Its label cannot be read.");
   for (const std::string &source : {std::string(), std::string("a\nb"), std::string(200, 'x')})

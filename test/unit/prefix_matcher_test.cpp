@@ -65,4 +65,11 @@ TEST(prefix_matcher, three_groups_are_refused) {
   EXPECT_FALSE(matcher.compile("(1)(2)(3)"));
 }
 
+TEST(prefix_matcher, too_many_ways_to_match_are_refused) {
+  PrefixMatcher matcher;
+  EXPECT_TRUE(matcher.compile("(?:1?){10}"));
+  EXPECT_FALSE(matcher.compile("(?:1?1?){20}"));
+  EXPECT_FALSE(matcher.compile("(?:(?:1?){40}){40}"));
+}
+
 }  // namespace
