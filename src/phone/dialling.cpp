@@ -27,19 +27,19 @@ ShortText digits_of(std::string_view text) {
   return digits;
 }
 
-/// Whether `digit` is the first of the text's symbols that is no separator.
-bool begins_with(std::string_view text, char digit) {
-  std::size_t first = 0;
-  while (first < text.size() && (class_of(text[first]) & kSeparatorSymbol) != 0) ++first;
-  return first < text.size() && text[first] == digit;
-}
-
-/// Whether `national` was read of `digits` although they begin with the country's own code.
-bool begins_with_own_code(std::string_view digits, const Details &national) {
-  const std::string_view e164(national.e164);
-  const std::string_view code =
-      e164.substr(1, e164.size() - 1 - std::strlen(national.national_number));
-  return digits.starts_with(code) && digits != e164.substr(1);
+/// Whether `national` was read of a text that begins with the country's own calling code.
+bool begins_with_own_code(std::string_view text, const Details &national) {
+  const int size = national.country_code < 10 ? 1 : national.country_code < 100 ? 2 : 3;
+  const char *const e164 = national.e164 + 1;
+  int same = 0;
+  std::size_t at = 0;
+  for (; at < text.size() && !is_letter(text[at]); ++at) {
+    if ((class_of(text[at]) & kSeparatorSymbol) != 0) continue;
+    if (text[at] != e164[same]) break;
+    ++same;
+  }
+  const bool is_whole = at == text.size() || is_letter(text[at]);
+  return same >= size && !(is_whole && e164[same] == '\0');
 }
 
 /// Of two readings the one that is meant: the one that is in use, or else the mobile one. Null when
@@ -99,7 +99,7 @@ ShortText other_number(const Details &details) {
 bool Dialling::dial(std::string_view text, Details &details) {
   ask(text, details);
   if (details.e164[0] != '\0') {
-    if (begins_with(text, details.e164[1])) consider_own_code(text, details);
+    if (begins_with_own_code(text, details)) consider_own_code(text, details);
     if (details.country_code >= 52 && details.country_code <= 55) unify(details);
     if (may_be_old(details)) renew(details);
   }
@@ -119,7 +119,6 @@ void Dialling::ask(std::string_view text, Details &details) {
 /// international one without its plus.
 void Dialling::consider_own_code(std::string_view text, Details &details) {
   const ShortText digits = digits_of(text);
-  if (!begins_with_own_code(digits.view(), details)) return;
   Details international;
   ask(ShortText().add("+").add(digits.view()).view(), international);
   const Details *const chosen = meant(details, international, digits.view().size());

@@ -18,12 +18,18 @@ namespace {
 
 /// A part of a text with fewer digits is no second number, and more digits are none at all.
 constexpr std::size_t kMinimumPart = 4;
+constexpr std::size_t kMinimumDialled = 6;
 constexpr std::size_t kMaximumPlain = 40;
 constexpr std::size_t kMaximumNumbers = 80;
 constexpr std::size_t kMaximumParts = 160;
 
 /// A number that may be followed by "/8", the end of a range, has that many digits.
 constexpr std::size_t kMinimumRange = 6;
+
+/// Whether a part of a text is too short for a number; with a zero in front it is dialled.
+bool is_too_short(std::string_view part) {
+  return count_digits(part) < (part.starts_with('0') ? kMinimumDialled : kMinimumPart);
+}
 
 /// What one pass over a text's symbols tells of it.
 struct Look {
@@ -105,7 +111,8 @@ void Reading::read_number(std::string_view number, const Look &look, Details &de
   if ((look.classes & kPointSymbol) != 0 && read_float(up_to_last_digit(number), details)) return;
   const bool ok = dialling_.dial(number, details);
   const bool slash = (look.classes & kSlashSymbol) != 0;
-  if (ok && !slash && !look.zero_begins_group) return;
+  const bool is_short = details.reason == Reason::kTooShort || details.reason == Reason::kNoRegion;
+  if (!slash && (ok ? !look.zero_begins_group : is_short)) return;
   if (number.size() > kMaximumNumbers || split(number, details) || !slash) return;
   refuse_range(number, details);
 }
@@ -139,12 +146,11 @@ bool Reading::split(std::string_view number, Details &details) {
     const std::string_view between = number.substr(first.size(), at - first.size());
     if (whole && number[at] != '0' && between.find('/') == std::string_view::npos) continue;
     const std::string_view second = number.substr(at);
-    if (count_digits(second) < kMinimumPart) continue;
     if (whole && count_digits(first) < kMinimumGroup && refuse_aside(first, second, details))
       return true;
     Details one;
     Details other;
-    if (count_digits(first) < kMinimumPart || !is_number(first, one)) continue;
+    if (is_too_short(first) || is_too_short(second) || !is_number(first, one)) continue;
     if (!is_number(second, other) && !split(second, other)) continue;
     details = are_same(one, other) ? one : unread(Reason::kSeveralNumbers);
     return true;

@@ -11,6 +11,7 @@
 #include "phone/reading.hpp"
 #include "phone/regions.hpp"
 #include "phone/suggestion.hpp"
+#include "phone/text.hpp"
 #include "phones/settings.hpp"
 
 namespace customer_identity {
@@ -80,6 +81,13 @@ bool read_fast_guarded(std::string_view text, const Region &region, const phone:
                [&] { understood = phone::read_fast(text, region.view(), options, details); }))
     failure.raise();
   return understood;
+}
+
+// What is E.164 already needs no region, which costs as much to look up.
+bool read_e164(std::string_view text, phone::Details &details) {
+  return text.starts_with('+') && phone::is_bare(text.substr(1)) &&
+         read_fast_guarded(text, {"", true}, settings::phone_reading(), details) &&
+         details.reason == phone::Reason::kOk;
 }
 
 void read_remembering(std::string_view text, const Region &region, const phone::Options &options,
@@ -231,6 +239,8 @@ phone::Details read_by_plan(std::string_view text) {
 }
 
 phone::Details given_phone(std::string_view text, std::string_view region) {
+  phone::Details e164;
+  if (read_e164(text, e164)) return e164;
   const Region known = region_of(region);
   const phone::Details details = read_phone(text, known);
   if (lacks_region(details, known)) unknown_region(trimmed(region));
