@@ -1,7 +1,8 @@
 -- Old numbers of plans that have changed: claims with them read as today's, so the book has to follow.
 
 -- What is stored under a number that reads as another one: a rule, a customer's primary phone, or a further one. A phone that
--- leads to nobody yet is given to the first that moves there, and with others that is one person.
+-- leads to nobody yet is given to the first that moves there, and with others that is one person. There are no joins: a plan
+-- that takes few rows to be old ones would be quadratic.
 CREATE FUNCTION customer_identity_internal.old_phones_query(customers regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -21,22 +22,23 @@ BEGIN
             FROM stored AS s
             CROSS JOIN LATERAL (SELECT customer_identity_internal.claimed_phone(s.phone, NULL::text)) AS n (phone)
         ),
-        old AS (
-            SELECT r.*, first_value(r.id) OVER (PARTITION BY r.kind = 1, r.today ORDER BY r.kind, r.since, r.id) AS first_id
+        placed AS (
+            SELECT r.*,
+                first_value(r.id) OVER (PARTITION BY r.kind = 1, r.today ORDER BY r.phone <> r.today, r.kind, r.since, r.id) AS target,
+                count(*) OVER (PARTITION BY r.kind = 1, r.today, r.id) AS times,
+                bool_or(r.kind > 1 AND r.phone = r.today) OVER (PARTITION BY r.today) AS is_held,
+                max(r.rule) FILTER (WHERE r.phone = r.today) OVER (PARTITION BY r.today) AS rule_today
             FROM read AS r
-            WHERE r.today <> r.phone
         )
-        SELECT o.kind, o.id, o.phone, o.today, COALESCE(h.id, o.first_id) AS target,
-            o.kind = 2 AND h.id IS NULL AND o.first_id = o.id AND b.rule IS DISTINCT FROM 'nobody'
-                AND NOT EXISTS (SELECT FROM old AS t WHERE t.id = o.id AND t.phone <> o.phone AND t.today = o.today) AS is_plain,
+        SELECT p.kind, p.id, p.phone, p.today, p.target,
+            p.kind = 2 AND NOT p.is_held AND p.target = p.id AND p.times = 1 AND p.rule_today IS DISTINCT FROM 'nobody' AS is_plain,
             CASE
-                WHEN o.kind = 1 AND b.rule <> o.rule THEN 'the numbers have different rules'
-                WHEN o.kind = 1 AND o.rule = 'nobody' AND h.id IS NOT NULL THEN 'the number leads to a customer'
-                WHEN o.kind > 1 AND b.rule = 'nobody' THEN 'the phone names nobody'
+                WHEN p.kind = 1 AND p.rule_today <> p.rule THEN 'the numbers have different rules'
+                WHEN p.kind = 1 AND p.rule = 'nobody' AND p.is_held THEN 'the number leads to a customer'
+                WHEN p.kind > 1 AND p.rule_today = 'nobody' THEN 'the phone names nobody'
             END AS problem
-        FROM old AS o
-        LEFT JOIN stored AS h ON h.kind > 1 AND h.phone = o.today
-        LEFT JOIN stored AS b ON b.kind = 1 AND b.phone = o.today
+        FROM placed AS p
+        WHERE p.phone <> p.today
         $sql$,
         customer_identity_internal.companion_of(customers, 'phone_rules'), customers,
         customer_identity_internal.companion_of(customers, 'customer_phones'));
