@@ -146,11 +146,11 @@ std::size_t CallingCode::class_of(const AutomatonBuilder::Marks &marks) const {
 
 NumberingPlans::~NumberingPlans() = default;
 
-const NumberingPlans *NumberingPlans::in_force_ = nullptr;
+const NumberingPlans *NumberingPlans::in_force = nullptr;
 
 const NumberingPlans &NumberingPlans::use_installed() {
   static const NumberingPlans *const installed = new NumberingPlans(installed_library());
-  return *(in_force_ = installed);
+  return *(in_force = installed);
 }
 
 NumberingPlans::NumberingPlans(const PhoneNumberUtil &library) {

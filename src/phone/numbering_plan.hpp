@@ -120,7 +120,7 @@ class NumberingPlans {
 
   /// Those in force: the installed library's until choose_plans() says otherwise. Not for several
   /// threads at once.
-  static const NumberingPlans &get() { return in_force_ != nullptr ? *in_force_ : use_installed(); }
+  static const NumberingPlans &get() { return in_force != nullptr ? *in_force : use_installed(); }
 
   /// The plan of an upper-case ISO 3166-1 alpha-2 region, or null.
   const NumberingPlan *of_region(std::string_view region) const {
@@ -148,7 +148,7 @@ class NumberingPlans {
   void lend_to(const i18n::phonenumbers::PhoneNumberUtil &library);
 
   /// Puts plans in force, which stay the caller's; null: the installed library's.
-  static void use(const NumberingPlans *plans) { in_force_ = plans; }
+  static void use(const NumberingPlans *plans) { in_force = plans; }
 
  private:
   static const NumberingPlans &use_installed();
@@ -162,7 +162,7 @@ class NumberingPlans {
   NumberingPlan *add_plan(const Metadata &metadata);
 
   static constexpr std::size_t kSlots = 676;  // two letters
-  static const NumberingPlans *in_force_;
+  static const NumberingPlans *in_force;
   Owned owned_;
   std::vector<std::unique_ptr<NumberingPlan>> plans_;
   std::vector<std::unique_ptr<CallingCode>> codes_;

@@ -38,7 +38,7 @@ struct State {
 };
 
 State &state() {
-  static State *const only = new State;
+  static auto *const only = new State;
   return *only;
 }
 
