@@ -23,7 +23,7 @@ attempt() {
 pg_config_of() { echo "/usr/lib/postgresql/$1/bin/pg_config"; }
 
 warnings() {
-  result "$1" warnings "$(grep -c 'warning:' "$2")"
+  result "$1" warnings "$(grep -cE '^src/.*warning:' "$2")"
 }
 
 versions() {

@@ -63,9 +63,13 @@ enter() {
     mount --rbind /dev "$root/dev"
     mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
     cp -L /etc/resolv.conf "$root/etc/resolv.conf"
-    cp -L "${NODE_EXTRA_CA_CERTS:-/dev/null}" "$root/trusted" 2>/dev/null || :
+    trust=()
+    if [ -n "${NODE_EXTRA_CA_CERTS:-}" ]; then
+      cp -L "$NODE_EXTRA_CA_CERTS" "$root/trusted"
+      trust=(NODE_EXTRA_CA_CERTS=/trusted NPM_CONFIG_CAFILE=/trusted)
+    fi
     exec chroot "$root" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
-      TERM=dumb LANG=C.UTF-8 NODE_EXTRA_CA_CERTS=/trusted NPM_CONFIG_CAFILE=/trusted SUITES="${SUITES:-}" "$@"
+      TERM=dumb LANG=C.UTF-8 SUITES="${SUITES:-}" "${trust[@]}" "$@"
   ' - "$@"
 }
 

@@ -28,7 +28,8 @@ def rest(tried, suites):
     """Steps, not suites: those that failed, and upgrades."""
     steps = {what: outcome for what, outcome in tried.items() if what not in (*VERSIONS, *suites, 'warnings')}
     upgrades = [f'{what}: {outcome}' for what, outcome in steps.items() if what.startswith('upgrade')]
-    return '; '.join(upgrades + [f'{what} failed' for what, outcome in steps.items() if outcome == 'failed' and what not in upgrades])
+    return '; '.join(upgrades + [f'{what} failed' for what, outcome in steps.items()
+                                if outcome == 'failed' and not what.startswith('upgrade')])
 
 
 def rows(systems, suites):
