@@ -18,7 +18,7 @@ for package in /packages/postgresql-*-customer-identity_*.deb; do
   expect "$name is whole" "$(ask -c 'SELECT count(*) FROM customer_identity.check_setup()')" 0
   ask -c "ALTER SYSTEM SET shared_preload_libraries = 'customer_identity'"
   pg_ctlcluster "$major" main restart
-  expect "$name is preloaded" "$(ask -c "SELECT count(*) FROM pg_stat_activity WHERE backend_type ~ 'customer_identity'")" 1
+  expect "$name is preloaded" "$(ask -c "SELECT count(*) FROM pg_settings WHERE name = 'customer_identity.default_region'")" 1
   ask -c 'DROP EXTENSION customer_identity CASCADE' -c 'ALTER SYSTEM RESET ALL' 2>/dev/null
   expect "$name leaves the book" "$(ask -c 'SELECT count(*) FROM customers')" 1
   pg_ctlcluster "$major" main stop
