@@ -66,11 +66,13 @@ std::string all_of(const Details &details) {
 
 /// What each way of reading says of a text, and how the number is written.
 std::string answers(const TypedPhone &typed, Acceptance acceptance, bool is_fast) {
-  std::string text = all_of(is_fast ? parse(typed.text, typed.region, acceptance)
-                                    : parse_by_library(typed.text, typed.region, acceptance));
+  const Details details = is_fast ? parse(typed.text, typed.region, acceptance)
+                                  : parse_by_library(typed.text, typed.region, acceptance);
+  std::string text = all_of(details);
+  if (details.reason != Reason::kOk) return text;
   for (const Style style : {Style::kInternational, Style::kNational, Style::kRfc3966}) {
     Formatted formatted{};
-    format(typed.text, typed.region, acceptance, style, formatted);
+    customer_identity::phone::format(details, style, formatted);
     text += std::string("|") + formatted.text;
   }
   return text;
@@ -165,7 +167,8 @@ TEST_F(plans, that_are_shipped_are_understood_and_of_today) {
   EXPECT_NE(std::string(info.source).find("google-libphonenumber"), std::string::npos);
   EXPECT_STREQ(parse("+2290197123456", "", Acceptance::kValid).e164, "+2290197123456");
   Formatted formatted{};
-  EXPECT_TRUE(format("+2290197123456", "", Acceptance::kValid, Style::kInternational, formatted));
+  const Details benin = parse("+2290197123456", "", Acceptance::kValid);
+  EXPECT_TRUE(customer_identity::phone::format(benin, Style::kInternational, formatted));
   EXPECT_STREQ(formatted.text, "+229 01 97 12 34 56");
 }
 
@@ -226,7 +229,8 @@ TEST_F(plans, of_a_code_that_the_library_does_not_know_are_read_and_written) {
   EXPECT_STREQ(parse("23456789", "QX", Acceptance::kValid).e164, "+99923456789");
   const auto written = [](Style style) {
     Formatted formatted{};
-    EXPECT_TRUE(format("+999 2345 6789 ext. 12", "", Acceptance::kValid, style, formatted));
+    const Details extended = parse("+999 2345 6789 ext. 12", "", Acceptance::kValid);
+    EXPECT_TRUE(customer_identity::phone::format(extended, style, formatted));
     return std::string(formatted.text);
   };
   EXPECT_EQ(written(Style::kE164), "+99923456789");

@@ -1,6 +1,7 @@
 #include "plans_writer.hpp"
 
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -53,9 +54,26 @@ std::string written_plans(const i18n::phonenumbers::PhoneMetadataCollection &met
   return with_checksum(body + metadata.SerializeAsString());
 }
 
+namespace {
+
+/// Of this process alone, and gone with it: others may be testing as well.
+struct OwnFolder {
+  OwnFolder() {
+    std::string name = std::filesystem::temp_directory_path() / "customer_identity_plans.XXXXXX";
+    path = mkdtemp(name.data());
+  }
+  ~OwnFolder() { std::filesystem::remove_all(path); }
+  OwnFolder(const OwnFolder &) = delete;
+  OwnFolder &operator=(const OwnFolder &) = delete;
+
+  std::filesystem::path path;
+};
+
+}  // namespace
+
 std::string plans_at(const std::string &name, const std::string &bytes) {
-  const std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("customer_identity_plans_" + name);
+  static const OwnFolder folder;
+  const std::filesystem::path path = folder.path / name;
   std::ofstream(path, std::ios::binary) << bytes;
   return path.string();
 }
