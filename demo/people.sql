@@ -82,5 +82,5 @@ CREATE TABLE made_up.junk (id integer PRIMARY KEY, phone text, country text);
 
 INSERT INTO made_up.junk VALUES
   (0, 'n/a',               'DE'), (1, '000000000',     'GB'), (2, '12',               'FR'), (3, 'ask my mum', 'US'),
-  (4, '+999 123 456 789',  'DE'), (5, '   ',           'IT'), (6, '0176 04069 100',   NULL), (7, '020 7946 0100', 'UK'),
+  (4, '+999 123 456 789',  'DE'), (5, '   ',           'IT'), (6, '0176 04069 100',   NULL), (7, '020 7946 0100', 'XX'),
   (8, '020 7946 0100 020 7946 0101', 'GB'), (9, '+49 176', 'DE');

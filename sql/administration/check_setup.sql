@@ -125,7 +125,8 @@ BEGIN ATOMIC
     UNION ALL
     SELECT f.*
     FROM (SELECT COALESCE(customers, to_regclass('customers')) AS customers) AS b
-    CROSS JOIN LATERAL customer_identity_internal.findings_of(customer_identity_internal.book(b.customers)) AS f
+    CROSS JOIN LATERAL customer_identity_internal.findings_of(
+        CASE WHEN b.customers IS NOT NULL THEN customer_identity_internal.book(b.customers) END) AS f
     WHERE b.customers IS NOT NULL;
 END;
 COMMENT ON FUNCTION customer_identity.check_setup(regclass) IS

@@ -1,6 +1,7 @@
 // What is said here of a country's numbers has its source in docs/phones.md.
 #include "dialling.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -25,6 +26,18 @@ ShortText digits_of(std::string_view text) {
   for (std::size_t at = 0; at < text.size() && !is_letter(text[at]); ++at)
     if (is_digit(text[at])) digits.add(text.substr(at, 1));
   return digits;
+}
+
+/// "192.168.1.10": four numbers, one of a single digit, which no group of a phone has.
+bool is_internet_address(std::string_view text) {
+  if (text.find_first_not_of("0123456789.") != std::string_view::npos ||
+      std::count(text.begin(), text.end(), '.') != 3)
+    return false;
+  for (std::size_t at = 0; at < text.size(); ++at)
+    if (text[at] != '.' && (at == 0 || text[at - 1] == '.') &&
+        (at + 1 == text.size() || text[at + 1] == '.'))
+      return true;
+  return false;
 }
 
 /// Whether `national` was read of a text that begins with the country's own calling code.
@@ -101,7 +114,7 @@ bool Dialling::dial(std::string_view text, Details &details) {
   if (details.e164[0] != '\0') {
     if (begins_with_own_code(text, details)) consider_own_code(text, details);
     if (details.country_code >= 52 && details.country_code <= 55) unify(details);
-    if (may_be_old(details)) renew(details);
+    if (may_be_old(details)) renew(text, details);
   }
   return details.reason == Reason::kOk;
 }
@@ -142,9 +155,11 @@ void Dialling::unify(Details &details) {
 }
 
 /// A number of a plan that has changed is today's number of the same subscriber.
-void Dialling::renew(Details &details) {
+void Dialling::renew(std::string_view text, Details &details) {
   if (renumber(details.country_code, details.national_number).rule == nullptr) return;
-  if (fast_only_)
+  if (is_internet_address(text))
+    details = unread(Reason::kAmbiguous);
+  else if (fast_only_)
     understood_ = false;
   else
     details = renumbered(details, acceptance_, fast_path_);

@@ -26,7 +26,7 @@ class Dialling {
   void ask(std::string_view text, Details &details);
   void consider_own_code(std::string_view text, Details &details);
   void unify(Details &details);
-  void renew(Details &details);
+  void renew(std::string_view text, Details &details);
 
   std::string_view region_;
   Acceptance acceptance_;

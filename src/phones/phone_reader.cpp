@@ -85,6 +85,7 @@ bool read_fast_guarded(std::string_view text, const Region &region, const phone:
 
 // What is E.164 already needs no region, which costs as much to look up.
 bool read_e164(std::string_view text, phone::Details &details) {
+  use_current_plans();
   return text.starts_with('+') && phone::is_bare(text.substr(1)) &&
          read_fast_guarded(text, {"", true}, settings::phone_reading(), details) &&
          details.reason == phone::Reason::kOk;

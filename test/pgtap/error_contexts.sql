@@ -74,9 +74,10 @@ RESET session_replication_role;
 SET work_mem = '64kB';
 SET temp_file_limit = 0;
 SELECT * FROM fields_of('SELECT * FROM customer_identity.verify_totals()') \gset verify_
+SELECT * FROM fields_of('SELECT * FROM customer_identity.rebuild_totals()') \gset rebuild_
 RESET temp_file_limit;
 SELECT is(:'verify_code'::text, '53400', 'a query that needs more than it may have');
 SELECT ok(is_short(:'verify_context'), 'has a short context in verify_totals()');
-SELECT matches(:'verify_context'::text, '[.]{3}\n', 'in which a long statement is cut');
+SELECT matches(:'rebuild_context'::text, '[.]{3}\n', 'in which a long statement is cut');
 
 SELECT * FROM finish();
