@@ -55,7 +55,7 @@ SCRIPT
 build() {
   local source=build/sanitized
   mkdir -p "$source"
-  cp -Ru --preserve=timestamps Makefile customer_identity.control sql src "$source"
+  cp -Ru --preserve=timestamps Makefile customer_identity.control plans scripts sql src "$source"
   nice make -s --no-print-directory -C "$source" -j"$(nproc)" install PG_CONFIG="$original" DESTDIR="$copy" with_llvm=no \
     CC="gcc $sanitizers" CXX="$cxx $sanitizers -fno-sanitize-recover=all -fno-omit-frame-pointer -g1" \
     EXTENSION_CXXFLAGS='-std=c++20 -Wno-register -fvisibility=hidden -fvisibility-inlines-hidden'

@@ -341,6 +341,40 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_referenced(regclass, jsonb, jsonb, jsonb) IS
     'Raises CI006 for rows that refer to a customer by a column in which the other one has nothing';
 
+-- Rows that refer to those which move, from a table of another owner, follow by ON UPDATE CASCADE or stand in the way. A key
+-- that is looked at later would fail after us, and one that empties them would lose what they said.
+CREATE FUNCTION customer_identity_internal.require_no_late_keys(relation regclass, ways jsonb, source jsonb)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    late record;
+    is_used boolean;
+BEGIN
+    SELECT k.conname, k.conrelid::regclass AS child INTO late
+    FROM pg_constraint AS k
+    JOIN pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = ANY (k.confkey)
+    WHERE k.contype = 'f' AND k.confrelid = relation AND (k.condeferrable OR k.confupdtype IN ('n', 'd')) AND k.confupdtype <> 'c'
+        AND customer_identity_internal.owner_of_table(k.conrelid) <> customer_identity_internal.owner_of_table(relation)
+        AND a.attname IN (SELECT c.name FROM jsonb_array_elements(ways) AS w, jsonb_array_elements_text(w.value -> 'columns') AS c (name))
+    LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE %s)', relation, customer_identity_internal.refers_in_any_way(relation, ways, '$1'))
+        INTO is_used
+        USING source;
+    IF is_used THEN
+        PERFORM customer_identity_internal.refuse_rows(
+            format('Rows of %s may refer to rows of %s that would move, by key %I, and have another owner.', late.child, relation, late.conname),
+            'Give the tables one owner, or the key ON UPDATE CASCADE.');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_no_late_keys(regclass, jsonb, jsonb) IS
+    'Raises CI006 for rows that others refer to by a key which would fail after the move, or empty them';
+
 CREATE FUNCTION customer_identity_internal.require_moved(relation regclass, ways jsonb, source jsonb, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -396,7 +430,9 @@ BEGIN
         GROUP BY m.tied
         ORDER BY 1
     LOOP
-        PERFORM customer_identity_internal.require_referenced(t.relation, t.ways, source, target) FROM unnest(tied.relations, tied.ways) AS t (relation, ways);
+        PERFORM customer_identity_internal.require_referenced(t.relation, t.ways, source, target),
+            customer_identity_internal.require_no_late_keys(t.relation, t.ways, source)
+        FROM unnest(tied.relations, tied.ways) AS t (relation, ways);
         PERFORM set_config('search_path', customer_identity_internal.path_of_all(tied.relations), true);
         EXECUTE customer_identity_internal.statement_for_all(tied.relations, tied.ways, customers) INTO part USING source, target;
         PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);

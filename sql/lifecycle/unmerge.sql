@@ -175,6 +175,7 @@ DECLARE
     next regclass;
     went record;
     back jsonb := '{}';
+    key_name text;
 BEGIN
     FOR next IN SELECT t.* FROM customer_identity_internal.table_of_each_owner(customers) AS t ORDER BY 1 DESC LOOP
         FOR went IN SELECT m.part, m.back FROM customer_identity_internal.move_rows_back(next, present, loser_row, parts, customers) AS m LOOP
@@ -183,10 +184,17 @@ BEGIN
     END LOOP;
     PERFORM customer_identity_internal.tell_of_rows_left(p.value, COALESCE((back ->> p.place::text)::bigint, 0))
     FROM jsonb_array_elements(parts) WITH ORDINALITY AS p (value, place);
+EXCEPTION WHEN unique_violation OR exclusion_violation OR check_violation OR foreign_key_violation THEN
+    GET STACKED DIAGNOSTICS key_name = CONSTRAINT_NAME;
+    IF key_name = '' THEN
+        RAISE;
+    END IF;
+    PERFORM customer_identity_internal.refuse_rows(format('They would break constraint %I.', key_name),
+        'Undo merges in the reverse order, the latest first, or change the rows that are in the way.');
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.move_back(jsonb, jsonb, jsonb, regclass) IS
-    'Gives the loser of a merge its rows again, those that are still the winner''s';
+    'Gives the loser of a merge its rows again, those that are still the winner''s; CI006 where a constraint is in the way';
 
 -- Rows written since the merge.
 CREATE FUNCTION customer_identity_internal.move_newcomers(stay jsonb, phones text[], winner uuid, loser uuid, customers regclass)

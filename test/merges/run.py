@@ -204,6 +204,17 @@ class Layout:
         self.session.run('SELECT customer_identity.unmerge_customers(%s)', (merge,))
         self.check_totals()
 
+    def try_to_undo(self, merge):
+        """Out of order. False: refused, as rows that it moved refer to others that stay."""
+        before = self.state()
+        done = self.attempt('SELECT customer_identity.unmerge_customers(%s)', (merge,), {'CI006'})
+        if done is None:
+            self.done['undone in order only'] += 1
+            self.compare(before, 'a refused undoing')
+            return False
+        self.check_totals()
+        return True
+
     def compare(self, before, what):
         found = list(differences(before, self.state()))
         if found:
@@ -224,11 +235,13 @@ class Layout:
                     self.undo(second)
                     self.compare(between, 'the second merge is undone')
                     self.undo(first)
-                else:
-                    self.undo(first)
-                    self.undo(second)
-                    self.check_people(before)
+                elif self.try_to_undo(first):
+                    if self.try_to_undo(second):
+                        self.check_people(before)
                     return
+                else:
+                    self.undo(second)
+                    self.undo(first)
                 self.compare(before, 'a chain is undone')
                 return
         self.undo(first)

@@ -91,5 +91,19 @@ SELECT customer_identity.unmerge_customers(:merge_id) \g /dev/null
 SELECT bag_eq('SELECT * FROM everything', 'SELECT * FROM before_phones', 'and gives it back');
 SELECT is(customer_identity.can_see_customer('bea', :'bea'), true, 'proofs are the loser''s again');
 
+-- What rows of another owner say of rows that move: a key that is looked at later, or that empties them, is in the way.
+CREATE ROLE shapes_stranger;
+ALTER TABLE crm.lines OWNER TO shapes_stranger;
+GRANT USAGE ON SCHEMA crm TO shapes_stranger;
+GRANT SELECT, REFERENCES ON crm.carts TO shapes_stranger;
+ALTER TABLE crm.lines DROP CONSTRAINT lines_customer_id_cart_fkey,
+  ADD CONSTRAINT late FOREIGN KEY (customer_id, cart) REFERENCES crm.carts DEFERRABLE INITIALLY DEFERRED;
+SELECT throws_like(format('SELECT customer_identity.merge_customers(%L, %L)', :'ann', :'bea'), 'rows cannot be moved%', 'a key that would fail after the merge');
+ALTER TABLE crm.lines DROP CONSTRAINT late, ADD CONSTRAINT late FOREIGN KEY (customer_id, cart) REFERENCES crm.carts ON UPDATE SET NULL;
+SELECT throws_like(format('SELECT customer_identity.merge_customers(%L, %L)', :'ann', :'bea'), 'rows cannot be moved%', 'a key that would empty rows');
+ALTER TABLE crm.lines DROP CONSTRAINT late, ADD CONSTRAINT late FOREIGN KEY (customer_id, cart) REFERENCES crm.carts ON UPDATE CASCADE DEFERRABLE;
+SELECT lives_ok(format('SELECT customer_identity.merge_customers(%L, %L)', :'ann', :'bea'), 'one that lets them follow is not');
+SELECT is((SELECT count(*) FROM crm.lines WHERE customer_id = :'ann'), 3::bigint, 'and they follow');
+
 SELECT * FROM finish();
 ROLLBACK;
