@@ -7066,6 +7066,35 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.present_parts(jsonb, jsonb, jsonb, regclass) IS
     'What a merge moved, with the keys that its rows have now';
+-- A key that is looked at later would fail at COMMIT, when it is too late to say why.
+CREATE FUNCTION customer_identity_internal.check_late_keys(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    late record;
+BEGIN
+    FOR late IN
+        SELECT DISTINCT format('%I.%I', n.nspname, k.conname) AS name,
+            k.condeferred AND NOT EXISTS (
+                SELECT FROM pg_constraint AS o WHERE o.connamespace = k.connamespace AND o.conname = k.conname AND NOT o.condeferrable
+            ) AS condeferred
+        FROM customer_identity_internal.references_to(customers) AS r
+        JOIN pg_constraint AS k ON k.confrelid = r.relation OR k.conrelid = r.relation
+        JOIN pg_namespace AS n ON n.oid = k.connamespace
+        WHERE k.contype = 'f' AND k.condeferrable AND k.conparentid = 0
+        ORDER BY 1
+    LOOP
+        EXECUTE format('SET CONSTRAINTS %s IMMEDIATE', late.name);
+        IF late.condeferred THEN
+            EXECUTE format('SET CONSTRAINTS %s DEFERRED', late.name);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_late_keys(regclass) IS
+    'Looks now at the deferrable foreign keys of tables that refer to customers; 23503 where one is broken';
 CREATE FUNCTION customer_identity_internal.move_back(record jsonb, present jsonb, loser_row jsonb, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -7083,6 +7112,7 @@ BEGIN
             back := back || jsonb_build_object(went.part::text, went.back);
         END LOOP;
     END LOOP;
+    PERFORM customer_identity_internal.check_late_keys(customers);
     PERFORM customer_identity_internal.tell_of_rows_left(p.value, COALESCE((back ->> p.place::text)::bigint, 0))
     FROM jsonb_array_elements(parts) WITH ORDINALITY AS p (value, place);
 EXCEPTION WHEN unique_violation OR exclusion_violation OR check_violation OR foreign_key_violation THEN

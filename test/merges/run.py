@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 """A merge that is undone leaves the database as it was, apart from the history: in BOOKS random books (1000), with tables of
 strangers that refer to customers in every way. A merge moves rows and deletes none, or is refused and changes nothing, as its
-preview said. SEED=n repeats the books."""
+preview said. The books are the same ones each time, unless SEED names others."""
 
 import itertools
 import os
@@ -327,6 +327,7 @@ class Run:
 
 def main():
     shop.enter_cluster()
+    os.environ.setdefault('SEED', '1')
     run = Run(shop.take_seed())
     control = shop.Session('control')
     control.run('CREATE EXTENSION customer_identity; CREATE ROLE stranger; CREATE ROLE keeper LOGIN IN ROLE stranger;'
