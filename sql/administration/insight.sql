@@ -262,7 +262,6 @@ CREATE FUNCTION customer_identity.fraud_signals(min_score numeric DEFAULT 0, cus
     LANGUAGE customer_identity_as_book_owner STABLE COST 1000000
     SET row_security = off
     SET jit = off
-    SET jit = off
 AS $$
 DECLARE
     signals text;

@@ -3599,7 +3599,6 @@ CREATE OR REPLACE FUNCTION customer_identity.fraud_signals(min_score numeric DEF
     LANGUAGE customer_identity_as_book_owner STABLE COST 1000000
     SET row_security = off
     SET jit = off
-    SET jit = off
 AS $$
 DECLARE
     signals text;

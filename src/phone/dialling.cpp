@@ -76,22 +76,14 @@ ShortText with_argentine_nine(std::string_view national) {
   return national.size() == 10 ? text.add("+549").add(national) : text;
 }
 
-/// A Mexican number without what was dialled before mobiles (1, 044, 045) and far ones (01) up to
+/// A Mexican number without what was dialled before mobiles (044, 045) and far ones (01) up to
 /// 2019.
 ShortText without_mexican_prefix(std::string_view national) {
   ShortText text;
-  for (const std::string_view prefix : {"1", "01", "044", "045"})
+  for (const std::string_view prefix : {"01", "044", "045"})
     if (national.size() == prefix.size() + 10 && national.starts_with(prefix))
       return text.add("+52").add(national.substr(prefix.size()));
   return text;
-}
-
-/// A Brazilian mobile number of eight digits, all of which became nine. Those with 7 did not all.
-ShortText with_brazilian_nine(std::string_view national) {
-  ShortText text;
-  if (national.size() != 10 || std::string_view("689").find(national[2]) == std::string_view::npos)
-    return text;
-  return text.add("+55").add(national.substr(0, 2)).add("9").add(national.substr(2));
 }
 
 ShortText other_number(const Details &details) {
@@ -100,8 +92,6 @@ ShortText other_number(const Details &details) {
       return without_mexican_prefix(details.national_number);
     case 54:
       return with_argentine_nine(details.national_number);
-    case 55:
-      return with_brazilian_nine(details.national_number);
     default:
       return {};
   }
@@ -113,7 +103,7 @@ bool Dialling::dial(std::string_view text, Details &details) {
   ask(text, details);
   if (details.e164[0] != '\0') {
     if (begins_with_own_code(text, details)) consider_own_code(text, details);
-    if (details.country_code >= 52 && details.country_code <= 55) unify(details);
+    if (details.country_code == 52 || details.country_code == 54) unify(details);
     if (may_be_old(details)) renew(text, details);
   }
   return details.reason == Reason::kOk;

@@ -1,5 +1,6 @@
 // The aggregates that add up the orders of a customer, for verify_totals and rebuild_totals: in
 // integers where the amounts fit, as the trigger does.
+#include "pg/majors.hpp"
 #include "totals/amount.hpp"
 #include "totals/order_value.hpp"
 
@@ -19,7 +20,7 @@ struct OrderSums {
 OrderSums *sums_in(FunctionCallInfo fcinfo) {
   if (!PG_ARGISNULL(0)) return reinterpret_cast<OrderSums *>(PG_GETARG_POINTER(0));
   MemoryContext memory;
-  AggCheckCallContext(fcinfo, &memory);
+  if (AggCheckCallContext(fcinfo, &memory) == 0) elog(ERROR, "orders are added by aggregates only");
   auto *sums = static_cast<OrderSums *>(MemoryContextAllocZero(memory, sizeof(OrderSums)));
   sums->memory = memory;
   return sums;
@@ -28,7 +29,7 @@ OrderSums *sums_in(FunctionCallInfo fcinfo) {
 void add_number(const OrderSums &sums, Numeric *sum, Numeric number) {
   MemoryContext caller = MemoryContextSwitchTo(sums.memory);
   Numeric before = *sum == nullptr ? int64_to_numeric(0) : *sum;
-  *sum = numeric_add_opt_error(before, number, nullptr);
+  *sum = majors::add(before, number);
   pfree(before);
   MemoryContextSwitchTo(caller);
 }
@@ -69,7 +70,7 @@ void add_amount(OrderSums &sums, Datum stored, Datum points_per_unit) {
 }
 
 Numeric total_of(Numeric total, Numeric rest) {
-  return rest == nullptr ? total : numeric_add_opt_error(total, rest, nullptr);
+  return rest == nullptr ? total : majors::add(total, rest);
 }
 
 }  // namespace
