@@ -298,6 +298,25 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.attachment_of(regclass) IS
     'The set-up of a table or of the partitioned table it belongs to; an error when it is not attached';
 
+-- What acts as the owner of a table for the owner of a book keeps to that book.
+CREATE FUNCTION customer_identity_internal.attachment_to(relation regclass, customers regclass)
+    RETURNS customer_identity.attachments
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    attached constant customer_identity.attachments := customer_identity_internal.attachment_of(relation);
+BEGIN
+    IF attached.customers <> customers THEN
+        RAISE EXCEPTION 'table % is attached to another book', relation
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'SELECT * FROM customer_identity.attachments lists the attached tables.';
+    END IF;
+    RETURN attached;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.attachment_to(regclass, regclass) IS
+    'The set-up of a table that feeds a book; an error when it does not';
+
 CREATE FUNCTION customer_identity_internal.has_logins(orders customer_identity.attachments)
     RETURNS boolean
     LANGUAGE sql STABLE

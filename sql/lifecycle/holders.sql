@@ -15,7 +15,7 @@ CREATE FUNCTION customer_identity_internal.has_order_since(
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
-    orders constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    orders constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
     is_found boolean;
 BEGIN
     EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE r.%I = $1 AND %s >= $3 AND %s)',
@@ -35,7 +35,7 @@ CREATE FUNCTION customer_identity_internal.emails_of_login(referencing regclass,
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
-    users constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    users constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
 BEGIN
     IF customer_identity_internal.column_type(referencing, 'email') IS NOT NULL AND users.key_column IS NOT NULL THEN
         RETURN QUERY EXECUTE format(
@@ -54,7 +54,7 @@ CREATE FUNCTION customer_identity_internal.logins_with_email(
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
-    users constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    users constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
 BEGIN
     IF customer_identity_internal.column_type(referencing, 'email') IS NOT NULL AND users.key_column IS NOT NULL THEN
         RETURN QUERY EXECUTE format(

@@ -60,6 +60,22 @@ RETURN (SELECT format('pg_catalog, %s, pg_temp', c.relnamespace::regnamespace) F
 COMMENT ON FUNCTION customer_identity_internal.path_of(regclass) IS
     'The search_path for statements that fire the triggers of a table';
 
+-- Of another's table the owner of a book reads and moves what refers to his customers, and no other column.
+CREATE FUNCTION customer_identity_internal.require_references(relation regclass, names text[], customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT names <@ ARRAY(SELECT r.column_name FROM customer_identity_internal.referencing_columns(customers) AS r WHERE r.relation = require_references.relation) THEN
+        RAISE EXCEPTION 'column % of table % does not refer to customers', array_to_string(names, ', '), relation
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Add a foreign key to customers, or attach the table by that column.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_references(regclass, text[], regclass) IS
+    'Raises 42501 for columns that hold no ids of customers';
+
 CREATE FUNCTION customer_identity_internal.count_references(referencing regclass, column_name text, customer_id uuid, customers regclass)
     RETURNS bigint
     LANGUAGE customer_identity_as_referencing_owner STABLE
@@ -67,6 +83,7 @@ AS $$
 DECLARE
     counted bigint;
 BEGIN
+    PERFORM customer_identity_internal.require_references(referencing, ARRAY[column_name], customers);
     EXECUTE format('SELECT count(*) FROM %s AS r WHERE r.%I = $1', referencing, column_name) INTO counted USING customer_id;
     RETURN counted;
 END
@@ -132,6 +149,7 @@ BEGIN
     IF keys = '[]' THEN
         RETURN keys;
     END IF;
+    PERFORM customer_identity_internal.require_references(referencing, ARRAY[column_name], customers);
     PERFORM set_config('search_path', customer_identity_internal.path_of(referencing), true);
     EXECUTE format(
         'WITH moved AS (UPDATE %s AS r SET %I = $2 %s RETURNING %s AS key)'
@@ -196,7 +214,7 @@ CREATE FUNCTION customer_identity_internal.keys_by_phones(
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
-    attached constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    attached constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
     keys jsonb;
 BEGIN
     EXECUTE format('SELECT COALESCE(jsonb_agg(%s), ''[]'') %s',

@@ -44,7 +44,7 @@ CREATE FUNCTION customer_identity_internal.other_claims(referencing regclass, cu
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
-    users constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    users constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
 BEGIN
     RETURN QUERY EXECUTE format($sql$
         SELECT c.phone, min(%1$s), jsonb_agg(%2$s)

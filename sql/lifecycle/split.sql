@@ -4,6 +4,7 @@ CREATE FUNCTION customer_identity_internal.keys_of_rows(
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 BEGIN
+    PERFORM customer_identity_internal.require_references(referencing, ARRAY[column_name], customers);
     RETURN QUERY EXECUTE format(
         'SELECT COALESCE(jsonb_agg(%s), ''[]''), COALESCE(array_agg(customer_identity_internal.as_text(r.%2$I)), ''{}'')'
         ' FROM %3$s AS r WHERE r.%4$I = $1 AND customer_identity_internal.as_text(r.%2$I) = ANY ($2)',

@@ -27,7 +27,7 @@ CREATE FUNCTION customer_identity_internal.linked_row(referencing regclass, key 
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
-    setup constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    setup constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
     login constant text := COALESCE(setup.key_column, setup.user_column);
     found_row jsonb;
 BEGIN
@@ -64,7 +64,7 @@ CREATE FUNCTION customer_identity_internal.login_of_order(referencing regclass, 
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
-    setup constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    setup constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
     type constant regtype := customer_identity_internal.column_type(referencing, column_name);
     login jsonb;
 BEGIN

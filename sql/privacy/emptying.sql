@@ -54,10 +54,12 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.empty_values(boolean, boolean, boolean, boolean) IS
     'What a column can be emptied to, as expressions, the best first';
 
--- Of the column alone: what several columns have to keep together is known when they are written.
-CREATE FUNCTION customer_identity_internal.holds_value(referencing regclass, column_name text, expression text, customers regclass)
+-- Of the column alone: what several columns have to keep together is known when they are written. With its caller's rights, as it
+-- runs what it is given.
+CREATE FUNCTION customer_identity_internal.holds_value(referencing regclass, column_name text, expression text)
     RETURNS boolean
-    LANGUAGE customer_identity_as_referencing_owner STABLE
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     attribute pg_attribute;
@@ -79,10 +81,10 @@ EXCEPTION WHEN data_exception OR integrity_constraint_violation OR cannot_coerce
     RETURN false;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.holds_value(regclass, text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.holds_value(regclass, text, text) IS
     'Whether a column of a table can hold what an expression makes';
 
-CREATE FUNCTION customer_identity_internal.emptied_value(referencing regclass, column_name text, customers regclass)
+CREATE FUNCTION customer_identity_internal.emptied_value(referencing regclass, column_name text)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -98,28 +100,40 @@ BEGIN
         CROSS JOIN LATERAL customer_identity_internal.empty_values(t.typcategory = 'S', a.attnotnull, i.unique_values, i.unique_nulls) AS v (expression)
         WHERE a.attrelid = referencing AND a.attname = column_name
     LOOP
-        IF customer_identity_internal.holds_value(referencing, column_name, expression, customers) THEN
+        IF customer_identity_internal.holds_value(referencing, column_name, expression) THEN
             RETURN expression;
         END IF;
     END LOOP;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.emptied_value(regclass, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.emptied_value(regclass, text) IS
     'An expression for what a personal column is emptied to: NULL, an empty value, or one that is unique and meaningless; NULL when it can hold none of them';
 
 -- The flag of a phone that is gone says no.
-CREATE FUNCTION customer_identity_internal.emptying_columns(attached customer_identity.attachments)
+CREATE FUNCTION customer_identity_internal.emptied_columns(attached customer_identity.attachments)
     RETURNS TABLE (column_name text, expression text)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT c.name, customer_identity_internal.emptied_value(attached.attached, c.name, attached.customers)
+    SELECT c.name, customer_identity_internal.emptied_value(attached.attached, c.name)
     FROM unnest(customer_identity_internal.personal_columns_of(attached)) AS c (name)
     WHERE c.name IS DISTINCT FROM attached.verified_column
     UNION ALL
     SELECT attached.verified_column, 'false'
     WHERE attached.verified_column IS NOT NULL
 $$;
-COMMENT ON FUNCTION customer_identity_internal.emptying_columns(customer_identity.attachments) IS
+COMMENT ON FUNCTION customer_identity_internal.emptied_columns(customer_identity.attachments) IS
     'The columns of an attached table that are emptied, and to what';
+
+-- The CHECKs of a table are tried as its owner, who wrote them.
+CREATE FUNCTION customer_identity_internal.emptying_columns(referencing regclass, customers regclass)
+    RETURNS TABLE (column_name text, expression text)
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY SELECT e.* FROM customer_identity_internal.emptied_columns(customer_identity_internal.attachment_to(referencing, customers)) AS e;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.emptying_columns(regclass, regclass) IS
+    'emptied_columns() as the owner of the table';

@@ -37,7 +37,7 @@ BEGIN
     SELECT array_agg(e.column_name), string_agg(format('Column %I of %s is NOT NULL, or has a type or a check that no empty value fits.', e.column_name, name), ' ')
         FILTER (WHERE e.expression IS NULL)
     INTO columns, stuck
-    FROM customer_identity_internal.emptying_columns(attached) AS e;
+    FROM customer_identity_internal.emptying_columns(attached.attached, customers) AS e;
     IF cardinality(found.places) > 0 THEN
         RETURN QUERY SELECT name, cardinality(found.places)::bigint, 'emptied', columns,
             CASE WHEN a.attnotnull THEN format('Column %I of %s is NOT NULL. ', attached.customer_column, name) || COALESCE(stuck, '') ELSE stuck END
@@ -240,24 +240,27 @@ COMMENT ON FUNCTION customer_identity_internal.refuse_erasure(text) IS
     'Raises CI006 for a person that something keeps in the database';
 
 -- The rows are locked by their places first: one that has moved since it was found was changed by somebody else.
--- `assignments` NULL: they are deleted.
-CREATE FUNCTION customer_identity_internal.change_rows(
-    referencing regclass, assignments text, parts oid[], places tid[], customers regclass)
+-- `assignments` NULL: they are deleted. With its caller's rights, as it runs what it is given.
+CREATE FUNCTION customer_identity_internal.change_rows(relation regclass, assignments text, parts oid[], places tid[])
     RETURNS void
-    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    name constant text := customer_identity_internal.qualified_name(referencing);
+    name constant text := customer_identity_internal.qualified_name(relation);
     at_places constant text := 'ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS k (part, place)'
         ' WHERE r.tableoid OPERATOR(pg_catalog.=) k.part AND r.ctid OPERATOR(pg_catalog.=) k.place';
     changed bigint;
 BEGIN
+    IF cardinality(places) = 0 THEN
+        RETURN;
+    END IF;
     EXECUTE 'SELECT FROM ' || name || ' AS r, ' || at_places || ' FOR UPDATE OF r' USING parts, places;
     GET DIAGNOSTICS changed = ROW_COUNT;
     IF changed < cardinality(places) THEN
         RAISE EXCEPTION 'rows were changed meanwhile' USING ERRCODE = 'lock_not_available';
     END IF;
-    PERFORM set_config('search_path', customer_identity_internal.path_of(referencing), true);
+    PERFORM set_config('search_path', customer_identity_internal.path_of(relation), true);
     EXECUTE COALESCE('UPDATE ' || name || ' AS r SET ' || assignments || ' FROM ', 'DELETE FROM ' || name || ' AS r USING ') || at_places
         USING parts, places;
     GET DIAGNOSTICS changed = ROW_COUNT;
@@ -267,38 +270,35 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.change_rows(regclass, text, oid[], tid[], regclass) IS
-    'Changes or deletes the rows of an attached table that are at some places';
+COMMENT ON FUNCTION customer_identity_internal.change_rows(regclass, text, oid[], tid[]) IS
+    'Changes or deletes the rows of a table that are at some places';
 
+-- What is written is worked out here, as the owner of the table: nobody hands him a statement.
 CREATE FUNCTION customer_identity_internal.erase_attached(
-    attached customer_identity.attachments, customer_id uuid, phones text[], delete_users boolean, customers regclass)
+    referencing regclass, customer_id uuid, phones text[], delete_users boolean, customers regclass)
     RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
 AS $$
 DECLARE
-    found constant record := customer_identity_internal.rows_of_person(attached.attached, customer_id, phones, customers);
+    attached constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
+    found constant record := customer_identity_internal.find_rows_of_person(attached, customer_id, phones);
     assignments text;
     phone_assignments text;
 BEGIN
     SELECT string_agg(format('%I = %s', e.column_name, e.expression), ', '),
         string_agg(format('%I = %s', e.column_name, e.expression), ', ') FILTER (WHERE e.column_name = ANY (attached.phone_columns))
     INTO assignments, phone_assignments
-    FROM customer_identity_internal.emptying_columns(attached) AS e;
-    IF cardinality(found.places) > 0 THEN
-        PERFORM customer_identity_internal.change_rows(attached.attached,
-            CASE
-                WHEN attached.kind = 'users' AND delete_users THEN NULL
-                ELSE concat_ws(', ', format('%I = NULL', attached.customer_column), assignments)
-            END,
-            found.parts, found.places, customers);
-    END IF;
-    IF cardinality(found.other_places) > 0 THEN
-        PERFORM customer_identity_internal.change_rows(attached.attached, phone_assignments, found.other_parts, found.other_places, customers);
-    END IF;
+    FROM customer_identity_internal.emptied_columns(attached) AS e;
+    PERFORM customer_identity_internal.change_rows(attached.attached,
+        CASE
+            WHEN attached.kind = 'users' AND delete_users THEN NULL
+            ELSE concat_ws(', ', format('%I = NULL', attached.customer_column), assignments)
+        END,
+        found.parts, found.places);
+    PERFORM customer_identity_internal.change_rows(attached.attached, phone_assignments, found.other_parts, found.other_places);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.erase_attached(customer_identity.attachments, uuid, text[], boolean, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.erase_attached(regclass, uuid, text[], boolean, regclass) IS
     'Takes a person out of an attached table';
 
 CREATE FUNCTION customer_identity_internal.erase_references(customer_id uuid, customers regclass)
@@ -365,7 +365,7 @@ BEGIN
     IF plan ->> 'refused' IS NOT NULL THEN
         PERFORM customer_identity_internal.refuse_erasure(plan ->> 'refused');
     END IF;
-    PERFORM customer_identity_internal.erase_attached(a, customer_id, phones, delete_users, customers)
+    PERFORM customer_identity_internal.erase_attached(a.attached, customer_id, phones, delete_users, customers)
     FROM (SELECT t.* FROM customer_identity_internal.attachments_to_read(customers) AS t ORDER BY t.kind DESC, t.attached::text OFFSET 0) AS a;
     PERFORM customer_identity_internal.erase_references(customer_id, customers);
     PERFORM customer_identity.flush_totals(customers);

@@ -6,6 +6,7 @@ DECLARE
     found_rows jsonb;
     key constant text[] := customer_identity_internal.key_columns(referencing);
 BEGIN
+    PERFORM customer_identity_internal.require_references(referencing, columns, customers);
     EXECUTE format('SELECT jsonb_agg(to_jsonb(r.*)%s) FROM %s AS r WHERE %s',
         (SELECT ' ORDER BY ' || string_agg(format('r.%I', k.name), ', ' ORDER BY k.place) FROM unnest(key) WITH ORDINALITY AS k (name, place)),
         referencing, (SELECT string_agg(format('r.%I = $1', c.name), ' OR ') FROM unnest(columns) AS c (name)))

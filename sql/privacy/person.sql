@@ -64,13 +64,12 @@ COMMENT ON FUNCTION customer_identity_internal.rows_of_person_query(customer_ide
     'FROM and WHERE of the rows r of customer $1 with the phones $2, and of other customers'' orders with one of them';
 
 -- `others`: orders of other customers that have one of the phones, for a delivery.
-CREATE FUNCTION customer_identity_internal.rows_of_person(
-    referencing regclass, customer_id uuid, phones text[], customers regclass,
+CREATE FUNCTION customer_identity_internal.find_rows_of_person(
+    attached customer_identity.attachments, customer_id uuid, phones text[],
     OUT parts oid[], OUT places tid[], OUT ids text[], OUT other_parts oid[], OUT other_places tid[])
-    LANGUAGE customer_identity_as_referencing_owner STABLE
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    attached constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
 BEGIN
     EXECUTE format(
         'SELECT COALESCE(array_agg(f.part) FILTER (WHERE f.own), ''{}''), COALESCE(array_agg(f.place) FILTER (WHERE f.own), ''{}''),'
@@ -83,8 +82,21 @@ BEGIN
         USING customer_id, phones;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.rows_of_person(regclass, uuid, text[], regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.find_rows_of_person(customer_identity.attachments, uuid, text[]) IS
     'Where the rows of a customer are in an attached table, with the ids of logins, and the orders of others that have one of its phones';
+
+CREATE FUNCTION customer_identity_internal.rows_of_person(
+    referencing regclass, customer_id uuid, phones text[], customers regclass,
+    OUT parts oid[], OUT places tid[], OUT ids text[], OUT other_parts oid[], OUT other_places tid[])
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+BEGIN
+    SELECT f.* INTO parts, places, ids, other_parts, other_places
+    FROM customer_identity_internal.find_rows_of_person(customer_identity_internal.attachment_to(referencing, customers), customer_id, phones) AS f;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_of_person(regclass, uuid, text[], regclass) IS
+    'find_rows_of_person() as the owner of the table';
 
 CREATE FUNCTION customer_identity_internal.logins_of_person(customer_id uuid, phones text[], customers regclass)
     RETURNS text[]

@@ -1515,6 +1515,24 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.attachment_of(regclass) IS
     'The set-up of a table or of the partitioned table it belongs to; an error when it is not attached';
+-- What acts as the owner of a table for the owner of a book keeps to that book.
+CREATE FUNCTION customer_identity_internal.attachment_to(relation regclass, customers regclass)
+    RETURNS customer_identity.attachments
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    attached constant customer_identity.attachments := customer_identity_internal.attachment_of(relation);
+BEGIN
+    IF attached.customers <> customers THEN
+        RAISE EXCEPTION 'table % is attached to another book', relation
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'SELECT * FROM customer_identity.attachments lists the attached tables.';
+    END IF;
+    RETURN attached;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.attachment_to(regclass, regclass) IS
+    'The set-up of a table that feeds a book; an error when it does not';
 CREATE FUNCTION customer_identity_internal.has_logins(orders customer_identity.attachments)
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -5588,6 +5606,21 @@ CREATE FUNCTION customer_identity_internal.path_of(relation regclass)
 RETURN (SELECT format('pg_catalog, %s, pg_temp', c.relnamespace::regnamespace) FROM pg_class AS c WHERE c.oid = relation);
 COMMENT ON FUNCTION customer_identity_internal.path_of(regclass) IS
     'The search_path for statements that fire the triggers of a table';
+-- Of another's table the owner of a book reads and moves what refers to his customers, and no other column.
+CREATE FUNCTION customer_identity_internal.require_references(relation regclass, names text[], customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT names <@ ARRAY(SELECT r.column_name FROM customer_identity_internal.referencing_columns(customers) AS r WHERE r.relation = require_references.relation) THEN
+        RAISE EXCEPTION 'column % of table % does not refer to customers', array_to_string(names, ', '), relation
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Add a foreign key to customers, or attach the table by that column.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_references(regclass, text[], regclass) IS
+    'Raises 42501 for columns that hold no ids of customers';
 CREATE FUNCTION customer_identity_internal.count_references(referencing regclass, column_name text, customer_id uuid, customers regclass)
     RETURNS bigint
     LANGUAGE customer_identity_as_referencing_owner STABLE
@@ -5595,6 +5628,7 @@ AS $$
 DECLARE
     counted bigint;
 BEGIN
+    PERFORM customer_identity_internal.require_references(referencing, ARRAY[column_name], customers);
     EXECUTE format('SELECT count(*) FROM %s AS r WHERE r.%I = $1', referencing, column_name) INTO counted USING customer_id;
     RETURN counted;
 END
@@ -5657,6 +5691,7 @@ BEGIN
     IF keys = '[]' THEN
         RETURN keys;
     END IF;
+    PERFORM customer_identity_internal.require_references(referencing, ARRAY[column_name], customers);
     PERFORM set_config('search_path', customer_identity_internal.path_of(referencing), true);
     EXECUTE format(
         'WITH moved AS (UPDATE %s AS r SET %I = $2 %s RETURNING %s AS key)'
@@ -5718,7 +5753,7 @@ CREATE FUNCTION customer_identity_internal.keys_by_phones(
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
-    attached constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    attached constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
     keys jsonb;
 BEGIN
     EXECUTE format('SELECT COALESCE(jsonb_agg(%s), ''[]'') %s',
@@ -7612,7 +7647,7 @@ CREATE FUNCTION customer_identity_internal.has_order_since(
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
-    orders constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    orders constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
     is_found boolean;
 BEGIN
     EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE r.%I = $1 AND %s >= $3 AND %s)',
@@ -7631,7 +7666,7 @@ CREATE FUNCTION customer_identity_internal.emails_of_login(referencing regclass,
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
-    users constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    users constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
 BEGIN
     IF customer_identity_internal.column_type(referencing, 'email') IS NOT NULL AND users.key_column IS NOT NULL THEN
         RETURN QUERY EXECUTE format(
@@ -7649,7 +7684,7 @@ CREATE FUNCTION customer_identity_internal.logins_with_email(
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
-    users constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    users constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
 BEGIN
     IF customer_identity_internal.column_type(referencing, 'email') IS NOT NULL AND users.key_column IS NOT NULL THEN
         RETURN QUERY EXECUTE format(
@@ -7968,7 +8003,7 @@ CREATE FUNCTION customer_identity_internal.other_claims(referencing regclass, cu
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
-    users constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    users constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
 BEGIN
     RETURN QUERY EXECUTE format($sql$
         SELECT c.phone, min(%1$s), jsonb_agg(%2$s)
@@ -8405,6 +8440,7 @@ CREATE FUNCTION customer_identity_internal.keys_of_rows(
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 BEGIN
+    PERFORM customer_identity_internal.require_references(referencing, ARRAY[column_name], customers);
     RETURN QUERY EXECUTE format(
         'SELECT COALESCE(jsonb_agg(%s), ''[]''), COALESCE(array_agg(customer_identity_internal.as_text(r.%2$I)), ''{}'')'
         ' FROM %3$s AS r WHERE r.%4$I = $1 AND customer_identity_internal.as_text(r.%2$I) = ANY ($2)',
@@ -9069,7 +9105,7 @@ CREATE FUNCTION customer_identity_internal.linked_row(referencing regclass, key 
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
-    setup constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    setup constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
     login constant text := COALESCE(setup.key_column, setup.user_column);
     found_row jsonb;
 BEGIN
@@ -9105,7 +9141,7 @@ CREATE FUNCTION customer_identity_internal.login_of_order(referencing regclass, 
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
-    setup constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
+    setup constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
     type constant regtype := customer_identity_internal.column_type(referencing, column_name);
     login jsonb;
 BEGIN
@@ -9372,10 +9408,12 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.empty_values(boolean, boolean, boolean, boolean) IS
     'What a column can be emptied to, as expressions, the best first';
--- Of the column alone: what several columns have to keep together is known when they are written.
-CREATE FUNCTION customer_identity_internal.holds_value(referencing regclass, column_name text, expression text, customers regclass)
+-- Of the column alone: what several columns have to keep together is known when they are written. With its caller's rights, as it
+-- runs what it is given.
+CREATE FUNCTION customer_identity_internal.holds_value(referencing regclass, column_name text, expression text)
     RETURNS boolean
-    LANGUAGE customer_identity_as_referencing_owner STABLE
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     attribute pg_attribute;
@@ -9397,9 +9435,9 @@ EXCEPTION WHEN data_exception OR integrity_constraint_violation OR cannot_coerce
     RETURN false;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.holds_value(regclass, text, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.holds_value(regclass, text, text) IS
     'Whether a column of a table can hold what an expression makes';
-CREATE FUNCTION customer_identity_internal.emptied_value(referencing regclass, column_name text, customers regclass)
+CREATE FUNCTION customer_identity_internal.emptied_value(referencing regclass, column_name text)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9415,30 +9453,41 @@ BEGIN
         CROSS JOIN LATERAL customer_identity_internal.empty_values(t.typcategory = 'S', a.attnotnull, i.unique_values, i.unique_nulls) AS v (expression)
         WHERE a.attrelid = referencing AND a.attname = column_name
     LOOP
-        IF customer_identity_internal.holds_value(referencing, column_name, expression, customers) THEN
+        IF customer_identity_internal.holds_value(referencing, column_name, expression) THEN
             RETURN expression;
         END IF;
     END LOOP;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.emptied_value(regclass, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.emptied_value(regclass, text) IS
     'An expression for what a personal column is emptied to: NULL, an empty value, or one that is unique and meaningless; NULL when it can hold none of them';
 -- The flag of a phone that is gone says no.
-CREATE FUNCTION customer_identity_internal.emptying_columns(attached customer_identity.attachments)
+CREATE FUNCTION customer_identity_internal.emptied_columns(attached customer_identity.attachments)
     RETURNS TABLE (column_name text, expression text)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT c.name, customer_identity_internal.emptied_value(attached.attached, c.name, attached.customers)
+    SELECT c.name, customer_identity_internal.emptied_value(attached.attached, c.name)
     FROM unnest(customer_identity_internal.personal_columns_of(attached)) AS c (name)
     WHERE c.name IS DISTINCT FROM attached.verified_column
     UNION ALL
     SELECT attached.verified_column, 'false'
     WHERE attached.verified_column IS NOT NULL
 $$;
-COMMENT ON FUNCTION customer_identity_internal.emptying_columns(customer_identity.attachments) IS
+COMMENT ON FUNCTION customer_identity_internal.emptied_columns(customer_identity.attachments) IS
     'The columns of an attached table that are emptied, and to what';
+-- The CHECKs of a table are tried as its owner, who wrote them.
+CREATE FUNCTION customer_identity_internal.emptying_columns(referencing regclass, customers regclass)
+    RETURNS TABLE (column_name text, expression text)
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+BEGIN
+    RETURN QUERY SELECT e.* FROM customer_identity_internal.emptied_columns(customer_identity_internal.attachment_to(referencing, customers)) AS e;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.emptying_columns(regclass, regclass) IS
+    'emptied_columns() as the owner of the table';
 -- Who lives on in a customer since merges.
 CREATE FUNCTION customer_identity_internal.merged_into(customer_id uuid, customers regclass)
     RETURNS uuid[]
@@ -9502,13 +9551,12 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_of_person_query(customer_identity.attachments) IS
     'FROM and WHERE of the rows r of customer $1 with the phones $2, and of other customers'' orders with one of them';
 -- `others`: orders of other customers that have one of the phones, for a delivery.
-CREATE FUNCTION customer_identity_internal.rows_of_person(
-    referencing regclass, customer_id uuid, phones text[], customers regclass,
+CREATE FUNCTION customer_identity_internal.find_rows_of_person(
+    attached customer_identity.attachments, customer_id uuid, phones text[],
     OUT parts oid[], OUT places tid[], OUT ids text[], OUT other_parts oid[], OUT other_places tid[])
-    LANGUAGE customer_identity_as_referencing_owner STABLE
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    attached constant customer_identity.attachments := customer_identity_internal.attachment_of(referencing);
 BEGIN
     EXECUTE format(
         'SELECT COALESCE(array_agg(f.part) FILTER (WHERE f.own), ''{}''), COALESCE(array_agg(f.place) FILTER (WHERE f.own), ''{}''),'
@@ -9521,8 +9569,20 @@ BEGIN
         USING customer_id, phones;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.rows_of_person(regclass, uuid, text[], regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.find_rows_of_person(customer_identity.attachments, uuid, text[]) IS
     'Where the rows of a customer are in an attached table, with the ids of logins, and the orders of others that have one of its phones';
+CREATE FUNCTION customer_identity_internal.rows_of_person(
+    referencing regclass, customer_id uuid, phones text[], customers regclass,
+    OUT parts oid[], OUT places tid[], OUT ids text[], OUT other_parts oid[], OUT other_places tid[])
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+BEGIN
+    SELECT f.* INTO parts, places, ids, other_parts, other_places
+    FROM customer_identity_internal.find_rows_of_person(customer_identity_internal.attachment_to(referencing, customers), customer_id, phones) AS f;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_of_person(regclass, uuid, text[], regclass) IS
+    'find_rows_of_person() as the owner of the table';
 CREATE FUNCTION customer_identity_internal.logins_of_person(customer_id uuid, phones text[], customers regclass)
     RETURNS text[]
     LANGUAGE plpgsql STABLE
@@ -9615,6 +9675,7 @@ DECLARE
     found_rows jsonb;
     key constant text[] := customer_identity_internal.key_columns(referencing);
 BEGIN
+    PERFORM customer_identity_internal.require_references(referencing, columns, customers);
     EXECUTE format('SELECT jsonb_agg(to_jsonb(r.*)%s) FROM %s AS r WHERE %s',
         (SELECT ' ORDER BY ' || string_agg(format('r.%I', k.name), ', ' ORDER BY k.place) FROM unnest(key) WITH ORDINALITY AS k (name, place)),
         referencing, (SELECT string_agg(format('r.%I = $1', c.name), ' OR ') FROM unnest(columns) AS c (name)))
@@ -9729,7 +9790,7 @@ BEGIN
     SELECT array_agg(e.column_name), string_agg(format('Column %I of %s is NOT NULL, or has a type or a check that no empty value fits.', e.column_name, name), ' ')
         FILTER (WHERE e.expression IS NULL)
     INTO columns, stuck
-    FROM customer_identity_internal.emptying_columns(attached) AS e;
+    FROM customer_identity_internal.emptying_columns(attached.attached, customers) AS e;
     IF cardinality(found.places) > 0 THEN
         RETURN QUERY SELECT name, cardinality(found.places)::bigint, 'emptied', columns,
             CASE WHEN a.attnotnull THEN format('Column %I of %s is NOT NULL. ', attached.customer_column, name) || COALESCE(stuck, '') ELSE stuck END
@@ -9920,24 +9981,27 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.refuse_erasure(text) IS
     'Raises CI006 for a person that something keeps in the database';
 -- The rows are locked by their places first: one that has moved since it was found was changed by somebody else.
--- `assignments` NULL: they are deleted.
-CREATE FUNCTION customer_identity_internal.change_rows(
-    referencing regclass, assignments text, parts oid[], places tid[], customers regclass)
+-- `assignments` NULL: they are deleted. With its caller's rights, as it runs what it is given.
+CREATE FUNCTION customer_identity_internal.change_rows(relation regclass, assignments text, parts oid[], places tid[])
     RETURNS void
-    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    name constant text := customer_identity_internal.qualified_name(referencing);
+    name constant text := customer_identity_internal.qualified_name(relation);
     at_places constant text := 'ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS k (part, place)'
         ' WHERE r.tableoid OPERATOR(pg_catalog.=) k.part AND r.ctid OPERATOR(pg_catalog.=) k.place';
     changed bigint;
 BEGIN
+    IF cardinality(places) = 0 THEN
+        RETURN;
+    END IF;
     EXECUTE 'SELECT FROM ' || name || ' AS r, ' || at_places || ' FOR UPDATE OF r' USING parts, places;
     GET DIAGNOSTICS changed = ROW_COUNT;
     IF changed < cardinality(places) THEN
         RAISE EXCEPTION 'rows were changed meanwhile' USING ERRCODE = 'lock_not_available';
     END IF;
-    PERFORM set_config('search_path', customer_identity_internal.path_of(referencing), true);
+    PERFORM set_config('search_path', customer_identity_internal.path_of(relation), true);
     EXECUTE COALESCE('UPDATE ' || name || ' AS r SET ' || assignments || ' FROM ', 'DELETE FROM ' || name || ' AS r USING ') || at_places
         USING parts, places;
     GET DIAGNOSTICS changed = ROW_COUNT;
@@ -9947,37 +10011,34 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.change_rows(regclass, text, oid[], tid[], regclass) IS
-    'Changes or deletes the rows of an attached table that are at some places';
+COMMENT ON FUNCTION customer_identity_internal.change_rows(regclass, text, oid[], tid[]) IS
+    'Changes or deletes the rows of a table that are at some places';
+-- What is written is worked out here, as the owner of the table: nobody hands him a statement.
 CREATE FUNCTION customer_identity_internal.erase_attached(
-    attached customer_identity.attachments, customer_id uuid, phones text[], delete_users boolean, customers regclass)
+    referencing regclass, customer_id uuid, phones text[], delete_users boolean, customers regclass)
     RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
 AS $$
 DECLARE
-    found constant record := customer_identity_internal.rows_of_person(attached.attached, customer_id, phones, customers);
+    attached constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
+    found constant record := customer_identity_internal.find_rows_of_person(attached, customer_id, phones);
     assignments text;
     phone_assignments text;
 BEGIN
     SELECT string_agg(format('%I = %s', e.column_name, e.expression), ', '),
         string_agg(format('%I = %s', e.column_name, e.expression), ', ') FILTER (WHERE e.column_name = ANY (attached.phone_columns))
     INTO assignments, phone_assignments
-    FROM customer_identity_internal.emptying_columns(attached) AS e;
-    IF cardinality(found.places) > 0 THEN
-        PERFORM customer_identity_internal.change_rows(attached.attached,
-            CASE
-                WHEN attached.kind = 'users' AND delete_users THEN NULL
-                ELSE concat_ws(', ', format('%I = NULL', attached.customer_column), assignments)
-            END,
-            found.parts, found.places, customers);
-    END IF;
-    IF cardinality(found.other_places) > 0 THEN
-        PERFORM customer_identity_internal.change_rows(attached.attached, phone_assignments, found.other_parts, found.other_places, customers);
-    END IF;
+    FROM customer_identity_internal.emptied_columns(attached) AS e;
+    PERFORM customer_identity_internal.change_rows(attached.attached,
+        CASE
+            WHEN attached.kind = 'users' AND delete_users THEN NULL
+            ELSE concat_ws(', ', format('%I = NULL', attached.customer_column), assignments)
+        END,
+        found.parts, found.places);
+    PERFORM customer_identity_internal.change_rows(attached.attached, phone_assignments, found.other_parts, found.other_places);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.erase_attached(customer_identity.attachments, uuid, text[], boolean, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.erase_attached(regclass, uuid, text[], boolean, regclass) IS
     'Takes a person out of an attached table';
 CREATE FUNCTION customer_identity_internal.erase_references(customer_id uuid, customers regclass)
     RETURNS void
@@ -10041,7 +10102,7 @@ BEGIN
     IF plan ->> 'refused' IS NOT NULL THEN
         PERFORM customer_identity_internal.refuse_erasure(plan ->> 'refused');
     END IF;
-    PERFORM customer_identity_internal.erase_attached(a, customer_id, phones, delete_users, customers)
+    PERFORM customer_identity_internal.erase_attached(a.attached, customer_id, phones, delete_users, customers)
     FROM (SELECT t.* FROM customer_identity_internal.attachments_to_read(customers) AS t ORDER BY t.kind DESC, t.attached::text OFFSET 0) AS a;
     PERFORM customer_identity_internal.erase_references(customer_id, customers);
     PERFORM customer_identity.flush_totals(customers);

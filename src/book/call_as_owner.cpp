@@ -116,26 +116,32 @@ Visit visit_for(FunctionCallInfo fcinfo, Oid owner) {
 
 bool lacks_table(FunctionCallInfo fcinfo) { return fcinfo->nargs == 0 || PG_ARGISNULL(0); }
 
-// Whether a trigger of ours on the table names the book.
-bool feeds(Relation table, Oid customers) {
+// The trigger of ours on the table that names the book, or NULL.
+const Trigger *feeding_trigger(Relation table, Oid customers) {
   const TriggerDesc *triggers = table->trigdesc;
   for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i)
     if (is_trigger_function(triggers->triggers[i].tgfoid) &&
         find_table(value_of(arguments_of(&triggers->triggers[i]), "customers")) == customers)
-      return true;
-  return false;
+      return &triggers->triggers[i];
+  return nullptr;
 }
 
-// Whether an ordinary or partitioned table is attached to the book.
-bool is_attached(Oid attached, Oid customers) {
+// Whether an ordinary or partitioned table is attached to the book, by that column (0: by any).
+bool is_attached_by(Oid attached, AttrNumber column, Oid customers) {
   Relation table = try_relation_open(attached, AccessShareLock);
   if (table == nullptr) return false;
   const char kind = table->rd_rel->relkind;
-  const bool feeds_it =
-      (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE) && feeds(table, customers);
+  const Trigger *trigger = kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE
+                               ? feeding_trigger(table, customers)
+                               : nullptr;
+  const bool found =
+      trigger != nullptr &&
+      (column == 0 || customer_column(table, arguments_of(trigger)).number == column);
   relation_close(table, NoLock);
-  return feeds_it;
+  return found;
 }
+
+bool is_attached(Oid attached, Oid customers) { return is_attached_by(attached, 0, customers); }
 
 Oid owner_of_attached(Oid attached, Oid customers) {
   if (is_attached(attached, customers)) return owner_of(attached);
@@ -145,32 +151,54 @@ Oid owner_of_attached(Oid attached, Oid customers) {
   pg_unreachable();
 }
 
-// The tables that it has foreign keys to.
-List *tables_referred_to(Oid referencing) {
-  Relation table = try_relation_open(referencing, AccessShareLock);
-  if (table == nullptr) return NIL;
-  List *referred = NIL;
+// A column that may hold ids of customers.
+struct Place {
+  Oid table;
+  AttrNumber column;
+};
+
+bool is_noted(const List *places, const Place &place) {
   ListCell *cell;
-  foreach (cell, RelationGetFKeyList(table))
-    referred = list_append_unique_oid(referred,
-                                      static_cast<ForeignKeyCacheInfo *>(lfirst(cell))->confrelid);
-  relation_close(table, NoLock);
-  return referred;
+  foreach (cell, places) {
+    const auto *noted = static_cast<Place *>(lfirst(cell));
+    if (noted->table == place.table && noted->column == place.column) return true;
+  }
+  return false;
 }
 
-// Itself, or by way of tables of the same owner: who acts as him may write to all of them.
+// Adds what a table's foreign keys take the values of one of its columns from, or of any (0). True
+// when one of them is customers.
+bool note_sources(Oid referencing, AttrNumber column, Oid customers, List **places) {
+  Relation table = try_relation_open(referencing, AccessShareLock);
+  if (table == nullptr) return false;
+  bool found = false;
+  ListCell *cell;
+  foreach (cell, RelationGetFKeyList(table)) {
+    const auto *key = static_cast<ForeignKeyCacheInfo *>(lfirst(cell));
+    for (int i = 0; i < key->nkeys; ++i) {
+      if (column != 0 && key->conkey[i] != column) continue;
+      found = found || key->confrelid == customers;
+      const Place source = {key->confrelid, key->confkey[i]};
+      if (is_noted(*places, source)) continue;
+      *places = lappend(*places, memcpy(palloc(sizeof(Place)), &source, sizeof(source)));
+    }
+  }
+  relation_close(table, NoLock);
+  return found;
+}
+
+// By a key of its own, or by one that takes an id of a customer from a table of the same owner: who
+// acts as him may write to both.
 bool refers_to_customers(Oid referencing, Oid customers) {
   const Oid owner = owner_of(referencing);
-  List *ways = list_make1_oid(referencing);
-  for (int i = 0; i < list_length(ways); ++i) {
+  List *places = NIL;
+  if (note_sources(referencing, 0, customers, &places)) return true;
+  for (int i = 0; i < list_length(places); ++i) {
     CHECK_FOR_INTERRUPTS();
-    List *referred = tables_referred_to(list_nth_oid(ways, i));
-    if (list_member_oid(referred, customers) || is_attached(list_nth_oid(ways, i), customers))
-      return true;
-    ListCell *cell;
-    foreach (cell, referred)
-      if (owner_of(lfirst_oid(cell)) == owner)
-        ways = list_append_unique_oid(ways, lfirst_oid(cell));
+    const Place place = *static_cast<Place *>(list_nth(places, i));
+    if (owner_of(place.table) != owner) continue;
+    if (is_attached_by(place.table, place.column, customers)) return true;
+    if (note_sources(place.table, place.column, customers, &places)) return true;
   }
   return false;
 }

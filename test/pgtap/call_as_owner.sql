@@ -148,6 +148,29 @@ FROM unnest(ARRAY[
   'linked_row(''orders'', ''1'', ''here.customers'')']) AS call;
 RESET ROLE;
 
+-- Its owner hands the owner of another table no statement, and touches no column but those that hold ids of his customers.
+ALTER TABLE orders ADD secret uuid;
+CREATE TABLE lines (order_id int REFERENCES orders, secret uuid);
+CREATE TABLE far (id int PRIMARY KEY, phone text, total numeric);
+SELECT customer_identity.attach_orders('far', customers => 'there.customers');
+ALTER TABLE far ADD here_id uuid REFERENCES here.customers;
+ALTER TABLE lines OWNER TO orders_owner;
+ALTER TABLE far OWNER TO orders_owner;
+CREATE FUNCTION tell() RETURNS text LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'ran as %', current_user; END$$;
+SELECT is((failure(format($$SET LOCAL ROLE book_owner; SELECT customer_identity_internal.%s$$, call))).message, expected, 'beyond his customers: ' || call)
+FROM (VALUES
+  ('holds_value(''orders'', ''phone'', ''here.tell()'')', 'ran as book_owner'),
+  ('change_rows(''orders'', ''total = 0'', ARRAY[''orders''::regclass::oid], ''{"(0,1)"}'')', 'permission denied for table orders'),
+  ('move_references(''orders'', ''secret'', gen_random_uuid(), gen_random_uuid(), NULL, ''here.customers'')', 'column secret of table public.orders does not refer to customers'),
+  ('count_references(''orders'', ''secret'', gen_random_uuid(), ''here.customers'')', 'column secret of table public.orders does not refer to customers'),
+  ('rows_that_refer(''orders'', ''{secret}'', gen_random_uuid(), ''here.customers'')', 'column secret of table public.orders does not refer to customers'),
+  ('keys_of_rows(''orders'', ''secret'', gen_random_uuid(), ''id'', ''{1}'', ''here.customers'')', 'column secret of table public.orders does not refer to customers'),
+  ('count_references(''lines'', ''secret'', gen_random_uuid(), ''here.customers'')', 'the table is not attached to these customers'),
+  ('lock_rows(''lines'', ''{}'', ''here.customers'')', 'the table is not attached to these customers'),
+  ('erase_attached(''far'', gen_random_uuid(), ''{+447400123401}'', true, ''here.customers'')', 'table here.far is attached to another book'),
+  ('rows_of_person(''far'', gen_random_uuid(), ''{+447400123401}'', ''here.customers'')', 'table here.far is attached to another book')) AS c (call, expected);
+RESET ROLE;
+
 -- Who writes functions in these languages.
 SELECT throws_ok($$SET LOCAL ROLE book_owner; CREATE FUNCTION public.mine() RETURNS void LANGUAGE customer_identity_as_owner AS 'BEGIN END'$$,
   '42501', NULL, 'superusers alone');
