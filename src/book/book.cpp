@@ -90,7 +90,10 @@ CUSTOMER_IDENTITY_FUNCTION(companion_of) {
 
 // Sessions make what they have kept of the book anew: statements name the companions there are.
 CUSTOMER_IDENTITY_FUNCTION(tell_of_companions) {
-  CacheInvalidateRelcacheByRelid(PG_GETARG_OID(0));
+  HeapTuple customers = SearchSysCache1(RELOID, PG_GETARG_DATUM(0));
+  if (!HeapTupleIsValid(customers)) PG_RETURN_VOID();
+  CacheInvalidateRelcacheByTuple(customers);
+  ReleaseSysCache(customers);
   PG_RETURN_VOID();
 }
 

@@ -6,6 +6,8 @@ import server
 
 Function = namedtuple('Function', 'name kind types names defaults is_c is_for_people')
 
+REGCLASS = 2205
+
 SETTINGS = (
     "search_path = ''", "search_path = zoo, pg_temp", "search_path = draft, public", "search_path = broken",
     "search_path = mistyped",
@@ -53,16 +55,35 @@ def sensible_arguments(function, values):
         if place < count - function.defaults or values.chance(0.5)]
 
 
+def call(function, arguments):
+    return f'{"CALL" if function.kind == "p" else "SELECT * FROM"} {function.name}({", ".join(arguments)})'
+
+
+def calls_about_no_table(function, values):
+    """Sensible calls but for one argument each, the id of a table that does not exist."""
+    for odd in (place for place, type_ in enumerate(function.types) if type_ == REGCLASS):
+        yield call(function, [
+            '987654::regclass' if place == odd else values.sensible(type_, name)
+            for place, (type_, name) in enumerate(zip(function.types, function.names))])
+
+
 def call_of(function, values):
     names_all = all(function.names[:len(function.types)]) and function.names
     arguments = sensible_arguments if names_all and values.chance(0.5) else drawn_arguments
-    return f'{"CALL" if function.kind == "p" else "SELECT * FROM"} {function.name}({", ".join(arguments(function, values))})'
+    return call(function, arguments(function, values))
 
 
 def drawn(functions, count, random):
     """Each function as often as the others; one without arguments seldom, one in C or a language of ours twice as often."""
     pool = [function for function in functions for _ in range(1 + function.is_c) if function.types or random.random() < 0.3]
     return [pool[n % len(pool)] for n in range(count)]
+
+
+def fault_without_table(session, statement):
+    session.begin()
+    session.fault('BEGIN')
+    fault = session.fault(statement)
+    return session.fault('ROLLBACK') or fault
 
 
 def fault_of_call(session, function, values):

@@ -64,6 +64,9 @@ def call_functions(checks, seed):
     drawn = random.Random(seed)
     functions = calls.functions_of(checks.sessions['postgres'])
     values = Values(checks.sessions['postgres'], drawn)
+    session = checks.sessions['postgres']
+    for statement in (each for function in functions for each in calls.calls_about_no_table(function, values)):
+        checks.check(session, lambda: calls.fault_without_table(session, statement))
     for function in calls.drawn(functions, CALLS, drawn):
         session = checks.sessions[drawn.choice(ROLES)]
         checks.check(session, lambda: calls.fault_of_call(session, function, values))
