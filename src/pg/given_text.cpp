@@ -57,8 +57,7 @@ const char *text_argument(FunctionCallInfo fcinfo, int index, const TextLimit &l
   return TextDatumGetCString(PG_GETARG_DATUM(index));
 }
 
-std::string_view text_in_place(FunctionCallInfo fcinfo, int index, const TextLimit &limit) {
-  if (PG_ARGISNULL(index)) return {};
+std::string_view long_text_in_place(FunctionCallInfo fcinfo, int index, const TextLimit &limit) {
   require_limit(limit, PG_GETARG_DATUM(index));
   const text *value = PG_GETARG_TEXT_PP(index);
   return {VARDATA_ANY(value), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(value))};

@@ -26,8 +26,23 @@ inline constexpr TextLimit kUserId = {"user_id", 2000};
 /// The text of argument `index`, or NULL. Raises 22023 when it is too long.
 const char *text_argument(FunctionCallInfo fcinfo, int index, const TextLimit &limit);
 
+/// A value that lies in its row with a header of one byte, as short ones do: its bytes, without a
+/// call. Without data for others.
+inline std::string_view short_text(Datum value) {
+  const void *const stored = DatumGetPointer(value);
+  if (!VARATT_IS_SHORT(stored) || VARATT_IS_EXTERNAL(stored)) return {};
+  return {VARDATA_SHORT(stored), static_cast<std::size_t>(VARSIZE_SHORT(stored)) - VARHDRSZ_SHORT};
+}
+
+std::string_view long_text_in_place(FunctionCallInfo fcinfo, int index, const TextLimit &limit);
+
 /// The same where it lies; empty for NULL.
-std::string_view text_in_place(FunctionCallInfo fcinfo, int index, const TextLimit &limit);
+inline std::string_view text_in_place(FunctionCallInfo fcinfo, int index, const TextLimit &limit) {
+  if (PG_ARGISNULL(index)) return {};
+  const std::string_view text = short_text(PG_GETARG_DATUM(index));
+  if (text.data() != nullptr && text.size() <= static_cast<std::size_t>(limit.bytes)) return text;
+  return long_text_in_place(fcinfo, index, limit);
+}
 
 /// The first `characters` of argument `index`, where the rest does not matter, or NULL.
 const char *cut_argument(FunctionCallInfo fcinfo, int index, int characters);

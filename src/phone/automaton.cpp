@@ -9,6 +9,9 @@
 namespace customer_identity::phone {
 namespace {
 
+/// Of the world's plans none has more than a third.
+constexpr std::size_t kMaximumStates = std::numeric_limits<std::int16_t>::max() / 10;
+
 bool contains(LengthSet lengths, std::size_t length) { return (lengths >> length & 1U) != 0; }
 
 }  // namespace
@@ -31,9 +34,9 @@ bool AutomatonBuilder::build(const Classifier &classifier, Automaton &automaton)
       if (contains(start.admitted, length)) add_closure(start.step, length, set);
     automaton.starts_[length] = state_of(std::move(set), length);
   }
-  automaton.states_ = std::move(states_);
-  return work_ <= kMaximumWork &&
-         automaton.states_.size() < std::numeric_limits<std::int16_t>::max();
+  for (const State &state : states_)
+    automaton.cells_.insert(automaton.cells_.end(), state.begin(), state.end());
+  return work_ <= kMaximumWork && states_.size() <= kMaximumStates;
 }
 
 void AutomatonBuilder::add_closure(int step, std::size_t left, Set &closure) {
@@ -48,14 +51,14 @@ void AutomatonBuilder::add_closure(int step, std::size_t left, Set &closure) {
 }
 
 /// The state of `set` when so many digits are left, or what is already sure.
-std::int16_t AutomatonBuilder::state_of(Set set, std::size_t left) {
+Automaton::Place AutomatonBuilder::state_of(Set set, std::size_t left) {
   std::sort(set.begin(), set.end());
   set.erase(std::unique(set.begin(), set.end()), set.end());
   if (left == 0 || set.empty()) return accept(set);
   const auto known = known_[left].find(set);
   if (known != known_[left].end()) return known->second;
 
-  Automaton::State state;
+  State state;
   for (char digit = '0'; digit <= '9'; ++digit) {
     Set after;
     for (const int step : set) {
@@ -65,10 +68,10 @@ std::int16_t AutomatonBuilder::state_of(Set set, std::size_t left) {
     state[static_cast<std::size_t>(digit - '0')] = state_of(std::move(after), left - 1);
   }
 
-  std::int16_t number = state[0];
+  Automaton::Place number = state[0];
   const bool sure = number < 0 && std::count(state.begin(), state.end(), number) == 10;
   if (!sure) {
-    const auto next = static_cast<std::int16_t>(states_.size());
+    const auto next = static_cast<Automaton::Place>(10 * states_.size());
     const auto [at, is_new] = numbers_.try_emplace(state, next);
     if (is_new) states_.push_back(state);
     number = at->second;
@@ -77,10 +80,10 @@ std::int16_t AutomatonBuilder::state_of(Set set, std::size_t left) {
   return number;
 }
 
-std::int16_t AutomatonBuilder::accept(const Set &set) const {
+Automaton::Place AutomatonBuilder::accept(const Set &set) const {
   Marks marks;
   for (const int step : set) marks.push_back(steps_[static_cast<std::size_t>(step)].other);
-  return static_cast<std::int16_t>(~(*classifier_)(marks));
+  return static_cast<Automaton::Place>(~(*classifier_)(marks));
 }
 
 }  // namespace customer_identity::phone

@@ -21,22 +21,23 @@ class Automaton {
  public:
   /// The class of the patterns that match all of `digits` ('0' to '9' only).
   std::size_t classify(std::string_view digits) const {
-    std::int16_t state = starts_[digits.size()];
-    for (const char *digit = digits.data(); state >= 0; ++digit)
-      state = states_[static_cast<std::size_t>(state)][static_cast<std::size_t>(*digit - '0')];
-    return static_cast<std::size_t>(-(state + 1));
+    Place place = starts_[digits.size()];
+    for (const char *digit = digits.data(); place >= 0; ++digit)
+      place = cells_[static_cast<std::size_t>(place + (*digit - '0'))];
+    return static_cast<std::size_t>(-(place + 1));
   }
 
-  std::size_t size() const { return states_.size(); }
+  std::size_t states() const { return cells_.size() / 10; }
 
  private:
   friend class AutomatonBuilder;
 
-  /// By digit: the next state, or, negative, the complement of the class that is accepted.
-  using State = std::array<std::int16_t, 10>;
+  /// Where a state's ten cells begin, which are by digit; or, negative, the complement of the class
+  /// that is accepted. What is followed needs no multiplication then.
+  using Place = std::int16_t;
 
-  std::vector<State> states_;
-  std::array<std::int16_t, kMaximumDigits + 1> starts_{};  // by length
+  std::array<Place, kMaximumDigits + 1> starts_{};  // by length
+  std::vector<Place> cells_;
 };
 
 class AutomatonBuilder {
@@ -59,6 +60,9 @@ class AutomatonBuilder {
  private:
   using Set = std::vector<int>;  // of steps, ascending, without those that take no digit
 
+  /// By digit.
+  using State = std::array<Automaton::Place, 10>;
+
   struct Start {
     int step;
     LengthSet admitted;
@@ -66,8 +70,8 @@ class AutomatonBuilder {
 
   /// Adds the epsilon closure of a step.
   void add_closure(int step, std::size_t left, Set &closure);
-  std::int16_t state_of(Set set, std::size_t left);
-  std::int16_t accept(const Set &set) const;
+  Automaton::Place state_of(Set set, std::size_t left);
+  Automaton::Place accept(const Set &set) const;
 
   /// Thirty times what the largest calling code takes. Patterns of a file could take for ever.
   static constexpr std::size_t kMaximumWork = 5'000'000;
@@ -76,9 +80,9 @@ class AutomatonBuilder {
   std::vector<Start> starts_;
   std::size_t work_ = 0;  // steps that were looked at
   const Classifier *classifier_ = nullptr;
-  std::array<std::map<Set, std::int16_t>, kMaximumDigits + 1> known_;  // by the digits left
-  std::map<Automaton::State, std::int16_t> numbers_;
-  std::vector<Automaton::State> states_;
+  std::array<std::map<Set, Automaton::Place>, kMaximumDigits + 1> known_;  // by the digits left
+  std::map<State, Automaton::Place> numbers_;
+  std::vector<State> states_;
 };
 
 }  // namespace customer_identity::phone

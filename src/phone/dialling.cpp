@@ -101,8 +101,21 @@ ShortText other_number(const Details &details) {
 
 bool Dialling::dial(std::string_view text, Details &details) {
   ask(text, details);
+  return settle(text, details);
+}
+
+bool Dialling::dial(std::string_view text, const Input &input, Details &details) {
+  if (options_.fast_path != FastPath::kOn ||
+      !parse_fast(input, region_, options_.acceptance, details))
+    ask(text, details);
+  return settle(text, details);
+}
+
+/// What the text's digits alone do not tell.
+bool Dialling::settle(std::string_view text, Details &details) {
   if (details.e164[0] != '\0') {
-    if (begins_with_own_code(text, details)) consider_own_code(text, details);
+    if (!text.starts_with('+') && begins_with_own_code(text, details))
+      consider_own_code(text, details);
     if (details.country_code == 52 || details.country_code == 54) unify(details);
     if (may_be_old(details)) renew(text, details);
   }
@@ -111,8 +124,8 @@ bool Dialling::dial(std::string_view text, Details &details) {
 
 void Dialling::ask(std::string_view text, Details &details) {
   if (!fast_only_)
-    details = parse(text, region_, acceptance_, fast_path_);
-  else if (!parse_fast(text, region_, acceptance_, details)) {
+    details = parse(text, region_, options_.acceptance, options_.fast_path);
+  else if (!parse_fast(text, region_, options_.acceptance, details)) {
     details = unread(Reason::kNotANumber);
     understood_ = false;
   }
@@ -152,7 +165,7 @@ void Dialling::renew(std::string_view text, Details &details) {
   else if (fast_only_)
     understood_ = false;
   else
-    details = renumbered(details, acceptance_, fast_path_);
+    details = renumbered(details, options_.acceptance, options_.fast_path);
 }
 
 }  // namespace customer_identity::phone

@@ -1,5 +1,4 @@
-// Three lanes: digits, digits among punctuation (nearly every phone is one of these, perhaps with a
-// plus), and the rest. That folds any text into one symbol a character and decides as
+// What is no plain number is folded into one symbol a character, and decided about as
 // ExtractPossibleNumber(), IsViablePhoneNumber(), MaybeStripExtension() and Normalize() of
 // PhoneNumberUtil do; it leaves what is rare to the library.
 #include "input.hpp"
@@ -7,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "phone/plain.hpp"
 #include "phone/text.hpp"
 
 namespace customer_identity::phone {
@@ -150,10 +150,6 @@ Outcome fold(std::string_view text, Body &body) {
 bool is_digit(char symbol) { return symbol >= '0' && symbol <= '9'; }
 bool is_letter(char symbol) { return symbol >= 'a' && symbol <= 'z'; }
 
-std::size_t count_digits(std::string_view symbols) {
-  return static_cast<std::size_t>(std::count_if(symbols.begin(), symbols.end(), is_digit));
-}
-
 bool take(std::string_view &text, std::string_view token) {
   if (!text.starts_with(token)) return false;
   text.remove_prefix(token.size());
@@ -200,15 +196,15 @@ bool is_label(std::string_view label, std::size_t digits, bool hash) {
 
 /// Where the label of the extension that ends `symbols` begins; their size when there is none.
 std::size_t find_extension(std::string_view symbols) {
-  constexpr std::string_view kDigits = "0123456789";
   const bool hash = symbols.ends_with('#');
   const std::string_view body = symbols.substr(0, symbols.size() - (hash ? 1 : 0));
-  const std::size_t last = body.find_last_not_of(kDigits);
-  if (last == std::string_view::npos || last + 1 == body.size()) return symbols.size();
-  const std::size_t before = body.find_last_of(kDigits, last);
-  if (before == std::string_view::npos) return symbols.size();
-  for (std::size_t at = before + 1; at <= last; ++at)
-    if (is_label(body.substr(at, last + 1 - at), body.size() - last - 1, hash)) return at;
+  std::size_t digits = body.size();
+  while (digits > 0 && is_digit(body[digits - 1])) --digits;
+  std::size_t label = digits;
+  while (label > 0 && !is_digit(body[label - 1])) --label;
+  if (label == 0 || digits == body.size()) return symbols.size();
+  for (std::size_t at = label; at < digits; ++at)
+    if (is_label(body.substr(at, digits - at), body.size() - digits, hash)) return at;
   return symbols.size();
 }
 
@@ -228,7 +224,8 @@ void copy_digits(std::string_view symbols, Input &input) {
 }
 
 void copy_extension(std::string_view labelled, Input &input) {
-  std::string_view digits = labelled.substr(labelled.find_first_of("0123456789"));
+  const auto *const first = std::find_if(labelled.begin(), labelled.end(), is_digit);
+  std::string_view digits = labelled.substr(static_cast<std::size_t>(first - labelled.begin()));
   if (digits.ends_with('#')) digits.remove_suffix(1);
   char *const to = input.buffer.data() + input.digits.size();
   input.extension = {to, digits.copy(to, digits.size())};
@@ -241,10 +238,14 @@ Outcome read_labelled(const Body &body, Input &input) {
   const std::size_t extension = find_extension(symbols);
   const std::string_view number = symbols.substr(0, extension);
   if (number.find('~') != std::string_view::npos) return std::nullopt;
-  if (number.find_first_of("#,;=:\t") != std::string_view::npos) return Reason::kNotANumber;
+  const auto is_of_label = [](char symbol) {
+    return (symbol_of_byte(symbol).classes & kLabel) != 0;
+  };
+  if (std::any_of(number.begin(), number.end(), is_of_label)) return Reason::kNotANumber;
 
-  const std::size_t first_letter = number.find_first_of("abcdefghijklmnopqrstuvwyz");  // no x
-  if (count_digits(number.substr(0, first_letter)) < 3) return std::nullopt;
+  const auto *const first_letter = std::find_if(
+      number.begin(), number.end(), [](char symbol) { return is_letter(symbol) && symbol != 'x'; });
+  if (std::count_if(number.begin(), first_letter, is_digit) < 3) return std::nullopt;
   const bool letters = std::any_of(number.begin(), number.end(), is_letter);
   if (letters && (extension < symbols.size() || (body.classes & kOtherScript) != 0))
     return std::nullopt;
@@ -271,14 +272,6 @@ std::uint32_t add_digits(std::string_view text, Input &input) {
 
 bool is_plain(std::uint32_t classes) {
   return (classes & ~std::uint32_t{kDigit | kPunctuation | kSlash}) == 0;
-}
-
-/// True when the text is made of digits (three or more), ASCII punctuation, and a plus before them.
-bool read_plain(std::string_view text, Input &input) {
-  while (text.starts_with('(') || text.starts_with(' ')) text.remove_prefix(1);
-  input.plus = text.starts_with('+');
-  if (input.plus) text.remove_prefix(1);
-  return is_plain(add_digits(text, input)) && input.digits.size() >= 3;
 }
 
 /// "tel:201555-0123;phone-context=+1": the context goes before the number. Other contexts and
@@ -317,23 +310,13 @@ Outcome read_any(std::string_view text, Input &input) {
   return input.digits.size() >= 3 || two_digits ? Reason::kOk : Reason::kNotANumber;
 }
 
-/// True when the text is 8 to 16 digits, perhaps with a plus before them: E.164, or a number
-/// without any punctuation.
-bool read_bare(std::string_view text, Input &input) {
-  input.plus = text.starts_with('+');
-  if (input.plus) text.remove_prefix(1);
-  if (!is_bare(text)) return false;
-  std::memcpy(input.buffer.data(), text.data(), 8);
-  std::memcpy(input.buffer.data() + text.size() - 8, text.data() + text.size() - 8, 8);
-  input.digits = {input.buffer.data(), text.size()};
-  return true;
-}
-
 }  // namespace
 
 Outcome read_input(std::string_view text, Input &input) {
   if (text.size() > kMaximumInput) return std::nullopt;
-  return read_bare(text, input) || read_plain(text, input) ? Reason::kOk : read_any(text, input);
+  std::string_view plain = text;
+  while (plain.starts_with('(') || plain.starts_with(' ')) plain.remove_prefix(1);
+  return read_plain(plain, input).is_plain ? Reason::kOk : read_any(text, input);
 }
 
 }  // namespace customer_identity::phone

@@ -33,4 +33,8 @@ using Outcome = std::optional<Reason>;
 /// `input` is new.
 Outcome read_input(std::string_view text, Input &input);
 
+/// parse_fast() of a text that was read.
+bool parse_fast(const Input &input, std::string_view region, Acceptance acceptance,
+                Details &details);
+
 }  // namespace customer_identity::phone

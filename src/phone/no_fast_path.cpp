@@ -6,12 +6,14 @@
 #include <stdexcept>
 #include <string>
 
+#include "phone/input.hpp"
 #include "phone/library.hpp"
 #include "phone/phone.hpp"
 
 namespace customer_identity::phone {
 
 bool parse_fast(std::string_view, std::string_view, Acceptance, Details &) { return false; }
+bool parse_fast(const Input &, std::string_view, Acceptance, Details &) { return false; }
 
 bool is_region(std::string_view region) {
   return region.size() == 2 && library().GetCountryCodeForRegion(std::string(region)) != 0;

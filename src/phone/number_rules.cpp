@@ -49,18 +49,10 @@ bool strip_national_prefix(const NumberingPlan &plan, std::string_view &digits, 
   return true;
 }
 
-/// ExtractCountryCode(). False when no calling code begins the number.
-bool take_calling_code(const NumberingPlans &plans, Number &number) {
-  number.code = plans.leading(number.national);
-  if (number.code == nullptr) return false;
-  number.national.remove_prefix(number.code->size);
-  return true;
-}
-
 /// ParsePrefixAsIdd(): takes the prefix for calls abroad off; none if a zero follows it.
 bool take_international_prefix(const NumberingPlan &home, std::string_view &digits) {
   const PrefixMatcher &prefix = home.international_prefix;
-  if (!prefix.may_begin_with(digits[0])) return false;
+  if (!prefix.may_begin(digits)) return false;
   const int length = prefix.match(digits).length;
   if (length < 0) return false;
   const std::string_view rest = digits.substr(static_cast<std::size_t>(length));
@@ -69,71 +61,83 @@ bool take_international_prefix(const NumberingPlan &home, std::string_view &digi
   return true;
 }
 
+/// ExtractCountryCode().
+inline Outcome take_calling_code(const NumberingPlans &plans, std::string_view &digits,
+                                 CallingCode *&code) {
+  if (digits.size() <= kMinimumNational) return Reason::kTooShort;
+  code = plans.leading(digits);
+  if (code == nullptr) return Reason::kUnknownCountryCode;
+  digits.remove_prefix(code->size);
+  return Reason::kOk;
+}
+
 /// MaybeExtractCountryCode() for digits without a plus: a calling code is there after the prefix
 /// for calls abroad, or is the region's own and the number makes more sense without it. Leaves
-/// `number.code` null when there is none.
-Outcome extract_dialled_at(const NumberingPlans &plans, const NumberingPlan &home, Number &number) {
+/// `code` null when there is none.
+Outcome extract_dialled_at(const NumberingPlans &plans, const NumberingPlan &home,
+                           std::string_view &digits, Digits &buffer, CallingCode *&code) {
   if (!home.code->ready()) return std::nullopt;
-  if (take_international_prefix(home, number.national)) {
-    if (number.national.size() <= kMinimumNational) return Reason::kTooShort;
-    return take_calling_code(plans, number) ? Reason::kOk : Reason::kUnknownCountryCode;
-  }
-  const std::string_view code = home.code->view();
-  if (number.national[0] != code[0] || !number.national.starts_with(code)) return Reason::kOk;
+  if (take_international_prefix(home, digits)) return take_calling_code(plans, digits, code);
+  const std::string_view own = home.code->view();
+  if (digits[0] != own[0] || !digits.starts_with(own)) return Reason::kOk;
 
-  std::string_view rest = number.national.substr(code.size());
-  if (may_have_prefix(home, rest) && !strip_national_prefix(home, rest, number.stripped_home))
+  std::string_view rest = digits.substr(own.size());
+  if (may_have_prefix(home, rest) && !strip_national_prefix(home, rest, buffer))
     return std::nullopt;
-  const bool better = !home.matches_general(number.national) && home.matches_general(rest);
-  if (better || home.length_of(number.national.size()) == Length::kTooLong) {
-    number.national = rest;
-    number.code = home.code;
+  const bool better = !home.matches_general(digits) && home.matches_general(rest);
+  if (better || home.length_of(digits.size()) == Length::kTooLong) {
+    digits = rest;
+    code = home.code;
   }
   return Reason::kOk;
 }
 
-/// The calling code of the number, or null when it was dialled nationally. A plus that no calling
-/// code follows is tried again as if it was not there.
-Outcome extract_calling_code(const NumberingPlans &plans, bool plus, const NumberingPlan *home,
-                             Number &number) {
-  if (plus && number.national.size() <= kMinimumNational) return Reason::kTooShort;
-  if (plus && take_calling_code(plans, number)) return Reason::kOk;
-  if (home == nullptr) return plus ? Reason::kUnknownCountryCode : Reason::kNoRegion;
-  const Outcome outcome = extract_dialled_at(plans, *home, number);
+/// Takes the calling code off, if there is one. A plus that no calling code follows is tried again
+/// as if it was not there.
+Outcome extract_calling_code(const NumberingPlans &plans, const NumberingPlan *home, bool plus,
+                             std::string_view &digits, Number &number) {
+  if (plus) {
+    const Outcome taken = take_calling_code(plans, digits, number.code);
+    if (taken != Reason::kUnknownCountryCode || home == nullptr) return taken;
+  }
+  if (home == nullptr) return Reason::kNoRegion;
+  const Outcome outcome =
+      extract_dialled_at(plans, *home, digits, number.stripped_home, number.code);
   return plus && outcome && number.code == nullptr ? Reason::kUnknownCountryCode : outcome;
 }
 
 /// What is left may be a short number: a prefix is stripped only when the rest is long enough.
-bool strip_if_long_enough(const NumberingPlan &plan, Number &number) {
-  std::string_view stripped = number.national;
-  if (!may_have_prefix(plan, stripped)) return true;
-  if (!strip_national_prefix(plan, stripped, number.stripped)) return false;
+bool strip_if_long_enough(const NumberingPlan &plan, std::string_view &digits, Digits &buffer) {
+  if (!may_have_prefix(plan, digits)) return true;
+  std::string_view stripped = digits;
+  if (!strip_national_prefix(plan, stripped, buffer)) return false;
   const Length length = plan.length_of(stripped.size());
-  if (length == Length::kPossible || length == Length::kTooLong) number.national = stripped;
+  if (length == Length::kPossible || length == Length::kTooLong) digits = stripped;
   return true;
 }
 
 }  // namespace
 
+/// The digits are handed on by value: what was just written in two parts is slow to read as one.
 Outcome apply_rules(const NumberingPlans &plans, const Input &input, const NumberingPlan *home,
                     Number &number) {
-  if (input.digits.size() > kMaximumDigits) return std::nullopt;
+  std::string_view digits = input.digits;
+  if (digits.size() > kMaximumDigits) return std::nullopt;
   number.code = nullptr;
-  number.national = input.digits;
-  const Outcome extracted = extract_calling_code(plans, input.plus, home, number);
+  const Outcome extracted = extract_calling_code(plans, home, input.plus, digits, number);
   if (extracted != Reason::kOk) return extracted;
 
   const NumberingPlan &plan = number.code == nullptr ? *home : *number.code->main;
   if (number.code == nullptr) number.code = home->code;
   if (!number.code->ready()) return std::nullopt;
-  if (number.national.size() < kMinimumNational) return Reason::kTooShort;
-  const char *const dialled = number.national.data();
-  if (!strip_if_long_enough(plan, number)) return std::nullopt;
-  if (number.national.size() < kMinimumNational) return Reason::kTooShort;
+  if (digits.size() < kMinimumNational) return Reason::kTooShort;
+  const char *const dialled = digits.data();
+  if (!strip_if_long_enough(plan, digits, number.stripped)) return std::nullopt;
+  if (digits.size() < kMinimumNational) return Reason::kTooShort;
   const NumberingPlan &main = *number.code->main;
-  number.settled = !may_have_prefix(main, number.national) ||
-                   (&plan == &main && number.national.data() == dialled);
-  return number.national.size() > kMaximumNational ? Reason::kTooLong : Reason::kOk;
+  number.settled = !may_have_prefix(main, digits) || (&plan == &main && digits.data() == dialled);
+  number.national = digits;
+  return digits.size() > kMaximumNational ? Reason::kTooLong : Reason::kOk;
 }
 
 }  // namespace customer_identity::phone

@@ -62,6 +62,13 @@ enum class Type : std::uint8_t {
 /// alone; or both, which have to agree.
 enum class FastPath : std::uint8_t { kOn, kOff, kVerify };
 
+/// How texts are read.
+struct Options {
+  Acceptance acceptance = Acceptance::kValid;
+  FastPath fast_path = FastPath::kOn;
+  bool read_letters = false;  // 1-800-FLOWERS
+};
+
 enum class Style : std::uint8_t { kE164, kInternational, kNational, kRfc3966 };
 
 /// Everything known about one text. Strings end with NUL; an empty one means "none".

@@ -10,12 +10,26 @@ bool PrefixMatcher::compile(std::string_view pattern) {
   const auto first = read_pattern(pattern, 0, steps_);
   if (!first) return false;
   first_ = *first;
+  const std::string_view digits = pattern.substr(0, pattern.find_first_not_of("0123456789"));
+  is_literal_ = !digits.empty() && digits.size() == pattern.size();
+  if (is_literal_ || pattern.substr(digits.size()).starts_with('|')) literal_ = digits;
   const Step &step = steps_[static_cast<std::size_t>(first_)];
   first_digits_ = step.digits;
+  second_digits_ = second_digits(first_);
   matches_nothing_ = (step.lengths & 1U) != 0;
   for (const Step &each : steps_)
     if (each.kind == Step::Kind::kGroup) groups_ = std::max(groups_, (each.other + 1) / 2);
   return groups_ <= static_cast<int>(kMaximumGroups) && has_few_routes();
+}
+
+/// The digits that may follow the first one that is matched from `step` on.
+DigitSet PrefixMatcher::second_digits(int step) const {
+  const Step &now = steps_[static_cast<std::size_t>(step)];
+  if (now.kind == Step::Kind::kMatch) return 0;
+  if (now.kind == Step::Kind::kFork) return second_digits(now.next) | second_digits(now.other);
+  if (now.kind != Step::Kind::kDigit) return second_digits(now.next);
+  const Step &then = steps_[static_cast<std::size_t>(now.next)];
+  return (then.lengths & 1U) != 0 ? kAnyDigit : then.digits;
 }
 
 /// Steps come before those that lead to them.
@@ -29,12 +43,6 @@ bool PrefixMatcher::has_few_routes() const {
     if (step.kind == Step::Kind::kFork) routes[at] += from(step.other);
   }
   return routes[static_cast<std::size_t>(first_)] <= kMaximumRoutes;
-}
-
-PrefixMatcher::Match PrefixMatcher::match(std::string_view digits) const {
-  Match match;
-  follow(first_, digits, 0, match);
-  return match;
 }
 
 /// True, and `match` is complete, when the steps from `step` match what `digits` has from `at`.

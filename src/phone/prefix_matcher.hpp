@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 #include "phone/pattern.hpp"
@@ -37,16 +38,40 @@ class PrefixMatcher {
   /// False when the pattern cannot match a text that begins with `digit`, except an empty part.
   bool may_begin_with(char digit) const { return (first_digits_ & digit_set(digit)) != 0; }
 
-  Match match(std::string_view digits) const;
+  /// The same for two digits or more.
+  bool may_begin(std::string_view digits) const {
+    return (first_digits_ & digit_set(digits[0])) != 0 &&
+           (second_digits_ & digit_set(digits[1])) != 0;
+  }
+
+  Match match(std::string_view digits) const {
+    Match match;
+    if (begins_with_literal(digits))
+      match.length = static_cast<int>(literal_.size());
+    else if (!is_literal_)
+      follow(first_, digits, 0, match);
+    return match;
+  }
 
  private:
+  /// Of a digit or two: no call of memcmp().
+  bool begins_with_literal(std::string_view digits) const {
+    std::size_t same = 0;
+    while (same < literal_.size() && same < digits.size() && digits[same] == literal_[same]) ++same;
+    return same == literal_.size() && same > 0;
+  }
   bool has_few_routes() const;
+  DigitSet second_digits(int step) const;
   bool follow(int step, std::string_view digits, int at, Match &match) const;
 
+  // In the order in which they are needed.
   DigitSet first_digits_ = 0;
+  DigitSet second_digits_ = 0;  // all where one digit may be enough
   bool matches_nothing_ = false;
   int groups_ = 0;
   int first_ = 0;
+  bool is_literal_ = false;
+  std::string literal_;  // the first alternative where that is digits: the whole pattern of most
   Steps steps_;
 };
 

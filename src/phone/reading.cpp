@@ -1,13 +1,13 @@
-// Nearly every phone is digits among a few separators, and goes from the first look at its
-// characters to its plan. Anything else is taken apart in the symbols of spelling.hpp.
+// Nearly every phone is plain, and goes from one look at its characters to its plan. Anything else
+// is taken apart in the symbols of spelling.hpp.
 #include "reading.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstring>
 
 #include "phone/dialling.hpp"
+#include "phone/plain.hpp"
 #include "phone/short_text.hpp"
 #include "phone/spelling.hpp"
 #include "phone/text.hpp"
@@ -31,32 +31,8 @@ bool is_too_short(std::string_view part) {
   return count_digits(part) < (part.starts_with('0') ? kMinimumDialled : kMinimumPart);
 }
 
-/// What one pass over a text's symbols tells of it.
-struct Look {
-  std::uint32_t classes = 0;       // without those of a plus in front and of zeros
-  bool zero_begins_group = false;  // behind a separator
-  bool is_number = false;          // digits and separators, perhaps behind a plus
-};
-
-Look look_at(std::string_view symbols) {
-  Look look;
-  std::uint32_t classes = 0;
-  std::uint32_t before = 0;
-  std::uint32_t zeros = 0;
-  if (symbols.starts_with('+')) symbols.remove_prefix(1);
-  while (symbols.starts_with('(') || symbols.starts_with(' ')) symbols.remove_prefix(1);
-  for (const char symbol : symbols) {
-    const std::uint32_t found = class_of(symbol);
-    classes |= found;
-    zeros |= found & (before << 1U);  // kZeroSymbol is twice kSeparatorSymbol
-    before = found;
-  }
-  look.classes = classes & ~std::uint32_t{kZeroSymbol};
-  look.zero_begins_group = (zeros & kZeroSymbol) != 0;
-  look.is_number = (classes & (kPlusSymbol | kLetterSymbol | kOtherSymbol)) == 0 &&
-                   (classes & kDigitSymbol) != 0;
-  return look;
-}
+/// A plus or a zero is in front of it.
+bool is_dialled(std::string_view text) { return text.starts_with('+') || text.starts_with('0'); }
 
 /// Both name a person, the same one.
 bool are_same(const Details &one, const Details &other) {
@@ -66,16 +42,16 @@ bool are_same(const Details &one, const Details &other) {
 class Reading {
  public:
   Reading(std::string_view text, std::string_view region, const Options &options, bool fast_only)
-      : text_(text),
-        read_letters_(options.read_letters),
-        dialling_(region, options.acceptance, options.fast_path, fast_only) {}
+      : text_(text), read_letters_(options.read_letters), dialling_(region, options, fast_only) {}
 
   void read(Details &details);
   bool understood() const { return dialling_.understood(); }
 
  private:
   bool is_number(std::string_view part, Details &details);
-  void read_number(std::string_view number, const Look &look, Details &details);
+  void read_number(std::string_view number, Details &details);
+  void read_number(std::string_view number, const Look &look, const Input &input, Details &details);
+  void look_for_others(std::string_view number, const Look &look, Details &details);
   bool read_float(std::string_view number, Details &details);
   bool split(std::string_view number, Details &details);
   bool refuse_aside(std::string_view aside, std::string_view number, Details &details);
@@ -93,23 +69,37 @@ class Reading {
   Dialling dialling_;
 };
 
-/// Digits and separators, perhaps behind a plus, need nothing but this look at them.
+/// Digits and separators, perhaps behind a plus, need nothing but one look at them.
 void Reading::read(Details &details) {
-  if (is_bare(text_.starts_with('+') ? text_.substr(1) : text_)) {
-    dialling_.dial(text_, details);
-    return;
-  }
-  const Look look = look_at(text_);
-  if (look.is_number && text_.size() <= kMaximumPlain)
-    read_number(text_, look, details);
+  if (text_.size() > kMaximumPlain) return read_any(details);
+  Input input;
+  const Look look = read_plain(text_, input);
+  if (look.is_number)
+    read_number(text_, look, input, details);
   else
     read_any(details);
 }
 
-/// Digits and separators, perhaps behind a plus.
-void Reading::read_number(std::string_view number, const Look &look, Details &details) {
+void Reading::read_number(std::string_view number, Details &details) {
+  Input input;
+  read_number(number, read_plain(number, input), input, details);
+}
+
+/// Digits and separators, perhaps behind a plus, which read_plain() has seen.
+void Reading::read_number(std::string_view number, const Look &look, const Input &input,
+                          Details &details) {
   if ((look.classes & kPointSymbol) != 0 && read_float(up_to_last_digit(number), details)) return;
-  const bool ok = dialling_.dial(number, details);
+  if (look.is_plain)
+    dialling_.dial(number, input, details);
+  else
+    dialling_.dial(number, details);
+  look_for_others(number, look, details);
+}
+
+/// Looks for a second number in one that was dialled.
+void Reading::look_for_others(std::string_view number, const Look &look, Details &details) {
+  if (look.classes == kDigitSymbol) return;
+  const bool ok = details.reason == Reason::kOk;
   const bool slash = (look.classes & kSlashSymbol) != 0;
   const bool is_short = details.reason == Reason::kTooShort || details.reason == Reason::kNoRegion;
   if (!slash && (ok ? !look.zero_begins_group : is_short)) return;
@@ -140,7 +130,11 @@ bool Reading::read_float(std::string_view number, Details &details) {
 /// begin another number if it begins with a zero or follows a slash, or if all of it is none.
 bool Reading::split(std::string_view number, Details &details) {
   const bool whole = details.reason == Reason::kOk;
-  for (std::size_t at = 1; at + kMinimumPart <= number.size(); ++at) {
+  const bool only_zeros = whole && number.find('/') == std::string_view::npos;
+  const bool no_aside = only_zeros && is_dialled(number);
+  const std::size_t shortest = no_aside ? kMinimumDialled : kMinimumPart;
+  for (std::size_t at = no_aside ? kMinimumPart : 1; at + shortest <= number.size(); ++at) {
+    if (only_zeros && number[at] != '0') continue;
     if (!is_digit(number[at]) || is_digit(number[at - 1])) continue;
     const std::string_view first = up_to_last_digit(number.substr(0, at));
     const std::string_view between = number.substr(first.size(), at - first.size());
@@ -161,8 +155,8 @@ bool Reading::split(std::string_view number, Details &details) {
 /// "Apt. 5 0171 2345678": few digits before a number that begins with a zero are not dialled.
 bool Reading::refuse_aside(std::string_view aside, std::string_view number, Details &details) {
   Details alone;
-  const bool dialled = aside.find_first_of("+0") == 0;
-  if (dialled || number[0] != '0' || !is_number(number, alone) || are_same(alone, details))
+  if (is_dialled(aside) || number[0] != '0' || !is_number(number, alone) ||
+      are_same(alone, details))
     return false;
   details = unread(Reason::kAmbiguous);
   return true;
@@ -185,16 +179,19 @@ void Reading::read_any(Details &details) {
   Spelling spelling(text_);
   if (dialling_.region() == "BR") spelling.drop_carrier_marks();
   const std::string_view body = body_of(spelling.view());
-  if (body.empty() || spelling.view().find(kUnreadable) != std::string_view::npos) {
+  if (body.empty() || !spelling.is_readable()) {
     const Reason refused = refusal(text_);
     details = unread(refused == Reason::kOk ? Reason::kNotANumber : refused);
     return;
   }
-  const Look look = look_at(body);
-  if (is_name(spelling.view(), body))
+  if (is_name(spelling.view(), body)) {
     details = unread(Reason::kHasLetters);
-  else if (look.is_number)
-    read_number(body, look, details);
+    return;
+  }
+  Input input;
+  const Look look = read_plain(body, input);
+  if (look.is_number)
+    read_number(body, look, input, details);
   else
     read_worded(body, look, details);
 }
@@ -202,8 +199,7 @@ void Reading::read_any(Details &details) {
 /// Digits with letters or other signs among or behind them.
 void Reading::read_worded(std::string_view body, const Look &look, Details &details) {
   const std::string_view whole = without_fraction(body);  // "6641234567,0"
-  if (whole.size() < body.size() && look_at(whole).is_number)
-    return read_number(whole, look_at(whole), details);
+  if (whole.size() < body.size() && look_at(whole).is_number) return read_number(whole, details);
   if (is_scientific(body)) {
     details = unread(Reason::kNotANumber);
     return;
@@ -251,7 +247,7 @@ bool Reading::read_parts(std::string_view body, Details &details) {
   for (std::string_view part = take_part(body); !part.empty(); part = take_part(body)) {
     if (count_digits(part) < kMinimumPart) continue;
     Details one;
-    read_number(part, look_at(part), one);
+    read_number(part, one);
     const bool several = one.reason == Reason::kSeveralNumbers;
     if (!several && (one.reason != Reason::kOk || !one.is_valid)) continue;
     if (several || (found > 0 && !are_same(details, one))) {
@@ -268,7 +264,7 @@ bool Reading::read_parts(std::string_view body, Details &details) {
 bool Reading::read_labelled(std::string_view body, Details &details) {
   const std::string_view number = before_label(body);
   if (number.empty()) return false;
-  read_number(number, look_at(number), details);
+  read_number(number, details);
   return details.reason == Reason::kOk;
 }
 

@@ -9,12 +9,6 @@
 
 namespace customer_identity::phone {
 
-struct Options {
-  Acceptance acceptance = Acceptance::kValid;
-  FastPath fast_path = FastPath::kOn;
-  bool read_letters = false;  // 1-800-FLOWERS
-};
-
 /// Reads `text` (UTF-8) as written in `region` (known to is_region(), or empty: only international
 /// spellings are readable then). The E.164 form of what is acceptable reads as itself. Throws as
 /// parse() does.

@@ -225,6 +225,16 @@ void copy(const std::string &from, char (&to)[Size]) {
   to[from.copy(to, Size - 1)] = '\0';
 }
 
+/// The place of each country's first rule, counted from 1, by country code; 0: it has none.
+constexpr auto kFirstRules = [] {
+  std::array<std::uint8_t, 1000> places{};
+  for (std::size_t at = std::size(kRenumberings); at > 0; --at)
+    places[static_cast<std::size_t>(kRenumberings[at - 1].country_code)] =
+        static_cast<std::uint8_t>(at);
+  return places;
+}();
+static_assert(std::size(kRenumberings) <= 255);
+
 /// Countries with old numbers that the plans keep, by country code.
 constexpr auto kKeepOldNumbers = [] {
   std::array<bool, 1000> countries{};
@@ -239,8 +249,10 @@ std::span<const Renumbering> renumberings() { return kRenumberings; }
 
 Renumbered renumber(std::int32_t country_code, std::string_view national_number) {
   Renumbered renumbered = {};
-  for (const Renumbering &rule : kRenumberings) {
-    if (rule.country_code != country_code) continue;
+  const std::size_t first = kFirstRules[static_cast<std::size_t>(country_code)];
+  if (first == 0) return renumbered;
+  for (const Renumbering &rule : std::span(kRenumberings).subspan(first - 1)) {
+    if (rule.country_code != country_code) break;
     const std::string_view old = old_number(rule, national_number);
     if (old.empty()) continue;
     copy('+' + std::to_string(country_code) + changed(rule, old), renumbered.e164);

@@ -85,16 +85,21 @@ char symbol_of(char32_t code_point) {
 }  // namespace
 
 Spelling::Spelling(std::string_view text) {
-  std::size_t left = kMaximumCharacters;
+  std::size_t size = 0;
   char symbol = ' ';
-  for (; !text.empty() && left > 0 && symbol != kUnreadable; --left) {
+  for (std::size_t left = kMaximumCharacters; !text.empty() && left > 0; --left) {
     const auto byte = static_cast<unsigned char>(text.front());
-    symbol = byte < 0x80 ? kAsciiSymbols[byte] : symbol_of(take_code_point(text));
-    if (byte < 0x80) text.remove_prefix(1);
-    symbols_[size_] = symbol;
-    size_ += symbol == kNothing ? 0 : 1;
+    if (byte < 0x80) {
+      symbol = kAsciiSymbols[byte];
+      text.remove_prefix(1);
+    } else
+      symbol = symbol_of(take_code_point(text));
+    symbols_[size] = symbol;
+    size += symbol == kNothing ? 0 : 1;
+    if (symbol == kUnreadable) break;
   }
-  if (!text.empty() && symbol != kUnreadable) symbols_[size_++] = kUnreadable;
+  if (!text.empty() && symbol != kUnreadable) symbols_[size++] = kUnreadable;
+  size_ = size;
 }
 
 void Spelling::drop_carrier_marks() {

@@ -20,38 +20,40 @@ inline constexpr char kCyrillic = '\x80';    // the first of 32 letters
 inline constexpr char kLetter = '\xFF';      // any other letter, and pictures
 
 /// What a symbol may be good for; those of a text are or-ed together.
-enum SymbolClass : std::uint8_t {
+enum SymbolClass : std::uint16_t {
   kDigitSymbol = 1,
   kSeparatorSymbol = 2,
   kZeroSymbol = 4,   // added to kDigitSymbol
-  kPointSymbol = 8,  // these two are added to kSeparatorSymbol
+  kPointSymbol = 8,  // these, and the tilde, are added to kSeparatorSymbol
   kSlashSymbol = 16,
   kPlusSymbol = 32,
   kLetterSymbol = 64,
-  kOtherSymbol = 128
+  kOtherSymbol = 128,
+  kTildeSymbol = 256
 };
 
-constexpr std::uint8_t class_of_symbol(unsigned char symbol) {
+constexpr std::uint16_t class_of_symbol(unsigned char symbol) {
   if (symbol == '0') return kDigitSymbol | kZeroSymbol;
   if (symbol > '0' && symbol <= '9') return kDigitSymbol;
   if (symbol == '.') return kSeparatorSymbol | kPointSymbol;
   if (symbol == '/') return kSeparatorSymbol | kSlashSymbol;
+  if (symbol == '~') return kSeparatorSymbol | kTildeSymbol;
   if (symbol == '+') return kPlusSymbol;
   if ((symbol >= 'a' && symbol <= 'z') || symbol >= 0x80) return kLetterSymbol;
-  return std::string_view(" -()[]*~").find(static_cast<char>(symbol)) == std::string_view::npos
+  return std::string_view(" -()[]*").find(static_cast<char>(symbol)) == std::string_view::npos
              ? kOtherSymbol
              : kSeparatorSymbol;
 }
 
-constexpr std::array<std::uint8_t, 256> classes_of_symbols() {
-  std::array<std::uint8_t, 256> classes{};
+constexpr std::array<std::uint16_t, 256> classes_of_symbols() {
+  std::array<std::uint16_t, 256> classes{};
   for (std::size_t symbol = 0; symbol < classes.size(); ++symbol)
     classes[symbol] = class_of_symbol(static_cast<unsigned char>(symbol));
   return classes;
 }
-inline constexpr std::array<std::uint8_t, 256> kSymbolClasses = classes_of_symbols();
+inline constexpr std::array<std::uint16_t, 256> kSymbolClasses = classes_of_symbols();
 
-constexpr std::uint8_t class_of(char symbol) {
+constexpr std::uint16_t class_of(char symbol) {
   return kSymbolClasses[static_cast<unsigned char>(symbol)];
 }
 constexpr bool is_digit(char symbol) { return symbol >= '0' && symbol <= '9'; }
@@ -81,6 +83,8 @@ class Spelling {
   /// Takes the x for any carrier out of "0xx11 91234-5678", as Brazilians write it.
   void drop_carrier_marks();
 
+  /// False when it ended early.
+  bool is_readable() const { return size_ == 0 || symbols_[size_ - 1] != kUnreadable; }
   std::string_view view() const { return {symbols_.data(), size_}; }
 
  private:

@@ -10,7 +10,8 @@ namespace customer_identity::phone {
 namespace {
 
 constexpr std::string_view kDigits = "0123456789";
-constexpr std::string_view kNumber = "0123456789 -.()[]/*~";
+/// What a number ends before: neither digits nor separators.
+constexpr std::uint32_t kNoNumber = kPlusSymbol | kLetterSymbol | kOtherSymbol;
 
 /// Letters that stand where a digit was meant.
 constexpr std::string_view kLookalikes = "oli";
@@ -43,15 +44,15 @@ std::string_view take_letters(std::string_view &text) {
 }
 
 std::string_view take_digits(std::string_view &text) {
-  const std::string_view digits = text.substr(0, text.find_first_not_of(kDigits));
+  const auto *const end = std::find_if_not(text.begin(), text.end(), is_digit);
+  const std::string_view digits = text.substr(0, static_cast<std::size_t>(end - text.begin()));
   text.remove_prefix(digits.size());
   return digits;
 }
 
 /// Where the body stops being digits and separators.
 std::size_t end_of_number(std::string_view body) {
-  return find_class(body, kPlusSymbol | kLetterSymbol | kOtherSymbol,
-                    body.starts_with('+') ? 1 : 0);
+  return find_class(body, kNoNumber, body.starts_with('+') ? 1 : 0);
 }
 
 std::size_t take_pause(std::string_view &rest) {
@@ -163,9 +164,9 @@ std::string_view before_label(std::string_view body) {
 
 std::string_view take_part(std::string_view &rest) {
   while (!rest.empty()) {
-    rest.remove_prefix(std::min(rest.find_first_of("+0123456789"), rest.size()));
+    rest.remove_prefix(find_class(rest, kDigitSymbol | kPlusSymbol));
     if (rest.empty()) break;
-    const std::size_t end = std::min(rest.find_first_not_of(kNumber, 1), rest.size());
+    const std::size_t end = find_class(rest, kNoNumber, 1);
     const std::string_view part = up_to_last_digit(rest.substr(0, end));
     rest.remove_prefix(end);
     if (!part.empty()) return part;
@@ -190,7 +191,7 @@ bool Uri::read(std::string_view number, std::string_view parameters) {
       return false;
   }
   const bool global = number.starts_with('+');
-  if (number.find_first_not_of(kNumber, global ? 1 : 0) != std::string_view::npos) return false;
+  if (find_class(number, kNoNumber, global ? 1 : 0) < number.size()) return false;
   if (extension.find_first_not_of(kDigits) != std::string_view::npos) return false;
   if (!context.empty() && (global || !context.starts_with('+') || count_digits(context) == 0))
     return false;

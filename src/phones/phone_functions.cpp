@@ -54,7 +54,7 @@ CUSTOMER_IDENTITY_FUNCTION(normalize_phone) {
   const phone::Details details =
       given_phone(phone_argument(fcinfo, 0), text_in_place(fcinfo, 1, kRegion));
   if (details.reason != phone::Reason::kOk) PG_RETURN_NULL();
-  PG_RETURN_TEXT_P(cstring_to_text(details.e164));
+  return e164_datum(fcinfo, details);
 }
 
 CUSTOMER_IDENTITY_FUNCTION(parse_phone) {
@@ -82,7 +82,7 @@ CUSTOMER_IDENTITY_FUNCTION(claimed_phone) {
   const Region region = region_of(text_in_place(fcinfo, 1));
   const phone::Details details = read_phone(phone_argument(fcinfo, 0), region);
   if (details.reason != phone::Reason::kOk) PG_RETURN_NULL();
-  PG_RETURN_TEXT_P(cstring_to_text(details.e164));
+  return e164_datum(fcinfo, details);
 }
 
 // Why claimed_phone reads nothing; "ok" when it does.

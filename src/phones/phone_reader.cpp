@@ -20,7 +20,7 @@ namespace {
 struct Remembered {
   char text[phone::kMaximumCharacters * MAX_CONVERSION_GROWTH];
   std::size_t length;  // 0: not in use
-  char region[4];
+  char region[sizeof(Region::code)];
   phone::Acceptance acceptance;
   bool read_letters;
   phone::Details details;
@@ -135,21 +135,25 @@ std::size_t blank_after(std::string_view text) {
 }
 
 // What was asked for is kept: phones that lack it are remembered with it.
-Region unknown_region_of(std::string_view name) {
-  Region region = {"", name.empty()};
+void take_unknown(std::string_view name, Region &region) {
+  region = {"", name.empty()};
   for (std::size_t at = 0; at < name.size() && at < sizeof(region.code) - 1; ++at)
     region.code[at] = upper(name[at]);
-  return region;
 }
 
-// A region of two letters, and whether there is one. ZZ is none.
-Region checked(Region region) {
-  if (region.code[0] == 'Z' && region.code[1] == 'Z') return {"", true};
+// Two letters taken at their word: of a region that is none the core reads what needs none.
+Region in_capitals(std::string_view name) { return {{upper(name[0]), upper(name[1])}, true}; }
+
+// Whether a region of two letters is known. ZZ is none.
+void check(Region &region) {
+  if (region.code[0] == 'Z' && region.code[1] == 'Z') {
+    region = {"", true};
+    return;
+  }
   use_current_plans();
   Failure failure;
   if (!guarded(failure, [&] { region.known = phone::is_region({region.code, 2}); }))
     failure.raise();
-  return region;
 }
 
 // Raised where the phone itself is read by no other region either.
@@ -172,16 +176,23 @@ std::string_view trimmed(std::string_view region) {
 }
 
 Region region_of(std::string_view name, std::string_view fallback) {
+  Region region = {"", true};
   if (name.size() == 2) {  // nearly always one that is known
-    const Region region = checked({{upper(name[0]), upper(name[1])}, false});
+    region = in_capitals(name);
+    check(region);
     if (region.known) return region;
   }
   name = trimmed(name);
   if (name.empty()) name = trimmed(fallback);
   if (name.empty()) name = trimmed(settings::default_region());
   const phone::RegionCode code = phone::region_named(name);
-  if (code[0] == '\0') return unknown_region_of(name);
-  return checked({{code[0], code[1]}, false});
+  if (code[0] == '\0')
+    take_unknown(name, region);
+  else {
+    std::copy(code.begin(), code.end(), region.code);
+    check(region);
+  }
+  return region;
 }
 
 std::string_view to_utf8(std::string_view text) {
@@ -202,8 +213,13 @@ std::string_view to_utf8(std::string_view text) {
 }
 
 phone::Details read_phone(std::string_view text, const Region &region) {
-  use_current_plans();
   phone::Details details;
+  read_phone(text, region, details);
+  return details;
+}
+
+void read_phone(std::string_view text, const Region &region, phone::Details &details) {
+  use_current_plans();
   const phone::Options options = settings::phone_reading();
   const bool too_long = is_too_long(text);
   const std::string_view utf8 = too_long ? text : to_utf8(text);
@@ -215,7 +231,6 @@ phone::Details read_phone(std::string_view text, const Region &region) {
     read_guarded(utf8, region, options, details);
   else if (!read_fast_guarded(utf8, region, options, details))
     read_remembering(utf8, region, options, details);
-  return details;
 }
 
 phone::Details suggested_reading(std::string_view text, const Region &region) {
@@ -240,10 +255,17 @@ phone::Details read_by_plan(std::string_view text) {
 }
 
 phone::Details given_phone(std::string_view text, std::string_view region) {
-  phone::Details e164;
-  if (read_e164(text, e164)) return e164;
+  phone::Details details;
+  if (read_e164(text, details)) return details;
+  if (region.size() == 2) {
+    Region two = in_capitals(region);
+    read_phone(text, two, details);
+    if (details.reason == phone::Reason::kOk) return details;
+    check(two);
+    if (two.known) return details;
+  }
   const Region known = region_of(region);
-  const phone::Details details = read_phone(text, known);
+  read_phone(text, known, details);
   if (lacks_region(details, known)) unknown_region(trimmed(region));
   return details;
 }
@@ -264,14 +286,24 @@ void prepare_phones() {
   if (!guarded(failure, [] { phone::prepare(); })) failure.raise();
 }
 
-std::string_view phone_argument(FunctionCallInfo fcinfo, int index) {
-  if (PG_ARGISNULL(index)) return "";
+std::string_view long_phone_argument(FunctionCallInfo fcinfo, int index) {
   const auto *stored = reinterpret_cast<varlena *>(DatumGetPointer(PG_GETARG_DATUM(index)));
   if (!VARATT_IS_EXTERNAL(stored) && !VARATT_IS_COMPRESSED(stored))
     return text_in_place(fcinfo, index);
   const auto enough = static_cast<int>(max_bytes(phone::kMaximumCharacters + 1));
   const text *start = PG_GETARG_TEXT_P_SLICE(index, 0, enough);
   return {VARDATA_ANY(start), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(start))};
+}
+
+Datum e164_datum(FunctionCallInfo fcinfo, const phone::Details &details) {
+  const std::size_t size = strlen(details.e164);
+  const std::string_view given = short_text(PG_GETARG_DATUM(0));
+  if (given.size() == size && memcmp(given.data(), details.e164, size) == 0)
+    return PG_GETARG_DATUM(0);
+  auto *const copy = static_cast<text *>(palloc(VARHDRSZ + sizeof(details.e164)));
+  memcpy(VARDATA(copy), details.e164, sizeof(details.e164));
+  SET_VARSIZE(copy, VARHDRSZ + size);
+  return PointerGetDatum(copy);
 }
 
 const char *text_argument(FunctionCallInfo fcinfo, int index) {

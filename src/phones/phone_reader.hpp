@@ -4,14 +4,16 @@
 
 #include <string_view>
 
+#include "pg/given_text.hpp"
 #include "phone/phone.hpp"
 #include "pg/postgres.hpp"
 
 namespace customer_identity {
 
-/// A region ready for the core: upper-case and known, or empty for none.
-struct alignas(8) Region {
-  char code[4];
+/// A region ready for the core: upper-case and known, or empty for none. Too large for registers,
+/// through which bytes that were just written would be slow to hand on.
+struct Region {
+  char code[20];
   bool known;  // false: the library has no such region; `code` then holds what was asked for
 
   /// For the core, to which an unknown region is none.
@@ -34,6 +36,9 @@ inline Region region_of(const char *name, const char *fallback) {
 /// Reads a phone under the settings of settings::phone_reading(). Never raises
 /// for what `text` (in the database's encoding) holds. An unknown region is none.
 phone::Details read_phone(std::string_view text, const Region &region);
+
+/// The same into `details`, which need not be copied then.
+void read_phone(std::string_view text, const Region &region, phone::Details &details);
 
 /// What may have been meant by a phone that read_phone() refuses: for people, never for a trigger.
 phone::Details suggested_reading(std::string_view text, const Region &region);
@@ -61,9 +66,19 @@ void prepare_phones();
 /// `text` in UTF-8, or without data when it cannot be expressed there.
 std::string_view to_utf8(std::string_view text);
 
+std::string_view long_phone_argument(FunctionCallInfo fcinfo, int index);
+
 /// The phone in argument `index` where it lies, empty for NULL; of one that is too long only as
 /// much as shows that.
-std::string_view phone_argument(FunctionCallInfo fcinfo, int index);
+inline std::string_view phone_argument(FunctionCallInfo fcinfo, int index) {
+  if (PG_ARGISNULL(index)) return "";
+  const std::string_view text = short_text(PG_GETARG_DATUM(index));
+  return text.data() != nullptr ? text : long_phone_argument(fcinfo, index);
+}
+
+/// The E.164 form as the result of a function; it is argument 0 itself where that is written so, as
+/// most are.
+Datum e164_datum(FunctionCallInfo fcinfo, const phone::Details &details);
 
 /// The text of argument `index`, or NULL.
 const char *text_argument(FunctionCallInfo fcinfo, int index);

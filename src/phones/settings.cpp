@@ -8,13 +8,13 @@
 #include "phones/phone_reader.hpp"
 
 namespace customer_identity::settings {
+
+PhoneReading stored_phone_reading;
+
 namespace {
 
 char *default_region_setting = nullptr;
 char *numbering_plans_setting = nullptr;
-int fast_path_setting = static_cast<int>(phone::FastPath::kOn);
-int phone_validation_setting = static_cast<int>(phone::Acceptance::kValid);
-bool read_letters_setting = false;
 
 const config_enum_entry kFastPaths[] = {
     {"on", static_cast<int>(phone::FastPath::kOn), false},
@@ -66,23 +66,24 @@ void define_phones() {
                            "Reads phones with tables instead of regular expressions.",
                            "The result is the same. \"off\": libphonenumber only. \"verify\": "
                            "both; a difference is an error.",
-                           &fast_path_setting, static_cast<int>(phone::FastPath::kOn), kFastPaths,
-                           PGC_USERSET, 0, nullptr, nullptr, nullptr);
+                           &stored_phone_reading.fast_path, static_cast<int>(phone::FastPath::kOn),
+                           kFastPaths, PGC_USERSET, 0, nullptr, nullptr, nullptr);
   DefineCustomStringVariable(
       "customer_identity.numbering_plans", "Numbering plans by which phone numbers are read.",
       "\"newest\": those that are installed with the extension, or libphonenumber's where it is "
       "newer. \"library\": libphonenumber's. Else the absolute path of a file.",
       &numbering_plans_setting, "newest", PGC_SUSET, 0, check_numbering_plans,
       assign_numbering_plans, nullptr);
-  DefineCustomEnumVariable("customer_identity.phone_validation",
-                           "Which phone numbers are acceptable.",
-                           "\"valid\": in a range that is in use. \"possible\": of a valid length.",
-                           &phone_validation_setting, static_cast<int>(phone::Acceptance::kValid),
-                           kValidations, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomEnumVariable(
+      "customer_identity.phone_validation", "Which phone numbers are acceptable.",
+      "\"valid\": in a range that is in use. \"possible\": of a valid length.",
+      &stored_phone_reading.acceptance, static_cast<int>(phone::Acceptance::kValid), kValidations,
+      PGC_USERSET, 0, nullptr, nullptr, nullptr);
   DefineCustomBoolVariable("customer_identity.read_letters",
                            "Reads letters in phone numbers as the digits on their keys.",
-                           "1-800-FLOWERS. Off: such numbers are not read.", &read_letters_setting,
-                           false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
+                           "1-800-FLOWERS. Off: such numbers are not read.",
+                           &stored_phone_reading.read_letters, false, PGC_USERSET, 0, nullptr,
+                           nullptr, nullptr);
 }
 
 const char *default_region() {
@@ -91,11 +92,6 @@ const char *default_region() {
 
 const char *numbering_plans() {
   return numbering_plans_setting == nullptr ? "newest" : numbering_plans_setting;
-}
-
-phone::Options phone_reading() {
-  return {static_cast<phone::Acceptance>(phone_validation_setting),
-          static_cast<phone::FastPath>(fast_path_setting), read_letters_setting};
 }
 
 }  // namespace customer_identity::settings

@@ -12,6 +12,19 @@ void define_phones();
 const char *default_region();
 /// "newest", "library", or the absolute path of a file.
 const char *numbering_plans();
-phone::Options phone_reading();
+
+/// As PostgreSQL keeps them.
+struct PhoneReading {
+  int acceptance = static_cast<int>(phone::Acceptance::kValid);
+  int fast_path = static_cast<int>(phone::FastPath::kOn);
+  bool read_letters = false;
+};
+extern PhoneReading stored_phone_reading;
+
+inline phone::Options phone_reading() {
+  const PhoneReading &stored = stored_phone_reading;
+  return {static_cast<phone::Acceptance>(stored.acceptance),
+          static_cast<phone::FastPath>(stored.fast_path), stored.read_letters};
+}
 
 }  // namespace customer_identity::settings

@@ -84,12 +84,12 @@ TEST(automaton, a_pattern_counts_for_the_lengths_it_is_admitted_for) {
 }
 
 TEST(automaton, equal_futures_share_their_states) {
-  EXPECT_EQ(build({"1\\d{3}|2\\d{3}|34\\d{2}"}).size(), build({"[12]\\d{3}|34\\d{2}"}).size());
+  EXPECT_EQ(build({"1\\d{3}|2\\d{3}|34\\d{2}"}).states(), build({"[12]\\d{3}|34\\d{2}"}).states());
 }
 
 TEST(automaton, what_any_digits_follow_is_known_at_once) {
-  EXPECT_EQ(build({"1\\d{3}"}).size(), 1);
-  EXPECT_EQ(build({"\\d{3}"}).size(), 0);
+  EXPECT_EQ(build({"1\\d{3}"}).states(), 1);
+  EXPECT_EQ(build({"\\d{3}"}).states(), 0);
 }
 
 TEST(automaton, nothing_matches_without_patterns) {

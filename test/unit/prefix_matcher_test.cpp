@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <regex>
 #include <string>
 
 namespace {
@@ -29,6 +30,24 @@ TEST(prefix_matcher, first_alternative_that_matches_wins) {
   EXPECT_EQ(length("1\\d{2,4}", "1234567"), 5);
   EXPECT_EQ(length("011", "012"), -1);
   EXPECT_EQ(length("011", "01"), -1);
+}
+
+TEST(prefix_matcher, digits_in_front_are_an_alternative_like_others) {
+  for (const char *pattern :
+       {"0", "00", "0|00", "00|0", "0|(1(?:2|3))", "12|1", "0|", "|0", "12?", "1(?:2|0)|1"}) {
+    const std::regex expected(pattern);
+    const PrefixMatcher matcher = compiled(pattern);
+    for (int number = 0; number < 10000; ++number) {
+      const std::string digits = std::to_string(number);
+      for (const std::string &text : {digits, "0" + digits, "00" + digits}) {
+        std::smatch found;
+        const auto at_start = std::regex_constants::match_continuous;
+        const bool matches = std::regex_search(text, found, expected, at_start);
+        EXPECT_EQ(matcher.match(text).length, matches ? static_cast<int>(found.length(0)) : -1)
+            << pattern << " on " << text;
+      }
+    }
+  }
 }
 
 TEST(prefix_matcher, end_is_the_end_of_the_number) {
