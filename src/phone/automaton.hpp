@@ -23,7 +23,7 @@ class Automaton {
   std::size_t classify(std::string_view digits) const {
     Place place = starts_[digits.size()];
     for (const char *digit = digits.data(); place >= 0; ++digit)
-      place = cells_[static_cast<std::size_t>(place + (*digit - '0'))];
+      place = cells_[static_cast<std::size_t>(place) + static_cast<std::size_t>(*digit - '0')];
     return static_cast<std::size_t>(-(place + 1));
   }
 

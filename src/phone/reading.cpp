@@ -54,6 +54,7 @@ class Reading {
   void look_for_others(std::string_view number, const Look &look, Details &details);
   bool read_float(std::string_view number, Details &details);
   bool split(std::string_view number, Details &details);
+  bool split_at(std::size_t at, std::string_view number, bool whole, Details &details);
   bool refuse_aside(std::string_view aside, std::string_view number, Details &details);
   void refuse_range(std::string_view number, Details &details);
 
@@ -126,8 +127,7 @@ bool Reading::read_float(std::string_view number, Details &details) {
   return true;
 }
 
-/// True when the text holds two numbers, and then one is read if they are the same. A group may
-/// begin another number if it begins with a zero or follows a slash, or if all of it is none.
+/// True when the text holds two numbers, and then one is read if they are the same.
 bool Reading::split(std::string_view number, Details &details) {
   const bool whole = details.reason == Reason::kOk;
   const bool only_zeros = whole && number.find('/') == std::string_view::npos;
@@ -136,20 +136,26 @@ bool Reading::split(std::string_view number, Details &details) {
   for (std::size_t at = no_aside ? kMinimumPart : 1; at + shortest <= number.size(); ++at) {
     if (only_zeros && number[at] != '0') continue;
     if (!is_digit(number[at]) || is_digit(number[at - 1])) continue;
-    const std::string_view first = up_to_last_digit(number.substr(0, at));
-    const std::string_view between = number.substr(first.size(), at - first.size());
-    if (whole && number[at] != '0' && between.find('/') == std::string_view::npos) continue;
-    const std::string_view second = number.substr(at);
-    if (whole && count_digits(first) < kMinimumGroup && refuse_aside(first, second, details))
-      return true;
-    Details one;
-    Details other;
-    if (is_too_short(first) || is_too_short(second) || !is_number(first, one)) continue;
-    if (!is_number(second, other) && !split(second, other)) continue;
-    details = are_same(one, other) ? one : unread(Reason::kSeveralNumbers);
-    return true;
+    if (split_at(at, number, whole, details)) return true;
   }
   return false;
+}
+
+/// A group may begin another number if it begins with a zero or follows a slash, or if the whole
+/// text is none.
+bool Reading::split_at(std::size_t at, std::string_view number, bool whole, Details &details) {
+  const std::string_view first = up_to_last_digit(number.substr(0, at));
+  const std::string_view between = number.substr(first.size(), at - first.size());
+  if (whole && number[at] != '0' && between.find('/') == std::string_view::npos) return false;
+  const std::string_view second = number.substr(at);
+  if (whole && count_digits(first) < kMinimumGroup && refuse_aside(first, second, details))
+    return true;
+  Details one;
+  Details other;
+  if (is_too_short(first) || is_too_short(second) || !is_number(first, one)) return false;
+  if (!is_number(second, other) && !split(second, other)) return false;
+  details = are_same(one, other) ? one : unread(Reason::kSeveralNumbers);
+  return true;
 }
 
 /// "Apt. 5 0171 2345678": few digits before a number that begins with a zero are not dialled.
