@@ -36,7 +36,7 @@ BEGIN
                         customer_identity_internal.type_name(customer_identity_internal.column_type(orders.attached, k.name)))
                 ELSE 'false'
             END
-            FROM customer_identity_internal.qualified_name(orders.attached) AS p (name),
+            FROM customer_identity_internal.told_name(orders.attached) AS p (name),
                 customer_identity_internal.row_key_column(orders.attached) AS k (name)
         ) AS s (same_time)
     );
@@ -58,7 +58,7 @@ BEGIN
             ' customer_identity_internal.as_text(r.%2$I) AS id, row_number() OVER (ORDER BY t.at DESC NULLS LAST, r.%2$I DESC) AS place'
             ' FROM %3$s AS r CROSS JOIN LATERAL (SELECT %4$s) AS t (at)'
             ' WHERE %5$s AND %6$s ORDER BY t.at DESC NULLS LAST, r.%2$I DESC LIMIT $3)',
-            customer_identity_internal.qualified_name(orders.attached),
+            customer_identity_internal.told_name(orders.attached),
             customer_identity_internal.row_key_column(orders.attached), orders.attached, customer_identity_internal.time_of_row(orders.attached),
             condition, customer_identity_internal.after_place(orders, after))
     );
@@ -121,7 +121,7 @@ BEGIN
     END IF;
     SELECT o.attached INTO orders
     FROM customer_identity_internal.attachments_to_read(customers) AS o
-    WHERE o.kind = 'orders' AND customer_identity_internal.qualified_name(o.attached) = place ->> 'table';
+    WHERE o.kind = 'orders' AND customer_identity_internal.told_name(o.attached) = place ->> 'table';
     IF NOT FOUND OR NOT customer_identity_internal.is_row_key(orders, place ->> 'id', customers) THEN
         PERFORM customer_identity_internal.refuse_cursor();
     END IF;

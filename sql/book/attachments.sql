@@ -5,12 +5,12 @@ CREATE FUNCTION customer_identity_internal.trigger_arguments(arguments bytea)
 COMMENT ON FUNCTION customer_identity_internal.trigger_arguments(bytea) IS
     'pg_trigger.tgargs as an array';
 
-CREATE FUNCTION customer_identity_internal.table_of_argument(name text)
+CREATE FUNCTION customer_identity_internal.table_of_argument(name text, relation regclass)
     RETURNS regclass
     LANGUAGE c STABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'table_of_argument';
-COMMENT ON FUNCTION customer_identity_internal.table_of_argument(text) IS
-    'The table that a trigger argument names; NULL, never an error, when there is none';
+COMMENT ON FUNCTION customer_identity_internal.table_of_argument(text, regclass) IS
+    'The table that an argument of a relation''s trigger names, for a shard the shard beside it; NULL, never an error, when there is none';
 
 CREATE FUNCTION customer_identity_internal.argument_values(arguments text[], key text)
     RETURNS text[]
@@ -63,7 +63,7 @@ BEGIN ATOMIC
         t.tgtype,
         t.tgenabled,
         customer_identity_internal.trigger_arguments(t.tgargs),
-        customer_identity_internal.table_of_argument(customer_identity_internal.argument_value(customer_identity_internal.trigger_arguments(t.tgargs), 'customers')),
+        customer_identity_internal.table_of_argument(customer_identity_internal.argument_value(customer_identity_internal.trigger_arguments(t.tgargs), 'customers'), relation),
         c.relowner
     FROM pg_trigger AS t
     JOIN pg_proc AS p ON p.oid = t.tgfoid
@@ -156,7 +156,7 @@ BEGIN ATOMIC
         NULL,
         NULL,
         customer_identity_internal.argument_value(attach.arguments, 'region'),
-        customer_identity_internal.table_of_argument(customer_identity_internal.argument_value(attach.arguments, 'users')),
+        customer_identity_internal.table_of_argument(customer_identity_internal.argument_value(attach.arguments, 'users'), relation),
         customer_identity_internal.argument_value(attach.arguments, 'user'),
         COALESCE(customer_identity_internal.argument_value(totals.arguments, 'amount'), 'total'),
         customer_identity_internal.argument_value(totals.arguments, 'status'),

@@ -59,6 +59,21 @@ CREATE FUNCTION customer_identity_internal.tell_of_companions(customers regclass
 COMMENT ON FUNCTION customer_identity_internal.tell_of_companions(regclass) IS
     'Lets every session make its statements anew, by the companions that there are now';
 
+-- Citus refuses that for its own tables.
+CREATE FUNCTION customer_identity_internal.bind_trigger(relation regclass, trigger_name text)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.is_distributed(relation) THEN
+        EXECUTE format('ALTER TRIGGER %I ON %s DEPENDS ON EXTENSION customer_identity', trigger_name, relation);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.bind_trigger(regclass, text) IS
+    'Lets DROP EXTENSION take a trigger along that attaches no table';
+
 CREATE FUNCTION customer_identity_internal.ensure_guards(customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -70,7 +85,7 @@ BEGIN
     FOR missing IN SELECT g.guarded FROM customer_identity_internal.guards(customers) AS g WHERE (g.trigger).oid IS NULL LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER customer_identity_guard AFTER INSERT OR UPDATE ON %s'
             ' FOR EACH ROW EXECUTE FUNCTION customer_identity_internal.guard_phone()', missing.guarded);
-        EXECUTE format('ALTER TRIGGER customer_identity_guard ON %s DEPENDS ON EXTENSION customer_identity', missing.guarded);
+        PERFORM customer_identity_internal.bind_trigger(missing.guarded, 'customer_identity_guard');
         PERFORM customer_identity_internal.tell_of_companions(customers);
     END LOOP;
 END
@@ -90,8 +105,7 @@ BEGIN
         EXECUTE format(
             'CREATE OR REPLACE TRIGGER %I %s UPDATE ON %s'
             ' FOR EACH ROW EXECUTE FUNCTION customer_identity_internal.follow_phone()', missing.name, missing.timing, customers);
-        -- DROP EXTENSION takes them along: they attach no table.
-        EXECUTE format('ALTER TRIGGER %I ON %s DEPENDS ON EXTENSION customer_identity', missing.name, customers);
+        PERFORM customer_identity_internal.bind_trigger(customers, missing.name);
     END LOOP;
     PERFORM customer_identity_internal.ensure_guards(customers);
 END
@@ -116,7 +130,7 @@ BEGIN
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.create_tables ' || schema_name, 0));
     IF to_regclass(format('%I.customers', schema_name)) IS NULL THEN
-        PERFORM customer_identity_internal.make_customers(schema_name);
+        PERFORM customer_identity_internal.make_customers_in_shards(schema_name);
         -- An empty table is indexed at once; one that is there may be large, and has create_search_indexes().
         PERFORM customer_identity_internal.create_missing_index(i.relation, i.name, i.definition)
         FROM customer_identity_internal.sort_indexes(format('%I.customers', schema_name)::regclass) AS i
@@ -124,6 +138,7 @@ BEGIN
         WHERE to_regclass(format('%I.%I', schema_name, i.name)) IS NULL;
     END IF;
     customers := format('%I.customers', schema_name)::regclass;
+    PERFORM customer_identity_internal.distribute(customers);
     PERFORM customer_identity_internal.check_customers(customers);
     PERFORM customer_identity_internal.make_companions(schema_name);
     PERFORM customer_identity_internal.ensure_phone_triggers(customers);

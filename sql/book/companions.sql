@@ -189,6 +189,7 @@ BEGIN
             EXECUTE format(index_definition, schema_name);
         END LOOP;
         EXECUTE format('ALTER TABLE %I.%I OWNER TO %s', schema_name, wanted.name, owner);
+        PERFORM customer_identity_internal.distribute(format('%I.%I', schema_name, wanted.name));
         -- Default privileges may have given others rights on every new table; nobody else writes the history.
         FOR grantee IN
             SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END

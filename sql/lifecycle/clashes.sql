@@ -178,7 +178,7 @@ BEGIN
             INTO counted
             USING source;
         found_tables := found_tables || jsonb_build_object(
-            'table', customer_identity_internal.qualified_name(way.relation),
+            'table', customer_identity_internal.told_name(way.relation),
             'column', (SELECT string_agg(c.name, ', ') FROM jsonb_array_elements_text(way.value -> 'columns') AS c (name)),
             'rows', counted,
             'conflicts', CASE WHEN way.place = 1 THEN customer_identity_internal.clashes(way.relation, way.ways, source, target, customers) ELSE '[]' END);

@@ -347,7 +347,7 @@ DECLARE
     phones constant text[] := ARRAY(SELECT jsonb_array_elements_text(customer_identity_internal.phones_of(loser, customers)));
 BEGIN
     RETURN (
-        SELECT COALESCE(jsonb_object_agg(customer_identity_internal.qualified_name(a.attached), k.keys), '{}')
+        SELECT COALESCE(jsonb_object_agg(customer_identity_internal.told_name(a.attached), k.keys), '{}')
         FROM customer_identity_internal.attached_in_order(customers) AS a
         CROSS JOIN LATERAL customer_identity_internal.keys_by_phones(a.attached, winner, phones, loser, NULL::timestamptz, NULL::jsonb, customers) AS k (keys)
         WHERE k.keys <> '[]'

@@ -406,7 +406,7 @@ BEGIN
         SELECT format('WITH %s SELECT COALESCE(pg_catalog.jsonb_agg(p.part), ''[]'') FROM (%s) AS p (part)',
             string_agg(format('u%s AS (%s)', t.place, customer_identity_internal.update_of_all(t.relation, t.ways, customers)), ', ' ORDER BY t.place),
             string_agg(format('SELECT pg_catalog.jsonb_build_object(''table'', %L::pg_catalog.text, ''ways'', m.ways, ''keys'', pg_catalog.jsonb_agg(m.key)) FROM u%s AS m GROUP BY m.ways',
-                customer_identity_internal.qualified_name(t.relation), t.place), ' UNION ALL ' ORDER BY t.place))
+                customer_identity_internal.told_name(t.relation), t.place), ' UNION ALL ' ORDER BY t.place))
         FROM unnest(relations, ways) WITH ORDINALITY AS t (relation, ways, place)
     );
 END
@@ -477,7 +477,7 @@ BEGIN
                 string_agg(format('u%s AS (%s)', p.place, customer_identity_internal.update_of_some(m.relation, w.ways, format('($3 OPERATOR(pg_catalog.->) %s)', p.place - 1))), ', '),
                 string_agg(format('SELECT %1$s, pg_catalog.count(*) FROM u%1$s', p.place), ' UNION ALL ')) AS statement
         FROM customer_identity_internal.movable_tables(referencing, customers) AS m
-        JOIN jsonb_array_elements(parts) WITH ORDINALITY AS p (value, place) ON p.value ->> 'table' = customer_identity_internal.qualified_name(m.relation)
+        JOIN jsonb_array_elements(parts) WITH ORDINALITY AS p (value, place) ON p.value ->> 'table' = customer_identity_internal.told_name(m.relation)
         CROSS JOIN LATERAL customer_identity_internal.ways_left(p.value, m.ways, target) AS w (ways)
         WHERE w.ways <> '[]'
         GROUP BY m.tied

@@ -5,7 +5,7 @@ CREATE FUNCTION customer_identity_internal.take_turn(customers regclass)
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.merge ' || customer_identity_internal.qualified_name(customers), 0));
+    PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.merge ' || customer_identity_internal.told_name(customers), 0));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.take_turn(regclass) IS

@@ -148,7 +148,7 @@ CREATE FUNCTION customer_identity_internal.present_parts(parts jsonb, after json
     SET search_path = pg_catalog, pg_temp
 AS $$
     WITH changed AS MATERIALIZED (
-        SELECT customer_identity_internal.qualified_name(r.relation) AS name, c.name AS column_name, after -> c.referenced AS old, present -> c.referenced AS new
+        SELECT customer_identity_internal.told_name(r.relation) AS name, c.name AS column_name, after -> c.referenced AS old, present -> c.referenced AS new
         FROM customer_identity_internal.references_to(customers) AS r
         CROSS JOIN LATERAL unnest(r.columns, r.referenced) AS c (name, referenced)
         WHERE after -> c.referenced IS DISTINCT FROM present -> c.referenced
@@ -241,7 +241,7 @@ BEGIN
         keys := customer_identity_internal.keys_by_phones(part.attached, winner, phones, loser, NULL::timestamptz, NULL::jsonb, customers);
         SELECT COALESCE(jsonb_agg(k.value), '[]') INTO keys
         FROM jsonb_array_elements(keys) AS k
-        WHERE k.value NOT IN (SELECT s.value FROM jsonb_array_elements(stay -> customer_identity_internal.qualified_name(part.attached)) AS s);
+        WHERE k.value NOT IN (SELECT s.value FROM jsonb_array_elements(stay -> customer_identity_internal.told_name(part.attached)) AS s);
         PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, winner, loser, keys, customers);
     END LOOP;
 END
@@ -386,7 +386,7 @@ BEGIN
     PERFORM customer_identity_internal.insert_customer(loser_row, done.record -> 'texts', customers);
     SELECT customer_identity_internal.entry_points(holder, m.value -> 'keys', customers) INTO points
     FROM jsonb_array_elements(done.record -> 'moved') AS m
-    WHERE m.value ->> 'table' = customer_identity_internal.companion_of(customers, 'loyalty_entries');
+    WHERE m.value ->> 'table' = customer_identity_internal.told_name(customer_identity_internal.companion_of(customers, 'loyalty_entries')::regclass);
 
     PERFORM customer_identity_internal.move_back(done.record, present, loser_row, customers);
     PERFORM customer_identity_internal.write_columns(holder, key_changes, customers);

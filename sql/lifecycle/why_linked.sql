@@ -247,7 +247,7 @@ DECLARE
     customer constant uuid := found_row ->> 'customer';
     claim constant jsonb := customer_identity_internal.leading_claim(found_row -> 'claims', customer, customers);
     moved jsonb := jsonb_build_array(jsonb_build_object(
-        'table', customer_identity_internal.qualified_name(setup.attached), 'column', setup.customer_column, 'key', found_row -> 'key'));
+        'table', customer_identity_internal.told_name(setup.attached), 'column', setup.customer_column, 'key', found_row -> 'key'));
     login jsonb;
     rule text := claim ->> 'way';
     merges jsonb;
@@ -268,7 +268,7 @@ BEGIN
     END IF;
     IF rule IN ('user', 'earlier_order') THEN
         moved := moved || jsonb_build_object(
-            'table', customer_identity_internal.qualified_name(setup.users),
+            'table', customer_identity_internal.told_name(setup.users),
             'column', (customer_identity_internal.attachment_of(setup.users)).customer_column, 'key', login -> 'key');
     END IF;
     merges := customer_identity_internal.merges_on_way(moved, claim ->> 'e164', customer, customers);

@@ -29,7 +29,7 @@ DECLARE
     stuck text;
 BEGIN
     found := customer_identity_internal.rows_of_person(attached.attached, customer_id, phones, customers);
-    name := customer_identity_internal.qualified_name(attached.attached);
+    name := customer_identity_internal.told_name(attached.attached);
     IF cardinality(found.places) > 0 AND delete_users AND attached.kind = 'users' THEN
         RETURN QUERY SELECT name, cardinality(found.places)::bigint, 'deleted', NULL::text[], NULL::text;
         RETURN;
@@ -79,9 +79,9 @@ CREATE FUNCTION customer_identity_internal.erasure_of_references(customer_id uui
     LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT customer_identity_internal.qualified_name(r.relation), n.rows, COALESCE(r.fate, 'kept'), ARRAY[r.column_name],
+    SELECT customer_identity_internal.told_name(r.relation), n.rows, COALESCE(r.fate, 'kept'), ARRAY[r.column_name],
         CASE WHEN r.fate IS NULL THEN
-            format('%s rows of %s refer to the customer in column %I, which is NOT NULL.', n.rows, customer_identity_internal.qualified_name(r.relation), r.column_name)
+            format('%s rows of %s refer to the customer in column %I, which is NOT NULL.', n.rows, customer_identity_internal.told_name(r.relation), r.column_name)
         END
     FROM customer_identity_internal.other_references(customers) AS r
     CROSS JOIN LATERAL customer_identity_internal.count_references(r.relation, r.column_name, customer_id, customers) AS n (rows)
@@ -106,12 +106,13 @@ BEGIN
             INTO affected
             USING customer_id, phones, merged;
         what := 'deleted';
+        name := customer_identity_internal.told_name(name::regclass);
         IF affected > 0 THEN
             RETURN NEXT;
         END IF;
     END LOOP;
     FOR name, affected, what IN
-        SELECT m.name, customer_identity_internal.count_mentions(m.name, m.column_name, m.condition, customer_id, phones, merged), 'phone emptied'
+        SELECT customer_identity_internal.told_name(m.name::regclass), customer_identity_internal.count_mentions(m.name, m.column_name, m.condition, customer_id, phones, merged), 'phone emptied'
         FROM customer_identity_internal.mentions_of_phones(customers) AS m
     LOOP
         IF affected > 0 THEN
@@ -191,7 +192,7 @@ AS $$
     FROM jsonb_array_elements(customer_identity_internal.verifications_of(phones,
         customer_identity_internal.logins_of_person(customer_id, phones, customers), false, customers)) AS v
     UNION ALL
-    SELECT customer_identity_internal.qualified_name(customers), 1, 'deleted', NULL, NULL
+    SELECT customer_identity_internal.told_name(customers), 1, 'deleted', NULL, NULL
 $$;
 COMMENT ON FUNCTION customer_identity_internal.erasure_plan(uuid, text[], boolean, regclass) IS
     'What erasing a person does, by table, and what is in the way';

@@ -69,11 +69,11 @@ DECLARE
 BEGIN
     SELECT COALESCE(jsonb_agg(jsonb_build_object('table', t.name, 'rows', t.rows) ORDER BY t.name), '[]') INTO found_tables
     FROM (
-        SELECT customer_identity_internal.qualified_name(r.relation),
+        SELECT customer_identity_internal.told_name(r.relation),
             customer_identity_internal.rows_that_refer(r.relation, r.columns, customer_id, customers)
         FROM customer_identity_internal.tables_that_refer(customers) AS r
         UNION ALL
-        SELECT customer_identity_internal.companion_of(customers, c.name),
+        SELECT customer_identity_internal.told_name(customer_identity_internal.companion_of(customers, c.name)::regclass),
             customer_identity_internal.companion_rows(c.name, c.condition, customer_id, phones, merged, customers)
         FROM customer_identity_internal.companions_of_person() AS c
     ) AS t (name, rows)

@@ -7,7 +7,7 @@ AS $$
 BEGIN
     RETURN format('SELECT %L::text AS relation, customer_identity_internal.as_text(r.%I) AS id, %s AS name, %s AS email,'
         ' %s AS phones, %s AS created_at, r.%I AS customer_id FROM %s AS r',
-        customer_identity_internal.qualified_name(users.attached), users.key_column,
+        customer_identity_internal.told_name(users.attached), users.key_column,
         COALESCE(customer_identity_internal.plain_text(users.attached, COALESCE(users.name_column, 'name')), 'NULL::text'),
         COALESCE(customer_identity_internal.plain_text(users.attached, 'email'), 'NULL::text'),
         customer_identity_internal.phones_of_row(users), customer_identity_internal.time_of_row(users.attached),

@@ -244,7 +244,7 @@ CREATE FUNCTION customer_identity.verify_totals(customers regclass DEFAULT NULL)
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-    SELECT customer_identity.flush_totals(customers);
+    SELECT customer_identity.flush_totals(customer_identity_internal.book(customers));
     SELECT * FROM customer_identity_internal.totals_differences(customer_identity_internal.book(customers));
 END;
 COMMENT ON FUNCTION customer_identity.verify_totals(regclass) IS
@@ -296,7 +296,7 @@ CREATE FUNCTION customer_identity.rebuild_totals(customers regclass DEFAULT NULL
     RETURNS bigint
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-    SELECT customer_identity.flush_totals(customers);
+    SELECT customer_identity.flush_totals(customer_identity_internal.book(customers));
     SELECT customer_identity_internal.rebuild_book(customer_identity_internal.book(customers));
 END;
 COMMENT ON FUNCTION customer_identity.rebuild_totals(regclass) IS

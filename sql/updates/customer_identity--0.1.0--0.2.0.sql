@@ -50,7 +50,6 @@ ALTER FUNCTION customer_identity.companion_of(regclass, text) SET SCHEMA custome
 ALTER FUNCTION customer_identity.make_companions(text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.make_book(text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.trigger_arguments(bytea) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.table_of_argument(text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.argument_values(text[], text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.argument_value(text[], text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.base_type(regtype) SET SCHEMA customer_identity_internal;
@@ -163,6 +162,8 @@ ALTER FUNCTION customer_identity.follow_renames() SET SCHEMA customer_identity_i
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA customer_identity_internal TO PUBLIC;
 
 -- What takes or gives something else now waits under another name until nothing names it any more.
+ALTER FUNCTION customer_identity.table_of_argument(text) RENAME TO released_table_of_argument;
+ALTER FUNCTION customer_identity.released_table_of_argument(text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.order_amount(numeric) RENAME TO released_order_amount;
 ALTER FUNCTION customer_identity.released_order_amount(numeric) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.order_points(numeric, numeric) RENAME TO released_order_points;
@@ -801,6 +802,108 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.make_customers(text) IS
     'Creates the table customers in a schema';
+-- Where the server has Citus, a schema may be distributed: its tables are in shards, together on one node. Citus
+-- distributes what a CREATE TABLE of the application makes there, but not what a function makes.
+CREATE FUNCTION customer_identity_internal.is_distributed(relation regclass)
+    RETURNS boolean
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'is_distributed';
+COMMENT ON FUNCTION customer_identity_internal.is_distributed(regclass) IS
+    'Whether the rows of a table are in shards of it';
+CREATE FUNCTION customer_identity_internal.is_shard(relation regclass)
+    RETURNS boolean
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'is_shard';
+COMMENT ON FUNCTION customer_identity_internal.is_shard(regclass) IS
+    'Whether a table is a shard of another one';
+CREATE FUNCTION customer_identity_internal.is_distributed_schema(schema_name text)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found boolean := false;
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_schema') IS NOT NULL THEN
+        EXECUTE 'SELECT EXISTS (SELECT FROM pg_catalog.pg_dist_schema AS s WHERE s.schemaid = to_regnamespace(quote_ident($1)))'
+            INTO found USING schema_name;
+    END IF;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_distributed_schema(text) IS
+    'Whether Citus distributes a schema';
+CREATE FUNCTION customer_identity_internal.table_in_shards(schema_name text)
+    RETURNS regclass
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found regclass;
+BEGIN
+    EXECUTE 'SELECT min(p.logicalrelid::oid) FROM pg_catalog.pg_dist_partition AS p'
+        ' JOIN pg_catalog.pg_dist_schema AS s ON s.colocationid = p.colocationid WHERE s.schemaid = to_regnamespace(quote_ident($1))'
+        INTO found USING schema_name;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.table_in_shards(text) IS
+    'A table of a distributed schema, beside which the others are; NULL: it has none yet';
+CREATE FUNCTION customer_identity_internal.distribute(relation regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    schema_name text := (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation);
+BEGIN
+    IF customer_identity_internal.is_distributed_schema(schema_name) AND NOT customer_identity_internal.is_distributed(relation) THEN
+        EXECUTE 'SELECT pg_catalog.create_distributed_table($1, NULL, colocate_with => $2)'
+            USING relation, customer_identity_internal.table_in_shards(schema_name)::text;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.distribute(regclass) IS
+    'Puts a table of a distributed schema into a shard beside the others, if a function has just made it';
+-- Nothing can be put beside the tables of a schema that has none: it is distributed anew with its first one.
+CREATE FUNCTION customer_identity_internal.make_customers_in_shards(schema_name text)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_empty boolean := customer_identity_internal.is_distributed_schema(schema_name);
+BEGIN
+    is_empty := is_empty AND customer_identity_internal.table_in_shards(schema_name) IS NULL;
+    IF is_empty THEN
+        EXECUTE 'SELECT pg_catalog.citus_schema_undistribute(quote_ident($1)::regnamespace)' USING schema_name;
+    END IF;
+    PERFORM customer_identity_internal.make_customers(schema_name);
+    IF is_empty THEN
+        EXECUTE 'SELECT pg_catalog.citus_schema_distribute(quote_ident($1)::regnamespace)' USING schema_name;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.make_customers_in_shards(text) IS
+    'Creates the table customers in a schema, which may be distributed';
+CREATE FUNCTION customer_identity_internal.take_away_orders(orders regclass, customers regclass)
+    RETURNS void
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME', 'take_away_orders';
+COMMENT ON FUNCTION customer_identity_internal.take_away_orders(regclass, regclass) IS
+    'Before the shards of an orders table are truncated, by its owner: takes its orders from the totals';
+CREATE FUNCTION customer_identity_internal.take_away_users(users regclass, customers regclass)
+    RETURNS void
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME', 'take_away_users';
+COMMENT ON FUNCTION customer_identity_internal.take_away_users(regclass, regclass) IS
+    'Before the shards of a users table are truncated, by its owner: ends what its logins have proved';
+CREATE FUNCTION customer_identity_internal.told_name(relation regclass)
+    RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'told_name';
+COMMENT ON FUNCTION customer_identity_internal.told_name(regclass) IS
+    'The quoted name of a table with its schema, as it is told and kept: of a shard, that of its table';
 CREATE OR REPLACE FUNCTION customer_identity_internal.companion_of(customers regclass, companion text)
     RETURNS text
     LANGUAGE c STABLE STRICT
@@ -985,6 +1088,7 @@ BEGIN
             EXECUTE format(index_definition, schema_name);
         END LOOP;
         EXECUTE format('ALTER TABLE %I.%I OWNER TO %s', schema_name, wanted.name, owner);
+        PERFORM customer_identity_internal.distribute(format('%I.%I', schema_name, wanted.name));
         -- Default privileges may have given others rights on every new table; nobody else writes the history.
         FOR grantee IN
             SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END
@@ -1059,6 +1163,20 @@ CREATE FUNCTION customer_identity_internal.tell_of_companions(customers regclass
     AS 'MODULE_PATHNAME', 'tell_of_companions';
 COMMENT ON FUNCTION customer_identity_internal.tell_of_companions(regclass) IS
     'Lets every session make its statements anew, by the companions that there are now';
+-- Citus refuses that for its own tables.
+CREATE FUNCTION customer_identity_internal.bind_trigger(relation regclass, trigger_name text)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.is_distributed(relation) THEN
+        EXECUTE format('ALTER TRIGGER %I ON %s DEPENDS ON EXTENSION customer_identity', trigger_name, relation);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.bind_trigger(regclass, text) IS
+    'Lets DROP EXTENSION take a trigger along that attaches no table';
 CREATE FUNCTION customer_identity_internal.ensure_guards(customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -1070,7 +1188,7 @@ BEGIN
     FOR missing IN SELECT g.guarded FROM customer_identity_internal.guards(customers) AS g WHERE (g.trigger).oid IS NULL LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER customer_identity_guard AFTER INSERT OR UPDATE ON %s'
             ' FOR EACH ROW EXECUTE FUNCTION customer_identity_internal.guard_phone()', missing.guarded);
-        EXECUTE format('ALTER TRIGGER customer_identity_guard ON %s DEPENDS ON EXTENSION customer_identity', missing.guarded);
+        PERFORM customer_identity_internal.bind_trigger(missing.guarded, 'customer_identity_guard');
         PERFORM customer_identity_internal.tell_of_companions(customers);
     END LOOP;
 END
@@ -1089,8 +1207,7 @@ BEGIN
         EXECUTE format(
             'CREATE OR REPLACE TRIGGER %I %s UPDATE ON %s'
             ' FOR EACH ROW EXECUTE FUNCTION customer_identity_internal.follow_phone()', missing.name, missing.timing, customers);
-        -- DROP EXTENSION takes them along: they attach no table.
-        EXECUTE format('ALTER TRIGGER %I ON %s DEPENDS ON EXTENSION customer_identity', missing.name, customers);
+        PERFORM customer_identity_internal.bind_trigger(customers, missing.name);
     END LOOP;
     PERFORM customer_identity_internal.ensure_guards(customers);
 END
@@ -1114,7 +1231,7 @@ BEGIN
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.create_tables ' || schema_name, 0));
     IF to_regclass(format('%I.customers', schema_name)) IS NULL THEN
-        PERFORM customer_identity_internal.make_customers(schema_name);
+        PERFORM customer_identity_internal.make_customers_in_shards(schema_name);
         -- An empty table is indexed at once; one that is there may be large, and has create_search_indexes().
         PERFORM customer_identity_internal.create_missing_index(i.relation, i.name, i.definition)
         FROM customer_identity_internal.sort_indexes(format('%I.customers', schema_name)::regclass) AS i
@@ -1122,6 +1239,7 @@ BEGIN
         WHERE to_regclass(format('%I.%I', schema_name, i.name)) IS NULL;
     END IF;
     customers := format('%I.customers', schema_name)::regclass;
+    PERFORM customer_identity_internal.distribute(customers);
     PERFORM customer_identity_internal.check_customers(customers);
     PERFORM customer_identity_internal.make_companions(schema_name);
     PERFORM customer_identity_internal.ensure_phone_triggers(customers);
@@ -1241,12 +1359,12 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.trigger_arguments(argument
     AS 'MODULE_PATHNAME', 'trigger_arguments';
 COMMENT ON FUNCTION customer_identity_internal.trigger_arguments(bytea) IS
     'pg_trigger.tgargs as an array';
-CREATE OR REPLACE FUNCTION customer_identity_internal.table_of_argument(name text)
+CREATE FUNCTION customer_identity_internal.table_of_argument(name text, relation regclass)
     RETURNS regclass
     LANGUAGE c STABLE PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'table_of_argument';
-COMMENT ON FUNCTION customer_identity_internal.table_of_argument(text) IS
-    'The table that a trigger argument names; NULL, never an error, when there is none';
+COMMENT ON FUNCTION customer_identity_internal.table_of_argument(text, regclass) IS
+    'The table that an argument of a relation''s trigger names, for a shard the shard beside it; NULL, never an error, when there is none';
 CREATE OR REPLACE FUNCTION customer_identity_internal.argument_values(arguments text[], key text)
     RETURNS text[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
@@ -1294,7 +1412,7 @@ BEGIN ATOMIC
         t.tgtype,
         t.tgenabled,
         customer_identity_internal.trigger_arguments(t.tgargs),
-        customer_identity_internal.table_of_argument(customer_identity_internal.argument_value(customer_identity_internal.trigger_arguments(t.tgargs), 'customers')),
+        customer_identity_internal.table_of_argument(customer_identity_internal.argument_value(customer_identity_internal.trigger_arguments(t.tgargs), 'customers'), relation),
         c.relowner
     FROM pg_trigger AS t
     JOIN pg_proc AS p ON p.oid = t.tgfoid
@@ -1383,7 +1501,7 @@ BEGIN ATOMIC
         NULL,
         NULL,
         customer_identity_internal.argument_value(attach.arguments, 'region'),
-        customer_identity_internal.table_of_argument(customer_identity_internal.argument_value(attach.arguments, 'users')),
+        customer_identity_internal.table_of_argument(customer_identity_internal.argument_value(attach.arguments, 'users'), relation),
         customer_identity_internal.argument_value(attach.arguments, 'user'),
         COALESCE(customer_identity_internal.argument_value(totals.arguments, 'amount'), 'total'),
         customer_identity_internal.argument_value(totals.arguments, 'status'),
@@ -1790,7 +1908,7 @@ CREATE OR REPLACE FUNCTION customer_identity.verify_totals(customers regclass DE
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-    SELECT customer_identity.flush_totals(customers);
+    SELECT customer_identity.flush_totals(customer_identity_internal.book(customers));
     SELECT * FROM customer_identity_internal.totals_differences(customer_identity_internal.book(customers));
 END;
 COMMENT ON FUNCTION customer_identity.verify_totals(regclass) IS
@@ -1840,7 +1958,7 @@ CREATE OR REPLACE FUNCTION customer_identity.rebuild_totals(customers regclass D
     RETURNS bigint
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
-    SELECT customer_identity.flush_totals(customers);
+    SELECT customer_identity.flush_totals(customer_identity_internal.book(customers));
     SELECT customer_identity_internal.rebuild_book(customer_identity_internal.book(customers));
 END;
 COMMENT ON FUNCTION customer_identity.rebuild_totals(regclass) IS
@@ -4302,7 +4420,7 @@ AS $$
 BEGIN
     RETURN format('SELECT %L::text AS relation, customer_identity_internal.as_text(r.%I) AS id, %s AS name, %s AS email,'
         ' %s AS phones, %s AS created_at, r.%I AS customer_id FROM %s AS r',
-        customer_identity_internal.qualified_name(users.attached), users.key_column,
+        customer_identity_internal.told_name(users.attached), users.key_column,
         COALESCE(customer_identity_internal.plain_text(users.attached, COALESCE(users.name_column, 'name')), 'NULL::text'),
         COALESCE(customer_identity_internal.plain_text(users.attached, 'email'), 'NULL::text'),
         customer_identity_internal.phones_of_row(users), customer_identity_internal.time_of_row(users.attached),
@@ -5091,7 +5209,7 @@ BEGIN
                         customer_identity_internal.type_name(customer_identity_internal.column_type(orders.attached, k.name)))
                 ELSE 'false'
             END
-            FROM customer_identity_internal.qualified_name(orders.attached) AS p (name),
+            FROM customer_identity_internal.told_name(orders.attached) AS p (name),
                 customer_identity_internal.row_key_column(orders.attached) AS k (name)
         ) AS s (same_time)
     );
@@ -5112,7 +5230,7 @@ BEGIN
             ' customer_identity_internal.as_text(r.%2$I) AS id, row_number() OVER (ORDER BY t.at DESC NULLS LAST, r.%2$I DESC) AS place'
             ' FROM %3$s AS r CROSS JOIN LATERAL (SELECT %4$s) AS t (at)'
             ' WHERE %5$s AND %6$s ORDER BY t.at DESC NULLS LAST, r.%2$I DESC LIMIT $3)',
-            customer_identity_internal.qualified_name(orders.attached),
+            customer_identity_internal.told_name(orders.attached),
             customer_identity_internal.row_key_column(orders.attached), orders.attached, customer_identity_internal.time_of_row(orders.attached),
             condition, customer_identity_internal.after_place(orders, after))
     );
@@ -5172,7 +5290,7 @@ BEGIN
     END IF;
     SELECT o.attached INTO orders
     FROM customer_identity_internal.attachments_to_read(customers) AS o
-    WHERE o.kind = 'orders' AND customer_identity_internal.qualified_name(o.attached) = place ->> 'table';
+    WHERE o.kind = 'orders' AND customer_identity_internal.told_name(o.attached) = place ->> 'table';
     IF NOT FOUND OR NOT customer_identity_internal.is_row_key(orders, place ->> 'id', customers) THEN
         PERFORM customer_identity_internal.refuse_cursor();
     END IF;
@@ -5513,7 +5631,7 @@ CREATE FUNCTION customer_identity_internal.take_turn(customers regclass)
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.merge ' || customer_identity_internal.qualified_name(customers), 0));
+    PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.merge ' || customer_identity_internal.told_name(customers), 0));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.take_turn(regclass) IS
@@ -6168,7 +6286,7 @@ BEGIN
         SELECT format('WITH %s SELECT COALESCE(pg_catalog.jsonb_agg(p.part), ''[]'') FROM (%s) AS p (part)',
             string_agg(format('u%s AS (%s)', t.place, customer_identity_internal.update_of_all(t.relation, t.ways, customers)), ', ' ORDER BY t.place),
             string_agg(format('SELECT pg_catalog.jsonb_build_object(''table'', %L::pg_catalog.text, ''ways'', m.ways, ''keys'', pg_catalog.jsonb_agg(m.key)) FROM u%s AS m GROUP BY m.ways',
-                customer_identity_internal.qualified_name(t.relation), t.place), ' UNION ALL ' ORDER BY t.place))
+                customer_identity_internal.told_name(t.relation), t.place), ' UNION ALL ' ORDER BY t.place))
         FROM unnest(relations, ways) WITH ORDINALITY AS t (relation, ways, place)
     );
 END
@@ -6236,7 +6354,7 @@ BEGIN
                 string_agg(format('u%s AS (%s)', p.place, customer_identity_internal.update_of_some(m.relation, w.ways, format('($3 OPERATOR(pg_catalog.->) %s)', p.place - 1))), ', '),
                 string_agg(format('SELECT %1$s, pg_catalog.count(*) FROM u%1$s', p.place), ' UNION ALL ')) AS statement
         FROM customer_identity_internal.movable_tables(referencing, customers) AS m
-        JOIN jsonb_array_elements(parts) WITH ORDINALITY AS p (value, place) ON p.value ->> 'table' = customer_identity_internal.qualified_name(m.relation)
+        JOIN jsonb_array_elements(parts) WITH ORDINALITY AS p (value, place) ON p.value ->> 'table' = customer_identity_internal.told_name(m.relation)
         CROSS JOIN LATERAL customer_identity_internal.ways_left(p.value, m.ways, target) AS w (ways)
         WHERE w.ways <> '[]'
         GROUP BY m.tied
@@ -6440,7 +6558,7 @@ BEGIN
             INTO counted
             USING source;
         found_tables := found_tables || jsonb_build_object(
-            'table', customer_identity_internal.qualified_name(way.relation),
+            'table', customer_identity_internal.told_name(way.relation),
             'column', (SELECT string_agg(c.name, ', ') FROM jsonb_array_elements_text(way.value -> 'columns') AS c (name)),
             'rows', counted,
             'conflicts', CASE WHEN way.place = 1 THEN customer_identity_internal.clashes(way.relation, way.ways, source, target, customers) ELSE '[]' END);
@@ -6782,7 +6900,7 @@ DECLARE
     phones constant text[] := ARRAY(SELECT jsonb_array_elements_text(customer_identity_internal.phones_of(loser, customers)));
 BEGIN
     RETURN (
-        SELECT COALESCE(jsonb_object_agg(customer_identity_internal.qualified_name(a.attached), k.keys), '{}')
+        SELECT COALESCE(jsonb_object_agg(customer_identity_internal.told_name(a.attached), k.keys), '{}')
         FROM customer_identity_internal.attached_in_order(customers) AS a
         CROSS JOIN LATERAL customer_identity_internal.keys_by_phones(a.attached, winner, phones, loser, NULL::timestamptz, NULL::jsonb, customers) AS k (keys)
         WHERE k.keys <> '[]'
@@ -7084,7 +7202,7 @@ CREATE FUNCTION customer_identity_internal.present_parts(parts jsonb, after json
     SET search_path = pg_catalog, pg_temp
 AS $$
     WITH changed AS MATERIALIZED (
-        SELECT customer_identity_internal.qualified_name(r.relation) AS name, c.name AS column_name, after -> c.referenced AS old, present -> c.referenced AS new
+        SELECT customer_identity_internal.told_name(r.relation) AS name, c.name AS column_name, after -> c.referenced AS old, present -> c.referenced AS new
         FROM customer_identity_internal.references_to(customers) AS r
         CROSS JOIN LATERAL unnest(r.columns, r.referenced) AS c (name, referenced)
         WHERE after -> c.referenced IS DISTINCT FROM present -> c.referenced
@@ -7174,7 +7292,7 @@ BEGIN
         keys := customer_identity_internal.keys_by_phones(part.attached, winner, phones, loser, NULL::timestamptz, NULL::jsonb, customers);
         SELECT COALESCE(jsonb_agg(k.value), '[]') INTO keys
         FROM jsonb_array_elements(keys) AS k
-        WHERE k.value NOT IN (SELECT s.value FROM jsonb_array_elements(stay -> customer_identity_internal.qualified_name(part.attached)) AS s);
+        WHERE k.value NOT IN (SELECT s.value FROM jsonb_array_elements(stay -> customer_identity_internal.told_name(part.attached)) AS s);
         PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, winner, loser, keys, customers);
     END LOOP;
 END
@@ -7313,7 +7431,7 @@ BEGIN
     PERFORM customer_identity_internal.insert_customer(loser_row, done.record -> 'texts', customers);
     SELECT customer_identity_internal.entry_points(holder, m.value -> 'keys', customers) INTO points
     FROM jsonb_array_elements(done.record -> 'moved') AS m
-    WHERE m.value ->> 'table' = customer_identity_internal.companion_of(customers, 'loyalty_entries');
+    WHERE m.value ->> 'table' = customer_identity_internal.told_name(customer_identity_internal.companion_of(customers, 'loyalty_entries')::regclass);
 
     PERFORM customer_identity_internal.move_back(done.record, present, loser_row, customers);
     PERFORM customer_identity_internal.write_columns(holder, key_changes, customers);
@@ -9317,7 +9435,7 @@ DECLARE
     customer constant uuid := found_row ->> 'customer';
     claim constant jsonb := customer_identity_internal.leading_claim(found_row -> 'claims', customer, customers);
     moved jsonb := jsonb_build_array(jsonb_build_object(
-        'table', customer_identity_internal.qualified_name(setup.attached), 'column', setup.customer_column, 'key', found_row -> 'key'));
+        'table', customer_identity_internal.told_name(setup.attached), 'column', setup.customer_column, 'key', found_row -> 'key'));
     login jsonb;
     rule text := claim ->> 'way';
     merges jsonb;
@@ -9338,7 +9456,7 @@ BEGIN
     END IF;
     IF rule IN ('user', 'earlier_order') THEN
         moved := moved || jsonb_build_object(
-            'table', customer_identity_internal.qualified_name(setup.users),
+            'table', customer_identity_internal.told_name(setup.users),
             'column', (customer_identity_internal.attachment_of(setup.users)).customer_column, 'key', login -> 'key');
     END IF;
     merges := customer_identity_internal.merges_on_way(moved, claim ->> 'e164', customer, customers);
@@ -9735,11 +9853,11 @@ DECLARE
 BEGIN
     SELECT COALESCE(jsonb_agg(jsonb_build_object('table', t.name, 'rows', t.rows) ORDER BY t.name), '[]') INTO found_tables
     FROM (
-        SELECT customer_identity_internal.qualified_name(r.relation),
+        SELECT customer_identity_internal.told_name(r.relation),
             customer_identity_internal.rows_that_refer(r.relation, r.columns, customer_id, customers)
         FROM customer_identity_internal.tables_that_refer(customers) AS r
         UNION ALL
-        SELECT customer_identity_internal.companion_of(customers, c.name),
+        SELECT customer_identity_internal.told_name(customer_identity_internal.companion_of(customers, c.name)::regclass),
             customer_identity_internal.companion_rows(c.name, c.condition, customer_id, phones, merged, customers)
         FROM customer_identity_internal.companions_of_person() AS c
     ) AS t (name, rows)
@@ -9782,7 +9900,7 @@ DECLARE
     stuck text;
 BEGIN
     found := customer_identity_internal.rows_of_person(attached.attached, customer_id, phones, customers);
-    name := customer_identity_internal.qualified_name(attached.attached);
+    name := customer_identity_internal.told_name(attached.attached);
     IF cardinality(found.places) > 0 AND delete_users AND attached.kind = 'users' THEN
         RETURN QUERY SELECT name, cardinality(found.places)::bigint, 'deleted', NULL::text[], NULL::text;
         RETURN;
@@ -9830,9 +9948,9 @@ CREATE FUNCTION customer_identity_internal.erasure_of_references(customer_id uui
     LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT customer_identity_internal.qualified_name(r.relation), n.rows, COALESCE(r.fate, 'kept'), ARRAY[r.column_name],
+    SELECT customer_identity_internal.told_name(r.relation), n.rows, COALESCE(r.fate, 'kept'), ARRAY[r.column_name],
         CASE WHEN r.fate IS NULL THEN
-            format('%s rows of %s refer to the customer in column %I, which is NOT NULL.', n.rows, customer_identity_internal.qualified_name(r.relation), r.column_name)
+            format('%s rows of %s refer to the customer in column %I, which is NOT NULL.', n.rows, customer_identity_internal.told_name(r.relation), r.column_name)
         END
     FROM customer_identity_internal.other_references(customers) AS r
     CROSS JOIN LATERAL customer_identity_internal.count_references(r.relation, r.column_name, customer_id, customers) AS n (rows)
@@ -9856,12 +9974,13 @@ BEGIN
             INTO affected
             USING customer_id, phones, merged;
         what := 'deleted';
+        name := customer_identity_internal.told_name(name::regclass);
         IF affected > 0 THEN
             RETURN NEXT;
         END IF;
     END LOOP;
     FOR name, affected, what IN
-        SELECT m.name, customer_identity_internal.count_mentions(m.name, m.column_name, m.condition, customer_id, phones, merged), 'phone emptied'
+        SELECT customer_identity_internal.told_name(m.name::regclass), customer_identity_internal.count_mentions(m.name, m.column_name, m.condition, customer_id, phones, merged), 'phone emptied'
         FROM customer_identity_internal.mentions_of_phones(customers) AS m
     LOOP
         IF affected > 0 THEN
@@ -9936,7 +10055,7 @@ AS $$
     FROM jsonb_array_elements(customer_identity_internal.verifications_of(phones,
         customer_identity_internal.logins_of_person(customer_id, phones, customers), false, customers)) AS v
     UNION ALL
-    SELECT customer_identity_internal.qualified_name(customers), 1, 'deleted', NULL, NULL
+    SELECT customer_identity_internal.told_name(customers), 1, 'deleted', NULL, NULL
 $$;
 COMMENT ON FUNCTION customer_identity_internal.erasure_plan(uuid, text[], boolean, regclass) IS
     'What erasing a person does, by table, and what is in the way';
@@ -11302,6 +11421,7 @@ BEGIN
 END
 $$;
 DROP ROUTINE
+    customer_identity_internal.released_table_of_argument,
     customer_identity_internal.released_order_amount,
     customer_identity_internal.released_order_points,
     customer_identity_internal.released_customer_history_as_owner,

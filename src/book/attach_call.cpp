@@ -3,6 +3,7 @@
 
 #include "book/book.hpp"
 #include "book/trigger_setup.hpp"
+#include "pg/shards.hpp"
 
 namespace customer_identity {
 namespace {
@@ -95,7 +96,7 @@ StringInfoData beginning_of_call(Relation relation) {
   initStringInfo(&call);
   appendStringInfo(&call, "customer_identity.%s(%s",
                    is_users(relation) ? "attach_users" : "attach_orders",
-                   quote_literal_cstr(relation_name(RelationGetRelid(relation))));
+                   quote_literal_cstr(relation_name(logical_table(RelationGetRelid(relation)))));
   return call;
 }
 

@@ -5,6 +5,7 @@
 
 #include "book/book.hpp"
 #include "pg/relation_cache.hpp"
+#include "pg/shards.hpp"
 
 namespace customer_identity {
 namespace {
@@ -213,7 +214,8 @@ void bring_up_to_date() {
 }
 
 // NULL: the table is gone.
-const Book *book_of(Oid customers) {
+const Book *book_of(Oid shard) {
+  const Oid customers = logical_table(shard);
   const char *name = get_rel_name(customers);
   const char *schema = get_namespace_name(get_rel_namespace(customers));
   return name == nullptr || schema == nullptr ? nullptr : &book_named(schema, name);
@@ -234,7 +236,7 @@ void append_attached(List **attached, Oid relation, Oid function, Oid customers)
     const FormData_pg_trigger &trigger = *trigger_in(row);
     if (trigger.tgfoid != function || (trigger.tgtype & kMade) != kMade) return;
     const Arguments arguments = stored_arguments(row, catalog);
-    if (find_table(value_of(arguments, "customers")) != customers) return;
+    if (find_table(value_of(arguments, "customers"), relation) != customers) return;
     auto *found = static_cast<Attached *>(palloc(sizeof(Attached)));
     *found = {relation, trigger.oid, table.owner, arguments};
     *attached = lappend(*attached, found);
@@ -260,6 +262,7 @@ List *all_relations() {
   return relations;
 }
 
+// What feeds a book is a table for a table, and a shard for a shard.
 List *relations_of(Oid customers) {
   const Book *book = book_of(customers);
   return book == nullptr ? NIL : list_copy(book->tables);

@@ -1,9 +1,11 @@
 // Finds a book and tells which part of it is missing, if one is.
 #include "book/book.hpp"
 
+#include "book/call_elsewhere.hpp"
 #include "book/customers_columns.hpp"
 #include "pg/errors.hpp"
 #include "pg/majors.hpp"
+#include "pg/shards.hpp"
 
 namespace customer_identity {
 namespace {
@@ -17,18 +19,34 @@ namespace {
   pg_unreachable();
 }
 
+// Where Citus runs a part of a statement, the path is not that of who wrote it.
+[[noreturn]] void no_book_on_path() {
+  if (!is_in_citus_statement()) no_book("There is no table customers on the search path.");
+  ereport(
+      ERROR, errcode(kNoBook), errmsg("no usable customers table"),
+      errdetail("The search path of the application does not reach the node that runs this part "
+                "of the statement."),
+      errhint("Name the book in the call: customers => 'shop_identity.customers'."));
+  pg_unreachable();
+}
+
 bool is_table(Oid relation) { return get_rel_relkind(relation) == RELKIND_RELATION; }
+
+// The table of that name beside customers, or InvalidOid; a shard's is a shard.
+Oid companion_of(Oid customers, const char *companion) {
+  return table_beside(customers, get_relname_relid(companion, get_rel_namespace(customers)));
+}
 
 const char *companion_name(Oid customers, const char *companion) {
   const Oid schema = get_rel_namespace(customers);
-  const Oid relation = get_relname_relid(companion, schema);
+  const Oid relation = companion_of(customers, companion);
   const char *schema_name = get_namespace_name(schema);
   if (!OidIsValid(relation) || !is_table(relation))
     no_book(psprintf("Table %s is missing.", quote_qualified_identifier(schema_name, companion)));
   if (owner_of(relation) != owner_of(customers))
     no_book(psprintf("Tables customers and %s in schema %s have different owners.", companion,
                      quote_identifier(schema_name)));
-  return quote_qualified_identifier(schema_name, companion);
+  return relation_name(relation);
 }
 
 }  // namespace
@@ -41,9 +59,19 @@ void require_schema(Oid customers) {
 
 Oid book_argument(FunctionCallInfo fcinfo, int index) {
   const Oid customers = PG_ARGISNULL(index) ? RelnameGetRelid("customers") : PG_GETARG_OID(index);
-  if (!OidIsValid(customers)) no_book("There is no table customers on the search path.");
+  if (!OidIsValid(customers)) no_book_on_path();
   if (!is_table(customers)) no_book("customers is not a table.");
   return customers;
+}
+
+Oid book_of_call(FunctionCallInfo fcinfo, int index, Datum *value) {
+  const Oid customers = book_argument(fcinfo, index);
+  if (is_elsewhere(customers)) {
+    *value = call_elsewhere(fcinfo, index, customers);
+    return InvalidOid;
+  }
+  const bool writes = func_volatile(fcinfo->flinfo->fn_oid) == PROVOLATILE_VOLATILE;
+  return writes ? shard_to_write(customers) : shard_to_read(customers);
 }
 
 const char *customers_name(Oid customers) {
@@ -61,7 +89,7 @@ const char *proofs_name(Oid customers) { return companion_name(customers, "phone
 const char *entries_name(Oid customers) { return companion_name(customers, "loyalty_entries"); }
 
 Oid find_companion(Oid customers, const char *companion) {
-  const Oid relation = get_relname_relid(companion, get_rel_namespace(customers));
+  const Oid relation = companion_of(customers, companion);
   const bool is_ours =
       OidIsValid(relation) && is_table(relation) && owner_of(relation) == owner_of(customers);
   return is_ours ? relation : InvalidOid;

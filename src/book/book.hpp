@@ -10,6 +10,10 @@ namespace customer_identity {
 /// Raises CI003 when there is none.
 Oid book_argument(FunctionCallInfo fcinfo, int index);
 
+/// The book as it is here: of one that Citus distributes, this node's shard. InvalidOid: another
+/// node has it, the function was called there, and `value` is what it returned.
+Oid book_of_call(FunctionCallInfo fcinfo, int index, Datum *value);
+
 /// For functions that act as the owner of the book: who may not look into its schema may not ask
 /// about it. Raises 42501.
 void require_schema(Oid customers);

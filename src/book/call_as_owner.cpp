@@ -3,11 +3,13 @@
 // call it.
 #include "book/attached_tables.hpp"
 #include "book/book.hpp"
+#include "book/call_elsewhere.hpp"
 #include "book/move_cause.hpp"
 #include "pg/given_text.hpp"
 #include "pg/owner.hpp"
 #include "pg/postgres.hpp"
 #include "pg/schemas.hpp"
+#include "pg/shards.hpp"
 #include "pg/short_context.hpp"
 #include "book/trigger_setup.hpp"
 
@@ -41,9 +43,44 @@ Call call_of(FunctionCallInfo fcinfo) {
   return {body, book};
 }
 
+bool writes(FunctionCallInfo fcinfo) {
+  return func_volatile(fcinfo->flinfo->fn_oid) == PROVOLATILE_VOLATILE;
+}
+
+// As call_of(), on the shards that this node has of a distributed book and of what feeds it.
+Call call_on_shards(FunctionCallInfo fcinfo) {
+  Call call = call_of(fcinfo);
+  if (!OidIsValid(call.book)) return call;
+  call.book = writes(fcinfo) ? shard_to_write(call.book) : shard_to_read(call.book);
+  Oid *types;
+  int count;
+  get_func_signature(fcinfo->flinfo->fn_oid, &types, &count);
+  for (int i = 0; i < count; ++i) {
+    NullableDatum &argument = call.body->args[i];
+    if (types[i] == REGCLASSOID && !argument.isnull)
+      argument.value = ObjectIdGetDatum(table_beside(call.book, DatumGetObjectId(argument.value)));
+  }
+  const int place = place_of_book(types, count);
+  call.body->args[place].value = ObjectIdGetDatum(call.book);
+  return call;
+}
+
+// Whether the book is on another node, where the function was called instead.
+bool is_called_elsewhere(FunctionCallInfo fcinfo, Datum *value) {
+  Oid *types;
+  int count;
+  get_func_signature(fcinfo->flinfo->fn_oid, &types, &count);
+  const int place = place_of_book(types, count);
+  if (place < 0) return false;
+  const Oid book = book_argument(fcinfo, place);
+  if (!is_elsewhere(book)) return false;
+  *value = call_elsewhere(fcinfo, place, book);
+  return true;
+}
+
 // As above, for who may look into the schema of the book.
 Call call_on_book(FunctionCallInfo fcinfo) {
-  const Call call = call_of(fcinfo);
+  const Call call = call_on_shards(fcinfo);
   if (OidIsValid(call.book)) require_schema(call.book);
   return call;
 }
@@ -102,10 +139,6 @@ Datum run_as(FunctionCallInfo fcinfo, const Call &call, const Visit &owner) {
   return value;
 }
 
-bool writes(FunctionCallInfo fcinfo) {
-  return func_volatile(fcinfo->flinfo->fn_oid) == PROVOLATILE_VOLATILE;
-}
-
 AclMode right_of(FunctionCallInfo fcinfo) {
   return writes(fcinfo) ? ACL_SELECT | ACL_UPDATE : ACL_SELECT;
 }
@@ -114,6 +147,8 @@ Visit visit_for(FunctionCallInfo fcinfo, Oid owner) {
   return writes(fcinfo) ? visit_to_write(owner) : visit(owner, SECURITY_RESTRICTED_OPERATION);
 }
 
+Oid first_table(const Call &call) { return DatumGetObjectId(call.body->args[0].value); }
+
 bool lacks_table(FunctionCallInfo fcinfo) { return fcinfo->nargs == 0 || PG_ARGISNULL(0); }
 
 // The trigger of ours on the table that names the book, or NULL.
@@ -121,7 +156,8 @@ const Trigger *feeding_trigger(Relation table, Oid customers) {
   const TriggerDesc *triggers = table->trigdesc;
   for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i)
     if (is_trigger_function(triggers->triggers[i].tgfoid) &&
-        find_table(value_of(arguments_of(&triggers->triggers[i]), "customers")) == customers)
+        find_table(value_of(arguments_of(&triggers->triggers[i]), "customers"),
+                   RelationGetRelid(table)) == customers)
       return &triggers->triggers[i];
   return nullptr;
 }
@@ -223,7 +259,8 @@ void print_no_plans() {
 }
 
 Datum run_as_owner_of_tables(FunctionCallInfo fcinfo, int restrictions) {
-  const Call call = call_on_book(fcinfo);
+  const Call call = call_of(fcinfo);
+  if (OidIsValid(call.book)) require_schema(call.book);
   const Visit owner = visit(owner_of_tables(), restrictions);
   print_no_plans();
   return run_as(fcinfo, call, owner);
@@ -256,6 +293,8 @@ CUSTOMER_IDENTITY_FUNCTION(as_owner_with_book) { return run_as_owner_of_tables(f
 
 // The owner of the book, the last argument, who need not be the owner of the extension.
 CUSTOMER_IDENTITY_FUNCTION(as_book_owner) {
+  Datum elsewhere;
+  if (is_called_elsewhere(fcinfo, &elsewhere)) return elsewhere;
   const Call call = call_on_book(fcinfo);
   customers_name(call.book);
   return run_as(fcinfo, call, visit_for(fcinfo, owner_of(call.book)));
@@ -264,35 +303,41 @@ CUSTOMER_IDENTITY_FUNCTION(as_book_owner) {
 // The owner of the table that comes first, the book itself or one that is attached to it, for who
 // may read the table himself, or update it if the function writes.
 CUSTOMER_IDENTITY_FUNCTION(as_table_owner) {
+  Datum elsewhere;
+  if (is_called_elsewhere(fcinfo, &elsewhere)) return elsewhere;
   if (fcinfo->nargs < 2) {
     const Call call = call_on_book(fcinfo);
     require_right(call.book, right_of(fcinfo));
     return run_as(fcinfo, call, visit_for(fcinfo, owner_of(call.book)));
   }
   if (lacks_table(fcinfo)) PG_RETURN_NULL();
-  const Call call = call_of(fcinfo);
-  const Oid owner = owner_of_attached(PG_GETARG_OID(0), call.book);
-  require_right(PG_GETARG_OID(0), right_of(fcinfo));
+  const Call call = call_on_shards(fcinfo);
+  const Oid owner = owner_of_attached(first_table(call), call.book);
+  require_right(first_table(call), right_of(fcinfo));
   return run_as_owner_of_attached(fcinfo, call, owner);
 }
 
 // The owner of a table that refers to the customers of the book, for the book's owner: the rows of
 // customers that are merged or split go along, as an ON UPDATE CASCADE would have them.
 CUSTOMER_IDENTITY_FUNCTION(as_referencing_owner) {
+  Datum elsewhere;
+  if (is_called_elsewhere(fcinfo, &elsewhere)) return elsewhere;
   if (lacks_table(fcinfo)) PG_RETURN_NULL();
-  const Call call = call_of(fcinfo);
-  const Oid owner = owner_of_referencing(PG_GETARG_OID(0), call.book);
+  const Call call = call_on_shards(fcinfo);
+  const Oid owner = owner_of_referencing(first_table(call), call.book);
   require_owner(call.book);
   return run_as(fcinfo, call, visit_for(fcinfo, owner));
 }
 
 // The same for what a book has to know of any table that feeds it: its owner asks.
 CUSTOMER_IDENTITY_FUNCTION(as_feeding_owner) {
+  Datum elsewhere;
+  if (is_called_elsewhere(fcinfo, &elsewhere)) return elsewhere;
   if (lacks_table(fcinfo)) PG_RETURN_NULL();
-  const Call call = call_of(fcinfo);
-  const Oid owner = owner_of_attached(PG_GETARG_OID(0), call.book);
+  const Call call = call_on_shards(fcinfo);
+  const Oid owner = owner_of_attached(first_table(call), call.book);
   if (owner_of(call.book) != GetUserId() || !may_feed(owner, call.book))
-    require_right(PG_GETARG_OID(0), right_of(fcinfo));
+    require_right(first_table(call), right_of(fcinfo));
   return run_as_owner_of_attached(fcinfo, call, owner);
 }
 

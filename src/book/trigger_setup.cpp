@@ -3,10 +3,12 @@
 
 #include "book/attach_call.hpp"
 #include "book/book.hpp"
+#include "book/call_elsewhere.hpp"
 #include "book/column_types.hpp"
 #include "pg/errors.hpp"
 #include "pg/given_text.hpp"
 #include "pg/schemas.hpp"
+#include "pg/shards.hpp"
 
 namespace customer_identity {
 namespace {
@@ -124,8 +126,11 @@ Oid find_table(const char *name) {
   return OidIsValid(schema) ? get_relname_relid(table->relname, schema) : InvalidOid;
 }
 
-Oid table_named(const char *name) {
-  const Oid table = find_table(name);
+Oid find_table(const char *name, Oid relation) { return table_beside(relation, find_table(name)); }
+
+Oid table_named(const char *name, Oid relation) {
+  const Oid table = find_table(name, relation);
+  if (OidIsValid(table) && is_shard(relation) && is_elsewhere(table)) refuse_elsewhere(table);
   if (OidIsValid(table)) return table;
   ereport(
       ERROR, errcode(kNoBook),
@@ -263,9 +268,10 @@ CUSTOMER_IDENTITY_FUNCTION(type_name) {
   PG_RETURN_TEXT_P(cstring_to_text(name));
 }
 
+// table_of_argument(name, relation)
 CUSTOMER_IDENTITY_FUNCTION(table_of_argument) {
-  if (PG_ARGISNULL(0)) PG_RETURN_NULL();
-  const Oid table = find_table(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+  if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
+  const Oid table = find_table(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_OID(1));
   if (!OidIsValid(table)) PG_RETURN_NULL();
   PG_RETURN_OID(table);
 }

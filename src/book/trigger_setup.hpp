@@ -59,8 +59,10 @@ const RangeVar *qualified_name(const char *name);
 /// Resolves a quoted, qualified table name, whoever asks: an OID opens nothing. InvalidOid when it
 /// is gone, or `name` NULL.
 Oid find_table(const char *name);
-/// As find_table(); raises CI003 when the table is gone.
-Oid table_named(const char *name);
+/// As a trigger on `relation` means the name: where that is a shard, the shard that lies beside it.
+Oid find_table(const char *name, Oid relation);
+/// As above; raises CI003 when the table is gone.
+Oid table_named(const char *name, Oid relation);
 /// The table itself, or the partitioned table it is a partition of. One that is being detached
 /// concurrently belongs to no other table any more.
 Oid root_of(Relation table);
@@ -73,7 +75,7 @@ Kind *setup_of(const TriggerData *call, void (*read)(Kind *, const TriggerData *
   return kept<Kind>({relation, trigger}, [&](Kind &setup, Reading &reading) {
     setup.trigger = trigger;
     setup.relation = relation;
-    setup.customers = table_named(value_of(arguments_of(call->tg_trigger), "customers"));
+    setup.customers = table_named(value_of(arguments_of(call->tg_trigger), "customers"), relation);
     read(&setup, call);
     depend_on(reading, setup.customers);
     depend_on(reading, setup.users);

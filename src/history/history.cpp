@@ -139,8 +139,7 @@ void write_by_plan(Oid customers, Oid events, const Event &event) {
     return psprintf(
         "INSERT INTO %s (customer_id, event, details, actor%s) OVERRIDING SYSTEM VALUE"
         " SELECT id, $2, $3, $4%s FROM %s WHERE id OPERATOR(pg_catalog.=) $1",
-        quote_qualified_identifier(get_namespace_name(get_rel_namespace(customers)), kEvents),
-        id_column(id), id_value(id, 5), customers_name(customers));
+        relation_name(events), id_column(id), id_value(id, 5), customers_name(customers));
   });
   const Datum values[] = {UUIDPGetDatum(&event.customer), event.name, event.details, event.actor,
                           id.value};

@@ -97,7 +97,9 @@ CUSTOMER_IDENTITY_FUNCTION(can_see_customer) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_BOOL(false);
   const char *user_id = text_argument(fcinfo, 0, kUserId);
   const pg_uuid_t customer = *PG_GETARG_UUID_P(1);
-  const Oid customers = book_argument(fcinfo, 2);
+  Datum elsewhere;
+  const Oid customers = book_of_call(fcinfo, 2, &elsewhere);
+  if (!OidIsValid(customers)) return elsewhere;
 
   SPI_connect();
   const bool sees = can_see(customers, user_id, customer);

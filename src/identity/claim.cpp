@@ -2,6 +2,7 @@
 #include "identity/claim.hpp"
 
 #include "pg/relations.hpp"
+#include "pg/shards.hpp"
 #include "phones/phone_reader.hpp"
 
 namespace customer_identity {
@@ -22,7 +23,7 @@ void read_user_setup(UserSetup *setup, const TriggerData *call) {
   setup->default_region = default_region == nullptr ? nullptr : pstrdup(default_region);
   setup->customer = customer_column(users, arguments);
   setup->users = setup->root = root_of(users);
-  setup->users_name = relation_name(setup->root);
+  setup->users_name = relation_name(logical_table(setup->root));
 }
 
 Claim claim_of(const UserSetup &setup, HeapTuple user, Relation users) {

@@ -11,6 +11,7 @@
 #include "pg/given_text.hpp"
 #include "phones/phone_reader.hpp"
 #include "pg/plans.hpp"
+#include "pg/shards.hpp"
 #include "book/trigger_setup.hpp"
 
 namespace customer_identity {
@@ -88,7 +89,8 @@ bool create_customer(Oid customers, const char *e164, const char *preferred_name
 }
 
 void record_creation(Oid customers, const pg_uuid_t &customer, const Origin &origin) {
-  const char *table = origin.table == nullptr ? nullptr : relation_name(root_of(origin.table));
+  const char *table =
+      origin.table == nullptr ? nullptr : relation_name(logical_table(root_of(origin.table)));
   write_event(customers, customer, "created",
               {{"from", origin.from}, {"table", table}, {"user_id", origin.user_id}},
               origin.user_id);
@@ -232,7 +234,9 @@ bool is_adding_customer_of(const char *e164) {
 CUSTOMER_IDENTITY_FUNCTION(get_or_create_customer) {
   const phone::Details details =
       required_phone(phone_argument(fcinfo, 0), text_in_place(fcinfo, 2, kRegion));
-  const Oid customers = book_argument(fcinfo, 3);
+  Datum elsewhere;
+  const Oid customers = book_of_call(fcinfo, 3, &elsewhere);
+  if (!OidIsValid(customers)) return elsewhere;
   const char *preferred_name = cut_argument(fcinfo, 1, kMaximumName);
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
   if (!get_or_create_customer_of(customers, details.e164, preferred_name, Hold::kNothing,
@@ -258,7 +262,9 @@ CUSTOMER_IDENTITY_FUNCTION(find_customer) {
   const phone::Details details =
       given_phone(phone_argument(fcinfo, 0), text_in_place(fcinfo, 1, kRegion));
   if (details.reason != phone::Reason::kOk) PG_RETURN_NULL();
-  const Oid customers = book_argument(fcinfo, 2);
+  Datum elsewhere;
+  const Oid customers = book_of_call(fcinfo, 2, &elsewhere);
+  if (!OidIsValid(customers)) return elsewhere;
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
 
   const Lookup lookup = look_up_uuid(customer_by_phone(customers), as_sought(details.e164),

@@ -111,7 +111,7 @@ void for_each_orders_of(Oid customers, Oid users, Visit &&visit) {
   ListCell *cell;
   foreach (cell, attached_tables(TableKind::kOrders, customers)) {
     const auto *orders = static_cast<Attached *>(lfirst(cell));
-    if (find_table(value_of(orders->arguments, "users")) == users) visit(*orders);
+    if (find_table(value_of(orders->arguments, "users"), orders->relation) == users) visit(*orders);
   }
 }
 

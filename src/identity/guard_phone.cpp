@@ -2,6 +2,7 @@
 // what is written there must not be another customer's primary phone.
 #include "identity/phone_holders.hpp"
 #include "pg/postgres.hpp"
+#include "pg/shards.hpp"
 #include "pg/trigger_call.hpp"
 
 namespace customer_identity {
@@ -29,7 +30,8 @@ void guard(HeapTuple row, Relation table) {
   if (is_given(row, table, "rule", TEXTOID, &value) &&
       strcmp(TextDatumGetCString(value), "nobody") != 0)
     return;
-  const Oid customers = get_relname_relid("customers", RelationGetNamespace(table));
+  const Oid customers = table_beside(RelationGetRelid(table),
+                                     get_relname_relid("customers", RelationGetNamespace(table)));
   if (!OidIsValid(customers)) return;
   const bool has_customer = is_given(row, table, "customer_id", UUIDOID, &value);
   refuse_rival(customers, TextDatumGetCString(phone),

@@ -13,9 +13,11 @@
 #include "identity/users.hpp"
 #include "book/attached_tables.hpp"
 #include "book/book.hpp"
+#include "book/call_elsewhere.hpp"
 #include "book/move_cause.hpp"
 #include "pg/owner.hpp"
 #include "pg/partition_moves.hpp"
+#include "pg/shards.hpp"
 #include "pg/majors.hpp"
 #include "pg/trigger_call.hpp"
 #include "book/trigger_setup.hpp"
@@ -338,6 +340,11 @@ CUSTOMER_IDENTITY_FUNCTION(link_user) {
   const TriggerData *call = trigger_call(fcinfo, kMadeFor);
   if (takes_users_away(call) && has_lost_book(call)) return Datum(0);
   const UserSetup &setup = *setup_of<UserSetup>(call, read_user_setup);
+  if (TRIGGER_FIRED_BY_TRUNCATE(call->tg_event) && is_distributed(setup.relation)) {
+    if (call->tg_relation->rd_rel->relkind == RELKIND_RELATION)
+      call_before_truncate("take_away_users", call->tg_relation, setup.customers);
+    return Datum(0);
+  }
   if (TRIGGER_FIRED_FOR_ROW(call->tg_event) && TRIGGER_FIRED_BEFORE(call->tg_event))
     PG_RETURN_POINTER(before_row(setup, call));
   if (TRIGGER_FIRED_FOR_ROW(call->tg_event))
@@ -347,6 +354,17 @@ CUSTOMER_IDENTITY_FUNCTION(link_user) {
   else
     after_statement(setup, call);
   return Datum(0);
+}
+
+CUSTOMER_IDENTITY_FUNCTION(take_away_users) {
+  Truncated truncated;
+  if (!is_truncated_here(fcinfo, &truncated)) PG_RETURN_VOID();
+  Relation users = table_open(truncated.table, AccessShareLock);
+  const TriggerData call = truncate_call(users, "link_user");
+  if (call.tg_trigger != nullptr)
+    before_truncate(*setup_of<UserSetup>(&call, read_user_setup), &call);
+  table_close(users, NoLock);
+  PG_RETURN_VOID();
 }
 
 }  // namespace customer_identity

@@ -21,7 +21,7 @@ void read_users(OrderSetup *setup, const TriggerData *call) {
   const Arguments arguments = arguments_of(call->tg_trigger);
   const char *users = value_of(arguments, "users");
   if (users == nullptr || setup->user.number == 0) return;
-  setup->users = table_named(users);
+  setup->users = table_named(users, setup->relation);
   setup->users_key = copy_of(value_of(arguments, "users_key"));
   setup->users_customer = copy_of(value_of(arguments, "users_customer"));
   const AttrNumber key = required_attribute(call, setup->users, setup->users_key);

@@ -416,7 +416,9 @@ CUSTOMER_IDENTITY_FUNCTION(record_proof) {
       required_phone(phone_argument(fcinfo, 0), text_in_place(fcinfo, 3, kRegion));
   const char *user_id = text_argument(fcinfo, 1, kUserId);
   const char *method = PG_ARGISNULL(2) ? "external" : text_argument(fcinfo, 2, kMethod);
-  const Oid customers = book_argument(fcinfo, 4);
+  Datum elsewhere;
+  const Oid customers = book_of_call(fcinfo, 4, &elsewhere);
+  if (!OidIsValid(customers)) return elsewhere;
   auto *customer = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
 
   SPI_connect();
@@ -430,7 +432,9 @@ CUSTOMER_IDENTITY_FUNCTION(revoke_proof) {
       required_phone(phone_argument(fcinfo, 0), text_in_place(fcinfo, 3, kRegion));
   const char *user_id = text_argument(fcinfo, 1, kUserId);
   const char *reason = text_argument(fcinfo, 2, kReason);
-  const Oid customers = book_argument(fcinfo, 4);
+  Datum elsewhere;
+  const Oid customers = book_of_call(fcinfo, 4, &elsewhere);
+  if (!OidIsValid(customers)) return elsewhere;
 
   SPI_connect();
   const List *concerned = customers_of_phone(customers, details.e164);

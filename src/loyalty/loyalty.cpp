@@ -134,11 +134,12 @@ void require_argument(FunctionCallInfo fcinfo, int index, const char *name) {
           errhint("A change of points needs a customer, a number of points and a reason."));
 }
 
-Entry entry_of(FunctionCallInfo fcinfo, const TextLimit &actor) {
+// Its customers are InvalidOid where another node has the book; `value` is what that returned.
+Entry entry_of(FunctionCallInfo fcinfo, const TextLimit &actor, Datum *value) {
   require_argument(fcinfo, 0, "customer_id");
   require_argument(fcinfo, 1, "points");
   require_argument(fcinfo, 2, "reason");
-  return {book_argument(fcinfo, 5),
+  return {book_of_call(fcinfo, 5, value),
           *PG_GETARG_UUID_P(0),
           PG_GETARG_INT64(1),
           text_argument(fcinfo, 2, kReason),
@@ -158,7 +159,9 @@ void require_sight(const Entry &entry) {
 }  // namespace
 
 CUSTOMER_IDENTITY_FUNCTION(adjust_points) {
-  Entry entry = entry_of(fcinfo, kActor);
+  Datum elsewhere;
+  Entry entry = entry_of(fcinfo, kActor, &elsewhere);
+  if (!OidIsValid(entry.customers)) return elsewhere;
   write_pending(entry.customers);
   SPI_connect();
   std::int64_t balance = lock_balance(entry);
@@ -171,7 +174,9 @@ CUSTOMER_IDENTITY_FUNCTION(adjust_points) {
 }
 
 CUSTOMER_IDENTITY_FUNCTION(redeem_points) {
-  Entry entry = entry_of(fcinfo, kUserId);
+  Datum elsewhere;
+  Entry entry = entry_of(fcinfo, kUserId, &elsewhere);
+  if (!OidIsValid(entry.customers)) return elsewhere;
   const std::int64_t wanted = entry.points;
   if (wanted <= 0)
     ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -3,6 +3,7 @@
 
 #include "pg/majors.hpp"
 #include "pg/relation_cache.hpp"
+#include "pg/shards.hpp"
 
 namespace customer_identity {
 namespace {
@@ -140,7 +141,7 @@ bool last_hold_waited() { return has_waited; }
 bool is_plain(Relation table) {
   return table->rd_rel->relkind == RELKIND_RELATION &&
          table->rd_tableam == GetHeapamTableAmRoutine() && !table->rd_rel->relhassubclass &&
-         !table->rd_rel->relrowsecurity;
+         !table->rd_rel->relrowsecurity && !is_distributed(RelationGetRelid(table));
 }
 
 IndexKey unique_index_of(Relation table, AttrNumber column, Oid type, Coverage coverage) {

@@ -11,5 +11,6 @@ inline constexpr int kNoBook = MAKE_SQLSTATE('C', 'I', '0', '0', '3');
 inline constexpr int kNotEnoughPoints = MAKE_SQLSTATE('C', 'I', '0', '0', '5');
 inline constexpr int kConflict = MAKE_SQLSTATE('C', 'I', '0', '0', '6');
 inline constexpr int kSetupOutdated = MAKE_SQLSTATE('C', 'I', '0', '0', '7');
+inline constexpr int kElsewhere = MAKE_SQLSTATE('C', 'I', '0', '0', '8');
 
 }  // namespace customer_identity

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pg/postgres.hpp"
+#include "pg/shards.hpp"
 
 namespace customer_identity {
 
@@ -35,6 +36,7 @@ struct Visit {
 /// later, as somebody else: deferred triggers, for one.
 inline Visit visit(Oid owner, int restrictions = 0) {
   const Visit visit = {act_as(owner), NewGUCNestLevel()};
+  open_shards();
   Actor now;
   GetUserIdAndSecContext(&now.user, &now.security_context);
   SetUserIdAndSecContext(owner, now.security_context | restrictions);

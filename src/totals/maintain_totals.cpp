@@ -1,7 +1,9 @@
 // maintain_totals: reads a statement's transition tables, sums them per customer and writes each
 // customer once, now or at commit. TRUNCATE has no transition table: there the table itself is
 // read.
+#include "book/call_elsewhere.hpp"
 #include "pg/owner.hpp"
+#include "pg/shards.hpp"
 #include "pg/majors.hpp"
 #include "pg/trigger_call.hpp"
 #include "book/trigger_setup.hpp"
@@ -256,20 +258,20 @@ void take_away_all(Summing &summing, Relation orders) {
   UnregisterSnapshot(snapshot);
 }
 
-}  // namespace
-
-CUSTOMER_IDENTITY_FUNCTION(maintain_totals) {
-  const TriggerData *call = trigger_call(fcinfo, kMadeFor);
-  const MaintainTotals &setup = *setup_of<MaintainTotals>(call, read_setup);
-
-  const Actor before = act_as(call->tg_relation->rd_rel->relowner);
-  Summing summing = {
+Summing start_summing(const MaintainTotals &setup) {
+  return {
       setup,
       new_deltas(),
       AllocSetContextCreate(CurrentMemoryContext, "customer_identity order", ALLOCSET_SMALL_SIZES),
       {},
       {},
       false};
+}
+
+void maintain(const TriggerData *call) {
+  const MaintainTotals &setup = *setup_of<MaintainTotals>(call, read_setup);
+  const Actor before = act_as(call->tg_relation->rd_rel->relowner);
+  Summing summing = start_summing(setup);
   if (TRIGGER_FIRED_BY_TRUNCATE(call->tg_event))
     take_away_all(summing, call->tg_relation);
   else
@@ -280,7 +282,34 @@ CUSTOMER_IDENTITY_FUNCTION(maintain_totals) {
     write_totals(summing.deltas, setup.customers);
   MemoryContextDelete(summing.row_memory);
   act_again_as(before);
+}
+
+bool empties_shards(const TriggerData *call) {
+  return TRIGGER_FIRED_BY_TRUNCATE(call->tg_event) &&
+         call->tg_relation->rd_rel->relkind == RELKIND_RELATION &&
+         is_distributed(RelationGetRelid(call->tg_relation));
+}
+
+}  // namespace
+
+CUSTOMER_IDENTITY_FUNCTION(maintain_totals) {
+  const TriggerData *call = trigger_call(fcinfo, kMadeFor);
+  if (empties_shards(call))
+    call_before_truncate("take_away_orders", call->tg_relation,
+                         setup_of<MaintainTotals>(call, read_setup)->customers);
+  else
+    maintain(call);
   return Datum(0);
+}
+
+CUSTOMER_IDENTITY_FUNCTION(take_away_orders) {
+  Truncated truncated;
+  if (!is_truncated_here(fcinfo, &truncated)) PG_RETURN_VOID();
+  Relation orders = table_open(truncated.table, AccessShareLock);
+  const TriggerData call = truncate_call(orders, "maintain_totals");
+  if (call.tg_trigger != nullptr) maintain(&call);
+  table_close(orders, NoLock);
+  PG_RETURN_VOID();
 }
 
 }  // namespace customer_identity

@@ -2,7 +2,9 @@
 // totals.
 #include "totals/pending_totals.hpp"
 
+#include "book/call_elsewhere.hpp"
 #include "pg/owner.hpp"
+#include "pg/shards.hpp"
 #include "totals/pending_log.hpp"
 #include "totals/write_totals.hpp"
 
@@ -196,7 +198,10 @@ void watch_transactions() {
 }
 
 CUSTOMER_IDENTITY_FUNCTION(flush_totals) {
-  const Oid customers = PG_ARGISNULL(0) ? InvalidOid : PG_GETARG_OID(0);
+  if (PG_ARGISNULL(0)) PG_RETURN_INT64(static_cast<std::int64_t>(write_pending(InvalidOid)));
+  const Oid given = PG_GETARG_OID(0);
+  if (is_elsewhere(given)) return call_elsewhere(fcinfo, 0, given);
+  const Oid customers = shard_to_read(given);
   PG_RETURN_INT64(static_cast<std::int64_t>(write_pending(customers)));
 }
 

@@ -5,6 +5,7 @@
 #include "pg/owner.hpp"
 #include "pg/majors.hpp"
 #include "pg/schemas.hpp"
+#include "pg/shards.hpp"
 #include "pg/trigger_call.hpp"
 #include "book/trigger_setup.hpp"
 #include "totals/pending_totals.hpp"
@@ -70,8 +71,8 @@ List *with_books_of(List *books, Oid table, const AlterTableStmt &statement, boo
   for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
     if (triggers->triggers[i].tgfoid != function) continue;
     const Arguments arguments = arguments_of(&triggers->triggers[i]);
-    const Oid book = find_table(value_of(arguments, "customers"));
-    if (OidIsValid(book) && may_feed(relation->rd_rel->relowner, book) &&
+    const Oid book = find_table(value_of(arguments, "customers"), table);
+    if (OidIsValid(book) && !is_distributed(book) && may_feed(relation->rd_rel->relowner, book) &&
         names_any(arguments, statement, is_rewritten))
       books = list_append_unique_oid(books, book);
   }

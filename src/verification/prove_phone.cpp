@@ -38,7 +38,9 @@ CUSTOMER_IDENTITY_FUNCTION(readable_phone) {
 // prove_phone(customers, phone, user_id): the customer of an E.164 phone, who has a live proof by
 // SMS from now on, and the other users who have proved the phone.
 CUSTOMER_IDENTITY_FUNCTION(prove_phone) {
-  const Oid customers = book_argument(fcinfo, 0);
+  Datum elsewhere;
+  const Oid customers = book_of_call(fcinfo, 0, &elsewhere);
+  if (!OidIsValid(customers)) return elsewhere;
   const char *e164 = text_argument(fcinfo, 1);
   const char *user_id = text_argument(fcinfo, 2);
   if (e164 == nullptr)

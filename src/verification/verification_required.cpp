@@ -23,7 +23,9 @@ bool customer_of_phone(Oid customers, FunctionCallInfo fcinfo, pg_uuid_t *custom
 
 CUSTOMER_IDENTITY_FUNCTION(verification_required) {
   const char *user_id = text_argument(fcinfo, 1, kUserId);
-  const Oid customers = book_argument(fcinfo, 3);
+  Datum elsewhere;
+  const Oid customers = book_of_call(fcinfo, 3, &elsewhere);
+  if (!OidIsValid(customers)) return elsewhere;
   require_schema(customers);
 
   SPI_connect();

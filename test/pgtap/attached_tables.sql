@@ -30,7 +30,7 @@ SELECT c.oid::regclass AS book FROM pg_class c JOIN pg_namespace n ON n.oid = c.
 WHERE n.nspname ~ '^[st][0-9]$' AND c.relname IN ('customers', 'people');
 -- Who feeds which book, read from the catalog alone.
 CREATE VIEW feeding AS
-SELECT DISTINCT customer_identity_internal.table_of_argument(substring(a.argument FROM '^customers=(.*)')) AS book,
+SELECT DISTINCT customer_identity_internal.table_of_argument(substring(a.argument FROM '^customers=(.*)'), t.tgrelid) AS book,
   t.tgrelid::regclass AS attached, c.relowner, p.proname = 'link_user' AND t.tgtype & 3 = 3 AS links
 FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_class c ON c.oid = t.tgrelid,
   LATERAL unnest(customer_identity_internal.trigger_arguments(t.tgargs)) AS a (argument)

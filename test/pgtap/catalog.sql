@@ -77,8 +77,8 @@ SELECT is_empty($$
       'flush_totals',                         -- writes what the caller's transaction has left to be written
       -- In C, or for who has the rights on the table.
       'write_event', 'claim_customer', 'rebuild_book', 'backfill_pages', 'follow_phone', 'guard_phone',
-      -- For the owner of the book alone.
-      'lock_rows', 'move_all_rows', 'move_rows_back', 'move_references', 'erase_attached', 'verifications_of',
+      -- For the owner of the book, or of the table, alone.
+      'take_away_orders', 'take_away_users', 'lock_rows', 'move_all_rows', 'move_rows_back', 'move_references', 'erase_attached', 'verifications_of',
        -- With the rights of their caller, and a message that the tables have changed.
        'renew_proof', 'tell_of_companions'
     ])

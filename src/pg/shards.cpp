@@ -1,0 +1,229 @@
+// Asks Citus' catalogs by SQL, and keeps the answers until the relations change.
+#include "pg/shards.hpp"
+
+#include "pg/owner.hpp"
+#include "pg/plans.hpp"
+#include "pg/relation_cache.hpp"
+#include "pg/relations.hpp"
+
+namespace customer_identity {
+namespace {
+
+// Where the name of a shard comes without its schema, that is public.
+#define SHARD_OF(shard)                                                           \
+  "pg_catalog.to_regclass(pg_catalog.regexp_replace(pg_catalog.shard_name(" shard \
+  ".logicalrelid, " shard ".shardid), '^([^.\"]+|\"([^\"]|\"\")+\")$', 'public.\\1'))"
+
+// Rows of a table of that name are in one shard a distribution value, or in one alone.
+#define HAS_SHARDS "repmodel OPERATOR(pg_catalog.<>) 't'"
+
+bool has_citus() {
+  static std::uint64_t looked_at = 0;  // the changes that are taken into account
+  static bool found = false;
+  if (looked_at == change_count() + 1) return found;
+  found = OidIsValid(get_relname_relid("pg_dist_shard", PG_CATALOG_NAMESPACE));
+  looked_at = change_count() + 1;
+  return found;
+}
+
+// The first column of a statement's only row; InvalidOid: there is none, or it is NULL.
+Oid find(const char *statement, std::initializer_list<Oid> types, const Datum *values) {
+  SPI_connect();
+  SPIPlanPtr plan = custom_plan(statement, types);
+  bool is_null = run_on_latest(plan, values) == 0;
+  const Datum value = is_null ? Datum(0) : first_value(&is_null);
+  SPI_finish();
+  return is_null ? InvalidOid : DatumGetObjectId(value);
+}
+
+struct Distribution {
+  bool is_distributed;
+};
+
+struct Shard {
+  std::int64_t id;  // 0: the name is no shard's
+  Oid table;        // InvalidOid: it is no shard
+};
+
+// An answer that may be known only later than the relations are: there is none until then, and it
+// is asked for again when anything has changed.
+struct Answer {
+  Oid relation;
+  std::uint64_t asked_at;
+};
+
+template <typename Ask>
+Oid asked(Answer &answer, Ask &&ask) {
+  if (!OidIsValid(answer.relation) && answer.asked_at != change_count() + 1) {
+    answer.relation = ask();
+    answer.asked_at = change_count() + 1;
+  }
+  return answer.relation;
+}
+
+// A shard's name ends in its number; 0: this one does not.
+std::int64_t number_in_name(Oid relation) {
+  const char *name = get_rel_name(relation);
+  const char *number = name == nullptr ? nullptr : strrchr(name, '_');
+  constexpr std::size_t kMaximumDigits = 18;
+  if (number == nullptr || number[1] == '\0' || strlen(number + 1) > kMaximumDigits ||
+      number[1 + strspn(number + 1, "0123456789")] != '\0')
+    return 0;
+  return strtoll(number + 1, nullptr, 10);
+}
+
+Oid find_table_of(std::int64_t shard, Oid relation) {
+  const Datum values[] = {Int64GetDatum(shard), ObjectIdGetDatum(relation)};
+  return find(
+      "SELECT s.logicalrelid FROM pg_catalog.pg_dist_shard AS s"
+      " WHERE s.shardid OPERATOR(pg_catalog.=) $1"
+      " AND " SHARD_OF("s") " OPERATOR(pg_catalog.=) $2",
+      {INT8OID, OIDOID}, values);
+}
+
+Shard shard_of(Oid relation) {
+  struct Kept {
+    std::int64_t number;
+    Answer table;
+  };
+  auto *shard = kept<Kept>(
+      {relation}, [&](Kept &value, Reading &) { value.number = number_in_name(relation); });
+  if (shard->number == 0) return {};
+  return {shard->number,
+          asked(shard->table, [&] { return find_table_of(shard->number, relation); })};
+}
+
+Oid find_beside(const Shard &shard, Oid table) {
+  const Datum values[] = {Int64GetDatum(shard.id), ObjectIdGetDatum(table)};
+  return find("SELECT " SHARD_OF("o")
+              " FROM pg_catalog.pg_dist_shard AS s"
+              " JOIN pg_catalog.pg_dist_partition AS p"
+              " ON p.logicalrelid OPERATOR(pg_catalog.=) s.logicalrelid"
+              " JOIN pg_catalog.pg_dist_partition AS q"
+              " ON q.colocationid OPERATOR(pg_catalog.=) p.colocationid"
+              " AND q.partmethod OPERATOR(pg_catalog.=) p.partmethod AND q." HAS_SHARDS
+              " JOIN pg_catalog.pg_dist_shard AS o"
+              " ON o.logicalrelid OPERATOR(pg_catalog.=) q.logicalrelid"
+              " AND o.shardminvalue IS NOT DISTINCT FROM s.shardminvalue"
+              " AND o.shardmaxvalue IS NOT DISTINCT FROM s.shardmaxvalue"
+              " WHERE s.shardid OPERATOR(pg_catalog.=) $1"
+              " AND q.logicalrelid OPERATOR(pg_catalog.=) $2",
+              {INT8OID, OIDOID}, values);
+}
+
+// Of a table that has one shard alone.
+struct OnlyShard {
+  std::int64_t id;  // 0: it has several, or none
+  Oid here;         // InvalidOid: another node has it
+};
+
+void read_only_shard(OnlyShard &only, Oid table) {
+  SPI_connect();
+  const Datum values[] = {ObjectIdGetDatum(table)};
+  SPIPlanPtr plan = custom_plan(
+      "SELECT s.shardid, CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_dist_placement AS l"
+      " JOIN pg_catalog.pg_dist_local_group AS g ON g.groupid OPERATOR(pg_catalog.=) l.groupid"
+      " WHERE l.shardid OPERATOR(pg_catalog.=) s.shardid) THEN " SHARD_OF("s") " END"
+      " FROM pg_catalog.pg_dist_shard AS s JOIN pg_catalog.pg_dist_partition AS p"
+      " ON p.logicalrelid OPERATOR(pg_catalog.=) s.logicalrelid"
+      " WHERE p.logicalrelid OPERATOR(pg_catalog.=) $1"
+      " AND p.partmethod OPERATOR(pg_catalog.=) 'n' AND p." HAS_SHARDS,
+      {OIDOID});
+  if (run_on_latest(plan, values) == 1) {
+    HeapTuple row = SPI_tuptable->vals[0];
+    bool is_null;
+    only.id = DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &is_null));
+    const Datum here = SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &is_null);
+    only.here = is_null ? InvalidOid : DatumGetObjectId(here);
+  }
+  SPI_finish();
+}
+
+const OnlyShard &only_shard_of(Oid table) {
+  return *kept<OnlyShard>({table},
+                          [&](OnlyShard &only, Reading &) { read_only_shard(only, table); });
+}
+
+// As the table's owner, who alone may. What moves a shard holds the lock alone, on every node,
+// until the others know where it is now.
+void keep_from_moving(Oid table, std::int64_t shard) {
+  const Actor before = act_as(owner_of(table));
+  SPI_connect();
+  const Datum values[] = {Int32GetDatum(ShareLock), Int64GetDatum(shard)};
+  run(custom_plan("SELECT pg_catalog.lock_shard_metadata($1, ARRAY[$2])", {INT4OID, INT8OID}),
+      values);
+  SPI_finish();
+  act_again_as(before);
+  AcceptInvalidationMessages();
+}
+
+void set_for_now(const char *setting, const char *value) {
+  const char *present = GetConfigOption(setting, true, false);
+  if (present == nullptr || strcmp(present, value) == 0) return;
+  set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+}  // namespace
+
+bool is_distributed(Oid relation) {
+  if (!has_citus()) return false;
+  return kept<Distribution>({relation},
+                            [&](Distribution &result, Reading &) {
+                              const Datum values[] = {ObjectIdGetDatum(relation)};
+                              result.is_distributed = OidIsValid(find(
+                                  "SELECT p.logicalrelid FROM pg_catalog.pg_dist_partition AS p"
+                                  " WHERE p.logicalrelid OPERATOR(pg_catalog.=) $1",
+                                  {OIDOID}, values));
+                            })
+      ->is_distributed;
+}
+
+bool is_shard(Oid relation) { return has_citus() && OidIsValid(shard_of(relation).table); }
+
+Oid logical_table(Oid relation) {
+  const Oid table = has_citus() ? shard_of(relation).table : InvalidOid;
+  return OidIsValid(table) ? table : relation;
+}
+
+Oid table_beside(Oid relation, Oid table) {
+  if (!is_shard(relation) || !OidIsValid(table)) return table;
+  struct Beside {
+    Answer shard;
+  };
+  auto *beside = kept<Beside>({relation, table},
+                              [&](Beside &, Reading &reading) { depend_on(reading, table); });
+  const Oid shard = asked(beside->shard, [&] { return find_beside(shard_of(relation), table); });
+  return OidIsValid(shard) ? shard : table;
+}
+
+Oid shard_to_read(Oid table) {
+  if (!has_citus()) return table;
+  const OnlyShard &only = only_shard_of(table);
+  return OidIsValid(only.here) ? only.here : table;
+}
+
+Oid shard_to_write(Oid table) {
+  const Oid shard = shard_to_read(table);
+  if (shard == table) return table;
+  keep_from_moving(table, only_shard_of(table).id);
+  return shard_to_read(table);
+}
+
+bool is_elsewhere(Oid table) {
+  if (!has_citus()) return false;
+  const OnlyShard &only = only_shard_of(table);
+  return only.id != 0 && !OidIsValid(only.here);
+}
+
+bool is_in_citus_statement() {
+  return has_citus() && application_name != nullptr &&
+         strncmp(application_name, "citus_internal", strlen("citus_internal")) == 0;
+}
+
+void open_shards() {
+  if (!has_citus()) return;
+  set_for_now("citus.enable_manual_changes_to_shards", "on");
+  set_for_now("citus.show_shards_for_app_name_prefixes", "*");
+}
+
+}  // namespace customer_identity
