@@ -262,7 +262,6 @@ List *all_relations() {
   return relations;
 }
 
-// What feeds a book is a table for a table, and a shard for a shard.
 List *relations_of(Oid customers) {
   const Book *book = book_of(customers);
   return book == nullptr ? NIL : list_copy(book->tables);
@@ -295,15 +294,18 @@ CUSTOMER_IDENTITY_FUNCTION(hold_table) {
 }
 
 // attached_to(customers): the tables with a trigger of ours that names the book; NULL: any book.
+// Shards are those of a shard alone.
 CUSTOMER_IDENTITY_FUNCTION(attached_to) {
   InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
   auto *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
   bring_up_to_date();
   List *relations = PG_ARGISNULL(0) ? all_relations() : relations_of(PG_GETARG_OID(0));
+  const bool wants_shards = !PG_ARGISNULL(0) && is_shard(PG_GETARG_OID(0));
   list_sort(relations, list_oid_cmp);
   ListCell *cell;
   foreach (cell, relations) {
-    if (!class_of(lfirst_oid(cell)).is_table) continue;
+    if (!class_of(lfirst_oid(cell)).is_table || is_shard(lfirst_oid(cell)) != wants_shards)
+      continue;
     Datum value = ObjectIdGetDatum(lfirst_oid(cell));
     bool is_null = false;
     tuplestore_putvalues(result->setResult, result->setDesc, &value, &is_null);
