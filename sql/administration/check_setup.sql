@@ -67,15 +67,21 @@ CREATE FUNCTION customer_identity_internal.findings_of(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
 BEGIN ATOMIC
-    -- Read once: a book may have a thousand tables.
+    -- Read once: a book may have a thousand tables. One that does not lie where the book is cannot be looked into.
     WITH book AS MATERIALIZED (
-        SELECT ARRAY(SELECT a FROM customer_identity_internal.attachments_of(customers) AS a) AS attachments
+        SELECT ARRAY(
+            SELECT a
+            FROM customer_identity_internal.attachments_of(customers) AS a
+            WHERE customer_identity_internal.is_distributed(a.attached) = customer_identity_internal.is_distributed(customers)
+        ) AS attachments
     )
     SELECT * FROM customer_identity_internal.check_session(customers)
     UNION ALL
     SELECT * FROM customer_identity_internal.check_book(customers)
     UNION ALL
     SELECT * FROM customer_identity_internal.check_triggers(customers)
+    UNION ALL
+    SELECT * FROM customer_identity_internal.check_shards(customers)
     UNION ALL
     SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_foreign_key_triggers(customers, b.attachments) AS f
     UNION ALL

@@ -206,7 +206,10 @@ Oid shard_to_write(Oid table) {
   const Oid shard = shard_to_read(table);
   if (shard == table) return table;
   keep_from_moving(table, only_shard_of(table).id);
-  return shard_to_read(table);
+  if (!is_elsewhere(table)) return shard_to_read(table);
+  ereport(ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+          errmsg("the book has just moved to another node"), errhint("Retry the transaction."));
+  pg_unreachable();
 }
 
 bool is_elsewhere(Oid table) {

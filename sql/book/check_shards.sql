@@ -1,0 +1,77 @@
+-- Where no table of the server is distributed there is nothing to find.
+CREATE FUNCTION customer_identity_internal.distribution_of(relation regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found text;
+BEGIN
+    IF NOT customer_identity_internal.is_distributed(relation) THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE 'SELECT CASE WHEN p.repmodel = ''t'' THEN ''copies'' ELSE p.partmethod::text || p.colocationid END'
+        ' FROM pg_catalog.pg_dist_partition AS p WHERE p.logicalrelid = $1'
+        INTO found USING relation;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.distribution_of(regclass) IS
+    'What a table has in common with those whose shards lie beside its own; NULL: it has no shards';
+
+CREATE FUNCTION customer_identity_internal.check_shards(customers regclass)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    WITH book AS MATERIALIZED (
+        SELECT c.relnamespace::regnamespace AS schema, customer_identity_internal.distribution_of(customers) AS distribution
+        FROM pg_class AS c
+        WHERE c.oid = customers
+    ),
+    beside AS MATERIALIZED (
+        SELECT t.oid::regclass AS relation, true AS is_companion
+        FROM customer_identity_internal.companions() AS c
+        JOIN pg_class AS t ON t.relname = c.name
+        JOIN pg_class AS b ON b.relnamespace = t.relnamespace
+        WHERE b.oid = customers
+        UNION ALL
+        SELECT a.attached, false FROM customer_identity_internal.attachments_of(customers) AS a
+    ),
+    placed AS MATERIALIZED (
+        SELECT s.*, customer_identity_internal.distribution_of(s.relation) AS distribution FROM beside AS s
+    )
+    SELECT 'error', 'setting citus.enable_unsafe_triggers', 'it is off: Citus lets distributed tables have no triggers',
+        'On every node: ALTER SYSTEM SET citus.enable_unsafe_triggers = on; SELECT pg_reload_conf();'
+    FROM book AS b
+    WHERE (b.distribution IS NOT NULL OR EXISTS (SELECT FROM placed AS p WHERE p.distribution IS NOT NULL))
+        AND current_setting('citus.enable_unsafe_triggers', true) IS DISTINCT FROM 'on'
+    UNION ALL
+    SELECT 'error', customers::text, 'it is copied to every node: each would make customers of its own',
+        format('SELECT undistribute_table(%L); SELECT customer_identity.distribute_schema(%L);', customers, b.schema)
+    FROM book AS b
+    WHERE b.distribution = 'copies'
+    UNION ALL
+    SELECT 'error', p.relation::text,
+        CASE
+            WHEN b.distribution IS NULL THEN format('it is distributed, and %s is not: its triggers do not find the book', customers)
+            WHEN p.distribution IS NULL THEN format('it is not distributed, and %s is', customers)
+            ELSE format('its shards do not lie beside those of %s', customers)
+        END,
+        CASE
+            WHEN b.distribution IS NULL
+                THEN format('SELECT undistribute_table(%L); SELECT customer_identity.distribute_schema(%L);', p.relation, b.schema)
+            WHEN p.distribution IS NULL AND p.is_companion THEN format('SELECT customer_identity.create_tables(%L);', b.schema)
+            ELSE format('ALTER TABLE %s SET SCHEMA %s; what is in one distributed schema lies together.', p.relation, b.schema)
+        END
+    FROM placed AS p
+    CROSS JOIN book AS b
+    WHERE p.distribution IS DISTINCT FROM b.distribution
+    UNION ALL
+    SELECT 'info', p.relation::text, 'rows from before it was distributed still take space on this node; they are not read or counted',
+        format('SELECT truncate_local_data_after_distributing_table(%L);', p.relation)
+    FROM (SELECT customers AS relation, b.distribution FROM book AS b UNION ALL SELECT p.relation, p.distribution FROM placed AS p) AS p
+    WHERE p.distribution IS NOT NULL AND pg_relation_size(p.relation) > 0;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_shards(regclass) IS
+    'Findings of check_setup() about a book that Citus distributes';

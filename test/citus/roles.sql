@@ -1,0 +1,39 @@
+-- Roles as on one machine: the owner of a shop, and an application that may only write users and orders.
+\set ON_ERROR_STOP on
+\set QUIET on
+SET client_min_messages = warning;
+SELECT no_plan();
+CREATE ROLE shop_owner LOGIN;
+CREATE ROLE shop_app LOGIN;
+SET citus.enable_schema_based_sharding = on;
+CREATE SCHEMA shop_f AUTHORIZATION shop_owner;
+GRANT USAGE ON SCHEMA shop_f TO shop_app;
+-- Rights on what belongs to an extension are given on every node.
+SELECT count(*) FROM run_command_on_all_nodes('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA customer_identity TO shop_owner; GRANT EXECUTE ON FUNCTION customer_identity.get_or_create_customer, customer_identity.find_customer, customer_identity.can_see_customer, customer_identity.record_proof TO shop_app') \g /dev/null
+SET search_path = shop_f, public;
+SET ROLE shop_owner;
+SELECT customer_identity.create_tables('shop_f') \g /dev/null
+CREATE TABLE users (id text PRIMARY KEY, phone text, name text);
+CREATE TABLE orders (id bigserial PRIMARY KEY, user_id text REFERENCES users (id) ON DELETE SET NULL, phone text, total numeric);
+SELECT customer_identity.attach_users('users', name_column => 'name');
+SELECT customer_identity.attach_orders('orders', users => 'users');
+GRANT SELECT, INSERT, UPDATE, DELETE ON users, orders TO shop_app;
+GRANT USAGE ON SEQUENCE orders_id_seq TO shop_app;
+SET ROLE shop_app;
+INSERT INTO users VALUES ('a', '+44 7400 123501', 'Ann');
+INSERT INTO orders (user_id, total) VALUES ('a', 10);
+INSERT INTO orders (phone, total) VALUES ('+44 7400 123502', 20);
+UPDATE orders SET total = total + 1;
+SELECT throws_ok('SELECT * FROM customers', '42501', NULL, 'the application needs no right on customers');
+SELECT throws_ok('SELECT customer_identity.rebuild_totals()', '42501', NULL, 'nor may it call what is not its own');
+SELECT throws_ok('SELECT customer_identity.get_or_create_customer(''+44 7400 123501'')', '42501', NULL, 'as whom it calls them on any node');
+SET ROLE shop_owner;
+SELECT customer_identity.get_or_create_customer('+44 7400 123501') AS ann \gset
+SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'its orders are counted');
+SELECT is(customer_identity.find_customer('+44 7400 123501'), :'ann'::uuid, 'the functions that it may call run where the book is');
+SELECT is(asked('SELECT sum(total_spent) FROM customers'), '32', 'exactly');
+SELECT lives_ok(format('SELECT customer_identity.merge_customers(%L, customer_identity.find_customer(''+44 7400 123502''))', :'ann'), 'the owner merges');
+SELECT is(customer_identity.rebuild_totals(), 0::bigint, 'and rebuilds');
+RESET ROLE;
+SELECT * FROM finish();
+DROP SCHEMA shop_f CASCADE;
