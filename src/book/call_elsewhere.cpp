@@ -20,6 +20,9 @@ struct Values {
   int count;
 };
 
+// Whether a call is under way: one that comes back here would go on for ever.
+bool is_calling = false;
+
 // A table that lies beside customers and that the current user may read. SPI must be connected.
 const char *companion_to_read(Oid customers) {
   const Datum values[] = {ObjectIdGetDatum(customers)};
@@ -120,10 +123,16 @@ Datum result_of(FunctionCallInfo fcinfo, MemoryContext caller) {
 }  // namespace
 
 Datum call_elsewhere(FunctionCallInfo fcinfo, int place, Oid customers) {
-  if (is_in_citus_statement()) refuse_elsewhere(customers);
+  if (is_in_citus_statement() || is_calling) refuse_elsewhere(customers);
   MemoryContext caller = CurrentMemoryContext;
   SPI_connect();
-  run_there(fcinfo, place, customers);
+  is_calling = true;
+  // The call that fails must not be taken for one that goes on.
+  PG_TRY();
+  { run_there(fcinfo, place, customers); }
+  PG_FINALLY();
+  { is_calling = false; }
+  PG_END_TRY();
   const Datum result = result_of(fcinfo, caller);
   SPI_finish();
   return result;
