@@ -258,6 +258,7 @@ void print_no_plans() {
                     false);
 }
 
+// Each node has working tables of its own, wherever the book is.
 Datum run_as_owner_of_tables(FunctionCallInfo fcinfo, int restrictions) {
   const Call call = call_of(fcinfo);
   if (OidIsValid(call.book)) require_schema(call.book);

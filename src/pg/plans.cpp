@@ -1,6 +1,8 @@
 // Prepares statements and runs them.
 #include "pg/plans.hpp"
 
+#include "pg/shards.hpp"
+
 namespace customer_identity {
 
 namespace {
@@ -21,7 +23,10 @@ SPIPlanPtr custom_plan(const char *text, std::initializer_list<Oid> types) {
 
 SPIPlanPtr keep_plan(const CacheKey &key, const Reading &reading, const char *text,
                      std::initializer_list<Oid> types) {
-  SPIPlanPtr plan = prepare(text, types, CURSOR_OPT_GENERIC_PLAN);
+  // Citus plans for the values, which say in which shard the rows are.
+  const bool is_generic = !is_distributed(key.relation);
+  SPIPlanPtr plan =
+      prepare(text, types, is_generic ? CURSOR_OPT_GENERIC_PLAN : CURSOR_OPT_CUSTOM_PLAN);
   keep(key, reading, plan);
   return plan;
 }
