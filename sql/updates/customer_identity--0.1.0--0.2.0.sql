@@ -1850,7 +1850,7 @@ BEGIN
     WHERE customer_identity_internal.hold_table(t.source);
     RETURN CASE
         WHEN cardinality(queries) = 1 THEN queries[1]
-        ELSE format('SELECT s.customer_id, sum(s.orders) AS orders, sum(s.spent) AS spent, sum(s.points) AS points FROM (%s) AS s GROUP BY s.customer_id',
+        WHEN cardinality(queries) > 1 THEN format('SELECT s.customer_id, sum(s.orders) AS orders, sum(s.spent) AS spent, sum(s.points) AS points FROM (%s) AS s GROUP BY s.customer_id',
             array_to_string(queries, ' UNION ALL '))
     END;
 END

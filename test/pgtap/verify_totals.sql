@@ -2,6 +2,11 @@
 \ir shop.psql
 SELECT * FROM no_plan();
 
+CREATE SCHEMA empty;
+SELECT customer_identity.create_tables('empty');
+SELECT is_empty($$SELECT * FROM customer_identity.verify_totals('empty.customers')$$, 'a book without orders has nothing to be compared with');
+SELECT is(customer_identity.rebuild_totals('empty.customers')::int, 0, 'nor to be corrected by');
+
 INSERT INTO orders (phone, total) SELECT '07400 1234' || lpad((n % 5)::text, 2, '0'), n + 0.5 FROM generate_series(1, 50) n;
 SELECT customer_identity.adjust_points(id, 7, 'gift') FROM customers;
 SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'nothing differs');
