@@ -48,17 +48,16 @@ SELECT customer_identity.list_customers();
 E2
 sed -i "s/'+44 7400 \([12]\):phone'/'+44 7400 \1' || :phone/" "$folder"/*
 
-# Milliseconds of a statement, on average.
+# Milliseconds of a statement, on average. $3: the port of another node.
 latency() {
-  PGOPTIONS="-c search_path=$1" "$PG_BINDIR/pgbench" -n -M prepared -T "$SECONDS_EACH" -f "$folder/$2" 2>/dev/null |
-    awk '/latency average/ { print $4 }'
+  PGOPTIONS="-c search_path=$1" "$PG_BINDIR/pgbench" -n -M prepared -p "${3:-$PGPORT}" -T "$SECONDS_EACH" -f "$folder/$2" 2>/dev/null |
+    awk '/latency average/ { printf "%.2f", $4 }'
 }
 
 copy_seconds() {
   local start
-  seq 1 "$ROWS" | awk '{ printf "%d\t%d.5\n", 1 + ($1 * 7919) % 30000, $1 % 100 }' >"$folder/rows"
   start=$(date +%s.%N)
-  PGOPTIONS="-c search_path=$1" psql -qX -v ON_ERROR_STOP=1 -c "\\copy orders (user_id, total) FROM '$folder/rows'"
+  PGOPTIONS="-c search_path=$1" psql -qX -p "${3:-$PGPORT}" -v ON_ERROR_STOP=1 -c "\\copy orders (user_id, total) FROM '$folder/$2'"
   echo "$(date +%s.%N) $start" | awk '{ printf "%.1f", $1 - $2 }'
 }
 
@@ -67,15 +66,23 @@ make_shop shards on "$ATTACH"
 make_shop bare off ''
 make_shop bare_shards on ''
 for shop in plain shards bare bare_shards; do load "$shop"; done
+seq 1 "$ROWS" | awk '{ printf "%d\t%d.5\n", 1 + ($1 * 7919) % 30000, $1 % 100 }' >"$folder/rows"
+psql -qXAt -c 'CHECKPOINT' -c 'VACUUM ANALYZE'
+node=$(psql -qXAt -c "SELECT nodeport FROM citus_shards WHERE table_name = 'shards.orders'::regclass")
 
-echo "| | one machine | of that without us | distributed | of that without us | ratio |"
-echo "|---|---|---|---|---|---|"
-row() { echo "$*" | awk '{ split($0, v, "|"); printf "| %s | %s %s | %s | %s %s | %s | %.1f |\n", v[1], v[2], v[6], v[3], v[4], v[6], v[5], v[4] / v[2] }'; }
-for statement in order guest_order sign_up; do
-  row "$statement|$(latency plain $statement)|$(latency bare $statement)|$(latency shards $statement)|$(latency bare_shards $statement)|ms"
-done
-row "COPY of $ROWS orders|$(copy_seconds plain)|$(copy_seconds bare)|$(copy_seconds shards)|$(copy_seconds bare_shards)|s"
-row "list_customers|$(latency plain list_customers)|-|$(latency shards list_customers)|-|ms"
+# In parentheses: the same without us.
+row() {
+  local name=$1 measure=$2 what=$3 unit=$4
+  echo "| $name | $($measure plain "$what") ($($measure bare "$what")) $unit | $($measure shards "$what") ($($measure bare_shards "$what")) $unit" \
+    "| $($measure shards "$what" "$node") $unit |"
+}
+echo '| | one machine | distributed, by the coordinator | distributed, by the node of the shop |'
+echo '|---|---|---|---|'
+row "COPY of $ROWS orders" copy_seconds rows s
+row 'an order' latency order ms
+row "a guest's order" latency guest_order ms
+row 'a sign-up' latency sign_up ms
+row '`list_customers`' latency list_customers ms | sed 's/ ([^)]*)//g'
 
 made=0
 for books in $BOOKS; do

@@ -72,7 +72,7 @@ BEGIN ATOMIC
         SELECT ARRAY(
             SELECT a
             FROM customer_identity_internal.attachments_of(customers) AS a
-            WHERE customer_identity_internal.is_distributed(a.attached) = customer_identity_internal.is_distributed(customers)
+            WHERE customer_identity_internal.distribution_of(a.attached) IS NOT DISTINCT FROM customer_identity_internal.distribution_of(customers)
         ) AS attachments
     )
     SELECT * FROM customer_identity_internal.check_session(customers)

@@ -10,7 +10,8 @@ BEGIN
     IF NOT customer_identity_internal.is_distributed(relation) THEN
         RETURN NULL;
     END IF;
-    EXECUTE 'SELECT CASE WHEN p.repmodel = ''t'' THEN ''copies'' ELSE p.partmethod::text || p.colocationid END'
+    -- What Citus only keeps an eye on stays where it is.
+    EXECUTE 'SELECT CASE WHEN p.repmodel = ''t'' THEN ''copies'' ELSE p.partmethod::text || NULLIF(p.colocationid, 0) END'
         ' FROM pg_catalog.pg_dist_partition AS p WHERE p.logicalrelid = $1'
         INTO found USING relation;
     RETURN found;

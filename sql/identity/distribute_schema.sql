@@ -24,14 +24,18 @@ DECLARE
     outside text;
 BEGIN
     PERFORM customer_identity_internal.require_limit('schema_name', schema_name);
-    IF to_regclass('pg_catalog.pg_dist_schema') IS NULL THEN
-        RAISE EXCEPTION 'the database has no Citus that distributes schemas'
-            USING ERRCODE = 'feature_not_supported', HINT = 'Citus 12 or later: CREATE EXTENSION citus;';
-    END IF;
     IF schema_name IS NULL OR to_regnamespace(quote_ident(schema_name)) IS NULL THEN
         RAISE EXCEPTION 'there is no such schema'
             USING ERRCODE = 'invalid_schema_name', DETAIL = format('Schema: %s.', COALESCE(quote_ident(schema_name), 'NULL')),
                 HINT = 'Name the schema of a book: distribute_schema(''shop'').';
+    END IF;
+    IF NOT (SELECT pg_has_role(n.nspowner, 'USAGE') FROM pg_namespace AS n WHERE n.nspname = schema_name) THEN
+        RAISE EXCEPTION 'must be owner of schema %', quote_ident(schema_name)
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Its owner, or a superuser, distributes it.';
+    END IF;
+    IF to_regclass('pg_catalog.pg_dist_schema') IS NULL THEN
+        RAISE EXCEPTION 'the database has no Citus that distributes schemas'
+            USING ERRCODE = 'feature_not_supported', HINT = 'Citus 12 or later: CREATE EXTENSION citus;';
     END IF;
     IF current_setting('citus.enable_unsafe_triggers', true) IS DISTINCT FROM 'on' THEN
         RAISE EXCEPTION 'Citus does not let distributed tables have triggers'

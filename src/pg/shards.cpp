@@ -224,7 +224,7 @@ bool is_in_citus_statement() {
 }
 
 void open_shards() {
-  if (!has_citus()) return;
+  if (!has_citus() || IsInParallelMode()) return;
   set_for_now("citus.enable_manual_changes_to_shards", "on");
   set_for_now("citus.show_shards_for_app_name_prefixes", "*");
 }

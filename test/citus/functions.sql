@@ -71,6 +71,13 @@ SELECT is_empty(format('SELECT FROM customers WHERE id = %L', :'three'), 'erase_
 SELECT is_empty(:'wrong_totals' || format(' AND c.id <> %L', :'one'), 'totals are exact after all that');
 SELECT is_empty($$SELECT FROM customer_events WHERE details::text ~ '_10[0-9]{4}' UNION ALL SELECT FROM customer_merges WHERE record::text ~ '_10[0-9]{4}'$$, 'no shard is named in what is kept');
 
+-- Codes are those of the node that sends them, proofs those of the shop.
+SET customer_identity.sms_countries = 'GB';
+SELECT verification_id AS code_id FROM customer_identity.start_verification('+44 7400 123605', user_id => 'u5') \gset
+SELECT substring(body FROM '[0-9]{6}') AS code FROM customer_identity.sms_messages WHERE verification_id = :'code_id' \gset
+SELECT is((customer_identity.check_verification(:'code_id', :'code')).customer_id, customer_identity.find_customer('+44 7400 123605'), 'a code that is answered on the coordinator');
+SELECT is(asked('SELECT method FROM phone_proofs WHERE user_id = ''u5'''), 'sms', 'is a proof in the shop');
+
 -- Part of a distributed statement.
 SELECT results_eq('SELECT customer_identity.find_customer(phone, customers => ''shop_b.customers'') FROM users WHERE id = ''u1''',
   format('VALUES (%L::uuid)', :'one'), 'a function that is pushed to the rows reads the book beside them');
