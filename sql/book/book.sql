@@ -130,7 +130,7 @@ BEGIN
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.create_tables ' || schema_name, 0));
     IF to_regclass(format('%I.customers', schema_name)) IS NULL THEN
-        PERFORM customer_identity_internal.make_customers_in_shards(schema_name);
+        PERFORM customer_identity_internal.make_customers(schema_name);
         -- An empty table is indexed at once; one that is there may be large, and has create_search_indexes().
         PERFORM customer_identity_internal.create_missing_index(i.relation, i.name, i.definition)
         FROM customer_identity_internal.sort_indexes(format('%I.customers', schema_name)::regclass) AS i

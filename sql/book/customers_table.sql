@@ -141,7 +141,7 @@ BEGIN
     SELECT string_agg(format('%I %s', c.name, c.definition), ', ') INTO columns
     FROM customer_identity_internal.customers_columns() AS c;
     -- Room on the page keeps the updates of totals off the indexes.
-    EXECUTE format('CREATE TABLE %I.customers (%s) WITH (fillfactor = 90)', schema_name, columns);
+    PERFORM customer_identity_internal.create_at_top(format('CREATE TABLE %I.customers (%s) WITH (fillfactor = 90)', schema_name, columns));
     EXECUTE format('COMMENT ON TABLE %I.customers IS %L', schema_name, 'One row per real person, identified by phone');
     EXECUTE format('COMMENT ON COLUMN %I.customers.phone IS %L', schema_name, 'E.164; NULL: the number was released');
 END

@@ -66,27 +66,12 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.distribute(regclass) IS
     'Puts a table of a distributed schema into a shard beside the others, if a function has just made it';
 
--- Nothing can be put beside the tables of a schema that has none: it is distributed anew with its first one.
-CREATE FUNCTION customer_identity_internal.make_customers_in_shards(schema_name text)
+CREATE FUNCTION customer_identity_internal.create_at_top(statement text)
     RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    is_empty boolean := customer_identity_internal.is_distributed_schema(schema_name);
-BEGIN
-    is_empty := is_empty AND customer_identity_internal.table_in_shards(schema_name) IS NULL;
-    IF is_empty THEN
-        EXECUTE 'SELECT pg_catalog.citus_schema_undistribute(quote_ident($1)::regnamespace)' USING schema_name;
-    END IF;
-    PERFORM customer_identity_internal.make_customers(schema_name);
-    IF is_empty THEN
-        EXECUTE 'SELECT pg_catalog.citus_schema_distribute(quote_ident($1)::regnamespace)' USING schema_name;
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.make_customers_in_shards(text) IS
-    'Creates the table customers in a schema, which may be distributed';
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME', 'create_at_top';
+COMMENT ON FUNCTION customer_identity_internal.create_at_top(text) IS
+    'Runs a CREATE TABLE as a session does, with the rights of the caller: Citus distributes what it makes in a distributed schema';
 
 CREATE FUNCTION customer_identity_internal.take_away_orders(orders regclass, customers regclass)
     RETURNS void

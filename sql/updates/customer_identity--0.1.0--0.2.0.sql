@@ -658,6 +658,93 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.sort_indexes(regclass) IS
     'The indexes that list_customers needs to sort: table, name and definition';
+-- Where the server has Citus, a schema may be distributed: its tables are in shards, together on one node. Citus
+-- distributes what a CREATE TABLE of the application makes there, but not what a function makes.
+CREATE FUNCTION customer_identity_internal.is_distributed(relation regclass)
+    RETURNS boolean
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'is_distributed';
+COMMENT ON FUNCTION customer_identity_internal.is_distributed(regclass) IS
+    'Whether the rows of a table are in shards of it';
+CREATE FUNCTION customer_identity_internal.is_shard(relation regclass)
+    RETURNS boolean
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'is_shard';
+COMMENT ON FUNCTION customer_identity_internal.is_shard(regclass) IS
+    'Whether a table is a shard of another one';
+CREATE FUNCTION customer_identity_internal.is_distributed_schema(schema_name text)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found boolean := false;
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_schema') IS NOT NULL THEN
+        EXECUTE 'SELECT EXISTS (SELECT FROM pg_catalog.pg_dist_schema AS s WHERE s.schemaid = to_regnamespace(quote_ident($1)))'
+            INTO found USING schema_name;
+    END IF;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_distributed_schema(text) IS
+    'Whether Citus distributes a schema';
+CREATE FUNCTION customer_identity_internal.table_in_shards(schema_name text)
+    RETURNS regclass
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found regclass;
+BEGIN
+    EXECUTE 'SELECT min(p.logicalrelid::oid) FROM pg_catalog.pg_dist_partition AS p'
+        ' JOIN pg_catalog.pg_dist_schema AS s ON s.colocationid = p.colocationid WHERE s.schemaid = to_regnamespace(quote_ident($1))'
+        INTO found USING schema_name;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.table_in_shards(text) IS
+    'A table of a distributed schema, beside which the others are; NULL: it has none yet';
+CREATE FUNCTION customer_identity_internal.distribute(relation regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    schema_name text := (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation);
+BEGIN
+    IF customer_identity_internal.is_distributed_schema(schema_name) AND NOT customer_identity_internal.is_distributed(relation) THEN
+        EXECUTE 'SELECT pg_catalog.create_distributed_table($1, NULL, colocate_with => $2)'
+            USING relation, customer_identity_internal.table_in_shards(schema_name)::text;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.distribute(regclass) IS
+    'Puts a table of a distributed schema into a shard beside the others, if a function has just made it';
+CREATE FUNCTION customer_identity_internal.create_at_top(statement text)
+    RETURNS void
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME', 'create_at_top';
+COMMENT ON FUNCTION customer_identity_internal.create_at_top(text) IS
+    'Runs a CREATE TABLE as a session does, with the rights of the caller: Citus distributes what it makes in a distributed schema';
+CREATE FUNCTION customer_identity_internal.take_away_orders(orders regclass, customers regclass)
+    RETURNS void
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME', 'take_away_orders';
+COMMENT ON FUNCTION customer_identity_internal.take_away_orders(regclass, regclass) IS
+    'Before the shards of an orders table are truncated, by its owner: takes its orders from the totals';
+CREATE FUNCTION customer_identity_internal.take_away_users(users regclass, customers regclass)
+    RETURNS void
+    LANGUAGE c VOLATILE STRICT
+    AS 'MODULE_PATHNAME', 'take_away_users';
+COMMENT ON FUNCTION customer_identity_internal.take_away_users(regclass, regclass) IS
+    'Before the shards of a users table are truncated, by its owner: ends what its logins have proved';
+CREATE FUNCTION customer_identity_internal.told_name(relation regclass)
+    RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'told_name';
+COMMENT ON FUNCTION customer_identity_internal.told_name(regclass) IS
+    'The quoted name of a table with its schema, as it is told and kept: of a shard, that of its table';
 CREATE OR REPLACE FUNCTION customer_identity_internal.customers_columns()
     RETURNS TABLE (name text, types regtype[], definition text)
     LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 10
@@ -795,115 +882,13 @@ BEGIN
     SELECT string_agg(format('%I %s', c.name, c.definition), ', ') INTO columns
     FROM customer_identity_internal.customers_columns() AS c;
     -- Room on the page keeps the updates of totals off the indexes.
-    EXECUTE format('CREATE TABLE %I.customers (%s) WITH (fillfactor = 90)', schema_name, columns);
+    PERFORM customer_identity_internal.create_at_top(format('CREATE TABLE %I.customers (%s) WITH (fillfactor = 90)', schema_name, columns));
     EXECUTE format('COMMENT ON TABLE %I.customers IS %L', schema_name, 'One row per real person, identified by phone');
     EXECUTE format('COMMENT ON COLUMN %I.customers.phone IS %L', schema_name, 'E.164; NULL: the number was released');
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.make_customers(text) IS
     'Creates the table customers in a schema';
--- Where the server has Citus, a schema may be distributed: its tables are in shards, together on one node. Citus
--- distributes what a CREATE TABLE of the application makes there, but not what a function makes.
-CREATE FUNCTION customer_identity_internal.is_distributed(relation regclass)
-    RETURNS boolean
-    LANGUAGE c STABLE STRICT
-    AS 'MODULE_PATHNAME', 'is_distributed';
-COMMENT ON FUNCTION customer_identity_internal.is_distributed(regclass) IS
-    'Whether the rows of a table are in shards of it';
-CREATE FUNCTION customer_identity_internal.is_shard(relation regclass)
-    RETURNS boolean
-    LANGUAGE c STABLE STRICT
-    AS 'MODULE_PATHNAME', 'is_shard';
-COMMENT ON FUNCTION customer_identity_internal.is_shard(regclass) IS
-    'Whether a table is a shard of another one';
-CREATE FUNCTION customer_identity_internal.is_distributed_schema(schema_name text)
-    RETURNS boolean
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    found boolean := false;
-BEGIN
-    IF to_regclass('pg_catalog.pg_dist_schema') IS NOT NULL THEN
-        EXECUTE 'SELECT EXISTS (SELECT FROM pg_catalog.pg_dist_schema AS s WHERE s.schemaid = to_regnamespace(quote_ident($1)))'
-            INTO found USING schema_name;
-    END IF;
-    RETURN found;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.is_distributed_schema(text) IS
-    'Whether Citus distributes a schema';
-CREATE FUNCTION customer_identity_internal.table_in_shards(schema_name text)
-    RETURNS regclass
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    found regclass;
-BEGIN
-    EXECUTE 'SELECT min(p.logicalrelid::oid) FROM pg_catalog.pg_dist_partition AS p'
-        ' JOIN pg_catalog.pg_dist_schema AS s ON s.colocationid = p.colocationid WHERE s.schemaid = to_regnamespace(quote_ident($1))'
-        INTO found USING schema_name;
-    RETURN found;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.table_in_shards(text) IS
-    'A table of a distributed schema, beside which the others are; NULL: it has none yet';
-CREATE FUNCTION customer_identity_internal.distribute(relation regclass)
-    RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    schema_name text := (SELECT n.nspname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = relation);
-BEGIN
-    IF customer_identity_internal.is_distributed_schema(schema_name) AND NOT customer_identity_internal.is_distributed(relation) THEN
-        EXECUTE 'SELECT pg_catalog.create_distributed_table($1, NULL, colocate_with => $2)'
-            USING relation, customer_identity_internal.table_in_shards(schema_name)::text;
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.distribute(regclass) IS
-    'Puts a table of a distributed schema into a shard beside the others, if a function has just made it';
--- Nothing can be put beside the tables of a schema that has none: it is distributed anew with its first one.
-CREATE FUNCTION customer_identity_internal.make_customers_in_shards(schema_name text)
-    RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    is_empty boolean := customer_identity_internal.is_distributed_schema(schema_name);
-BEGIN
-    is_empty := is_empty AND customer_identity_internal.table_in_shards(schema_name) IS NULL;
-    IF is_empty THEN
-        EXECUTE 'SELECT pg_catalog.citus_schema_undistribute(quote_ident($1)::regnamespace)' USING schema_name;
-    END IF;
-    PERFORM customer_identity_internal.make_customers(schema_name);
-    IF is_empty THEN
-        EXECUTE 'SELECT pg_catalog.citus_schema_distribute(quote_ident($1)::regnamespace)' USING schema_name;
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.make_customers_in_shards(text) IS
-    'Creates the table customers in a schema, which may be distributed';
-CREATE FUNCTION customer_identity_internal.take_away_orders(orders regclass, customers regclass)
-    RETURNS void
-    LANGUAGE c VOLATILE STRICT
-    AS 'MODULE_PATHNAME', 'take_away_orders';
-COMMENT ON FUNCTION customer_identity_internal.take_away_orders(regclass, regclass) IS
-    'Before the shards of an orders table are truncated, by its owner: takes its orders from the totals';
-CREATE FUNCTION customer_identity_internal.take_away_users(users regclass, customers regclass)
-    RETURNS void
-    LANGUAGE c VOLATILE STRICT
-    AS 'MODULE_PATHNAME', 'take_away_users';
-COMMENT ON FUNCTION customer_identity_internal.take_away_users(regclass, regclass) IS
-    'Before the shards of a users table are truncated, by its owner: ends what its logins have proved';
-CREATE FUNCTION customer_identity_internal.told_name(relation regclass)
-    RETURNS text
-    LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
-    AS 'MODULE_PATHNAME', 'told_name';
-COMMENT ON FUNCTION customer_identity_internal.told_name(regclass) IS
-    'The quoted name of a table with its schema, as it is told and kept: of a shard, that of its table';
 CREATE OR REPLACE FUNCTION customer_identity_internal.companion_of(customers regclass, companion text)
     RETURNS text
     LANGUAGE c STABLE STRICT
@@ -1231,7 +1216,7 @@ BEGIN
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.create_tables ' || schema_name, 0));
     IF to_regclass(format('%I.customers', schema_name)) IS NULL THEN
-        PERFORM customer_identity_internal.make_customers_in_shards(schema_name);
+        PERFORM customer_identity_internal.make_customers(schema_name);
         -- An empty table is indexed at once; one that is there may be large, and has create_search_indexes().
         PERFORM customer_identity_internal.create_missing_index(i.relation, i.name, i.definition)
         FROM customer_identity_internal.sort_indexes(format('%I.customers', schema_name)::regclass) AS i

@@ -70,6 +70,7 @@ extern "C" {
 #include <nodes/parsenodes.h>
 #include <optimizer/optimizer.h>
 #include <parser/parse_func.h>
+#include <parser/parser.h>
 #include <parser/scansup.h>
 #include <pgstat.h>
 #include <postmaster/bgworker.h>
@@ -81,6 +82,8 @@ extern "C" {
 #include <storage/lmgr.h>
 #include <storage/lock.h>
 #include <storage/proc.h>
+#include <tcop/dest.h>
+#include <tcop/utility.h>
 #include <utils/acl.h>
 #include <utils/backend_status.h>
 #include <utils/builtins.h>

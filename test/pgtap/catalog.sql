@@ -80,7 +80,7 @@ SELECT is_empty($$
       -- For the owner of the book, or of the table, alone.
       'take_away_orders', 'take_away_users', 'lock_rows', 'move_all_rows', 'move_rows_back', 'move_references', 'erase_attached', 'verifications_of',
        -- With the rights of their caller, and a message that the tables have changed.
-       'renew_proof', 'tell_of_companions'
+       'renew_proof', 'tell_of_companions', 'create_at_top'
     ])
 $$, 'nobody may execute what writes, until granted');
 SELECT ok(has_schema_privilege('public', 'customer_identity_internal', 'USAGE')
