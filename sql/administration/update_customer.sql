@@ -7,6 +7,7 @@ AS $$
     FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped
         AND a.attgenerated = '' AND a.attidentity <> 'a'
+        AND a.attname <> 'phone_generation'
         AND (a.attname IN ('preferred_name', 'notes')
             OR a.attname NOT IN (SELECT c.name FROM customer_identity_internal.customers_columns() AS c))
     ORDER BY a.attnum

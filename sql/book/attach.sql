@@ -157,11 +157,13 @@ BEGIN
             USING ERRCODE = 'datatype_mismatch',
                 HINT = COALESCE(customer_identity_internal.retyping(relation, column_name, found_column.atttypid, 'uuid', '') || '; or name', 'Name')
                     || ' another column with customer_column => ''...''.';
-    ELSIF found_column.attnotnull THEN
+    ELSIF found_column.attnotnull AND NOT customer_identity_internal.has_computed_ids(customers) THEN
         RAISE WARNING 'column % of % is NOT NULL: rows without a readable phone will be refused', quote_ident(column_name), relation
             USING HINT = format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', relation, column_name);
     END IF;
-    IF NOT customer_identity_internal.has_reference(relation, column_name, customers) THEN
+    -- Where ids are computed, an order of nobody refers to no customer, and users are kept by ids of their own.
+    IF NOT customer_identity_internal.has_reference(relation, column_name, customers)
+        AND NOT customer_identity_internal.has_computed_ids(customers) THEN
         EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (%I) REFERENCES %s (id) ON DELETE SET NULL', relation, column_name, customers);
     END IF;
     PERFORM customer_identity_internal.ensure_index(relation, column_name);

@@ -113,7 +113,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.ensure_phone_triggers(regclass) IS
     'Puts follow_phone on customers where it is missing';
 
-CREATE FUNCTION customer_identity_internal.make_book(schema_name text)
+CREATE FUNCTION customer_identity_internal.make_book(schema_name text, distributed boolean)
     RETURNS regclass
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -130,7 +130,7 @@ BEGIN
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.create_tables ' || schema_name, 0));
     IF to_regclass(format('%I.customers', schema_name)) IS NULL THEN
-        PERFORM customer_identity_internal.make_customers(schema_name);
+        PERFORM customer_identity_internal.make_customers(schema_name, distributed);
         -- An empty table is indexed at once; one that is there may be large, and has create_search_indexes().
         PERFORM customer_identity_internal.create_missing_index(i.relation, i.name, i.definition)
         FROM customer_identity_internal.sort_indexes(format('%I.customers', schema_name)::regclass) AS i
@@ -138,6 +138,11 @@ BEGIN
         WHERE to_regclass(format('%I.%I', schema_name, i.name)) IS NULL;
     END IF;
     customers := format('%I.customers', schema_name)::regclass;
+    IF distributed AND NOT customer_identity_internal.has_computed_ids(customers) THEN
+        RAISE EXCEPTION 'the ids of % are not computed from phones', customers
+            USING ERRCODE = 'CI003', DETAIL = 'Its rows would get other ids, and with them whatever refers to them, in and outside the database.',
+                HINT = 'Make the book in a schema of its own and load the orders there: CREATE SCHEMA shop_identity; SELECT customer_identity.create_tables(''shop_identity'', distributed => true).';
+    END IF;
     PERFORM customer_identity_internal.distribute(customers);
     PERFORM customer_identity_internal.check_customers(customers);
     PERFORM customer_identity_internal.make_companions(schema_name);
@@ -145,16 +150,16 @@ BEGIN
     RETURN customers;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.make_book(text) IS
+COMMENT ON FUNCTION customer_identity_internal.make_book(text, boolean) IS
     'create_tables for a schema that is named';
 
-CREATE FUNCTION customer_identity.create_tables(schema_name text DEFAULT NULL)
+CREATE FUNCTION customer_identity.create_tables(schema_name text DEFAULT NULL, distributed boolean DEFAULT false)
     RETURNS regclass
     LANGUAGE sql VOLATILE
-RETURN customer_identity_internal.make_book(COALESCE(schema_name, current_schema()::text));
-COMMENT ON FUNCTION customer_identity.create_tables(text) IS
-    'Creates customers, phone_proofs, loyalty_entries and customer_events in a schema (default: the current one) and returns customers. An existing customers table is checked and kept';
-REVOKE EXECUTE ON FUNCTION customer_identity.create_tables(text) FROM PUBLIC;
+RETURN customer_identity_internal.make_book(COALESCE(schema_name, current_schema()::text), COALESCE(distributed, false));
+COMMENT ON FUNCTION customer_identity.create_tables(text, boolean) IS
+    'Creates customers and its companions in a schema (default: the current one) and returns customers. An existing customers table is checked and kept. distributed: the ids of customers are computed from their phones, and every key contains them, so that the book can be spread over several machines';
+REVOKE EXECUTE ON FUNCTION customer_identity.create_tables(text, boolean) FROM PUBLIC;
 
 CREATE FUNCTION customer_identity_internal.qualified_name(relation regclass)
     RETURNS text

@@ -22,7 +22,7 @@ BEGIN ATOMIC
         format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', a.attached, a.customer_column)
     FROM unnest(attachments) AS a
     JOIN pg_attribute AS c ON c.attrelid = a.attached AND c.attname = a.customer_column
-    WHERE c.attnotnull
+    WHERE c.attnotnull AND NOT (a.kind = 'orders' AND customer_identity_internal.has_computed_ids(customers))
     UNION ALL
     SELECT 'warning', a.attached::text,
         format('column %I has no foreign key to %s', a.customer_column, a.customers),
@@ -30,6 +30,7 @@ BEGIN ATOMIC
             a.attached, a.customer_column, a.customers)
     FROM unnest(attachments) AS a
     WHERE NOT customer_identity_internal.has_reference(a.attached, a.customer_column, a.customers)
+        AND NOT customer_identity_internal.has_computed_ids(a.customers)
     UNION ALL
     SELECT 'warning', k.conrelid::regclass::text,
         format('foreign key %I is deferrable: an order can precede its customer and be missing from the totals', k.conname),

@@ -59,7 +59,7 @@ BEGIN ATOMIC
     SELECT c.*
     FROM (VALUES
         ('phone_proofs', 'Who showed that they hold a phone; live until ended_at is set',
-            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            'id uuid DEFAULT gen_random_uuid(),
             phone varchar(20) NOT NULL,
             customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
             user_id text,
@@ -67,40 +67,45 @@ BEGIN ATOMIC
             proved_at timestamptz NOT NULL DEFAULT now(),
             ended_at timestamptz,
             ended_reason text,
-            unconfirmed boolean NOT NULL DEFAULT false',
+            unconfirmed boolean NOT NULL DEFAULT false,
+            PRIMARY KEY (%3$sid)',
             ARRAY[
-                'CREATE UNIQUE INDEX phone_proofs_live_key ON %1$I.phone_proofs (phone, user_id) WHERE ended_at IS NULL',
-                'CREATE UNIQUE INDEX phone_proofs_live_guest_key ON %1$I.phone_proofs (phone) WHERE ended_at IS NULL AND user_id IS NULL',
+                'CREATE UNIQUE INDEX phone_proofs_live_key ON %1$I.phone_proofs (%3$sphone, user_id) WHERE ended_at IS NULL',
+                'CREATE UNIQUE INDEX phone_proofs_live_guest_key ON %1$I.phone_proofs (%3$sphone) WHERE ended_at IS NULL AND user_id IS NULL',
                 'CREATE INDEX phone_proofs_customer_id_idx ON %1$I.phone_proofs (customer_id)',
                 'CREATE INDEX phone_proofs_user_id_idx ON %1$I.phone_proofs (user_id) WHERE ended_at IS NULL'
             ]),
         ('loyalty_entries', 'Every change of points that is not an order''s; rows are only ever added',
-            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            'id uuid DEFAULT gen_random_uuid(),
             customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
             points bigint NOT NULL,
             reason text NOT NULL,
-            idempotency_key text UNIQUE,
+            idempotency_key text,
             actor text,
-            created_at timestamptz NOT NULL DEFAULT now()',
+            created_at timestamptz NOT NULL DEFAULT now(),
+            PRIMARY KEY (%3$sid),
+            UNIQUE (%3$sidempotency_key)',
             ARRAY['CREATE INDEX loyalty_entries_customer_id_idx ON %1$I.loyalty_entries (customer_id)']),
         ('customer_events', 'What happened to each customer; rows are only ever added',
-            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            'id uuid DEFAULT gen_random_uuid(),
             customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
             event text NOT NULL,
             details jsonb NOT NULL DEFAULT ''{}'',
             actor text,
-            created_at timestamptz NOT NULL DEFAULT now()',
+            created_at timestamptz NOT NULL DEFAULT now(),
+            PRIMARY KEY (%3$sid)',
             ARRAY['CREATE INDEX customer_events_customer_id_id_idx ON %1$I.customer_events (customer_id, id)']),
         ('customer_phones', 'Further and former phones of a customer; one that is live (until IS NULL) leads to the customer',
-            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            'id uuid DEFAULT gen_random_uuid(),
             customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
             phone varchar(20) NOT NULL,
             since timestamptz NOT NULL DEFAULT now(),
             until timestamptz,
             reason text,
-            actor text',
+            actor text,
+            PRIMARY KEY (%3$sid)',
             ARRAY[
-                'CREATE UNIQUE INDEX customer_phones_live_key ON %1$I.customer_phones (phone) WHERE until IS NULL',
+                'CREATE UNIQUE INDEX customer_phones_live_key ON %1$I.customer_phones (%3$sphone) WHERE until IS NULL',
                 'CREATE INDEX customer_phones_customer_id_idx ON %1$I.customer_phones (customer_id)'
             ]),
         ('phone_rules', 'Phones that name nobody, or a household',
@@ -132,7 +137,7 @@ BEGIN ATOMIC
     ) AS c (name, description, columns, indexes);
 END;
 COMMENT ON FUNCTION customer_identity_internal.companions() IS
-    'The tables beside customers; columns and indexes are for format(), which puts the schema in';
+    'The tables beside customers; columns and indexes are for format(): schema, name, and what keys begin with';
 
 -- Books of 0.1.0 have none until create_tables() is called.
 CREATE FUNCTION customer_identity_internal.has_unconfirmed(customers regclass)
@@ -169,6 +174,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_unconfirmed(regclass) IS
     'Raises CI003 for a book whose proofs cannot be held back';
 
+-- Where ids are computed, keys begin with the customer, and serve what is looked for by it.
 CREATE FUNCTION customer_identity_internal.make_companions(schema_name text)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -177,16 +183,18 @@ AS $$
 DECLARE
     customers constant regclass := format('%I.customers', schema_name);
     owner constant regrole := (SELECT c.relowner FROM pg_class AS c WHERE c.oid = customers);
+    key_prefix constant text := CASE WHEN customer_identity_internal.has_computed_ids(customers) THEN 'customer_id, ' ELSE '' END;
     wanted record;
     index_definition text;
     grantee text;
 BEGIN
     FOR wanted IN SELECT * FROM customer_identity_internal.companions() LOOP
         CONTINUE WHEN to_regclass(format('%I.%I', schema_name, wanted.name)) IS NOT NULL;
-        EXECUTE format('CREATE TABLE %1$I.%2$I (' || wanted.columns || ')', schema_name, wanted.name);
+        EXECUTE format('CREATE TABLE %1$I.%2$I (' || wanted.columns || ')', schema_name, wanted.name, key_prefix);
         EXECUTE format('COMMENT ON TABLE %I.%I IS %L', schema_name, wanted.name, wanted.description);
         FOREACH index_definition IN ARRAY wanted.indexes LOOP
-            EXECUTE format(index_definition, schema_name);
+            CONTINUE WHEN key_prefix <> '' AND index_definition LIKE '%(customer\_id%';
+            EXECUTE format(index_definition, schema_name, wanted.name, key_prefix);
         END LOOP;
         EXECUTE format('ALTER TABLE %I.%I OWNER TO %s', schema_name, wanted.name, owner);
         PERFORM customer_identity_internal.distribute(format('%I.%I', schema_name, wanted.name));

@@ -96,6 +96,67 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.check_customer_columns(regclass) IS
     'Raises CI003 for the first column that a customers table lacks, or has with an unusable type';
 
+-- Built-in functions alone: the CHECK of an application's table must hold in a restore, and on a server without us. The
+-- namespace and the digits are those of computed_id().
+CREATE FUNCTION customer_identity_internal.id_of_phone()
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN $$pg_catalog.overlay(pg_catalog.overlay(pg_catalog.left(pg_catalog.encode(pg_catalog.sha256('\x467ca3306e2d4d6e8dea7e7643be560c'::bytea || pg_catalog.decode(phone::text || '#' || phone_generation::text, 'escape')), 'hex'), 32), '8', 13), '8', 17)::uuid$$;
+COMMENT ON FUNCTION customer_identity_internal.id_of_phone() IS
+    'The expression for the id of a customer whose id is computed';
+
+CREATE FUNCTION customer_identity_internal.nobody()
+    RETURNS uuid
+    LANGUAGE sql IMMUTABLE
+RETURN '00000000-0000-0000-0000-000000000000'::uuid;
+COMMENT ON FUNCTION customer_identity_internal.nobody() IS
+    'The customer id of orders without a readable phone, where ids are computed';
+
+CREATE FUNCTION customer_identity_internal.has_computed_ids(customers regclass)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN customer_identity_internal.column_type(customers, 'phone_generation') IS NOT NULL;
+COMMENT ON FUNCTION customer_identity_internal.has_computed_ids(regclass) IS
+    'Whether the ids of a book are computed from phones, so that it may be distributed';
+
+CREATE FUNCTION customer_identity_internal.refuse_for_computed_ids(customers regclass, what text, hint text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF customer_identity_internal.has_computed_ids(customers) THEN
+        RAISE EXCEPTION '% is not possible in a book whose ids are computed', what
+            USING ERRCODE = 'feature_not_supported',
+                DETAIL = 'A customer has one phone, its id follows from it, and what belongs to the customer is kept where the id places it.',
+                HINT = hint;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_for_computed_ids(regclass, text, text) IS
+    'Raises 0A000 for what would give a customer of a distributed book another id';
+
+-- Without it two customers could have a phone.
+CREATE FUNCTION customer_identity_internal.require_id_check(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM pg_constraint AS k
+    WHERE k.conrelid = customers AND k.contype = 'c' AND k.convalidated
+        AND k.conkey @> ARRAY(SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = customers AND a.attname IN ('id', 'phone', 'phone_generation'));
+    IF NOT FOUND THEN
+        PERFORM customer_identity_internal.refuse_customers(
+            format('No CHECK of %s says that its ids are those of its phones.', customers),
+            format('ALTER TABLE %s ADD CONSTRAINT customers_id_of_phone CHECK (phone IS NULL OR id = %s)', customers, customer_identity_internal.id_of_phone()));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_id_check(regclass) IS
+    'Raises CI003 for customers with computed ids and no constraint that compares them with the phones';
+
 CREATE FUNCTION customer_identity_internal.check_customers(customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
@@ -114,7 +175,9 @@ BEGIN
             format('ALTER TABLE %s ADD %s (id)', customers,
                 CASE WHEN EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = customers AND i.indisprimary) THEN 'UNIQUE' ELSE 'PRIMARY KEY' END));
     END IF;
-    IF NOT customer_identity_internal.has_unique_index(customers, 'phone') THEN
+    IF customer_identity_internal.has_computed_ids(customers) THEN
+        PERFORM customer_identity_internal.require_id_check(customers);
+    ELSIF NOT customer_identity_internal.has_unique_index(customers, 'phone') THEN
         PERFORM customer_identity_internal.refuse_customers(
             format('Column phone of %s is not unique.', customers), format('ALTER TABLE %s ADD UNIQUE (phone)', customers));
     END IF;
@@ -130,7 +193,9 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.check_customers(regclass) IS
     'Raises CI003 when a customers table lacks something, saying what and how to add it';
 
-CREATE FUNCTION customer_identity_internal.make_customers(schema_name text)
+-- A server that is distributed keeps unique only what contains the key that rows are placed by: where ids are computed,
+-- the phone is unique by way of the id.
+CREATE FUNCTION customer_identity_internal.make_customers(schema_name text, distributed boolean)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -138,13 +203,22 @@ AS $$
 DECLARE
     columns text;
 BEGIN
-    SELECT string_agg(format('%I %s', c.name, c.definition), ', ') INTO columns
+    SELECT string_agg(format('%I %s', c.name, CASE WHEN distributed AND c.name = 'phone' THEN replace(c.definition, 'UNIQUE ', '') ELSE c.definition END), ', ')
+    INTO columns
     FROM customer_identity_internal.customers_columns() AS c;
+    IF distributed THEN
+        columns := columns || format(', phone_generation integer NOT NULL DEFAULT 0, CONSTRAINT customers_id_of_phone CHECK (phone IS NULL OR id = %s)',
+            customer_identity_internal.id_of_phone());
+    END IF;
     -- Room on the page keeps the updates of totals off the indexes.
     PERFORM customer_identity_internal.create_at_top(format('CREATE TABLE %I.customers (%s) WITH (fillfactor = 90)', schema_name, columns));
     EXECUTE format('COMMENT ON TABLE %I.customers IS %L', schema_name, 'One row per real person, identified by phone');
     EXECUTE format('COMMENT ON COLUMN %I.customers.phone IS %L', schema_name, 'E.164; NULL: the number was released');
+    IF distributed THEN
+        EXECUTE format('COMMENT ON COLUMN %I.customers.phone_generation IS %L', schema_name, 'How many people had the number before');
+        EXECUTE format('CREATE INDEX customers_phone_idx ON %I.customers (phone)', schema_name);
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.make_customers(text) IS
+COMMENT ON FUNCTION customer_identity_internal.make_customers(text, boolean) IS
     'Creates the table customers in a schema';

@@ -219,12 +219,19 @@ CREATE FUNCTION customer_identity_internal.backfill_steps(attached regclass, bat
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    setup customer_identity.attachments;
 BEGIN
     IF batch_size IS NULL OR batch_size < 1 THEN
         RAISE EXCEPTION 'batch_size must be at least 1'
             USING ERRCODE = 'invalid_parameter_value', HINT = '10000 is the default.';
     END IF;
-    customers := (customer_identity_internal.attachment_of(attached)).customers;
+    SELECT a.* INTO setup FROM customer_identity_internal.attachment_of(attached) AS a;
+    customers := setup.customers;
+    IF setup.kind = 'orders' THEN
+        PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'a backfill of orders',
+            format('UPDATE %s SET %I = customer_identity.customer_id_of(...) WHERE %2$I IS NULL; makes the customers as well.', attached, setup.customer_column));
+    END IF;
     RETURN QUERY
     WITH leaves AS (
         SELECT c.oid AS leaf,

@@ -1,3 +1,18 @@
+CREATE FUNCTION customer_identity_internal.plan_customer_id(request internal)
+    RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'plan_customer_id';
+COMMENT ON FUNCTION customer_identity_internal.plan_customer_id(internal) IS
+    'Planner support of customer_id_of(): the id of a constant that is E.164 already';
+
+CREATE FUNCTION customer_identity.customer_id_of(phone text, region text DEFAULT NULL)
+    RETURNS uuid
+    LANGUAGE c STABLE PARALLEL SAFE COST 100
+    SUPPORT customer_identity_internal.plan_customer_id
+    AS 'MODULE_PATHNAME', 'customer_id_of';
+COMMENT ON FUNCTION customer_identity.customer_id_of(text, text) IS
+    'The id that the customer of a phone has in a book made with distributed => true: a UUID of version 8 over the E.164 number. A phone that cannot be read has nobody''s id, 00000000-0000-0000-0000-000000000000';
+
 CREATE FUNCTION customer_identity.get_or_create_customer(
     phone text,
     preferred_name text DEFAULT NULL,

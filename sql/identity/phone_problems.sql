@@ -34,7 +34,7 @@ BEGIN
                 ELSE customer_identity_internal.claim_problem(c.raw, %4$s)
             END
         ) AS p (reason)
-        WHERE r.%5$I IS NULL AND c.raw IS NOT NULL AND p.reason <> 'ok'
+        WHERE (r.%5$I IS NULL OR r.%5$I = customer_identity_internal.nobody()) AND c.raw IS NOT NULL AND p.reason <> 'ok'
         LIMIT $1
         $sql$,
         customer_identity_internal.row_key(attached), attached, customer_identity_internal.claims_query(setup),

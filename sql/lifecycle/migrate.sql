@@ -242,6 +242,7 @@ BEGIN
             ' CROSS JOIN LATERAL customer_identity_internal.migration_row(o.kind, o.id, o.phone, o.today, o.target, o.problem) AS r', query);
         RETURN;
     END IF;
+    PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'another number for a customer', 'The old number and the one of today are two customers. dry_run lists them.');
     PERFORM customer_identity_internal.take_turn(customers);
     FOR part IN EXECUTE format('SELECT o.* FROM (%s) AS o WHERE o.kind = 1', query) LOOP
         SELECT t.* INTO tried FROM customer_identity_internal.try_to_move(part.kind, part.phone, part.today, part.problem, reason, customers) AS t;

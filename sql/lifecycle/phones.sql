@@ -151,6 +151,7 @@ DECLARE
     started constant timestamptz := clock_timestamp();
     attempt integer := 0;
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'a further phone', 'Each phone is a customer of its own there: keep in a table of yours which of them are one person.');
     LOOP
         BEGIN
             PERFORM customer_identity_internal.try_to_add_phone(customer_id, e164, actor, reason, customers);
@@ -285,6 +286,7 @@ DECLARE
     started constant timestamptz := clock_timestamp();
     attempt integer := 0;
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'another phone for a customer', 'get_or_create_customer() makes the customer of the new number; release_phone() frees the old one.');
     LOOP
         BEGIN
             PERFORM customer_identity_internal.try_to_change_phone(customer_id, e164, keep_old, actor, reason, customers);

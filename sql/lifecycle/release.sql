@@ -132,6 +132,7 @@ DECLARE
 BEGIN
     PERFORM customer_identity_internal.take_turn(customers);
     IF since IS NOT NULL THEN
+        PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'giving a new holder the orders that are there', 'Leave since out: what is there stays with the old holder, and orders from now on are the new one''s.');
         PERFORM customer_identity_internal.customer_row(customer_id, customers);
         PERFORM customer_identity_internal.hold_for_merge(customer_id, customer_id, customers);
     END IF;

@@ -174,6 +174,7 @@ BEGIN
             jsonb_strip_nulls(jsonb_build_object('phone', phone, 'rule', rule, 'reason', reason)), actor);
     END IF;
     IF rule = 'nobody' AND holder IS NOT NULL THEN
+        PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'the rule nobody for the phone of a customer', 'release_phone() first: what is there stays with the customer.');
         PERFORM customer_identity_internal.lock_for_merge(holder, holder, customers);
         nobody := customer_identity_internal.move_to_new_holder(holder, phone, false, NULL::timestamptz, customers);
         PERFORM customer_identity_internal.free_phone(customer_identity_internal.customer_row(holder, customers), phone, actor, reason, customers);

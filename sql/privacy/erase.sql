@@ -17,6 +17,17 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.fate_of_references(regclass, text, regclass) IS
     'What becomes of the rows of a table that refer to a customer who is erased: deleted, unlinked, or NULL: they are in the way';
 
+CREATE FUNCTION customer_identity_internal.no_customer(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN CASE
+    WHEN attached.kind = 'orders' AND customer_identity_internal.has_computed_ids(attached.customers) THEN quote_literal(customer_identity_internal.nobody())
+    ELSE 'NULL'
+END;
+COMMENT ON FUNCTION customer_identity_internal.no_customer(customer_identity.attachments) IS
+    'What the customer column of an attached table holds for no customer, as an expression';
+
 CREATE FUNCTION customer_identity_internal.erasure_of_attached(
     attached customer_identity.attachments, customer_id uuid, phones text[], delete_users boolean, customers regclass)
     RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
@@ -40,7 +51,7 @@ BEGIN
     FROM customer_identity_internal.emptying_columns(attached.attached, customers) AS e;
     IF cardinality(found.places) > 0 THEN
         RETURN QUERY SELECT name, cardinality(found.places)::bigint, 'emptied', columns,
-            CASE WHEN a.attnotnull THEN format('Column %I of %s is NOT NULL. ', attached.customer_column, name) || COALESCE(stuck, '') ELSE stuck END
+            CASE WHEN a.attnotnull AND customer_identity_internal.no_customer(attached) = 'NULL' THEN format('Column %I of %s is NOT NULL. ', attached.customer_column, name) || COALESCE(stuck, '') ELSE stuck END
         FROM pg_attribute AS a
         WHERE a.attrelid = attached.attached AND a.attname = attached.customer_column;
     END IF;
@@ -293,7 +304,7 @@ BEGIN
     PERFORM customer_identity_internal.change_rows(attached.attached,
         CASE
             WHEN attached.kind = 'users' AND delete_users THEN NULL
-            ELSE concat_ws(', ', format('%I = NULL', attached.customer_column), assignments)
+            ELSE concat_ws(', ', format('%I = %s', attached.customer_column, customer_identity_internal.no_customer(attached)), assignments)
         END,
         found.parts, found.places);
     PERFORM customer_identity_internal.change_rows(attached.attached, phone_assignments, found.other_parts, found.other_places);
@@ -346,6 +357,25 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.erase_companions(uuid, text[], regclass) IS
     'Takes a person out of the companions of its book';
 
+-- Who has left a computed id leaves its row, with nothing in it: the next holder of the number is told by it.
+CREATE FUNCTION customer_identity_internal.vacate(customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customer constant jsonb := customer_identity_internal.customer_row(customer_id, customers);
+BEGIN
+    PERFORM customer_identity_internal.delete_customer(customer_id, customers);
+    IF customer_identity_internal.has_computed_ids(customers) AND customer ->> 'phone' IS NULL THEN
+        EXECUTE format('INSERT INTO %s (id, phone_generation) VALUES ($1, $2)', customers)
+            USING customer_id, (customer ->> 'phone_generation')::integer;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.vacate(uuid, regclass) IS
+    'Deletes a customer, or all that its row says, where the row has to stay';
+
 -- Users first, whose orders would follow them.
 CREATE FUNCTION customer_identity_internal.erase_at_once(customer_id uuid, delete_users boolean, customers regclass)
     RETURNS jsonb
@@ -370,7 +400,7 @@ BEGIN
     FROM (SELECT t.* FROM customer_identity_internal.attachments_to_read(customers) AS t ORDER BY t.kind DESC, t.attached::text OFFSET 0) AS a;
     PERFORM customer_identity_internal.erase_references(customer_id, customers);
     PERFORM customer_identity.flush_totals(customers);
-    PERFORM customer_identity_internal.delete_customer(customer_id, customers);
+    PERFORM customer_identity_internal.vacate(customer_id, customers);
     PERFORM customer_identity_internal.erase_companions(customer_id, phones, customers);
     PERFORM customer_identity_internal.verifications_of(phones, user_ids, true, customers);
     RETURN jsonb_build_object('tables', plan -> 'tables');

@@ -45,10 +45,8 @@ ALTER FUNCTION customer_identity.book(regclass) SET SCHEMA customer_identity_int
 ALTER FUNCTION customer_identity.customers_columns() SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.has_unique_index(regclass, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.check_customers(regclass) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.make_customers(text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.companion_of(regclass, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.make_companions(text) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.make_book(text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.trigger_arguments(bytea) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.argument_values(text[], text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.argument_value(text[], text) SET SCHEMA customer_identity_internal;
@@ -162,6 +160,12 @@ ALTER FUNCTION customer_identity.follow_renames() SET SCHEMA customer_identity_i
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA customer_identity_internal TO PUBLIC;
 
 -- What takes or gives something else now waits under another name until nothing names it any more.
+ALTER FUNCTION customer_identity.make_customers(text) RENAME TO released_make_customers;
+ALTER FUNCTION customer_identity.released_make_customers(text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.make_book(text) RENAME TO released_make_book;
+ALTER FUNCTION customer_identity.released_make_book(text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.create_tables(text) RENAME TO released_create_tables;
+ALTER FUNCTION customer_identity.released_create_tables(text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.table_of_argument(text) RENAME TO released_table_of_argument;
 ALTER FUNCTION customer_identity.released_table_of_argument(text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.order_amount(numeric) RENAME TO released_order_amount;
@@ -838,6 +842,62 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.check_customer_columns(regclass) IS
     'Raises CI003 for the first column that a customers table lacks, or has with an unusable type';
+-- Built-in functions alone: the CHECK of an application's table must hold in a restore, and on a server without us. The
+-- namespace and the digits are those of computed_id().
+CREATE FUNCTION customer_identity_internal.id_of_phone()
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN $$pg_catalog.overlay(pg_catalog.overlay(pg_catalog.left(pg_catalog.encode(pg_catalog.sha256('\x467ca3306e2d4d6e8dea7e7643be560c'::bytea || pg_catalog.decode(phone::text || '#' || phone_generation::text, 'escape')), 'hex'), 32), '8', 13), '8', 17)::uuid$$;
+COMMENT ON FUNCTION customer_identity_internal.id_of_phone() IS
+    'The expression for the id of a customer whose id is computed';
+CREATE FUNCTION customer_identity_internal.nobody()
+    RETURNS uuid
+    LANGUAGE sql IMMUTABLE
+RETURN '00000000-0000-0000-0000-000000000000'::uuid;
+COMMENT ON FUNCTION customer_identity_internal.nobody() IS
+    'The customer id of orders without a readable phone, where ids are computed';
+CREATE FUNCTION customer_identity_internal.has_computed_ids(customers regclass)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN customer_identity_internal.column_type(customers, 'phone_generation') IS NOT NULL;
+COMMENT ON FUNCTION customer_identity_internal.has_computed_ids(regclass) IS
+    'Whether the ids of a book are computed from phones, so that it may be distributed';
+CREATE FUNCTION customer_identity_internal.refuse_for_computed_ids(customers regclass, what text, hint text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF customer_identity_internal.has_computed_ids(customers) THEN
+        RAISE EXCEPTION '% is not possible in a book whose ids are computed', what
+            USING ERRCODE = 'feature_not_supported',
+                DETAIL = 'A customer has one phone, its id follows from it, and what belongs to the customer is kept where the id places it.',
+                HINT = hint;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_for_computed_ids(regclass, text, text) IS
+    'Raises 0A000 for what would give a customer of a distributed book another id';
+-- Without it two customers could have a phone.
+CREATE FUNCTION customer_identity_internal.require_id_check(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM pg_constraint AS k
+    WHERE k.conrelid = customers AND k.contype = 'c' AND k.convalidated
+        AND k.conkey @> ARRAY(SELECT a.attnum FROM pg_attribute AS a WHERE a.attrelid = customers AND a.attname IN ('id', 'phone', 'phone_generation'));
+    IF NOT FOUND THEN
+        PERFORM customer_identity_internal.refuse_customers(
+            format('No CHECK of %s says that its ids are those of its phones.', customers),
+            format('ALTER TABLE %s ADD CONSTRAINT customers_id_of_phone CHECK (phone IS NULL OR id = %s)', customers, customer_identity_internal.id_of_phone()));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_id_check(regclass) IS
+    'Raises CI003 for customers with computed ids and no constraint that compares them with the phones';
 CREATE OR REPLACE FUNCTION customer_identity_internal.check_customers(customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
@@ -856,7 +916,9 @@ BEGIN
             format('ALTER TABLE %s ADD %s (id)', customers,
                 CASE WHEN EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = customers AND i.indisprimary) THEN 'UNIQUE' ELSE 'PRIMARY KEY' END));
     END IF;
-    IF NOT customer_identity_internal.has_unique_index(customers, 'phone') THEN
+    IF customer_identity_internal.has_computed_ids(customers) THEN
+        PERFORM customer_identity_internal.require_id_check(customers);
+    ELSIF NOT customer_identity_internal.has_unique_index(customers, 'phone') THEN
         PERFORM customer_identity_internal.refuse_customers(
             format('Column phone of %s is not unique.', customers), format('ALTER TABLE %s ADD UNIQUE (phone)', customers));
     END IF;
@@ -871,7 +933,9 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.check_customers(regclass) IS
     'Raises CI003 when a customers table lacks something, saying what and how to add it';
-CREATE OR REPLACE FUNCTION customer_identity_internal.make_customers(schema_name text)
+-- A server that is distributed keeps unique only what contains the key that rows are placed by: where ids are computed,
+-- the phone is unique by way of the id.
+CREATE FUNCTION customer_identity_internal.make_customers(schema_name text, distributed boolean)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -879,15 +943,24 @@ AS $$
 DECLARE
     columns text;
 BEGIN
-    SELECT string_agg(format('%I %s', c.name, c.definition), ', ') INTO columns
+    SELECT string_agg(format('%I %s', c.name, CASE WHEN distributed AND c.name = 'phone' THEN replace(c.definition, 'UNIQUE ', '') ELSE c.definition END), ', ')
+    INTO columns
     FROM customer_identity_internal.customers_columns() AS c;
+    IF distributed THEN
+        columns := columns || format(', phone_generation integer NOT NULL DEFAULT 0, CONSTRAINT customers_id_of_phone CHECK (phone IS NULL OR id = %s)',
+            customer_identity_internal.id_of_phone());
+    END IF;
     -- Room on the page keeps the updates of totals off the indexes.
     PERFORM customer_identity_internal.create_at_top(format('CREATE TABLE %I.customers (%s) WITH (fillfactor = 90)', schema_name, columns));
     EXECUTE format('COMMENT ON TABLE %I.customers IS %L', schema_name, 'One row per real person, identified by phone');
     EXECUTE format('COMMENT ON COLUMN %I.customers.phone IS %L', schema_name, 'E.164; NULL: the number was released');
+    IF distributed THEN
+        EXECUTE format('COMMENT ON COLUMN %I.customers.phone_generation IS %L', schema_name, 'How many people had the number before');
+        EXECUTE format('CREATE INDEX customers_phone_idx ON %I.customers (phone)', schema_name);
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.make_customers(text) IS
+COMMENT ON FUNCTION customer_identity_internal.make_customers(text, boolean) IS
     'Creates the table customers in a schema';
 CREATE OR REPLACE FUNCTION customer_identity_internal.companion_of(customers regclass, companion text)
     RETURNS text
@@ -946,7 +1019,7 @@ BEGIN ATOMIC
     SELECT c.*
     FROM (VALUES
         ('phone_proofs', 'Who showed that they hold a phone; live until ended_at is set',
-            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            'id uuid DEFAULT gen_random_uuid(),
             phone varchar(20) NOT NULL,
             customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
             user_id text,
@@ -954,40 +1027,45 @@ BEGIN ATOMIC
             proved_at timestamptz NOT NULL DEFAULT now(),
             ended_at timestamptz,
             ended_reason text,
-            unconfirmed boolean NOT NULL DEFAULT false',
+            unconfirmed boolean NOT NULL DEFAULT false,
+            PRIMARY KEY (%3$sid)',
             ARRAY[
-                'CREATE UNIQUE INDEX phone_proofs_live_key ON %1$I.phone_proofs (phone, user_id) WHERE ended_at IS NULL',
-                'CREATE UNIQUE INDEX phone_proofs_live_guest_key ON %1$I.phone_proofs (phone) WHERE ended_at IS NULL AND user_id IS NULL',
+                'CREATE UNIQUE INDEX phone_proofs_live_key ON %1$I.phone_proofs (%3$sphone, user_id) WHERE ended_at IS NULL',
+                'CREATE UNIQUE INDEX phone_proofs_live_guest_key ON %1$I.phone_proofs (%3$sphone) WHERE ended_at IS NULL AND user_id IS NULL',
                 'CREATE INDEX phone_proofs_customer_id_idx ON %1$I.phone_proofs (customer_id)',
                 'CREATE INDEX phone_proofs_user_id_idx ON %1$I.phone_proofs (user_id) WHERE ended_at IS NULL'
             ]),
         ('loyalty_entries', 'Every change of points that is not an order''s; rows are only ever added',
-            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            'id uuid DEFAULT gen_random_uuid(),
             customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
             points bigint NOT NULL,
             reason text NOT NULL,
-            idempotency_key text UNIQUE,
+            idempotency_key text,
             actor text,
-            created_at timestamptz NOT NULL DEFAULT now()',
+            created_at timestamptz NOT NULL DEFAULT now(),
+            PRIMARY KEY (%3$sid),
+            UNIQUE (%3$sidempotency_key)',
             ARRAY['CREATE INDEX loyalty_entries_customer_id_idx ON %1$I.loyalty_entries (customer_id)']),
         ('customer_events', 'What happened to each customer; rows are only ever added',
-            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            'id uuid DEFAULT gen_random_uuid(),
             customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
             event text NOT NULL,
             details jsonb NOT NULL DEFAULT ''{}'',
             actor text,
-            created_at timestamptz NOT NULL DEFAULT now()',
+            created_at timestamptz NOT NULL DEFAULT now(),
+            PRIMARY KEY (%3$sid)',
             ARRAY['CREATE INDEX customer_events_customer_id_id_idx ON %1$I.customer_events (customer_id, id)']),
         ('customer_phones', 'Further and former phones of a customer; one that is live (until IS NULL) leads to the customer',
-            'id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+            'id uuid DEFAULT gen_random_uuid(),
             customer_id uuid NOT NULL REFERENCES %1$I.customers (id) ON DELETE CASCADE,
             phone varchar(20) NOT NULL,
             since timestamptz NOT NULL DEFAULT now(),
             until timestamptz,
             reason text,
-            actor text',
+            actor text,
+            PRIMARY KEY (%3$sid)',
             ARRAY[
-                'CREATE UNIQUE INDEX customer_phones_live_key ON %1$I.customer_phones (phone) WHERE until IS NULL',
+                'CREATE UNIQUE INDEX customer_phones_live_key ON %1$I.customer_phones (%3$sphone) WHERE until IS NULL',
                 'CREATE INDEX customer_phones_customer_id_idx ON %1$I.customer_phones (customer_id)'
             ]),
         ('phone_rules', 'Phones that name nobody, or a household',
@@ -1019,7 +1097,7 @@ BEGIN ATOMIC
     ) AS c (name, description, columns, indexes);
 END;
 COMMENT ON FUNCTION customer_identity_internal.companions() IS
-    'The tables beside customers; columns and indexes are for format(), which puts the schema in';
+    'The tables beside customers; columns and indexes are for format(): schema, name, and what keys begin with';
 -- Books of 0.1.0 have none until create_tables() is called.
 CREATE FUNCTION customer_identity_internal.has_unconfirmed(customers regclass)
     RETURNS boolean
@@ -1053,6 +1131,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_unconfirmed(regclass) IS
     'Raises CI003 for a book whose proofs cannot be held back';
+-- Where ids are computed, keys begin with the customer, and serve what is looked for by it.
 CREATE OR REPLACE FUNCTION customer_identity_internal.make_companions(schema_name text)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -1061,16 +1140,18 @@ AS $$
 DECLARE
     customers constant regclass := format('%I.customers', schema_name);
     owner constant regrole := (SELECT c.relowner FROM pg_class AS c WHERE c.oid = customers);
+    key_prefix constant text := CASE WHEN customer_identity_internal.has_computed_ids(customers) THEN 'customer_id, ' ELSE '' END;
     wanted record;
     index_definition text;
     grantee text;
 BEGIN
     FOR wanted IN SELECT * FROM customer_identity_internal.companions() LOOP
         CONTINUE WHEN to_regclass(format('%I.%I', schema_name, wanted.name)) IS NOT NULL;
-        EXECUTE format('CREATE TABLE %1$I.%2$I (' || wanted.columns || ')', schema_name, wanted.name);
+        EXECUTE format('CREATE TABLE %1$I.%2$I (' || wanted.columns || ')', schema_name, wanted.name, key_prefix);
         EXECUTE format('COMMENT ON TABLE %I.%I IS %L', schema_name, wanted.name, wanted.description);
         FOREACH index_definition IN ARRAY wanted.indexes LOOP
-            EXECUTE format(index_definition, schema_name);
+            CONTINUE WHEN key_prefix <> '' AND index_definition LIKE '%(customer\_id%';
+            EXECUTE format(index_definition, schema_name, wanted.name, key_prefix);
         END LOOP;
         EXECUTE format('ALTER TABLE %I.%I OWNER TO %s', schema_name, wanted.name, owner);
         PERFORM customer_identity_internal.distribute(format('%I.%I', schema_name, wanted.name));
@@ -1199,7 +1280,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.ensure_phone_triggers(regclass) IS
     'Puts follow_phone on customers where it is missing';
-CREATE OR REPLACE FUNCTION customer_identity_internal.make_book(schema_name text)
+CREATE FUNCTION customer_identity_internal.make_book(schema_name text, distributed boolean)
     RETURNS regclass
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -1216,7 +1297,7 @@ BEGIN
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.create_tables ' || schema_name, 0));
     IF to_regclass(format('%I.customers', schema_name)) IS NULL THEN
-        PERFORM customer_identity_internal.make_customers(schema_name);
+        PERFORM customer_identity_internal.make_customers(schema_name, distributed);
         -- An empty table is indexed at once; one that is there may be large, and has create_search_indexes().
         PERFORM customer_identity_internal.create_missing_index(i.relation, i.name, i.definition)
         FROM customer_identity_internal.sort_indexes(format('%I.customers', schema_name)::regclass) AS i
@@ -1224,6 +1305,11 @@ BEGIN
         WHERE to_regclass(format('%I.%I', schema_name, i.name)) IS NULL;
     END IF;
     customers := format('%I.customers', schema_name)::regclass;
+    IF distributed AND NOT customer_identity_internal.has_computed_ids(customers) THEN
+        RAISE EXCEPTION 'the ids of % are not computed from phones', customers
+            USING ERRCODE = 'CI003', DETAIL = 'Its rows would get other ids, and with them whatever refers to them, in and outside the database.',
+                HINT = 'Make the book in a schema of its own and load the orders there: CREATE SCHEMA shop_identity; SELECT customer_identity.create_tables(''shop_identity'', distributed => true).';
+    END IF;
     PERFORM customer_identity_internal.distribute(customers);
     PERFORM customer_identity_internal.check_customers(customers);
     PERFORM customer_identity_internal.make_companions(schema_name);
@@ -1231,20 +1317,34 @@ BEGIN
     RETURN customers;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.make_book(text) IS
+COMMENT ON FUNCTION customer_identity_internal.make_book(text, boolean) IS
     'create_tables for a schema that is named';
-CREATE OR REPLACE FUNCTION customer_identity.create_tables(schema_name text DEFAULT NULL)
+CREATE FUNCTION customer_identity.create_tables(schema_name text DEFAULT NULL, distributed boolean DEFAULT false)
     RETURNS regclass
     LANGUAGE sql VOLATILE
-RETURN customer_identity_internal.make_book(COALESCE(schema_name, current_schema()::text));
-COMMENT ON FUNCTION customer_identity.create_tables(text) IS
-    'Creates customers, phone_proofs, loyalty_entries and customer_events in a schema (default: the current one) and returns customers. An existing customers table is checked and kept';
+RETURN customer_identity_internal.make_book(COALESCE(schema_name, current_schema()::text), COALESCE(distributed, false));
+COMMENT ON FUNCTION customer_identity.create_tables(text, boolean) IS
+    'Creates customers and its companions in a schema (default: the current one) and returns customers. An existing customers table is checked and kept. distributed: the ids of customers are computed from their phones, and every key contains them, so that the book can be spread over several machines';
+REVOKE EXECUTE ON FUNCTION customer_identity.create_tables(text, boolean) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION customer_identity_internal.qualified_name(relation regclass)
     RETURNS text
     LANGUAGE c STABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'qualified_name';
 COMMENT ON FUNCTION customer_identity_internal.qualified_name(regclass) IS
     'The quoted name of a table with its schema, whatever the search_path';
+CREATE FUNCTION customer_identity_internal.plan_customer_id(request internal)
+    RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'plan_customer_id';
+COMMENT ON FUNCTION customer_identity_internal.plan_customer_id(internal) IS
+    'Planner support of customer_id_of(): the id of a constant that is E.164 already';
+CREATE FUNCTION customer_identity.customer_id_of(phone text, region text DEFAULT NULL)
+    RETURNS uuid
+    LANGUAGE c STABLE PARALLEL SAFE COST 100
+    SUPPORT customer_identity_internal.plan_customer_id
+    AS 'MODULE_PATHNAME', 'customer_id_of';
+COMMENT ON FUNCTION customer_identity.customer_id_of(text, text) IS
+    'The id that the customer of a phone has in a book made with distributed => true: a UUID of version 8 over the E.164 number. A phone that cannot be read has nobody''s id, 00000000-0000-0000-0000-000000000000';
 CREATE OR REPLACE FUNCTION customer_identity.get_or_create_customer(
     phone text,
     preferred_name text DEFAULT NULL,
@@ -2699,11 +2799,13 @@ BEGIN
             USING ERRCODE = 'datatype_mismatch',
                 HINT = COALESCE(customer_identity_internal.retyping(relation, column_name, found_column.atttypid, 'uuid', '') || '; or name', 'Name')
                     || ' another column with customer_column => ''...''.';
-    ELSIF found_column.attnotnull THEN
+    ELSIF found_column.attnotnull AND NOT customer_identity_internal.has_computed_ids(customers) THEN
         RAISE WARNING 'column % of % is NOT NULL: rows without a readable phone will be refused', quote_ident(column_name), relation
             USING HINT = format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', relation, column_name);
     END IF;
-    IF NOT customer_identity_internal.has_reference(relation, column_name, customers) THEN
+    -- Where ids are computed, an order of nobody refers to no customer, and users are kept by ids of their own.
+    IF NOT customer_identity_internal.has_reference(relation, column_name, customers)
+        AND NOT customer_identity_internal.has_computed_ids(customers) THEN
         EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (%I) REFERENCES %s (id) ON DELETE SET NULL', relation, column_name, customers);
     END IF;
     PERFORM customer_identity_internal.ensure_index(relation, column_name);
@@ -3396,12 +3498,19 @@ CREATE FUNCTION customer_identity_internal.backfill_steps(attached regclass, bat
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    setup customer_identity.attachments;
 BEGIN
     IF batch_size IS NULL OR batch_size < 1 THEN
         RAISE EXCEPTION 'batch_size must be at least 1'
             USING ERRCODE = 'invalid_parameter_value', HINT = '10000 is the default.';
     END IF;
-    customers := (customer_identity_internal.attachment_of(attached)).customers;
+    SELECT a.* INTO setup FROM customer_identity_internal.attachment_of(attached) AS a;
+    customers := setup.customers;
+    IF setup.kind = 'orders' THEN
+        PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'a backfill of orders',
+            format('UPDATE %s SET %I = customer_identity.customer_id_of(...) WHERE %2$I IS NULL; makes the customers as well.', attached, setup.customer_column));
+    END IF;
     RETURN QUERY
     WITH leaves AS (
         SELECT c.oid AS leaf,
@@ -3506,7 +3615,7 @@ BEGIN
                 ELSE customer_identity_internal.claim_problem(c.raw, %4$s)
             END
         ) AS p (reason)
-        WHERE r.%5$I IS NULL AND c.raw IS NOT NULL AND p.reason <> 'ok'
+        WHERE (r.%5$I IS NULL OR r.%5$I = customer_identity_internal.nobody()) AND c.raw IS NOT NULL AND p.reason <> 'ok'
         LIMIT $1
         $sql$,
         customer_identity_internal.row_key(attached), attached, customer_identity_internal.claims_query(setup),
@@ -5541,6 +5650,7 @@ AS $$
     FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped
         AND a.attgenerated = '' AND a.attidentity <> 'a'
+        AND a.attname <> 'phone_generation'
         AND (a.attname IN ('preferred_name', 'notes')
             OR a.attname NOT IN (SELECT c.name FROM customer_identity_internal.customers_columns() AS c))
     ORDER BY a.attnum
@@ -6790,6 +6900,7 @@ DECLARE
     changes jsonb;
     tables jsonb;
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'a merge', 'Keep in a table of yours which customers are one person.');
     PERFORM customer_identity_internal.require_two(winner, loser);
     winner_row := customer_identity_internal.customer_row(winner, customers);
     loser_row := customer_identity_internal.customer_row(loser, customers);
@@ -7043,6 +7154,7 @@ DECLARE
     stay jsonb;
     moved jsonb;
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'a merge', 'Keep in a table of yours which customers are one person.');
     PERFORM customer_identity_internal.require_two(winner, loser);
     PERFORM customer_identity_internal.take_turn(customers);
     PERFORM customer_identity.flush_totals(customers);
@@ -7677,6 +7789,7 @@ DECLARE
     started constant timestamptz := clock_timestamp();
     attempt integer := 0;
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'a further phone', 'Each phone is a customer of its own there: keep in a table of yours which of them are one person.');
     LOOP
         BEGIN
             PERFORM customer_identity_internal.try_to_add_phone(customer_id, e164, actor, reason, customers);
@@ -7805,6 +7918,7 @@ DECLARE
     started constant timestamptz := clock_timestamp();
     attempt integer := 0;
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'another phone for a customer', 'get_or_create_customer() makes the customer of the new number; release_phone() frees the old one.');
     LOOP
         BEGIN
             PERFORM customer_identity_internal.try_to_change_phone(customer_id, e164, keep_old, actor, reason, customers);
@@ -8117,6 +8231,7 @@ DECLARE
 BEGIN
     PERFORM customer_identity_internal.take_turn(customers);
     IF since IS NOT NULL THEN
+        PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'giving a new holder the orders that are there', 'Leave since out: what is there stays with the old holder, and orders from now on are the new one''s.');
         PERFORM customer_identity_internal.customer_row(customer_id, customers);
         PERFORM customer_identity_internal.hold_for_merge(customer_id, customer_id, customers);
     END IF;
@@ -8316,6 +8431,7 @@ BEGIN
             jsonb_strip_nulls(jsonb_build_object('phone', phone, 'rule', rule, 'reason', reason)), actor);
     END IF;
     IF rule = 'nobody' AND holder IS NOT NULL THEN
+        PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'the rule nobody for the phone of a customer', 'release_phone() first: what is there stays with the customer.');
         PERFORM customer_identity_internal.lock_for_merge(holder, holder, customers);
         nobody := customer_identity_internal.move_to_new_holder(holder, phone, false, NULL::timestamptz, customers);
         PERFORM customer_identity_internal.free_phone(customer_identity_internal.customer_row(holder, customers), phone, actor, reason, customers);
@@ -8598,6 +8714,7 @@ BEGIN
             ' CROSS JOIN LATERAL customer_identity_internal.migration_row(o.kind, o.id, o.phone, o.today, o.target, o.problem) AS r', query);
         RETURN;
     END IF;
+    PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'another number for a customer', 'The old number and the one of today are two customers. dry_run lists them.');
     PERFORM customer_identity_internal.take_turn(customers);
     FOR part IN EXECUTE format('SELECT o.* FROM (%s) AS o WHERE o.kind = 1', query) LOOP
         SELECT t.* INTO tried FROM customer_identity_internal.try_to_move(part.kind, part.phone, part.today, part.problem, reason, customers) AS t;
@@ -8772,6 +8889,7 @@ DECLARE
     target constant uuid := gen_random_uuid();
     proofs jsonb;
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'a split', 'What came by another phone is another customer already.');
     PERFORM customer_identity_internal.take_turn(customers);
     PERFORM customer_identity_internal.customer_row(customer_id, customers);
     PERFORM customer_identity_internal.hold_for_merge(customer_id, customer_id, customers);
@@ -9958,6 +10076,16 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.fate_of_references(regclass, text, regclass) IS
     'What becomes of the rows of a table that refer to a customer who is erased: deleted, unlinked, or NULL: they are in the way';
+CREATE FUNCTION customer_identity_internal.no_customer(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN CASE
+    WHEN attached.kind = 'orders' AND customer_identity_internal.has_computed_ids(attached.customers) THEN quote_literal(customer_identity_internal.nobody())
+    ELSE 'NULL'
+END;
+COMMENT ON FUNCTION customer_identity_internal.no_customer(customer_identity.attachments) IS
+    'What the customer column of an attached table holds for no customer, as an expression';
 CREATE FUNCTION customer_identity_internal.erasure_of_attached(
     attached customer_identity.attachments, customer_id uuid, phones text[], delete_users boolean, customers regclass)
     RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
@@ -9981,7 +10109,7 @@ BEGIN
     FROM customer_identity_internal.emptying_columns(attached.attached, customers) AS e;
     IF cardinality(found.places) > 0 THEN
         RETURN QUERY SELECT name, cardinality(found.places)::bigint, 'emptied', columns,
-            CASE WHEN a.attnotnull THEN format('Column %I of %s is NOT NULL. ', attached.customer_column, name) || COALESCE(stuck, '') ELSE stuck END
+            CASE WHEN a.attnotnull AND customer_identity_internal.no_customer(attached) = 'NULL' THEN format('Column %I of %s is NOT NULL. ', attached.customer_column, name) || COALESCE(stuck, '') ELSE stuck END
         FROM pg_attribute AS a
         WHERE a.attrelid = attached.attached AND a.attname = attached.customer_column;
     END IF;
@@ -10221,7 +10349,7 @@ BEGIN
     PERFORM customer_identity_internal.change_rows(attached.attached,
         CASE
             WHEN attached.kind = 'users' AND delete_users THEN NULL
-            ELSE concat_ws(', ', format('%I = NULL', attached.customer_column), assignments)
+            ELSE concat_ws(', ', format('%I = %s', attached.customer_column, customer_identity_internal.no_customer(attached)), assignments)
         END,
         found.parts, found.places);
     PERFORM customer_identity_internal.change_rows(attached.attached, phone_assignments, found.other_parts, found.other_places);
@@ -10271,6 +10399,24 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.erase_companions(uuid, text[], regclass) IS
     'Takes a person out of the companions of its book';
+-- Who has left a computed id leaves its row, with nothing in it: the next holder of the number is told by it.
+CREATE FUNCTION customer_identity_internal.vacate(customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customer constant jsonb := customer_identity_internal.customer_row(customer_id, customers);
+BEGIN
+    PERFORM customer_identity_internal.delete_customer(customer_id, customers);
+    IF customer_identity_internal.has_computed_ids(customers) AND customer ->> 'phone' IS NULL THEN
+        EXECUTE format('INSERT INTO %s (id, phone_generation) VALUES ($1, $2)', customers)
+            USING customer_id, (customer ->> 'phone_generation')::integer;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.vacate(uuid, regclass) IS
+    'Deletes a customer, or all that its row says, where the row has to stay';
 -- Users first, whose orders would follow them.
 CREATE FUNCTION customer_identity_internal.erase_at_once(customer_id uuid, delete_users boolean, customers regclass)
     RETURNS jsonb
@@ -10295,7 +10441,7 @@ BEGIN
     FROM (SELECT t.* FROM customer_identity_internal.attachments_to_read(customers) AS t ORDER BY t.kind DESC, t.attached::text OFFSET 0) AS a;
     PERFORM customer_identity_internal.erase_references(customer_id, customers);
     PERFORM customer_identity.flush_totals(customers);
-    PERFORM customer_identity_internal.delete_customer(customer_id, customers);
+    PERFORM customer_identity_internal.vacate(customer_id, customers);
     PERFORM customer_identity_internal.erase_companions(customer_id, phones, customers);
     PERFORM customer_identity_internal.verifications_of(phones, user_ids, true, customers);
     RETURN jsonb_build_object('tables', plan -> 'tables');
@@ -10735,7 +10881,7 @@ BEGIN ATOMIC
         format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', a.attached, a.customer_column)
     FROM unnest(attachments) AS a
     JOIN pg_attribute AS c ON c.attrelid = a.attached AND c.attname = a.customer_column
-    WHERE c.attnotnull
+    WHERE c.attnotnull AND NOT (a.kind = 'orders' AND customer_identity_internal.has_computed_ids(customers))
     UNION ALL
     SELECT 'warning', a.attached::text,
         format('column %I has no foreign key to %s', a.customer_column, a.customers),
@@ -10743,6 +10889,7 @@ BEGIN ATOMIC
             a.attached, a.customer_column, a.customers)
     FROM unnest(attachments) AS a
     WHERE NOT customer_identity_internal.has_reference(a.attached, a.customer_column, a.customers)
+        AND NOT customer_identity_internal.has_computed_ids(a.customers)
     UNION ALL
     SELECT 'warning', k.conrelid::regclass::text,
         format('foreign key %I is deferrable: an order can precede its customer and be missing from the totals', k.conname),
@@ -11517,6 +11664,8 @@ DECLARE
 BEGIN
     FOR made IN SELECT * FROM (VALUES
         ('phone_plans', 'customer_identity.phone_plans()'::regprocedure),
+        ('create_tables', 'customer_identity.create_tables(text, boolean)'::regprocedure),
+        ('customer_id_of', 'customer_identity.customer_id_of(text, text)'::regprocedure),
         ('attach_users', 'customer_identity.attach_users(regclass, text[], text, text, text, text, text, text[], regclass)'::regprocedure),
         ('attach_orders', 'customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass)'::regprocedure),
         ('distribute_schema', 'customer_identity.distribute_schema(text)'::regprocedure),
@@ -11575,6 +11724,9 @@ BEGIN
 END
 $$;
 DROP ROUTINE
+    customer_identity_internal.released_make_customers,
+    customer_identity_internal.released_make_book,
+    customer_identity_internal.released_create_tables,
     customer_identity_internal.released_table_of_argument,
     customer_identity_internal.released_order_amount,
     customer_identity_internal.released_order_points,

@@ -1,6 +1,7 @@
 // attach_order: gives every order, of a user or of a guest, its customer, and lets cash on delivery
 // pass only for a proved phone where the shop switched that on.
 #include "book/attached_tables.hpp"
+#include "book/computed_ids.hpp"
 #include "identity/customers.hpp"
 #include "identity/merges.hpp"
 #include "identity/order.hpp"
@@ -163,14 +164,102 @@ void follow_merges_of(Order &order) {
     order.row = with_uuid(order.setup.customer, order.row, order.table, &given.customer);
 }
 
+[[noreturn]] void refuse_other_phone(const Order &order) {
+  const pg_uuid_t id = computed_id(order.phone.e164, 0);
+  ereport(ERROR, errcode(kConflict),
+          errmsg("the customer id of the order is not that of its phone"),
+          errdetail("Phone %s has the id %s.", order.phone.e164,
+                    DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&id)))),
+          errhint("Write customer_identity.customer_id_of(phone, region) into the order: its id "
+                  "decides where it is kept, before a trigger can put it right."));
+  pg_unreachable();
+}
+
+[[noreturn]] void refuse_former_holder(const Order &order) {
+  const bool has_rule = names_nobody_by_rule(order.setup.customers, order.phone.e164);
+  ereport(ERROR, errcode(kConflict), errmsg("the number of the order has a new holder"),
+          errdetail("Phone %s is no longer that of the customer whose id the order has.",
+                    order.phone.e164),
+          has_rule ? errhint("The phone names nobody, by rule: write nobody's id, "
+                             "00000000-0000-0000-0000-000000000000, into the order.")
+                   : errhint("customer_identity.get_or_create_customer(phone, region => ...) "
+                             "returns the id of the present holder."));
+  pg_unreachable();
+}
+
+[[noreturn]] void refuse_unknown_customer() {
+  ereport(ERROR, errcode(kConflict), errmsg("there is no customer with the order's customer id"),
+          errdetail("The order has no readable phone that a customer could be made of."),
+          errhint("Write customer_identity.customer_id_of(phone, region), which is nobody's id "
+                  "where the phone cannot be read, or the id of a customer."));
+  pg_unreachable();
+}
+
+// The customer of the id that a row with a readable phone brings along; none by rule.
+Attachment fitting_attachment(Order &order, const pg_uuid_t &given) {
+  if (is_nobody(given) && names_nobody_by_rule(order.setup.customers, order.phone.e164)) return {};
+  const Origin origin = {"order", order.table, nullptr};
+  switch (fit_customer(order.setup.customers, given, order.phone.e164, origin)) {
+    case Fit::kCustomer:
+      return {true, given};
+    case Fit::kNobody:
+      return {};
+    case Fit::kLeft:
+      refuse_former_holder(order);
+    case Fit::kAnother:
+      refuse_other_phone(order);
+  }
+  pg_unreachable();
+}
+
+// What a row without an id gets, which only a single machine lets in: by its phone, else its user.
+Attachment attachment_without_id(Order &order) {
+  const Attachment attachment = attachment_of_phone(order);
+  const bool asks_user = !attachment.found && OidIsValid(order.setup.users) && names_user(order);
+  return asks_user ? attachment_of_user(order) : attachment;
+}
+
+// Of a row that is placed by its customer's id: the id is checked, and never changed.
+Attachment attachment_by_id(Order &order) {
+  const Attachment given = attachment_in(order, order.row);
+  const bool is_readable = phone_of(order).reason == phone::Reason::kOk;
+  if (!given.found) return attachment_without_id(order);
+  if (is_readable) return fitting_attachment(order, given.customer);
+  if (is_nobody(given.customer)) return {};
+  if (hold_customer(order.setup.customers, given.customer) == Held::kGone)
+    refuse_unknown_customer();
+  return given;
+}
+
+// Whether the customer, or the phone that it follows from, is written.
+bool is_placed(const Order &order) {
+  return order.old_row == nullptr || is_changed(order, order.setup.customer) ||
+         order.phone_change != PhoneChange::kNone;
+}
+
+// In a book whose ids are computed. An order without a customer has nobody's id there.
+HeapTuple attached_by_id(Order &order) {
+  const bool asks = needs_proof(order);
+  if (!is_placed(order) && !asks) return order.row;
+  const Actor before = act_as(order.table->rd_rel->relowner);
+  const Attachment attachment =
+      is_placed(order) ? attachment_by_id(order) : attachment_in(order, order.row);
+  if (asks) require_proof(order, attachment);
+  act_again_as(before);
+  if (attachment_in(order, order.row).found) return order.row;
+  return with_uuid(order.setup.customer, order.row, order.table,
+                   attachment.found ? &attachment.customer : &kNobody);
+}
+
 HeapTuple attached(const OrderSetup &setup, const TriggerData *call) {
   const bool is_new = TRIGGER_FIRED_BY_INSERT(call->tg_event);
   Order order = {setup, call->tg_relation, is_new ? call->tg_trigtuple : call->tg_newtuple,
                  is_new ? nullptr : call->tg_trigtuple};
   if (!is_new && is_untouched(order)) return order.row;
+  if (!is_new) order.phone_change = phone_change_of(order);
+  if (setup.has_computed_ids) return attached_by_id(order);
   follow_merges_of(order);
 
-  if (!is_new) order.phone_change = phone_change_of(order);
   bool keep = stays(order);
   const bool asks = needs_proof(order);
   if (keep && !asks) return order.row;

@@ -5,6 +5,7 @@
 
 #include "history/history.hpp"
 #include "book/book.hpp"
+#include "book/computed_ids.hpp"
 #include "identity/phone_holders.hpp"
 #include "pg/direct_lookup.hpp"
 #include "pg/errors.hpp"
@@ -33,6 +34,15 @@ SPIPlanPtr plan_by_id(Oid customers, Hold hold) {
   });
 }
 
+SPIPlanPtr phone_plan_of(Oid customers, Hold hold) {
+  const CacheKey key = {customers, InvalidOid, static_cast<std::uint32_t>(hold)};
+  return saved_plan(key, {UUIDOID}, [&] {
+    return psprintf(
+        "SELECT CAST(phone AS pg_catalog.text) FROM %s WHERE id OPERATOR(pg_catalog.=) $1%s",
+        customers_name(customers), hold == Hold::kRow ? " FOR KEY SHARE" : "");
+  });
+}
+
 // Where the column has no length of its own.
 constexpr int kMaximumName = 1000;
 
@@ -46,19 +56,42 @@ SPIPlanPtr create_plan_of(Oid customers) {
   });
 }
 
+SPIPlanPtr create_plan_by_id(Oid customers) {
+  return saved_plan({customers}, {TEXTOID, TEXTOID, UUIDOID, INT4OID}, [&] {
+    return psprintf(
+        "INSERT INTO %s (phone, preferred_name, id, phone_generation)"
+        " VALUES ($1, CAST($2 AS %s), $3, $4) ON CONFLICT (id) DO NOTHING RETURNING id",
+        customers_name(customers), column_type(customers, "preferred_name"));
+  });
+}
+
+// A number for whom a customer can be made: its holder's `generation` matters where ids are
+// computed.
+struct Vacancy {
+  const char *e164;
+  int generation;
+};
+
 // The phone that this session is adding a customer for right now; NULL: none.
 const char *phone_being_added = nullptr;
 
 // False: there is one already, or the row was suppressed.
-bool insert_customer(Oid customers, const char *e164, const char *name, pg_uuid_t *customer) {
+bool insert_customer(Oid customers, const Vacancy &vacancy, const char *name, pg_uuid_t *customer) {
+  const char *e164 = vacancy.e164;
+  const bool is_computed = has_computed_ids(customers);
+  const pg_uuid_t id = is_computed ? computed_id(e164, vacancy.generation) : kNobody;
   const Datum values[] = {CStringGetTextDatum(e164),
-                          name == nullptr ? Datum(0) : CStringGetTextDatum(name)};
+                          name == nullptr ? Datum(0) : CStringGetTextDatum(name),
+                          UUIDPGetDatum(&id), Int32GetDatum(vacancy.generation)};
   const char *outer = phone_being_added;
   volatile std::uint64_t made = 0;
   phone_being_added = e164;
   // An error of the application's trigger on customers must not leave the mark behind.
   PG_TRY();
-  { made = run(create_plan_of(customers), values, name == nullptr ? " n" : "  "); }
+  {
+    made = run(is_computed ? create_plan_by_id(customers) : create_plan_of(customers), values,
+               name == nullptr ? " n  " : "    ");
+  }
   PG_FINALLY();
   { phone_being_added = outer; }
   PG_END_TRY();
@@ -77,12 +110,12 @@ void delete_customer(Oid customers, const pg_uuid_t &customer) {
   leave(book);
 }
 
-bool create_customer(Oid customers, const char *e164, const char *preferred_name,
+bool create_customer(Oid customers, const Vacancy &vacancy, const char *preferred_name,
                      pg_uuid_t *customer) {
   const char *name = as_preferred_name(preferred_name);
   const Visit book = stand_in(customers, ACL_SELECT | ACL_INSERT);
   SPI_connect();
-  const bool made = insert_customer(customers, e164, name, customer);
+  const bool made = insert_customer(customers, vacancy, name, customer);
   SPI_finish();
   leave(book);
   return made;
@@ -161,12 +194,85 @@ Held hold_customer_now(Oid customers, const pg_uuid_t &customer, Hold hold) {
   return last_hold_waited() ? Held::kLater : Held::kAtOnce;
 }
 
+// Whether a computed id is a customer's, who may have lost the number.
+enum class Seat : std::uint8_t { kFree, kLeft, kTaken };
+
+Seat seat_by_plan(Oid customers, Datum id, Hold hold, decltype(run) execute) {
+  SPI_connect();
+  Seat seat = Seat::kFree;
+  if (execute(phone_plan_of(customers, hold), &id, nullptr) > 0) {
+    bool is_left;
+    first_value(&is_left);
+    seat = is_left ? Seat::kLeft : Seat::kTaken;
+  }
+  SPI_finish();
+  return seat;
+}
+
+Wanted phone_by_id(Oid customers) { return {customers, "id", "id", check_book, "phone"}; }
+
+// A CHECK sees to it that the phone of a row with a computed id is the one.
+Seat seat_found(Lookup lookup, const char *phone) {
+  if (lookup != Lookup::kFound) return Seat::kFree;
+  return phone == nullptr ? Seat::kLeft : Seat::kTaken;
+}
+
+Seat seat_now(Oid customers, const pg_uuid_t &id, Hold hold) {
+  const Visit book = stand_in(customers, rights_to_find(hold));
+  pg_uuid_t found;
+  const char *phone = nullptr;
+  const Datum value = UUIDPGetDatum(&id);
+  const Lookup lookup =
+      look_up_uuid_now(phone_by_id(customers), {value, UUIDOID}, hold, &found, &phone);
+  const Seat seat = lookup == Lookup::kImpossible ? seat_by_plan(customers, value, hold, run)
+                                                  : seat_found(lookup, phone);
+  leave(book);
+  return seat;
+}
+
+// As above, by the caller's snapshot and rights.
+Seat seat_seen(Oid customers, const pg_uuid_t &id) {
+  pg_uuid_t found;
+  const char *phone = nullptr;
+  const Datum value = UUIDPGetDatum(&id);
+  const Lookup lookup =
+      look_up_uuid(phone_by_id(customers), {value, UUIDOID}, GetActiveSnapshot(), &found, &phone);
+  return lookup == Lookup::kImpossible ? seat_by_plan(customers, value, Hold::kNothing, look_up)
+                                       : seat_found(lookup, phone);
+}
+
+// The present holder of a number, or the first generation that nobody has been. `seat_of(id)`.
+template <typename SeatOf>
+Seat find_seat(const char *e164, int *generation, pg_uuid_t *customer, SeatOf &&seat_of) {
+  for (*generation = 0; *generation < kMaximumGenerations; ++*generation) {
+    *customer = computed_id(e164, *generation);
+    const Seat seat = seat_of(*customer);
+    if (seat != Seat::kLeft) return seat;
+  }
+  ereport(ERROR, errcode(kConflict), errmsg("the phone has had too many holders"),
+          errdetail("A number can have %d, one after the other.", kMaximumGenerations),
+          errhint("customer_identity.set_phone_rule() with the rule nobody makes it name nobody."));
+  pg_unreachable();
+}
+
 enum class Resolved : std::uint8_t { kNone, kNobody, kGone, kCustomer };
+
+// A number of a computed id that is free. Such books have no further phones.
+Resolved resolve_free(Oid customers, const char *e164) {
+  return names_nobody_by_rule(customers, e164) ? Resolved::kNobody : Resolved::kNone;
+}
 
 // Whom a phone leads to. kGone: it is a further one of a customer who is being merged away, or was
 // when a merge was undone, whereupon it leads to another one, or whom the current user does not
 // see.
-Resolved resolve_phone(Oid customers, const char *e164, Hold hold, pg_uuid_t *customer) {
+Resolved resolve_phone(Oid customers, const char *e164, Hold hold, pg_uuid_t *customer,
+                       int *generation) {
+  *generation = 0;
+  if (has_computed_ids(customers)) {
+    const Seat seat = find_seat(e164, generation, customer,
+                                [&](const pg_uuid_t &id) { return seat_now(customers, id, hold); });
+    return seat == Seat::kTaken ? Resolved::kCustomer : resolve_free(customers, e164);
+  }
   if (find_by_primary_phone(customers, e164, hold, customer)) return Resolved::kCustomer;
   const Holder holder = holder_of(customers, e164);
   if (holder.kind == Holder::Kind::kNone) return Resolved::kNone;
@@ -174,6 +280,26 @@ Resolved resolve_phone(Oid customers, const char *e164, Hold hold, pg_uuid_t *cu
   *customer = holder.customer;
   return hold_customer_now(customers, holder.customer, hold) == Held::kAtOnce ? Resolved::kCustomer
                                                                               : Resolved::kGone;
+}
+
+bool create_without_rival(Oid customers, const Vacancy &vacancy, const char *preferred_name,
+                          const Origin &origin, pg_uuid_t *customer) {
+  if (!create_customer(customers, vacancy, preferred_name, customer)) return false;
+  if (rival_of(customers, vacancy.e164).kind != Holder::Kind::kNone) {
+    delete_customer(customers, *customer);
+    return false;
+  }
+  record_creation(customers, *customer, origin);
+  return true;
+}
+
+[[noreturn]] void refuse_hidden_customer(Oid customers) {
+  ereport(ERROR, errcode(kConflict),
+          errmsg("the customer of a phone can be neither found nor created"),
+          errdetail("Row security or a trigger on %s hides or suppresses its row.",
+                    relation_name(customers)),
+          errhint("Let role %s see every row of it.", GetUserNameFromId(GetUserId(), false)));
+  pg_unreachable();
 }
 
 // A conflicting row can be gone again before it is looked at, so twice may not be enough.
@@ -188,8 +314,9 @@ const char *as_preferred_name(const char *given) {
 
 bool find_customer_of(Oid customers, const char *e164, Hold hold, pg_uuid_t *customer) {
   Resolved resolved = Resolved::kGone;
+  int generation;
   for (int attempt = 0; attempt < kAttempts && resolved == Resolved::kGone; ++attempt)
-    resolved = resolve_phone(customers, e164, hold, customer);
+    resolved = resolve_phone(customers, e164, hold, customer, &generation);
   return resolved == Resolved::kCustomer;
 }
 
@@ -200,24 +327,35 @@ Held hold_customer(Oid customers, const pg_uuid_t &customer) {
 bool get_or_create_customer_of(Oid customers, const char *e164, const char *preferred_name,
                                Hold hold, const Origin &origin, pg_uuid_t *customer) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const Resolved resolved = resolve_phone(customers, e164, hold, customer);
+    Vacancy vacancy = {e164, 0};
+    const Resolved resolved = resolve_phone(customers, e164, hold, customer, &vacancy.generation);
     if (resolved == Resolved::kCustomer) return true;
     if (resolved == Resolved::kNobody) return false;
-    if (resolved == Resolved::kGone) continue;
-    if (!create_customer(customers, e164, preferred_name, customer)) continue;
-    if (rival_of(customers, e164).kind != Holder::Kind::kNone) {
-      delete_customer(customers, *customer);
-      continue;
-    }
-    record_creation(customers, *customer, origin);
-    return true;
+    if (resolved == Resolved::kNone &&
+        create_without_rival(customers, vacancy, preferred_name, origin, customer))
+      return true;
   }
-  ereport(ERROR, errcode(kConflict),
-          errmsg("the customer of a phone can be neither found nor created"),
-          errdetail("Row security or a trigger on %s hides or suppresses its row.",
-                    relation_name(customers)),
-          errhint("Let role %s see every row of it.", GetUserNameFromId(GetUserId(), false)));
-  pg_unreachable();
+  refuse_hidden_customer(customers);
+}
+
+bool names_nobody_by_rule(Oid customers, const char *e164) {
+  return holder_of(customers, e164).kind == Holder::Kind::kNobody;
+}
+
+Fit fit_customer(Oid customers, const pg_uuid_t &id, const char *e164, const Origin &origin) {
+  const int generation = generation_of(id, e164);
+  if (generation < 0) return Fit::kAnother;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const Seat seat = seat_now(customers, id, Hold::kRow);
+    if (seat == Seat::kTaken) return Fit::kCustomer;
+    if (seat == Seat::kLeft) return Fit::kLeft;
+    // Whether those before have left the number cannot be seen from where the row is.
+    if (generation > 0) return Fit::kAnother;
+    if (names_nobody_by_rule(customers, e164)) return Fit::kNobody;
+    pg_uuid_t made;
+    if (create_without_rival(customers, {e164, 0}, nullptr, origin, &made)) return Fit::kCustomer;
+  }
+  refuse_hidden_customer(customers);
 }
 
 void refuse_phone_of_nobody() {
@@ -266,6 +404,13 @@ CUSTOMER_IDENTITY_FUNCTION(find_customer) {
   const Oid customers = book_of_call(fcinfo, 2, &elsewhere);
   if (!OidIsValid(customers)) return elsewhere;
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
+  if (has_computed_ids(customers)) {
+    int generation;
+    const Seat seat = find_seat(details.e164, &generation, result,
+                                [&](const pg_uuid_t &id) { return seat_seen(customers, id); });
+    if (seat == Seat::kTaken) PG_RETURN_UUID_P(result);
+    PG_RETURN_NULL();
+  }
 
   const Lookup lookup = look_up_uuid(customer_by_phone(customers), as_sought(details.e164),
                                      GetActiveSnapshot(), result);

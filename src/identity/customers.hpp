@@ -36,6 +36,18 @@ struct Origin {
 bool get_or_create_customer_of(Oid customers, const char *e164, const char *preferred_name,
                                Hold hold, const Origin &origin, pg_uuid_t *customer);
 
+/// Whether a customer id that a row brings along, in a book whose ids are computed, is that of its
+/// phone. kAnother: it is another number's. kLeft: its customer has the number no more. kNobody:
+/// the phone names nobody, by rule, and no customer has the id.
+enum class Fit : std::uint8_t { kCustomer, kNobody, kLeft, kAnother };
+
+/// As get_or_create_customer_of(), for a row that is placed by its customer's id already: looks at
+/// that id alone. The customer is held.
+Fit fit_customer(Oid customers, const pg_uuid_t &id, const char *e164, const Origin &origin);
+
+/// Whether a phone names nobody, by rule.
+bool names_nobody_by_rule(Oid customers, const char *e164);
+
 /// For functions: raises CI001 for a phone that names nobody.
 [[noreturn]] void refuse_phone_of_nobody();
 

@@ -2,6 +2,7 @@
 #include "identity/earlier_orders.hpp"
 
 #include "book/attached_tables.hpp"
+#include "book/computed_ids.hpp"
 #include "book/user_id.hpp"
 #include "pg/owner.hpp"
 #include "pg/plans.hpp"
@@ -119,6 +120,7 @@ void for_each_orders_of(Oid customers, Oid users, Visit &&visit) {
 
 void note_gained_customer(Oid customers, Oid users, const TriggerData *call,
                           const pg_uuid_t &customer) {
+  if (has_computed_ids(customers)) return;  // orders are where their ids place them
   const MemoryContext query = running_query();
   const int limit = has_statement_trigger(call) ? kMaximumGained : 1;
   for_each_orders_of(customers, users, [&](const Attached &orders) {

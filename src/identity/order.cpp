@@ -1,6 +1,7 @@
 // Resolves the arguments of attach_order.
 #include "identity/order.hpp"
 
+#include "book/computed_ids.hpp"
 #include "pg/relations.hpp"
 
 namespace customer_identity {
@@ -42,6 +43,7 @@ void read_order_setup(OrderSetup *setup, const TriggerData *call) {
   setup->customer = customer_column(orders, arguments);
   setup->cod_values = values_of(arguments, "cod");
   setup->root = root_of(orders);
+  setup->has_computed_ids = has_computed_ids(setup->customers);
   read_users(setup, call);
 }
 

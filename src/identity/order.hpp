@@ -19,6 +19,7 @@ struct OrderSetup : Setup {
   char *users_customer;
   Oid users_key_type;
   Oid root;
+  bool has_computed_ids;
 };
 
 /// Fills in the set-up from the trigger's arguments.

@@ -5,6 +5,8 @@
 #include "identity/phone_holders.hpp"
 
 #include "book/book.hpp"
+#include "book/computed_ids.hpp"
+#include "identity/customers.hpp"
 #include "pg/direct_lookup.hpp"
 #include "pg/errors.hpp"
 #include "pg/majors.hpp"
@@ -168,20 +170,34 @@ void refuse_unfinished(const SnapshotData &dirty) {
             errhint("Try again when it has ended."));
 }
 
+[[noreturn]] void refuse_holder(const char *e164, const pg_uuid_t &customer) {
+  ereport(ERROR, errcode(kConflict), errmsg("the phone is another customer's"),
+          errdetail("Phone %s leads to customer %s.", e164,
+                    DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&customer)))),
+          errhint("customer_identity.merge_customers() makes two customers one."));
+  pg_unreachable();
+}
+
+bool is_same(const pg_uuid_t &one, const pg_uuid_t *other) {
+  return other != nullptr && memcmp(&one, other, sizeof(one)) == 0;
+}
+
 // Raises when the phone leads to another customer, in the table of that shape.
 void refuse_other_customer(Oid relation, const Shape &shape, const char *e164,
                            const pg_uuid_t *customer) {
   SnapshotData dirty;
   InitDirtySnapshot(dirty);
   const Found rival = search(relation, shape, e164, &dirty);
-  if (!rival.found) return;
-  if (customer != nullptr && memcmp(DatumGetUUIDP(rival.value), customer, sizeof(pg_uuid_t)) == 0)
-    return;
+  if (!rival.found || is_same(*DatumGetUUIDP(rival.value), customer)) return;
   refuse_unfinished(dirty);
-  ereport(ERROR, errcode(kConflict), errmsg("the phone is another customer's"),
-          errdetail("Phone %s leads to customer %s.", e164,
-                    DatumGetCString(DirectFunctionCall1(uuid_out, rival.value))),
-          errhint("customer_identity.merge_customers() makes two customers one."));
+  refuse_holder(e164, *DatumGetUUIDP(rival.value));
+}
+
+// As above, for primary phones of computed ids, which no index of the phones keeps unique.
+void refuse_computed(Oid customers, const char *e164, const pg_uuid_t *customer) {
+  pg_uuid_t rival;
+  if (find_customer_of(customers, e164, Hold::kNothing, &rival) && !is_same(rival, customer))
+    refuse_holder(e164, rival);
 }
 
 void refuse_rule(Oid customers, const char *e164) {
@@ -222,7 +238,10 @@ Holder rival_of(Oid customers, const char *e164) {
 
 void refuse_rival(Oid customers, const char *e164, const pg_uuid_t *customer) {
   CommandCounterIncrement();
-  refuse_other_customer(customers, kCustomers, e164, customer);
+  if (has_computed_ids(customers))
+    refuse_computed(customers, e164, customer);
+  else
+    refuse_other_customer(customers, kCustomers, e164, customer);
   if (customer == nullptr)
     refuse_other_customer(find_companion(customers, "customer_phones"), kFurtherPhones, e164,
                           nullptr);

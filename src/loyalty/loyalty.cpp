@@ -3,6 +3,7 @@
 #include "history/history.hpp"
 #include "identity/merges.hpp"
 #include "book/book.hpp"
+#include "book/computed_ids.hpp"
 #include "pg/errors.hpp"
 #include "pg/given_text.hpp"
 #include "phones/phone_reader.hpp"
@@ -45,6 +46,11 @@ std::int64_t lock_balance(Entry &entry) {
   return DatumGetInt64(first_value(&is_null));
 }
 
+// Where a row is placed by its customer, a key is unique for each.
+const char *key_of_entries(const Entry &entry) {
+  return has_computed_ids(entry.customers) ? "customer_id, idempotency_key" : "idempotency_key";
+}
+
 // Whether the key was used before; for something else it is an error.
 bool was_entered(const Entry &entry) {
   if (entry.idempotency_key == nullptr) return false;
@@ -52,8 +58,9 @@ bool was_entered(const Entry &entry) {
     return psprintf(
         "SELECT customer_id OPERATOR(pg_catalog.=) $2"
         " AND points OPERATOR(pg_catalog.=) $3 FROM %s"
-        " WHERE idempotency_key OPERATOR(pg_catalog.=) $1",
-        entries_name(entry.customers));
+        " WHERE idempotency_key OPERATOR(pg_catalog.=) $1%s",
+        entries_name(entry.customers),
+        has_computed_ids(entry.customers) ? " AND customer_id OPERATOR(pg_catalog.=) $2" : "");
   });
   const Datum values[] = {CStringGetTextDatum(entry.idempotency_key),
                           UUIDPGetDatum(&entry.customer), Int64GetDatum(entry.points)};
@@ -73,8 +80,9 @@ SPIPlanPtr insert_plan_of(const Entry &entry, const RowId &id) {
                       return psprintf(
                           "INSERT INTO %s (customer_id, points, reason, idempotency_key, actor%s)"
                           " OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5%s)"
-                          " ON CONFLICT (idempotency_key) DO NOTHING",
-                          entries_name(entry.customers), id_column(id), id_value(id, 6));
+                          " ON CONFLICT (%s) DO NOTHING",
+                          entries_name(entry.customers), id_column(id), id_value(id, 6),
+                          key_of_entries(entry));
                     });
 }
 

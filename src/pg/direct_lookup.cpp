@@ -20,7 +20,14 @@ struct Known {
   NameData key_column;
   NameData wanted_column;
   AttrNumber wanted;
+  AttrNumber text;  // 0: there is none
   IndexKey index_key;
+};
+
+// Where what is found goes; `text` NULL: it is not asked for.
+struct Result {
+  pg_uuid_t *id;
+  const char **text;
 };
 
 bool is_usable(Relation index, AttrNumber column, Coverage coverage) {
@@ -44,6 +51,12 @@ bool is_uuid(Relation table, AttrNumber column) {
   return column > 0 && TupleDescAttr(RelationGetDescr(table), column - 1)->atttypid == UUIDOID;
 }
 
+bool is_text(Relation table, AttrNumber column) {
+  if (column <= 0) return false;
+  const Oid type = TupleDescAttr(RelationGetDescr(table), column - 1)->atttypid;
+  return type == TEXTOID || type == VARCHAROID;
+}
+
 void resolve(Known &known, Relation table, const Wanted &wanted, Oid type) {
   if (wanted.check != nullptr) wanted.check(wanted.table);
   namestrcpy(&known.key_column, wanted.key);
@@ -51,11 +64,15 @@ void resolve(Known &known, Relation table, const Wanted &wanted, Oid type) {
   known.wanted = get_attnum(wanted.table, wanted.column);
   const AttrNumber column = get_attnum(wanted.table, wanted.key);
   if (!is_plain(table) || !is_uuid(table, known.wanted) || column <= 0) return;
+  if (wanted.text != nullptr) {
+    known.text = get_attnum(wanted.table, wanted.text);
+    if (!is_text(table, known.text)) return;
+  }
   known.index_key = unique_index_of(table, column, type);
 }
 
 const Known &known_lookup(Relation table, const Wanted &wanted, Oid type) {
-  const CacheKey key = {wanted.table, InvalidOid, type};
+  const CacheKey key = {wanted.table, InvalidOid, type + (wanted.text == nullptr ? 0 : 1U << 31)};
   const auto *known = find_kept<Known>(key);
   if (known != nullptr && strcmp(NameStr(known->key_column), wanted.key) == 0 &&
       strcmp(NameStr(known->wanted_column), wanted.column) == 0)
@@ -84,7 +101,7 @@ bool lock_row(Relation table, TupleTableSlot *row, Snapshot snapshot) {
 }
 
 Lookup scanned(Relation table, const Known &known, const Sought &sought, Snapshot snapshot,
-               Hold hold, pg_uuid_t *found) {
+               Hold hold, const Result &found) {
   Relation index = index_open(known.index_key.index, AccessShareLock);
   TupleTableSlot *row = table_slot_create(table, nullptr);
   IndexScanDesc scan = begin_scan(table, index, snapshot);
@@ -92,8 +109,12 @@ Lookup scanned(Relation table, const Known &known, const Sought &sought, Snapsho
   if (scan_for(scan, known.index_key, sought, row)) {
     bool is_null;
     const Datum value = slot_getattr(row, known.wanted, &is_null);
-    if (!is_null) *found = *DatumGetUUIDP(value);
+    if (!is_null) *found.id = *DatumGetUUIDP(value);
     result = is_null ? Lookup::kNull : Lookup::kFound;
+    if (found.text != nullptr) {
+      const Datum stored = slot_getattr(row, known.text, &is_null);
+      *found.text = is_null ? nullptr : TextDatumGetCString(stored);
+    }
     if (hold == Hold::kRow && !lock_row(table, row, snapshot)) result = Lookup::kImpossible;
   }
   index_endscan(scan);
@@ -108,7 +129,7 @@ bool is_allowed(Oid table, Hold hold) {
 }
 
 Lookup look_up(const Wanted &wanted, const Sought &sought, Snapshot snapshot, Hold hold,
-               pg_uuid_t *found) {
+               const Result &found) {
   Relation table =
       try_table_open(wanted.table, hold == Hold::kRow ? RowShareLock : AccessShareLock);
   if (table == nullptr) return Lookup::kImpossible;
@@ -122,16 +143,17 @@ Lookup look_up(const Wanted &wanted, const Sought &sought, Snapshot snapshot, Ho
 
 }  // namespace
 
-Lookup look_up_uuid(const Wanted &wanted, const Sought &sought, Snapshot snapshot,
-                    pg_uuid_t *found) {
-  return look_up(wanted, sought, snapshot, Hold::kNothing, found);
+Lookup look_up_uuid(const Wanted &wanted, const Sought &sought, Snapshot snapshot, pg_uuid_t *found,
+                    const char **text) {
+  return look_up(wanted, sought, snapshot, Hold::kNothing, {found, text});
 }
 
-Lookup look_up_uuid_now(const Wanted &wanted, const Sought &sought, Hold hold, pg_uuid_t *found) {
+Lookup look_up_uuid_now(const Wanted &wanted, const Sought &sought, Hold hold, pg_uuid_t *found,
+                        const char **text) {
   CommandCounterIncrement();
   PushActiveSnapshot(GetTransactionSnapshot());
   has_waited = false;
-  const Lookup result = look_up(wanted, sought, GetActiveSnapshot(), hold, found);
+  const Lookup result = look_up(wanted, sought, GetActiveSnapshot(), hold, {found, text});
   PopActiveSnapshot();
   return result;
 }

@@ -11,7 +11,8 @@ struct Wanted {
   Oid table;
   const char *key;
   const char *column;
-  void (*check)(Oid table);  // raises for a table that is not fit; NULL: any is
+  void (*check)(Oid table);    // raises for a table that is not fit; NULL: any is
+  const char *text = nullptr;  // a column of text that is wanted as well
 };
 
 /// A value to look for, of a type that is not a domain.
@@ -36,13 +37,14 @@ inline AclMode rights_to_find(Hold hold) {
   return hold == Hold::kRow ? ACL_SELECT | ACL_UPDATE : ACL_SELECT;
 }
 
-/// Looks the row up with the rights of the current user.
-Lookup look_up_uuid(const Wanted &wanted, const Sought &sought, Snapshot snapshot,
-                    pg_uuid_t *found);
+/// Looks the row up with the rights of the current user. `text` is NULL where the row's is.
+Lookup look_up_uuid(const Wanted &wanted, const Sought &sought, Snapshot snapshot, pg_uuid_t *found,
+                    const char **text = nullptr);
 
 /// As look_up_uuid(), on a fresh snapshot that sees this transaction's earlier statements. A row to
 /// be held that changed meanwhile is left to the plan: kImpossible.
-Lookup look_up_uuid_now(const Wanted &wanted, const Sought &sought, Hold hold, pg_uuid_t *found);
+Lookup look_up_uuid_now(const Wanted &wanted, const Sought &sought, Hold hold, pg_uuid_t *found,
+                        const char **text = nullptr);
 
 /// Whether look_up_uuid_now() had to wait for others before it held the row, or the row has
 /// changed: what led to it may lead elsewhere now.

@@ -68,6 +68,7 @@ extern "C" {
 #include <miscadmin.h>
 #include <nodes/makefuncs.h>
 #include <nodes/parsenodes.h>
+#include <nodes/supportnodes.h>
 #include <optimizer/optimizer.h>
 #include <parser/parse_func.h>
 #include <parser/parser.h>

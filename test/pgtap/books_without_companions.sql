@@ -115,7 +115,7 @@ SELECT results_eq('SELECT told()', ARRAY['SELECT customer_identity.create_tables
 CREATE ROLE bookkeeper;
 GRANT CREATE ON SCHEMA public TO bookkeeper;
 GRANT USAGE ON SCHEMA customer_identity TO bookkeeper;
-GRANT EXECUTE ON FUNCTION customer_identity.create_tables(text) TO bookkeeper;
+GRANT EXECUTE ON FUNCTION customer_identity.create_tables(text, boolean) TO bookkeeper;
 GRANT SELECT ON "user", orders TO bookkeeper;
 SELECT lives_ok(format('ALTER TABLE %I OWNER TO bookkeeper', t), t || ' gets an owner who is no superuser')
 FROM unnest('{customers,phone_proofs,loyalty_entries,customer_events}'::text[]) AS t;

@@ -98,7 +98,7 @@ $$, 'a book is nobody''s but its owner''s');
 -- The interface.
 SELECT set_eq($$SELECT proname::text FROM functions WHERE pronamespace = 'customer_identity'::regnamespace$$, $$SELECT unnest('{
   normalize_phone,parse_phone,format_phone,
-  create_tables,attach_users,attach_orders,detach,distribute_schema,backfill,check_setup,phone_problems,phone_plans,plan_changes,
+  customer_id_of,create_tables,attach_users,attach_orders,detach,distribute_schema,backfill,check_setup,phone_problems,phone_plans,plan_changes,
   get_or_create_customer,find_customer,record_proof,revoke_proof,can_see_customer,
   start_verification,check_verification,cancel_verification,verification_required,purge_verifications,start_sms_worker,
   claim_messages,message_sent,message_failed,

@@ -1,0 +1,51 @@
+// customer_id_of: the id that a customer has in a book whose ids are computed from phones.
+#include "book/computed_ids.hpp"
+#include "pg/postgres.hpp"
+#include "phones/phone_reader.hpp"
+
+namespace customer_identity {
+namespace {
+
+const Const *text_constant(const Node *argument) {
+  if (!IsA(argument, Const)) return nullptr;
+  const auto *constant = reinterpret_cast<const Const *>(argument);
+  return constant->consttype == TEXTOID ? constant : nullptr;
+}
+
+std::string_view text_in(const Const *constant) {
+  const auto *value = reinterpret_cast<const text *>(DatumGetPointer(constant->constvalue));
+  return {VARDATA_ANY(value), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(value))};
+}
+
+}  // namespace
+
+// As the triggers read: no phone is an error. One that cannot be read has nobody's id.
+CUSTOMER_IDENTITY_FUNCTION(customer_id_of) {
+  const Region region = region_of(text_in_place(fcinfo, 1));
+  const phone::Details details = PG_ARGISNULL(0) ? phone::unread(phone::Reason::kEmpty)
+                                                 : read_phone(phone_argument(fcinfo, 0), region);
+  auto *id = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
+  *id = details.reason == phone::Reason::kOk ? computed_id(details.e164, 0) : kNobody;
+  PG_RETURN_UUID_P(id);
+}
+
+// What a phone reads as depends on settings and plans; the id of what is E.164 already does not.
+// For such a constant the planner has the id, and Citus the shard.
+CUSTOMER_IDENTITY_FUNCTION(plan_customer_id) {
+  auto *request = reinterpret_cast<Node *>(PG_GETARG_POINTER(0));
+  if (!IsA(request, SupportRequestSimplify)) PG_RETURN_POINTER(nullptr);
+  const List *arguments = reinterpret_cast<SupportRequestSimplify *>(request)->fcall->args;
+  const Const *phone = text_constant(static_cast<Node *>(linitial(arguments)));
+  if (phone == nullptr || phone->constisnull ||
+      text_constant(static_cast<Node *>(lsecond(arguments))) == nullptr ||
+      VARATT_IS_EXTENDED(DatumGetPointer(phone->constvalue)))
+    PG_RETURN_POINTER(nullptr);
+  const phone::Details details = read_phone(text_in(phone), {"", true});
+  if (details.reason != phone::Reason::kOk || text_in(phone) != details.e164)
+    PG_RETURN_POINTER(nullptr);
+  auto *id = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
+  *id = computed_id(details.e164, 0);
+  PG_RETURN_POINTER(makeConst(UUIDOID, -1, InvalidOid, UUID_LEN, UUIDPGetDatum(id), false, false));
+}
+
+}  // namespace customer_identity

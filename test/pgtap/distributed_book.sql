@@ -1,0 +1,190 @@
+-- A book whose ids are computed from phones, on one machine.
+\ir failure.psql
+SET client_min_messages = warning;
+CREATE EXTENSION pgtap;
+CREATE EXTENSION customer_identity;
+SET customer_identity.default_region = 'GB';
+SELECT * FROM no_plan();
+
+-- The id.
+CREATE FUNCTION id_of(phone text, region text DEFAULT NULL) RETURNS uuid LANGUAGE sql AS
+  'SELECT customer_identity.customer_id_of(phone, region)';
+\set nobody '00000000-0000-0000-0000-000000000000'
+SELECT is(id_of('+447400123401'), 'a5f8c2b4-97cb-8a94-8774-7345ce908d04', 'an id never changes');
+SELECT is(count(DISTINCT id_of(p, r)), 1::bigint, 'a number has one, however it is spelled')
+FROM (VALUES ('+447400123401', NULL), ('07400 123401', NULL), ('07400 123401', 'GB'), ('0044 (0)7400-123401', NULL), ('+44 7400 123401', 'DE'), ('٠٧٤٠٠١٢٣٤٠١', 'gb')) AS v (p, r);
+SELECT is(count(DISTINCT id_of('+4474001234' || lpad(n::text, 2, '0'))), 100::bigint, 'another number has another one') FROM generate_series(0, 99) AS n;
+SELECT ok(bool_and(id_of('+4474001234' || lpad(n::text, 2, '0'))::text ~ '^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab]'), 'it is a UUID of version 8')
+FROM generate_series(0, 99) AS n;
+SELECT is(id_of('+447400123401'), overlay(overlay(left(encode(sha256('\x467ca3306e2d4d6e8dea7e7643be560c'::bytea || '+447400123401#0'), 'hex'), 32) PLACING '8' FROM 13) PLACING '8' FROM 17)::uuid,
+  'that anybody can compute');
+SELECT is(id_of(p), :'nobody', format('nobody''s id for %L', p)) FROM (VALUES (NULL), (''), ('none'), ('12'), ('+999 12345')) AS v (p);
+SELECT is(id_of('07400 123401', 'XX'), :'nobody', 'and for an unknown region');
+SELECT is((SELECT provolatile::text || proparallel::text FROM pg_proc WHERE oid = 'customer_identity.customer_id_of(text, text)'::regprocedure), 'ss', 'it is STABLE');
+CREATE FUNCTION plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE line text; plan text := ''; BEGIN FOR line IN EXECUTE 'EXPLAIN (VERBOSE, COSTS off) ' || query LOOP plan := plan || line; END LOOP; RETURN plan; END $$;
+SELECT unalike(plan_of($$SELECT customer_identity.customer_id_of('+447400123401')$$), '%customer_id_of%', 'but the planner has the id of a constant in E.164');
+SELECT alike(plan_of($$SELECT customer_identity.customer_id_of('07400 123401')$$), '%customer_id_of%', 'and of nothing that depends on settings');
+SELECT alike(plan_of($$SELECT customer_identity.customer_id_of('+44740012')$$), '%customer_id_of%', 'nor of what cannot be read');
+
+-- The book.
+SELECT is(customer_identity.create_tables(distributed => true)::text, 'customers', 'a book with computed ids');
+SELECT is(customer_identity.create_tables(distributed => true)::text, 'customers', 'can be asked for again');
+SELECT is(customer_identity.create_tables()::text, 'customers', 'and kept as it is');
+SELECT is_empty($$
+  SELECT i.indexrelid::regclass FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = CASE i.indrelid WHEN 'customers'::regclass THEN 'id' ELSE 'customer_id' END
+  WHERE i.indisunique AND NOT a.attnum = ANY (i.indkey::smallint[])
+    AND i.indrelid IN (SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r')
+$$, 'every key contains the customer''s id');
+SELECT throws_ok($$INSERT INTO customers (phone) VALUES ('+447400123409')$$, '23514', NULL, 'the id of a customer is that of its phone');
+SELECT lives_ok($$INSERT INTO customers (id, phone) VALUES (id_of('+447400123409'), '+447400123409')$$, 'whoever writes it');
+DELETE FROM customers;
+CREATE SCHEMA ordinary;
+SELECT customer_identity.create_tables('ordinary');
+SELECT throws_ok($$SELECT customer_identity.create_tables('ordinary', distributed => true)$$, 'CI003', NULL, 'a book that is there keeps its ids');
+CREATE SCHEMA by_hand;
+CREATE TABLE by_hand.customers AS TABLE customers;
+ALTER TABLE by_hand.customers ADD PRIMARY KEY (id), ALTER id SET DEFAULT gen_random_uuid();
+SELECT throws_ok($$SELECT customer_identity.create_tables('by_hand', distributed => true)$$, 'CI003', NULL, 'one without the CHECK');
+SELECT customer_identity_internal.id_of_phone() AS expression \gset
+ALTER TABLE by_hand.customers ADD CHECK (phone IS NULL OR id = :expression);
+SELECT lives_ok($$SELECT customer_identity.create_tables('by_hand', distributed => true)$$, 'gets it, by a migration');
+DROP SCHEMA ordinary, by_hand CASCADE;
+
+CREATE TABLE users (id text PRIMARY KEY, phone text, verified boolean, name text);
+CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY, customer_id uuid NOT NULL, user_id text, phone text, country text, total numeric, payment text, note text, PRIMARY KEY (customer_id, id));
+SELECT customer_identity.attach_users('users', verified_column => 'verified', name_column => 'name');
+SELECT customer_identity.attach_orders('orders', 'users', region_column => 'country', payment_column => 'payment', cod_values => '{cash}');
+SELECT is_empty($$SELECT * FROM customer_identity.check_setup()$$, 'check_setup() has nothing to say');
+CREATE FUNCTION totals(customer uuid) RETURNS text LANGUAGE sql AS
+  'SELECT format(''%s / %s / %s'', total_orders, trim_scale(total_spent), loyalty_points) FROM customers WHERE id = customer';
+
+-- Orders.
+INSERT INTO orders (customer_id, phone, total, note) VALUES (id_of('07400 123401'), '07400 123401', 5, 'first');
+SELECT is(totals(id_of('07400 123401')), '1 / 5 / 5', 'an order makes its customer');
+SELECT results_eq($$SELECT phone::text, phone_generation FROM customers$$, $$VALUES ('+447400123401', 0)$$, 'of its phone');
+SELECT results_eq($$SELECT event FROM customer_events$$, $$VALUES ('created')$$, 'with a history');
+INSERT INTO orders (customer_id, phone, country, total) VALUES (id_of('+44 7400 123401'), '00447400123401', 'DE', 7), (id_of('07400 123402'), '07400 123402', NULL, 1);
+SELECT is(totals(id_of('07400 123401')), '2 / 12 / 12', 'which the next one joins');
+SELECT throws_ok($$INSERT INTO orders (customer_id, phone, total) VALUES (id_of('07400 123402'), '07400 123401', 1)$$, 'CI006',
+  'the customer id of the order is not that of its phone', 'an order of another number is refused');
+SELECT throws_ok($$INSERT INTO orders (customer_id, phone, total) VALUES (gen_random_uuid(), '07400 123401', 1)$$, 'CI006', NULL, 'as is any other id');
+SELECT throws_ok(format($$INSERT INTO orders (customer_id, phone, total) VALUES ('%s', '07400 123401', 1)$$, :'nobody'), 'CI006', NULL, 'and nobody''s');
+SELECT lives_ok(format($$INSERT INTO orders (customer_id, phone, total, note) SELECT id_of(p), p, 100, 'unreadable' FROM unnest(ARRAY['none', '', NULL, '12']) AS p$$), 'no phone fails an order');
+SELECT is((SELECT count(*) FROM orders WHERE customer_id = :'nobody'), 4::bigint, 'nobody''s id has those without one');
+SELECT is_empty(format($$SELECT FROM customers WHERE id = '%s'$$, :'nobody'), 'and is no customer''s');
+SELECT results_eq($$SELECT phone, reason FROM customer_identity.phone_problems('orders') ORDER BY 1$$, $$VALUES ('', 'empty'), ('12', 'too_short'), ('none', 'not_a_number')$$, 'they are listed');
+SELECT lives_ok($$INSERT INTO orders (customer_id, total) VALUES (id_of('07400 123402'), 2)$$, 'an order may have its customer''s id alone');
+SELECT throws_ok($$INSERT INTO orders (customer_id, total) VALUES (id_of('07400 123499'), 2)$$, 'CI006', 'there is no customer with the order''s customer id', 'if there is one');
+INSERT INTO orders (customer_id, phone, total) VALUES (NULL, '07400 123403', 3), (NULL, 'none', 3);
+SELECT is(totals(id_of('07400 123403')), '1 / 3 / 3', 'one machine fills in the id');
+SELECT is((SELECT count(*) FROM orders WHERE customer_id = :'nobody'), 5::bigint, 'or nobody''s');
+SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'totals are exact');
+
+-- Updates.
+SELECT lives_ok($$UPDATE orders SET phone = '+447400123401', total = 6 WHERE note = 'first'$$, 'another spelling');
+SELECT lives_ok($$UPDATE orders SET phone = NULL WHERE note = 'first'$$, 'a phone that is emptied changes nothing');
+SELECT is(totals(id_of('07400 123401')), '2 / 13 / 13', 'but what it says');
+SELECT throws_ok($$UPDATE orders SET phone = '07400 123402' WHERE note = 'first'$$, 'CI006', NULL, 'another number needs another id');
+SELECT lives_ok($$UPDATE orders SET phone = '07400 123402', customer_id = id_of('07400 123402') WHERE note = 'first'$$, 'which one machine can give');
+SELECT is(totals(id_of('07400 123402')), '3 / 9 / 9', 'and counts');
+SELECT throws_ok($$UPDATE orders SET customer_id = id_of('07400 123401') WHERE note = 'first'$$, 'CI006', NULL, 'an id needs its number');
+UPDATE orders SET total = total * 2;
+DELETE FROM orders WHERE note = 'unreadable' OR id % 3 = 0;
+SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'totals are exact');
+INSERT INTO orders (customer_id, phone, total) SELECT id_of('0740012340' || n % 10), '0740012340' || n % 10, n FROM generate_series(1, 1000) AS n;
+SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'of many, too');
+SELECT is((SELECT count(*) FROM customers), 10::bigint, 'with a customer for each number');
+
+-- Cash on delivery.
+SELECT throws_ok($$INSERT INTO orders (customer_id, phone, total, payment) VALUES (id_of('07400 123401'), '07400 123401', 1, 'cash')$$, 'CI002', NULL, 'cash needs a proof');
+SELECT is(customer_identity.record_proof('07400 123401'), id_of('07400 123401'), 'a proof is of the same id');
+SELECT lives_ok($$INSERT INTO orders (customer_id, phone, total, payment) VALUES (id_of('07400 123401'), '07400 123401', 1, 'cash')$$, 'and lets it pass');
+SELECT throws_ok($$INSERT INTO orders (customer_id, phone, total, payment) VALUES (id_of('none'), 'none', 1, 'cash')$$, 'CI002', NULL, 'which nobody has');
+
+-- Logins.
+INSERT INTO users VALUES ('ada', '07400 123401', true, 'Ada'), ('bob', '07400 123455', false, 'Bob'), ('eve', 'none', false, 'Eve');
+SELECT results_eq($$SELECT id, customer_id FROM users ORDER BY 1$$, $$VALUES ('ada', id_of('07400 123401')), ('bob', id_of('07400 123455')), ('eve', NULL)$$, 'logins have the customer of their phone');
+SELECT is(customer_identity.can_see_customer('ada', id_of('07400 123401')), true, 'and see it when they have proved it');
+SELECT is(customer_identity.can_see_customer('bob', id_of('07400 123455')), false, 'only then');
+UPDATE users SET phone = '07400 123456' WHERE id = 'ada';
+SELECT is((SELECT customer_id FROM users WHERE id = 'ada'), id_of('07400 123456'), 'another phone is another customer');
+SELECT is(customer_identity.can_see_customer('ada', id_of('07400 123401')), false, 'and the old one is seen no more');
+UPDATE users SET phone = '07400 123457' WHERE id = 'eve';
+SELECT is((SELECT customer_id FROM users WHERE id = 'eve'), id_of('07400 123457'), 'a phone that is added counts');
+SELECT lives_ok($$DELETE FROM users WHERE id = 'eve'$$, 'a login goes');
+CREATE TABLE members (id int PRIMARY KEY, phone text);
+INSERT INTO members VALUES (1, '07400 123401'), (2, '07400 123458');
+SELECT customer_identity.attach_users('members');
+UPDATE members SET customer_id = customer_identity_internal.claim_customer(customer_identity.normalize_phone(phone), NULL, 'customers');
+SELECT results_eq($$SELECT customer_id FROM members ORDER BY id$$, $$VALUES (id_of('07400 123401')), (id_of('07400 123458'))$$, 'a backfill finds and makes customers by their ids');
+
+-- Points.
+SELECT is(customer_identity.adjust_points(id_of('07400 123455'), 10, 'gift', 'k'), 10::bigint, 'points');
+SELECT is(customer_identity.adjust_points(id_of('07400 123455'), 10, 'gift', 'k'), 10::bigint, 'once for a key');
+SELECT throws_ok($$SELECT customer_identity.adjust_points(id_of('07400 123455'), 11, 'gift', 'k')$$, 'CI006', NULL, 'that is used for nothing else');
+SELECT is(customer_identity.adjust_points(id_of('07400 123456'), 10, 'gift', 'k'), 10::bigint, 'of the customer');
+SELECT throws_ok($$SELECT customer_identity.redeem_points(id_of('07400 123455'), 11, 'too much')$$, 'CI005', NULL, 'points that are not there');
+SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'add up');
+
+-- A number gets a new holder.
+SELECT totals(id_of('07400 123401')) AS before \gset
+SELECT lives_ok($$SELECT customer_identity.release_phone(id_of('07400 123401'))$$, 'a number is released');
+SELECT is(customer_identity.find_customer('07400 123401'), NULL, 'and leads to nobody');
+SELECT throws_ok($$INSERT INTO orders (customer_id, phone, total) VALUES (id_of('07400 123401'), '07400 123401', 1)$$, 'CI006', 'the number of the order has a new holder', 'its orders are not the old holder''s');
+SELECT customer_identity.get_or_create_customer('07400 123401') AS new_holder \gset
+SELECT isnt(:'new_holder', id_of('07400 123401')::text, 'the new one is somebody else');
+SELECT is(customer_identity.get_or_create_customer('07400 123401'), :'new_holder', 'and stays the same');
+SELECT is(customer_identity.find_customer('+447400123401'), :'new_holder', 'for every function');
+INSERT INTO orders (customer_id, phone, total) VALUES (:'new_holder', '07400 123401', 42);
+INSERT INTO users VALUES ('dan', '07400 123401');
+SELECT is((SELECT customer_id FROM users WHERE id = 'dan'), :'new_holder', 'a login joins it');
+SELECT is(totals(:'new_holder'), '1 / 42 / 42', 'it has its own orders');
+SELECT is(totals(id_of('07400 123401')), :'before', 'and the old one its own');
+SELECT lives_ok($$UPDATE orders SET payment = 'card', total = total + 1 WHERE customer_id = id_of('07400 123401')$$, 'whose orders can be changed');
+SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'exactly');
+SELECT lives_ok($$SELECT customer_identity.release_phone(customer_identity.find_customer('07400 123401'))$$, 'again');
+SELECT lives_ok($$SELECT customer_identity.get_or_create_customer('07400 123401')$$, 'and again');
+SELECT is((SELECT max(phone_generation) FROM customers WHERE phone = '+447400123401'), 2, 'three holders, one after the other');
+SELECT isnt(customer_identity.find_customer('07400 123401'), :'new_holder', 'are three people');
+
+-- Numbers of nobody.
+SELECT customer_identity.set_phone_rule('07400 123470', 'nobody');
+SELECT lives_ok(format($$INSERT INTO orders (customer_id, phone, total) VALUES (id_of('07400 123470'), '07400 123470', 1), ('%s', '07400 123470', 1)$$, :'nobody'), 'a number of nobody');
+SELECT is_empty($$SELECT FROM customers WHERE id = id_of('07400 123470')$$, 'makes no customer');
+SELECT throws_ok($$SELECT customer_identity.set_phone_rule('07400 123455', 'nobody')$$, '0A000', NULL, 'one that has a customer');
+SELECT lives_ok($$SELECT customer_identity.release_phone(id_of('07400 123455')), customer_identity.set_phone_rule('07400 123455', 'nobody')$$, 'is released first');
+SELECT throws_ok($$INSERT INTO customer_phones (customer_id, phone) VALUES (id_of('07400 123456'), '+447400123402')$$, 'CI006', NULL, 'a phone that is a customer''s');
+
+-- Somebody is forgotten.
+INSERT INTO orders (customer_id, phone, total, note) VALUES (id_of('07400 123480'), '07400 123480', 9, 'forget');
+SELECT lives_ok($$SELECT customer_identity.erase_customer(id_of('07400 123480'))$$, 'a customer is erased');
+SELECT results_eq($$SELECT customer_id, phone FROM orders WHERE note = 'forget'$$, format($$VALUES ('%s'::uuid, NULL::text)$$, :'nobody'), 'whose orders are nobody''s');
+INSERT INTO orders (customer_id, phone, total) VALUES (id_of('07400 123480'), '07400 123480', 1);
+SELECT is(totals(id_of('07400 123480')), '1 / 1 / 1', 'who orders again is new');
+SELECT lives_ok($$SELECT customer_identity.erase_customer(id_of('07400 123401'))$$, 'a former holder is erased');
+SELECT is(customer_identity.find_customer('07400 123401'), customer_identity.get_or_create_customer('07400 123401'), 'and the present one is found');
+SELECT is((SELECT count(*) FROM customers WHERE phone = '+447400123401'), 1::bigint, 'who is one');
+SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'totals are exact');
+
+-- What is refused, with a hint.
+SELECT throws_ok(format('SELECT customer_identity.%s', call), '0A000', NULL, call) FROM (VALUES
+  ('add_phone(id_of(''07400 123402''), ''07400 123499'')'),
+  ('change_phone(id_of(''07400 123402''), ''07400 123499'')'),
+  ('merge_customers(id_of(''07400 123402''), id_of(''07400 123403''))'),
+  ('merge_preview(id_of(''07400 123402''), id_of(''07400 123403''))'),
+  ('split_customer(id_of(''07400 123402''), phone => ''07400 123499'')'),
+  ('release_phone(id_of(''07400 123402''), since => now())'),
+  ('migrate_phones(dry_run => false)')) AS c (call);
+SELECT throws_ok($$UPDATE customers SET phone = '+447400123499' WHERE id = id_of('07400 123402')$$, '23514', NULL, 'an UPDATE of a phone');
+SELECT throws_ok($$CALL customer_identity.backfill('orders')$$, '0A000', NULL, 'a backfill of orders');
+
+-- What reads works.
+SELECT is(customer_identity.customer_details(id_of('07400 123402')) ->> 'phone', '+447400123402', 'customer_details');
+SELECT is(customer_identity.update_customer(id_of('07400 123402'), '{"notes": "x"}') ->> 'notes', 'x', 'update_customer');
+SELECT throws_ok($$SELECT customer_identity.update_customer(id_of('07400 123402'), '{"phone_generation": 1}')$$, '22023', NULL, 'which leaves the generation alone');
+SELECT lives_ok($$SELECT customer_identity.list_customers(), customer_identity.customer_stats(), customer_identity.export_customer(id_of('07400 123402'))$$, 'pages, figures and exports');
+SELECT lives_ok($$SELECT * FROM customer_identity.fraud_signals()$$, 'signals');
+SELECT lives_ok($$SELECT * FROM customer_identity.migrate_phones()$$, 'a dry run');
+
+SELECT * FROM finish();
