@@ -119,6 +119,37 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.merge_list(uuid, regclass) IS
     'The merges in force that a customer is the result of, newest first; empty where the book keeps none';
 
+-- What details_of() asks in one query, as a server that is distributed can: its logins are on another node than the customer.
+CREATE FUNCTION customer_identity_internal.details_in_shards(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customer jsonb;
+    provers text[];
+    users jsonb;
+    orders jsonb;
+BEGIN
+    EXECUTE format('SELECT to_jsonb(c.*) FROM %s AS c WHERE c.id = $1', customers) INTO customer USING customer_id;
+    EXECUTE format('SELECT array_agg(p.user_id) FROM %s AS p WHERE p.customer_id = $1 AND p.phone = $2 AND p.ended_at IS NULL AND p.user_id IS NOT NULL',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        INTO provers
+        USING customer_id, customer ->> 'phone';
+    EXECUTE format('SELECT jsonb_build_object(''users'', count(*), ''open_claims'', count(*) FILTER (WHERE NOT u.id = ANY ($2))) FROM (%s) AS u WHERE u.customer_id = $1',
+        customer_identity_internal.users_query(customers))
+        INTO users
+        USING customer_id, COALESCE(provers, '{}');
+    EXECUTE format('SELECT jsonb_build_object(''first_order_at'', min(o.at), ''last_order_at'', max(o.at)) FROM (%s) AS o WHERE o.customer_id = $1',
+        customer_identity_internal.order_times(customers))
+        INTO orders
+        USING customer_id;
+    RETURN customer || users || orders;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.details_in_shards(uuid, regclass) IS
+    'details_of() without phones and merges, for a book that is spread over several nodes';
+
 CREATE FUNCTION customer_identity_internal.details_of(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -129,16 +160,20 @@ AS $$
 DECLARE
     details jsonb;
 BEGIN
-    EXECUTE format(
-        'SELECT to_jsonb(c.*) || to_jsonb(u.*) || to_jsonb(o.*) FROM %2$s AS c,'
-        ' LATERAL (SELECT count(*) AS users, count(*) FILTER (WHERE ' || customer_identity_internal.open_claim() || ') AS open_claims'
-        ' FROM (%3$s) AS u WHERE u.customer_id = c.id) AS u,'
-        ' LATERAL (SELECT min(o.at) AS first_order_at, max(o.at) AS last_order_at FROM (%4$s) AS o WHERE o.customer_id = c.id) AS o'
-        ' WHERE c.id = $1',
-        customer_identity_internal.companion_of(customers, 'phone_proofs'), customers, customer_identity_internal.users_query(customers),
-        customer_identity_internal.order_times(customers))
-        INTO details
-        USING customer_id;
+    IF customer_identity_internal.is_spread(customers) THEN
+        details := customer_identity_internal.details_in_shards(customer_id, customers);
+    ELSE
+        EXECUTE format(
+            'SELECT to_jsonb(c.*) || to_jsonb(u.*) || to_jsonb(o.*) FROM %2$s AS c,'
+            ' LATERAL (SELECT count(*) AS users, count(*) FILTER (WHERE ' || customer_identity_internal.open_claim() || ') AS open_claims'
+            ' FROM (%3$s) AS u WHERE u.customer_id = c.id) AS u,'
+            ' LATERAL (SELECT min(o.at) AS first_order_at, max(o.at) AS last_order_at FROM (%4$s) AS o WHERE o.customer_id = c.id) AS o'
+            ' WHERE c.id = $1',
+            customer_identity_internal.companion_of(customers, 'phone_proofs'), customers, customer_identity_internal.users_query(customers),
+            customer_identity_internal.order_times(customers))
+            INTO details
+            USING customer_id;
+    END IF;
     RETURN details || jsonb_build_object(
         'phones', customer_identity_internal.phone_list(customer_id, customers),
         'merges', customer_identity_internal.merge_list(customer_id, customers));

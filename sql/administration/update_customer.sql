@@ -89,6 +89,29 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.changed_values(jsonb, jsonb) IS
     'The old and new values of what differs; NULL when nothing does';
 
+-- For a server that is distributed, which takes values, but no function that makes them, along to the row.
+CREATE FUNCTION customer_identity_internal.assignments(changes jsonb, names text[], customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name text;
+    value text;
+    written text[];
+BEGIN
+    FOREACH name IN ARRAY names LOOP
+        EXECUTE format('SELECT n.%I::text FROM jsonb_to_record($1) AS n (%s)', name, customer_identity_internal.typed_columns(customers, ARRAY[name]))
+            INTO value
+            USING changes;
+        written := written || format('%I = %L', name, value);
+    END LOOP;
+    RETURN array_to_string(written, ', ');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.assignments(jsonb, text[], regclass) IS
+    'Changes of columns of customers as the SET list of an UPDATE, with literals';
+
 -- Returns the resulting values: triggers of the application may write something else, or nothing.
 CREATE FUNCTION customer_identity_internal.write_changes(customer_id uuid, changes jsonb, columns text[], customers regclass)
     RETURNS jsonb
@@ -103,13 +126,20 @@ BEGIN
     FROM pg_class AS c
     WHERE c.oid = customers;
     -- On that path somebody else's functions and operators could fit better than the server's.
-    EXECUTE format(
-        'UPDATE %s AS c SET updated_at = GREATEST(pg_catalog.clock_timestamp(), c.updated_at OPERATOR(pg_catalog.+) interval ''1 microsecond''), %s'
-        ' FROM pg_catalog.jsonb_to_record($2) AS n (%s) WHERE c.id OPERATOR(pg_catalog.=) $1',
-        customer_identity_internal.qualified_name(customers),
-        (SELECT string_agg(format('%1$I = n.%1$I', k.name), ', ') FROM unnest(columns) AS k (name)),
-        customer_identity_internal.typed_columns(customers, columns))
-        USING customer_id, changes;
+    IF customer_identity_internal.is_spread(customers) THEN
+        EXECUTE format('UPDATE %s AS c SET updated_at = GREATEST($2, c.updated_at OPERATOR(pg_catalog.+) interval ''1 microsecond''), %s'
+            ' WHERE c.id OPERATOR(pg_catalog.=) $1',
+            customer_identity_internal.qualified_name(customers), customer_identity_internal.assignments(changes, columns, customers))
+            USING customer_id, clock_timestamp();
+    ELSE
+        EXECUTE format(
+            'UPDATE %s AS c SET updated_at = GREATEST(pg_catalog.clock_timestamp(), c.updated_at OPERATOR(pg_catalog.+) interval ''1 microsecond''), %s'
+            ' FROM pg_catalog.jsonb_to_record($2) AS n (%s) WHERE c.id OPERATOR(pg_catalog.=) $1',
+            customer_identity_internal.qualified_name(customers),
+            (SELECT string_agg(format('%1$I = n.%1$I', k.name), ', ') FROM unnest(columns) AS k (name)),
+            customer_identity_internal.typed_columns(customers, columns))
+            USING customer_id, changes;
+    END IF;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     EXECUTE format('SELECT to_jsonb(c.*) FROM %s AS c WHERE c.id = $1', customers)
         INTO written

@@ -147,6 +147,7 @@ BEGIN
     PERFORM customer_identity_internal.check_customers(customers);
     PERFORM customer_identity_internal.make_companions(schema_name);
     PERFORM customer_identity_internal.ensure_phone_triggers(customers);
+    PERFORM customer_identity_internal.spread_book(customers);
     RETURN customers;
 END
 $$;

@@ -46,7 +46,7 @@ DECLARE
     found_rows bigint;
 BEGIN
     FOR faulty IN SELECT * FROM customer_identity_internal.proof_faults(customers) LOOP
-        EXECUTE format('SELECT count(*) FROM (SELECT FROM %s LIMIT 10000) AS r', faulty.rows) INTO found_rows;
+        EXECUTE format('SELECT count(*) FROM (SELECT 1 FROM %s LIMIT 10000) AS r', faulty.rows) INTO found_rows;
         IF found_rows > 0 THEN
             RETURN NEXT ROW('warning', faulty.relation, format('%s: %s', faulty.fault, customer_identity_internal.counted_up_to(found_rows, found_rows)),
                 faulty.what_to_do)::customer_identity_internal.setup_finding;

@@ -270,7 +270,10 @@ AS $$
 DECLARE
     names constant text[] := ARRAY(SELECT k.key FROM jsonb_object_keys(changes) AS k (key));
 BEGIN
-    IF names <> '{}' THEN
+    IF names <> '{}' AND customer_identity_internal.is_spread(customers) THEN
+        EXECUTE format('UPDATE %s AS c SET %s WHERE c.id = $1', customers, customer_identity_internal.assignments(changes, names, customers))
+            USING customer_id;
+    ELSIF names <> '{}' THEN
         PERFORM set_config('search_path', customer_identity_internal.path_of(customers), true);
         EXECUTE format(
             'UPDATE %s AS c SET %s FROM pg_catalog.jsonb_to_record($2) AS n (%s) WHERE c.id OPERATOR(pg_catalog.=) $1',

@@ -148,8 +148,8 @@ BEGIN
         RETURN;
     END IF;
     EXECUTE format('INSERT INTO %s AS r (phone, rule, actor, reason) VALUES ($1, $2, $3, $4)'
-        ' ON CONFLICT (phone) DO UPDATE SET rule = $2, actor = $3, reason = $4, created_at = now()', rules)
-        USING phone, rule, actor, reason;
+        ' ON CONFLICT (phone) DO UPDATE SET rule = $2, actor = $3, reason = $4, created_at = $5', rules)
+        USING phone, rule, actor, reason, now();
 EXCEPTION WHEN SQLSTATE 'CI006' THEN
     RAISE EXCEPTION 'another transaction has just given the phone to a customer'
         USING ERRCODE = CASE current_setting('transaction_isolation')

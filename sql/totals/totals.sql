@@ -252,6 +252,36 @@ COMMENT ON FUNCTION customer_identity.verify_totals(regclass) IS
 
 -- A difference stays valid while others maintain exact totals, so it is added, and only another rebuild has
 -- to wait. Customers are locked in the order of their ids, as the triggers do it. What this transaction has deferred is written first, so that it is not added twice.
+-- Where customers are in shards, Citus locks and writes one of them at a time.
+CREATE FUNCTION customer_identity_internal.rebuild_one_by_one(customers regclass)
+    RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wrong record;
+    corrected bigint := 0;
+BEGIN
+    FOR wrong IN
+        SELECT d.customer_id,
+            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_orders'), 0) AS orders,
+            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_spent'), 0) AS spent,
+            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'loyalty_points'), 0) AS points
+        FROM customer_identity_internal.totals_differences(customers) AS d
+        GROUP BY d.customer_id
+        ORDER BY d.customer_id
+    LOOP
+        EXECUTE format('UPDATE %s SET total_orders = COALESCE(total_orders, 0) + $2, total_spent = COALESCE(total_spent, 0) + $3,'
+            ' loyalty_points = COALESCE(loyalty_points, 0) + $4 WHERE id = $1', customers)
+            USING wrong.customer_id, wrong.orders, wrong.spent, wrong.points;
+        corrected := corrected + 1;
+    END LOOP;
+    RETURN corrected;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rebuild_one_by_one(regclass) IS
+    'rebuild_totals for a book that is spread over several nodes';
+
 CREATE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
     RETURNS bigint
     LANGUAGE customer_identity_as_table_owner VOLATILE
@@ -260,6 +290,9 @@ DECLARE
     corrected bigint;
 BEGIN
     EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', customers);
+    IF customer_identity_internal.has_computed_ids(customers) AND customer_identity_internal.is_spread(customers) THEN
+        RETURN customer_identity_internal.rebuild_one_by_one(customers);
+    END IF;
     EXECUTE format($sql$
         WITH wrong AS MATERIALIZED (
             SELECT
