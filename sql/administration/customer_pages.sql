@@ -294,6 +294,7 @@ DECLARE
     found jsonb[];
     items jsonb[] := '{}';
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_shards(customers, 'list_customers()', 'Read a page by its id: SELECT * FROM customers WHERE id > ... ORDER BY id LIMIT 50; customer_details() has the rest.');
     PERFORM customer_identity_internal.require_page_size(size);
     PERFORM customer_identity_internal.require_filters(given);
     condition := customer_identity_internal.filter_condition(given, users_query,

@@ -267,6 +267,7 @@ DECLARE
     signals text;
     suspects jsonb;
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_shards(customers, 'fraud_signals()', 'Sums of orders, customers and proofs by customer_id run on every node.');
     SELECT string_agg(
         format('SELECT s.customer_id, %L AS signal, s.evidence, %s AS weight FROM (%s) AS s',
             q.signal, customer_identity_internal.fraud_setting(q.signal || '_weight'), q.query),

@@ -120,6 +120,7 @@ CREATE FUNCTION customer_identity_internal.write_changes(customer_id uuid, chang
 AS $$
 DECLARE
     written jsonb;
+    updated_at timestamptz;
 BEGIN
     -- They may rely on finding the tables beside customers.
     PERFORM set_config('search_path', format('pg_catalog, %s, pg_temp', c.relnamespace::regnamespace), true)
@@ -127,10 +128,12 @@ BEGIN
     WHERE c.oid = customers;
     -- On that path somebody else's functions and operators could fit better than the server's.
     IF customer_identity_internal.is_spread(customers) THEN
-        EXECUTE format('UPDATE %s AS c SET updated_at = GREATEST($2, c.updated_at OPERATOR(pg_catalog.+) interval ''1 microsecond''), %s'
-            ' WHERE c.id OPERATOR(pg_catalog.=) $1',
+        EXECUTE format('SELECT c.updated_at FROM %s AS c WHERE c.id OPERATOR(pg_catalog.=) $1', customer_identity_internal.qualified_name(customers))
+            INTO updated_at
+            USING customer_id;
+        EXECUTE format('UPDATE %s AS c SET updated_at = $2, %s WHERE c.id OPERATOR(pg_catalog.=) $1',
             customer_identity_internal.qualified_name(customers), customer_identity_internal.assignments(changes, columns, customers))
-            USING customer_id, clock_timestamp();
+            USING customer_id, GREATEST(pg_catalog.clock_timestamp(), updated_at OPERATOR(pg_catalog.+) interval '1 microsecond');
     ELSE
         EXECUTE format(
             'UPDATE %s AS c SET updated_at = GREATEST(pg_catalog.clock_timestamp(), c.updated_at OPERATOR(pg_catalog.+) interval ''1 microsecond''), %s'

@@ -84,7 +84,7 @@ BEGIN
     IF FOUND THEN
         RETURN 0;
     END IF;
-    EXECUTE format($sql$SELECT count(*) FROM (SELECT FROM %s WHERE phone !~ '^[+][1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
+    EXECUTE format($sql$SELECT count(*) FROM (SELECT 1 FROM %s WHERE phone !~ '^[+][1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
         INTO unusable;
     RETURN unusable;
 END

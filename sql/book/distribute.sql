@@ -9,13 +9,28 @@ DECLARE
     found boolean := false;
 BEGIN
     IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
-        EXECUTE 'SELECT EXISTS (SELECT FROM pg_catalog.pg_dist_partition AS p WHERE p.logicalrelid = $1)' INTO found USING relation;
+        EXECUTE 'SELECT EXISTS (SELECT FROM pg_catalog.pg_dist_partition AS p WHERE p.logicalrelid = $1 AND p.partmethod = ''h'')' INTO found USING relation;
     END IF;
     RETURN found;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.is_spread(regclass) IS
-    'Whether Citus keeps the rows of a table in shards';
+    'Whether Citus spreads the rows of a table over its nodes by a key';
+
+CREATE FUNCTION customer_identity_internal.refuse_for_shards(customers regclass, what text, hint text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF customer_identity_internal.is_spread(customers) THEN
+        RAISE EXCEPTION '% is not possible in a book that is spread over several nodes', what
+            USING ERRCODE = 'feature_not_supported', DETAIL = 'It looks at rows of many customers, or moves them, in ways that Citus has no plan for.', HINT = hint;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_for_shards(regclass, text, text) IS
+    'Raises 0A000 for what Citus cannot do with customers that are in shards';
 
 CREATE FUNCTION customer_identity_internal.spread_table(relation regclass, customers regclass)
     RETURNS void
@@ -48,7 +63,7 @@ DECLARE
         FROM pg_class AS b
         JOIN pg_class AS c ON c.relnamespace = b.relnamespace AND c.relowner = b.relowner AND c.relkind = 'r'
         WHERE b.oid = customers AND (c.oid = customers OR c.relname IN (SELECT n.name FROM customer_identity_internal.companions() AS n))
-            AND NOT customer_identity_internal.is_spread(c.oid)
+            AND NOT customer_identity_internal.is_distributed(c.oid)
         ORDER BY c.oid = customers DESC, c.relname);
     foreign_keys jsonb;
     statement text;

@@ -120,7 +120,7 @@ AS $$
 DECLARE
     found_row boolean;
 BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE r.%I IS NULL)', relation, customer_column) INTO found_row;
+    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s AS r WHERE r.%I IS NULL)', relation, customer_column) INTO found_row;
     RETURN found_row;
 END
 $$;

@@ -22,6 +22,7 @@ AS $$
 DECLARE
     setup customer_identity.attachments := customer_identity_internal.attachment_of(attached);
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_shards(customers, 'phone_problems()', 'Orders without a readable phone have customer_id 00000000-0000-0000-0000-000000000000.');
     RETURN QUERY EXECUTE format($sql$
         SELECT %1$s, c.raw, p.reason,
             CASE WHEN p.reason <> 'names_nobody' THEN customer_identity_internal.suggested_phone(c.raw, %4$s) END,

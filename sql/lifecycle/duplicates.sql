@@ -272,6 +272,7 @@ DECLARE
     place constant jsonb := customer_identity_internal.read_cursor(list, after, 'numeric', 'uuid');
     items jsonb[];
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_shards(customers, 'duplicate_customers()', 'Each phone is a customer of its own there, and two cannot be merged.');
     PERFORM customer_identity_internal.require_page_size(size);
     IF place IS NOT NULL AND NOT customer_identity_internal.is_value('uuid', place ->> 'other') THEN
         PERFORM customer_identity_internal.refuse_cursor();

@@ -493,6 +493,10 @@ AS $$
 DECLARE
     found_id uuid;
 BEGIN
+    IF customer_identity_internal.has_computed_ids(customers) THEN
+        EXECUTE format('SELECT c.id FROM %s AS c WHERE c.id = $1', customers) INTO found_id USING customer_id;
+        RETURN found_id;
+    END IF;
     EXECUTE format(
         'WITH RECURSIVE way (id) AS ('
         ' SELECT $1 UNION SELECT m.winner_id FROM way AS w JOIN %s AS m ON m.loser_id = w.id)'

@@ -159,6 +159,23 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.write_rule(text, text, text, text, regclass) IS
     'Writes the rule of a phone, or none';
 
+-- Where ids are computed, orders with a phone of nobody have had the id of its customer all along.
+CREATE FUNCTION customer_identity_internal.claim_orders_of_nobody(phone text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF customer_identity_internal.holder_of_phone(phone, customers) IS NULL THEN
+        PERFORM customer_identity_internal.claim_customer(phone, NULL::text, customers);
+        PERFORM customer_identity.flush_totals(customers);
+        PERFORM customer_identity_internal.rebuild_book(customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.claim_orders_of_nobody(text, regclass) IS
+    'Makes the customer of a phone that names somebody again, with the totals of the orders that are there';
+
 -- The phone is free before the rule is written, and the rule is there before other phones are looked at.
 CREATE FUNCTION customer_identity_internal.try_to_set_rule(phone text, rule text, actor text, reason text, customers regclass)
     RETURNS void
@@ -182,6 +199,8 @@ BEGIN
         PERFORM customer_identity_internal.cut_links(holder, nobody, customers);
     ELSE
         PERFORM customer_identity_internal.write_rule(phone, rule, actor, reason, customers);
+        PERFORM customer_identity_internal.claim_orders_of_nobody(phone, customers)
+        WHERE rule IS DISTINCT FROM 'nobody' AND customer_identity_internal.has_computed_ids(customers);
     END IF;
 END
 $$;

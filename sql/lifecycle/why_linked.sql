@@ -31,6 +31,7 @@ DECLARE
     login constant text := COALESCE(setup.key_column, setup.user_column);
     found_row jsonb;
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_shards(customers, 'why_linked()', 'An order has the customer of its id: customer_identity.customer_id_of(phone).');
     EXECUTE format($sql$
         SELECT jsonb_build_object('customer', r.%1$I, 'login', %2$s, 'at', %3$s, 'key', %4$s, 'claims', (
             SELECT COALESCE(jsonb_agg(

@@ -28,6 +28,7 @@ AS $$
 DECLARE
     phones text[];
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_shards(customers, 'exporting or erasing a person', 'All that is kept has the id in customer_id: select it from each table. To erase: release_phone(), empty its own columns and those of its orders, delete its rows of customer_events, phone_proofs and customer_phones.');
     EXECUTE format(
         'SELECT COALESCE(array_agg(DISTINCT n.phone ORDER BY n.phone), ''{}'') FROM ('
         ' SELECT c.phone::text FROM %1$s AS c WHERE c.id = $1'

@@ -1175,6 +1175,99 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.make_companions(text) IS
     'Makes the tables beside customers where they are missing';
+-- Where the server has Citus, a book whose ids are computed is spread over its nodes: what is a customer's is beside the
+-- customer, and what is few is on every node.
+CREATE FUNCTION customer_identity_internal.is_spread(relation regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found boolean := false;
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
+        EXECUTE 'SELECT EXISTS (SELECT FROM pg_catalog.pg_dist_partition AS p WHERE p.logicalrelid = $1 AND p.partmethod = ''h'')' INTO found USING relation;
+    END IF;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_spread(regclass) IS
+    'Whether Citus spreads the rows of a table over its nodes by a key';
+CREATE FUNCTION customer_identity_internal.refuse_for_shards(customers regclass, what text, hint text)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF customer_identity_internal.is_spread(customers) THEN
+        RAISE EXCEPTION '% is not possible in a book that is spread over several nodes', what
+            USING ERRCODE = 'feature_not_supported', DETAIL = 'It looks at rows of many customers, or moves them, in ways that Citus has no plan for.', HINT = hint;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_for_shards(regclass, text, text) IS
+    'Raises 0A000 for what Citus cannot do with customers that are in shards';
+CREATE FUNCTION customer_identity_internal.spread_table(relation regclass, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF relation = customers THEN
+        EXECUTE 'SELECT pg_catalog.create_distributed_table($1, ''id'', colocate_with => ''none'')' USING relation;
+    ELSIF customer_identity_internal.column_type(relation, 'customer_id') IS NOT NULL THEN
+        EXECUTE 'SELECT pg_catalog.create_distributed_table($1, ''customer_id'', colocate_with => $2)' USING relation, customers::text;
+    ELSE
+        EXECUTE 'SELECT pg_catalog.create_reference_table($1)' USING relation;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.spread_table(regclass, regclass) IS
+    'Puts a table of a book into shards: by the customer, or a copy on every node';
+-- Citus takes no trigger along that depends on an extension, and no table that another one refers to which is not in
+-- shards yet.
+CREATE FUNCTION customer_identity_internal.spread_book(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    tables constant regclass[] := ARRAY(
+        SELECT c.oid::regclass
+        FROM pg_class AS b
+        JOIN pg_class AS c ON c.relnamespace = b.relnamespace AND c.relowner = b.relowner AND c.relkind = 'r'
+        WHERE b.oid = customers AND (c.oid = customers OR c.relname IN (SELECT n.name FROM customer_identity_internal.companions() AS n))
+            AND NOT customer_identity_internal.is_distributed(c.oid)
+        ORDER BY c.oid = customers DESC, c.relname);
+    foreign_keys jsonb;
+    statement text;
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL OR NOT customer_identity_internal.has_computed_ids(customers) THEN
+        RETURN;
+    END IF;
+    FOR statement IN
+        SELECT format('ALTER TRIGGER %I ON %s NO DEPENDS ON EXTENSION customer_identity', t.tgname, t.tgrelid::regclass)
+        FROM pg_trigger AS t
+        JOIN pg_depend AS d ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid AND d.deptype = 'x'
+        WHERE t.tgrelid = ANY (tables)
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+    SELECT jsonb_agg(jsonb_build_object('of', format('ALTER TABLE %s ', k.conrelid::regclass), 'name', quote_ident(k.conname), 'key', pg_get_constraintdef(k.oid)))
+    INTO foreign_keys
+    FROM pg_constraint AS k
+    WHERE k.contype = 'f' AND k.conrelid = ANY (tables) AND k.confrelid = customers;
+    FOR statement IN SELECT (k ->> 'of') || 'DROP CONSTRAINT ' || (k ->> 'name') FROM jsonb_array_elements(foreign_keys) AS k LOOP
+        EXECUTE statement;
+    END LOOP;
+    PERFORM customer_identity_internal.spread_table(t.relation, customers) FROM unnest(tables) AS t (relation);
+    FOR statement IN SELECT concat_ws(' ', (k ->> 'of') || 'ADD CONSTRAINT', k ->> 'name', k ->> 'key') FROM jsonb_array_elements(foreign_keys) AS k LOOP
+        EXECUTE statement;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.spread_book(regclass) IS
+    'Puts the tables of a book whose ids are computed into shards, where the server has Citus';
 CREATE OR REPLACE FUNCTION customer_identity_internal.book(customers regclass DEFAULT NULL)
     RETURNS regclass
     LANGUAGE c STABLE
@@ -1314,6 +1407,7 @@ BEGIN
     PERFORM customer_identity_internal.check_customers(customers);
     PERFORM customer_identity_internal.make_companions(schema_name);
     PERFORM customer_identity_internal.ensure_phone_triggers(customers);
+    PERFORM customer_identity_internal.spread_book(customers);
     RETURN customers;
 END
 $$;
@@ -2000,6 +2094,35 @@ COMMENT ON FUNCTION customer_identity.verify_totals(regclass) IS
     'The totals that differ from the sum of the attached orders and loyalty_entries, in one snapshot; no row means exact';
 -- A difference stays valid while others maintain exact totals, so it is added, and only another rebuild has
 -- to wait. Customers are locked in the order of their ids, as the triggers do it. What this transaction has deferred is written first, so that it is not added twice.
+-- Where customers are in shards, Citus locks and writes one of them at a time.
+CREATE FUNCTION customer_identity_internal.rebuild_one_by_one(customers regclass)
+    RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wrong record;
+    corrected bigint := 0;
+BEGIN
+    FOR wrong IN
+        SELECT d.customer_id,
+            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_orders'), 0) AS orders,
+            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_spent'), 0) AS spent,
+            COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'loyalty_points'), 0) AS points
+        FROM customer_identity_internal.totals_differences(customers) AS d
+        GROUP BY d.customer_id
+        ORDER BY d.customer_id
+    LOOP
+        EXECUTE format('UPDATE %s SET total_orders = COALESCE(total_orders, 0) + $2, total_spent = COALESCE(total_spent, 0) + $3,'
+            ' loyalty_points = COALESCE(loyalty_points, 0) + $4 WHERE id = $1', customers)
+            USING wrong.customer_id, wrong.orders, wrong.spent, wrong.points;
+        corrected := corrected + 1;
+    END LOOP;
+    RETURN corrected;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rebuild_one_by_one(regclass) IS
+    'rebuild_totals for a book that is spread over several nodes';
 CREATE OR REPLACE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
     RETURNS bigint
     LANGUAGE customer_identity_as_table_owner VOLATILE
@@ -2008,6 +2131,9 @@ DECLARE
     corrected bigint;
 BEGIN
     EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', customers);
+    IF customer_identity_internal.has_computed_ids(customers) AND customer_identity_internal.is_spread(customers) THEN
+        RETURN customer_identity_internal.rebuild_one_by_one(customers);
+    END IF;
     EXECUTE format($sql$
         WITH wrong AS MATERIALIZED (
             SELECT
@@ -3603,6 +3729,7 @@ AS $$
 DECLARE
     setup customer_identity.attachments := customer_identity_internal.attachment_of(attached);
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_shards(customers, 'phone_problems()', 'Orders without a readable phone have customer_id 00000000-0000-0000-0000-000000000000.');
     RETURN QUERY EXECUTE format($sql$
         SELECT %1$s, c.raw, p.reason,
             CASE WHEN p.reason <> 'names_nobody' THEN customer_identity_internal.suggested_phone(c.raw, %4$s) END,
@@ -3919,6 +4046,7 @@ DECLARE
     signals text;
     suspects jsonb;
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_shards(customers, 'fraud_signals()', 'Sums of orders, customers and proofs by customer_id run on every node.');
     SELECT string_agg(
         format('SELECT s.customer_id, %L AS signal, s.evidence, %s AS weight FROM (%s) AS s',
             q.signal, customer_identity_internal.fraud_setting(q.signal || '_weight'), q.query),
@@ -5151,6 +5279,7 @@ DECLARE
     found jsonb[];
     items jsonb[] := '{}';
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_shards(customers, 'list_customers()', 'Read a page by its id: SELECT * FROM customers WHERE id > ... ORDER BY id LIMIT 50; customer_details() has the rest.');
     PERFORM customer_identity_internal.require_page_size(size);
     PERFORM customer_identity_internal.require_filters(given);
     condition := customer_identity_internal.filter_condition(given, users_query,
@@ -5292,6 +5421,36 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.merge_list(uuid, regclass) IS
     'The merges in force that a customer is the result of, newest first; empty where the book keeps none';
+-- What details_of() asks in one query, as a server that is distributed can: its logins are on another node than the customer.
+CREATE FUNCTION customer_identity_internal.details_in_shards(customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customer jsonb;
+    provers text[];
+    users jsonb;
+    orders jsonb;
+BEGIN
+    EXECUTE format('SELECT to_jsonb(c.*) FROM %s AS c WHERE c.id = $1', customers) INTO customer USING customer_id;
+    EXECUTE format('SELECT array_agg(p.user_id) FROM %s AS p WHERE p.customer_id = $1 AND p.phone = $2 AND p.ended_at IS NULL AND p.user_id IS NOT NULL',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        INTO provers
+        USING customer_id, customer ->> 'phone';
+    EXECUTE format('SELECT jsonb_build_object(''users'', count(*), ''open_claims'', count(*) FILTER (WHERE NOT u.id = ANY ($2))) FROM (%s) AS u WHERE u.customer_id = $1',
+        customer_identity_internal.users_query(customers))
+        INTO users
+        USING customer_id, COALESCE(provers, '{}');
+    EXECUTE format('SELECT jsonb_build_object(''first_order_at'', min(o.at), ''last_order_at'', max(o.at)) FROM (%s) AS o WHERE o.customer_id = $1',
+        customer_identity_internal.order_times(customers))
+        INTO orders
+        USING customer_id;
+    RETURN customer || users || orders;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.details_in_shards(uuid, regclass) IS
+    'details_of() without phones and merges, for a book that is spread over several nodes';
 CREATE OR REPLACE FUNCTION customer_identity_internal.details_of(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -5302,16 +5461,20 @@ AS $$
 DECLARE
     details jsonb;
 BEGIN
-    EXECUTE format(
-        'SELECT to_jsonb(c.*) || to_jsonb(u.*) || to_jsonb(o.*) FROM %2$s AS c,'
-        ' LATERAL (SELECT count(*) AS users, count(*) FILTER (WHERE ' || customer_identity_internal.open_claim() || ') AS open_claims'
-        ' FROM (%3$s) AS u WHERE u.customer_id = c.id) AS u,'
-        ' LATERAL (SELECT min(o.at) AS first_order_at, max(o.at) AS last_order_at FROM (%4$s) AS o WHERE o.customer_id = c.id) AS o'
-        ' WHERE c.id = $1',
-        customer_identity_internal.companion_of(customers, 'phone_proofs'), customers, customer_identity_internal.users_query(customers),
-        customer_identity_internal.order_times(customers))
-        INTO details
-        USING customer_id;
+    IF customer_identity_internal.is_spread(customers) THEN
+        details := customer_identity_internal.details_in_shards(customer_id, customers);
+    ELSE
+        EXECUTE format(
+            'SELECT to_jsonb(c.*) || to_jsonb(u.*) || to_jsonb(o.*) FROM %2$s AS c,'
+            ' LATERAL (SELECT count(*) AS users, count(*) FILTER (WHERE ' || customer_identity_internal.open_claim() || ') AS open_claims'
+            ' FROM (%3$s) AS u WHERE u.customer_id = c.id) AS u,'
+            ' LATERAL (SELECT min(o.at) AS first_order_at, max(o.at) AS last_order_at FROM (%4$s) AS o WHERE o.customer_id = c.id) AS o'
+            ' WHERE c.id = $1',
+            customer_identity_internal.companion_of(customers, 'phone_proofs'), customers, customer_identity_internal.users_query(customers),
+            customer_identity_internal.order_times(customers))
+            INTO details
+            USING customer_id;
+    END IF;
     RETURN details || jsonb_build_object(
         'phones', customer_identity_internal.phone_list(customer_id, customers),
         'merges', customer_identity_internal.merge_list(customer_id, customers));
@@ -5727,6 +5890,28 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.changed_values(jsonb, jsonb) IS
     'The old and new values of what differs; NULL when nothing does';
+-- For a server that is distributed, which takes values, but no function that makes them, along to the row.
+CREATE FUNCTION customer_identity_internal.assignments(changes jsonb, names text[], customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name text;
+    value text;
+    written text[];
+BEGIN
+    FOREACH name IN ARRAY names LOOP
+        EXECUTE format('SELECT n.%I::text FROM jsonb_to_record($1) AS n (%s)', name, customer_identity_internal.typed_columns(customers, ARRAY[name]))
+            INTO value
+            USING changes;
+        written := written || format('%I = %L', name, value);
+    END LOOP;
+    RETURN array_to_string(written, ', ');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.assignments(jsonb, text[], regclass) IS
+    'Changes of columns of customers as the SET list of an UPDATE, with literals';
 -- Returns the resulting values: triggers of the application may write something else, or nothing.
 CREATE OR REPLACE FUNCTION customer_identity_internal.write_changes(customer_id uuid, changes jsonb, columns text[], customers regclass)
     RETURNS jsonb
@@ -5735,19 +5920,29 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.write_changes(customer_id 
 AS $$
 DECLARE
     written jsonb;
+    updated_at timestamptz;
 BEGIN
     -- They may rely on finding the tables beside customers.
     PERFORM set_config('search_path', format('pg_catalog, %s, pg_temp', c.relnamespace::regnamespace), true)
     FROM pg_class AS c
     WHERE c.oid = customers;
     -- On that path somebody else's functions and operators could fit better than the server's.
-    EXECUTE format(
-        'UPDATE %s AS c SET updated_at = GREATEST(pg_catalog.clock_timestamp(), c.updated_at OPERATOR(pg_catalog.+) interval ''1 microsecond''), %s'
-        ' FROM pg_catalog.jsonb_to_record($2) AS n (%s) WHERE c.id OPERATOR(pg_catalog.=) $1',
-        customer_identity_internal.qualified_name(customers),
-        (SELECT string_agg(format('%1$I = n.%1$I', k.name), ', ') FROM unnest(columns) AS k (name)),
-        customer_identity_internal.typed_columns(customers, columns))
-        USING customer_id, changes;
+    IF customer_identity_internal.is_spread(customers) THEN
+        EXECUTE format('SELECT c.updated_at FROM %s AS c WHERE c.id OPERATOR(pg_catalog.=) $1', customer_identity_internal.qualified_name(customers))
+            INTO updated_at
+            USING customer_id;
+        EXECUTE format('UPDATE %s AS c SET updated_at = $2, %s WHERE c.id OPERATOR(pg_catalog.=) $1',
+            customer_identity_internal.qualified_name(customers), customer_identity_internal.assignments(changes, columns, customers))
+            USING customer_id, GREATEST(pg_catalog.clock_timestamp(), updated_at OPERATOR(pg_catalog.+) interval '1 microsecond');
+    ELSE
+        EXECUTE format(
+            'UPDATE %s AS c SET updated_at = GREATEST(pg_catalog.clock_timestamp(), c.updated_at OPERATOR(pg_catalog.+) interval ''1 microsecond''), %s'
+            ' FROM pg_catalog.jsonb_to_record($2) AS n (%s) WHERE c.id OPERATOR(pg_catalog.=) $1',
+            customer_identity_internal.qualified_name(customers),
+            (SELECT string_agg(format('%1$I = n.%1$I', k.name), ', ') FROM unnest(columns) AS k (name)),
+            customer_identity_internal.typed_columns(customers, columns))
+            USING customer_id, changes;
+    END IF;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     EXECUTE format('SELECT to_jsonb(c.*) FROM %s AS c WHERE c.id = $1', customers)
         INTO written
@@ -7007,7 +7202,10 @@ AS $$
 DECLARE
     names constant text[] := ARRAY(SELECT k.key FROM jsonb_object_keys(changes) AS k (key));
 BEGIN
-    IF names <> '{}' THEN
+    IF names <> '{}' AND customer_identity_internal.is_spread(customers) THEN
+        EXECUTE format('UPDATE %s AS c SET %s WHERE c.id = $1', customers, customer_identity_internal.assignments(changes, names, customers))
+            USING customer_id;
+    ELSIF names <> '{}' THEN
         PERFORM set_config('search_path', customer_identity_internal.path_of(customers), true);
         EXECUTE format(
             'UPDATE %s AS c SET %s FROM pg_catalog.jsonb_to_record($2) AS n (%s) WHERE c.id OPERATOR(pg_catalog.=) $1',
@@ -7218,6 +7416,10 @@ AS $$
 DECLARE
     found_id uuid;
 BEGIN
+    IF customer_identity_internal.has_computed_ids(customers) THEN
+        EXECUTE format('SELECT c.id FROM %s AS c WHERE c.id = $1', customers) INTO found_id USING customer_id;
+        RETURN found_id;
+    END IF;
     EXECUTE format(
         'WITH RECURSIVE way (id) AS ('
         ' SELECT $1 UNION SELECT m.winner_id FROM way AS w JOIN %s AS m ON m.loser_id = w.id)'
@@ -8406,8 +8608,8 @@ BEGIN
         RETURN;
     END IF;
     EXECUTE format('INSERT INTO %s AS r (phone, rule, actor, reason) VALUES ($1, $2, $3, $4)'
-        ' ON CONFLICT (phone) DO UPDATE SET rule = $2, actor = $3, reason = $4, created_at = now()', rules)
-        USING phone, rule, actor, reason;
+        ' ON CONFLICT (phone) DO UPDATE SET rule = $2, actor = $3, reason = $4, created_at = $5', rules)
+        USING phone, rule, actor, reason, now();
 EXCEPTION WHEN SQLSTATE 'CI006' THEN
     RAISE EXCEPTION 'another transaction has just given the phone to a customer'
         USING ERRCODE = CASE current_setting('transaction_isolation')
@@ -8416,6 +8618,22 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.write_rule(text, text, text, text, regclass) IS
     'Writes the rule of a phone, or none';
+-- Where ids are computed, orders with a phone of nobody have had the id of its customer all along.
+CREATE FUNCTION customer_identity_internal.claim_orders_of_nobody(phone text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF customer_identity_internal.holder_of_phone(phone, customers) IS NULL THEN
+        PERFORM customer_identity_internal.claim_customer(phone, NULL::text, customers);
+        PERFORM customer_identity.flush_totals(customers);
+        PERFORM customer_identity_internal.rebuild_book(customers);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.claim_orders_of_nobody(text, regclass) IS
+    'Makes the customer of a phone that names somebody again, with the totals of the orders that are there';
 -- The phone is free before the rule is written, and the rule is there before other phones are looked at.
 CREATE FUNCTION customer_identity_internal.try_to_set_rule(phone text, rule text, actor text, reason text, customers regclass)
     RETURNS void
@@ -8439,6 +8657,8 @@ BEGIN
         PERFORM customer_identity_internal.cut_links(holder, nobody, customers);
     ELSE
         PERFORM customer_identity_internal.write_rule(phone, rule, actor, reason, customers);
+        PERFORM customer_identity_internal.claim_orders_of_nobody(phone, customers)
+        WHERE rule IS DISTINCT FROM 'nobody' AND customer_identity_internal.has_computed_ids(customers);
     END IF;
 END
 $$;
@@ -9343,6 +9563,7 @@ DECLARE
     place constant jsonb := customer_identity_internal.read_cursor(list, after, 'numeric', 'uuid');
     items jsonb[];
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_shards(customers, 'duplicate_customers()', 'Each phone is a customer of its own there, and two cannot be merged.');
     PERFORM customer_identity_internal.require_page_size(size);
     IF place IS NOT NULL AND NOT customer_identity_internal.is_value('uuid', place ->> 'other') THEN
         PERFORM customer_identity_internal.refuse_cursor();
@@ -9415,6 +9636,7 @@ DECLARE
     login constant text := COALESCE(setup.key_column, setup.user_column);
     found_row jsonb;
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_shards(customers, 'why_linked()', 'An order has the customer of its id: customer_identity.customer_id_of(phone).');
     EXECUTE format($sql$
         SELECT jsonb_build_object('customer', r.%1$I, 'login', %2$s, 'at', %3$s, 'key', %4$s, 'claims', (
             SELECT COALESCE(jsonb_agg(
@@ -9823,6 +10045,7 @@ AS $$
 DECLARE
     phones text[];
 BEGIN
+    PERFORM customer_identity_internal.refuse_for_shards(customers, 'exporting or erasing a person', 'All that is kept has the id in customer_id: select it from each table. To erase: release_phone(), empty its own columns and those of its orders, delete its rows of customer_events, phone_proofs and customer_phones.');
     EXECUTE format(
         'SELECT COALESCE(array_agg(DISTINCT n.phone ORDER BY n.phone), ''{}'') FROM ('
         ' SELECT c.phone::text FROM %1$s AS c WHERE c.id = $1'
@@ -10622,7 +10845,7 @@ BEGIN
     IF FOUND THEN
         RETURN 0;
     END IF;
-    EXECUTE format($sql$SELECT count(*) FROM (SELECT FROM %s WHERE phone !~ '^[+][1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
+    EXECUTE format($sql$SELECT count(*) FROM (SELECT 1 FROM %s WHERE phone !~ '^[+][1-9][0-9]{1,18}$' LIMIT 10000) AS c$sql$, customers)
         INTO unusable;
     RETURN unusable;
 END
@@ -11354,7 +11577,7 @@ DECLARE
     found_rows bigint;
 BEGIN
     FOR faulty IN SELECT * FROM customer_identity_internal.proof_faults(customers) LOOP
-        EXECUTE format('SELECT count(*) FROM (SELECT FROM %s LIMIT 10000) AS r', faulty.rows) INTO found_rows;
+        EXECUTE format('SELECT count(*) FROM (SELECT 1 FROM %s LIMIT 10000) AS r', faulty.rows) INTO found_rows;
         IF found_rows > 0 THEN
             RETURN NEXT ROW('warning', faulty.relation, format('%s: %s', faulty.fault, customer_identity_internal.counted_up_to(found_rows, found_rows)),
                 faulty.what_to_do)::customer_identity_internal.setup_finding;
@@ -11425,7 +11648,7 @@ AS $$
 DECLARE
     found_row boolean;
 BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE r.%I IS NULL)', relation, customer_column) INTO found_row;
+    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s AS r WHERE r.%I IS NULL)', relation, customer_column) INTO found_row;
     RETURN found_row;
 END
 $$;

@@ -3,6 +3,7 @@
 #include "identity/merges.hpp"
 
 #include "book/book.hpp"
+#include "book/computed_ids.hpp"
 #include "identity/customers.hpp"
 #include "pg/owner.hpp"
 #include "pg/plans.hpp"
@@ -32,7 +33,7 @@ bool find_survivor(Oid customers, Oid merges, pg_uuid_t *customer) {
 
 bool follow_merges(Oid customers, pg_uuid_t *customer) {
   const Oid merges = find_companion(customers, "customer_merges");
-  if (!OidIsValid(merges)) return false;
+  if (!OidIsValid(merges) || has_computed_ids(customers)) return false;
   const Actor before = act_as(owner_of(customers));
   bool followed = false;
   // The survivor may be merged in its turn.

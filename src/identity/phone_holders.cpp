@@ -11,6 +11,7 @@
 #include "pg/errors.hpp"
 #include "pg/majors.hpp"
 #include "pg/relation_cache.hpp"
+#include "pg/shards.hpp"
 
 namespace customer_identity {
 namespace {
@@ -158,7 +159,7 @@ Holder holder_by(Oid customers, Look &&look) {
   Holder holder = {};
   const Found further = look(find_companion(customers, "customer_phones"), kFurtherPhones);
   if (further.found) return {Holder::Kind::kCustomer, *DatumGetUUIDP(further.value)};
-  const Found rule = look(find_companion(customers, "phone_rules"), kRules);
+  const Found rule = look(copy_here(find_companion(customers, "phone_rules")), kRules);
   if (rule.found && is_nobody(rule)) holder.kind = Holder::Kind::kNobody;
   return holder;
 }

@@ -6,6 +6,7 @@
 #include "identity/phone_holders.hpp"
 #include "history/history.hpp"
 #include "book/book.hpp"
+#include "book/computed_ids.hpp"
 #include "pg/given_text.hpp"
 #include "pg/owner.hpp"
 #include "phones/phone_reader.hpp"
@@ -33,6 +34,12 @@ char *provers(Oid customers, const char *phone, const char *condition) {
   return psprintf("ARRAY(SELECT p.customer_id FROM %s AS p WHERE p.phone " E
                   " %s AND p.ended_at IS NULL%s)",
                   proofs_name(customers), phone, condition);
+}
+
+// For provers(): where ids are computed, the proofs are beside the customer, by whom they are
+// found.
+const char *of_customer(Oid customers, const char *id) {
+  return has_computed_ids(customers) ? psprintf(" AND p.customer_id " E " %s", id) : "";
 }
 
 // Asked whoever acts: a caller who proves phones has no right on the further ones.
@@ -152,7 +159,7 @@ void unmark_unproved(Oid customers, const List *ids) {
         " WHERE c.id " E
         " $1 AND c.is_phone_verified IS NOT FALSE"
         " AND c.id OPERATOR(pg_catalog.<>) ALL (%s)",
-        customers_name(customers), provers(customers, "c.phone", ""));
+        customers_name(customers), provers(customers, "c.phone", of_customer(customers, "c.id")));
   });
   ListCell *cell;
   foreach (cell, ids) {
@@ -362,7 +369,8 @@ void end_proofs_of_user(Oid customers, const char *user_id, const char *kept, co
 bool is_proved(Oid customers, const pg_uuid_t &customer, const char *e164) {
   if (e164 == nullptr) return false;
   SPIPlanPtr plan = saved_plan({customers}, {UUIDOID, TEXTOID}, [&] {
-    return psprintf("SELECT true WHERE $1 " E " ANY (%s)", provers(customers, "$2", ""));
+    return psprintf("SELECT true WHERE $1 " E " ANY (%s)",
+                    provers(customers, "$2", of_customer(customers, "$1")));
   });
   const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(e164)};
   return run(plan, values) > 0;
@@ -403,7 +411,8 @@ bool has_live_proof(Oid customers, const pg_uuid_t &customer) {
   const Visit visited = visit_proofs(customers);
   SPIPlanPtr plan = saved_plan({customers}, {UUIDOID}, [&] {
     return psprintf("SELECT true FROM %s AS c WHERE c.id " E " $1 AND c.id " E " ANY (%s)",
-                    customers_name(customers), provers(customers, "c.phone", ""));
+                    customers_name(customers),
+                    provers(customers, "c.phone", of_customer(customers, "c.id")));
   });
   const Datum values[] = {UUIDPGetDatum(&customer)};
   const bool proved = run(plan, values) > 0;

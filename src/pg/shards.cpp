@@ -17,6 +17,9 @@ namespace {
 // Rows of a table of that name are in one shard a distribution value, or in one alone.
 #define HAS_SHARDS "repmodel OPERATOR(pg_catalog.<>) 't'"
 
+// Every node has a copy of it.
+#define IS_COPIED "repmodel OPERATOR(pg_catalog.=) 't'"
+
 bool has_citus() {
   static std::uint64_t looked_at = 0;  // the changes that are taken into account
   static bool found = false;
@@ -100,12 +103,14 @@ Oid find_beside(const Shard &shard, Oid table) {
               " JOIN pg_catalog.pg_dist_partition AS p"
               " ON p.logicalrelid OPERATOR(pg_catalog.=) s.logicalrelid"
               " JOIN pg_catalog.pg_dist_partition AS q"
-              " ON q.colocationid OPERATOR(pg_catalog.=) p.colocationid"
+              " ON (q.colocationid OPERATOR(pg_catalog.=) p.colocationid"
               " AND q.partmethod OPERATOR(pg_catalog.=) p.partmethod AND q." HAS_SHARDS
+              ") OR q." IS_COPIED
               " JOIN pg_catalog.pg_dist_shard AS o"
               " ON o.logicalrelid OPERATOR(pg_catalog.=) q.logicalrelid"
-              " AND o.shardminvalue IS NOT DISTINCT FROM s.shardminvalue"
-              " AND o.shardmaxvalue IS NOT DISTINCT FROM s.shardmaxvalue"
+              " AND (q." IS_COPIED
+              " OR (o.shardminvalue IS NOT DISTINCT FROM s.shardminvalue"
+              " AND o.shardmaxvalue IS NOT DISTINCT FROM s.shardmaxvalue))"
               " WHERE s.shardid OPERATOR(pg_catalog.=) $1"
               " AND q.logicalrelid OPERATOR(pg_catalog.=) $2",
               {INT8OID, OIDOID}, values);
@@ -176,6 +181,23 @@ bool is_distributed(Oid relation) {
                                   {OIDOID}, values));
                             })
       ->is_distributed;
+}
+
+Oid copy_here(Oid table) {
+  if (!OidIsValid(table) || !is_distributed(table)) return table;
+  struct Copy {
+    Answer shard;
+  };
+  auto *copy = kept<Copy>({table}, [](Copy &, Reading &) {});
+  const Oid shard = asked(copy->shard, [&] {
+    const Datum values[] = {ObjectIdGetDatum(table)};
+    return find("SELECT " SHARD_OF("s")
+                " FROM pg_catalog.pg_dist_shard AS s JOIN pg_catalog.pg_dist_partition AS p"
+                " ON p.logicalrelid OPERATOR(pg_catalog.=) s.logicalrelid AND p." IS_COPIED
+                " WHERE p.logicalrelid OPERATOR(pg_catalog.=) $1",
+                {OIDOID}, values);
+  });
+  return OidIsValid(shard) ? shard : table;
 }
 
 bool is_shard(Oid relation) { return has_citus() && OidIsValid(shard_of(relation).table); }

@@ -17,14 +17,17 @@ bool is_shard(Oid relation);
 Oid logical_table(Oid relation);
 
 /// The shard of `table` that has what belongs to the rows of the shard `relation`: of the same
-/// co-location and with the same bounds. `table` itself where there is none, or where `relation` is
-/// no shard.
+/// co-location and with the same bounds, or the copy of a table that every node has. `table` itself
+/// where there is none, or where `relation` is no shard.
 Oid table_beside(Oid relation, Oid table);
 
 /// The shard of a table that has only one, if this node holds it; else `table` itself. Who is going
 /// to write waits for one that is being moved, and keeps it from being moved before he commits.
 Oid shard_to_read(Oid table);
 Oid shard_to_write(Oid table);
+
+/// The copy that this node has of a table that every node has; of any other table, itself. To read.
+Oid copy_here(Oid table);
 
 /// Whether a table has only one shard, on another node.
 bool is_elsewhere(Oid table);

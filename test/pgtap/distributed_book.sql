@@ -152,6 +152,8 @@ SELECT isnt(customer_identity.find_customer('07400 123401'), :'new_holder', 'are
 SELECT customer_identity.set_phone_rule('07400 123470', 'nobody');
 SELECT lives_ok(format($$INSERT INTO orders (customer_id, phone, total) VALUES (id_of('07400 123470'), '07400 123470', 1), ('%s', '07400 123470', 1)$$, :'nobody'), 'a number of nobody');
 SELECT is_empty($$SELECT FROM customers WHERE id = id_of('07400 123470')$$, 'makes no customer');
+SELECT lives_ok($$SELECT customer_identity.set_phone_rule('07400 123470', NULL)$$, 'when it is somebody''s again');
+SELECT is(totals(id_of('07400 123470')), '1 / 1 / 1', 'the order is that customer''s');
 SELECT throws_ok($$SELECT customer_identity.set_phone_rule('07400 123455', 'nobody')$$, '0A000', NULL, 'one that has a customer');
 SELECT lives_ok($$SELECT customer_identity.release_phone(id_of('07400 123455')), customer_identity.set_phone_rule('07400 123455', 'nobody')$$, 'is released first');
 SELECT throws_ok($$INSERT INTO customer_phones (customer_id, phone) VALUES (id_of('07400 123456'), '+447400123402')$$, 'CI006', NULL, 'a phone that is a customer''s');
