@@ -216,8 +216,11 @@ AS $$
 BEGIN
     RETURN (
         SELECT format(
-            'SELECT array_agg((SELECT to_jsonb(r.*) FROM %s AS r WHERE r.id = c.id)'
-            ' || jsonb_build_object(''users'', (SELECT count(*) FROM (%s) AS u WHERE u.customer_id = c.id))) FROM (%s) AS c',
+            CASE
+                WHEN customer_identity_internal.is_spread(customers) THEN 'SELECT array_agg(to_jsonb(c.id)) FROM (%3$s) AS c'
+                ELSE 'SELECT array_agg((SELECT to_jsonb(r.*) FROM %1$s AS r WHERE r.id = c.id)'
+                    ' || jsonb_build_object(''users'', (SELECT count(*) FROM (%2$s) AS u WHERE u.customer_id = c.id))) FROM (%3$s) AS c'
+            END,
             customers, users_query,
             format(
                 CASE way
@@ -249,6 +252,31 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, text, text, boolean, boolean, jsonb, text, text) IS
     'The query of a page of customers, those with a value to sort by or those without; way: in order, nearby or anywhere';
+
+-- Where customers are in shards, their logins are on another node: a page is made of three queries.
+CREATE FUNCTION customer_identity_internal.rows_in_shards(ids jsonb[], users_query text, customers regclass)
+    RETURNS jsonb[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    uuids constant uuid[] := ARRAY(SELECT (i.id #>> '{}')::uuid FROM unnest(ids) AS i (id));
+    rows jsonb;
+    users jsonb;
+BEGIN
+    EXECUTE format('SELECT jsonb_object_agg(r.id, to_jsonb(r.*)) FROM %s AS r WHERE r.id = ANY ($1)', customers) INTO rows USING uuids;
+    EXECUTE format('SELECT jsonb_object_agg(n.customer_id, n.users) FROM'
+        ' (SELECT u.customer_id, count(*) AS users FROM (%s) AS u WHERE u.customer_id = ANY ($1) GROUP BY 1) AS n', users_query)
+        INTO users
+        USING uuids;
+    RETURN ARRAY(
+        SELECT rows -> i.id::text || jsonb_build_object('users', COALESCE(users -> i.id::text, '0'))
+        FROM unnest(uuids) WITH ORDINALITY AS i (id, place)
+        ORDER BY i.place);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.rows_in_shards(jsonb[], text, regclass) IS
+    'The rows of a page of customers, by their ids';
 
 -- How many users a customer has is in no statistics: who has none or several may be every second customer, or nobody. The page is
 -- looked for among the next ten thousand, then among all at once, never customer by customer to the end of an index.
@@ -294,7 +322,6 @@ DECLARE
     found jsonb[];
     items jsonb[] := '{}';
 BEGIN
-    PERFORM customer_identity_internal.refuse_for_shards(customers, 'list_customers()', 'Read a page by its id: SELECT * FROM customers WHERE id > ... ORDER BY id LIMIT 50; customer_details() has the rest.');
     PERFORM customer_identity_internal.require_page_size(size);
     PERFORM customer_identity_internal.require_filters(given);
     condition := customer_identity_internal.filter_condition(given, users_query,
@@ -302,6 +329,10 @@ BEGIN
     IF typed IS NOT NULL THEN
         sought := customer_identity_internal.read_search(typed, customers);
         condition := condition || ' AND ' || customer_identity_internal.search_condition(sought, users_query);
+    END IF;
+    IF given ?| '{has_users,shared}' OR sought.by_many_emails THEN
+        PERFORM customer_identity_internal.refuse_for_shards(customers, 'a list of customers by their logins',
+            'Search for more of an e-mail, and leave the filters has_users and shared out.');
     END IF;
     FOREACH without_value IN ARRAY CASE WHEN key_column.nullable THEN '{f,t}' ELSE '{f}' END::boolean[] LOOP
         CONTINUE WHEN place IS NOT NULL AND place ->> 'key' IS NULL AND NOT without_value;
@@ -311,6 +342,7 @@ BEGIN
                 customers, users_query, order_by, customer_identity_internal.searches_names(sought), without_value, place, condition, way)
                 INTO found
                 USING sought, given, size + 1 - cardinality(items), place;
+            found := CASE WHEN customer_identity_internal.is_spread(customers) THEN customer_identity_internal.rows_in_shards(found, users_query, customers) ELSE found END;
             EXIT WHEN cardinality(items || found) > size;
         END LOOP;
         items := items || found;

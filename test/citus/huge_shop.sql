@@ -94,8 +94,28 @@ SELECT customer_identity.get_or_create_customer('+447400123401') AS new_holder \
 INSERT INTO orders (customer_id, phone, total) VALUES (:'new_holder', '+447400123401', 42);
 SELECT is(asked(format('SELECT total_spent FROM customers WHERE id = %L', :'new_holder')), '42', 'is a new person');
 
+-- Pages of customers.
+UPDATE customers SET preferred_name = 'Zoe ' || total_orders WHERE id = id_of('+447400120002');
+INSERT INTO users VALUES ('z', '+447400120002', 'Zoe'), ('y', '+447400120002', 'Zoe');
+CREATE TEMPORARY TABLE paged (place bigint GENERATED ALWAYS AS IDENTITY, id uuid, users int);
+DO $$
+DECLARE page jsonb; cursor_ text;
+BEGIN
+  LOOP
+    page := customer_identity.list_customers(sort => '-total_spent', page_size => 100, after => cursor_);
+    INSERT INTO paged (id, users) SELECT (i ->> 'id')::uuid, (i ->> 'users')::int FROM jsonb_array_elements(page -> 'items') AS i;
+    cursor_ := page ->> 'next';
+    EXIT WHEN cursor_ IS NULL;
+  END LOOP;
+END $$;
+SELECT results_eq('SELECT id FROM paged ORDER BY place', 'SELECT id FROM customers ORDER BY total_spent DESC, id DESC', 'pages of customers have each once, in order');
+SELECT is(asked($q$SELECT users FROM paged WHERE id = huge.id_of('+447400120002')$q$), '2', 'with their logins');
+SELECT is(customer_identity.list_customers('+44 7400 120002') #>> '{items,0,id}', id_of('+447400120002')::text, 'a search by phone');
+SELECT is(customer_identity.list_customers('zoe') #>> '{items,0,id}', id_of('+447400120002')::text, 'a search by name');
+SELECT is(jsonb_array_length(customer_identity.list_customers(filters => '{"min_spent": 1000000}') -> 'items'), 0, 'a filter');
+
 -- What Citus has no plan for says so.
-SELECT throws_ok('SELECT ' || call, '0A000', NULL, call || ' is refused') FROM unnest(ARRAY['customer_identity.list_customers()', 'customer_identity.fraud_signals()', 'customer_identity.duplicate_customers()',
+SELECT throws_ok('SELECT ' || call, '0A000', NULL, call || ' is refused') FROM unnest(ARRAY['customer_identity.list_customers(filters => ''{"shared": true}'')', 'customer_identity.fraud_signals()', 'customer_identity.duplicate_customers()',
   'customer_identity.erase_customer(huge.id_of(''+447400129003''))', 'customer_identity.export_customer(huge.id_of(''+447400129003''))', 'customer_identity.phone_problems(''orders'')', 'customer_identity.why_linked(''orders'', ''1'')']) AS c (call);
 SELECT throws_ok('TRUNCATE orders', '0A000', NULL, 'TRUNCATE is refused');
 UPDATE customers SET total_orders = total_orders + 1 WHERE id = id_of('+447400129003');
