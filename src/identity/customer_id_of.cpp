@@ -1,5 +1,6 @@
 // customer_id_of: the id that a customer has in a book whose ids are computed from phones.
 #include "book/computed_ids.hpp"
+#include "pg/given_text.hpp"
 #include "pg/postgres.hpp"
 #include "phones/phone_reader.hpp"
 
@@ -21,7 +22,7 @@ std::string_view text_in(const Const *constant) {
 
 // As the triggers read: no phone is an error. One that cannot be read has nobody's id.
 CUSTOMER_IDENTITY_FUNCTION(customer_id_of) {
-  const Region region = region_of(text_in_place(fcinfo, 1));
+  const Region region = region_of(text_in_place(fcinfo, 1, kRegion));
   const phone::Details details = PG_ARGISNULL(0) ? phone::unread(phone::Reason::kEmpty)
                                                  : read_phone(phone_argument(fcinfo, 0), region);
   auto *id = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
