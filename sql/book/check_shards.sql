@@ -31,13 +31,13 @@ BEGIN ATOMIC
         WHERE c.oid = customers
     ),
     beside AS MATERIALIZED (
-        SELECT t.oid::regclass AS relation, true AS is_companion
+        SELECT t.oid::regclass AS relation, true AS is_companion, false AS is_users
         FROM customer_identity_internal.companions() AS c
         JOIN pg_class AS t ON t.relname = c.name
         JOIN pg_class AS b ON b.relnamespace = t.relnamespace
         WHERE b.oid = customers
         UNION ALL
-        SELECT a.attached, false FROM customer_identity_internal.attachments_of(customers) AS a
+        SELECT a.attached, false, a.kind = 'users' FROM customer_identity_internal.attachments_of(customers) AS a
     ),
     placed AS MATERIALIZED (
         SELECT s.*, customer_identity_internal.distribution_of(s.relation) AS distribution FROM beside AS s
@@ -62,12 +62,16 @@ BEGIN ATOMIC
         CASE
             WHEN b.distribution IS NULL
                 THEN format('SELECT undistribute_table(%L); SELECT customer_identity.distribute_schema(%L);', p.relation, b.schema)
+            WHEN b.distribution LIKE 'h%' AND p.is_companion THEN format('SELECT customer_identity.create_tables(%L, distributed => true);', b.schema)
+            WHEN b.distribution LIKE 'h%' THEN format('Detach it; SELECT create_distributed_table(%L, ''customer_id'', colocate_with => %L); and attach it again.', p.relation, customers)
             WHEN p.distribution IS NULL AND p.is_companion THEN format('SELECT customer_identity.create_tables(%L);', b.schema)
             ELSE format('ALTER TABLE %s SET SCHEMA %s; what is in one distributed schema lies together.', p.relation, b.schema)
         END
     FROM placed AS p
     CROSS JOIN book AS b
     WHERE p.distribution IS DISTINCT FROM b.distribution
+        -- Where customers are spread by their ids, the rules are copied to every node, and logins are kept by ids of their own.
+        AND NOT (b.distribution LIKE 'h%' AND (p.is_users OR (p.is_companion AND p.distribution = 'copies')))
     UNION ALL
     SELECT 'info', p.relation::text, 'rows from before it was distributed still take space on this node; they are not read or counted',
         format('SELECT truncate_local_data_after_distributing_table(%L);', p.relation)
