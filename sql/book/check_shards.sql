@@ -62,6 +62,7 @@ BEGIN ATOMIC
         CASE
             WHEN b.distribution IS NULL
                 THEN format('SELECT undistribute_table(%L); SELECT customer_identity.distribute_schema(%L);', p.relation, b.schema)
+            WHEN b.distribution LIKE 'h%' AND p.is_users THEN format('Logins are kept on the coordinator: SELECT undistribute_table(%L);', p.relation)
             WHEN b.distribution LIKE 'h%' AND p.is_companion THEN format('SELECT customer_identity.create_tables(%L, distributed => true);', b.schema)
             WHEN b.distribution LIKE 'h%' THEN format('Detach it; SELECT create_distributed_table(%L, ''customer_id'', colocate_with => %L); and attach it again.', p.relation, customers)
             WHEN p.distribution IS NULL AND p.is_companion THEN format('SELECT customer_identity.create_tables(%L);', b.schema)
@@ -71,7 +72,7 @@ BEGIN ATOMIC
     CROSS JOIN book AS b
     WHERE p.distribution IS DISTINCT FROM b.distribution
         -- Where customers are spread by their ids, the rules are copied to every node, and logins are kept by ids of their own.
-        AND NOT (b.distribution LIKE 'h%' AND (p.is_users OR (p.is_companion AND p.distribution = 'copies')))
+        AND NOT (b.distribution LIKE 'h%' AND ((p.is_users AND p.distribution IS NULL) OR (p.is_companion AND p.distribution = 'copies')))
     UNION ALL
     SELECT 'info', p.relation::text, 'rows from before it was distributed still take space on this node; they are not read or counted',
         format('SELECT truncate_local_data_after_distributing_table(%L);', p.relation)

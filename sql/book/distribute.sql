@@ -32,6 +32,23 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.refuse_for_shards(regclass, text, text) IS
     'Raises 0A000 for what Citus cannot do with customers that are in shards';
 
+-- Their trigger asks for customers on other nodes, which Citus lets no trigger on a shard do.
+CREATE FUNCTION customer_identity_internal.require_users_in_one_place(users regclass, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF customer_identity_internal.is_spread(customers) AND customer_identity_internal.is_distributed(users) THEN
+        RAISE EXCEPTION 'users table % is distributed', users
+            USING ERRCODE = 'feature_not_supported', DETAIL = format('The customers of its logins are on other nodes: %s is spread by customer.', customers),
+                HINT = format('Keep it on the coordinator: SELECT undistribute_table(%L);', users);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_users_in_one_place(regclass, regclass) IS
+    'Raises 0A000 for distributed users of a book that is spread by customer';
+
 CREATE FUNCTION customer_identity_internal.spread_table(relation regclass, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE

@@ -38,6 +38,7 @@ DECLARE
     key text;
 BEGIN
     PERFORM customer_identity_internal.require_attachable(users, customers);
+    PERFORM customer_identity_internal.require_users_in_one_place(users, customers);
     PERFORM customer_identity_internal.require_user_columns(users, phone_columns, verified_column, name_column, region_column);
     default_region := customer_identity_internal.required_region(default_region);
 

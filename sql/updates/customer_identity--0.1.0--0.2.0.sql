@@ -1207,6 +1207,22 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.refuse_for_shards(regclass, text, text) IS
     'Raises 0A000 for what Citus cannot do with customers that are in shards';
+-- Their trigger asks for customers on other nodes, which Citus lets no trigger on a shard do.
+CREATE FUNCTION customer_identity_internal.require_users_in_one_place(users regclass, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF customer_identity_internal.is_spread(customers) AND customer_identity_internal.is_distributed(users) THEN
+        RAISE EXCEPTION 'users table % is distributed', users
+            USING ERRCODE = 'feature_not_supported', DETAIL = format('The customers of its logins are on other nodes: %s is spread by customer.', customers),
+                HINT = format('Keep it on the coordinator: SELECT undistribute_table(%L);', users);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_users_in_one_place(regclass, regclass) IS
+    'Raises 0A000 for distributed users of a book that is spread by customer';
 CREATE FUNCTION customer_identity_internal.spread_table(relation regclass, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -3105,6 +3121,7 @@ DECLARE
     key text;
 BEGIN
     PERFORM customer_identity_internal.require_attachable(users, customers);
+    PERFORM customer_identity_internal.require_users_in_one_place(users, customers);
     PERFORM customer_identity_internal.require_user_columns(users, phone_columns, verified_column, name_column, region_column);
     default_region := customer_identity_internal.required_region(default_region);
 
@@ -11097,6 +11114,7 @@ BEGIN ATOMIC
         CASE
             WHEN b.distribution IS NULL
                 THEN format('SELECT undistribute_table(%L); SELECT customer_identity.distribute_schema(%L);', p.relation, b.schema)
+            WHEN b.distribution LIKE 'h%' AND p.is_users THEN format('Logins are kept on the coordinator: SELECT undistribute_table(%L);', p.relation)
             WHEN b.distribution LIKE 'h%' AND p.is_companion THEN format('SELECT customer_identity.create_tables(%L, distributed => true);', b.schema)
             WHEN b.distribution LIKE 'h%' THEN format('Detach it; SELECT create_distributed_table(%L, ''customer_id'', colocate_with => %L); and attach it again.', p.relation, customers)
             WHEN p.distribution IS NULL AND p.is_companion THEN format('SELECT customer_identity.create_tables(%L);', b.schema)
@@ -11106,7 +11124,7 @@ BEGIN ATOMIC
     CROSS JOIN book AS b
     WHERE p.distribution IS DISTINCT FROM b.distribution
         -- Where customers are spread by their ids, the rules are copied to every node, and logins are kept by ids of their own.
-        AND NOT (b.distribution LIKE 'h%' AND (p.is_users OR (p.is_companion AND p.distribution = 'copies')))
+        AND NOT (b.distribution LIKE 'h%' AND ((p.is_users AND p.distribution IS NULL) OR (p.is_companion AND p.distribution = 'copies')))
     UNION ALL
     SELECT 'info', p.relation::text, 'rows from before it was distributed still take space on this node; they are not read or counted',
         format('SELECT truncate_local_data_after_distributing_table(%L);', p.relation)

@@ -114,6 +114,11 @@ SELECT is(customer_identity.list_customers('+44 7400 120002') #>> '{items,0,id}'
 SELECT is(customer_identity.list_customers('zoe') #>> '{items,0,id}', id_of('+447400120002')::text, 'a search by name');
 SELECT is(jsonb_array_length(customer_identity.list_customers(filters => '{"min_spent": 1000000}') -> 'items'), 0, 'a filter');
 
+CREATE TABLE members (id text PRIMARY KEY, phone text);
+SELECT create_distributed_table('members', 'id') \g /dev/null
+SELECT throws_ok($$SELECT customer_identity.attach_users('members')$$, '0A000', NULL, 'users are kept on the coordinator');
+DROP TABLE members;
+
 -- What Citus has no plan for says so.
 SELECT throws_ok('SELECT ' || call, '0A000', NULL, call || ' is refused') FROM unnest(ARRAY['customer_identity.list_customers(filters => ''{"shared": true}'')', 'customer_identity.fraud_signals()', 'customer_identity.duplicate_customers()',
   'customer_identity.erase_customer(huge.id_of(''+447400129003''))', 'customer_identity.export_customer(huge.id_of(''+447400129003''))', 'customer_identity.phone_problems(''orders'')', 'customer_identity.why_linked(''orders'', ''1'')']) AS c (call);
