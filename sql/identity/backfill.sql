@@ -85,6 +85,19 @@ CREATE FUNCTION customer_identity_internal.claim_customer(phone text, preferred_
 COMMENT ON FUNCTION customer_identity_internal.claim_customer(text, text, regclass) IS
     'The customer of an E.164 phone that a row of an attached table claims, made if there is none yet';
 
+-- Whether the phone names nobody need not be asked twice: claim_customer() gives no customer then, and another phone is
+-- looked at only where there are several.
+CREATE FUNCTION customer_identity_internal.unlinked_claim_expression(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN CASE cardinality(attached.phone_columns)
+    WHEN 1 THEN format('customer_identity_internal.claimed_phone(customer_identity_internal.as_text(r.%I), %s)',
+        attached.phone_columns[1], customer_identity_internal.region_expression(attached))
+    ELSE customer_identity_internal.claim_expression(attached)
+END;
+COMMENT ON FUNCTION customer_identity_internal.unlinked_claim_expression(customer_identity.attachments) IS
+    'The phone by which row r may get a customer';
+
 -- One row of arrays in the order of the rows' places: these, and of each row its customer or else its phone, and its name.
 -- OFFSET 0 reads each phone once: a condition that is moved inside would read it for itself.
 CREATE FUNCTION customer_identity_internal.unlinked_rows_query(attached customer_identity.attachments, relation regclass, pages text)
@@ -110,7 +123,7 @@ BEGIN
         $sql$,
         CASE WHEN has_logins THEN 'u.customer_id' ELSE 'NULL::uuid' END,
         CASE WHEN attached.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', attached.name_column) END,
-        customer_identity_internal.claim_expression(attached), relation,
+        customer_identity_internal.unlinked_claim_expression(attached), relation,
         CASE WHEN has_logins THEN format('LEFT JOIN %s AS u ON %s',
             customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached)) END,
         pages);

@@ -104,7 +104,7 @@ PGFunction plpgsql() {
 Datum run_body(FunctionCallInfo fcinfo, const Call &call) {
   MemoryContext caller = CurrentMemoryContext;
   const PGFunction handler = plpgsql();
-  const char *cause = begin_moves(fcinfo->flinfo->fn_oid);
+  const Mover *mover = begin_moves(fcinfo->flinfo->fn_oid);
   Datum value = 0;
   // SPI puts the whole text of a statement, forty lines of ours, into an error's context, and
   // nothing else can take it out again.
@@ -112,7 +112,7 @@ Datum run_body(FunctionCallInfo fcinfo, const Call &call) {
   { value = handler(call.body); }
   PG_CATCH();
   {
-    end_moves(cause);
+    end_moves(mover);
     MemoryContextSwitchTo(caller);
     ErrorData *error = CopyErrorData();
     FlushErrorState();
@@ -120,7 +120,7 @@ Datum run_body(FunctionCallInfo fcinfo, const Call &call) {
     ReThrowError(error);
   }
   PG_END_TRY();
-  end_moves(cause);
+  end_moves(mover);
   fcinfo->isnull = call.body->isnull;
   return value;
 }

@@ -5,13 +5,18 @@
 
 namespace customer_identity {
 
+struct Mover;
+
 /// What the function of ours that is running moves rows for ("merge" and so on); nullptr: none is.
 const char *move_cause();
+
+/// Whether rows are moved by a backfill, whose statements name the very table that they write to.
+bool is_backfill();
 
 /// From now on rows are moved for `function`, if it is one that moves rows. Returns what they were
 /// moved for before, for end_moves(): the caller calls it when the function has ended, by an error
 /// or not.
-const char *begin_moves(Oid function);
-void end_moves(const char *before);
+const Mover *begin_moves(Oid function);
+void end_moves(const Mover *before);
 
 }  // namespace customer_identity

@@ -135,81 +135,140 @@ const Target &target_of(Relation events, Relation customers) {
   });
 }
 
-bool find_customer(Relation customers, const Target &target, const pg_uuid_t &customer,
-                   TupleTableSlot *row) {
-  Relation index = index_open(target.customer_index.index, AccessShareLock);
-  IndexScanDesc scan = begin_scan(customers, index, GetActiveSnapshot());
-  const bool found =
-      scan_for(scan, target.customer_index, {UUIDPGetDatum(&customer), UUIDOID}, row);
-  index_endscan(scan);
-  index_close(index, NoLock);
-  return found;
-}
+// What stays open from one event to the next.
+struct Writer {
+  Relation events;
+  Relation customers;
+  const Target &target;
+  TupleTableSlot *customer;
+  TupleTableSlot *event;
+  Relation by_id;  // NULL until it is needed
+  IndexScanDesc scan;
+  List *indexes;
+  List *index_infos;
+};
 
-// A sign-up has just held its customer. False: it is gone.
-bool lock_customer(Relation customers, const Target &target, const pg_uuid_t &customer) {
-  TupleTableSlot *row = table_slot_create(customers, nullptr);
-  bool there = find_last_held(customers, target.customers_id, customer, GetActiveSnapshot(), row) ||
-               find_customer(customers, target, customer, row);
-  if (there) {
-    TM_FailureData failure;
-    ItemPointerData place = row->tts_tid;
-    there = table_tuple_lock(
-                customers, &place, GetActiveSnapshot(), row, GetCurrentCommandId(false),
-                LockTupleKeyShare, LockWaitBlock,
-                TUPLE_LOCK_FLAG_FIND_LAST_VERSION | TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS,
-                &failure) == TM_Ok;
+bool find_customer(Writer &writer, const pg_uuid_t &customer) {
+  if (writer.by_id == nullptr) {
+    writer.by_id = index_open(writer.target.customer_index.index, AccessShareLock);
+    writer.scan = begin_scan(writer.customers, writer.by_id, GetActiveSnapshot());
   }
-  ExecDropSingleTupleTableSlot(row);
-  return there;
+  return scan_for(writer.scan, writer.target.customer_index, {UUIDPGetDatum(&customer), UUIDOID},
+                  writer.customer);
 }
 
-void insert_index_entry(Relation events, Relation index, TupleTableSlot *row) {
-  IndexInfo *info = BuildIndexInfo(index);
-  if (!info->ii_ReadyForInserts) return;
-  Datum values[INDEX_MAX_KEYS];
-  bool is_null[INDEX_MAX_KEYS];
-  FormIndexDatum(info, row, nullptr, values, is_null);
-  index_insert(index, values, is_null, &row->tts_tid, events,
-               info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, info);
+// Who links users has just held their customers. False: it is gone.
+bool lock_customer(Writer &writer, const pg_uuid_t &customer) {
+  const AttrNumber id = writer.target.customers_id;
+  const Snapshot snapshot = GetActiveSnapshot();
+  if (find_held(writer.customers, id, customer, snapshot, writer.customer)) return true;
+  if (!find_last_held(writer.customers, id, customer, snapshot, writer.customer) &&
+      !find_customer(writer, customer))
+    return false;
+  TM_FailureData failure;
+  ItemPointerData place = writer.customer->tts_tid;
+  return table_tuple_lock(
+             writer.customers, &place, GetActiveSnapshot(), writer.customer,
+             GetCurrentCommandId(false), LockTupleKeyShare, LockWaitBlock,
+             TUPLE_LOCK_FLAG_FIND_LAST_VERSION | TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS,
+             &failure) == TM_Ok;
 }
 
-void insert_index_entries(Relation events, TupleTableSlot *row) {
-  List *indexes = RelationGetIndexList(events);
+void open_indexes(Writer &writer) {
+  List *indexes = RelationGetIndexList(writer.events);
   ListCell *cell;
   foreach (cell, indexes) {
     Relation index = index_open(lfirst_oid(cell), RowExclusiveLock);
-    insert_index_entry(events, index, row);
-    index_close(index, RowExclusiveLock);
+    writer.indexes = lappend(writer.indexes, index);
+    writer.index_infos = lappend(writer.index_infos, BuildIndexInfo(index));
   }
   list_free(indexes);
 }
 
-void insert(Relation events, const Target &target, Datum id, const Event &event) {
-  TupleTableSlot *row = MakeSingleTupleTableSlot(RelationGetDescr(events), &TTSOpsVirtual);
+void insert_index_entries(const Writer &writer) {
+  ListCell *index_cell;
+  ListCell *info_cell;
+  forboth(index_cell, writer.indexes, info_cell, writer.index_infos) {
+    auto *index = static_cast<Relation>(lfirst(index_cell));
+    auto *info = static_cast<IndexInfo *>(lfirst(info_cell));
+    if (!info->ii_ReadyForInserts) continue;
+    Datum values[INDEX_MAX_KEYS];
+    bool is_null[INDEX_MAX_KEYS];
+    FormIndexDatum(info, writer.event, nullptr, values, is_null);
+    index_insert(index, values, is_null, &writer.event->tts_tid, writer.events,
+                 info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, info);
+  }
+}
+
+void insert(const Writer &writer, Datum id, const Event &event) {
+  TupleTableSlot *row = writer.event;
   ExecStoreAllNullTuple(row);
   const Datum values[kColumns] = {
       id,          UUIDPGetDatum(&event.customer),
       event.name,  event.details,
       event.actor, TimestampTzGetDatum(GetCurrentTransactionStartTimestamp())};
   for (int i = 0; i < kColumns; ++i) {
-    row->tts_values[target.columns[i] - 1] = values[i];
-    row->tts_isnull[target.columns[i] - 1] = i == kActor && !event.is_signed;
+    row->tts_values[writer.target.columns[i] - 1] = values[i];
+    row->tts_isnull[writer.target.columns[i] - 1] = i == kActor && !event.is_signed;
   }
-  simple_table_tuple_insert(events, row);
-  insert_index_entries(events, row);
-  ExecDropSingleTupleTableSlot(row);
+  simple_table_tuple_insert(writer.events, row);
+  insert_index_entries(writer);
 }
 
-bool write(Relation events, Relation customers, const Target &target, const Event &event) {
+bool is_of_another(const Event &one, const Event &other) {
+  return memcmp(&one.customer, &other.customer, sizeof(pg_uuid_t)) != 0;
+}
+
+// False: ids are made in a way that only a plan knows.
+bool insert_all(Writer &writer, const Event *rows, int count) {
+  MemoryContext caller = CurrentMemoryContext;
+  MemoryContext short_lived =
+      AllocSetContextCreate(caller, "customer_identity event", ALLOCSET_SMALL_SIZES);
+  bool is_there = false;
+  bool is_known_id = true;
+  for (int i = 0; i < count && is_known_id; ++i) {
+    CHECK_FOR_INTERRUPTS();
+    if (i == 0 || is_of_another(rows[i], rows[i - 1]))
+      is_there = lock_customer(writer, rows[i].customer);
+    if (!is_there) continue;
+    MemoryContextSwitchTo(short_lived);
+    const RowId id = new_row_id_in(writer.events);
+    is_known_id = id.type == writer.target.id_type;
+    if (is_known_id) insert(writer, id.value, rows[i]);
+    MemoryContextSwitchTo(caller);
+    MemoryContextReset(short_lived);
+  }
+  MemoryContextDelete(short_lived);
+  return is_known_id;
+}
+
+void close(const Writer &writer) {
+  ListCell *cell;
+  foreach (cell, writer.indexes) index_close(static_cast<Relation>(lfirst(cell)), RowExclusiveLock);
+  if (writer.by_id != nullptr) {
+    index_endscan(writer.scan);
+    index_close(writer.by_id, NoLock);
+  }
+  ExecDropSingleTupleTableSlot(writer.event);
+  ExecDropSingleTupleTableSlot(writer.customer);
+}
+
+bool write(Relation events, Relation customers, const Target &target, const Event *rows,
+           int count) {
   CommandCounterIncrement();
   PushActiveSnapshot(GetLatestSnapshot());
-  bool written = true;
-  if (lock_customer(customers, target, event.customer)) {
-    const RowId id = new_row_id_in(events);
-    written = id.type == target.id_type;
-    if (written) insert(events, target, id.value, event);
-  }
+  Writer writer = {events,
+                   customers,
+                   target,
+                   table_slot_create(customers, nullptr),
+                   MakeSingleTupleTableSlot(RelationGetDescr(events), &TTSOpsVirtual),
+                   nullptr,
+                   nullptr,
+                   NIL,
+                   NIL};
+  open_indexes(writer);
+  const bool written = insert_all(writer, rows, count);
+  close(writer);
   PopActiveSnapshot();
   CommandCounterIncrement();
   return written;
@@ -217,14 +276,14 @@ bool write(Relation events, Relation customers, const Target &target, const Even
 
 }  // namespace
 
-bool write_event_directly(Oid customers, Oid events, const Event &event) {
+bool write_events_directly(Oid customers, Oid events, const Event *rows, int count) {
   Relation table = try_table_open(events, RowExclusiveLock);
   if (table == nullptr) return false;
   Relation people = try_table_open(customers, RowShareLock);
   bool written = false;
   if (people != nullptr) {
     const Target &target = target_of(table, people);
-    written = target.is_allowed && write(table, people, target, event);
+    written = target.is_allowed && write(table, people, target, rows, count);
     table_close(people, NoLock);
   }
   table_close(table, NoLock);

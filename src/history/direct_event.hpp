@@ -1,4 +1,4 @@
-// Adds a row to customer_events where nothing but the row itself is to be written: a plan costs
+// Adds rows to customer_events where nothing but the rows themselves is to be written: a plan costs
 // more than all the rest of a sign-up.
 #pragma once
 
@@ -16,7 +16,8 @@ struct Event {
 };
 
 /// As the owner of the book, who acts. Nothing is written for a customer that is gone. False: take
-/// a plan; the table is not as create_tables() makes it.
-bool write_event_directly(Oid customers, Oid events, const Event &event);
+/// a plan, nothing was written; the table is not as create_tables() makes it. Best with the events
+/// of a customer next to each other.
+bool write_events_directly(Oid customers, Oid events, const Event *rows, int count);
 
 }  // namespace customer_identity

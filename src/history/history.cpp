@@ -6,8 +6,8 @@
 #include "book/book.hpp"
 #include "pg/majors.hpp"
 #include "pg/owner.hpp"
-#include "phones/phone_reader.hpp"
 #include "pg/plans.hpp"
+#include "pg/query_notes.hpp"
 #include "pg/row_id.hpp"
 #include "pg/shards.hpp"
 
@@ -166,19 +166,88 @@ void write_by_plan(Oid customers, Oid events, const Event &event) {
   SPI_finish();
 }
 
+void write_events(Oid customers, Oid events, const Event *rows, int count) {
+  const Visit owner = visit(owner_of(customers));
+  if (!write_events_directly(customers, events, rows, count) && can_write(events))
+    for (int i = 0; i < count; ++i) {
+      CHECK_FOR_INTERRUPTS();
+      write_by_plan(customers, events, rows[i]);
+    }
+  leave(owner);
+}
+
+Event made(const pg_uuid_t &customer, const char *event, std::initializer_list<Detail> details,
+           const char *actor) {
+  return {customer, CStringGetTextDatum(event), object_of(details), text_value(actor),
+          actor != nullptr};
+}
+
+// The events that a running statement has noted of the customers of one book.
+struct NotedEvents : QueryNote {
+  MemoryContext memory;  // of the events
+  Event *rows;
+  int count;
+};
+
+constexpr int kMaximumNoted = 10000;
+
+QueryNote *noted_events = nullptr;
+
+NotedEvents *notes_of(MemoryContext query, Oid customers) {
+  auto *note = find_or_add_note<NotedEvents>(&noted_events, query, {customers});
+  if (note->memory == nullptr)
+    note->memory = AllocSetContextCreate(query, "customer_identity events", ALLOCSET_DEFAULT_SIZES);
+  if (note->rows == nullptr)
+    note->rows =
+        static_cast<Event *>(MemoryContextAlloc(note->memory, sizeof(Event) * kMaximumNoted));
+  return note;
+}
+
+int compare_customers(const void *one, const void *other) {
+  return memcmp(&static_cast<const Event *>(one)->customer,
+                &static_cast<const Event *>(other)->customer, sizeof(pg_uuid_t));
+}
+
+// The note is empty before anything is written. Those of one customer may change places.
+void write_noted(NotedEvents *note) {
+  Event *rows = note->rows;
+  const int count = note->count;
+  note->rows = nullptr;
+  note->count = 0;
+  qsort(rows, count, sizeof(Event), compare_customers);
+  const Oid events = events_of(note->subject.table);
+  if (OidIsValid(events)) write_events(note->subject.table, events, rows, count);
+  MemoryContextReset(note->memory);
+}
+
 }  // namespace
 
 void write_event(Oid customers, const pg_uuid_t &customer, const char *event,
                  std::initializer_list<Detail> details, const char *actor) {
   const Oid events = events_of(customers);
   if (!OidIsValid(events)) return;
-  const bool is_signed = actor != nullptr;
-  const Visit owner = visit(owner_of(customers));
-  const Event row = {customer, CStringGetTextDatum(event), object_of(details),
-                     is_signed ? CStringGetTextDatum(actor) : Datum(0), is_signed};
-  if (!write_event_directly(customers, events, row) && can_write(events))
-    write_by_plan(customers, events, row);
-  leave(owner);
+  const Event row = made(customer, event, details, actor);
+  write_events(customers, events, &row, 1);
+}
+
+void note_event(MemoryContext query, Oid customers, const pg_uuid_t &customer, const char *event,
+                std::initializer_list<Detail> details, const char *actor) {
+  if (!OidIsValid(events_of(customers))) return;
+  NotedEvents *note = notes_of(query, customers);
+  const Event row = made(customer, event, details, actor);
+  MemoryContext caller = MemoryContextSwitchTo(note->memory);
+  Event &kept = note->rows[note->count++];
+  kept = row;
+  kept.name = datumCopy(row.name, false, -1);
+  kept.details = datumCopy(row.details, false, -1);
+  if (row.is_signed) kept.actor = datumCopy(row.actor, false, -1);
+  MemoryContextSwitchTo(caller);
+  if (note->count == kMaximumNoted) write_noted(note);
+}
+
+void write_noted_events(MemoryContext query, Oid customers) {
+  auto *note = find_note<NotedEvents>(noted_events, query, {customers});
+  if (note != nullptr && note->count > 0) write_noted(note);
 }
 
 Oid history_of(Oid customers) {

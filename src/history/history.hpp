@@ -30,6 +30,12 @@ struct Detail {
 void write_event(Oid customers, const pg_uuid_t &customer, const char *event,
                  std::initializer_list<Detail> details, const char *actor);
 
+/// As write_event(), when the statement ends: write_noted_events() writes all of them, by customer.
+/// For statements during which nobody else can look at the history. `query`: running_query().
+void note_event(MemoryContext query, Oid customers, const pg_uuid_t &customer, const char *event,
+                std::initializer_list<Detail> details, const char *actor);
+void write_noted_events(MemoryContext query, Oid customers);
+
 /// The book's table customer_events; InvalidOid: it keeps none that fits.
 Oid history_of(Oid customers);
 

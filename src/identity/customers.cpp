@@ -324,6 +324,10 @@ Held hold_customer(Oid customers, const pg_uuid_t &customer) {
   return hold_customer_now(customers, customer, Hold::kRow);
 }
 
+bool is_customer_held(Oid customers, const pg_uuid_t &customer) {
+  return is_held(customer_by_id(customers), customer);
+}
+
 bool get_or_create_customer_of(Oid customers, const char *e164, const char *preferred_name,
                                Hold hold, const Origin &origin, pg_uuid_t *customer) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
@@ -388,6 +392,7 @@ CUSTOMER_IDENTITY_FUNCTION(claim_customer) {
   if (PG_ARGISNULL(0)) PG_RETURN_NULL();
   const char *e164 = text_argument(fcinfo, 0);
   const Oid customers = book_argument(fcinfo, 2);
+  remember_held_rows();
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
   if (!get_or_create_customer_of(customers, e164, text_argument(fcinfo, 1), Hold::kRow,
                                  {"function", nullptr, nullptr}, result))

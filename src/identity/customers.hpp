@@ -20,6 +20,8 @@ enum class Held : std::uint8_t { kGone, kAtOnce, kLater };
 
 /// Holds a customer that is known by its id.
 Held hold_customer(Oid customers, const pg_uuid_t &customer);
+/// Whether a backfill holds the customer already. False: nobody knows.
+bool is_customer_held(Oid customers, const pg_uuid_t &customer);
 
 /// What a customer that has to be made comes of, for its history: "user" or "order" with the table,
 /// or "function".

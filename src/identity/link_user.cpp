@@ -19,6 +19,7 @@
 #include "pg/partition_moves.hpp"
 #include "pg/shards.hpp"
 #include "pg/majors.hpp"
+#include "pg/query_notes.hpp"
 #include "pg/trigger_call.hpp"
 #include "book/trigger_setup.hpp"
 
@@ -130,13 +131,40 @@ const char *cause_of_link(const UserSetup &setup, const TriggerData *call) {
   return move_cause() == nullptr ? "application" : move_cause();
 }
 
+// Fires whenever the present one does.
+bool is_like_present(const Trigger &trigger, const TriggerData *call) {
+  return trigger.tgfoid == call->tg_trigger->tgfoid && trigger.tgqual == nullptr &&
+         trigger.tgnattr == 0 && trigger.tgenabled == call->tg_trigger->tgenabled;
+}
+
+// Whether nobody can look at the history until after_statement() is called for the row: the
+// statement is a backfill's, and the application has no triggers that run when it has written.
+bool is_alone(const TriggerData *call) {
+  if (!is_backfill() || !TRIGGER_FIRED_BY_UPDATE(call->tg_event) || trigger_depth() > 1)
+    return false;
+  const TriggerDesc *triggers = call->tg_relation->trigdesc;
+  bool is_followed = false;
+  for (int i = 0; i < triggers->numtriggers; ++i) {
+    const Trigger &trigger = triggers->triggers[i];
+    if (trigger.tgisinternal || !TRIGGER_FOR_AFTER(trigger.tgtype) ||
+        !TRIGGER_FOR_UPDATE(trigger.tgtype))
+      continue;
+    if (trigger.tgfoid != call->tg_trigger->tgfoid) return false;
+    is_followed |= !TRIGGER_FOR_ROW(trigger.tgtype) && is_like_present(trigger, call);
+  }
+  return is_followed;
+}
+
 void record_link(const UserSetup &setup, const TriggerData *call, const char *event,
                  const pg_uuid_t &customer) {
+  const MemoryContext query = running_query();
   const char *user_id = id_of_login(setup, call);
-  write_event(
-      setup.customers, customer, event,
-      {{"cause", cause_of_link(setup, call)}, {"table", setup.users_name}, {"user_id", user_id}},
-      user_id);
+  const std::initializer_list<Detail> details = {
+      {"cause", cause_of_link(setup, call)}, {"table", setup.users_name}, {"user_id", user_id}};
+  if (is_alone(call))
+    note_event(query, setup.customers, customer, event, details, user_id);
+  else
+    write_event(setup.customers, customer, event, details, user_id);
 }
 
 // Only of a table that feeds the book: anybody can put our trigger on one of his own. Either row
@@ -179,8 +207,10 @@ void after_update(const UserSetup &setup, const TriggerData *call) {
   const bool is_claim = claim_differs(setup, call->tg_trigtuple, user, users);
   if (!is_verified && !is_claim) return;
   const Claim claim = claim_of(setup, user, users);
+  SPI_connect();
   if (is_claim) end_old_proofs(setup, call, claim);
   if (is_verified) keep_proof_of(setup, call, claim);
+  SPI_finish();
 }
 
 // Whoever gets the id of a deleted user has proved nothing. Another users table may have the user
@@ -194,15 +224,6 @@ void after_delete(const UserSetup &setup, const TriggerData *call) {
   const Visit books_owner = visit_to_write(owner_of(setup.customers));
   end_user(setup.customers, user_id, "user deleted");
   leave(books_owner);
-}
-
-void after_change(const UserSetup &setup, const TriggerData *call) {
-  SPI_connect();
-  if (TRIGGER_FIRED_BY_DELETE(call->tg_event))
-    after_delete(setup, call);
-  else
-    after_update(setup, call);
-  SPI_finish();
 }
 
 // Nobody needs a book to leave.
@@ -227,8 +248,10 @@ void act_after(const UserSetup &setup, const TriggerData *call) {
   const Actor before = act_as(call->tg_relation->rd_rel->relowner);
   if (TRIGGER_FIRED_BY_INSERT(call->tg_event))
     after_insert(setup, call);
+  else if (TRIGGER_FIRED_BY_UPDATE(call->tg_event))
+    after_update(setup, call);
   else
-    after_change(setup, call);
+    after_delete(setup, call);
   act_again_as(before);
 }
 
@@ -289,12 +312,20 @@ HeapTuple before_row(const UserSetup &setup, const TriggerData *call) {
   return user;
 }
 
+void write_noted_links(const UserSetup &setup, const TriggerData *call) {
+  const MemoryContext query = running_query();
+  const Actor before = act_as(call->tg_relation->rd_rel->relowner);
+  write_noted_events(query, setup.customers);
+  act_again_as(before);
+}
+
 // Every row of the statement has been seen.
 void after_statement(const UserSetup &setup, const TriggerData *call) {
   RenamedUsers *renamed = noted_new_ids(setup.root);
   NamedUsers *named = noted_new_names(setup.root);
   attach_earlier_orders(setup.customers, setup.root);
   while (const TriggerData *loss = lost_row({call, setup.root})) act_after(setup, loss);
+  write_noted_links(setup, call);
   if (renamed == nullptr && named == nullptr) return;
   if (!may_feed(call->tg_relation->rd_rel->relowner, setup.customers)) return;
   const Visit books_owner = visit_to_write(owner_of(setup.customers));

@@ -32,6 +32,7 @@ bool find_survivor(Oid customers, Oid merges, pg_uuid_t *customer) {
 }  // namespace
 
 bool follow_merges(Oid customers, pg_uuid_t *customer) {
+  if (is_customer_held(customers, *customer)) return false;
   const Oid merges = find_companion(customers, "customer_merges");
   if (!OidIsValid(merges) || has_computed_ids(customers)) return false;
   const Actor before = act_as(owner_of(customers));

@@ -16,6 +16,14 @@ struct Place {
 
 Place last_held = {};
 
+struct HeldRow {
+  Oid table;
+  pg_uuid_t id;
+  ItemPointerData row;
+};
+
+HTAB *held_rows = nullptr;  // until the transaction ends; NULL: they are not remembered
+
 struct Known {
   NameData key_column;
   NameData wanted_column;
@@ -81,6 +89,31 @@ const Known &known_lookup(Relation table, const Wanted &wanted, Oid type) {
       key, [&](Known &value, Reading &) { resolve(value, table, wanted, type); });
 }
 
+HeldRow *held_row(Oid table, const pg_uuid_t &id, HASHACTION action) {
+  if (held_rows == nullptr) return nullptr;
+  HeldRow key = {};
+  key.table = table;
+  key.id = id;
+  return static_cast<HeldRow *>(hash_search(held_rows, &key, action, nullptr));
+}
+
+// A savepoint that is rolled back lets go of what was locked after it.
+void remember(Oid table, const pg_uuid_t &id) {
+  if (GetCurrentTransactionNestLevel() > 1) return;
+  if (HeldRow *held = held_row(table, id, HASH_ENTER)) held->row = last_held.row;
+}
+
+// Whether the row with that id is at a place, fetched into the slot.
+bool is_at(Relation table, AttrNumber column, const pg_uuid_t &id, ItemPointerData place,
+           Snapshot snapshot, TupleTableSlot *row) {
+  if (ItemPointerGetBlockNumber(&place) >= RelationGetNumberOfBlocks(table) ||
+      !table_tuple_fetch_row_version(table, &place, snapshot, row))
+    return false;
+  bool is_null;
+  const Datum found = slot_getattr(row, column, &is_null);
+  return !is_null && memcmp(DatumGetUUIDP(found), &id, sizeof(id)) == 0;
+}
+
 bool has_waited = false;
 
 TM_Result lock_now(Relation table, TupleTableSlot *row, Snapshot snapshot, LockWaitPolicy wait) {
@@ -100,23 +133,30 @@ bool lock_row(Relation table, TupleTableSlot *row, Snapshot snapshot) {
   return result == TM_Ok;
 }
 
+// What a row has in the wanted columns, held if need be.
+Lookup taken(Relation table, const Known &known, TupleTableSlot *row, Snapshot snapshot, Hold hold,
+             const Result &found) {
+  bool is_null;
+  const Datum id = slot_getattr(row, known.wanted, &is_null);
+  const bool has_id = !is_null;
+  if (has_id) *found.id = *DatumGetUUIDP(id);
+  if (found.text != nullptr) {
+    const Datum stored = slot_getattr(row, known.text, &is_null);
+    *found.text = is_null ? nullptr : TextDatumGetCString(stored);
+  }
+  if (hold == Hold::kRow && !lock_row(table, row, snapshot)) return Lookup::kImpossible;
+  if (hold == Hold::kRow && has_id) remember(RelationGetRelid(table), *found.id);
+  return has_id ? Lookup::kFound : Lookup::kNull;
+}
+
 Lookup scanned(Relation table, const Known &known, const Sought &sought, Snapshot snapshot,
                Hold hold, const Result &found) {
   Relation index = index_open(known.index_key.index, AccessShareLock);
   TupleTableSlot *row = table_slot_create(table, nullptr);
   IndexScanDesc scan = begin_scan(table, index, snapshot);
   Lookup result = Lookup::kNoRow;
-  if (scan_for(scan, known.index_key, sought, row)) {
-    bool is_null;
-    const Datum value = slot_getattr(row, known.wanted, &is_null);
-    if (!is_null) *found.id = *DatumGetUUIDP(value);
-    result = is_null ? Lookup::kNull : Lookup::kFound;
-    if (found.text != nullptr) {
-      const Datum stored = slot_getattr(row, known.text, &is_null);
-      *found.text = is_null ? nullptr : TextDatumGetCString(stored);
-    }
-    if (hold == Hold::kRow && !lock_row(table, row, snapshot)) result = Lookup::kImpossible;
-  }
+  if (scan_for(scan, known.index_key, sought, row))
+    result = taken(table, known, row, snapshot, hold, found);
   index_endscan(scan);
   ExecDropSingleTupleTableSlot(row);
   index_close(index, NoLock);
@@ -195,15 +235,49 @@ bool scan_for(IndexScanDesc scan, const IndexKey &key, const Sought &sought, Tup
   return index_getnext_slot(scan, ForwardScanDirection, row);
 }
 
+void remember_held_rows() {
+  if (held_rows != nullptr) return;
+  HASHCTL shape = {};
+  shape.keysize = offsetof(HeldRow, row);
+  shape.entrysize = sizeof(HeldRow);
+  shape.hcxt = TopTransactionContext;
+  held_rows = hash_create("customer_identity held rows", 1024, &shape,
+                          HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+  auto *end = static_cast<MemoryContextCallback *>(
+      MemoryContextAllocZero(TopTransactionContext, sizeof(MemoryContextCallback)));
+  end->func = [](void *) { held_rows = nullptr; };
+  MemoryContextRegisterResetCallback(TopTransactionContext, end);
+}
+
+bool find_held(Relation table, AttrNumber column, const pg_uuid_t &id, Snapshot snapshot,
+               TupleTableSlot *row) {
+  const HeldRow *held = held_row(RelationGetRelid(table), id, HASH_FIND);
+  return held != nullptr && is_at(table, column, id, held->row, snapshot, row);
+}
+
 bool find_last_held(Relation table, AttrNumber column, const pg_uuid_t &id, Snapshot snapshot,
                     TupleTableSlot *row) {
-  if (last_held.table != RelationGetRelid(table) ||
-      ItemPointerGetBlockNumber(&last_held.row) >= RelationGetNumberOfBlocks(table) ||
-      !table_tuple_fetch_row_version(table, &last_held.row, snapshot, row))
-    return false;
-  bool is_null;
-  const Datum found = slot_getattr(row, column, &is_null);
-  return !is_null && memcmp(DatumGetUUIDP(found), &id, sizeof(id)) == 0;
+  return last_held.table == RelationGetRelid(table) &&
+         is_at(table, column, id, last_held.row, snapshot, row);
+}
+
+void note_last_held(Relation table, const ItemPointerData &place) {
+  last_held = {RelationGetRelid(table), place};
+}
+
+bool is_held(const Wanted &wanted, const pg_uuid_t &id) {
+  if (held_row(wanted.table, id, HASH_FIND) == nullptr) return false;
+  Relation table = try_table_open(wanted.table, AccessShareLock);
+  if (table == nullptr) return false;
+  CommandCounterIncrement();
+  PushActiveSnapshot(GetTransactionSnapshot());
+  TupleTableSlot *row = table_slot_create(table, nullptr);
+  const Known &known = known_lookup(table, wanted, UUIDOID);
+  const bool found = find_held(table, known.wanted, id, GetActiveSnapshot(), row);
+  ExecDropSingleTupleTableSlot(row);
+  PopActiveSnapshot();
+  table_close(table, NoLock);
+  return found;
 }
 
 }  // namespace customer_identity

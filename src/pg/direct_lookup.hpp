@@ -78,4 +78,15 @@ bool scan_for(IndexScanDesc scan, const IndexKey &key, const Sought &sought, Tup
 bool find_last_held(Relation table, AttrNumber column, const pg_uuid_t &id, Snapshot snapshot,
                     TupleTableSlot *row);
 
+/// From now on the transaction remembers where each row is that look_up_uuid_now() holds until its
+/// end: for statements that come back to thousands of rows.
+void remember_held_rows();
+
+/// As find_last_held(), among the rows that are remembered: what is found is held.
+bool find_held(Relation table, AttrNumber column, const pg_uuid_t &id, Snapshot snapshot,
+               TupleTableSlot *row);
+/// Whether a row is remembered and there, on a fresh snapshot: it is sought by the column that is
+/// wanted. False: it may be held nevertheless.
+bool is_held(const Wanted &wanted, const pg_uuid_t &id);
+
 }  // namespace customer_identity

@@ -25,4 +25,9 @@ const TriggerData *trigger_call(FunctionCallInfo fcinfo,
 /// Raises 39P03 unless called by an event trigger for `event`.
 const EventTriggerData *event_trigger_call(FunctionCallInfo fcinfo, const char *event);
 
+/// How many triggers are running, one within the other: 1 where no other one has run the statement.
+inline int trigger_depth() {
+  return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, Datum(0)));
+}
+
 }  // namespace customer_identity

@@ -115,4 +115,64 @@ SELECT is_empty('SELECT * FROM lure.log', 'nobody else chooses what the owner''s
 DROP OWNED BY buyers_owner, buyers_loader CASCADE;
 DROP ROLE buyers_owner, buyers_loader;
 
+DROP TRIGGER log ON customers;
+
+-- The history of a large batch, which is written when its statement ends.
+CREATE TABLE guests (id int PRIMARY KEY, phone text);
+INSERT INTO guests SELECT n, '+4915120' || lpad((n / 2)::text, 6, '0') FROM generate_series(1, 21000) AS n;
+SELECT customer_identity.attach_users('guests');
+CALL customer_identity.backfill('guests', 100000);
+CREATE VIEW told AS SELECT customer_id, event, actor, details FROM customer_events WHERE details ->> 'table' = 'public.guests';
+SELECT is((SELECT count(customer_id) FROM guests), 21000::bigint, 'all guests are linked');
+SELECT bag_eq('SELECT customer_id, actor, event FROM told', $$SELECT customer_id, id::text, 'user_linked' FROM guests$$,
+  'each has a line in the history');
+SELECT is((SELECT details FROM told WHERE actor = '7'), '{"cause": "application", "table": "public.guests", "user_id": "7"}', 'with its details');
+SELECT is((SELECT (array_agg(e.event ORDER BY e.id))[1]
+    FROM customer_events AS e WHERE e.customer_id = (SELECT customer_id FROM guests WHERE id = 9)), 'created', 'after that of its customer');
+
+-- Unless the application looks meanwhile.
+CREATE TABLE seen (id int, lines bigint);
+CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO seen SELECT NEW.id, count(*) FROM told WHERE actor = NEW.id::text AND customer_id = NEW.customer_id;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER zz_look AFTER UPDATE ON guests FOR EACH ROW EXECUTE FUNCTION look();
+INSERT INTO guests VALUES (30001, '0049 151 20000001'), (30002, '0049 151 20000001');
+ALTER TABLE guests DISABLE TRIGGER USER;
+UPDATE guests SET customer_id = NULL WHERE id > 30000;
+ALTER TABLE guests ENABLE TRIGGER USER;
+DELETE FROM customer_events WHERE actor IN ('30001', '30002');
+CALL customer_identity.backfill('guests');
+SELECT results_eq('SELECT * FROM seen ORDER BY id', 'VALUES (30001, 1::bigint), (30002, 1)', 'a trigger of the application finds each line at once');
+DROP TRIGGER zz_look ON guests;
+
+-- A customer that was held for the batch can be merged away by a trigger in its midst.
+CREATE FUNCTION merge_all() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    winner uuid := customer_identity.find_customer('+4915130000001');
+    loser uuid := customer_identity.find_customer('+4915130000002');
+BEGIN
+    IF loser <> winner THEN
+        PERFORM customer_identity.merge_customers(winner, loser, 'test');
+    END IF;
+    RETURN NEW;
+END $$;
+ALTER TABLE guests DISABLE TRIGGER USER;
+INSERT INTO guests VALUES (40001, '+4915130000001'), (40002, '+4915130000002');
+ALTER TABLE guests ENABLE TRIGGER USER;
+CREATE TRIGGER aa_merge BEFORE UPDATE ON guests FOR EACH ROW WHEN (NEW.id > 40000) EXECUTE FUNCTION merge_all();
+CALL customer_identity.backfill('guests');
+SELECT is((SELECT array_agg(DISTINCT customer_id) FROM guests WHERE id > 40000),
+  ARRAY[customer_identity.find_customer('+4915130000001')], 'the rows that come later have the one who is left');
+DROP TRIGGER aa_merge ON guests;
+
+-- What names nobody is left unlinked, whatever else the table has.
+SELECT lives_ok($$SELECT customer_identity.set_phone_rule('+4915140000001', 'nobody', actor => 'test')$$);
+ALTER TABLE guests DISABLE TRIGGER USER;
+INSERT INTO guests VALUES (50001, '+4915140000001'), (50002, '+4915140000001'), (50003, '+4915140000003');
+ALTER TABLE guests ENABLE TRIGGER USER;
+CALL customer_identity.backfill('guests');
+SELECT results_eq('SELECT id FROM guests WHERE customer_id IS NULL', 'VALUES (50001), (50002)', 'a phone that names nobody links nobody');
+
 SELECT * FROM finish();
