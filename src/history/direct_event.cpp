@@ -167,11 +167,12 @@ bool lock_customer(Writer &writer, const pg_uuid_t &customer) {
     return false;
   TM_FailureData failure;
   ItemPointerData place = writer.customer->tts_tid;
-  return table_tuple_lock(
-             writer.customers, &place, GetActiveSnapshot(), writer.customer,
-             GetCurrentCommandId(false), LockTupleKeyShare, LockWaitBlock,
-             TUPLE_LOCK_FLAG_FIND_LAST_VERSION | TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS,
-             &failure) == TM_Ok;
+  const TM_Result result = table_tuple_lock(
+      writer.customers, &place, snapshot, writer.customer, GetCurrentCommandId(false),
+      LockTupleKeyShare, LockWaitBlock,
+      TUPLE_LOCK_FLAG_FIND_LAST_VERSION | TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS, &failure);
+  note_last_held(writer.customers, place);
+  return result == TM_Ok;
 }
 
 void open_indexes(Writer &writer) {
@@ -221,25 +222,17 @@ bool is_of_another(const Event &one, const Event &other) {
 
 // False: ids are made in a way that only a plan knows.
 bool insert_all(Writer &writer, const Event *rows, int count) {
-  MemoryContext caller = CurrentMemoryContext;
-  MemoryContext short_lived =
-      AllocSetContextCreate(caller, "customer_identity event", ALLOCSET_SMALL_SIZES);
   bool is_there = false;
-  bool is_known_id = true;
-  for (int i = 0; i < count && is_known_id; ++i) {
+  for (int i = 0; i < count; ++i) {
     CHECK_FOR_INTERRUPTS();
     if (i == 0 || is_of_another(rows[i], rows[i - 1]))
       is_there = lock_customer(writer, rows[i].customer);
     if (!is_there) continue;
-    MemoryContextSwitchTo(short_lived);
     const RowId id = new_row_id_in(writer.events);
-    is_known_id = id.type == writer.target.id_type;
-    if (is_known_id) insert(writer, id.value, rows[i]);
-    MemoryContextSwitchTo(caller);
-    MemoryContextReset(short_lived);
+    if (id.type != writer.target.id_type) return false;
+    insert(writer, id.value, rows[i]);
   }
-  MemoryContextDelete(short_lived);
-  return is_known_id;
+  return true;
 }
 
 void close(const Writer &writer) {

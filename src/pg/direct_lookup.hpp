@@ -78,6 +78,9 @@ bool scan_for(IndexScanDesc scan, const IndexKey &key, const Sought &sought, Tup
 bool find_last_held(Relation table, AttrNumber column, const pg_uuid_t &id, Snapshot snapshot,
                     TupleTableSlot *row);
 
+/// That row was held last, by whoever says so.
+void note_last_held(Relation table, const ItemPointerData &place);
+
 /// From now on the transaction remembers where each row is that look_up_uuid_now() holds until its
 /// end: for statements that come back to thousands of rows.
 void remember_held_rows();
