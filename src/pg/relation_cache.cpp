@@ -20,9 +20,11 @@ struct Entry {
   Reading reading;
   void *value;
   MemoryContext memory;  // NULL: the value is a plan
+  std::uint64_t used;    // the last use
 };
 
 constexpr long kMinimumSweep = 64;
+constexpr long kMaximumKept = 1024;          // about 80 books; 4 MB
 constexpr std::uint64_t kRemembered = 1024;  // changes
 
 HTAB *watched = nullptr;  // entries stay where they are
@@ -30,6 +32,7 @@ HTAB *entries = nullptr;
 std::uint64_t changes = 0;
 std::uint64_t everything_changed = 0;
 Oid changed_relations[kRemembered];  // by the number of the change
+std::uint64_t uses = 0;
 long sweep_at = kMinimumSweep;
 
 HTAB *new_table(const char *name, Size key_size, Size entry_size) {
@@ -77,17 +80,46 @@ void free_value_later(const Entry &entry) {
     free_later(static_cast<SPIPlanPtr>(entry.value));
 }
 
-// What nobody will ask for again, such as a dropped table's plans.
-void sweep() {
-  if (hash_get_num_entries(entries) < sweep_at) return;
+// Forgets all that is `unwanted(entry)`.
+template <typename Unwanted>
+void forget(Unwanted &&unwanted) {
   HASH_SEQ_STATUS scan;
   hash_seq_init(&scan, entries);
   while (auto *entry = static_cast<Entry *>(hash_seq_search(&scan))) {
-    if (is_current(*entry)) continue;
+    if (!unwanted(*entry)) continue;
     free_value_later(*entry);
     hash_search(entries, &entry->key, HASH_REMOVE, nullptr);
   }
-  sweep_at = Max(kMinimumSweep, 2 * hash_get_num_entries(entries));
+}
+
+int compare_uses(const void *one, const void *other) {
+  const auto first = *static_cast<const std::uint64_t *>(one);
+  const auto second = *static_cast<const std::uint64_t *>(other);
+  return first < second ? -1 : first > second;
+}
+
+// When half of what is kept was last used.
+std::uint64_t median_use() {
+  std::uint64_t used[kMaximumKept];
+  int count = 0;
+  HASH_SEQ_STATUS scan;
+  hash_seq_init(&scan, entries);
+  while (const auto *entry = static_cast<Entry *>(hash_seq_search(&scan)))
+    used[count++] = entry->used;
+  qsort(used, count, sizeof(*used), compare_uses);
+  return used[count / 2];
+}
+
+// What nobody will ask for again, such as a dropped table's plans, and, in a session that comes
+// through many books, what it has not asked for longest.
+void sweep() {
+  if (hash_get_num_entries(entries) < sweep_at) return;
+  forget([](const Entry &entry) { return !is_current(entry); });
+  if (hash_get_num_entries(entries) > kMaximumKept / 2 && sweep_at == kMaximumKept) {
+    const std::uint64_t least = median_use();
+    forget([least](const Entry &entry) { return entry.used < least; });
+  }
+  sweep_at = Min(kMaximumKept, Max(kMinimumSweep, 2 * hash_get_num_entries(entries)));
 }
 
 void enter(const Entry &kept) {
@@ -112,17 +144,19 @@ void depend_on(Reading &reading, Oid relation) {
 }
 
 void *find_kept(const CacheKey &key) {
-  const auto *entry = static_cast<Entry *>(hash_search(entries, &key, HASH_FIND, nullptr));
-  return entry != nullptr && is_current(*entry) ? entry->value : nullptr;
+  auto *entry = static_cast<Entry *>(hash_search(entries, &key, HASH_FIND, nullptr));
+  if (entry == nullptr || !is_current(*entry)) return nullptr;
+  entry->used = ++uses;
+  return entry->value;
 }
 
 void keep(const CacheKey &key, const Reading &reading, SPIPlanPtr plan) {
-  enter({key, reading, plan, nullptr});
+  enter({key, reading, plan, nullptr, ++uses});
   SPI_keepplan(plan);
 }
 
 void keep(const CacheKey &key, const Reading &reading, void *value, MemoryContext memory) {
-  enter({key, reading, value, memory});
+  enter({key, reading, value, memory, ++uses});
   MemoryContextSetParent(memory, CacheMemoryContext);
 }
 
