@@ -108,7 +108,7 @@ COMMENT ON FUNCTION customer_identity_internal.users_to_join(regclass, regclass,
 CREATE FUNCTION customer_identity_internal.attach_orders_to(
     orders regclass, users regclass, user_column text, phone_column text, amount_column text, status_column text,
     counted_statuses text[], points_per_unit numeric, payment_column text, cod_values text[], region_column text, timing text,
-    customer_column text, default_region text, personal_columns text[], customers regclass)
+    customer_column text, default_region text, personal_columns text[], count_existing boolean, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -158,10 +158,15 @@ BEGIN
     PERFORM customer_identity_internal.require_held(orders, payment_column, cod_values, 'cod_values', customers);
     PERFORM customer_identity_internal.notice_no_region(orders, ARRAY[phone_column], region_column, default_region);
     PERFORM customer_identity.flush_totals(customers);
+    IF NOT count_existing THEN
+        RAISE NOTICE 'the orders that % has had so far are not in the totals', orders
+            USING HINT = format('CALL customer_identity.recount_totals(customers => %L); adds them.', customers::text);
+        RETURN;
+    END IF;
     PERFORM customer_identity_internal.rebuild_book(customers);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], boolean, regclass) IS
     'attach_orders for a book that is named';
 
 CREATE FUNCTION customer_identity.attach_orders(
@@ -180,13 +185,14 @@ CREATE FUNCTION customer_identity.attach_orders(
     customer_column text DEFAULT 'customer_id',
     default_region text DEFAULT NULL,
     personal_columns text[] DEFAULT NULL,
+    count_existing boolean DEFAULT true,
     customers regclass DEFAULT NULL
 )
     RETURNS void
     LANGUAGE sql VOLATILE
 RETURN customer_identity_internal.attach_orders_to(orders, users, user_column, phone_column, amount_column, status_column,
     counted_statuses, points_per_unit, payment_column, cod_values, region_column, timing,
-    customer_column, default_region, personal_columns, customer_identity_internal.book(customers));
-COMMENT ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass) IS
+    customer_column, default_region, personal_columns, COALESCE(count_existing, true), customer_identity_internal.book(customers));
+COMMENT ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], boolean, regclass) IS
     'Attaches the orders of a table to their customers and keeps totals from now on. Calling it again replaces the set-up';
-REVOKE EXECUTE ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], boolean, regclass) FROM PUBLIC;

@@ -94,15 +94,25 @@ RETURN NOT EXISTS (SELECT FROM customer_identity_internal.uncountable_columns(cu
 COMMENT ON FUNCTION customer_identity_internal.is_countable(regclass) IS
     'Whether the totals of a book can be made of the tables that feed it';
 
+-- Customers in the order of their ids, so that a part of them can be counted alone.
+CREATE FUNCTION customer_identity_internal.id_condition(id text, after uuid, up_to uuid)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN after IS NULL THEN '' ELSE format(' AND %s > %L::uuid', id, after) END
+    || CASE WHEN up_to IS NULL THEN '' ELSE format(' AND %s <= %L::uuid', id, up_to) END;
+COMMENT ON FUNCTION customer_identity_internal.id_condition(text, uuid, uuid) IS
+    'What follows a condition, for the ids between two: after the first, NULL for the least, up to the second, NULL for the greatest';
+
 -- Rows of a table that inherits from an attached one are that table's, which is attached itself or reported.
-CREATE FUNCTION customer_identity_internal.totals_query(source regclass, arguments text[])
+CREATE FUNCTION customer_identity_internal.totals_query(source regclass, arguments text[], after uuid DEFAULT NULL, up_to uuid DEFAULT NULL)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     status_column text := customer_identity_internal.argument_value(arguments, 'status');
-    condition text := '';
+    customer_column text := COALESCE(customer_identity_internal.argument_value(arguments, 'customer'), 'customer_id');
+    condition text := customer_identity_internal.id_condition(format('o.%I', customer_column), after, up_to);
 BEGIN
     PERFORM FROM pg_attribute AS a
     WHERE a.attrelid = source
@@ -114,7 +124,7 @@ BEGIN
             USING ERRCODE = 'CI007', HINT = format('Name another one in: SELECT %s;', customer_identity_internal.attach_call(source));
     END IF;
     IF status_column IS NOT NULL THEN
-        condition := ' AND ' || customer_identity_internal.has_value(source, status_column,
+        condition := condition || ' AND ' || customer_identity_internal.has_value(source, status_column,
             customer_identity_internal.argument_values(arguments, 'counted'));
     END IF;
     RETURN format(
@@ -122,14 +132,14 @@ BEGIN
         ' customer_identity_internal.sum_of_amounts(o.%2$I::numeric, %3$L::numeric) AS spent,'
         ' customer_identity_internal.sum_of_points(o.%2$I::numeric, %3$L::numeric) AS points'
         ' FROM %4$s AS o WHERE o.%1$I IS NOT NULL%5$s GROUP BY o.%1$I',
-        COALESCE(customer_identity_internal.argument_value(arguments, 'customer'), 'customer_id'),
+        customer_column,
         COALESCE(customer_identity_internal.argument_value(arguments, 'amount'), 'total'),
         COALESCE(customer_identity_internal.argument_value(arguments, 'points_per_unit'), '1'),
         (SELECT CASE c.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END FROM pg_class AS c WHERE c.oid = source) || source, condition);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.totals_query(regclass, text[]) IS
-    'The query that sums a table of orders per customer';
+COMMENT ON FUNCTION customer_identity_internal.totals_query(regclass, text[], uuid, uuid) IS
+    'The query that sums a table of orders per customer, for the ids between two';
 
 CREATE FUNCTION customer_identity_internal.maintenance_memory()
     RETURNS text
@@ -143,18 +153,18 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.maintenance_memory() IS
     'The work_mem for sums of all orders, which are work for an administrator, as the making of an index is';
 
-CREATE FUNCTION customer_identity_internal.totals_in(source regclass, arguments text[], customers regclass)
+CREATE FUNCTION customer_identity_internal.totals_in(source regclass, arguments text[], after uuid, up_to uuid, customers regclass)
     RETURNS TABLE (customer_id uuid, orders bigint, spent numeric, points numeric)
     LANGUAGE customer_identity_as_feeding_owner STABLE
     SET jit = off
 AS $$
 BEGIN
     PERFORM set_config('work_mem', customer_identity_internal.maintenance_memory(), true);
-    RETURN QUERY EXECUTE customer_identity_internal.totals_query(source, arguments);
+    RETURN QUERY EXECUTE customer_identity_internal.totals_query(source, arguments, after, up_to);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.totals_in(regclass, text[], regclass) IS
-    'The totals of the orders in a table for each customer';
+COMMENT ON FUNCTION customer_identity_internal.totals_in(regclass, text[], uuid, uuid, regclass) IS
+    'The totals of the orders in a table for each customer, for the ids between two';
 
 -- Everybody may call it: it only writes what statements of the same transaction have deferred, as the role
 -- that would write it. The same happens at commit anyway.
@@ -165,7 +175,7 @@ CREATE FUNCTION customer_identity.flush_totals(customers regclass DEFAULT NULL)
 COMMENT ON FUNCTION customer_identity.flush_totals(regclass) IS
     'Writes the totals that this transaction has deferred to its commit, of one book or (NULL) all, and returns for how many customers';
 
-CREATE FUNCTION customer_identity_internal.totals_of_sources(customers regclass)
+CREATE FUNCTION customer_identity_internal.totals_of_sources(customers regclass, after uuid, up_to uuid)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -175,9 +185,9 @@ DECLARE
 BEGIN
     SELECT array_agg(
         CASE
-            WHEN customer_identity_internal.have_one_owner(t.source, customers) THEN customer_identity_internal.totals_query(t.source, t.arguments)
-            ELSE format('SELECT t.* FROM customer_identity_internal.totals_in(%L::regclass, %L::text[], %L::regclass) AS t',
-                t.source::oid, t.arguments, customers::oid)
+            WHEN customer_identity_internal.have_one_owner(t.source, customers) THEN customer_identity_internal.totals_query(t.source, t.arguments, after, up_to)
+            ELSE format('SELECT t.* FROM customer_identity_internal.totals_in(%L::regclass, %L::text[], %L::uuid, %L::uuid, %L::regclass) AS t',
+                t.source::oid, t.arguments, after, up_to, customers::oid)
         END)
     INTO queries
     FROM customer_identity_internal.totals_sources(customers) AS t
@@ -189,17 +199,17 @@ BEGIN
     END;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.totals_of_sources(regclass) IS
-    'The query that sums all orders of a book per customer; NULL without an attached orders table';
+COMMENT ON FUNCTION customer_identity_internal.totals_of_sources(regclass, uuid, uuid) IS
+    'The query that sums all orders of a book per customer, for the ids between two; NULL without an attached orders table';
 
 -- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
-CREATE FUNCTION customer_identity_internal.totals_differences(customers regclass)
+CREATE FUNCTION customer_identity_internal.totals_differences(after uuid, up_to uuid, customers regclass)
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
     LANGUAGE customer_identity_as_table_owner STABLE
     SET jit = off
 AS $$
 DECLARE
-    sums constant text := customer_identity_internal.totals_of_sources(customers);
+    sums constant text := customer_identity_internal.totals_of_sources(customers, after, up_to);
     spent_type integer;
 BEGIN
     IF sums IS NULL THEN
@@ -219,8 +229,9 @@ BEGIN
             FROM %2$s AS c
             LEFT JOIN (%3$s) AS s ON s.customer_id = c.id
             LEFT JOIN (
-                SELECT e.customer_id, sum(e.points) AS points FROM %4$s AS e GROUP BY e.customer_id
+                SELECT e.customer_id, sum(e.points) AS points FROM %4$s AS e WHERE true%5$s GROUP BY e.customer_id
             ) AS e ON e.customer_id = c.id
+            WHERE true%6$s
         ) AS t
         CROSS JOIN LATERAL (VALUES
             ('total_orders', t.stored_orders::numeric, t.orders::numeric),
@@ -234,26 +245,25 @@ BEGIN
             WHEN spent_type < 0 THEN 'COALESCE(s.spent, 0)'
             ELSE format('round(COALESCE(s.spent, 0), LEAST(%s, scale(COALESCE(s.spent, 0))))', (spent_type - 4) & 65535)
         END,
-        customers, sums, customer_identity_internal.companion_of(customers, 'loyalty_entries'));
+        customers, sums, customer_identity_internal.companion_of(customers, 'loyalty_entries'),
+        customer_identity_internal.id_condition('e.customer_id', after, up_to), customer_identity_internal.id_condition('c.id', after, up_to));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.totals_differences(regclass) IS
-    'verify_totals for a book that is named';
+COMMENT ON FUNCTION customer_identity_internal.totals_differences(uuid, uuid, regclass) IS
+    'verify_totals for a book that is named, for the customers between two ids';
 
 CREATE FUNCTION customer_identity.verify_totals(customers regclass DEFAULT NULL)
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     SELECT customer_identity.flush_totals(customer_identity_internal.book(customers));
-    SELECT * FROM customer_identity_internal.totals_differences(customer_identity_internal.book(customers));
+    SELECT * FROM customer_identity_internal.totals_differences(NULL, NULL, customer_identity_internal.book(customers));
 END;
 COMMENT ON FUNCTION customer_identity.verify_totals(regclass) IS
     'The totals that differ from the sum of the attached orders and loyalty_entries, in one snapshot; no row means exact';
 
--- A difference stays valid while others maintain exact totals, so it is added, and only another rebuild has
--- to wait. Customers are locked in the order of their ids, as the triggers do it. What this transaction has deferred is written first, so that it is not added twice.
 -- Where customers are in shards, Citus locks and writes one of them at a time.
-CREATE FUNCTION customer_identity_internal.rebuild_one_by_one(customers regclass)
+CREATE FUNCTION customer_identity_internal.rebuild_one_by_one(after uuid, up_to uuid, customers regclass)
     RETURNS bigint
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -267,7 +277,7 @@ BEGIN
             COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_orders'), 0) AS orders,
             COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_spent'), 0) AS spent,
             COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'loyalty_points'), 0) AS points
-        FROM customer_identity_internal.totals_differences(customers) AS d
+        FROM customer_identity_internal.totals_differences(after, up_to, customers) AS d
         GROUP BY d.customer_id
         ORDER BY d.customer_id
     LOOP
@@ -279,10 +289,12 @@ BEGIN
     RETURN corrected;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.rebuild_one_by_one(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.rebuild_one_by_one(uuid, uuid, regclass) IS
     'rebuild_totals for a book that is spread over several nodes';
 
-CREATE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
+-- A difference stays valid while others maintain exact totals, so it is added, and only another rebuild has
+-- to wait. Customers are locked in the order of their ids, as the triggers do it. What this transaction has deferred is written first, so that it is not added twice.
+CREATE FUNCTION customer_identity_internal.rebuild_customers(after uuid, up_to uuid, customers regclass)
     RETURNS bigint
     LANGUAGE customer_identity_as_table_owner VOLATILE
 AS $$
@@ -291,7 +303,7 @@ DECLARE
 BEGIN
     EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', customers);
     IF customer_identity_internal.has_computed_ids(customers) AND customer_identity_internal.is_spread(customers) THEN
-        RETURN customer_identity_internal.rebuild_one_by_one(customers);
+        RETURN customer_identity_internal.rebuild_one_by_one(after, up_to, customers);
     END IF;
     EXECUTE format($sql$
         WITH wrong AS MATERIALIZED (
@@ -300,7 +312,7 @@ BEGIN
                 COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_orders'), 0) AS orders,
                 COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_spent'), 0) AS spent,
                 COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'loyalty_points'), 0) AS points
-            FROM customer_identity_internal.totals_differences($1) AS d
+            FROM customer_identity_internal.totals_differences($1, $2, $3) AS d
             GROUP BY d.customer_id
         ),
         held AS MATERIALIZED (
@@ -317,11 +329,18 @@ BEGIN
         FROM wrong AS w
         WHERE c.id = w.customer_id AND (SELECT count(*) FROM held) > 0
         $sql$, customers)
-        USING customers;
+        USING after, up_to, customers;
     GET DIAGNOSTICS corrected = ROW_COUNT;
     RETURN corrected;
 END
 $$;
+COMMENT ON FUNCTION customer_identity_internal.rebuild_customers(uuid, uuid, regclass) IS
+    'Corrects the totals of the customers between two ids';
+
+CREATE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
+    RETURNS bigint
+    LANGUAGE sql VOLATILE
+RETURN customer_identity_internal.rebuild_customers(NULL, NULL, customers);
 COMMENT ON FUNCTION customer_identity_internal.rebuild_book(regclass) IS
     'rebuild_totals for a book that is named';
 
@@ -335,3 +354,48 @@ END;
 COMMENT ON FUNCTION customer_identity.rebuild_totals(regclass) IS
     'Corrects every total that verify_totals() reports and returns how many customers it corrected';
 REVOKE EXECUTE ON FUNCTION customer_identity.rebuild_totals(regclass) FROM PUBLIC;
+
+CREATE FUNCTION customer_identity_internal.end_of_batch(after uuid, batch_size integer, customers regclass)
+    RETURNS uuid
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    last uuid;
+BEGIN
+    IF batch_size IS NULL OR batch_size < 1 THEN
+        RAISE EXCEPTION 'batch_size must be at least 1'
+            USING ERRCODE = 'invalid_parameter_value', HINT = '10000 is the default.';
+    END IF;
+    EXECUTE format('SELECT c.id FROM %s AS c WHERE true%s ORDER BY c.id OFFSET %s LIMIT 1',
+        customers, customer_identity_internal.id_condition('c.id', after, NULL), batch_size - 1)
+        INTO last;
+    RETURN last;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.end_of_batch(uuid, integer, regclass) IS
+    'The last id of as many customers; NULL: there are fewer';
+
+-- Each batch adds what its own snapshot lacks, so orders go on meanwhile, and what is left when it is interrupted is added by
+-- the next call. A procedure that commits cannot pin search_path: every name is qualified, and there is no operator.
+CREATE PROCEDURE customer_identity.recount_totals(batch_size integer DEFAULT 10000, customers regclass DEFAULT NULL)
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    book pg_catalog.regclass := customer_identity_internal.book(customers);
+    after pg_catalog.uuid;
+    up_to pg_catalog.uuid;
+    corrected pg_catalog.int8 := 0;
+BEGIN
+    LOOP
+        up_to := customer_identity_internal.end_of_batch(after, batch_size, book);
+        corrected := pg_catalog.int8pl(corrected, customer_identity_internal.rebuild_customers(after, up_to, book));
+        COMMIT;
+        RAISE NOTICE '%', pg_catalog.format('totals of %s: %s customers corrected', book, corrected);
+        EXIT WHEN up_to IS NULL;
+        after := up_to;
+    END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE customer_identity.recount_totals(integer, regclass) IS
+    'Does what rebuild_totals() does in batches of customers, with a commit after each: orders wait for one batch at most';
+REVOKE EXECUTE ON PROCEDURE customer_identity.recount_totals(integer, regclass) FROM PUBLIC;

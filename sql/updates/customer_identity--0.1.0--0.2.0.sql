@@ -57,8 +57,6 @@ ALTER FUNCTION customer_identity.attach_call(regclass) SET SCHEMA customer_ident
 ALTER FUNCTION customer_identity.attachments_of(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.partitions_of(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.totals_sources(regclass) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.totals_query(regclass, text[]) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.totals_differences(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.rebuild_book(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.write_event(regclass, uuid, text, jsonb, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.keeps_history(regclass) SET SCHEMA customer_identity_internal;
@@ -172,6 +170,10 @@ ALTER FUNCTION customer_identity.order_amount(numeric) RENAME TO released_order_
 ALTER FUNCTION customer_identity.released_order_amount(numeric) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.order_points(numeric, numeric) RENAME TO released_order_points;
 ALTER FUNCTION customer_identity.released_order_points(numeric, numeric) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.totals_query(regclass, text[]) RENAME TO released_totals_query;
+ALTER FUNCTION customer_identity.released_totals_query(regclass, text[]) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.totals_differences(regclass) RENAME TO released_totals_differences;
+ALTER FUNCTION customer_identity.released_totals_differences(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.customer_history_as_owner(uuid, regclass) RENAME TO released_customer_history_as_owner;
 ALTER FUNCTION customer_identity.released_customer_history_as_owner(uuid, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.key_column(regclass) RENAME TO released_key_column;
@@ -1959,15 +1961,24 @@ CREATE FUNCTION customer_identity_internal.is_countable(customers regclass)
 RETURN NOT EXISTS (SELECT FROM customer_identity_internal.uncountable_columns(customers));
 COMMENT ON FUNCTION customer_identity_internal.is_countable(regclass) IS
     'Whether the totals of a book can be made of the tables that feed it';
+-- Customers in the order of their ids, so that a part of them can be counted alone.
+CREATE FUNCTION customer_identity_internal.id_condition(id text, after uuid, up_to uuid)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN after IS NULL THEN '' ELSE format(' AND %s > %L::uuid', id, after) END
+    || CASE WHEN up_to IS NULL THEN '' ELSE format(' AND %s <= %L::uuid', id, up_to) END;
+COMMENT ON FUNCTION customer_identity_internal.id_condition(text, uuid, uuid) IS
+    'What follows a condition, for the ids between two: after the first, NULL for the least, up to the second, NULL for the greatest';
 -- Rows of a table that inherits from an attached one are that table's, which is attached itself or reported.
-CREATE OR REPLACE FUNCTION customer_identity_internal.totals_query(source regclass, arguments text[])
+CREATE FUNCTION customer_identity_internal.totals_query(source regclass, arguments text[], after uuid DEFAULT NULL, up_to uuid DEFAULT NULL)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     status_column text := customer_identity_internal.argument_value(arguments, 'status');
-    condition text := '';
+    customer_column text := COALESCE(customer_identity_internal.argument_value(arguments, 'customer'), 'customer_id');
+    condition text := customer_identity_internal.id_condition(format('o.%I', customer_column), after, up_to);
 BEGIN
     PERFORM FROM pg_attribute AS a
     WHERE a.attrelid = source
@@ -1979,7 +1990,7 @@ BEGIN
             USING ERRCODE = 'CI007', HINT = format('Name another one in: SELECT %s;', customer_identity_internal.attach_call(source));
     END IF;
     IF status_column IS NOT NULL THEN
-        condition := ' AND ' || customer_identity_internal.has_value(source, status_column,
+        condition := condition || ' AND ' || customer_identity_internal.has_value(source, status_column,
             customer_identity_internal.argument_values(arguments, 'counted'));
     END IF;
     RETURN format(
@@ -1987,14 +1998,14 @@ BEGIN
         ' customer_identity_internal.sum_of_amounts(o.%2$I::numeric, %3$L::numeric) AS spent,'
         ' customer_identity_internal.sum_of_points(o.%2$I::numeric, %3$L::numeric) AS points'
         ' FROM %4$s AS o WHERE o.%1$I IS NOT NULL%5$s GROUP BY o.%1$I',
-        COALESCE(customer_identity_internal.argument_value(arguments, 'customer'), 'customer_id'),
+        customer_column,
         COALESCE(customer_identity_internal.argument_value(arguments, 'amount'), 'total'),
         COALESCE(customer_identity_internal.argument_value(arguments, 'points_per_unit'), '1'),
         (SELECT CASE c.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END FROM pg_class AS c WHERE c.oid = source) || source, condition);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.totals_query(regclass, text[]) IS
-    'The query that sums a table of orders per customer';
+COMMENT ON FUNCTION customer_identity_internal.totals_query(regclass, text[], uuid, uuid) IS
+    'The query that sums a table of orders per customer, for the ids between two';
 CREATE FUNCTION customer_identity_internal.maintenance_memory()
     RETURNS text
     LANGUAGE sql STABLE
@@ -2006,18 +2017,18 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION customer_identity_internal.maintenance_memory() IS
     'The work_mem for sums of all orders, which are work for an administrator, as the making of an index is';
-CREATE FUNCTION customer_identity_internal.totals_in(source regclass, arguments text[], customers regclass)
+CREATE FUNCTION customer_identity_internal.totals_in(source regclass, arguments text[], after uuid, up_to uuid, customers regclass)
     RETURNS TABLE (customer_id uuid, orders bigint, spent numeric, points numeric)
     LANGUAGE customer_identity_as_feeding_owner STABLE
     SET jit = off
 AS $$
 BEGIN
     PERFORM set_config('work_mem', customer_identity_internal.maintenance_memory(), true);
-    RETURN QUERY EXECUTE customer_identity_internal.totals_query(source, arguments);
+    RETURN QUERY EXECUTE customer_identity_internal.totals_query(source, arguments, after, up_to);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.totals_in(regclass, text[], regclass) IS
-    'The totals of the orders in a table for each customer';
+COMMENT ON FUNCTION customer_identity_internal.totals_in(regclass, text[], uuid, uuid, regclass) IS
+    'The totals of the orders in a table for each customer, for the ids between two';
 -- Everybody may call it: it only writes what statements of the same transaction have deferred, as the role
 -- that would write it. The same happens at commit anyway.
 CREATE OR REPLACE FUNCTION customer_identity.flush_totals(customers regclass DEFAULT NULL)
@@ -2026,7 +2037,7 @@ CREATE OR REPLACE FUNCTION customer_identity.flush_totals(customers regclass DEF
     AS 'MODULE_PATHNAME', 'flush_totals';
 COMMENT ON FUNCTION customer_identity.flush_totals(regclass) IS
     'Writes the totals that this transaction has deferred to its commit, of one book or (NULL) all, and returns for how many customers';
-CREATE FUNCTION customer_identity_internal.totals_of_sources(customers regclass)
+CREATE FUNCTION customer_identity_internal.totals_of_sources(customers regclass, after uuid, up_to uuid)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -2036,9 +2047,9 @@ DECLARE
 BEGIN
     SELECT array_agg(
         CASE
-            WHEN customer_identity_internal.have_one_owner(t.source, customers) THEN customer_identity_internal.totals_query(t.source, t.arguments)
-            ELSE format('SELECT t.* FROM customer_identity_internal.totals_in(%L::regclass, %L::text[], %L::regclass) AS t',
-                t.source::oid, t.arguments, customers::oid)
+            WHEN customer_identity_internal.have_one_owner(t.source, customers) THEN customer_identity_internal.totals_query(t.source, t.arguments, after, up_to)
+            ELSE format('SELECT t.* FROM customer_identity_internal.totals_in(%L::regclass, %L::text[], %L::uuid, %L::uuid, %L::regclass) AS t',
+                t.source::oid, t.arguments, after, up_to, customers::oid)
         END)
     INTO queries
     FROM customer_identity_internal.totals_sources(customers) AS t
@@ -2050,16 +2061,16 @@ BEGIN
     END;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.totals_of_sources(regclass) IS
-    'The query that sums all orders of a book per customer; NULL without an attached orders table';
+COMMENT ON FUNCTION customer_identity_internal.totals_of_sources(regclass, uuid, uuid) IS
+    'The query that sums all orders of a book per customer, for the ids between two; NULL without an attached orders table';
 -- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
-CREATE OR REPLACE FUNCTION customer_identity_internal.totals_differences(customers regclass)
+CREATE FUNCTION customer_identity_internal.totals_differences(after uuid, up_to uuid, customers regclass)
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
     LANGUAGE customer_identity_as_table_owner STABLE
     SET jit = off
 AS $$
 DECLARE
-    sums constant text := customer_identity_internal.totals_of_sources(customers);
+    sums constant text := customer_identity_internal.totals_of_sources(customers, after, up_to);
     spent_type integer;
 BEGIN
     IF sums IS NULL THEN
@@ -2079,8 +2090,9 @@ BEGIN
             FROM %2$s AS c
             LEFT JOIN (%3$s) AS s ON s.customer_id = c.id
             LEFT JOIN (
-                SELECT e.customer_id, sum(e.points) AS points FROM %4$s AS e GROUP BY e.customer_id
+                SELECT e.customer_id, sum(e.points) AS points FROM %4$s AS e WHERE true%5$s GROUP BY e.customer_id
             ) AS e ON e.customer_id = c.id
+            WHERE true%6$s
         ) AS t
         CROSS JOIN LATERAL (VALUES
             ('total_orders', t.stored_orders::numeric, t.orders::numeric),
@@ -2094,24 +2106,23 @@ BEGIN
             WHEN spent_type < 0 THEN 'COALESCE(s.spent, 0)'
             ELSE format('round(COALESCE(s.spent, 0), LEAST(%s, scale(COALESCE(s.spent, 0))))', (spent_type - 4) & 65535)
         END,
-        customers, sums, customer_identity_internal.companion_of(customers, 'loyalty_entries'));
+        customers, sums, customer_identity_internal.companion_of(customers, 'loyalty_entries'),
+        customer_identity_internal.id_condition('e.customer_id', after, up_to), customer_identity_internal.id_condition('c.id', after, up_to));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.totals_differences(regclass) IS
-    'verify_totals for a book that is named';
+COMMENT ON FUNCTION customer_identity_internal.totals_differences(uuid, uuid, regclass) IS
+    'verify_totals for a book that is named, for the customers between two ids';
 CREATE OR REPLACE FUNCTION customer_identity.verify_totals(customers regclass DEFAULT NULL)
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     SELECT customer_identity.flush_totals(customer_identity_internal.book(customers));
-    SELECT * FROM customer_identity_internal.totals_differences(customer_identity_internal.book(customers));
+    SELECT * FROM customer_identity_internal.totals_differences(NULL, NULL, customer_identity_internal.book(customers));
 END;
 COMMENT ON FUNCTION customer_identity.verify_totals(regclass) IS
     'The totals that differ from the sum of the attached orders and loyalty_entries, in one snapshot; no row means exact';
--- A difference stays valid while others maintain exact totals, so it is added, and only another rebuild has
--- to wait. Customers are locked in the order of their ids, as the triggers do it. What this transaction has deferred is written first, so that it is not added twice.
 -- Where customers are in shards, Citus locks and writes one of them at a time.
-CREATE FUNCTION customer_identity_internal.rebuild_one_by_one(customers regclass)
+CREATE FUNCTION customer_identity_internal.rebuild_one_by_one(after uuid, up_to uuid, customers regclass)
     RETURNS bigint
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -2125,7 +2136,7 @@ BEGIN
             COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_orders'), 0) AS orders,
             COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_spent'), 0) AS spent,
             COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'loyalty_points'), 0) AS points
-        FROM customer_identity_internal.totals_differences(customers) AS d
+        FROM customer_identity_internal.totals_differences(after, up_to, customers) AS d
         GROUP BY d.customer_id
         ORDER BY d.customer_id
     LOOP
@@ -2137,9 +2148,11 @@ BEGIN
     RETURN corrected;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.rebuild_one_by_one(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.rebuild_one_by_one(uuid, uuid, regclass) IS
     'rebuild_totals for a book that is spread over several nodes';
-CREATE OR REPLACE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
+-- A difference stays valid while others maintain exact totals, so it is added, and only another rebuild has
+-- to wait. Customers are locked in the order of their ids, as the triggers do it. What this transaction has deferred is written first, so that it is not added twice.
+CREATE FUNCTION customer_identity_internal.rebuild_customers(after uuid, up_to uuid, customers regclass)
     RETURNS bigint
     LANGUAGE customer_identity_as_table_owner VOLATILE
 AS $$
@@ -2148,7 +2161,7 @@ DECLARE
 BEGIN
     EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', customers);
     IF customer_identity_internal.has_computed_ids(customers) AND customer_identity_internal.is_spread(customers) THEN
-        RETURN customer_identity_internal.rebuild_one_by_one(customers);
+        RETURN customer_identity_internal.rebuild_one_by_one(after, up_to, customers);
     END IF;
     EXECUTE format($sql$
         WITH wrong AS MATERIALIZED (
@@ -2157,7 +2170,7 @@ BEGIN
                 COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_orders'), 0) AS orders,
                 COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'total_spent'), 0) AS spent,
                 COALESCE(sum(d.actual - d.stored) FILTER (WHERE d.field = 'loyalty_points'), 0) AS points
-            FROM customer_identity_internal.totals_differences($1) AS d
+            FROM customer_identity_internal.totals_differences($1, $2, $3) AS d
             GROUP BY d.customer_id
         ),
         held AS MATERIALIZED (
@@ -2174,11 +2187,17 @@ BEGIN
         FROM wrong AS w
         WHERE c.id = w.customer_id AND (SELECT count(*) FROM held) > 0
         $sql$, customers)
-        USING customers;
+        USING after, up_to, customers;
     GET DIAGNOSTICS corrected = ROW_COUNT;
     RETURN corrected;
 END
 $$;
+COMMENT ON FUNCTION customer_identity_internal.rebuild_customers(uuid, uuid, regclass) IS
+    'Corrects the totals of the customers between two ids';
+CREATE OR REPLACE FUNCTION customer_identity_internal.rebuild_book(customers regclass)
+    RETURNS bigint
+    LANGUAGE sql VOLATILE
+RETURN customer_identity_internal.rebuild_customers(NULL, NULL, customers);
 COMMENT ON FUNCTION customer_identity_internal.rebuild_book(regclass) IS
     'rebuild_totals for a book that is named';
 CREATE OR REPLACE FUNCTION customer_identity.rebuild_totals(customers regclass DEFAULT NULL)
@@ -2190,6 +2209,49 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity.rebuild_totals(regclass) IS
     'Corrects every total that verify_totals() reports and returns how many customers it corrected';
+CREATE FUNCTION customer_identity_internal.end_of_batch(after uuid, batch_size integer, customers regclass)
+    RETURNS uuid
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    last uuid;
+BEGIN
+    IF batch_size IS NULL OR batch_size < 1 THEN
+        RAISE EXCEPTION 'batch_size must be at least 1'
+            USING ERRCODE = 'invalid_parameter_value', HINT = '10000 is the default.';
+    END IF;
+    EXECUTE format('SELECT c.id FROM %s AS c WHERE true%s ORDER BY c.id OFFSET %s LIMIT 1',
+        customers, customer_identity_internal.id_condition('c.id', after, NULL), batch_size - 1)
+        INTO last;
+    RETURN last;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.end_of_batch(uuid, integer, regclass) IS
+    'The last id of as many customers; NULL: there are fewer';
+-- Each batch adds what its own snapshot lacks, so orders go on meanwhile, and what is left when it is interrupted is added by
+-- the next call. A procedure that commits cannot pin search_path: every name is qualified, and there is no operator.
+CREATE PROCEDURE customer_identity.recount_totals(batch_size integer DEFAULT 10000, customers regclass DEFAULT NULL)
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    book pg_catalog.regclass := customer_identity_internal.book(customers);
+    after pg_catalog.uuid;
+    up_to pg_catalog.uuid;
+    corrected pg_catalog.int8 := 0;
+BEGIN
+    LOOP
+        up_to := customer_identity_internal.end_of_batch(after, batch_size, book);
+        corrected := pg_catalog.int8pl(corrected, customer_identity_internal.rebuild_customers(after, up_to, book));
+        COMMIT;
+        RAISE NOTICE '%', pg_catalog.format('totals of %s: %s customers corrected', book, corrected);
+        EXIT WHEN up_to IS NULL;
+        after := up_to;
+    END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE customer_identity.recount_totals(integer, regclass) IS
+    'Does what rebuild_totals() does in batches of customers, with a commit after each: orders wait for one batch at most';
+REVOKE EXECUTE ON PROCEDURE customer_identity.recount_totals(integer, regclass) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION customer_identity.adjust_points(
     customer_id uuid,
     points bigint,
@@ -3266,7 +3328,7 @@ COMMENT ON FUNCTION customer_identity_internal.users_to_join(regclass, regclass,
 CREATE FUNCTION customer_identity_internal.attach_orders_to(
     orders regclass, users regclass, user_column text, phone_column text, amount_column text, status_column text,
     counted_statuses text[], points_per_unit numeric, payment_column text, cod_values text[], region_column text, timing text,
-    customer_column text, default_region text, personal_columns text[], customers regclass)
+    customer_column text, default_region text, personal_columns text[], count_existing boolean, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -3316,10 +3378,15 @@ BEGIN
     PERFORM customer_identity_internal.require_held(orders, payment_column, cod_values, 'cod_values', customers);
     PERFORM customer_identity_internal.notice_no_region(orders, ARRAY[phone_column], region_column, default_region);
     PERFORM customer_identity.flush_totals(customers);
+    IF NOT count_existing THEN
+        RAISE NOTICE 'the orders that % has had so far are not in the totals', orders
+            USING HINT = format('CALL customer_identity.recount_totals(customers => %L); adds them.', customers::text);
+        RETURN;
+    END IF;
     PERFORM customer_identity_internal.rebuild_book(customers);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.attach_orders_to(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], boolean, regclass) IS
     'attach_orders for a book that is named';
 CREATE FUNCTION customer_identity.attach_orders(
     orders regclass,
@@ -3337,16 +3404,17 @@ CREATE FUNCTION customer_identity.attach_orders(
     customer_column text DEFAULT 'customer_id',
     default_region text DEFAULT NULL,
     personal_columns text[] DEFAULT NULL,
+    count_existing boolean DEFAULT true,
     customers regclass DEFAULT NULL
 )
     RETURNS void
     LANGUAGE sql VOLATILE
 RETURN customer_identity_internal.attach_orders_to(orders, users, user_column, phone_column, amount_column, status_column,
     counted_statuses, points_per_unit, payment_column, cod_values, region_column, timing,
-    customer_column, default_region, personal_columns, customer_identity_internal.book(customers));
-COMMENT ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass) IS
+    customer_column, default_region, personal_columns, COALESCE(count_existing, true), customer_identity_internal.book(customers));
+COMMENT ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], boolean, regclass) IS
     'Attaches the orders of a table to their customers and keeps totals from now on. Calling it again replaces the set-up';
-REVOKE EXECUTE ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass) FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], boolean, regclass) FROM PUBLIC;
 -- Citus copies the rows of each table into its shard, whereupon triggers would fire that find no other table there.
 CREATE FUNCTION customer_identity_internal.triggers_in(schema_name text)
     RETURNS TABLE (relation regclass, name name, definition text)
@@ -11954,8 +12022,9 @@ BEGIN
         ('phone_plans', 'customer_identity.phone_plans()'::regprocedure),
         ('create_tables', 'customer_identity.create_tables(text, boolean)'::regprocedure),
         ('customer_id_of', 'customer_identity.customer_id_of(text, text)'::regprocedure),
+        ('recount_totals', 'customer_identity.recount_totals(integer, regclass)'::regprocedure),
         ('attach_users', 'customer_identity.attach_users(regclass, text[], text, text, text, text, text, text[], regclass)'::regprocedure),
-        ('attach_orders', 'customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], regclass)'::regprocedure),
+        ('attach_orders', 'customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], boolean, regclass)'::regprocedure),
         ('distribute_schema', 'customer_identity.distribute_schema(text)'::regprocedure),
         ('phone_problems', 'customer_identity.phone_problems(regclass, integer)'::regprocedure),
         ('plan_changes', 'customer_identity.plan_changes(regclass, integer, uuid)'::regprocedure),
@@ -12018,6 +12087,8 @@ DROP ROUTINE
     customer_identity_internal.released_table_of_argument,
     customer_identity_internal.released_order_amount,
     customer_identity_internal.released_order_points,
+    customer_identity_internal.released_totals_query,
+    customer_identity_internal.released_totals_differences,
     customer_identity_internal.released_customer_history_as_owner,
     customer_identity_internal.released_key_column,
     customer_identity_internal.released_attach_users_to,

@@ -147,6 +147,14 @@ Visit visit_for(FunctionCallInfo fcinfo, Oid owner) {
   return writes(fcinfo) ? visit_to_write(owner) : visit(owner, SECURITY_RESTRICTED_OPERATION);
 }
 
+// Whether the function is about no other table than the book, its last argument.
+bool is_about_book(FunctionCallInfo fcinfo) {
+  Oid *types;
+  int count;
+  get_func_signature(fcinfo->flinfo->fn_oid, &types, &count);
+  return count < 2 || types[0] != REGCLASSOID;
+}
+
 Oid first_table(const Call &call) { return DatumGetObjectId(call.body->args[0].value); }
 
 bool lacks_table(FunctionCallInfo fcinfo) { return fcinfo->nargs == 0 || PG_ARGISNULL(0); }
@@ -301,12 +309,12 @@ CUSTOMER_IDENTITY_FUNCTION(as_book_owner) {
   return run_as(fcinfo, call, visit_for(fcinfo, owner_of(call.book)));
 }
 
-// The owner of the table that comes first, the book itself or one that is attached to it, for who
-// may read the table himself, or update it if the function writes.
+// The owner of the table that comes first and is attached to the book, or of the book itself where
+// no table comes first, for who may read it himself, or update it if the function writes.
 CUSTOMER_IDENTITY_FUNCTION(as_table_owner) {
   Datum elsewhere;
   if (is_called_elsewhere(fcinfo, &elsewhere)) return elsewhere;
-  if (fcinfo->nargs < 2) {
+  if (is_about_book(fcinfo)) {
     const Call call = call_on_book(fcinfo);
     require_right(call.book, right_of(fcinfo));
     return run_as(fcinfo, call, visit_for(fcinfo, owner_of(call.book)));

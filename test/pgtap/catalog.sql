@@ -45,7 +45,7 @@ SELECT is_empty($$
     AND prosqlbody IS NULL AND prokind <> 'a'
     AND NOT coalesce(array_to_string(proconfig, ' ') ~ 'search_path=("")?pg_catalog, ?pg_temp', false)
     AND proname <> ALL (ARRAY[
-      'backfill'  -- a procedure that commits cannot have a SET clause; its names are qualified
+      'backfill', 'recount_totals'  -- a procedure that commits cannot have a SET clause; its names are qualified
     ])
 $$, 'every function pins its search path or qualifies every name');
 SELECT is_empty($$
@@ -76,7 +76,7 @@ SELECT is_empty($$
       'verify_totals', 'totals_differences',  -- read, but want a snapshot of their own
       'flush_totals',                         -- writes what the caller's transaction has left to be written
       -- In C, or for who has the rights on the table.
-      'write_event', 'claim_customer', 'rebuild_book', 'backfill_pages', 'follow_phone', 'guard_phone',
+      'write_event', 'claim_customer', 'rebuild_customers', 'backfill_pages', 'follow_phone', 'guard_phone',
       -- For the owner of the book, or of the table, alone.
       'take_away_orders', 'take_away_users', 'lock_rows', 'move_all_rows', 'move_rows_back', 'move_references', 'erase_attached', 'verifications_of',
        -- With the rights of their caller, and a message that the tables have changed.
@@ -104,7 +104,7 @@ SELECT set_eq($$SELECT proname::text FROM functions WHERE pronamespace = 'custom
   claim_messages,message_sent,message_failed,
   list_customers,customer_details,customer_users,customer_orders,update_customer,visible_orders,
   create_search_indexes,search_index_statements,index_totals,search_text,
-  flush_totals,verify_totals,rebuild_totals,adjust_points,redeem_points,
+  flush_totals,verify_totals,rebuild_totals,recount_totals,adjust_points,redeem_points,
   customer_history,customer_stats,fraud_signals,
   duplicate_customers,dismiss_duplicate,phone_suspects,
   export_customer,erase_preview,erase_customer,

@@ -19,6 +19,8 @@ import shop
 SESSIONS = 32
 ROUNDS = int(os.environ.get('ROUNDS', 25))
 LEVELS = ('READ COMMITTED', 'READ COMMITTED', 'READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE')
+ATTACH = """SELECT customer_identity.attach_orders('orders', users => '"user"', status_column => 'status',
+    counted_statuses => '{paid,shipped}', count_existing => false)"""
 GATE = 'SELECT pg_advisory_xact_lock_shared(1)'
 
 
@@ -213,6 +215,15 @@ def order_meets_the_phone_of_its_user(race, level):
         race.control.value('SELECT count(*) FROM orders WHERE user_id = %s AND customer_id IS NULL', (user,)), 0)
 
 
+def change_of_orders(race, customers, ids):
+    some = ', '.join(map(str, race.random.sample(ids, 6)))
+    customer = race.random.choice(customers)
+    return race.random.choice((
+        f"INSERT INTO orders (id, customer_id, total, status) VALUES ({next(race.ids)}, '{customer}', 3.5, 'paid') RETURNING id",
+        f"WITH w AS (UPDATE orders SET customer_id = '{customer}', total = total + 1 WHERE id IN ({some}) RETURNING id) SELECT count(*) FROM w",
+        f'WITH w AS (DELETE FROM orders WHERE id IN ({some}) RETURNING id) SELECT count(*) FROM w'))
+
+
 def rebuilding_does_not_miss_orders_that_come(race, level):
     """Totals that miss orders from behind the triggers are exact once they are rebuilt, whatever changes meanwhile."""
     customers = [race.new_customer()[1] for _ in range(5)]
@@ -223,22 +234,32 @@ def rebuilding_does_not_miss_orders_that_come(race, level):
                          (number, race.random.choice(customers)))
     race.control.run('RESET session_replication_role')
 
-    def statement():
-        some = ', '.join(map(str, race.random.sample(ids, 6)))
-        customer = race.random.choice(customers)
-        return race.random.choice((
-            f"INSERT INTO orders (id, customer_id, total, status) VALUES ({next(race.ids)}, '{customer}', 3.5, 'paid') RETURNING id",
-            f"WITH w AS (UPDATE orders SET customer_id = '{customer}', total = total + 1 WHERE id IN ({some}) RETURNING id) SELECT count(*) FROM w",
-            f'WITH w AS (DELETE FROM orders WHERE id IN ({some}) RETURNING id) SELECT count(*) FROM w'))
-
-    statements = [statement() for _ in range(SESSIONS - 1)]
+    statements = [change_of_orders(race, customers, ids) for _ in range(SESSIONS - 1)]
     statements.insert(race.random.randrange(SESSIONS), 'SELECT customer_identity.rebuild_totals()')
     race.run_at_once(statements, 'READ COMMITTED', refusals=('40P01',))
     race.expect('differences', race.control.value('SELECT count(*) FROM customer_identity.verify_totals()'), 0)
 
 
+def attaching_without_counting_misses_no_orders(race, level):
+    """Triggers first, with writers on both sides of that moment; then the sums, in batches, while others write."""
+    customers = [race.new_customer()[1] for _ in range(5)]
+    ids = [next(race.ids) for _ in range(60)]
+    race.control.run("SELECT customer_identity.detach('orders')")
+    for number in ids:
+        race.control.run("INSERT INTO orders (id, customer_id, total, status) VALUES (%s, %s, 7.25, 'paid')",
+                         (number, race.random.choice(customers)))
+    statements = [change_of_orders(race, customers, ids) for _ in range(SESSIONS - 1)]
+    statements.insert(race.random.randrange(SESSIONS), ATTACH)
+    race.run_at_once(statements, 'READ COMMITTED', refusals=('40P01',))
+
+    recount = race.pool.submit(shop.Session('recounter').run, 'CALL customer_identity.recount_totals(3)')
+    race.run_at_once([change_of_orders(race, customers, ids) for _ in range(SESSIONS - 1)], 'READ COMMITTED', refusals=('40P01',))
+    recount.result()
+    race.expect('differences', race.control.value('SELECT count(*) FROM customer_identity.verify_totals()'), 0)
+
+
 RACES = (
-    rebuilding_does_not_miss_orders_that_come,
+    rebuilding_does_not_miss_orders_that_come, attaching_without_counting_misses_no_orders,
     same_new_phone_makes_one_customer, orders_of_one_customer_all_count,
     statements_of_several_customers_do_not_deadlock, balance_is_redeemed_at_most_once, same_key_redeems_once,
     verified_means_a_live_proof_exists, order_meets_the_phone_of_its_user)
