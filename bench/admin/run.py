@@ -21,6 +21,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
 from processor_time import Sessions, of_process  # noqa: E402
+from throwaway_cluster import enter_cluster  # noqa: E402
 
 ROWS = int(os.environ.get('ROWS', 1000000))
 CALLS = int(os.environ.get('CALLS', 15))
@@ -51,15 +52,6 @@ INSERT INTO users (id, name, email, phone) VALUES (gen_random_uuid()::text, 'Mar
 ORDER = """\\set n random(1, {rows})
 INSERT INTO orders (customer_id, total) VALUES (md5((:n)::text)::uuid, 12.34);
 """
-
-
-def enter_cluster():
-    """Starts this script again inside a throw-away cluster."""
-    if 'CLUSTER_USER' in os.environ:
-        return
-    os.environ['CLUSTER_CONF'] = CONFIGURATION
-    cluster = str(HERE.parents[1] / 'test' / 'cluster.sh')
-    os.execv(cluster, [cluster, str(HERE / 'run.py')])
 
 
 def say(text):
@@ -177,7 +169,7 @@ class Book:
 
 
 def main():
-    enter_cluster()
+    enter_cluster(CONFIGURATION)
     random.seed(1)
     say(f'making {ROWS} customers')
     book = Book()

@@ -18,6 +18,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
 from processor_time import of_process  # noqa: E402
+from throwaway_cluster import enter_cluster  # noqa: E402
 
 USERS = int(os.environ.get('USERS', 50000))
 ROUNDS = int(os.environ.get('ROUNDS', 3))
@@ -60,15 +61,6 @@ WORKLOADS = {
 }
 
 
-def enter_cluster():
-    """Starts this script again inside a throw-away cluster."""
-    if 'CLUSTER_USER' in os.environ:
-        return
-    os.environ['CLUSTER_CONF'] = CONFIGURATION
-    cluster = str(HERE.parents[1] / 'test' / 'cluster.sh')
-    os.execv(cluster, [cluster, str(HERE / 'run.py')])
-
-
 class Bench:
     def __init__(self):
         self.connection = psycopg2.connect('')
@@ -109,7 +101,7 @@ class Bench:
 
 
 def main():
-    enter_cluster()
+    enter_cluster(CONFIGURATION)
     bench = Bench()
     bench.figures.facts['machine'] = f'{os.cpu_count()} cores, PostgreSQL {bench.value("SHOW server_version").split()[0]}'
     bench.figures.facts['size'] = f'{USERS} users and {USERS * 12 // 5} orders, two and four times as many; {ROUNDS} rounds'

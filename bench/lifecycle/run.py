@@ -18,6 +18,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
 from processor_time import of_process  # noqa: E402
+from throwaway_cluster import enter_cluster  # noqa: E402
 
 ROWS = int(os.environ.get('ROWS', 1000000))
 CALLS = int(os.environ.get('CALLS', 3))
@@ -70,15 +71,6 @@ FROM customers AS w, customers AS l WHERE (w.phone, l.phone) = ('+49160000000%(r
 UNMERGE = 'SELECT customer_identity.unmerge_customers(id) FROM customer_merges'
 
 
-def enter_cluster():
-    """Starts this script again inside a throw-away cluster."""
-    if 'CLUSTER_USER' in os.environ:
-        return
-    os.environ['CLUSTER_CONF'] = CONFIGURATION
-    cluster = str(HERE.parents[1] / 'test' / 'cluster.sh')
-    os.execv(cluster, [cluster, str(HERE / 'run.py')])
-
-
 def run_script(text):
     subprocess.run(['psql', '-qX', '-v', 'ON_ERROR_STOP=1'], input=text, text=True, check=True)
 
@@ -109,7 +101,7 @@ class Clock:
 
 
 def main():
-    enter_cluster()
+    enter_cluster(CONFIGURATION)
     print(f'making {ROWS} customers', file=sys.stderr, flush=True)
     make_book()
     figures = Figures()

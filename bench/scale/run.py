@@ -16,6 +16,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
+from processor_time import of_process  # noqa: E402
+from throwaway_cluster import enter_cluster  # noqa: E402
 
 ROWS = int(os.environ.get('ROWS', 1000000))
 CALLS = int(os.environ.get('CALLS', 3))
@@ -74,15 +76,6 @@ CREATE INDEX ON customer_events (customer_id) WHERE event = 'user_linked' AND de
 """
 
 
-def enter_cluster():
-    """Starts this script again inside a throw-away cluster."""
-    if 'CLUSTER_USER' in os.environ:
-        return
-    os.environ['CLUSTER_CONF'] = CONFIGURATION
-    cluster = str(HERE.parents[1] / 'test' / 'cluster.sh')
-    os.execv(cluster, [cluster, str(HERE / 'run.py')])
-
-
 class Book:
     def __init__(self):
         script = ['psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-v', f'rows={ROWS}', '-f', str(HERE.parent / 'admin' / 'shop.sql'),
@@ -92,14 +85,14 @@ class Book:
         self.connection.autocommit = True
         self.cursor = self.connection.cursor()
         self.figures = Figures()
-        self.clock = Path(f'/proc/{self.connection.get_backend_pid()}/schedstat')
+        self.pid = self.connection.get_backend_pid()
         self.run("SET customer_identity.default_region = 'DE'")
 
     def run(self, statement):
         self.cursor.execute(statement)
 
     def cpu(self):
-        return int(self.clock.read_text().split()[0]) / 1e6
+        return 1000 * of_process(self.pid)
 
     def measure(self, workload, variant, number, statement):
         if 'wrong' in workload:
@@ -122,7 +115,7 @@ class Book:
 
 
 def main():
-    enter_cluster()
+    enter_cluster(CONFIGURATION)
     print(f'making {ROWS} customers', file=sys.stderr, flush=True)
     book = Book()
     book.run('SELECT customer_identity.rebuild_totals()')

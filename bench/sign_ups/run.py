@@ -24,6 +24,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
 from processor_time import of_process  # noqa: E402
+from throwaway_cluster import enter_cluster  # noqa: E402
 
 ROUNDS = int(os.environ.get('ROUNDS', 15))
 CUSTOMERS = int(os.environ.get('CUSTOMERS', 100000))
@@ -49,15 +50,6 @@ jit = off
 """
 
 SIGN_UP = "INSERT INTO users (id, name, phone) VALUES (%s::text, 'Somebody', %s::text)"
-
-
-def enter_cluster():
-    """Starts this script again inside a throw-away cluster."""
-    if 'CLUSTER_USER' in os.environ:
-        return
-    os.environ['CLUSTER_CONF'] = CONFIGURATION
-    cluster = str(HERE.parents[1] / 'test' / 'cluster.sh')
-    os.execv(cluster, [cluster, __file__])
 
 
 def output_of(*command):
@@ -186,7 +178,7 @@ def print_figures(figures, shops):
 
 
 def main():
-    enter_cluster()
+    enter_cluster(CONFIGURATION)
     shops = make_shops()
     figures = measure(shops)
     version = shops[0].connection.info.server_version // 10000

@@ -20,6 +20,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
 from processor_time import Sessions, of_process  # noqa: E402
+from throwaway_cluster import enter_cluster  # noqa: E402
 
 ROWS = int(os.environ.get('ROWS', 1000000))
 ROUNDS = int(os.environ.get('ROUNDS', 5))
@@ -56,15 +57,6 @@ SELECT md5((1 + (hashint8(n) & 2147483647) % {customers})::text)::uuid, round((n
 TENTH = 'WHERE id % 10 = 0'
 ORDERS_OF_ONE = """INSERT INTO orders (customer_id, total, status)
 SELECT md5('1')::uuid, round((n % 9973) * 0.13, 2), 'paid' FROM generate_series(1, {customers}) AS n"""
-
-
-def enter_cluster():
-    """Starts this script again inside a throw-away cluster."""
-    if 'CLUSTER_USER' in os.environ:
-        return
-    os.environ['CLUSTER_CONF'] = CONFIGURATION
-    cluster = str(HERE.parents[1] / 'test' / 'cluster.sh')
-    os.execv(cluster, [cluster, str(HERE / 'run.py')])
 
 
 def build_triggers_that_do_nothing():
@@ -289,7 +281,7 @@ class Bench:
 
 
 def main():
-    enter_cluster()
+    enter_cluster(CONFIGURATION)
     build_triggers_that_do_nothing()
     subprocess.run(['psql', '-qX', '-c', 'CREATE EXTENSION customer_identity'], check=True)
     bench = Bench({variant: Shop(variant) for variant in SCRIPTS})
