@@ -37,16 +37,16 @@ SUMS = """SELECT customer_id, count(*) AS orders, sum(total) AS spent, sum(floor
 LOGINS = 'SELECT customer_id, count(*) AS users FROM users GROUP BY customer_id'
 MEMORY = "SET work_mem = '256MB'; "
 PAGE = 'SELECT array_agg(to_jsonb(c)) FROM (SELECT * FROM customers AS c %s LIMIT 51) AS c'
+REBUILD_BY_HAND = f"""{MEMORY}UPDATE customers AS c SET total_orders = COALESCE(s.orders, 0), total_spent = COALESCE(s.spent, 0),
+    loyalty_points = COALESCE(s.points, 0) FROM customers AS k LEFT JOIN ({SUMS}) AS s ON s.customer_id = k.id WHERE c.id = k.id"""
 SPOIL = 'UPDATE customers SET loyalty_points = loyalty_points + 1'
 STATEMENTS = {
     'verify_totals': (
         f"""{MEMORY}SELECT count(*) FROM customers AS c LEFT JOIN ({SUMS}) AS s ON s.customer_id = c.id
         WHERE (c.total_orders, c.total_spent, c.loyalty_points) IS DISTINCT FROM (COALESCE(s.orders, 0), COALESCE(s.spent, 0), COALESCE(s.points, 0))""",
         'SELECT count(*) FROM customer_identity.verify_totals()'),
-    'rebuild_totals, every total is wrong': (
-        f"""{MEMORY}UPDATE customers AS c SET total_orders = COALESCE(s.orders, 0), total_spent = COALESCE(s.spent, 0), loyalty_points = COALESCE(s.points, 0)
-        FROM customers AS k LEFT JOIN ({SUMS}) AS s ON s.customer_id = k.id WHERE c.id = k.id""",
-        'SELECT customer_identity.rebuild_totals()'),
+    'rebuild_totals, every total is wrong': (REBUILD_BY_HAND, 'SELECT customer_identity.rebuild_totals()'),
+    'recount_totals, every total is wrong': (REBUILD_BY_HAND, 'CALL customer_identity.recount_totals()'),
     'fraud_signals': (
         """SELECT (SELECT count(*) FROM (SELECT customer_id FROM users GROUP BY 1 HAVING count(*) >= 6) AS s),
         (SELECT count(*) FROM (SELECT customer_id FROM customer_events WHERE event = 'user_linked' GROUP BY 1 HAVING count(*) >= 4) AS s),

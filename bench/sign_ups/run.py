@@ -1,9 +1,10 @@
 #!/usr/bin/python3 -B
 """What a sign-up costs, 9 of 10 with a phone that is known already: no trigger, triggers that do nothing, written by hand
 without and with a history, and ours. Each variant has one session, and they take turns of a hundred sign-ups: what else the
-machine does then disturbs all of them alike. Processor time is that of the session's server process, which lives on.
+machine does then disturbs all of them alike. Processor time is that of the session's server process, which lives on. Then many
+sign-ups in one statement, all of them new, against one that writes the same rows of users, customers and history as sets.
 
-ROUNDS (15, of ten turns) and CUSTOMERS (100000) size a run; ONLY is a regular expression of variants. BASE_PG_CONFIG names a server that
+ROUNDS (15, of ten turns), CUSTOMERS (100000) and MANY (20000, in a statement) size a run; ONLY is a regular expression of variants. BASE_PG_CONFIG names a server that
 has the library of another version: it is measured in turns with this one, as "before". LINES names a file for the
 measurements, for bench/report.py."""
 
@@ -28,6 +29,7 @@ from throwaway_cluster import enter_cluster  # noqa: E402
 
 ROUNDS = int(os.environ.get('ROUNDS', 15))
 CUSTOMERS = int(os.environ.get('CUSTOMERS', 100000))
+MANY = int(os.environ.get('MANY', 20000))
 BASE = os.environ.get('BASE_PG_CONFIG')
 ONLY = re.compile(os.environ.get('ONLY', ''))
 PGDATA = Path(os.environ.get('PGDATA', '.'))
@@ -49,6 +51,19 @@ autovacuum = off
 jit = off
 """
 
+MANY_AT_ONCE = 'sign-ups in one statement, all of them new'
+AS_SETS = 'as sets, by hand'
+NEW_USERS = f"SELECT 'many' || n AS id, 'Somebody' AS name, '+49170' || (10000000 + n) AS phone FROM generate_series(%s, %s + {MANY} - 1) AS n"
+MANY_SIGN_UPS = f'INSERT INTO users (id, name, phone) {NEW_USERS}'
+MANY_AS_SETS = f"""
+WITH new AS MATERIALIZED ({NEW_USERS}),
+made AS (INSERT INTO customers (phone, preferred_name) SELECT phone, name FROM new RETURNING id, phone),
+linked AS (INSERT INTO users (id, name, phone, customer_id)
+    SELECT n.id, n.name, n.phone, m.id FROM new AS n JOIN made AS m ON m.phone = n.phone RETURNING id, customer_id)
+INSERT INTO customer_events (id, customer_id, event, details, actor)
+SELECT gen_random_uuid(), l.customer_id, e.event, jsonb_build_object(e.key, e.value, 'table', 'users', 'user_id', l.id), l.id
+FROM linked AS l CROSS JOIN (VALUES ('created', 'from', 'user'), ('user_linked', 'cause', 'sign_up')) AS e (event, key, value)
+"""
 SIGN_UP = "INSERT INTO users (id, name, phone) VALUES (%s::text, 'Somebody', %s::text)"
 
 
@@ -103,6 +118,12 @@ class Shop:
         cpu, start = self.cpu(), time.monotonic()
         for user in users:
             self.cursor.execute(SIGN_UP, user)
+        return time.monotonic() - start, self.cpu() - cpu
+
+    def sign_up_many(self, first):
+        statement = MANY_AS_SETS if self.variant == NONE else MANY_SIGN_UPS
+        cpu, start = self.cpu(), time.monotonic()
+        self.connection.execute(statement, (first, first))
         return time.monotonic() - start, self.cpu() - cpu
 
     def check(self):
@@ -169,6 +190,17 @@ def measure(shops):
     return figures
 
 
+def measure_many(shops, figures):
+    """The first round is not counted."""
+    for number in range(min(ROUNDS, 5) + 1):
+        for shop in shops:
+            if shop.variant in (NONE, OURS, BEFORE):
+                seconds, cpu = shop.sign_up_many(1 + number * MANY)
+                variant = AS_SETS if shop.variant == NONE else shop.variant
+                if number > 0:
+                    figures.add_run(MANY_AT_ONCE, variant, number, seconds, cpu, MANY)
+
+
 def print_figures(figures, shops):
     print(f'{WORKLOAD}: us a sign-up, and times {BY_HAND}: median and quartiles of {ROUNDS} rounds, one client each')
     for shop in shops:
@@ -183,10 +215,13 @@ def main():
     figures = measure(shops)
     version = shops[0].connection.info.server_version // 10000
     figures.facts.update({'machine': f'{os.cpu_count()} cores, PostgreSQL {version}, shared_buffers 256 MB, fsync and autovacuum off',
-                          'size': f'{CUSTOMERS} customers, {ROUNDS} rounds of {TURNS * SIGN_UPS} sign-ups in each session, a hundred at a time'})
+                          'size': f'{CUSTOMERS} customers, {ROUNDS} rounds of {TURNS * SIGN_UPS} sign-ups in each session, a hundred at a time;'
+                                  f' {MANY} in one statement'})
     for shop in shops:
         shop.check()
     print_figures(figures, shops)
+    measure_many(shops, figures)
+    figures.print(MANY_AT_ONCE)
     if 'LINES' in os.environ:
         figures.write(os.environ['LINES'])
 
