@@ -5360,16 +5360,18 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_in_shards(jsonb[], text, regclass) IS
     'The rows of a page of customers, by their ids';
--- How many users a customer has is in no statistics: who has none or several may be every second customer, or nobody. The page is
--- looked for among the next ten thousand, then among all at once, never customer by customer to the end of an index.
-CREATE FUNCTION customer_identity_internal.ways_to_find(filters jsonb)
+-- How many users a customer has is in no statistics: who has none or several may be every second customer, or nobody. Those of
+-- totals never say that nobody has as much. The page is looked for among the next ten thousand, then among all at once, never
+-- customer by customer to the end of an index. A search has an index of its own, and so may a sort by totals.
+CREATE FUNCTION customer_identity_internal.ways_to_find(filters jsonb, sort_key text, is_search boolean)
     RETURNS text[]
     LANGUAGE sql IMMUTABLE
 RETURN CASE
     WHEN filters -> 'has_users' = 'false' OR filters -> 'shared' = 'true' THEN '{nearby,anywhere}'
+    WHEN filters ?| '{min_spent,min_orders}' AND NOT is_search AND sort_key NOT IN ('total_spent', 'total_orders') THEN '{nearby,anywhere}'
     ELSE '{in order}'
 END::text[];
-COMMENT ON FUNCTION customer_identity_internal.ways_to_find(jsonb) IS
+COMMENT ON FUNCTION customer_identity_internal.ways_to_find(jsonb, text, boolean) IS
     'In which ways a page of customers is looked for, one after the other, until it is full';
 -- Fetching and sorting a few thousand rows is faster than finding them during a scan in order.
 CREATE OR REPLACE FUNCTION customer_identity.list_customers(
@@ -5418,7 +5420,10 @@ BEGIN
     FOREACH without_value IN ARRAY CASE WHEN key_column.nullable THEN '{f,t}' ELSE '{f}' END::boolean[] LOOP
         CONTINUE WHEN place IS NOT NULL AND place ->> 'key' IS NULL AND NOT without_value;
         EXIT WHEN cardinality(items) > size;
-        FOREACH way IN ARRAY customer_identity_internal.ways_to_find(given) LOOP
+        FOREACH way IN ARRAY CASE
+            WHEN customer_identity_internal.is_spread(customers) THEN '{in order}'::text[]
+            ELSE customer_identity_internal.ways_to_find(given, sort_key, typed IS NOT NULL)
+        END LOOP
             EXECUTE customer_identity_internal.customers_query(
                 customers, users_query, order_by, customer_identity_internal.searches_names(sought), without_value, place, condition, way)
                 INTO found

@@ -166,4 +166,13 @@ SELECT is(phones(customer_identity.list_customers(sort => 'created_at', customer
 SELECT is(customer_identity_internal.is_value(t::regtype, v), w, format('%s: %s', t, v)) FROM (VALUES ('bigint', '7', true), ('bigint', 'x', false), ('uuid', '7', false), ('regclass', 'customers', false),
   ('regclass', 'pg_class', true), ('regtype', 'no such type', false), ('date', 'soon', false), ('text', '''', true)) AS v (t, v, w);
 
+-- Filters that few pass are never looked for to the end of an index; those of a sort by totals have its index.
+SELECT results_eq($$
+  SELECT customer_identity_internal.ways_to_find(f::jsonb, s, t)::text
+  FROM (VALUES (1, '{}', 'created_at', false), (2, '{"min_spent": 1}', 'created_at', false), (3, '{"min_orders": 1}', 'preferred_name', false),
+    (4, '{"min_spent": 1}', 'total_spent', false), (5, '{"min_spent": 1}', 'created_at', true), (6, '{"has_users": false}', 'total_spent', true),
+    (7, '{"has_users": true}', 'created_at', false)) AS v (n, f, s, t) ORDER BY n
+$$, $$VALUES ('{"in order"}'), ('{nearby,anywhere}'), ('{nearby,anywhere}'), ('{"in order"}'), ('{"in order"}'), ('{nearby,anywhere}'), ('{"in order"}')$$,
+  'each list is looked for in its way');
+
 SELECT * FROM finish();
