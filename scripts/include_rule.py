@@ -14,7 +14,7 @@ DOOR = 'src/pg/postgres.hpp'
 MAJORS = 'src/pg/majors.hpp'
 DIFFERS = re.compile(r'\b((?:numeric_(?:add|sub)_(?:opt_error|safe)|index_beginscan|table_beginscan|table_tuple_update|ExecInsertIndexTuples'
                      r'|ExecCheckIndexConstraints|pushJsonbValue|tuplesort_getdatum|get_guc_variables|unicode_normalize|object_aclcheck'
-                     r'|pg_namespace_aclcheck)\(|PG_VERSION_NUM)')
+                     r'|pg_namespace_aclcheck)\(|(?:PG_RETURN_POINTER|PointerGetDatum)\((?=nullptr)|PG_VERSION_NUM)')
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)', re.M)
 MADE = re.compile(r'^CREATE (?:FUNCTION|PROCEDURE|VIEW|TYPE) customer_identity_internal\.(\w+)', re.M)
 CALLED = re.compile(r'customer_identity_internal\.(\w+)')

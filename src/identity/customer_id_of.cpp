@@ -34,16 +34,16 @@ CUSTOMER_IDENTITY_FUNCTION(customer_id_of) {
 // For such a constant the planner has the id, and Citus the shard.
 CUSTOMER_IDENTITY_FUNCTION(plan_customer_id) {
   auto *request = reinterpret_cast<Node *>(PG_GETARG_POINTER(0));
-  if (!IsA(request, SupportRequestSimplify)) PG_RETURN_POINTER(nullptr);
+  if (!IsA(request, SupportRequestSimplify)) return Datum(0);
   const List *arguments = reinterpret_cast<SupportRequestSimplify *>(request)->fcall->args;
   const Const *phone = text_constant(static_cast<Node *>(linitial(arguments)));
   if (phone == nullptr || phone->constisnull ||
       text_constant(static_cast<Node *>(lsecond(arguments))) == nullptr ||
       VARATT_IS_EXTENDED(DatumGetPointer(phone->constvalue)))
-    PG_RETURN_POINTER(nullptr);
+    return Datum(0);
   const phone::Details details = read_phone(text_in(phone), {"", true});
   if (details.reason != phone::Reason::kOk || text_in(phone) != details.e164)
-    PG_RETURN_POINTER(nullptr);
+    return Datum(0);
   auto *id = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
   *id = computed_id(details.e164, 0);
   PG_RETURN_POINTER(makeConst(UUIDOID, -1, InvalidOid, UUID_LEN, UUIDPGetDatum(id), false, false));

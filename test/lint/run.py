@@ -29,6 +29,8 @@ INCLUDES = (
     ('src/pg/postgres.hpp', '#include <postgres.h>', ''),
     ('src/totals/planted.cpp', 'Numeric sum = numeric_add_opt_error(a, b, nullptr);', 'not the same in all majors'),
     ('src/book/planted.cpp', '#if PG_VERSION_NUM >= 160000', 'not the same in all majors'),
+    ('src/book/planted.cpp', 'PG_RETURN_POINTER(nullptr);', 'not the same in all majors'),
+    ('src/book/planted.cpp', 'Datum none = PointerGetDatum(nullptr);', 'not the same in all majors'),
     ('sql/book/planted.sql', 'SELECT customer_identity_internal.rebuild_book(NULL);', UP),
     ('sql/history/planted.sql', 'SELECT customer_identity_internal.check_book(NULL);', UP),
     ('sql/identity/planted.sql', 'SELECT customer_identity_internal.rebuild_book(NULL);', ''),
