@@ -1,6 +1,6 @@
 -- Calls every function that people call, with the very types it is declared with, and fires every trigger.
 SET customer_identity.default_region = 'DE';
-SELECT customer_identity.create_tables('public'::text);
+SELECT customer_identity.create_tables('public'::text, false::boolean);
 CREATE TABLE users (id text PRIMARY KEY, name text, email text, phone text, verified boolean);
 CREATE TABLE orders (id bigint PRIMARY KEY, user_id text REFERENCES users ON DELETE SET NULL, phone text, total numeric, status text, payment text,
   created_at timestamptz DEFAULT now());
@@ -8,11 +8,12 @@ INSERT INTO users VALUES ('before', 'Ada', 'a@shop.example', '0151 23456780', NU
 INSERT INTO orders VALUES (1, 'before', NULL, 10, 'paid', 'card');
 SELECT customer_identity.attach_users('users'::regclass, '{phone}'::text[], 'verified'::text, 'name'::text, NULL::text, 'customer_id'::text, NULL::text, '{}'::text[], 'customers'::regclass);
 SELECT customer_identity.attach_orders('orders'::regclass, 'users'::regclass, 'user_id'::text, 'phone'::text, 'total'::text, 'status'::text,
-  '{paid,shipped}'::text[], 1::numeric, 'payment'::text, '{cash}'::text[], NULL::text, 'statement'::text, 'customer_id'::text, NULL::text, '{}'::text[], 'customers'::regclass);
+  '{paid,shipped}'::text[], 1::numeric, 'payment'::text, '{cash}'::text[], NULL::text, 'statement'::text, 'customer_id'::text, NULL::text, '{}'::text[], true::boolean, 'customers'::regclass);
 CALL customer_identity.backfill('users'::regclass, 100::integer);
 CALL customer_identity.backfill('orders'::regclass, 100::integer);
+CALL customer_identity.recount_totals(100::integer, 'customers'::regclass);
 SELECT customer_identity.normalize_phone('0151 23456789'::text, NULL::text), customer_identity.parse_phone('0151 23456789'::text, 'DE'::text),
-  customer_identity.format_phone('0151 23456789'::text, 'national'::text, NULL::text), customer_identity.search_text('Ä'::text);
+  customer_identity.format_phone('0151 23456789'::text, 'national'::text, NULL::text), customer_identity.search_text('Ä'::text), customer_identity.customer_id_of('0151 23456789'::text, 'DE'::text);
 INSERT INTO users VALUES ('ada', 'Ada', 'ada@shop.example', '0151 23456789', true), ('eve', 'Eve', 'eve@shop.example', '0151 23456789', false);
 INSERT INTO orders SELECT 10 + n, 'ada', '0151 23456789', n, 'paid', 'cash' FROM generate_series(1, 5) AS n;
 INSERT INTO orders VALUES (2, NULL, '0151 23456781', 5, 'paid', 'card');
