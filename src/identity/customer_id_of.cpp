@@ -42,8 +42,7 @@ CUSTOMER_IDENTITY_FUNCTION(plan_customer_id) {
       VARATT_IS_EXTENDED(DatumGetPointer(phone->constvalue)))
     return Datum(0);
   const phone::Details details = read_phone(text_in(phone), {"", true});
-  if (details.reason != phone::Reason::kOk || text_in(phone) != details.e164)
-    return Datum(0);
+  if (details.reason != phone::Reason::kOk || text_in(phone) != details.e164) return Datum(0);
   auto *id = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
   *id = computed_id(details.e164, 0);
   PG_RETURN_POINTER(makeConst(UUIDOID, -1, InvalidOid, UUID_LEN, UUIDPGetDatum(id), false, false));
