@@ -60,7 +60,7 @@ constexpr Renumbering kRenumberings[] = {
     {225, "2021-01-31", "319xxxxx", 0, 0, "27", kIvoryCoast, false},
     {225, "2021-01-31", "3[2-4]7xxxxx", 0, 0, "27", kIvoryCoast, false},
 
-    {229, "2024-11-30", "[24569]xxxxxxx", 0, 0, "01", kBenin, false},
+    {229, "2024-11-30", "[24569]xxxxxxx", 0, 0, "01", kBenin, kListed},
 
     {230, "2013-09-01", "[79]xxxxxx", 0, 0, "5", kMauritius, false},
     {230, "2013-09-01", "25xxxxx", 0, 0, "5", kMauritius, false},

@@ -23,7 +23,7 @@ struct Renumbering {
   std::uint8_t drop;
   std::string_view put;
   std::string_view source;
-  bool is_still_listed;  // libphonenumber takes the old numbers for numbers of today
+  bool is_still_listed;  // libphonenumber, or a version of it, takes them for numbers of today
 };
 
 /// All of them, each country's together.
