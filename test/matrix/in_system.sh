@@ -55,7 +55,8 @@ add_server() {
     apt-get install -y --no-install-recommends -t "$suite" "postgresql-$major" "postgresql-server-dev-$major" || return
   apt-get install -y --no-install-recommends "postgresql-$major-pgtap" ||
     cp "/usr/share/postgresql/$own/extension"/pgtap* "/usr/share/postgresql/$major/extension"
-  make -s install PG_CONFIG="$(pg_config_of "$major")"
+  # The clang of another suite's server may be older than the headers of this system's library.
+  make -s install with_llvm=no PG_CONFIG="$(pg_config_of "$major")"
 }
 
 apt-get update && apt-get install -y make || exit
