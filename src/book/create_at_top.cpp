@@ -8,9 +8,11 @@ namespace {
 PlannedStmt *only_create_table(const char *text) {
   const List *parsed = raw_parser(text, RAW_PARSE_DEFAULT);
   const RawStmt *raw = list_length(parsed) == 1 ? linitial_node(RawStmt, parsed) : nullptr;
-  if (raw == nullptr || !IsA(raw->stmt, CreateStmt))
+  if (raw == nullptr || !IsA(raw->stmt, CreateStmt)) {
     ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE),
             errmsg("the statement is no single CREATE TABLE"));
+    pg_unreachable();
+  }
   PlannedStmt *statement = makeNode(PlannedStmt);
   statement->commandType = CMD_UTILITY;
   statement->canSetTag = true;

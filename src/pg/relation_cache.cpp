@@ -100,7 +100,7 @@ int compare_uses(const void *one, const void *other) {
 
 // When half of what is kept was last used.
 std::uint64_t median_use() {
-  std::uint64_t used[kMaximumKept];
+  std::uint64_t used[kMaximumKept] = {};
   int count = 0;
   HASH_SEQ_STATUS scan;
   hash_seq_init(&scan, entries);
