@@ -157,6 +157,7 @@ bool is_truncated_here(FunctionCallInfo fcinfo, Truncated *truncated) {
     ereport(ERROR, errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
             errmsg("a table in several shards cannot be truncated while it is attached"),
             errhint("DELETE its rows, or detach it and call customer_identity.rebuild_totals()."));
+  if (!is_shard(truncated->table)) return false;  // has a trigger of its own
   if (!has_privs_of_role(GetUserId(), owner_of(table)))
     aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(table));
   return true;

@@ -14,7 +14,7 @@ Datum call_elsewhere(FunctionCallInfo fcinfo, int place, Oid customers);
 void call_before_truncate(const char *function, Relation table, Oid customers);
 
 /// The tables of such a call (table, customers) as shards of this node. False: it was made on
-/// another node.
+/// another node, or the table is in no shard and is told of a TRUNCATE by its own trigger.
 struct Truncated {
   Oid table;
   Oid customers;
