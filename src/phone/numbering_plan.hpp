@@ -27,16 +27,13 @@ namespace customer_identity::phone {
 inline constexpr std::size_t kMaximumNational = 17;
 inline constexpr std::size_t kMaximumCode = 3;
 
-/// What every number needs of a plan, or of a calling code, stands in the first line.
-inline constexpr std::size_t kCacheLine = 64;
-
 /// What TestNumberLength() says of a number's length, in its order.
 enum class Length : std::uint8_t { kPossible, kLocalOnly, kTooShort, kTooLong, kInvalid };
 
 struct CallingCode;
 
 /// One region's rules; a non-geographical calling code has a plan as well, of region 001.
-struct alignas(kCacheLine) NumberingPlan {
+struct NumberingPlan {
   std::array<char, 4> region{};  // with a NUL after it
   CallingCode *code = nullptr;
   const i18n::phonenumbers::PhoneMetadata *metadata = nullptr;
@@ -71,7 +68,7 @@ struct NumberClass {
 };
 
 /// A country calling code.
-struct alignas(kCacheLine) CallingCode {
+struct CallingCode {
   enum class State : std::uint8_t { kUntouched, kReady, kNotUnderstood };
 
   // In the order in which a number needs them: few cache lines for each.
