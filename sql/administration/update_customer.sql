@@ -153,6 +153,45 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.write_changes(uuid, jsonb, text[], regclass) IS
     'Updates columns of a customer and returns the values that they have then; NULL when a trigger deleted it';
 
+CREATE FUNCTION customer_identity_internal.is_in_key(customers regclass, names text[])
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT
+        FROM pg_index AS i
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+        WHERE i.indrelid = customers AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL AND a.attname = ANY (names))
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_in_key(regclass, text[]) IS
+    'Whether one of the columns is part of a key that foreign keys can refer to, so that its change locks as a deletion does';
+
+-- Who changes a key waits for orders under way; with a weaker lock that has to be raised later, or in a queue for its turn,
+-- such an order would wait for it as well.
+CREATE FUNCTION customer_identity_internal.hold_for_key_change(customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    started constant timestamptz := clock_timestamp();
+    attempt integer := 0;
+BEGIN
+    LOOP
+        BEGIN
+            EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR UPDATE NOWAIT', customers) USING customer_id;
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            attempt := attempt + 1;
+        END;
+        PERFORM customer_identity_internal.wait_for_next_try(started, attempt);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.hold_for_key_change(uuid, regclass) IS
+    'Locks a customer, and holds nothing while it waits for others';
+
 CREATE FUNCTION customer_identity.update_customer(
     customer_id uuid,
     changes jsonb,
@@ -171,6 +210,8 @@ DECLARE
     changed jsonb;
 BEGIN
     PERFORM customer_identity_internal.require_changes(changes, customers);
+    PERFORM customer_identity_internal.hold_for_key_change(customer_id, customers)
+    WHERE customer_identity_internal.is_in_key(customers, ARRAY(SELECT k.key FROM jsonb_object_keys(changes) AS k (key)));
     EXECUTE format(
         'SELECT to_jsonb(c.*), c.updated_at IS DISTINCT FROM $2::%s FROM %s AS c WHERE c.id = $1 FOR NO KEY UPDATE',
         customer_identity_internal.column_type(customers, 'updated_at'), customers)

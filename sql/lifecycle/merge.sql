@@ -1,3 +1,5 @@
+-- Both as the change of a key locks them, as the winner may get the loser's phone: a weaker lock that has to be raised later,
+-- and an order that holds the customer meanwhile, would wait for each other.
 CREATE FUNCTION customer_identity_internal.lock_for_merge(winner uuid, loser uuid, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -7,7 +9,7 @@ DECLARE
     source jsonb;
 BEGIN
     EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR UPDATE NOWAIT', customers) USING loser;
-    EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR NO KEY UPDATE NOWAIT', customers) USING winner;
+    EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR UPDATE NOWAIT', customers) USING winner;
     source := customer_identity_internal.customer_row(loser, customers);
     PERFORM customer_identity_internal.lock_rows(t.relation, source, customers)
     FROM customer_identity_internal.table_of_each_owner(customers) AS t (relation);

@@ -2560,6 +2560,47 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.users_of(regclass, text, regclass) IS
     'The users table that the orders'' user column refers to, as far as it can be told';
+-- Merges, splits and undoings of one book take their turns, so that none waits for another while it holds rows.
+CREATE FUNCTION customer_identity_internal.take_turn(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.merge ' || customer_identity_internal.told_name(customers), 0));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.take_turn(regclass) IS
+    'Waits until no other merge, split or undoing of the book is under way';
+-- Who waits while holding locks can be part of a deadlock, whose victim may be an order. What changes people tries in a
+-- subtransaction, waits for nobody in it for long, and holds nothing while it waits for the next try.
+CREATE FUNCTION customer_identity_internal.be_impatient()
+    RETURNS void
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT set_config('lock_timeout', '50ms', true)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.be_impatient() IS
+    'From now on in the subtransaction, nothing is waited for for long';
+CREATE FUNCTION customer_identity_internal.wait_for_next_try(started timestamptz, attempt integer)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    patience constant interval := COALESCE(NULLIF(current_setting('lock_timeout')::interval, interval '0'), interval '60 seconds');
+BEGIN
+    IF clock_timestamp() > started + patience THEN
+        RAISE EXCEPTION 'the customer or one of its rows is in use'
+            USING ERRCODE = 'lock_not_available', DETAIL = format('Other transactions have been using them for %s.', patience),
+                HINT = 'Try again when they have ended; lock_timeout says how long to wait.';
+    END IF;
+    PERFORM pg_sleep(LEAST(0.002 * 2 ^ LEAST(attempt, 6), 0.1) * (0.5 + random()));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.wait_for_next_try(timestamptz, integer) IS
+    'A pause that grows with the attempts; 55P03 when there were enough';
 CREATE OR REPLACE FUNCTION customer_identity_internal.require_column(relation regclass, column_name text, parameter text)
     RETURNS void
     LANGUAGE plpgsql STABLE
@@ -6085,6 +6126,43 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.write_changes(uuid, jsonb, text[], regclass) IS
     'Updates columns of a customer and returns the values that they have then; NULL when a trigger deleted it';
+CREATE FUNCTION customer_identity_internal.is_in_key(customers regclass, names text[])
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT
+        FROM pg_index AS i
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+        WHERE i.indrelid = customers AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL AND a.attname = ANY (names))
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_in_key(regclass, text[]) IS
+    'Whether one of the columns is part of a key that foreign keys can refer to, so that its change locks as a deletion does';
+-- Who changes a key waits for orders under way; with a weaker lock that has to be raised later, or in a queue for its turn,
+-- such an order would wait for it as well.
+CREATE FUNCTION customer_identity_internal.hold_for_key_change(customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    started constant timestamptz := clock_timestamp();
+    attempt integer := 0;
+BEGIN
+    LOOP
+        BEGIN
+            EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR UPDATE NOWAIT', customers) USING customer_id;
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            attempt := attempt + 1;
+        END;
+        PERFORM customer_identity_internal.wait_for_next_try(started, attempt);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.hold_for_key_change(uuid, regclass) IS
+    'Locks a customer, and holds nothing while it waits for others';
 CREATE OR REPLACE FUNCTION customer_identity.update_customer(
     customer_id uuid,
     changes jsonb,
@@ -6103,6 +6181,8 @@ DECLARE
     changed jsonb;
 BEGIN
     PERFORM customer_identity_internal.require_changes(changes, customers);
+    PERFORM customer_identity_internal.hold_for_key_change(customer_id, customers)
+    WHERE customer_identity_internal.is_in_key(customers, ARRAY(SELECT k.key FROM jsonb_object_keys(changes) AS k (key)));
     EXECUTE format(
         'SELECT to_jsonb(c.*), c.updated_at IS DISTINCT FROM $2::%s FROM %s AS c WHERE c.id = $1 FOR NO KEY UPDATE',
         customer_identity_internal.column_type(customers, 'updated_at'), customers)
@@ -6132,47 +6212,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity.update_customer(uuid, jsonb, timestamptz, text, regclass) IS
     'Changes notes, preferred_name and the application''s own columns, with an event in the history. CI004 when updated_at is not the expected one. Returns what customer_details returns';
--- Merges, splits and undoings of one book take their turns, so that none waits for another while it holds rows.
-CREATE FUNCTION customer_identity_internal.take_turn(customers regclass)
-    RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.merge ' || customer_identity_internal.told_name(customers), 0));
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.take_turn(regclass) IS
-    'Waits until no other merge, split or undoing of the book is under way';
--- Who waits while holding locks can be part of a deadlock, whose victim may be an order. What changes people tries in a
--- subtransaction, waits for nobody in it for long, and holds nothing while it waits for the next try.
-CREATE FUNCTION customer_identity_internal.be_impatient()
-    RETURNS void
-    LANGUAGE sql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT set_config('lock_timeout', '50ms', true)
-$$;
-COMMENT ON FUNCTION customer_identity_internal.be_impatient() IS
-    'From now on in the subtransaction, nothing is waited for for long';
-CREATE FUNCTION customer_identity_internal.wait_for_next_try(started timestamptz, attempt integer)
-    RETURNS void
-    LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    patience constant interval := COALESCE(NULLIF(current_setting('lock_timeout')::interval, interval '0'), interval '60 seconds');
-BEGIN
-    IF clock_timestamp() > started + patience THEN
-        RAISE EXCEPTION 'the customer or one of its rows is in use'
-            USING ERRCODE = 'lock_not_available', DETAIL = format('Other transactions have been using them for %s.', patience),
-                HINT = 'Try again when they have ended; lock_timeout says how long to wait.';
-    END IF;
-    PERFORM pg_sleep(LEAST(0.002 * 2 ^ LEAST(attempt, 6), 0.1) * (0.5 + random()));
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.wait_for_next_try(timestamptz, integer) IS
-    'A pause that grows with the attempts; 55P03 when there were enough';
 -- Tables whose rows refer to customers, in any schema: by a foreign key, or because they are attached. A partition's
 -- foreign key is its parent's.
 CREATE FUNCTION customer_identity_internal.referencing_columns(customers regclass)
@@ -7076,6 +7115,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_to_move(regclass, jsonb, jsonb, regclass) IS
     'The tables of an owner that refer to a merge''s loser: rows that would move and unique indexes that they would clash in';
+-- Both as the change of a key locks them, as the winner may get the loser's phone: a weaker lock that has to be raised later,
+-- and an order that holds the customer meanwhile, would wait for each other.
 CREATE FUNCTION customer_identity_internal.lock_for_merge(winner uuid, loser uuid, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -7085,7 +7126,7 @@ DECLARE
     source jsonb;
 BEGIN
     EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR UPDATE NOWAIT', customers) USING loser;
-    EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR NO KEY UPDATE NOWAIT', customers) USING winner;
+    EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR UPDATE NOWAIT', customers) USING winner;
     source := customer_identity_internal.customer_row(loser, customers);
     PERFORM customer_identity_internal.lock_rows(t.relation, source, customers)
     FROM customer_identity_internal.table_of_each_owner(customers) AS t (relation);
