@@ -110,7 +110,10 @@ void Reading::look_for_others(std::string_view number, const Look &look, Details
 
 /// Whether a part of a text is a number by itself: one in use, or nearly any digits would be.
 bool Reading::is_number(std::string_view part, Details &details) {
-  return dialling_.dial(part, details) && details.is_valid;
+  Input input;
+  const bool is_plain = read_plain(part, input).is_plain;
+  const bool ok = is_plain ? dialling_.dial(part, input, details) : dialling_.dial(part, details);
+  return ok && details.is_valid;
 }
 
 /// A number that was kept as a float: "6641234567.0". More zeros, "01 23.00", may be digits unless
@@ -242,7 +245,14 @@ bool Reading::read_extension(std::string_view body, bool marked, Details &detail
   if (marked && found.digits.size() >= kMinimumPart && found.digits.starts_with('0') &&
       is_number(found.digits, other))
     return false;
-  dialling_.dial(ShortText().add(found.number).add(" ext. ").add(found.digits).view(), details);
+  const ShortText whole = ShortText().add(found.number).add(" ext. ").add(found.digits);
+  Input input;
+  const bool is_plain = read_plain(found.number, input).is_plain;
+  input.extension = found.digits;
+  if (is_plain)
+    dialling_.dial(whole.view(), input, details);
+  else
+    dialling_.dial(whole.view(), details);
   return true;
 }
 

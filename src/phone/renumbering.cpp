@@ -169,7 +169,7 @@ constexpr Renumbering kRenumberings[] = {
 // clang-format on
 
 /// Takes one place of a pattern off: the digits that fit there, or "x".
-std::string_view take_place(std::string_view &pattern) {
+constexpr std::string_view take_place(std::string_view &pattern) {
   const std::size_t length = pattern.front() == '[' ? pattern.find(']') + 1 : 1;
   const std::string_view place = pattern.substr(0, length);
   pattern.remove_prefix(length);
@@ -197,7 +197,7 @@ bool matches(std::string_view pattern, std::string_view number) {
 }
 
 /// The pattern without a trunk prefix.
-std::string_view own_digits(std::string_view pattern) {
+constexpr std::string_view own_digits(std::string_view pattern) {
   return pattern[1] == '?' ? pattern.substr(2) : pattern;
 }
 
@@ -225,23 +225,36 @@ void copy(const std::string &from, char (&to)[Size]) {
   to[from.copy(to, Size - 1)] = '\0';
 }
 
-/// The place of each country's first rule, counted from 1, by country code; 0: it has none.
-constexpr auto kFirstRules = [] {
-  std::array<std::uint8_t, 1000> places{};
-  for (std::size_t at = std::size(kRenumberings); at > 0; --at)
-    places[static_cast<std::size_t>(kRenumberings[at - 1].country_code)] =
-        static_cast<std::uint8_t>(at);
-  return places;
-}();
-static_assert(std::size(kRenumberings) <= 255);
+/// How many digits old numbers of the rule have, with a trunk prefix or without.
+constexpr std::uint32_t lengths_of(const Renumbering &rule) {
+  std::string_view pattern = own_digits(rule.old);
+  const bool has_trunk = pattern.size() < rule.old.size();
+  std::uint32_t length = 1;
+  for (; !pattern.empty(); length <<= 1U) take_place(pattern);
+  return has_trunk ? length | length << 1U : length;
+}
 
-/// Countries with old numbers that the plans keep, by country code.
-constexpr auto kKeepOldNumbers = [] {
-  std::array<bool, 1000> countries{};
-  for (const Renumbering &rule : kRenumberings)
-    if (rule.is_still_listed) countries[static_cast<std::size_t>(rule.country_code)] = true;
+/// A country's rules.
+struct Country {
+  std::uint32_t lengths = 0;  // of old numbers, a bit each
+  std::uint8_t first = 0;     // the place of the first rule
+  bool keeps_old = false;     // the plans list old numbers
+};
+
+constexpr auto kCountries = [] {
+  std::array<Country, 1000> countries{};
+  for (std::size_t at = std::size(kRenumberings); at > 0; --at) {
+    const Renumbering &rule = kRenumberings[at - 1];
+    Country &country = countries[static_cast<std::size_t>(rule.country_code)];
+    country.lengths |= lengths_of(rule);
+    country.first = static_cast<std::uint8_t>(at - 1);
+    country.keeps_old = country.keeps_old || rule.is_still_listed;
+  }
   return countries;
 }();
+static_assert(std::size(kRenumberings) <= 256);
+
+const Country &country_of(std::int32_t code) { return kCountries[static_cast<std::size_t>(code)]; }
 
 }  // namespace
 
@@ -249,9 +262,9 @@ std::span<const Renumbering> renumberings() { return kRenumberings; }
 
 Renumbered renumber(std::int32_t country_code, std::string_view national_number) {
   Renumbered renumbered = {};
-  const std::size_t first = kFirstRules[static_cast<std::size_t>(country_code)];
-  if (first == 0) return renumbered;
-  for (const Renumbering &rule : std::span(kRenumberings).subspan(first - 1)) {
+  const Country &country = country_of(country_code);
+  if ((country.lengths >> national_number.size() & 1U) == 0) return renumbered;
+  for (const Renumbering &rule : std::span(kRenumberings).subspan(country.first)) {
     if (rule.country_code != country_code) break;
     const std::string_view old = old_number(rule, national_number);
     if (old.empty()) continue;
@@ -264,7 +277,7 @@ Renumbered renumber(std::int32_t country_code, std::string_view national_number)
 
 bool may_be_old(const Details &details) {
   return details.country_code != 0 &&
-         (!details.is_valid || kKeepOldNumbers[static_cast<std::size_t>(details.country_code)]);
+         (!details.is_valid || country_of(details.country_code).keeps_old);
 }
 
 namespace {
