@@ -43,10 +43,6 @@ constexpr std::array<Range, 41> kRanges = {
      {0xFEFF, 0xFEFF, kNothing}, {0xFF3F, 0xFF3F, ' '},        {0xFF5E, 0xFF5E, '~'},
      {0xFF65, 0xFF65, '-'},      {0xFFFE, 0xFFFF, kUnreadable}}};
 
-constexpr bool between(char32_t code_point, char32_t first, char32_t last) {
-  return code_point >= first && code_point <= last;
-}
-
 constexpr char symbol_of_ascii(char c) {
   if (c >= 'A' && c <= 'Z') return static_cast<char>(c - 'A' + 'a');
   if (c == '\t' || c == '_') return ' ';
@@ -62,24 +58,30 @@ constexpr std::array<char, 128> ascii_symbols() {
 }
 constexpr std::array<char, 128> kAsciiSymbols = ascii_symbols();
 
-char symbol_of_letter(char32_t code_point) {
-  if (between(code_point, 0x410, 0x44F))  // capitals, then small letters
-    return static_cast<char>(static_cast<unsigned char>(kCyrillic) + ((code_point - 0x410) & 31U));
-  if (between(code_point, 0xFF01, 0xFF5D))  // full-width ASCII
-    return kAsciiSymbols[code_point - 0xFF01 + '!'];
-  return kLetter;
+/// The symbols of Unicode's first plane from 0x80 on: where others than ASCII are typed, texts are
+/// full of them.
+constexpr std::array<char, 0x10000> first_plane() {
+  std::array<char, 0x10000> symbols{};
+  symbols.fill(kLetter);
+  for (std::size_t letter = 0; letter < 64; ++letter)  // capitals, then small letters
+    symbols[0x410 + letter] =
+        static_cast<char>(static_cast<unsigned char>(kCyrillic) + (letter & 31U));
+  for (std::size_t ascii = '!'; ascii <= '}'; ++ascii)  // full-width
+    symbols[0xFF01 + ascii - '!'] = kAsciiSymbols[ascii];
+  for (const char32_t zero : kZeros)
+    for (std::size_t digit = 0; digit < 10 && zero + digit < symbols.size(); ++digit)
+      symbols[zero + digit] = static_cast<char>('0' + digit);
+  for (const Range &range : kRanges)
+    for (char32_t at = range.first; at <= range.last; ++at) symbols[at] = range.symbol;
+  return symbols;
 }
+constexpr std::array<char, 0x10000> kFirstPlane = first_plane();
 
 char symbol_of(char32_t code_point) {
   if (code_point == kInvalid) return kUnreadable;
-  const auto *const range =
-      std::lower_bound(kRanges.begin(), kRanges.end(), code_point,
-                       [](const Range &one, char32_t wanted) { return one.last < wanted; });
-  if (range != kRanges.end() && range->first <= code_point) return range->symbol;
+  if (code_point < kFirstPlane.size()) return kFirstPlane[code_point];
   const auto *const zero = std::upper_bound(kZeros.begin(), kZeros.end(), code_point);
-  if (zero != kZeros.begin() && code_point - zero[-1] < 10)
-    return static_cast<char>('0' + (code_point - zero[-1]));
-  return symbol_of_letter(code_point);
+  return code_point - zero[-1] < 10 ? static_cast<char>('0' + (code_point - zero[-1])) : kLetter;
 }
 
 }  // namespace
