@@ -25,7 +25,9 @@ constexpr std::string_view kBrazil = "Anatel, Resolution 553/2010, completed 201
 constexpr std::string_view kColombia = "CRC, Resolution 5826 of 2019";
 constexpr std::string_view kPolynesia = "Council of ministers, 2012-11-14 (plan of eight digits)";
 constexpr std::string_view kVietnamMobile = "MIC, conversion of 11-digit mobile numbers (2018)";
-constexpr std::string_view kVietnamFixed = "MIC, Decision 2036/QD-BTTTT of 2016-11-21";
+constexpr std::string_view kVietnamFixed =
+    "MIC, Decision 2036/QD-BTTTT of 2016-11-21; the provinces of both in libphonenumber's "
+    "geocoding";
 constexpr std::string_view kSaudiArabia = "CITC; ITU, Communication of 9.IV.2013";
 constexpr std::string_view kQatar = "ictQATAR, announcement of 2010-03-28";
 constexpr std::string_view kGeorgia = "GNCC, Resolution 355; ITU, Communication of 22.XII.2010";
