@@ -17,6 +17,10 @@ namespace {
 // Rows of a table of that name are in one shard a distribution value, or in one alone.
 #define HAS_SHARDS "repmodel OPERATOR(pg_catalog.<>) 't'"
 
+// IS NOT DISTINCT FROM would look for its operator by the path of who calls.
+#define ARE_SAME(one, other) \
+  "(" one " OPERATOR(pg_catalog.=) " other " OR " one " IS NULL AND " other " IS NULL)"
+
 // Every node has a copy of it.
 #define IS_COPIED "repmodel OPERATOR(pg_catalog.=) 't'"
 
@@ -109,8 +113,8 @@ Oid find_beside(const Shard &shard, Oid table) {
               " JOIN pg_catalog.pg_dist_shard AS o"
               " ON o.logicalrelid OPERATOR(pg_catalog.=) q.logicalrelid"
               " AND (q." IS_COPIED
-              " OR (o.shardminvalue IS NOT DISTINCT FROM s.shardminvalue"
-              " AND o.shardmaxvalue IS NOT DISTINCT FROM s.shardmaxvalue))"
+              " OR " ARE_SAME("o.shardminvalue", "s.shardminvalue") " AND "
+              ARE_SAME("o.shardmaxvalue", "s.shardmaxvalue") ")"
               " WHERE s.shardid OPERATOR(pg_catalog.=) $1"
               " AND q.logicalrelid OPERATOR(pg_catalog.=) $2",
               {INT8OID, OIDOID}, values);

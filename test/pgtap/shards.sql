@@ -12,7 +12,7 @@ CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod "ch
 CREATE TABLE pg_catalog.pg_dist_shard (logicalrelid regclass, shardid bigint, shardminvalue text, shardmaxvalue text);
 CREATE TABLE pg_catalog.pg_dist_placement (shardid bigint, groupid integer);
 CREATE TABLE pg_catalog.pg_dist_local_group (groupid integer);
-CREATE FUNCTION pg_catalog.shard_name(relation regclass, shard bigint) RETURNS text LANGUAGE sql STABLE AS
+CREATE FUNCTION pg_catalog.shard_name(relation regclass, shard bigint) RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog AS
   $$SELECT CASE WHEN n.nspname = 'public' THEN '' ELSE quote_ident(n.nspname) || '.' END || quote_ident(c.relname || '_' || shard) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation$$;
 CREATE FUNCTION pg_catalog.lock_shard_metadata(mode integer, shards bigint[]) RETURNS void LANGUAGE sql AS '';
 RESET allow_system_table_mods;
@@ -131,6 +131,28 @@ SELECT format('CREATE TABLE %s (LIKE s3.%s INCLUDING ALL)', 's3.customers_' || s
 COMMENT ON TABLE s3.customers IS 'moved';
 SELECT format('ALTER TABLE %s SET (fillfactor = 80)', 's3.customers') \gexec
 SELECT is(customer_identity.find_customer('+44 7400 123501', customers => 's3.customers'), NULL, 'once it has come it is found');
+
+-- Who may only insert an order hands the owners no code, whatever his path shadows.
+CREATE ROLE merchant;
+CREATE ROLE clerk;
+CREATE SCHEMA evil;
+SELECT format('CREATE FUNCTION evil.spring(%1$s, %1$s) RETURNS boolean LANGUAGE plpgsql AS %2$L', t.name, 'BEGIN RAISE EXCEPTION ''called as %'', current_user; END'),
+  format('CREATE OPERATOR evil.= (FUNCTION = evil.spring, LEFTARG = %s, RIGHTARG = %1$s)', t.name),
+  format('CREATE OPERATOR evil.<> (FUNCTION = evil.spring, LEFTARG = %s, RIGHTARG = %1$s)', t.name)
+FROM unnest('{text,bigint,integer,oid,regclass,name,"\"char\"",uuid,numeric,timestamptz,boolean}'::text[]) AS t (name) \gexec
+SELECT make_shop('s4');
+SELECT make_shards('s4', 102400, 'h', 10, '-100', 1);
+SELECT format('ALTER TABLE %s OWNER TO merchant', c.oid::regclass) FROM pg_class c WHERE c.relnamespace = 's4'::regnamespace AND c.relkind = 'r' \gexec
+SELECT shard_of('s4.customers', '-100') AS customers, shard_of('s4.orders', '-100') AS orders \gset
+GRANT USAGE ON SCHEMA s4, evil TO clerk, merchant;
+GRANT INSERT ON :orders TO clerk;
+GRANT SELECT ON pg_catalog.pg_dist_partition, pg_catalog.pg_dist_shard, pg_catalog.pg_dist_placement, pg_catalog.pg_dist_local_group TO PUBLIC;
+SET ROLE clerk;
+SET search_path = evil, pg_catalog, public;
+INSERT INTO :orders (phone, total) VALUES ('+44 7400 123541', 4);
+RESET ROLE;
+RESET search_path;
+SELECT results_eq(format('SELECT phone::text, total_spent FROM %s', :'customers'), $$VALUES ('+447400123541', 4.0)$$, 'an order is inserted and counted on a hostile path');
 
 -- A table with the name of a shard is none, unless it is the one.
 CREATE TABLE s1.users_5 (id text PRIMARY KEY, phone text);
