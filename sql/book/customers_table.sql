@@ -113,6 +113,16 @@ RETURN '00000000-0000-0000-0000-000000000000'::uuid;
 COMMENT ON FUNCTION customer_identity_internal.nobody() IS
     'The customer id of orders without a readable phone, where ids are computed';
 
+-- As many holders as C++ looks for (kMaximumGenerations), and none who would get the orders of nobody.
+CREATE FUNCTION customer_identity_internal.id_check()
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN format('CHECK (id <> %L AND phone_generation BETWEEN 0 AND 31 AND (phone IS NULL OR id = %s))',
+    customer_identity_internal.nobody(), customer_identity_internal.id_of_phone());
+COMMENT ON FUNCTION customer_identity_internal.id_check() IS
+    'The constraint of customers whose ids are computed';
+
 CREATE FUNCTION customer_identity_internal.has_computed_ids(customers regclass)
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -150,7 +160,7 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM customer_identity_internal.refuse_customers(
             format('No CHECK of %s says that its ids are those of its phones.', customers),
-            format('ALTER TABLE %s ADD CONSTRAINT customers_id_of_phone CHECK (phone IS NULL OR id = %s)', customers, customer_identity_internal.id_of_phone()));
+            format('ALTER TABLE %s ADD CONSTRAINT customers_id_of_phone %s', customers, customer_identity_internal.id_check()));
     END IF;
 END
 $$;
@@ -207,8 +217,8 @@ BEGIN
     INTO columns
     FROM customer_identity_internal.customers_columns() AS c;
     IF distributed THEN
-        columns := columns || format(', phone_generation integer NOT NULL DEFAULT 0, CONSTRAINT customers_id_of_phone CHECK (phone IS NULL OR id = %s)',
-            customer_identity_internal.id_of_phone());
+        columns := columns || format(', phone_generation integer NOT NULL DEFAULT 0, CONSTRAINT customers_id_of_phone %s',
+            customer_identity_internal.id_check());
     END IF;
     -- Room on the page keeps the updates of totals off the indexes.
     PERFORM customer_identity_internal.create_at_top(format('CREATE TABLE %I.customers (%s) WITH (fillfactor = 90)', schema_name, columns));

@@ -118,9 +118,12 @@ bool is_proved(const Order &order, const Attachment &attachment) {
 }
 
 // An upsert of an order that exists reaches BEFORE INSERT as well, and BEFORE UPDATE after that.
+bool exists_already(const Order &order) {
+  return order.old_row == nullptr && meets_row(order.table, order.row);
+}
+
 void require_proof(const Order &order, const Attachment &attachment) {
-  if (is_proved(order, attachment)) return;
-  if (order.old_row == nullptr && meets_row(order.table, order.row)) return;
+  if (is_proved(order, attachment) || exists_already(order)) return;
   ereport(ERROR, errcode(kProofRequired), errmsg("cash on delivery needs a verified phone"),
           attachment.found ? errdetail("Nobody has proved the phone of the order's customer.")
                            : errdetail("The order has no readable phone."),
@@ -205,6 +208,7 @@ Attachment fitting_attachment(Order &order, const pg_uuid_t &given) {
     case Fit::kNobody:
       return {};
     case Fit::kLeft:
+      if (exists_already(order)) return {true, given};
       refuse_former_holder(order);
     case Fit::kAnother:
       refuse_other_phone(order);

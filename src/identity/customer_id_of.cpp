@@ -18,6 +18,11 @@ std::string_view text_in(const Const *constant) {
   return {VARDATA_ANY(value), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(value))};
 }
 
+bool is_short_enough(const Const *region) {
+  return region->constisnull ||
+         toast_raw_datum_size(region->constvalue) - VARHDRSZ <= kRegion.bytes;
+}
+
 }  // namespace
 
 // As the triggers read: no phone is an error. One that cannot be read has nobody's id.
@@ -30,19 +35,21 @@ CUSTOMER_IDENTITY_FUNCTION(customer_id_of) {
   PG_RETURN_UUID_P(id);
 }
 
-// What a phone reads as depends on settings and plans; the id of what is E.164 already does not.
-// For such a constant the planner has the id, and Citus the shard.
+// What a phone reads as depends on settings and plans; the id of a valid number that is E.164
+// already does not, so a plan may keep it. For such a constant the planner has the id, and Citus
+// the shard.
 CUSTOMER_IDENTITY_FUNCTION(plan_customer_id) {
   auto *request = reinterpret_cast<Node *>(PG_GETARG_POINTER(0));
   if (!IsA(request, SupportRequestSimplify)) return Datum(0);
   const List *arguments = reinterpret_cast<SupportRequestSimplify *>(request)->fcall->args;
   const Const *phone = text_constant(static_cast<Node *>(linitial(arguments)));
-  if (phone == nullptr || phone->constisnull ||
-      text_constant(static_cast<Node *>(lsecond(arguments))) == nullptr ||
+  const Const *region = text_constant(static_cast<Node *>(lsecond(arguments)));
+  if (phone == nullptr || phone->constisnull || region == nullptr || !is_short_enough(region) ||
       VARATT_IS_EXTENDED(DatumGetPointer(phone->constvalue)))
     return Datum(0);
   const phone::Details details = read_phone(text_in(phone), {"", true});
-  if (details.reason != phone::Reason::kOk || text_in(phone) != details.e164) return Datum(0);
+  if (details.reason != phone::Reason::kOk || !details.is_valid || text_in(phone) != details.e164)
+    return Datum(0);
   auto *id = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
   *id = computed_id(details.e164, 0);
   PG_RETURN_POINTER(makeConst(UUIDOID, -1, InvalidOid, UUID_LEN, UUIDPGetDatum(id), false, false));

@@ -39,6 +39,20 @@ $$, 'every key contains the customer''s id');
 SELECT throws_ok($$INSERT INTO customers (phone) VALUES ('+447400123409')$$, '23514', NULL, 'the id of a customer is that of its phone');
 SELECT lives_ok($$INSERT INTO customers (id, phone) VALUES (id_of('+447400123409'), '+447400123409')$$, 'whoever writes it');
 DELETE FROM customers;
+SELECT throws_ok(format($$INSERT INTO customers (id) VALUES ('%s')$$, :'nobody'), '23514', NULL, 'nobody is no customer, who would get the orders without a phone');
+SELECT customer_identity_internal.id_of_phone() AS expression \gset
+SELECT format('CREATE FUNCTION id_of_holder(phone text, phone_generation integer) RETURNS uuid LANGUAGE sql AS %L', 'SELECT ' || :'expression') \gexec
+CREATE FUNCTION add_holder(phone text, generation integer) RETURNS void LANGUAGE sql AS
+  'INSERT INTO customers (id, phone, phone_generation) VALUES (id_of_holder(phone, generation), phone, generation)';
+SELECT throws_ok(format('SELECT add_holder(''+447400123409'', %s)', g), '23514', NULL, 'no holder is looked for beyond the last') FROM unnest('{-1,32}'::int[]) AS g;
+SELECT lives_ok($$SELECT add_holder('+447400123409', 31)$$, 'which can be written');
+SELECT throws_ok($$SELECT add_holder('+447400123409', 0)$$, 'CI006', 'the phone is another customer''s', 'a phone has one customer');
+UPDATE customers SET phone = NULL;
+SELECT lives_ok($$SELECT add_holder('+447400123409', 2)$$, 'and another one when it is free');
+SELECT throws_ok($$UPDATE customers SET phone = '+447400123409' WHERE phone IS NULL$$, 'CI006', 'the phone is another customer''s', 'a former one does not take it back');
+SELECT throws_ok($$INSERT INTO customers (id, phone, phone_generation) SELECT id_of_holder('+447400123410', g), '+447400123410', g FROM generate_series(0, 1) AS g$$,
+  'CI006', NULL, 'nor do two of one statement get it');
+DELETE FROM customers;
 CREATE SCHEMA ordinary;
 SELECT customer_identity.create_tables('ordinary');
 SELECT throws_ok($$SELECT customer_identity.create_tables('ordinary', distributed => true)$$, 'CI003', NULL, 'a book that is there keeps its ids');
@@ -46,7 +60,6 @@ CREATE SCHEMA by_hand;
 CREATE TABLE by_hand.customers AS TABLE customers;
 ALTER TABLE by_hand.customers ADD PRIMARY KEY (id), ALTER id SET DEFAULT gen_random_uuid();
 SELECT throws_ok($$SELECT customer_identity.create_tables('by_hand', distributed => true)$$, 'CI003', NULL, 'one without the CHECK');
-SELECT customer_identity_internal.id_of_phone() AS expression \gset
 ALTER TABLE by_hand.customers ADD CHECK (phone IS NULL OR id = :expression);
 SELECT lives_ok($$SELECT customer_identity.create_tables('by_hand', distributed => true)$$, 'gets it, by a migration');
 DROP SCHEMA ordinary, by_hand CASCADE;
@@ -132,6 +145,9 @@ SELECT totals(id_of('07400 123401')) AS before \gset
 SELECT lives_ok($$SELECT customer_identity.release_phone(id_of('07400 123401'))$$, 'a number is released');
 SELECT is(customer_identity.find_customer('07400 123401'), NULL, 'and leads to nobody');
 SELECT throws_ok($$INSERT INTO orders (customer_id, phone, total) VALUES (id_of('07400 123401'), '07400 123401', 1)$$, 'CI006', 'the number of the order has a new holder', 'its orders are not the old holder''s');
+SELECT lives_ok(format($$INSERT INTO orders (id, customer_id, phone, total) OVERRIDING SYSTEM VALUE SELECT id, customer_id, '07400 123401', total + 1 FROM orders
+  WHERE customer_id = id_of('07400 123401') ON CONFLICT (customer_id, id) DO %s$$, action), 'an order of his that comes again is no new one')
+FROM unnest('{NOTHING,UPDATE SET note = EXCLUDED.total}'::text[]) AS action;
 SELECT customer_identity.get_or_create_customer('07400 123401') AS new_holder \gset
 SELECT isnt(:'new_holder', id_of('07400 123401')::text, 'the new one is somebody else');
 SELECT is(customer_identity.get_or_create_customer('07400 123401'), :'new_holder', 'and stays the same');
