@@ -1,7 +1,8 @@
 #!/usr/bin/python3 -B
 """The rooms of src/: each includes those before it and itself, src/phone itself alone, src/module.cpp all of them.
 PostgreSQL is included by src/pg/postgres.hpp alone. What a file of sql/ calls of the workings is made in its room or in
-one before it. What differs between the majors of PostgreSQL is called by src/pg/majors.hpp alone.
+one before it. What differs between the majors of PostgreSQL is called by src/pg/majors.hpp alone. Statements in C++ name the schema of
+their operators.
   scripts/include_rule.py SERVER_HEADERS [FOLDER]      FOLDER holds src/ and sql/ (the current one)"""
 
 import re
@@ -15,6 +16,8 @@ MAJORS = 'src/pg/majors.hpp'
 DIFFERS = re.compile(r'\b((?:numeric_(?:add|sub)_(?:opt_error|safe)|index_beginscan|table_beginscan|table_tuple_update|ExecInsertIndexTuples'
                      r'|ExecCheckIndexConstraints|pushJsonbValue|tuplesort_getdatum|get_guc_variables|unicode_normalize|object_aclcheck'
                      r'|pg_namespace_aclcheck)\(|(?:PG_RETURN_POINTER|PointerGetDatum)\((?=nullptr)|PG_VERSION_NUM)')
+# These look for their operators on the path of who calls.
+UNQUALIFIED = re.compile(r'"[^"\n]*\b(IS (?:NOT )?DISTINCT FROM|NULLIF\(|BETWEEN|I?LIKE|IN \()')
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)', re.M)
 MADE = re.compile(r'^CREATE (?:FUNCTION|PROCEDURE|VIEW|TYPE) customer_identity_internal\.(\w+)', re.M)
 CALLED = re.compile(r'customer_identity_internal\.(\w+)')
@@ -45,6 +48,8 @@ def complaints(folder, server_headers):
                 yield found
         for name in DIFFERS.findall(path.read_text(encoding='utf-8')) if path != folder / MAJORS else ():
             yield f'{path.relative_to(folder)} uses {name}, which is not the same in all majors'
+        for name in UNQUALIFIED.findall(path.read_text(encoding='utf-8')):
+            yield f'{path.relative_to(folder)} says {name}, which looks for an operator on any path: write OPERATOR(pg_catalog.=)'
 
 
 def complaints_of_sql(folder):
