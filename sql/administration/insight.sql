@@ -71,8 +71,8 @@ BEGIN
     IF NOT customer_identity_internal.has_companion(customers, 'phone_rules') THEN
         RETURN 'SELECT NULL::uuid WHERE false';
     END IF;
-    RETURN format('SELECT p.id FROM %s AS r JOIN (SELECT c.id, c.phone::text AS phone FROM %s AS c UNION ALL %s) AS p ON p.phone = r.phone'
-        ' WHERE r.rule = ''shared''',
+    RETURN format('SELECT c.id FROM %1$s AS r JOIN %2$s AS c ON c.phone = r.phone WHERE r.rule = ''shared'''
+        ' UNION ALL SELECT p.id FROM %1$s AS r JOIN (%3$s) AS p ON p.phone = r.phone WHERE r.rule = ''shared''',
         customer_identity_internal.companion_of(customers, 'phone_rules'), customers, customer_identity_internal.further_phones(customers));
 END
 $$;
@@ -264,15 +264,15 @@ CREATE FUNCTION customer_identity.fraud_signals(min_score numeric DEFAULT 0, cus
     SET jit = off
 AS $$
 DECLARE
+    queries text;
     signals text;
     suspects jsonb;
 BEGIN
-    PERFORM customer_identity_internal.refuse_for_shards(customers, 'fraud_signals()', 'Sums of orders, customers and proofs by customer_id run on every node.');
-    SELECT string_agg(
-        format('SELECT s.customer_id, %L AS signal, s.evidence, %s AS weight FROM (%s) AS s',
-            q.signal, customer_identity_internal.fraud_setting(q.signal || '_weight'), q.query),
-        ' UNION ALL ')
-    INTO signals
+    -- Each signal is asked for by itself: where customers are spread over nodes, on all of them at once.
+    SELECT string_agg(format('%s AS MATERIALIZED (%s)', q.signal, q.query), ', '),
+        string_agg(format('SELECT s.customer_id, %L AS signal, s.evidence, %s AS weight FROM %s AS s',
+            q.signal, customer_identity_internal.fraud_setting(q.signal || '_weight'), q.signal), ' UNION ALL ')
+    INTO queries, signals
     FROM (VALUES
         ('many_logins', customer_identity_internal.many_logins_query(customers, customer_identity_internal.fraud_setting('many_logins'))),
         ('unproved_claims', customer_identity_internal.unproved_claims_query(customers, customer_identity_internal.fraud_setting('unproved_claims'))),
@@ -286,6 +286,7 @@ BEGIN
         RETURN '[]';
     END IF;
     EXECUTE format($sql$
+        WITH %s, shared AS MATERIALIZED (%s)
         SELECT COALESCE(
             jsonb_agg(
                 jsonb_build_object('customer_id', c.customer_id, 'score', c.score, 'signals', c.signals)
@@ -297,11 +298,11 @@ BEGIN
                     jsonb_build_object('signal', s.signal, 'evidence', s.evidence, 'weight', s.weight)
                     ORDER BY s.weight DESC, s.signal) AS signals
             FROM (%s) AS s
-            WHERE s.signal NOT IN ('many_logins', 'unproved_claims', 'sign_up_burst') OR s.customer_id NOT IN (%s)
+            WHERE s.signal NOT IN ('many_logins', 'unproved_claims', 'sign_up_burst') OR s.customer_id NOT IN (SELECT h.id FROM shared AS h)
             GROUP BY s.customer_id
             HAVING sum(s.weight) >= COALESCE($1, 0)
         ) AS c
-        $sql$, signals, customer_identity_internal.shared_customers(customers))
+        $sql$, queries, customer_identity_internal.shared_customers(customers), signals)
         INTO suspects
         USING min_score;
     RETURN suspects;

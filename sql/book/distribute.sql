@@ -2,18 +2,8 @@
 -- customer, and what is few is on every node.
 CREATE FUNCTION customer_identity_internal.is_spread(relation regclass)
     RETURNS boolean
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    found boolean := false;
-BEGIN
-    IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
-        EXECUTE 'SELECT EXISTS (SELECT FROM pg_catalog.pg_dist_partition AS p WHERE p.logicalrelid = $1 AND p.partmethod = ''h'')' INTO found USING relation;
-    END IF;
-    RETURN found;
-END
-$$;
+    LANGUAGE sql STABLE
+RETURN COALESCE(customer_identity_internal.distribution_of(relation) LIKE 'h%', false);
 COMMENT ON FUNCTION customer_identity_internal.is_spread(regclass) IS
     'Whether Citus spreads the rows of a table over its nodes by a key';
 

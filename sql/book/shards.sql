@@ -14,6 +14,28 @@ CREATE FUNCTION customer_identity_internal.is_shard(relation regclass)
 COMMENT ON FUNCTION customer_identity_internal.is_shard(regclass) IS
     'Whether a table is a shard of another one';
 
+-- Where no table of the server is distributed there is nothing to find.
+CREATE FUNCTION customer_identity_internal.distribution_of(relation regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found text;
+BEGIN
+    IF NOT customer_identity_internal.is_distributed(relation) THEN
+        RETURN NULL;
+    END IF;
+    -- What Citus only keeps an eye on stays where it is.
+    EXECUTE 'SELECT CASE WHEN p.repmodel = ''t'' THEN ''copies'' ELSE p.partmethod::text || NULLIF(p.colocationid, 0) END'
+        ' FROM pg_catalog.pg_dist_partition AS p WHERE p.logicalrelid = $1'
+        INTO found USING relation;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.distribution_of(regclass) IS
+    'What a table has in common with those whose shards lie beside its own; NULL: it has no shards';
+
 CREATE FUNCTION customer_identity_internal.is_distributed_schema(schema_name text)
     RETURNS boolean
     LANGUAGE plpgsql STABLE

@@ -3,11 +3,11 @@ CREATE FUNCTION customer_identity_internal.claims_query(attached customer_identi
     RETURNS text
     LANGUAGE sql STABLE
 RETURN (
-    SELECT 'VALUES ' || COALESCE(string_agg(format('(%s, customer_identity_internal.as_text(r.%I))', p.position, p.name), ', ' ORDER BY p.position), '(1, NULL::text)')
+    SELECT COALESCE(string_agg(format('SELECT %s, customer_identity_internal.as_text(r.%I)', p.position, p.name), ' UNION ALL ' ORDER BY p.position), 'SELECT 1, NULL::text')
     FROM unnest(attached.phone_columns) WITH ORDINALITY AS p (name, position)
 );
 COMMENT ON FUNCTION customer_identity_internal.claims_query(customer_identity.attachments) IS
-    'A VALUES list of the phones of row r, in order of trust';
+    'The query of the phones of row r with their places in the order of trust';
 
 CREATE FUNCTION customer_identity_internal.region_expression(attached customer_identity.attachments)
     RETURNS text

@@ -15,6 +15,15 @@ RETURN COALESCE(
 COMMENT ON FUNCTION customer_identity_internal.row_key(regclass) IS
     'An expression for the primary key of row r as text';
 
+CREATE FUNCTION customer_identity_internal.has_no_customer(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN format(
+    CASE WHEN customer_identity_internal.is_spread(attached.attached) THEN 'r.%1$I = %2$L' ELSE '(r.%1$I IS NULL OR r.%1$I = %2$L)' END,
+    attached.customer_column, customer_identity_internal.nobody());
+COMMENT ON FUNCTION customer_identity_internal.has_no_customer(customer_identity.attachments) IS
+    'The condition that row r of an attached table has no customer; where rows are placed by the customer, those have one place';
+
 CREATE FUNCTION customer_identity_internal.phone_problems_in(attached regclass, max_rows integer, customers regclass)
     RETURNS TABLE (key text, phone text, reason text, suggestion text, remark text)
     LANGUAGE customer_identity_as_table_owner STABLE
@@ -22,7 +31,6 @@ AS $$
 DECLARE
     setup customer_identity.attachments := customer_identity_internal.attachment_of(attached);
 BEGIN
-    PERFORM customer_identity_internal.refuse_for_shards(customers, 'phone_problems()', 'Orders without a readable phone have customer_id 00000000-0000-0000-0000-000000000000.');
     RETURN QUERY EXECUTE format($sql$
         SELECT %1$s, c.raw, p.reason,
             CASE WHEN p.reason <> 'names_nobody' THEN customer_identity_internal.suggested_phone(c.raw, %4$s) END,
@@ -35,11 +43,11 @@ BEGIN
                 ELSE customer_identity_internal.claim_problem(c.raw, %4$s)
             END
         ) AS p (reason)
-        WHERE (r.%5$I IS NULL OR r.%5$I = customer_identity_internal.nobody()) AND c.raw IS NOT NULL AND p.reason <> 'ok'
+        WHERE %5$s AND c.raw IS NOT NULL AND p.reason <> 'ok'
         LIMIT $1
         $sql$,
         customer_identity_internal.row_key(attached), attached, customer_identity_internal.claims_query(setup),
-        customer_identity_internal.region_expression(setup), setup.customer_column)
+        customer_identity_internal.region_expression(setup), customer_identity_internal.has_no_customer(setup))
         USING max_rows, customers;
 END
 $$;

@@ -182,15 +182,20 @@ AS $$
 BEGIN
     RETURN format($sql$
         named AS MATERIALIZED (%1$s),
+        further AS MATERIALIZED (%2$s),
+        former AS MATERIALIZED (%4$s),
+        met AS MATERIALIZED (
+            SELECT f.id AS former, c.id AS present FROM former AS f JOIN %5$s AS c ON c.phone = f.phone
+            UNION ALL
+            SELECT f.id, p.id FROM former AS f JOIN further AS p ON p.phone = f.phone
+        ),
         same_value AS MATERIALIZED (%3$s),
         looked_up AS MATERIALIZED (
             SELECT l.a, l.b, l.reason, x.name
             FROM (
                 SELECT s.a, s.b, 'name' AS reason FROM same_value AS s
                 UNION
-                SELECT LEAST(f.id, p.id), GREATEST(f.id, p.id), 'former_phone'
-                FROM (%4$s) AS f
-                JOIN (SELECT c.id, c.phone::text AS phone FROM %5$s AS c UNION ALL %2$s) AS p ON p.phone = f.phone AND p.id <> f.id
+                SELECT LEAST(m.former, m.present), GREATEST(m.former, m.present), 'former_phone' FROM met AS m WHERE m.former <> m.present
             ) AS l
             JOIN named AS x ON x.id = l.a
         ),
@@ -205,7 +210,7 @@ BEGIN
                 FROM (
                     SELECT n.id, n.phone, n.name FROM named AS n
                     UNION ALL
-                    SELECT n.id, p.phone, n.name FROM (%2$s) AS p JOIN named AS n ON n.id = p.id
+                    SELECT n.id, p.phone, n.name FROM further AS p JOIN named AS n ON n.id = p.id
                 ) AS p
                 GROUP BY p.name
                 HAVING count(*) BETWEEN 2 AND 10000
@@ -272,7 +277,6 @@ DECLARE
     place constant jsonb := customer_identity_internal.read_cursor(list, after, 'numeric', 'uuid');
     items jsonb[];
 BEGIN
-    PERFORM customer_identity_internal.refuse_for_shards(customers, 'duplicate_customers()', 'Each phone is a customer of its own there, and two cannot be merged.');
     PERFORM customer_identity_internal.require_page_size(size);
     IF place IS NOT NULL AND NOT customer_identity_internal.is_value('uuid', place ->> 'other') THEN
         PERFORM customer_identity_internal.refuse_cursor();

@@ -10,6 +10,10 @@ DECLARE
 BEGIN
     EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR UPDATE NOWAIT', customers) USING loser;
     EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR UPDATE NOWAIT', customers) USING winner;
+    -- Where they are spread over nodes, rows are locked as they are written.
+    IF customer_identity_internal.is_spread(customers) THEN
+        RETURN;
+    END IF;
     source := customer_identity_internal.customer_row(loser, customers);
     PERFORM customer_identity_internal.lock_rows(t.relation, source, customers)
     FROM customer_identity_internal.table_of_each_owner(customers) AS t (relation);

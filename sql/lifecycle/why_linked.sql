@@ -9,6 +9,11 @@ DECLARE
     name constant text := customer_identity_internal.row_key_column(relation);
     type constant regtype := CASE name WHEN 'ctid' THEN 'tid'::regtype ELSE customer_identity_internal.column_type(relation, name) END;
 BEGIN
+    -- Where rows are placed by the customer, the place of this one is in its key.
+    IF cardinality(columns) > 1 AND customer_identity_internal.column_type(relation, columns[1]) = 'uuid'::regtype AND key LIKE '%,%'
+        AND customer_identity_internal.is_value('uuid', split_part(key, ',', 1)) THEN
+        RETURN format('r.%I = %L::uuid AND %L = %s', columns[1], split_part(key, ',', 1), key, customer_identity_internal.row_key(relation));
+    END IF;
     IF cardinality(columns) > 1 THEN
         RETURN format('%L IN (%s, customer_identity_internal.as_text(r.%I))', key, customer_identity_internal.row_key(relation), name);
     END IF;
@@ -21,7 +26,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.has_key(regclass, text) IS
     'The condition that row r has a key, as phone_problems shows it';
 
--- What the row says: its customer, login, time, key and phones.
+-- What the row says: its customer, login, time, key and phones, which are read here and not where the row is.
 CREATE FUNCTION customer_identity_internal.linked_row(referencing regclass, key text, customers regclass)
     RETURNS jsonb
     LANGUAGE customer_identity_as_referencing_owner STABLE
@@ -31,29 +36,24 @@ DECLARE
     login constant text := COALESCE(setup.key_column, setup.user_column);
     found_row jsonb;
 BEGIN
-    PERFORM customer_identity_internal.refuse_for_shards(customers, 'why_linked()', 'An order has the customer of its id: customer_identity.customer_id_of(phone).');
-    EXECUTE format($sql$
-        SELECT jsonb_build_object('customer', r.%1$I, 'login', %2$s, 'at', %3$s, 'key', %4$s, 'claims', (
-            SELECT COALESCE(jsonb_agg(
-                jsonb_build_object('column', ($1)[c.n], 'phone', c.raw,
-                    'e164', customer_identity_internal.claimed_phone(c.raw, %5$s))
-                ORDER BY c.n), '[]')
-            FROM (%6$s) AS c (n, raw)
-            WHERE c.raw IS NOT NULL))
-        FROM %7$s AS r
-        WHERE %8$s
-        LIMIT 1
-        $sql$,
+    EXECUTE format(
+        'SELECT jsonb_build_object(''customer'', r.%I, ''login'', %s, ''at'', %s, ''key'', %s, ''region'', %s, ''phones'', ARRAY[%s]::text[]) FROM %s AS r WHERE %s LIMIT 1',
         setup.customer_column,
         CASE WHEN login IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', login) END,
         customer_identity_internal.time_of_row(referencing),
         customer_identity_internal.reference_key(
             array_remove(customer_identity_internal.key_columns(referencing), setup.customer_column), setup.customer_column),
-        customer_identity_internal.region_expression(setup), customer_identity_internal.claims_query(setup), referencing,
-        customer_identity_internal.has_key(referencing, key))
-        INTO found_row
-        USING setup.phone_columns;
-    RETURN found_row;
+        customer_identity_internal.region_expression(setup),
+        (SELECT string_agg(format('customer_identity_internal.as_text(r.%I)', p.name), ', ' ORDER BY p.place) FROM unnest(setup.phone_columns) WITH ORDINALITY AS p (name, place)),
+        referencing, customer_identity_internal.has_key(referencing, key))
+        INTO found_row;
+    RETURN found_row || jsonb_build_object('claims', (
+        SELECT COALESCE(jsonb_agg(
+            jsonb_build_object('column', setup.phone_columns[p.place], 'phone', p.raw,
+                'e164', customer_identity_internal.claimed_phone(p.raw, found_row ->> 'region'))
+            ORDER BY p.place), '[]')
+        FROM jsonb_array_elements_text(found_row -> 'phones') WITH ORDINALITY AS p (raw, place)
+        WHERE p.raw IS NOT NULL));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.linked_row(regclass, text, regclass) IS

@@ -9,7 +9,7 @@ AS $$
             SELECT FROM pg_constraint AS k
             WHERE k.conrelid = relation AND k.confrelid = customers AND k.contype = 'f' AND k.confdeltype = 'c' AND a.attnum = ANY (k.conkey)
         ) THEN 'deleted'
-        WHEN NOT a.attnotnull THEN 'unlinked'
+        WHEN NOT a.attnotnull AND NOT customer_identity_internal.is_spread(relation) THEN 'unlinked'
     END
     FROM pg_attribute AS a
     WHERE a.attrelid = relation AND a.attname = column_name
@@ -27,6 +27,28 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION customer_identity_internal.no_customer(customer_identity.attachments) IS
     'What the customer column of an attached table holds for no customer, as an expression';
+
+-- Rows that are placed by the customer leave for nobody's place: they are deleted, and inserted there.
+CREATE FUNCTION customer_identity_internal.tie_of_place(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.is_spread(attached.attached) THEN
+        RETURN NULL;
+    END IF;
+    IF NOT customer_identity_internal.have_one_owner(attached.attached, attached.customers) THEN
+        RETURN format('%s has another owner than %s.', attached.attached, attached.customers);
+    END IF;
+    RETURN (
+        SELECT string_agg(format('Constraint %I of %s refers to %s, whose rows have to move to another node.', k.conname, k.conrelid::regclass, attached.attached), ' ' ORDER BY k.oid)
+        FROM pg_constraint AS k
+        WHERE k.contype = 'f' AND k.confrelid = attached.attached AND k.conparentid = 0);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.tie_of_place(customer_identity.attachments) IS
+    'What keeps rows of a table where their customer has placed them; NULL: nothing, or they are not placed';
 
 CREATE FUNCTION customer_identity_internal.erasure_of_attached(
     attached customer_identity.attachments, customer_id uuid, phones text[], delete_users boolean, customers regclass)
@@ -49,6 +71,7 @@ BEGIN
         FILTER (WHERE e.expression IS NULL)
     INTO columns, stuck
     FROM customer_identity_internal.emptying_columns(attached.attached, customers) AS e;
+    stuck := NULLIF(concat_ws(' ', stuck, customer_identity_internal.tie_of_place(attached)), '');
     IF cardinality(found.places) > 0 THEN
         RETURN QUERY SELECT name, cardinality(found.places)::bigint, 'emptied', columns,
             CASE WHEN a.attnotnull AND customer_identity_internal.no_customer(attached) = 'NULL' THEN format('Column %I of %s is NOT NULL. ', attached.customer_column, name) || COALESCE(stuck, '') ELSE stuck END
@@ -285,6 +308,115 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.change_rows(regclass, text, oid[], tid[]) IS
     'Changes or deletes the rows of a table that are at some places';
 
+-- On the node that has nobody's place. No trigger asks for a proof: these orders were placed before.
+CREATE FUNCTION customer_identity_internal.put_orders(referencing regclass, orders jsonb, customers regclass)
+    RETURNS bigint
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+AS $$
+DECLARE
+    columns constant text := (
+        SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
+        FROM pg_attribute AS a
+        WHERE a.attrelid = referencing AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '');
+    row_type constant text := customer_identity_internal.qualified_name(referencing);
+    shard regclass;
+    written bigint;
+BEGIN
+    EXECUTE 'SELECT regexp_replace(shard_name($1, get_shard_id_for_distribution_column($1, $2)), ''^([^."]+|"([^"]|"")+")$'', ''public.\1'')::regclass'
+        INTO shard
+        USING referencing, customer_identity_internal.nobody();
+    PERFORM set_config('search_path', customer_identity_internal.path_of(referencing), true);
+    EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM pg_catalog.jsonb_populate_recordset(NULL::%s, $1)',
+        customer_identity_internal.qualified_name(shard), columns, row_type)
+        USING orders;
+    GET DIAGNOSTICS written = ROW_COUNT;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    RETURN written;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.put_orders(regclass, jsonb, regclass) IS
+    'Inserts orders of nobody into the shard that this node has for them';
+
+-- Citus knows of no writing in a function: a statement of its own makes it commit there in two phases, and keeps the shard
+-- where it is.
+CREATE FUNCTION customer_identity_internal.send_to_nobody(attached customer_identity.attachments, orders jsonb)
+    RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    written bigint;
+BEGIN
+    EXECUTE format('DELETE FROM %s WHERE customer_id = %L',
+        customer_identity_internal.companion_of(attached.customers, 'loyalty_entries'), customer_identity_internal.nobody());
+    EXECUTE format('SELECT p.* FROM (SELECT count(*) FROM (SELECT 1 FROM %s AS r WHERE r.%I = %L LIMIT 0) AS n) AS place'
+        ' CROSS JOIN LATERAL customer_identity_internal.put_orders(%L::regclass, $1, %L::regclass) AS p',
+        attached.attached, attached.customer_column, customer_identity_internal.nobody(), attached.attached, attached.customers)
+        INTO written
+        USING orders;
+    RETURN written;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.send_to_nobody(customer_identity.attachments, jsonb) IS
+    'put_orders() on the node that has nobody''s orders';
+
+CREATE FUNCTION customer_identity_internal.move_to_nobody(attached customer_identity.attachments, customer_id uuid)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    changes constant text := (
+        SELECT string_agg(format('%L, pg_catalog.to_jsonb(CAST(%s AS %s))', e.column_name, e.expression, format_type(a.atttypid, a.atttypmod)), ', ')
+        FROM customer_identity_internal.emptied_columns(attached) AS e
+        JOIN pg_attribute AS a ON a.attrelid = attached.attached AND a.attname = e.column_name);
+    orders jsonb;
+BEGIN
+    PERFORM set_config('search_path', customer_identity_internal.path_of(attached.attached), true);
+    EXECUTE format('WITH gone AS (DELETE FROM %s AS r WHERE r.%I OPERATOR(pg_catalog.=) $1 RETURNING r.*)'
+        ' SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(g.*)) FROM gone AS g',
+        customer_identity_internal.qualified_name(attached.attached), attached.customer_column)
+        INTO orders
+        USING customer_id;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    EXECUTE format('SELECT jsonb_agg(o.entry || jsonb_build_object(%L, $2%s)) FROM jsonb_array_elements($1) AS o (entry)', attached.customer_column, ', ' || changes)
+        INTO orders
+        USING orders, customer_identity_internal.nobody();
+    IF jsonb_array_length(orders) <> customer_identity_internal.send_to_nobody(attached, orders) THEN
+        PERFORM customer_identity_internal.refuse_erasure(format('A trigger of %s keeps rows as they are.', attached.attached));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_to_nobody(customer_identity.attachments, uuid) IS
+    'Empties the orders of a customer and moves them to nobody''s place, where orders are placed by their customers';
+
+-- No function is called for rows that Citus updates, so their spellings of the phones are read first.
+CREATE FUNCTION customer_identity_internal.empty_phones(attached customer_identity.attachments, assignments text, customer_id uuid, phones text[])
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ids constant uuid[] := array_remove(customer_identity_internal.places_of_orders(customer_id, phones), customer_id);
+    spellings text[];
+BEGIN
+    EXECUTE format('SELECT array_agg(DISTINCT customer_identity_internal.as_text(r.%I)) FROM %s AS r WHERE r.%I = ANY (%L::uuid[]) AND %s',
+        (attached.phone_columns)[1], attached.attached, attached.customer_column, ids, customer_identity_internal.has_claimed(attached))
+        INTO spellings
+        USING customer_id, phones;
+    IF spellings IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('search_path', customer_identity_internal.path_of(attached.attached), true);
+    EXECUTE format('UPDATE %s AS r SET %s WHERE r.%I OPERATOR(pg_catalog.=) ANY (%L::uuid[]) AND r.%I OPERATOR(pg_catalog.=) ANY ($1)',
+        customer_identity_internal.qualified_name(attached.attached), assignments, attached.customer_column, ids, (attached.phone_columns)[1])
+        USING spellings;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.empty_phones(customer_identity.attachments, text, uuid, text[]) IS
+    'Empties the phones of orders of others that have one of the phones, where orders are placed by their customers';
+
 -- What is written is worked out here, as the owner of the table: nobody hands him a statement.
 CREATE FUNCTION customer_identity_internal.erase_attached(
     referencing regclass, customer_id uuid, phones text[], delete_users boolean, customers regclass)
@@ -301,6 +433,11 @@ BEGIN
         string_agg(format('%I = %s', e.column_name, e.expression), ', ') FILTER (WHERE e.column_name = ANY (attached.phone_columns))
     INTO assignments, phone_assignments
     FROM customer_identity_internal.emptied_columns(attached) AS e;
+    IF customer_identity_internal.is_spread(attached.attached) THEN
+        PERFORM customer_identity_internal.move_to_nobody(attached, customer_id);
+        PERFORM customer_identity_internal.empty_phones(attached, phone_assignments, customer_id, phones);
+        RETURN;
+    END IF;
     PERFORM customer_identity_internal.change_rows(attached.attached,
         CASE
             WHEN attached.kind = 'users' AND delete_users THEN NULL

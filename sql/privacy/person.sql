@@ -26,30 +26,66 @@ CREATE FUNCTION customer_identity_internal.phones_of_person(customer_id uuid, cu
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    had text[];
     phones text[];
 BEGIN
-    PERFORM customer_identity_internal.refuse_for_shards(customers, 'exporting or erasing a person', 'All that is kept has the id in customer_id: select it from each table. To erase: release_phone(), empty its own columns and those of its orders, delete its rows of customer_events, phone_proofs and customer_phones.');
     EXECUTE format(
-        'SELECT COALESCE(array_agg(DISTINCT n.phone ORDER BY n.phone), ''{}'') FROM ('
-        ' SELECT c.phone::text FROM %1$s AS c WHERE c.id = $1'
-        ' UNION ALL SELECT p.phone::text FROM %2$s AS p WHERE p.customer_id = $1'
-        ' UNION ALL SELECT p.phone::text FROM %3$s AS p WHERE p.customer_id = $1) AS n (phone)'
-        ' WHERE n.phone IS NOT NULL'
-        ' AND NOT EXISTS (SELECT FROM %1$s AS c WHERE c.phone = n.phone AND c.id <> $1)'
-        ' AND NOT EXISTS (SELECT FROM %2$s AS p WHERE p.phone = n.phone AND p.customer_id <> $1 AND p.until IS NULL)'
-        ' AND NOT EXISTS (SELECT FROM %4$s AS r WHERE r.phone = n.phone AND r.rule = ''nobody'')',
-        customers, customer_identity_internal.companion_of(customers, 'customer_phones'),
-        customer_identity_internal.companion_of(customers, 'phone_proofs'), customer_identity_internal.companion_of(customers, 'phone_rules'))
-        INTO phones
+        'SELECT COALESCE(array_agg(DISTINCT n.phone), ''{}'') FROM ('
+        ' SELECT c.phone::text FROM %s AS c WHERE c.id = $1'
+        ' UNION ALL SELECT p.phone::text FROM %s AS p WHERE p.customer_id = $1'
+        ' UNION ALL SELECT p.phone::text FROM %s AS p WHERE p.customer_id = $1) AS n (phone)'
+        ' WHERE n.phone IS NOT NULL',
+        customers, customer_identity_internal.companion_of(customers, 'customer_phones'), customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        INTO had
         USING customer_id;
+    EXECUTE format(
+        'SELECT ARRAY(SELECT n.phone FROM unnest($2) AS n (phone)'
+        ' EXCEPT SELECT c.phone::text FROM %s AS c WHERE c.phone = ANY ($2) AND c.id <> $1'
+        ' EXCEPT SELECT p.phone::text FROM %s AS p WHERE p.phone = ANY ($2) AND p.customer_id <> $1 AND p.until IS NULL'
+        ' EXCEPT SELECT r.phone::text FROM %s AS r WHERE r.phone = ANY ($2) AND r.rule = ''nobody'' ORDER BY 1)',
+        customers, customer_identity_internal.companion_of(customers, 'customer_phones'), customer_identity_internal.companion_of(customers, 'phone_rules'))
+        INTO phones
+        USING customer_id, had;
     RETURN phones;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.phones_of_person(uuid, regclass) IS
     'The numbers that a customer has or had and that are nobody else''s now';
 
+-- An order has one phone.
+CREATE FUNCTION customer_identity_internal.has_claimed(orders customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN COALESCE(
+    CASE WHEN cardinality(orders.phone_columns) > 0 THEN format('customer_identity_internal.claimed_phone(customer_identity_internal.as_text(r.%I), %s) = ANY ($2)',
+        (orders.phone_columns)[1], customer_identity_internal.region_expression(orders)) END,
+    'false');
+COMMENT ON FUNCTION customer_identity_internal.has_claimed(customer_identity.attachments) IS
+    'The condition that order r has one of the phones $2';
+
+-- Where orders are placed by their customers, a phone is in those of its holders, the one after the other, and of nobody.
+CREATE FUNCTION customer_identity_internal.places_of_orders(customer_id uuid, phones text[])
+    RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ids uuid[];
+BEGIN
+    EXECUTE format(
+        'SELECT array_agg(i.id) FROM (SELECT $1 UNION SELECT $3'
+        ' UNION SELECT %s FROM unnest($2) AS p (phone) CROSS JOIN generate_series(0, 31) AS g (phone_generation)) AS i (id)',
+        customer_identity_internal.id_of_phone())
+        INTO ids
+        USING customer_id, phones, customer_identity_internal.nobody();
+    RETURN ids;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.places_of_orders(uuid, text[]) IS
+    'The ids by which the orders of a customer, and others with one of the phones, are placed in a book whose ids are computed';
+
 -- The rows r of customer $1: those that are linked, and those that backfill() would link by one of the phones $2.
-CREATE FUNCTION customer_identity_internal.rows_of_person_query(attached customer_identity.attachments)
+CREATE FUNCTION customer_identity_internal.rows_of_person_query(attached customer_identity.attachments, customer_id uuid, phones text[])
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -57,11 +93,15 @@ AS $$
 DECLARE
     came_by constant text := customer_identity_internal.came_by_condition(attached);
 BEGIN
+    IF customer_identity_internal.is_spread(attached.attached) THEN
+        RETURN format('FROM %1$s AS r WHERE r.%2$I = ANY (%3$L::uuid[]) AND (r.%2$I = $1 OR %4$s)', attached.attached, attached.customer_column,
+            customer_identity_internal.places_of_orders(customer_id, phones), customer_identity_internal.has_claimed(attached));
+    END IF;
     RETURN format('FROM %1$s AS r WHERE r.%2$I = $1 OR (%3$s %4$s)', attached.attached, attached.customer_column,
         CASE WHEN attached.kind = 'users' THEN format('r.%I IS NULL AND ', attached.customer_column) END, came_by);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.rows_of_person_query(customer_identity.attachments) IS
+COMMENT ON FUNCTION customer_identity_internal.rows_of_person_query(customer_identity.attachments, uuid, text[]) IS
     'FROM and WHERE of the rows r of customer $1 with the phones $2, and of other customers'' orders with one of them';
 
 -- `others`: orders of other customers that have one of the phones, for a delivery.
@@ -78,7 +118,7 @@ BEGIN
         ' COALESCE(array_agg(f.part) FILTER (WHERE NOT f.own), ''{}''), COALESCE(array_agg(f.place) FILTER (WHERE NOT f.own), ''{}'')'
         ' FROM (SELECT r.tableoid AS part, r.ctid AS place, %s AS id, COALESCE(r.%I = $1, true) AS own %s) AS f',
         CASE WHEN attached.key_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', attached.key_column) END,
-        attached.customer_column, customer_identity_internal.rows_of_person_query(attached))
+        attached.customer_column, customer_identity_internal.rows_of_person_query(attached, customer_id, phones))
         INTO parts, places, ids, other_parts, other_places
         USING customer_id, phones;
 END

@@ -678,6 +678,27 @@ CREATE FUNCTION customer_identity_internal.is_shard(relation regclass)
     AS 'MODULE_PATHNAME', 'is_shard';
 COMMENT ON FUNCTION customer_identity_internal.is_shard(regclass) IS
     'Whether a table is a shard of another one';
+-- Where no table of the server is distributed there is nothing to find.
+CREATE FUNCTION customer_identity_internal.distribution_of(relation regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found text;
+BEGIN
+    IF NOT customer_identity_internal.is_distributed(relation) THEN
+        RETURN NULL;
+    END IF;
+    -- What Citus only keeps an eye on stays where it is.
+    EXECUTE 'SELECT CASE WHEN p.repmodel = ''t'' THEN ''copies'' ELSE p.partmethod::text || NULLIF(p.colocationid, 0) END'
+        ' FROM pg_catalog.pg_dist_partition AS p WHERE p.logicalrelid = $1'
+        INTO found USING relation;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.distribution_of(regclass) IS
+    'What a table has in common with those whose shards lie beside its own; NULL: it has no shards';
 CREATE FUNCTION customer_identity_internal.is_distributed_schema(schema_name text)
     RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -1190,18 +1211,8 @@ COMMENT ON FUNCTION customer_identity_internal.make_companions(text) IS
 -- customer, and what is few is on every node.
 CREATE FUNCTION customer_identity_internal.is_spread(relation regclass)
     RETURNS boolean
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    found boolean := false;
-BEGIN
-    IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
-        EXECUTE 'SELECT EXISTS (SELECT FROM pg_catalog.pg_dist_partition AS p WHERE p.logicalrelid = $1 AND p.partmethod = ''h'')' INTO found USING relation;
-    END IF;
-    RETURN found;
-END
-$$;
+    LANGUAGE sql STABLE
+RETURN COALESCE(customer_identity_internal.distribution_of(relation) LIKE 'h%', false);
 COMMENT ON FUNCTION customer_identity_internal.is_spread(regclass) IS
     'Whether Citus spreads the rows of a table over its nodes by a key';
 CREATE FUNCTION customer_identity_internal.refuse_for_shards(customers regclass, what text, hint text)
@@ -3555,11 +3566,11 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.claims_query(attached cust
     RETURNS text
     LANGUAGE sql STABLE
 RETURN (
-    SELECT 'VALUES ' || COALESCE(string_agg(format('(%s, customer_identity_internal.as_text(r.%I))', p.position, p.name), ', ' ORDER BY p.position), '(1, NULL::text)')
+    SELECT COALESCE(string_agg(format('SELECT %s, customer_identity_internal.as_text(r.%I)', p.position, p.name), ' UNION ALL ' ORDER BY p.position), 'SELECT 1, NULL::text')
     FROM unnest(attached.phone_columns) WITH ORDINALITY AS p (name, position)
 );
 COMMENT ON FUNCTION customer_identity_internal.claims_query(customer_identity.attachments) IS
-    'A VALUES list of the phones of row r, in order of trust';
+    'The query of the phones of row r with their places in the order of trust';
 CREATE OR REPLACE FUNCTION customer_identity_internal.region_expression(attached customer_identity.attachments)
     RETURNS text
     LANGUAGE sql STABLE
@@ -3869,6 +3880,14 @@ RETURN COALESCE(
 );
 COMMENT ON FUNCTION customer_identity_internal.row_key(regclass) IS
     'An expression for the primary key of row r as text';
+CREATE FUNCTION customer_identity_internal.has_no_customer(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN format(
+    CASE WHEN customer_identity_internal.is_spread(attached.attached) THEN 'r.%1$I = %2$L' ELSE '(r.%1$I IS NULL OR r.%1$I = %2$L)' END,
+    attached.customer_column, customer_identity_internal.nobody());
+COMMENT ON FUNCTION customer_identity_internal.has_no_customer(customer_identity.attachments) IS
+    'The condition that row r of an attached table has no customer; where rows are placed by the customer, those have one place';
 CREATE FUNCTION customer_identity_internal.phone_problems_in(attached regclass, max_rows integer, customers regclass)
     RETURNS TABLE (key text, phone text, reason text, suggestion text, remark text)
     LANGUAGE customer_identity_as_table_owner STABLE
@@ -3876,7 +3895,6 @@ AS $$
 DECLARE
     setup customer_identity.attachments := customer_identity_internal.attachment_of(attached);
 BEGIN
-    PERFORM customer_identity_internal.refuse_for_shards(customers, 'phone_problems()', 'Orders without a readable phone have customer_id 00000000-0000-0000-0000-000000000000.');
     RETURN QUERY EXECUTE format($sql$
         SELECT %1$s, c.raw, p.reason,
             CASE WHEN p.reason <> 'names_nobody' THEN customer_identity_internal.suggested_phone(c.raw, %4$s) END,
@@ -3889,11 +3907,11 @@ BEGIN
                 ELSE customer_identity_internal.claim_problem(c.raw, %4$s)
             END
         ) AS p (reason)
-        WHERE (r.%5$I IS NULL OR r.%5$I = customer_identity_internal.nobody()) AND c.raw IS NOT NULL AND p.reason <> 'ok'
+        WHERE %5$s AND c.raw IS NOT NULL AND p.reason <> 'ok'
         LIMIT $1
         $sql$,
         customer_identity_internal.row_key(attached), attached, customer_identity_internal.claims_query(setup),
-        customer_identity_internal.region_expression(setup), setup.customer_column)
+        customer_identity_internal.region_expression(setup), customer_identity_internal.has_no_customer(setup))
         USING max_rows, customers;
 END
 $$;
@@ -4007,8 +4025,8 @@ BEGIN
     IF NOT customer_identity_internal.has_companion(customers, 'phone_rules') THEN
         RETURN 'SELECT NULL::uuid WHERE false';
     END IF;
-    RETURN format('SELECT p.id FROM %s AS r JOIN (SELECT c.id, c.phone::text AS phone FROM %s AS c UNION ALL %s) AS p ON p.phone = r.phone'
-        ' WHERE r.rule = ''shared''',
+    RETURN format('SELECT c.id FROM %1$s AS r JOIN %2$s AS c ON c.phone = r.phone WHERE r.rule = ''shared'''
+        ' UNION ALL SELECT p.id FROM %1$s AS r JOIN (%3$s) AS p ON p.phone = r.phone WHERE r.rule = ''shared''',
         customer_identity_internal.companion_of(customers, 'phone_rules'), customers, customer_identity_internal.further_phones(customers));
 END
 $$;
@@ -4190,15 +4208,15 @@ CREATE OR REPLACE FUNCTION customer_identity.fraud_signals(min_score numeric DEF
     SET jit = off
 AS $$
 DECLARE
+    queries text;
     signals text;
     suspects jsonb;
 BEGIN
-    PERFORM customer_identity_internal.refuse_for_shards(customers, 'fraud_signals()', 'Sums of orders, customers and proofs by customer_id run on every node.');
-    SELECT string_agg(
-        format('SELECT s.customer_id, %L AS signal, s.evidence, %s AS weight FROM (%s) AS s',
-            q.signal, customer_identity_internal.fraud_setting(q.signal || '_weight'), q.query),
-        ' UNION ALL ')
-    INTO signals
+    -- Each signal is asked for by itself: where customers are spread over nodes, on all of them at once.
+    SELECT string_agg(format('%s AS MATERIALIZED (%s)', q.signal, q.query), ', '),
+        string_agg(format('SELECT s.customer_id, %L AS signal, s.evidence, %s AS weight FROM %s AS s',
+            q.signal, customer_identity_internal.fraud_setting(q.signal || '_weight'), q.signal), ' UNION ALL ')
+    INTO queries, signals
     FROM (VALUES
         ('many_logins', customer_identity_internal.many_logins_query(customers, customer_identity_internal.fraud_setting('many_logins'))),
         ('unproved_claims', customer_identity_internal.unproved_claims_query(customers, customer_identity_internal.fraud_setting('unproved_claims'))),
@@ -4212,6 +4230,7 @@ BEGIN
         RETURN '[]';
     END IF;
     EXECUTE format($sql$
+        WITH %s, shared AS MATERIALIZED (%s)
         SELECT COALESCE(
             jsonb_agg(
                 jsonb_build_object('customer_id', c.customer_id, 'score', c.score, 'signals', c.signals)
@@ -4223,11 +4242,11 @@ BEGIN
                     jsonb_build_object('signal', s.signal, 'evidence', s.evidence, 'weight', s.weight)
                     ORDER BY s.weight DESC, s.signal) AS signals
             FROM (%s) AS s
-            WHERE s.signal NOT IN ('many_logins', 'unproved_claims', 'sign_up_burst') OR s.customer_id NOT IN (%s)
+            WHERE s.signal NOT IN ('many_logins', 'unproved_claims', 'sign_up_burst') OR s.customer_id NOT IN (SELECT h.id FROM shared AS h)
             GROUP BY s.customer_id
             HAVING sum(s.weight) >= COALESCE($1, 0)
         ) AS c
-        $sql$, signals, customer_identity_internal.shared_customers(customers))
+        $sql$, queries, customer_identity_internal.shared_customers(customers), signals)
         INTO suspects
         USING min_score;
     RETURN suspects;
@@ -7136,6 +7155,10 @@ DECLARE
 BEGIN
     EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR UPDATE NOWAIT', customers) USING loser;
     EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR UPDATE NOWAIT', customers) USING winner;
+    -- Where they are spread over nodes, rows are locked as they are written.
+    IF customer_identity_internal.is_spread(customers) THEN
+        RETURN;
+    END IF;
     source := customer_identity_internal.customer_row(loser, customers);
     PERFORM customer_identity_internal.lock_rows(t.relation, source, customers)
     FROM customer_identity_internal.table_of_each_owner(customers) AS t (relation);
@@ -9658,15 +9681,20 @@ AS $$
 BEGIN
     RETURN format($sql$
         named AS MATERIALIZED (%1$s),
+        further AS MATERIALIZED (%2$s),
+        former AS MATERIALIZED (%4$s),
+        met AS MATERIALIZED (
+            SELECT f.id AS former, c.id AS present FROM former AS f JOIN %5$s AS c ON c.phone = f.phone
+            UNION ALL
+            SELECT f.id, p.id FROM former AS f JOIN further AS p ON p.phone = f.phone
+        ),
         same_value AS MATERIALIZED (%3$s),
         looked_up AS MATERIALIZED (
             SELECT l.a, l.b, l.reason, x.name
             FROM (
                 SELECT s.a, s.b, 'name' AS reason FROM same_value AS s
                 UNION
-                SELECT LEAST(f.id, p.id), GREATEST(f.id, p.id), 'former_phone'
-                FROM (%4$s) AS f
-                JOIN (SELECT c.id, c.phone::text AS phone FROM %5$s AS c UNION ALL %2$s) AS p ON p.phone = f.phone AND p.id <> f.id
+                SELECT LEAST(m.former, m.present), GREATEST(m.former, m.present), 'former_phone' FROM met AS m WHERE m.former <> m.present
             ) AS l
             JOIN named AS x ON x.id = l.a
         ),
@@ -9681,7 +9709,7 @@ BEGIN
                 FROM (
                     SELECT n.id, n.phone, n.name FROM named AS n
                     UNION ALL
-                    SELECT n.id, p.phone, n.name FROM (%2$s) AS p JOIN named AS n ON n.id = p.id
+                    SELECT n.id, p.phone, n.name FROM further AS p JOIN named AS n ON n.id = p.id
                 ) AS p
                 GROUP BY p.name
                 HAVING count(*) BETWEEN 2 AND 10000
@@ -9746,7 +9774,6 @@ DECLARE
     place constant jsonb := customer_identity_internal.read_cursor(list, after, 'numeric', 'uuid');
     items jsonb[];
 BEGIN
-    PERFORM customer_identity_internal.refuse_for_shards(customers, 'duplicate_customers()', 'Each phone is a customer of its own there, and two cannot be merged.');
     PERFORM customer_identity_internal.require_page_size(size);
     IF place IS NOT NULL AND NOT customer_identity_internal.is_value('uuid', place ->> 'other') THEN
         PERFORM customer_identity_internal.refuse_cursor();
@@ -9798,6 +9825,11 @@ DECLARE
     name constant text := customer_identity_internal.row_key_column(relation);
     type constant regtype := CASE name WHEN 'ctid' THEN 'tid'::regtype ELSE customer_identity_internal.column_type(relation, name) END;
 BEGIN
+    -- Where rows are placed by the customer, the place of this one is in its key.
+    IF cardinality(columns) > 1 AND customer_identity_internal.column_type(relation, columns[1]) = 'uuid'::regtype AND key LIKE '%,%'
+        AND customer_identity_internal.is_value('uuid', split_part(key, ',', 1)) THEN
+        RETURN format('r.%I = %L::uuid AND %L = %s', columns[1], split_part(key, ',', 1), key, customer_identity_internal.row_key(relation));
+    END IF;
     IF cardinality(columns) > 1 THEN
         RETURN format('%L IN (%s, customer_identity_internal.as_text(r.%I))', key, customer_identity_internal.row_key(relation), name);
     END IF;
@@ -9809,7 +9841,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.has_key(regclass, text) IS
     'The condition that row r has a key, as phone_problems shows it';
--- What the row says: its customer, login, time, key and phones.
+-- What the row says: its customer, login, time, key and phones, which are read here and not where the row is.
 CREATE FUNCTION customer_identity_internal.linked_row(referencing regclass, key text, customers regclass)
     RETURNS jsonb
     LANGUAGE customer_identity_as_referencing_owner STABLE
@@ -9819,29 +9851,24 @@ DECLARE
     login constant text := COALESCE(setup.key_column, setup.user_column);
     found_row jsonb;
 BEGIN
-    PERFORM customer_identity_internal.refuse_for_shards(customers, 'why_linked()', 'An order has the customer of its id: customer_identity.customer_id_of(phone).');
-    EXECUTE format($sql$
-        SELECT jsonb_build_object('customer', r.%1$I, 'login', %2$s, 'at', %3$s, 'key', %4$s, 'claims', (
-            SELECT COALESCE(jsonb_agg(
-                jsonb_build_object('column', ($1)[c.n], 'phone', c.raw,
-                    'e164', customer_identity_internal.claimed_phone(c.raw, %5$s))
-                ORDER BY c.n), '[]')
-            FROM (%6$s) AS c (n, raw)
-            WHERE c.raw IS NOT NULL))
-        FROM %7$s AS r
-        WHERE %8$s
-        LIMIT 1
-        $sql$,
+    EXECUTE format(
+        'SELECT jsonb_build_object(''customer'', r.%I, ''login'', %s, ''at'', %s, ''key'', %s, ''region'', %s, ''phones'', ARRAY[%s]::text[]) FROM %s AS r WHERE %s LIMIT 1',
         setup.customer_column,
         CASE WHEN login IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', login) END,
         customer_identity_internal.time_of_row(referencing),
         customer_identity_internal.reference_key(
             array_remove(customer_identity_internal.key_columns(referencing), setup.customer_column), setup.customer_column),
-        customer_identity_internal.region_expression(setup), customer_identity_internal.claims_query(setup), referencing,
-        customer_identity_internal.has_key(referencing, key))
-        INTO found_row
-        USING setup.phone_columns;
-    RETURN found_row;
+        customer_identity_internal.region_expression(setup),
+        (SELECT string_agg(format('customer_identity_internal.as_text(r.%I)', p.name), ', ' ORDER BY p.place) FROM unnest(setup.phone_columns) WITH ORDINALITY AS p (name, place)),
+        referencing, customer_identity_internal.has_key(referencing, key))
+        INTO found_row;
+    RETURN found_row || jsonb_build_object('claims', (
+        SELECT COALESCE(jsonb_agg(
+            jsonb_build_object('column', setup.phone_columns[p.place], 'phone', p.raw,
+                'e164', customer_identity_internal.claimed_phone(p.raw, found_row ->> 'region'))
+            ORDER BY p.place), '[]')
+        FROM jsonb_array_elements_text(found_row -> 'phones') WITH ORDINALITY AS p (raw, place)
+        WHERE p.raw IS NOT NULL));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.linked_row(regclass, text, regclass) IS
@@ -10226,29 +10253,63 @@ CREATE FUNCTION customer_identity_internal.phones_of_person(customer_id uuid, cu
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    had text[];
     phones text[];
 BEGIN
-    PERFORM customer_identity_internal.refuse_for_shards(customers, 'exporting or erasing a person', 'All that is kept has the id in customer_id: select it from each table. To erase: release_phone(), empty its own columns and those of its orders, delete its rows of customer_events, phone_proofs and customer_phones.');
     EXECUTE format(
-        'SELECT COALESCE(array_agg(DISTINCT n.phone ORDER BY n.phone), ''{}'') FROM ('
-        ' SELECT c.phone::text FROM %1$s AS c WHERE c.id = $1'
-        ' UNION ALL SELECT p.phone::text FROM %2$s AS p WHERE p.customer_id = $1'
-        ' UNION ALL SELECT p.phone::text FROM %3$s AS p WHERE p.customer_id = $1) AS n (phone)'
-        ' WHERE n.phone IS NOT NULL'
-        ' AND NOT EXISTS (SELECT FROM %1$s AS c WHERE c.phone = n.phone AND c.id <> $1)'
-        ' AND NOT EXISTS (SELECT FROM %2$s AS p WHERE p.phone = n.phone AND p.customer_id <> $1 AND p.until IS NULL)'
-        ' AND NOT EXISTS (SELECT FROM %4$s AS r WHERE r.phone = n.phone AND r.rule = ''nobody'')',
-        customers, customer_identity_internal.companion_of(customers, 'customer_phones'),
-        customer_identity_internal.companion_of(customers, 'phone_proofs'), customer_identity_internal.companion_of(customers, 'phone_rules'))
-        INTO phones
+        'SELECT COALESCE(array_agg(DISTINCT n.phone), ''{}'') FROM ('
+        ' SELECT c.phone::text FROM %s AS c WHERE c.id = $1'
+        ' UNION ALL SELECT p.phone::text FROM %s AS p WHERE p.customer_id = $1'
+        ' UNION ALL SELECT p.phone::text FROM %s AS p WHERE p.customer_id = $1) AS n (phone)'
+        ' WHERE n.phone IS NOT NULL',
+        customers, customer_identity_internal.companion_of(customers, 'customer_phones'), customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        INTO had
         USING customer_id;
+    EXECUTE format(
+        'SELECT ARRAY(SELECT n.phone FROM unnest($2) AS n (phone)'
+        ' EXCEPT SELECT c.phone::text FROM %s AS c WHERE c.phone = ANY ($2) AND c.id <> $1'
+        ' EXCEPT SELECT p.phone::text FROM %s AS p WHERE p.phone = ANY ($2) AND p.customer_id <> $1 AND p.until IS NULL'
+        ' EXCEPT SELECT r.phone::text FROM %s AS r WHERE r.phone = ANY ($2) AND r.rule = ''nobody'' ORDER BY 1)',
+        customers, customer_identity_internal.companion_of(customers, 'customer_phones'), customer_identity_internal.companion_of(customers, 'phone_rules'))
+        INTO phones
+        USING customer_id, had;
     RETURN phones;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.phones_of_person(uuid, regclass) IS
     'The numbers that a customer has or had and that are nobody else''s now';
+-- An order has one phone.
+CREATE FUNCTION customer_identity_internal.has_claimed(orders customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN COALESCE(
+    CASE WHEN cardinality(orders.phone_columns) > 0 THEN format('customer_identity_internal.claimed_phone(customer_identity_internal.as_text(r.%I), %s) = ANY ($2)',
+        (orders.phone_columns)[1], customer_identity_internal.region_expression(orders)) END,
+    'false');
+COMMENT ON FUNCTION customer_identity_internal.has_claimed(customer_identity.attachments) IS
+    'The condition that order r has one of the phones $2';
+-- Where orders are placed by their customers, a phone is in those of its holders, the one after the other, and of nobody.
+CREATE FUNCTION customer_identity_internal.places_of_orders(customer_id uuid, phones text[])
+    RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ids uuid[];
+BEGIN
+    EXECUTE format(
+        'SELECT array_agg(i.id) FROM (SELECT $1 UNION SELECT $3'
+        ' UNION SELECT %s FROM unnest($2) AS p (phone) CROSS JOIN generate_series(0, 31) AS g (phone_generation)) AS i (id)',
+        customer_identity_internal.id_of_phone())
+        INTO ids
+        USING customer_id, phones, customer_identity_internal.nobody();
+    RETURN ids;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.places_of_orders(uuid, text[]) IS
+    'The ids by which the orders of a customer, and others with one of the phones, are placed in a book whose ids are computed';
 -- The rows r of customer $1: those that are linked, and those that backfill() would link by one of the phones $2.
-CREATE FUNCTION customer_identity_internal.rows_of_person_query(attached customer_identity.attachments)
+CREATE FUNCTION customer_identity_internal.rows_of_person_query(attached customer_identity.attachments, customer_id uuid, phones text[])
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -10256,11 +10317,15 @@ AS $$
 DECLARE
     came_by constant text := customer_identity_internal.came_by_condition(attached);
 BEGIN
+    IF customer_identity_internal.is_spread(attached.attached) THEN
+        RETURN format('FROM %1$s AS r WHERE r.%2$I = ANY (%3$L::uuid[]) AND (r.%2$I = $1 OR %4$s)', attached.attached, attached.customer_column,
+            customer_identity_internal.places_of_orders(customer_id, phones), customer_identity_internal.has_claimed(attached));
+    END IF;
     RETURN format('FROM %1$s AS r WHERE r.%2$I = $1 OR (%3$s %4$s)', attached.attached, attached.customer_column,
         CASE WHEN attached.kind = 'users' THEN format('r.%I IS NULL AND ', attached.customer_column) END, came_by);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.rows_of_person_query(customer_identity.attachments) IS
+COMMENT ON FUNCTION customer_identity_internal.rows_of_person_query(customer_identity.attachments, uuid, text[]) IS
     'FROM and WHERE of the rows r of customer $1 with the phones $2, and of other customers'' orders with one of them';
 -- `others`: orders of other customers that have one of the phones, for a delivery.
 CREATE FUNCTION customer_identity_internal.find_rows_of_person(
@@ -10276,7 +10341,7 @@ BEGIN
         ' COALESCE(array_agg(f.part) FILTER (WHERE NOT f.own), ''{}''), COALESCE(array_agg(f.place) FILTER (WHERE NOT f.own), ''{}'')'
         ' FROM (SELECT r.tableoid AS part, r.ctid AS place, %s AS id, COALESCE(r.%I = $1, true) AS own %s) AS f',
         CASE WHEN attached.key_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', attached.key_column) END,
-        attached.customer_column, customer_identity_internal.rows_of_person_query(attached))
+        attached.customer_column, customer_identity_internal.rows_of_person_query(attached, customer_id, phones))
         INTO parts, places, ids, other_parts, other_places
         USING customer_id, phones;
 END
@@ -10475,7 +10540,7 @@ AS $$
             SELECT FROM pg_constraint AS k
             WHERE k.conrelid = relation AND k.confrelid = customers AND k.contype = 'f' AND k.confdeltype = 'c' AND a.attnum = ANY (k.conkey)
         ) THEN 'deleted'
-        WHEN NOT a.attnotnull THEN 'unlinked'
+        WHEN NOT a.attnotnull AND NOT customer_identity_internal.is_spread(relation) THEN 'unlinked'
     END
     FROM pg_attribute AS a
     WHERE a.attrelid = relation AND a.attname = column_name
@@ -10492,6 +10557,27 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION customer_identity_internal.no_customer(customer_identity.attachments) IS
     'What the customer column of an attached table holds for no customer, as an expression';
+-- Rows that are placed by the customer leave for nobody's place: they are deleted, and inserted there.
+CREATE FUNCTION customer_identity_internal.tie_of_place(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT customer_identity_internal.is_spread(attached.attached) THEN
+        RETURN NULL;
+    END IF;
+    IF NOT customer_identity_internal.have_one_owner(attached.attached, attached.customers) THEN
+        RETURN format('%s has another owner than %s.', attached.attached, attached.customers);
+    END IF;
+    RETURN (
+        SELECT string_agg(format('Constraint %I of %s refers to %s, whose rows have to move to another node.', k.conname, k.conrelid::regclass, attached.attached), ' ' ORDER BY k.oid)
+        FROM pg_constraint AS k
+        WHERE k.contype = 'f' AND k.confrelid = attached.attached AND k.conparentid = 0);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.tie_of_place(customer_identity.attachments) IS
+    'What keeps rows of a table where their customer has placed them; NULL: nothing, or they are not placed';
 CREATE FUNCTION customer_identity_internal.erasure_of_attached(
     attached customer_identity.attachments, customer_id uuid, phones text[], delete_users boolean, customers regclass)
     RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
@@ -10513,6 +10599,7 @@ BEGIN
         FILTER (WHERE e.expression IS NULL)
     INTO columns, stuck
     FROM customer_identity_internal.emptying_columns(attached.attached, customers) AS e;
+    stuck := NULLIF(concat_ws(' ', stuck, customer_identity_internal.tie_of_place(attached)), '');
     IF cardinality(found.places) > 0 THEN
         RETURN QUERY SELECT name, cardinality(found.places)::bigint, 'emptied', columns,
             CASE WHEN a.attnotnull AND customer_identity_internal.no_customer(attached) = 'NULL' THEN format('Column %I of %s is NOT NULL. ', attached.customer_column, name) || COALESCE(stuck, '') ELSE stuck END
@@ -10736,6 +10823,111 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.change_rows(regclass, text, oid[], tid[]) IS
     'Changes or deletes the rows of a table that are at some places';
+-- On the node that has nobody's place. No trigger asks for a proof: these orders were placed before.
+CREATE FUNCTION customer_identity_internal.put_orders(referencing regclass, orders jsonb, customers regclass)
+    RETURNS bigint
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+AS $$
+DECLARE
+    columns constant text := (
+        SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
+        FROM pg_attribute AS a
+        WHERE a.attrelid = referencing AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '');
+    row_type constant text := customer_identity_internal.qualified_name(referencing);
+    shard regclass;
+    written bigint;
+BEGIN
+    EXECUTE 'SELECT regexp_replace(shard_name($1, get_shard_id_for_distribution_column($1, $2)), ''^([^."]+|"([^"]|"")+")$'', ''public.\1'')::regclass'
+        INTO shard
+        USING referencing, customer_identity_internal.nobody();
+    PERFORM set_config('search_path', customer_identity_internal.path_of(referencing), true);
+    EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM pg_catalog.jsonb_populate_recordset(NULL::%s, $1)',
+        customer_identity_internal.qualified_name(shard), columns, row_type)
+        USING orders;
+    GET DIAGNOSTICS written = ROW_COUNT;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    RETURN written;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.put_orders(regclass, jsonb, regclass) IS
+    'Inserts orders of nobody into the shard that this node has for them';
+-- Citus knows of no writing in a function: a statement of its own makes it commit there in two phases, and keeps the shard
+-- where it is.
+CREATE FUNCTION customer_identity_internal.send_to_nobody(attached customer_identity.attachments, orders jsonb)
+    RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    written bigint;
+BEGIN
+    EXECUTE format('DELETE FROM %s WHERE customer_id = %L',
+        customer_identity_internal.companion_of(attached.customers, 'loyalty_entries'), customer_identity_internal.nobody());
+    EXECUTE format('SELECT p.* FROM (SELECT count(*) FROM (SELECT 1 FROM %s AS r WHERE r.%I = %L LIMIT 0) AS n) AS place'
+        ' CROSS JOIN LATERAL customer_identity_internal.put_orders(%L::regclass, $1, %L::regclass) AS p',
+        attached.attached, attached.customer_column, customer_identity_internal.nobody(), attached.attached, attached.customers)
+        INTO written
+        USING orders;
+    RETURN written;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.send_to_nobody(customer_identity.attachments, jsonb) IS
+    'put_orders() on the node that has nobody''s orders';
+CREATE FUNCTION customer_identity_internal.move_to_nobody(attached customer_identity.attachments, customer_id uuid)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    changes constant text := (
+        SELECT string_agg(format('%L, pg_catalog.to_jsonb(CAST(%s AS %s))', e.column_name, e.expression, format_type(a.atttypid, a.atttypmod)), ', ')
+        FROM customer_identity_internal.emptied_columns(attached) AS e
+        JOIN pg_attribute AS a ON a.attrelid = attached.attached AND a.attname = e.column_name);
+    orders jsonb;
+BEGIN
+    PERFORM set_config('search_path', customer_identity_internal.path_of(attached.attached), true);
+    EXECUTE format('WITH gone AS (DELETE FROM %s AS r WHERE r.%I OPERATOR(pg_catalog.=) $1 RETURNING r.*)'
+        ' SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(g.*)) FROM gone AS g',
+        customer_identity_internal.qualified_name(attached.attached), attached.customer_column)
+        INTO orders
+        USING customer_id;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    EXECUTE format('SELECT jsonb_agg(o.entry || jsonb_build_object(%L, $2%s)) FROM jsonb_array_elements($1) AS o (entry)', attached.customer_column, ', ' || changes)
+        INTO orders
+        USING orders, customer_identity_internal.nobody();
+    IF jsonb_array_length(orders) <> customer_identity_internal.send_to_nobody(attached, orders) THEN
+        PERFORM customer_identity_internal.refuse_erasure(format('A trigger of %s keeps rows as they are.', attached.attached));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.move_to_nobody(customer_identity.attachments, uuid) IS
+    'Empties the orders of a customer and moves them to nobody''s place, where orders are placed by their customers';
+-- No function is called for rows that Citus updates, so their spellings of the phones are read first.
+CREATE FUNCTION customer_identity_internal.empty_phones(attached customer_identity.attachments, assignments text, customer_id uuid, phones text[])
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    ids constant uuid[] := array_remove(customer_identity_internal.places_of_orders(customer_id, phones), customer_id);
+    spellings text[];
+BEGIN
+    EXECUTE format('SELECT array_agg(DISTINCT customer_identity_internal.as_text(r.%I)) FROM %s AS r WHERE r.%I = ANY (%L::uuid[]) AND %s',
+        (attached.phone_columns)[1], attached.attached, attached.customer_column, ids, customer_identity_internal.has_claimed(attached))
+        INTO spellings
+        USING customer_id, phones;
+    IF spellings IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM set_config('search_path', customer_identity_internal.path_of(attached.attached), true);
+    EXECUTE format('UPDATE %s AS r SET %s WHERE r.%I OPERATOR(pg_catalog.=) ANY (%L::uuid[]) AND r.%I OPERATOR(pg_catalog.=) ANY ($1)',
+        customer_identity_internal.qualified_name(attached.attached), assignments, attached.customer_column, ids, (attached.phone_columns)[1])
+        USING spellings;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.empty_phones(customer_identity.attachments, text, uuid, text[]) IS
+    'Empties the phones of orders of others that have one of the phones, where orders are placed by their customers';
 -- What is written is worked out here, as the owner of the table: nobody hands him a statement.
 CREATE FUNCTION customer_identity_internal.erase_attached(
     referencing regclass, customer_id uuid, phones text[], delete_users boolean, customers regclass)
@@ -10752,6 +10944,11 @@ BEGIN
         string_agg(format('%I = %s', e.column_name, e.expression), ', ') FILTER (WHERE e.column_name = ANY (attached.phone_columns))
     INTO assignments, phone_assignments
     FROM customer_identity_internal.emptied_columns(attached) AS e;
+    IF customer_identity_internal.is_spread(attached.attached) THEN
+        PERFORM customer_identity_internal.move_to_nobody(attached, customer_id);
+        PERFORM customer_identity_internal.empty_phones(attached, phone_assignments, customer_id, phones);
+        RETURN;
+    END IF;
     PERFORM customer_identity_internal.change_rows(attached.attached,
         CASE
             WHEN attached.kind = 'users' AND delete_users THEN NULL
@@ -11186,27 +11383,6 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_foreign_key_triggers(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about foreign keys that are not enforced';
--- Where no table of the server is distributed there is nothing to find.
-CREATE FUNCTION customer_identity_internal.distribution_of(relation regclass)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    found text;
-BEGIN
-    IF NOT customer_identity_internal.is_distributed(relation) THEN
-        RETURN NULL;
-    END IF;
-    -- What Citus only keeps an eye on stays where it is.
-    EXECUTE 'SELECT CASE WHEN p.repmodel = ''t'' THEN ''copies'' ELSE p.partmethod::text || NULLIF(p.colocationid, 0) END'
-        ' FROM pg_catalog.pg_dist_partition AS p WHERE p.logicalrelid = $1'
-        INTO found USING relation;
-    RETURN found;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.distribution_of(regclass) IS
-    'What a table has in common with those whose shards lie beside its own; NULL: it has no shards';
 CREATE FUNCTION customer_identity_internal.check_shards(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE

@@ -14,7 +14,10 @@ namespace {
 constexpr Mover kMovers[] = {{"merge_customers", "merge"},       {"migrate_phones", "merge"},
                              {"unmerge_customers", "unmerge"},   {"split_customer", "split"},
                              {"release_phone", "release_phone"}, {"set_phone_rule", "phone_rule"}};
-constexpr Mover kBackfill = {"backfill_pages", "application"};
+// Those that are told apart from the others.
+constexpr Mover kOthers[] = {{"backfill_pages", "application"}, {"put_orders", nullptr}};
+constexpr const Mover *kBackfill = &kOthers[0];
+constexpr const Mover *kErasure = &kOthers[1];
 
 const Mover *current = nullptr;
 
@@ -22,7 +25,9 @@ const Mover *current = nullptr;
 
 const char *move_cause() { return current == nullptr ? nullptr : current->cause; }
 
-bool is_backfill() { return current == &kBackfill; }
+bool is_backfill() { return current == kBackfill; }
+
+bool is_erasure() { return current == kErasure; }
 
 const Mover *begin_moves(Oid function) {
   const Mover *before = current;
@@ -31,7 +36,8 @@ const Mover *begin_moves(Oid function) {
   const char *name = NameStr(reinterpret_cast<Form_pg_proc>(GETSTRUCT(row))->proname);
   for (const Mover &mover : kMovers)
     if (strcmp(mover.function, name) == 0) current = &mover;
-  if (strcmp(kBackfill.function, name) == 0) current = &kBackfill;
+  for (const Mover &mover : kOthers)
+    if (strcmp(mover.function, name) == 0) current = &mover;
   ReleaseSysCache(row);
   return before;
 }

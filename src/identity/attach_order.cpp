@@ -2,6 +2,7 @@
 // pass only for a proved phone where the shop switched that on.
 #include "book/attached_tables.hpp"
 #include "book/computed_ids.hpp"
+#include "book/move_cause.hpp"
 #include "identity/customers.hpp"
 #include "identity/merges.hpp"
 #include "identity/order.hpp"
@@ -105,7 +106,7 @@ bool is_cash_on_delivery(const Order &order, HeapTuple row) {
 // Only an order that is placed in cash on delivery, or turns into it, is asked for. One that exists
 // may get another customer, and its status may change after the proof has ended.
 bool needs_proof(const Order &order) {
-  return is_cash_on_delivery(order, order.row) &&
+  return !is_erasure() && is_cash_on_delivery(order, order.row) &&
          (order.old_row == nullptr || !is_cash_on_delivery(order, order.old_row));
 }
 
