@@ -176,8 +176,21 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_filters(jsonb) IS
     'Raises 22023 for filters that list_customers does not know';
 
--- Who has any users is found by a join, of whichever kind suits how many have; who has several, customer by customer.
-CREATE FUNCTION customer_identity_internal.filter_condition(filters jsonb, users_query text, time_type text)
+-- Who has any users is found by a join, of whichever kind suits how many have; who has several, customer by customer, or at once where
+-- customers are spread over nodes.
+CREATE FUNCTION customer_identity_internal.users_condition(minimum integer, is_spread boolean, users_query text, customers regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN CASE
+    WHEN is_spread THEN format('c.id IN (SELECT l.customer_id FROM (%s) AS l WHERE l.customer_id IS NOT NULL GROUP BY l.customer_id HAVING count(*) >= %s)',
+        customer_identity_internal.logins_query(customers), minimum)
+    WHEN minimum = 1 THEN format('EXISTS (SELECT FROM (%s) AS u WHERE u.customer_id = c.id)', users_query)
+    ELSE format('EXISTS (SELECT FROM (%s) AS u WHERE u.customer_id = c.id OFFSET %s)', users_query, minimum - 1)
+END;
+COMMENT ON FUNCTION customer_identity_internal.users_condition(integer, boolean, text, regclass) IS
+    'The condition that customer c has so many users, or more';
+
+CREATE FUNCTION customer_identity_internal.filter_condition(filters jsonb, time_type text, is_spread boolean, users_query text, customers regclass)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN concat_ws(' AND ', 'true',
@@ -186,11 +199,11 @@ RETURN concat_ws(' AND ', 'true',
     CASE WHEN filters ? 'min_spent' THEN 'c.total_spent >= ($2 ->> ''min_spent'')::numeric' END,
     CASE WHEN filters #>> '{created,from}' IS NOT NULL THEN format('c.created_at >= ($2 #>> ''{created,from}'')::%s', time_type) END,
     CASE WHEN filters #>> '{created,to}' IS NOT NULL THEN format('c.created_at < ($2 #>> ''{created,to}'')::%s', time_type) END,
-    CASE WHEN filters ? 'has_users' THEN format('%sEXISTS (SELECT FROM (%s) AS u WHERE u.customer_id = c.id)',
-        CASE WHEN filters -> 'has_users' = 'false' THEN 'NOT ' END, users_query) END,
-    CASE WHEN filters ? 'shared' THEN format('%sEXISTS (SELECT FROM (%s) AS u WHERE u.customer_id = c.id OFFSET 1)',
-        CASE WHEN filters -> 'shared' = 'false' THEN 'NOT ' END, users_query) END);
-COMMENT ON FUNCTION customer_identity_internal.filter_condition(jsonb, text, text) IS
+    (SELECT string_agg(CASE WHEN filters -> f.name = 'false' THEN 'NOT ' ELSE '' END
+            || customer_identity_internal.users_condition(f.minimum, is_spread, users_query, customers), ' AND ')
+        FROM (VALUES ('has_users', 1), ('shared', 2)) AS f (name, minimum)
+        WHERE filters ? f.name));
+COMMENT ON FUNCTION customer_identity_internal.filter_condition(jsonb, text, boolean, text, regclass) IS
     'The condition that customer c passes the filters, which are parameter $2';
 
 CREATE FUNCTION customer_identity_internal.customer_column_type(customers regclass, column_name text, OUT type regtype, OUT nullable boolean)
@@ -208,7 +221,7 @@ COMMENT ON FUNCTION customer_identity_internal.customer_column_type(regclass, te
 -- where the others end, so that each is a range of one index. Names that are alike lie together, maybe at the
 -- end of that index: those found by a part of the name are sorted without it. A row is made whole when it is on the page.
 CREATE FUNCTION customer_identity_internal.customers_query(
-    customers regclass, users_query text, sort text, by_name boolean, without_value boolean, after jsonb, condition text, way text)
+    customers regclass, is_spread boolean, users_query text, sort text, by_name boolean, without_value boolean, after jsonb, condition text, way text)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -217,7 +230,7 @@ BEGIN
     RETURN (
         SELECT format(
             CASE
-                WHEN customer_identity_internal.is_spread(customers) THEN 'SELECT array_agg(to_jsonb(c.id)) FROM (%3$s) AS c'
+                WHEN is_spread THEN 'SELECT array_agg(to_jsonb(c.id)) FROM (%3$s) AS c'
                 ELSE 'SELECT array_agg((SELECT to_jsonb(r.*) FROM %1$s AS r WHERE r.id = c.id)'
                     ' || jsonb_build_object(''users'', (SELECT count(*) FROM (%2$s) AS u WHERE u.customer_id = c.id))) FROM (%3$s) AS c'
             END,
@@ -250,7 +263,7 @@ BEGIN
     );
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, text, text, boolean, boolean, jsonb, text, text) IS
+COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, boolean, text, text, boolean, boolean, jsonb, text, text) IS
     'The query of a page of customers, those with a value to sort by or those without; way: in order, nearby or anywhere';
 
 -- Where customers are in shards, their logins are on another node: a page is made of three queries.
@@ -316,6 +329,7 @@ DECLARE
     key_column constant record := customer_identity_internal.customer_column_type(customers, sort_key);
     list constant jsonb := jsonb_build_array(typed, given, order_by);
     place constant jsonb := customer_identity_internal.read_cursor(list, after, key_column.type, 'uuid');
+    is_spread constant boolean := customer_identity_internal.is_spread(customers);
     users_query constant text := customer_identity_internal.users_query(customers);
     sought customer_identity_internal.customer_search;
     condition text;
@@ -326,28 +340,24 @@ DECLARE
 BEGIN
     PERFORM customer_identity_internal.require_page_size(size);
     PERFORM customer_identity_internal.require_filters(given);
-    condition := customer_identity_internal.filter_condition(given, users_query,
-        (customer_identity_internal.customer_column_type(customers, 'created_at')).type::text);
+    condition := customer_identity_internal.filter_condition(given,
+        (customer_identity_internal.customer_column_type(customers, 'created_at')).type::text, is_spread, users_query, customers);
     IF typed IS NOT NULL THEN
         sought := customer_identity_internal.read_search(typed, customers);
         condition := condition || ' AND ' || customer_identity_internal.search_condition(sought, users_query);
-    END IF;
-    IF given ?| '{has_users,shared}' OR sought.by_many_emails THEN
-        PERFORM customer_identity_internal.refuse_for_shards(customers, 'a list of customers by their logins',
-            'Search for more of an e-mail, and leave the filters has_users and shared out.');
     END IF;
     FOREACH without_value IN ARRAY CASE WHEN key_column.nullable THEN '{f,t}' ELSE '{f}' END::boolean[] LOOP
         CONTINUE WHEN place IS NOT NULL AND place ->> 'key' IS NULL AND NOT without_value;
         EXIT WHEN cardinality(items) > size;
         FOREACH way IN ARRAY CASE
-            WHEN customer_identity_internal.is_spread(customers) THEN '{in order}'::text[]
+            WHEN is_spread THEN '{in order}'::text[]
             ELSE customer_identity_internal.ways_to_find(given, sort_key, typed IS NOT NULL)
         END LOOP
             EXECUTE customer_identity_internal.customers_query(
-                customers, users_query, order_by, customer_identity_internal.searches_names(sought), without_value, place, condition, way)
+                customers, is_spread, users_query, order_by, customer_identity_internal.searches_names(sought), without_value, place, condition, way)
                 INTO found
                 USING sought, given, size + 1 - cardinality(items), place;
-            found := CASE WHEN customer_identity_internal.is_spread(customers) THEN customer_identity_internal.rows_in_shards(found, users_query, customers) ELSE found END;
+            found := CASE WHEN is_spread THEN customer_identity_internal.rows_in_shards(found, users_query, customers) ELSE found END;
             EXIT WHEN cardinality(items || found) > size;
         END LOOP;
         items := items || found;

@@ -69,7 +69,7 @@ CREATE FUNCTION customer_identity_internal.shared_customers(customers regclass)
 AS $$
 BEGIN
     IF NOT customer_identity_internal.has_companion(customers, 'phone_rules') THEN
-        RETURN 'SELECT NULL::uuid WHERE false';
+        RETURN 'SELECT NULL::uuid AS id WHERE false';
     END IF;
     RETURN format('SELECT c.id FROM %1$s AS r JOIN %2$s AS c ON c.phone = r.phone WHERE r.rule = ''shared'''
         ' UNION ALL SELECT p.id FROM %1$s AS r JOIN (%3$s) AS p ON p.phone = r.phone WHERE r.rule = ''shared''',

@@ -7,21 +7,6 @@ RETURN COALESCE(customer_identity_internal.distribution_of(relation) LIKE 'h%', 
 COMMENT ON FUNCTION customer_identity_internal.is_spread(regclass) IS
     'Whether Citus spreads the rows of a table over its nodes by a key';
 
-CREATE FUNCTION customer_identity_internal.refuse_for_shards(customers regclass, what text, hint text)
-    RETURNS void
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF customer_identity_internal.is_spread(customers) THEN
-        RAISE EXCEPTION '% is not possible in a book that is spread over several nodes', what
-            USING ERRCODE = 'feature_not_supported', DETAIL = 'It looks at rows of many customers, or moves them, in ways that Citus has no plan for.', HINT = hint;
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.refuse_for_shards(regclass, text, text) IS
-    'Raises 0A000 for what Citus cannot do with customers that are in shards';
-
 -- Their trigger asks for customers on other nodes, which Citus lets no trigger on a shard do.
 CREATE FUNCTION customer_identity_internal.require_users_in_one_place(users regclass, customers regclass)
     RETURNS void

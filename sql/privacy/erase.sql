@@ -318,17 +318,23 @@ DECLARE
         SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
         FROM pg_attribute AS a
         WHERE a.attrelid = referencing AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '');
-    row_type constant text := customer_identity_internal.qualified_name(referencing);
+    customer_column constant text := (customer_identity_internal.attachment_to(referencing, customers)).customer_column;
+    nobodys jsonb;
     shard regclass;
     written bigint;
 BEGIN
+    IF NOT customer_identity_internal.have_one_owner(referencing, customers) THEN
+        PERFORM customer_identity_internal.refuse_erasure(format('%s has another owner than %s.', referencing, customers));
+    END IF;
+    SELECT jsonb_agg(o.value || jsonb_build_object(customer_column, customer_identity_internal.nobody())) INTO nobodys
+    FROM jsonb_array_elements(orders) AS o;
     EXECUTE 'SELECT regexp_replace(shard_name($1, get_shard_id_for_distribution_column($1, $2)), ''^([^."]+|"([^"]|"")+")$'', ''public.\1'')::regclass'
         INTO shard
         USING referencing, customer_identity_internal.nobody();
     PERFORM set_config('search_path', customer_identity_internal.path_of(referencing), true);
     EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM pg_catalog.jsonb_populate_recordset(NULL::%s, $1)',
-        customer_identity_internal.qualified_name(shard), columns, row_type)
-        USING orders;
+        customer_identity_internal.qualified_name(shard), columns, customer_identity_internal.qualified_name(referencing))
+        USING nobodys;
     GET DIAGNOSTICS written = ROW_COUNT;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     RETURN written;
@@ -379,10 +385,10 @@ BEGIN
         INTO orders
         USING customer_id;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-    EXECUTE format('SELECT jsonb_agg(o.entry || jsonb_build_object(%L, $2%s)) FROM jsonb_array_elements($1) AS o (entry)', attached.customer_column, ', ' || changes)
+    EXECUTE format('SELECT jsonb_agg(o.value || jsonb_build_object(%s)) FROM jsonb_array_elements($1) AS o', changes)
         INTO orders
-        USING orders, customer_identity_internal.nobody();
-    IF jsonb_array_length(orders) <> customer_identity_internal.send_to_nobody(attached, orders) THEN
+        USING orders;
+    IF COALESCE(jsonb_array_length(orders), 0) <> customer_identity_internal.send_to_nobody(attached, orders) THEN
         PERFORM customer_identity_internal.refuse_erasure(format('A trigger of %s keeps rows as they are.', attached.attached));
     END IF;
 END

@@ -19,7 +19,8 @@ CREATE FUNCTION customer_identity_internal.read_search(search text, customers re
     SET jit = off
 AS $$
 DECLARE
-    maximum_ids constant integer := 5000;
+    -- Where customers are spread over nodes, a query cannot ask for logins beside each: all are found before.
+    maximum_ids constant integer := CASE WHEN NOT customer_identity_internal.is_spread(customers) THEN 5000 END;
     typed constant text := btrim(search, E' \t\r\n');
     sought constant text := customer_identity_internal.like_literal(customer_identity.search_text(typed));
     result customer_identity_internal.customer_search;
@@ -45,7 +46,7 @@ BEGIN
         customer_identity_internal.emails_query(result.beginning IS NOT NULL, customers))
         INTO result.by_email
         USING result, maximum_ids + 1;
-    result.by_many_emails := cardinality(result.by_email) > maximum_ids;
+    result.by_many_emails := COALESCE(cardinality(result.by_email) > maximum_ids, false);
     RETURN result;
 END
 $$;

@@ -129,7 +129,6 @@ ALTER FUNCTION customer_identity.page_of(jsonb[], integer, text) SET SCHEMA cust
 ALTER FUNCTION customer_identity.sort_column(text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.invalid_filter(text, jsonb) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.require_filters(jsonb) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.filter_condition(jsonb, text, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.customer_column_type(regclass, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.open_claim() SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.order_times(regclass) SET SCHEMA customer_identity_internal;
@@ -218,6 +217,8 @@ ALTER FUNCTION customer_identity.read_search(text, text) RENAME TO released_read
 ALTER FUNCTION customer_identity.released_read_search(text, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.users_up_to(integer, text) RENAME TO released_users_up_to;
 ALTER FUNCTION customer_identity.released_users_up_to(integer, text) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.filter_condition(jsonb, text, text) RENAME TO released_filter_condition;
+ALTER FUNCTION customer_identity.released_filter_condition(jsonb, text, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.customers_query(regclass, text, text, boolean, boolean, jsonb, text) RENAME TO released_customers_query;
 ALTER FUNCTION customer_identity.released_customers_query(regclass, text, text, boolean, boolean, jsonb, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.list_customers_as_owner(text, jsonb, text, integer, text, regclass) RENAME TO released_list_customers_as_owner;
@@ -1215,20 +1216,6 @@ CREATE FUNCTION customer_identity_internal.is_spread(relation regclass)
 RETURN COALESCE(customer_identity_internal.distribution_of(relation) LIKE 'h%', false);
 COMMENT ON FUNCTION customer_identity_internal.is_spread(regclass) IS
     'Whether Citus spreads the rows of a table over its nodes by a key';
-CREATE FUNCTION customer_identity_internal.refuse_for_shards(customers regclass, what text, hint text)
-    RETURNS void
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF customer_identity_internal.is_spread(customers) THEN
-        RAISE EXCEPTION '% is not possible in a book that is spread over several nodes', what
-            USING ERRCODE = 'feature_not_supported', DETAIL = 'It looks at rows of many customers, or moves them, in ways that Citus has no plan for.', HINT = hint;
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.refuse_for_shards(regclass, text, text) IS
-    'Raises 0A000 for what Citus cannot do with customers that are in shards';
 -- Their trigger asks for customers on other nodes, which Citus lets no trigger on a shard do.
 CREATE FUNCTION customer_identity_internal.require_users_in_one_place(users regclass, customers regclass)
     RETURNS void
@@ -4023,7 +4010,7 @@ CREATE FUNCTION customer_identity_internal.shared_customers(customers regclass)
 AS $$
 BEGIN
     IF NOT customer_identity_internal.has_companion(customers, 'phone_rules') THEN
-        RETURN 'SELECT NULL::uuid WHERE false';
+        RETURN 'SELECT NULL::uuid AS id WHERE false';
     END IF;
     RETURN format('SELECT c.id FROM %1$s AS r JOIN %2$s AS c ON c.phone = r.phone WHERE r.rule = ''shared'''
         ' UNION ALL SELECT p.id FROM %1$s AS r JOIN (%3$s) AS p ON p.phone = r.phone WHERE r.rule = ''shared''',
@@ -5010,7 +4997,8 @@ CREATE FUNCTION customer_identity_internal.read_search(search text, customers re
     SET jit = off
 AS $$
 DECLARE
-    maximum_ids constant integer := 5000;
+    -- Where customers are spread over nodes, a query cannot ask for logins beside each: all are found before.
+    maximum_ids constant integer := CASE WHEN NOT customer_identity_internal.is_spread(customers) THEN 5000 END;
     typed constant text := btrim(search, E' \t\r\n');
     sought constant text := customer_identity_internal.like_literal(customer_identity.search_text(typed));
     result customer_identity_internal.customer_search;
@@ -5036,7 +5024,7 @@ BEGIN
         customer_identity_internal.emails_query(result.beginning IS NOT NULL, customers))
         INTO result.by_email
         USING result, maximum_ids + 1;
-    result.by_many_emails := cardinality(result.by_email) > maximum_ids;
+    result.by_many_emails := COALESCE(cardinality(result.by_email) > maximum_ids, false);
     RETURN result;
 END
 $$;
@@ -5331,8 +5319,20 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_filters(jsonb) IS
     'Raises 22023 for filters that list_customers does not know';
--- Who has any users is found by a join, of whichever kind suits how many have; who has several, customer by customer.
-CREATE OR REPLACE FUNCTION customer_identity_internal.filter_condition(filters jsonb, users_query text, time_type text)
+-- Who has any users is found by a join, of whichever kind suits how many have; who has several, customer by customer, or at once where
+-- customers are spread over nodes.
+CREATE FUNCTION customer_identity_internal.users_condition(minimum integer, is_spread boolean, users_query text, customers regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN CASE
+    WHEN is_spread THEN format('c.id IN (SELECT l.customer_id FROM (%s) AS l WHERE l.customer_id IS NOT NULL GROUP BY l.customer_id HAVING count(*) >= %s)',
+        customer_identity_internal.logins_query(customers), minimum)
+    WHEN minimum = 1 THEN format('EXISTS (SELECT FROM (%s) AS u WHERE u.customer_id = c.id)', users_query)
+    ELSE format('EXISTS (SELECT FROM (%s) AS u WHERE u.customer_id = c.id OFFSET %s)', users_query, minimum - 1)
+END;
+COMMENT ON FUNCTION customer_identity_internal.users_condition(integer, boolean, text, regclass) IS
+    'The condition that customer c has so many users, or more';
+CREATE FUNCTION customer_identity_internal.filter_condition(filters jsonb, time_type text, is_spread boolean, users_query text, customers regclass)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN concat_ws(' AND ', 'true',
@@ -5341,11 +5341,11 @@ RETURN concat_ws(' AND ', 'true',
     CASE WHEN filters ? 'min_spent' THEN 'c.total_spent >= ($2 ->> ''min_spent'')::numeric' END,
     CASE WHEN filters #>> '{created,from}' IS NOT NULL THEN format('c.created_at >= ($2 #>> ''{created,from}'')::%s', time_type) END,
     CASE WHEN filters #>> '{created,to}' IS NOT NULL THEN format('c.created_at < ($2 #>> ''{created,to}'')::%s', time_type) END,
-    CASE WHEN filters ? 'has_users' THEN format('%sEXISTS (SELECT FROM (%s) AS u WHERE u.customer_id = c.id)',
-        CASE WHEN filters -> 'has_users' = 'false' THEN 'NOT ' END, users_query) END,
-    CASE WHEN filters ? 'shared' THEN format('%sEXISTS (SELECT FROM (%s) AS u WHERE u.customer_id = c.id OFFSET 1)',
-        CASE WHEN filters -> 'shared' = 'false' THEN 'NOT ' END, users_query) END);
-COMMENT ON FUNCTION customer_identity_internal.filter_condition(jsonb, text, text) IS
+    (SELECT string_agg(CASE WHEN filters -> f.name = 'false' THEN 'NOT ' ELSE '' END
+            || customer_identity_internal.users_condition(f.minimum, is_spread, users_query, customers), ' AND ')
+        FROM (VALUES ('has_users', 1), ('shared', 2)) AS f (name, minimum)
+        WHERE filters ? f.name));
+COMMENT ON FUNCTION customer_identity_internal.filter_condition(jsonb, text, boolean, text, regclass) IS
     'The condition that customer c passes the filters, which are parameter $2';
 CREATE OR REPLACE FUNCTION customer_identity_internal.customer_column_type(customers regclass, column_name text, OUT type regtype, OUT nullable boolean)
     LANGUAGE sql STABLE
@@ -5361,7 +5361,7 @@ COMMENT ON FUNCTION customer_identity_internal.customer_column_type(regclass, te
 -- where the others end, so that each is a range of one index. Names that are alike lie together, maybe at the
 -- end of that index: those found by a part of the name are sorted without it. A row is made whole when it is on the page.
 CREATE FUNCTION customer_identity_internal.customers_query(
-    customers regclass, users_query text, sort text, by_name boolean, without_value boolean, after jsonb, condition text, way text)
+    customers regclass, is_spread boolean, users_query text, sort text, by_name boolean, without_value boolean, after jsonb, condition text, way text)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -5370,7 +5370,7 @@ BEGIN
     RETURN (
         SELECT format(
             CASE
-                WHEN customer_identity_internal.is_spread(customers) THEN 'SELECT array_agg(to_jsonb(c.id)) FROM (%3$s) AS c'
+                WHEN is_spread THEN 'SELECT array_agg(to_jsonb(c.id)) FROM (%3$s) AS c'
                 ELSE 'SELECT array_agg((SELECT to_jsonb(r.*) FROM %1$s AS r WHERE r.id = c.id)'
                     ' || jsonb_build_object(''users'', (SELECT count(*) FROM (%2$s) AS u WHERE u.customer_id = c.id))) FROM (%3$s) AS c'
             END,
@@ -5403,7 +5403,7 @@ BEGIN
     );
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, text, text, boolean, boolean, jsonb, text, text) IS
+COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, boolean, text, text, boolean, boolean, jsonb, text, text) IS
     'The query of a page of customers, those with a value to sort by or those without; way: in order, nearby or anywhere';
 -- Where customers are in shards, their logins are on another node: a page is made of three queries.
 CREATE FUNCTION customer_identity_internal.rows_in_shards(ids jsonb[], users_query text, customers regclass)
@@ -5466,6 +5466,7 @@ DECLARE
     key_column constant record := customer_identity_internal.customer_column_type(customers, sort_key);
     list constant jsonb := jsonb_build_array(typed, given, order_by);
     place constant jsonb := customer_identity_internal.read_cursor(list, after, key_column.type, 'uuid');
+    is_spread constant boolean := customer_identity_internal.is_spread(customers);
     users_query constant text := customer_identity_internal.users_query(customers);
     sought customer_identity_internal.customer_search;
     condition text;
@@ -5476,28 +5477,24 @@ DECLARE
 BEGIN
     PERFORM customer_identity_internal.require_page_size(size);
     PERFORM customer_identity_internal.require_filters(given);
-    condition := customer_identity_internal.filter_condition(given, users_query,
-        (customer_identity_internal.customer_column_type(customers, 'created_at')).type::text);
+    condition := customer_identity_internal.filter_condition(given,
+        (customer_identity_internal.customer_column_type(customers, 'created_at')).type::text, is_spread, users_query, customers);
     IF typed IS NOT NULL THEN
         sought := customer_identity_internal.read_search(typed, customers);
         condition := condition || ' AND ' || customer_identity_internal.search_condition(sought, users_query);
-    END IF;
-    IF given ?| '{has_users,shared}' OR sought.by_many_emails THEN
-        PERFORM customer_identity_internal.refuse_for_shards(customers, 'a list of customers by their logins',
-            'Search for more of an e-mail, and leave the filters has_users and shared out.');
     END IF;
     FOREACH without_value IN ARRAY CASE WHEN key_column.nullable THEN '{f,t}' ELSE '{f}' END::boolean[] LOOP
         CONTINUE WHEN place IS NOT NULL AND place ->> 'key' IS NULL AND NOT without_value;
         EXIT WHEN cardinality(items) > size;
         FOREACH way IN ARRAY CASE
-            WHEN customer_identity_internal.is_spread(customers) THEN '{in order}'::text[]
+            WHEN is_spread THEN '{in order}'::text[]
             ELSE customer_identity_internal.ways_to_find(given, sort_key, typed IS NOT NULL)
         END LOOP
             EXECUTE customer_identity_internal.customers_query(
-                customers, users_query, order_by, customer_identity_internal.searches_names(sought), without_value, place, condition, way)
+                customers, is_spread, users_query, order_by, customer_identity_internal.searches_names(sought), without_value, place, condition, way)
                 INTO found
                 USING sought, given, size + 1 - cardinality(items), place;
-            found := CASE WHEN customer_identity_internal.is_spread(customers) THEN customer_identity_internal.rows_in_shards(found, users_query, customers) ELSE found END;
+            found := CASE WHEN is_spread THEN customer_identity_internal.rows_in_shards(found, users_query, customers) ELSE found END;
             EXIT WHEN cardinality(items || found) > size;
         END LOOP;
         items := items || found;
@@ -10833,17 +10830,23 @@ DECLARE
         SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
         FROM pg_attribute AS a
         WHERE a.attrelid = referencing AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '');
-    row_type constant text := customer_identity_internal.qualified_name(referencing);
+    customer_column constant text := (customer_identity_internal.attachment_to(referencing, customers)).customer_column;
+    nobodys jsonb;
     shard regclass;
     written bigint;
 BEGIN
+    IF NOT customer_identity_internal.have_one_owner(referencing, customers) THEN
+        PERFORM customer_identity_internal.refuse_erasure(format('%s has another owner than %s.', referencing, customers));
+    END IF;
+    SELECT jsonb_agg(o.value || jsonb_build_object(customer_column, customer_identity_internal.nobody())) INTO nobodys
+    FROM jsonb_array_elements(orders) AS o;
     EXECUTE 'SELECT regexp_replace(shard_name($1, get_shard_id_for_distribution_column($1, $2)), ''^([^."]+|"([^"]|"")+")$'', ''public.\1'')::regclass'
         INTO shard
         USING referencing, customer_identity_internal.nobody();
     PERFORM set_config('search_path', customer_identity_internal.path_of(referencing), true);
     EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM pg_catalog.jsonb_populate_recordset(NULL::%s, $1)',
-        customer_identity_internal.qualified_name(shard), columns, row_type)
-        USING orders;
+        customer_identity_internal.qualified_name(shard), columns, customer_identity_internal.qualified_name(referencing))
+        USING nobodys;
     GET DIAGNOSTICS written = ROW_COUNT;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     RETURN written;
@@ -10892,10 +10895,10 @@ BEGIN
         INTO orders
         USING customer_id;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
-    EXECUTE format('SELECT jsonb_agg(o.entry || jsonb_build_object(%L, $2%s)) FROM jsonb_array_elements($1) AS o (entry)', attached.customer_column, ', ' || changes)
+    EXECUTE format('SELECT jsonb_agg(o.value || jsonb_build_object(%s)) FROM jsonb_array_elements($1) AS o', changes)
         INTO orders
-        USING orders, customer_identity_internal.nobody();
-    IF jsonb_array_length(orders) <> customer_identity_internal.send_to_nobody(attached, orders) THEN
+        USING orders;
+    IF COALESCE(jsonb_array_length(orders), 0) <> customer_identity_internal.send_to_nobody(attached, orders) THEN
         PERFORM customer_identity_internal.refuse_erasure(format('A trigger of %s keeps rows as they are.', attached.attached));
     END IF;
 END
@@ -12342,6 +12345,7 @@ DROP ROUTINE
     customer_identity_internal.released_purge_verifications_as_owner,
     customer_identity_internal.released_read_search,
     customer_identity_internal.released_users_up_to,
+    customer_identity_internal.released_filter_condition,
     customer_identity_internal.released_customers_query,
     customer_identity_internal.released_list_customers_as_owner,
     customer_identity_internal.released_row_object,

@@ -120,7 +120,6 @@ SELECT throws_ok($$SELECT customer_identity.attach_users('members')$$, '0A000', 
 DROP TABLE members;
 
 -- What Citus has no plan for says so.
-SELECT throws_ok($$SELECT customer_identity.list_customers(filters => '{"shared": true}')$$, '0A000', NULL, 'a list by logins is refused');
 SELECT throws_ok('TRUNCATE orders', '0A000', NULL, 'TRUNCATE is refused');
 UPDATE customers SET total_orders = total_orders + 1 WHERE id = id_of('+447400129003');
 SELECT isnt_empty('SELECT * FROM customer_identity.verify_totals()', 'a difference');

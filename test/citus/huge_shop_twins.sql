@@ -44,6 +44,9 @@ SELECT is((SELECT count(DISTINCT s.value ->> 'signal') FROM jsonb_path_query(sai
 SELECT say_the_same('SELECT customer_identity.duplicate_customers(0.1, 500)', 'duplicate_customers()');
 SELECT set_eq($$SELECT DISTINCT r.value #>> '{}' FROM jsonb_path_query(said('apart', 'SELECT customer_identity.duplicate_customers(0.1, 500)')::jsonb, '$.**.reasons[*]') AS r (value)$$,
   $$VALUES ('typing_error'), ('former_phone'), ('email'), ('name'), ('column:address')$$, 'for every reason');
+SELECT say_the_same(format('SELECT customer_identity.list_customers(%L, filters => %L, sort => ''total_spent'') - ''next''', search, filters), format('list_customers() of %s and %s', search, filters))
+  FROM (VALUES (NULL, '{"has_users": true}'), (NULL, '{"has_users": false, "min_orders": 1}'), (NULL, '{"shared": true}'), (NULL, '{"shared": false, "has_users": true}'),
+    ('example.com', NULL), ('mail1', '{"shared": true}'), ('name', '{}')) AS v (search, filters);
 SELECT say_the_same('SELECT customer_identity.phone_suspects()', 'phone_suspects()');
 SELECT say_the_same('SELECT * FROM customer_identity.phone_problems(''orders'')', 'phone_problems() of orders');
 SELECT say_the_same('SELECT * FROM customer_identity.phone_problems(''users'')', 'phone_problems() of users');
