@@ -23,9 +23,9 @@ namespace {
 constexpr const char *kPhoneChanged = "phone changed";
 
 // The current user, or the owner of the book for who may write both tables.
-Visit visit_proofs(Oid customers) {
-  return stand_in(customers, ACL_SELECT | ACL_UPDATE, find_companion(customers, "phone_proofs"),
-                  ACL_SELECT | ACL_INSERT | ACL_UPDATE);
+Visit visit_proofs(Oid customers, decltype(stand_in_across_nodes) visit = stand_in) {
+  return visit(customers, ACL_SELECT | ACL_UPDATE, find_companion(customers, "phone_proofs"),
+               ACL_SELECT | ACL_INSERT | ACL_UPDATE);
 }
 
 // Whose live proofs of a phone there are, as an array: a condition on the customer within would be
@@ -446,10 +446,12 @@ CUSTOMER_IDENTITY_FUNCTION(revoke_proof) {
   if (!OidIsValid(customers)) return elsewhere;
 
   SPI_connect();
+  const Visit visited = visit_proofs(customers, stand_in_across_nodes);
   const List *concerned = customers_of_phone(customers, details.e164);
   lock_customers(customers, concerned);
   const std::uint64_t ended = end_proofs_of_phone(customers, details.e164, user_id, reason);
   unmark_unproved(customers, concerned);
+  leave(visited);
   SPI_finish();
   PG_RETURN_INT32(static_cast<std::int32_t>(ended));
 }

@@ -6,6 +6,7 @@
 #include "book/computed_ids.hpp"
 #include "pg/errors.hpp"
 #include "pg/given_text.hpp"
+#include "pg/owner.hpp"
 #include "phones/phone_reader.hpp"
 #include "pg/plans.hpp"
 #include "pg/postgres.hpp"
@@ -136,6 +137,12 @@ void record_change(const Entry &entry, const char *event, std::int64_t points,
   pg_unreachable();
 }
 
+Visit visit_entries(Oid customers) {
+  return stand_in_across_nodes(customers, ACL_SELECT | ACL_UPDATE,
+                               find_companion(customers, "loyalty_entries"),
+                               ACL_SELECT | ACL_INSERT);
+}
+
 void require_argument(FunctionCallInfo fcinfo, int index, const char *name) {
   if (!PG_ARGISNULL(index)) return;
   ereport(ERROR, errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", name),
@@ -172,11 +179,13 @@ CUSTOMER_IDENTITY_FUNCTION(adjust_points) {
   if (!OidIsValid(entry.customers)) return elsewhere;
   write_pending(entry.customers);
   SPI_connect();
+  const Visit book = visit_entries(entry.customers);
   std::int64_t balance = lock_balance(entry);
   if (!was_entered(entry) && insert_entry(entry)) {
     balance = change_balance(entry);
     record_change(entry, "points_adjusted", entry.points, balance);
   }
+  leave(book);
   SPI_finish();
   PG_RETURN_INT64(balance);
 }
@@ -194,6 +203,7 @@ CUSTOMER_IDENTITY_FUNCTION(redeem_points) {
   write_pending(entry.customers);
 
   SPI_connect();
+  const Visit book = visit_entries(entry.customers);
   follow_merges(entry.customers, &entry.customer);
   require_sight(entry);
   std::int64_t balance = lock_balance(entry);
@@ -204,6 +214,7 @@ CUSTOMER_IDENTITY_FUNCTION(redeem_points) {
       record_change(entry, "points_redeemed", wanted, balance);
     }
   }
+  leave(book);
   SPI_finish();
   PG_RETURN_INT64(balance);
 }

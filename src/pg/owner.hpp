@@ -58,7 +58,12 @@ Visit stand_in(Oid table, AclMode needed);
 /// As above, for who has the rights on a book's table and on its companion.
 Visit stand_in(Oid table, AclMode needed, Oid companion, AclMode needed_there);
 
+/// For functions that write as their caller: as above where the rows are on other nodes, else
+/// nothing.
+Visit stand_in_across_nodes(Oid table, AclMode needed, Oid companion, AclMode needed_there);
+
 inline void leave(const Visit &visit) {
+  if (visit.settings == 0) return;  // was none
   AtEOXact_GUC(false, visit.settings);
   act_again_as(visit.before);
 }
