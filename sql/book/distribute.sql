@@ -86,3 +86,14 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.spread_book(regclass) IS
     'Puts the tables of a book whose ids are computed into shards, where the server has Citus';
+
+-- Of two connections to a node, one may wait for rows that the other has written, and neither ends before this transaction.
+CREATE FUNCTION customer_identity_internal.use_one_connection(customers regclass)
+    RETURNS void
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT set_config('citus.multi_shard_modify_mode', 'sequential', true) WHERE customer_identity_internal.is_spread(customers)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.use_one_connection(regclass) IS
+    'From now on in the function, each node is asked over one connection, if customers are spread over several';

@@ -13,6 +13,14 @@ CREATE FUNCTION customer_identity.customer_id_of(phone text, region text DEFAULT
 COMMENT ON FUNCTION customer_identity.customer_id_of(text, text) IS
     'The id that the customer of a phone has in a book made with distributed => true: a UUID of version 8 over the E.164 number. A phone that cannot be read has nobody''s id, 00000000-0000-0000-0000-000000000000';
 
+CREATE FUNCTION customer_identity.customer_id_for_order(phone text, region text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS uuid
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'customer_id_for_order';
+COMMENT ON FUNCTION customer_identity.customer_id_for_order(text, text, regclass) IS
+    'The customer id to write into an order with that phone: as customer_id_of(), but of the present holder of a number that was released';
+REVOKE EXECUTE ON FUNCTION customer_identity.customer_id_for_order(text, text, regclass) FROM PUBLIC;
+
 CREATE FUNCTION customer_identity.get_or_create_customer(
     phone text,
     preferred_name text DEFAULT NULL,

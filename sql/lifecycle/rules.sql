@@ -226,6 +226,8 @@ DECLARE
 BEGIN
     PERFORM customer_identity_internal.require_rule(rule);
     PERFORM customer_identity_internal.take_turn(customers);
+    -- The rules are on every node, and whoever adds a customer there looks at them.
+    PERFORM customer_identity_internal.use_one_connection(customers);
     LOOP
         BEGIN
             PERFORM customer_identity_internal.be_impatient();

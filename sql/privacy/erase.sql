@@ -570,6 +570,7 @@ DECLARE
     erased jsonb;
 BEGIN
     PERFORM customer_identity_internal.take_turn(customers);
+    PERFORM customer_identity_internal.use_one_connection(customers);
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.customer_row(customer_id, customers);
     LOOP

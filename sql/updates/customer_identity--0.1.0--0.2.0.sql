@@ -1293,6 +1293,16 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.spread_book(regclass) IS
     'Puts the tables of a book whose ids are computed into shards, where the server has Citus';
+-- Of two connections to a node, one may wait for rows that the other has written, and neither ends before this transaction.
+CREATE FUNCTION customer_identity_internal.use_one_connection(customers regclass)
+    RETURNS void
+    LANGUAGE sql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT set_config('citus.multi_shard_modify_mode', 'sequential', true) WHERE customer_identity_internal.is_spread(customers)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.use_one_connection(regclass) IS
+    'From now on in the function, each node is asked over one connection, if customers are spread over several';
 CREATE OR REPLACE FUNCTION customer_identity_internal.book(customers regclass DEFAULT NULL)
     RETURNS regclass
     LANGUAGE c STABLE
@@ -1464,6 +1474,13 @@ CREATE FUNCTION customer_identity.customer_id_of(phone text, region text DEFAULT
     AS 'MODULE_PATHNAME', 'customer_id_of';
 COMMENT ON FUNCTION customer_identity.customer_id_of(text, text) IS
     'The id that the customer of a phone has in a book made with distributed => true: a UUID of version 8 over the E.164 number. A phone that cannot be read has nobody''s id, 00000000-0000-0000-0000-000000000000';
+CREATE FUNCTION customer_identity.customer_id_for_order(phone text, region text DEFAULT NULL, customers regclass DEFAULT NULL)
+    RETURNS uuid
+    LANGUAGE c VOLATILE COST 10000
+    AS 'MODULE_PATHNAME', 'customer_id_for_order';
+COMMENT ON FUNCTION customer_identity.customer_id_for_order(text, text, regclass) IS
+    'The customer id to write into an order with that phone: as customer_id_of(), but of the present holder of a number that was released';
+REVOKE EXECUTE ON FUNCTION customer_identity.customer_id_for_order(text, text, regclass) FROM PUBLIC;
 CREATE OR REPLACE FUNCTION customer_identity.get_or_create_customer(
     phone text,
     preferred_name text DEFAULT NULL,
@@ -8886,6 +8903,8 @@ DECLARE
 BEGIN
     PERFORM customer_identity_internal.require_rule(rule);
     PERFORM customer_identity_internal.take_turn(customers);
+    -- The rules are on every node, and whoever adds a customer there looks at them.
+    PERFORM customer_identity_internal.use_one_connection(customers);
     LOOP
         BEGIN
             PERFORM customer_identity_internal.be_impatient();
@@ -11073,6 +11092,7 @@ DECLARE
     erased jsonb;
 BEGIN
     PERFORM customer_identity_internal.take_turn(customers);
+    PERFORM customer_identity_internal.use_one_connection(customers);
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.customer_row(customer_id, customers);
     LOOP
@@ -12256,6 +12276,7 @@ BEGIN
         ('phone_plans', 'customer_identity.phone_plans()'::regprocedure),
         ('create_tables', 'customer_identity.create_tables(text, boolean)'::regprocedure),
         ('customer_id_of', 'customer_identity.customer_id_of(text, text)'::regprocedure),
+        ('customer_id_for_order', 'customer_identity.customer_id_for_order(text, text, regclass)'::regprocedure),
         ('recount_totals', 'customer_identity.recount_totals(integer, regclass)'::regprocedure),
         ('attach_users', 'customer_identity.attach_users(regclass, text[], text, text, text, text, text, text[], regclass)'::regprocedure),
         ('attach_orders', 'customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], boolean, regclass)'::regprocedure),

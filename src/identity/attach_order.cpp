@@ -184,10 +184,11 @@ void follow_merges_of(Order &order) {
   ereport(ERROR, errcode(kConflict), errmsg("the number of the order has a new holder"),
           errdetail("Phone %s is no longer that of the customer whose id the order has.",
                     order.phone.e164),
-          has_rule ? errhint("The phone names nobody, by rule: write nobody's id, "
-                             "00000000-0000-0000-0000-000000000000, into the order.")
-                   : errhint("customer_identity.get_or_create_customer(phone, region => ...) "
-                             "returns the id of the present holder."));
+          has_rule
+              ? errhint("The phone names nobody, by rule: write nobody's id, "
+                        "00000000-0000-0000-0000-000000000000, into the order.")
+              : errhint("customer_identity.customer_id_for_order(phone, region) returns the id of "
+                        "the present holder."));
   pg_unreachable();
 }
 

@@ -1,5 +1,8 @@
-// customer_id_of: the id that a customer has in a book whose ids are computed from phones.
+// customer_id_of and customer_id_for_order: the ids that customers have in a book whose ids are
+// computed from phones.
+#include "book/book.hpp"
 #include "book/computed_ids.hpp"
+#include "identity/customers.hpp"
 #include "pg/given_text.hpp"
 #include "pg/postgres.hpp"
 #include "phones/phone_reader.hpp"
@@ -23,15 +26,33 @@ bool is_short_enough(const Const *region) {
          toast_raw_datum_size(region->constvalue) - VARHDRSZ <= kRegion.bytes;
 }
 
+// As the triggers read: no phone is an error.
+phone::Details phone_given(FunctionCallInfo fcinfo) {
+  const Region region = region_of(text_in_place(fcinfo, 1, kRegion));
+  return PG_ARGISNULL(0) ? phone::unread(phone::Reason::kEmpty)
+                         : read_phone(phone_argument(fcinfo, 0), region);
+}
+
 }  // namespace
 
-// As the triggers read: no phone is an error. One that cannot be read has nobody's id.
+// One that cannot be read has nobody's id.
 CUSTOMER_IDENTITY_FUNCTION(customer_id_of) {
-  const Region region = region_of(text_in_place(fcinfo, 1, kRegion));
-  const phone::Details details = PG_ARGISNULL(0) ? phone::unread(phone::Reason::kEmpty)
-                                                 : read_phone(phone_argument(fcinfo, 0), region);
+  const phone::Details details = phone_given(fcinfo);
   auto *id = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
   *id = details.reason == phone::Reason::kOk ? computed_id(details.e164, 0) : kNobody;
+  PG_RETURN_UUID_P(id);
+}
+
+CUSTOMER_IDENTITY_FUNCTION(customer_id_for_order) {
+  const phone::Details details = phone_given(fcinfo);
+  Datum elsewhere;
+  const Oid customers = book_of_call(fcinfo, 2, &elsewhere);
+  if (!OidIsValid(customers)) return elsewhere;
+  auto *id = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
+  if (details.reason == phone::Reason::kOk && id_for_order(customers, details.e164, id))
+    PG_RETURN_UUID_P(id);
+  if (!has_computed_ids(customers)) PG_RETURN_NULL();
+  *id = kNobody;
   PG_RETURN_UUID_P(id);
 }
 

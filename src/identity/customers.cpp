@@ -342,6 +342,19 @@ bool get_or_create_customer_of(Oid customers, const char *e164, const char *pref
   refuse_hidden_customer(customers);
 }
 
+bool id_for_order(Oid customers, const char *e164, pg_uuid_t *customer) {
+  const Origin origin = {"function", nullptr, nullptr};
+  if (has_computed_ids(customers)) {
+    int generation;
+    const Seat seat = find_seat(e164, &generation, customer,
+                                [&](const pg_uuid_t &id) { return seat_seen(customers, id); });
+    if (seat == Seat::kTaken) return true;
+    // The first holder is made beside the order.
+    if (generation == 0) return !names_nobody_by_rule(customers, e164);
+  }
+  return get_or_create_customer_of(customers, e164, nullptr, Hold::kNothing, origin, customer);
+}
+
 bool names_nobody_by_rule(Oid customers, const char *e164) {
   return holder_of(customers, e164).kind == Holder::Kind::kNobody;
 }

@@ -47,6 +47,10 @@ enum class Fit : std::uint8_t { kCustomer, kNobody, kLeft, kAnother };
 /// that id alone. The customer is held.
 Fit fit_customer(Oid customers, const pg_uuid_t &id, const char *e164, const Origin &origin);
 
+/// The id that an order with that phone has to have, by the caller's rights: the present holder's,
+/// who is made where another one was before. False: nobody's.
+bool id_for_order(Oid customers, const char *e164, pg_uuid_t *customer);
+
 /// Whether a phone names nobody, by rule.
 bool names_nobody_by_rule(Oid customers, const char *e164);
 

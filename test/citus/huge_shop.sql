@@ -84,14 +84,24 @@ SELECT lives_ok($$SELECT customer_identity.customer_orders(huge.id_of('+44740012
 SELECT customer_identity.set_phone_rule('+447400129010', 'nobody') \g /dev/null
 INSERT INTO orders (customer_id, phone, total) VALUES (id_of('+447400129010'), '+447400129010', 3);
 SELECT is(asked($q$SELECT count(*) FROM customers WHERE phone = '+447400129010'$q$), '0', 'a number of nobody makes no customer');
+-- However many connections Citus uses to a node.
+SET citus.executor_slow_start_interval = 0;
+SET citus.force_max_query_parallelization = on;
 SELECT customer_identity.set_phone_rule('+447400129010', NULL) \g /dev/null
+RESET citus.force_max_query_parallelization;
 SELECT is(asked($q$SELECT total_spent FROM customers WHERE phone = '+447400129010'$q$), '3', 'whose orders are there when it names somebody');
 
 -- A number gets a new holder.
 SELECT customer_identity.release_phone(id_of('+447400123401')) \g /dev/null
 SELECT throws_ok($$INSERT INTO orders (customer_id, phone, total) VALUES (huge.id_of('+447400123401'), '+447400123401', 1)$$, 'CI006', NULL, 'a recycled number');
-SELECT customer_identity.get_or_create_customer('+447400123401') AS new_holder \gset
-INSERT INTO orders (customer_id, phone, total) VALUES (:'new_holder', '+447400123401', 42);
+SELECT customer_identity.customer_id_for_order('none') AS nobodys_id, customer_identity.customer_id_for_order('+447400123499') = id_of('+447400123499') AS is_first \gset
+SELECT is(:'nobodys_id' || :'is_first', :'nobody' || 't', 'an order without a phone, or of who is new, has the id that it ever had');
+PREPARE order_of (text, numeric) AS INSERT INTO orders (customer_id, phone, total) VALUES (customer_identity.customer_id_for_order($1, 'GB'), $1, $2);
+EXECUTE order_of('07400 123401', 40);
+EXECUTE order_of('+44 7400 123401', 2);
+EXECUTE order_of('none', 1);
+EXECUTE order_of('07400 123498', 1);
+SELECT customer_identity.find_customer('+447400123401') AS new_holder \gset
 SELECT is(asked(format('SELECT total_spent FROM customers WHERE id = %L', :'new_holder')), '42', 'is a new person');
 
 -- Pages of customers.

@@ -98,7 +98,7 @@ $$, 'a book is nobody''s but its owner''s');
 -- The interface.
 SELECT set_eq($$SELECT proname::text FROM functions WHERE pronamespace = 'customer_identity'::regnamespace$$, $$SELECT unnest('{
   normalize_phone,parse_phone,format_phone,
-  customer_id_of,create_tables,attach_users,attach_orders,detach,distribute_schema,backfill,check_setup,phone_problems,phone_plans,plan_changes,
+  customer_id_of,customer_id_for_order,create_tables,attach_users,attach_orders,detach,distribute_schema,backfill,check_setup,phone_problems,phone_plans,plan_changes,
   get_or_create_customer,find_customer,record_proof,revoke_proof,can_see_customer,
   start_verification,check_verification,cancel_verification,verification_required,purge_verifications,start_sms_worker,
   claim_messages,message_sent,message_failed,
@@ -122,7 +122,7 @@ SELECT is_empty($$
 $$, 'no argument is polymorphic');
 SELECT is_empty($$
   SELECT signature FROM functions
-  WHERE proname = ANY ('{get_or_create_customer,find_customer,record_proof,revoke_proof,can_see_customer,flush_totals,verify_totals,rebuild_totals,
+  WHERE proname = ANY ('{customer_id_for_order,get_or_create_customer,find_customer,record_proof,revoke_proof,can_see_customer,flush_totals,verify_totals,rebuild_totals,
                          adjust_points,redeem_points,customer_history,customer_stats,fraud_signals,start_verification,verification_required,attach_users,attach_orders,check_setup,
                          list_customers,customer_details,customer_users,customer_orders,update_customer,visible_orders,duplicate_customers,dismiss_duplicate,phone_suspects,
                          export_customer,erase_preview,erase_customer,

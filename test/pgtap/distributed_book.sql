@@ -159,8 +159,14 @@ SELECT is(totals(:'new_holder'), '1 / 42 / 42', 'it has its own orders');
 SELECT is(totals(id_of('07400 123401')), :'before', 'and the old one its own');
 SELECT lives_ok($$UPDATE orders SET payment = 'card', total = total + 1 WHERE customer_id = id_of('07400 123401')$$, 'whose orders can be changed');
 SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'exactly');
+-- Whom an order is written for.
+CREATE FUNCTION id_for(phone text) RETURNS uuid LANGUAGE sql VOLATILE AS $$ SELECT customer_identity.customer_id_for_order(phone, 'GB') $$;
+SELECT is(id_for('07400 123401'), :'new_holder', 'an order has the id of the present holder');
 SELECT lives_ok($$SELECT customer_identity.release_phone(customer_identity.find_customer('07400 123401'))$$, 'again');
-SELECT lives_ok($$SELECT customer_identity.get_or_create_customer('07400 123401')$$, 'and again');
+SELECT lives_ok($$INSERT INTO orders (customer_id, phone, total) VALUES (id_for('07400 123401'), '07400 123401', 1)$$, 'and of the next one, who is made');
+SELECT is(id_for('07400 123488'), id_of('07400 123488'), 'of whoever has no number released, as ever');
+SELECT is(customer_identity.find_customer('07400 123488'), NULL, 'whom the order makes');
+SELECT is(id_for(phone), :'nobody', 'no phone is nobody''s') FROM unnest('{none,"",NULL}'::text[]) AS phone;
 SELECT is((SELECT max(phone_generation) FROM customers WHERE phone = '+447400123401'), 2, 'three holders, one after the other');
 SELECT isnt(customer_identity.find_customer('07400 123401'), :'new_holder', 'are three people');
 
@@ -168,6 +174,7 @@ SELECT isnt(customer_identity.find_customer('07400 123401'), :'new_holder', 'are
 SELECT customer_identity.set_phone_rule('07400 123470', 'nobody');
 SELECT lives_ok(format($$INSERT INTO orders (customer_id, phone, total) VALUES (id_of('07400 123470'), '07400 123470', 1), ('%s', '07400 123470', 1)$$, :'nobody'), 'a number of nobody');
 SELECT is_empty($$SELECT FROM customers WHERE id = id_of('07400 123470')$$, 'makes no customer');
+SELECT is(id_for('07400 123470'), :'nobody', 'and nobody''s id is the one for its orders');
 SELECT lives_ok($$SELECT customer_identity.set_phone_rule('07400 123470', NULL)$$, 'when it is somebody''s again');
 SELECT is(totals(id_of('07400 123470')), '1 / 1 / 1', 'the order is that customer''s');
 SELECT throws_ok($$SELECT customer_identity.set_phone_rule('07400 123455', 'nobody')$$, '0A000', NULL, 'one that has a customer');
