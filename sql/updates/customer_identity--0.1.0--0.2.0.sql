@@ -3482,11 +3482,12 @@ COMMENT ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, te
 REVOKE EXECUTE ON FUNCTION customer_identity.attach_orders(regclass, regclass, text, text, text, text, text[], numeric, text, text[], text, text, text, text, text[], boolean, regclass) FROM PUBLIC;
 -- Citus copies the rows of each table into its shard, whereupon triggers would fire that find no other table there.
 CREATE FUNCTION customer_identity_internal.triggers_in(schema_name text)
-    RETURNS TABLE (relation regclass, name name, definition text)
+    RETURNS TABLE (relation regclass, name name, definition text, state text)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT t.tgrelid::regclass, t.tgname, pg_get_triggerdef(t.oid)
+    SELECT t.tgrelid::regclass, t.tgname, pg_get_triggerdef(t.oid),
+        CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' WHEN 'A' THEN 'ENABLE ALWAYS' END
     FROM pg_trigger AS t
     JOIN pg_class AS c ON c.oid = t.tgrelid
     JOIN pg_proc AS p ON p.oid = t.tgfoid
@@ -3495,7 +3496,7 @@ BEGIN ATOMIC
         AND NOT t.tgisinternal AND t.tgparentid = 0;
 END;
 COMMENT ON FUNCTION customer_identity_internal.triggers_in(text) IS
-    'The triggers of ours on the tables of a schema, and the statements that make them';
+    'The triggers of ours on the tables of a schema, the statements that make them, and how they are enabled, unless as any';
 CREATE FUNCTION customer_identity_internal.require_distributable(schema_name text)
     RETURNS void
     LANGUAGE plpgsql STABLE
@@ -3544,8 +3545,8 @@ CREATE FUNCTION customer_identity.distribute_schema(schema_name text)
 AS $$
 DECLARE
     trigger record;
-    definitions text[] := '{}';
-    definition text;
+    statements text[] := '{}';
+    statement text;
 BEGIN
     PERFORM customer_identity_internal.require_distributable(schema_name);
     IF customer_identity_internal.is_distributed_schema(schema_name) THEN
@@ -3553,12 +3554,13 @@ BEGIN
         RETURN;
     END IF;
     FOR trigger IN SELECT t.* FROM customer_identity_internal.triggers_in(schema_name) AS t LOOP
-        definitions := definitions || trigger.definition;
+        statements := statements || trigger.definition
+            || CASE WHEN trigger.state IS NOT NULL THEN ARRAY[format('ALTER TABLE %s %s TRIGGER %I', trigger.relation, trigger.state, trigger.name)] END;
         EXECUTE format('DROP TRIGGER %I ON %s', trigger.name, trigger.relation);
     END LOOP;
     EXECUTE 'SELECT pg_catalog.citus_schema_distribute(quote_ident($1)::regnamespace)' USING schema_name;
-    FOREACH definition IN ARRAY definitions LOOP
-        EXECUTE definition;
+    FOREACH statement IN ARRAY statements LOOP
+        EXECUTE statement;
     END LOOP;
 END
 $$;

@@ -17,7 +17,14 @@ CREATE TABLE events_before AS SELECT count(*) AS n FROM customer_events;
 SET citus.enable_unsafe_triggers = off;
 SELECT throws_ok('SELECT customer_identity.distribute_schema(''shop_c'')', '55000', NULL, 'Citus has to let shards have triggers');
 SET citus.enable_unsafe_triggers = on;
+ALTER TABLE users DISABLE TRIGGER customer_identity_renamed, ENABLE ALWAYS TRIGGER customer_identity_linked;
+CREATE TEMPORARY TABLE states AS SELECT tgrelid::regclass AS relation, tgname, tgenabled::text AS state FROM pg_trigger WHERE tgname LIKE 'customer\_identity%' AND tgrelid IN ('users'::regclass, 'orders'::regclass);
 SELECT customer_identity.distribute_schema('shop_c');
+SELECT bag_eq($$SELECT tgname, tgenabled::text FROM pg_trigger WHERE tgname LIKE 'customer\_identity%' AND tgrelid IN ('shop_c.users'::regclass, 'shop_c.orders'::regclass)$$,
+  'SELECT tgname, state FROM states', 'triggers are enabled as they were');
+SELECT is((SELECT result FROM run_command_on_shards('shop_c.users', $$SELECT string_agg(tgname || ' ' || tgenabled::text, ',' ORDER BY tgname) FROM pg_trigger WHERE tgrelid = '%s'::regclass AND tgenabled <> 'O'$$)),
+  (SELECT string_agg(format('%s_%s %s', tgname, shardid, state), ',' ORDER BY tgname) FROM states, pg_dist_shard WHERE logicalrelid = 'shop_c.users'::regclass AND state <> 'O'), 'on the shard as well');
+ALTER TABLE users ENABLE TRIGGER customer_identity_renamed;
 SELECT results_eq('SELECT id, phone, total_orders, total_spent, loyalty_points FROM customers ORDER BY 1', 'SELECT * FROM before ORDER BY 1', 'nothing is counted twice');
 SELECT is(asked($q$SELECT count(*) FROM customer_events$q$), asked($q$SELECT n FROM events_before$q$), 'nor recorded');
 SELECT is(asked($q$SELECT count(*) FROM customer_identity.attachments WHERE customers = 'shop_c.customers'::regclass$q$), '2', 'both tables are attached');
