@@ -225,6 +225,25 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.backfill_pages(regclass, bigint, bigint, regclass) IS
     'Links the rows in some pages of a table that have no customer yet; how many, and how many others changed meanwhile';
 
+-- What bears the name of a distributed table is empty.
+CREATE FUNCTION customer_identity_internal.size_of_rows(relation regclass)
+    RETURNS bigint
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    bytes bigint;
+BEGIN
+    IF NOT customer_identity_internal.is_distributed(relation) THEN
+        RETURN pg_relation_size(relation);
+    END IF;
+    EXECUTE 'SELECT citus_relation_size($1)' INTO bytes USING relation;
+    RETURN bytes;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.size_of_rows(regclass) IS
+    'How many bytes the rows of a table take, on whichever node they are';
+
 -- The batches of a backfill: runs of pages that hold about batch_size rows. The last run of a table is
 -- open-ended, for rows that move while it goes on.
 CREATE FUNCTION customer_identity_internal.backfill_steps(attached regclass, batch_size integer)
@@ -248,7 +267,7 @@ BEGIN
     RETURN QUERY
     WITH leaves AS (
         SELECT c.oid AS leaf,
-            GREATEST(1, pg_relation_size(c.oid) / current_setting('block_size')::bigint) AS pages,
+            GREATEST(1, customer_identity_internal.size_of_rows(c.oid) / current_setting('block_size')::bigint) AS pages,
             GREATEST(1, CASE WHEN c.relpages > 0 THEN c.reltuples / c.relpages ELSE 50 END) AS rows_per_page
         FROM customer_identity_internal.partitions_of(attached) AS p
         JOIN pg_class AS c ON c.oid = p.p

@@ -8,7 +8,8 @@ INSERT INTO orders (phone, total) VALUES ('+44 7400 123699', 5), ('nonsense', 5)
 SELECT customer_identity.attach_users('users', name_column => 'name', default_region => 'GB');
 SELECT customer_identity.attach_orders('orders', users => 'users', default_region => 'GB');
 CALL customer_identity.backfill('users');
-CALL customer_identity.backfill('orders');
+CALL customer_identity.backfill('orders', 50);
+SELECT cmp_ok(asked('SELECT count(DISTINCT xmin::text) FROM orders WHERE customer_id IS NOT NULL')::int, '>', 1, 'backfill commits batch by batch');
 SELECT is(asked($q$SELECT (SELECT count(*) FROM users WHERE customer_id IS NULL) + (SELECT count(*) FROM orders WHERE customer_id IS NULL)$q$), '1', 'backfill links what was there');
 SELECT is_empty(:'wrong_totals', 'and counts it');
 SELECT results_eq('SELECT reason FROM customer_identity.phone_problems(''orders'')', $$VALUES ('not_a_number')$$, 'phone_problems lists the rest');
