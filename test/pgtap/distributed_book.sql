@@ -26,6 +26,10 @@ DECLARE line text; plan text := ''; BEGIN FOR line IN EXECUTE 'EXPLAIN (VERBOSE,
 SELECT unalike(plan_of($$SELECT customer_identity.customer_id_of('+447400123401')$$), '%customer_id_of%', 'but the planner has the id of a constant in E.164');
 SELECT alike(plan_of($$SELECT customer_identity.customer_id_of('07400 123401')$$), '%customer_id_of%', 'and of nothing that depends on settings');
 SELECT alike(plan_of($$SELECT customer_identity.customer_id_of('+44740012')$$), '%customer_id_of%', 'nor of what cannot be read');
+SET customer_identity.phone_validation = 'possible';
+SELECT alike(plan_of($$SELECT customer_identity.customer_id_of('+441111111111')$$), '%customer_id_of%', 'nor of what can be read by a setting');
+RESET customer_identity.phone_validation;
+SELECT throws_ok(format('SELECT customer_identity.customer_id_of(''+447400123401'', %L)', repeat('x', 101)), '22023', NULL, 'nor with a region that is refused');
 
 -- The book.
 SELECT is(customer_identity.create_tables(distributed => true)::text, 'customers', 'a book with computed ids');
