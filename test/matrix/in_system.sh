@@ -56,7 +56,7 @@ add_server() {
   apt-get install -y --no-install-recommends "postgresql-$major-pgtap" ||
     cp "/usr/share/postgresql/$own/extension"/pgtap* "/usr/share/postgresql/$major/extension"
   # The clang of another suite's server may be older than the headers of this system's library.
-  make -s install with_llvm=no PG_CONFIG="$(pg_config_of "$major")"
+  make -s -j"$(nproc)" install with_llvm=no PG_CONFIG="$(pg_config_of "$major")"
 }
 
 apt-get update && apt-get install -y make || exit
