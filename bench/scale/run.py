@@ -62,6 +62,9 @@ STATEMENTS = {
     'customers without users who ordered, nobody': (
         PAGE % 'WHERE NOT EXISTS (SELECT FROM users AS u WHERE u.customer_id = c.id) AND c.total_orders >= 1 ORDER BY c.created_at DESC, c.id DESC',
         """SELECT customer_identity.list_customers(filters => '{"has_users": false, "min_orders": 1}')"""),
+    'customers with several users who ordered most, few': (
+        PAGE % f'WHERE c.id IN (SELECT s.customer_id FROM ({LOGINS} HAVING count(*) > 1) AS s) AND c.total_orders >= 28 ORDER BY c.created_at DESC, c.id DESC',
+        """SELECT customer_identity.list_customers(filters => '{"shared": true, "min_orders": 28}')"""),
     'customers who spent much, nobody': (
         PAGE % 'WHERE c.total_spent >= 1000000 ORDER BY c.created_at DESC, c.id DESC',
         """SELECT customer_identity.list_customers(filters => '{"min_spent": 1000000}')"""),

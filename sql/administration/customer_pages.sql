@@ -177,20 +177,20 @@ COMMENT ON FUNCTION customer_identity_internal.require_filters(jsonb) IS
     'Raises 22023 for filters that list_customers does not know';
 
 -- Who has any users is found by a join, of whichever kind suits how many have; who has several, customer by customer, or at once where
--- customers are spread over nodes.
-CREATE FUNCTION customer_identity_internal.users_condition(minimum integer, is_spread boolean, users_query text, customers regclass)
+-- all customers may have to be asked, or are spread over nodes.
+CREATE FUNCTION customer_identity_internal.users_condition(minimum integer, at_once boolean, users_query text)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN CASE
-    WHEN is_spread THEN format('c.id IN (SELECT l.customer_id FROM (%s) AS l WHERE l.customer_id IS NOT NULL GROUP BY l.customer_id HAVING count(*) >= %s)',
-        customer_identity_internal.logins_query(customers), minimum)
+    WHEN at_once THEN format('c.id IN (SELECT u.customer_id FROM (%s) AS u WHERE u.customer_id IS NOT NULL GROUP BY u.customer_id HAVING count(*) >= %s)',
+        users_query, minimum)
     WHEN minimum = 1 THEN format('EXISTS (SELECT FROM (%s) AS u WHERE u.customer_id = c.id)', users_query)
     ELSE format('EXISTS (SELECT FROM (%s) AS u WHERE u.customer_id = c.id OFFSET %s)', users_query, minimum - 1)
 END;
-COMMENT ON FUNCTION customer_identity_internal.users_condition(integer, boolean, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.users_condition(integer, boolean, text) IS
     'The condition that customer c has so many users, or more';
 
-CREATE FUNCTION customer_identity_internal.filter_condition(filters jsonb, time_type text, is_spread boolean, users_query text, customers regclass)
+CREATE FUNCTION customer_identity_internal.filter_condition(filters jsonb, time_type text, is_spread boolean, of_all boolean, users_query text)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN concat_ws(' AND ', 'true',
@@ -200,10 +200,10 @@ RETURN concat_ws(' AND ', 'true',
     CASE WHEN filters #>> '{created,from}' IS NOT NULL THEN format('c.created_at >= ($2 #>> ''{created,from}'')::%s', time_type) END,
     CASE WHEN filters #>> '{created,to}' IS NOT NULL THEN format('c.created_at < ($2 #>> ''{created,to}'')::%s', time_type) END,
     (SELECT string_agg(CASE WHEN filters -> f.name = 'false' THEN 'NOT ' ELSE '' END
-            || customer_identity_internal.users_condition(f.minimum, is_spread, users_query, customers), ' AND ')
+            || customer_identity_internal.users_condition(f.minimum, is_spread OR (of_all AND f.minimum > 1), users_query), ' AND ')
         FROM (VALUES ('has_users', 1), ('shared', 2)) AS f (name, minimum)
         WHERE filters ? f.name));
-COMMENT ON FUNCTION customer_identity_internal.filter_condition(jsonb, text, boolean, text, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.filter_condition(jsonb, text, boolean, boolean, text) IS
     'The condition that customer c passes the filters, which are parameter $2';
 
 CREATE FUNCTION customer_identity_internal.customer_column_type(customers regclass, column_name text, OUT type regtype, OUT nullable boolean)
@@ -305,7 +305,8 @@ END::text[];
 COMMENT ON FUNCTION customer_identity_internal.ways_to_find(jsonb, text, boolean) IS
     'In which ways a page of customers is looked for, one after the other, until it is full';
 
--- Fetching and sorting a few thousand rows is faster than finding them during a scan in order.
+-- Fetching and sorting a few thousand rows is faster than finding them during a scan in order; fetching millions, one by one from
+-- all over a table, is not.
 CREATE FUNCTION customer_identity.list_customers(
     search text DEFAULT NULL,
     filters jsonb DEFAULT NULL,
@@ -331,8 +332,11 @@ DECLARE
     place constant jsonb := customer_identity_internal.read_cursor(list, after, key_column.type, 'uuid');
     is_spread constant boolean := customer_identity_internal.is_spread(customers);
     users_query constant text := customer_identity_internal.users_query(customers);
+    logins_query constant text := CASE WHEN is_spread THEN customer_identity_internal.logins_query(customers) ELSE users_query END;
+    created_type constant text := (customer_identity_internal.customer_column_type(customers, 'created_at')).type;
     sought customer_identity_internal.customer_search;
-    condition text;
+    condition text := 'true';
+    of_all boolean;
     without_value boolean;
     way text;
     found jsonb[];
@@ -340,11 +344,9 @@ DECLARE
 BEGIN
     PERFORM customer_identity_internal.require_page_size(size);
     PERFORM customer_identity_internal.require_filters(given);
-    condition := customer_identity_internal.filter_condition(given,
-        (customer_identity_internal.customer_column_type(customers, 'created_at')).type::text, is_spread, users_query, customers);
     IF typed IS NOT NULL THEN
         sought := customer_identity_internal.read_search(typed, customers);
-        condition := condition || ' AND ' || customer_identity_internal.search_condition(sought, users_query);
+        condition := customer_identity_internal.search_condition(sought, users_query);
     END IF;
     FOREACH without_value IN ARRAY CASE WHEN key_column.nullable THEN '{f,t}' ELSE '{f}' END::boolean[] LOOP
         CONTINUE WHEN place IS NOT NULL AND place ->> 'key' IS NULL AND NOT without_value;
@@ -353,8 +355,11 @@ BEGIN
             WHEN is_spread THEN '{in order}'::text[]
             ELSE customer_identity_internal.ways_to_find(given, sort_key, typed IS NOT NULL)
         END LOOP
+            of_all := way = 'anywhere' AND typed IS NULL;
+            PERFORM set_config('random_page_cost', CASE WHEN of_all THEN '4' ELSE '1.1' END, true);
             EXECUTE customer_identity_internal.customers_query(
-                customers, is_spread, users_query, order_by, customer_identity_internal.searches_names(sought), without_value, place, condition, way)
+                customers, is_spread, users_query, order_by, customer_identity_internal.searches_names(sought), without_value, place,
+                customer_identity_internal.filter_condition(given, created_type, is_spread, of_all, logins_query) || ' AND ' || condition, way)
                 INTO found
                 USING sought, given, size + 1 - cardinality(items), place;
             found := CASE WHEN is_spread THEN customer_identity_internal.rows_in_shards(found, users_query, customers) ELSE found END;

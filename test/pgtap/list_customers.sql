@@ -175,4 +175,34 @@ SELECT results_eq($$
 $$, $$VALUES ('{"in order"}'), ('{nearby,anywhere}'), ('{nearby,anywhere}'), ('{"in order"}'), ('{"in order"}'), ('{nearby,anywhere}'), ('{"in order"}')$$,
   'each list is looked for in its way');
 
+-- More customers than are looked at one by one: of all of them, who shares a login is found among the users, in any of their tables.
+CREATE SCHEMA large;
+SET search_path = large, public;
+SELECT customer_identity.create_tables();
+CREATE TABLE users (id int PRIMARY KEY, phone text, email text);
+CREATE TABLE members (id int PRIMARY KEY, phone text, email text);
+SELECT customer_identity.attach_users('users');
+SELECT customer_identity.attach_users('members');
+INSERT INTO customers (phone, created_at) SELECT '+4474003' || lpad(n::text, 5, '0'), timestamptz '2026-01-01' + n * interval '1 s' FROM generate_series(1, 15000) AS n;
+INSERT INTO users SELECT n, '+4474003' || lpad(n::text, 5, '0') FROM generate_series(1, 15000) AS n;
+INSERT INTO users VALUES (15001, '+447400300007'), (15002, NULL), (15003, NULL);
+INSERT INTO members VALUES (1, '+447400300007'), (2, '+447400300009'), (3, '+447400300003');
+UPDATE customers SET is_phone_verified = true WHERE phone = '+447400300009';
+VACUUM ANALYZE;
+CREATE FUNCTION looks() RETURNS bigint LANGUAGE sql AS
+  $$SELECT sum(s.idx_scan) FROM pg_stat_xact_user_tables AS s WHERE s.relid IN ('large.users'::regclass, 'large.members'::regclass)$$;
+BEGIN;
+SELECT looks() AS before \gset
+CREATE TEMP TABLE few AS SELECT pages('-created_at', 50, NULL, '{"shared": true}') AS shared;
+SELECT looks() - :before AS looks \gset
+COMMIT;
+SELECT is((SELECT shared FROM few), '09 07 03', 'everybody who has several users is found');
+SELECT cmp_ok(:looks::bigint, '<', 12000::bigint, 'without looking for the users of each customer');
+SELECT is(pages('created_at', s, NULL, f::jsonb), w, format('pages of %s: %s', s, f))
+FROM unnest('{1,2}'::int[]) AS s, (VALUES ('{"shared": true}', '03 07 09'), ('{"shared": true, "verified": false}', '03 07'), ('{"shared": true, "has_users": true}', '03 07 09'),
+  ('{"shared": true, "has_users": false}', NULL), ('{"shared": true, "created": {"from": "2026-01-01 00:00:07"}}', '07 09')) AS v (f, w);
+SELECT is(phones(customer_identity.list_customers('0740 0300 007', '{"shared": true}')), '07', 'among those whom a search finds as well');
+SELECT customer_identity.list_customers(filters => '{"shared": true}') \g /dev/null
+SELECT is(current_setting('random_page_cost'), '4', 'and no setting stays behind');
+
 SELECT * FROM finish();
