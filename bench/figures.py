@@ -4,6 +4,7 @@ bench/NAME/run or run.py writes them to the file that LINES names, which bench/r
 "# name: value", then one tab-separated line for each measurement. The round is a number, or the name of a statistic
 (median, minimum, maximum, ratio to the first variant), where a run by hand has left nothing else."""
 
+import os
 import statistics
 from dataclasses import dataclass, fields
 from datetime import date
@@ -33,7 +34,7 @@ class Figures:
     """The measurements of one benchmark or of several, and each one's facts: machine, size, date."""
 
     def __init__(self):
-        self.facts = {'date': date.today().isoformat()}
+        self.facts = {'date': os.environ.get('BENCH_DATE', date.today().isoformat())}
         self.measurements = []
 
     @classmethod

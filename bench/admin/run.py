@@ -4,7 +4,7 @@ with create_search_indexes() and with index_totals() as well.
 
 ROWS (1000000) customers, CALLS (15) a kind of page, SECONDS (5; 0 makes 20) of sign-ups and of orders, STAGES (0,1,2): none of the
 indexes, not even those of the sorts, all of them, those of totals as well. LINES names a file for the measurements
-(bench/figures.py), the server's processor time; NOTE is added to the names of its variants, as for a book of another size."""
+(bench/figures.py), the server's processor time."""
 
 import os
 import random
@@ -27,7 +27,6 @@ ROWS = int(os.environ.get('ROWS', 1000000))
 CALLS = int(os.environ.get('CALLS', 15))
 SECONDS = int(os.environ.get('SECONDS', 5))
 STAGES = [int(n) for n in os.environ.get('STAGES', '0,1,2').split(',')]
-NOTE = os.environ.get('NOTE', '')
 PATIENCE = 20  # seconds
 CONFIGURATION = """
 shared_buffers = 4GB
@@ -137,7 +136,7 @@ class Book:
                         f'[null, {{}}, "{sort}"]', 'key', key, 'id', customer)[0][0]
 
     def measure(self, stage):
-        self.stage = stage + NOTE
+        self.stage = stage
         for sort in SORTS:
             self.pages(f'first page by {sort}', lambda: {'sort': f'-{sort}'})
             after = self.deep(sort)
@@ -183,7 +182,7 @@ def main():
             say(stage)
             book.measure(stage)
     for name, size in book.sizes():
-        book.figures.add(f'size of {name}', f'all indexes{NOTE}', 1, 'size', 'MB', float(size))
+        book.figures.add(f'size of {name}', 'all indexes', 1, 'size', 'MB', float(size))
     for workload in book.figures.workloads():
         book.figures.print(workload)
     if 'LINES' in os.environ:

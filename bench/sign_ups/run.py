@@ -4,9 +4,9 @@ without and with a history, and ours. Each variant has one session, and they tak
 machine does then disturbs all of them alike. Processor time is that of the session's server process, which lives on. Then many
 sign-ups in one statement, all of them new, against one that writes the same rows of users, customers and history as sets.
 
-ROUNDS (15, of ten turns), CUSTOMERS (100000) and MANY (20000, in a statement) size a run; ONLY is a regular expression of variants. BASE_PG_CONFIG names a server that
-has the library of another version: it is measured in turns with this one, as "before". LINES names a file for the
-measurements, for bench/report.py."""
+ROUNDS (15, of ten turns), CUSTOMERS (100000) and MANY (20000,1000000 in a statement) size a run; ONLY is a regular expression of
+variants. BASE_PG_CONFIG names a server that has the library of another version: it is measured in turns with this one, as
+"before". LINES names a file for the measurements, for bench/report.py."""
 
 import os
 import random
@@ -25,11 +25,12 @@ sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
 from processor_time import of_process  # noqa: E402
-from throwaway_cluster import enter_cluster  # noqa: E402
+from throwaway_cluster import enter_cluster, output_of, start_base  # noqa: E402
 
 ROUNDS = int(os.environ.get('ROUNDS', 15))
 CUSTOMERS = int(os.environ.get('CUSTOMERS', 100000))
-MANY = int(os.environ.get('MANY', 20000))
+MANY = [int(n) for n in os.environ.get('MANY', '20000,1000000').split(',')]
+MANY_ROUNDS, FEW_ROUNDS, SHORT = 5, 2, 100000  # rows of a short statement, of which there are many rounds
 BASE = os.environ.get('BASE_PG_CONFIG')
 ONLY = re.compile(os.environ.get('ONLY', ''))
 PGDATA = Path(os.environ.get('PGDATA', '.'))
@@ -51,9 +52,9 @@ autovacuum = off
 jit = off
 """
 
-MANY_AT_ONCE = 'sign-ups in one statement, all of them new'
+MANY_AT_ONCE = '{} sign-ups in one statement, all of them new'
 AS_SETS = 'as sets, by hand'
-NEW_USERS = f"SELECT 'many' || n AS id, 'Somebody' AS name, '+49170' || (10000000 + n) AS phone FROM generate_series(%s, %s + {MANY} - 1) AS n"
+NEW_USERS = "SELECT 'many' || n AS id, 'Somebody' AS name, '+49170' || (10000000 + n) AS phone FROM generate_series(%s::int, %s::int) AS n"
 MANY_SIGN_UPS = f'INSERT INTO users (id, name, phone) {NEW_USERS}'
 MANY_AS_SETS = f"""
 WITH new AS MATERIALIZED ({NEW_USERS}),
@@ -65,25 +66,6 @@ SELECT gen_random_uuid(), l.customer_id, e.event, jsonb_build_object(e.key, e.va
 FROM linked AS l CROSS JOIN (VALUES ('created', 'from', 'user'), ('user_linked', 'cause', 'sign_up')) AS e (event, key, value)
 """
 SIGN_UP = "INSERT INTO users (id, name, phone) VALUES (%s::text, 'Somebody', %s::text)"
-
-
-def output_of(*command):
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def as_server(*command):
-    user = os.environ['CLUSTER_USER']
-    prefix = [] if user == output_of('id', '-un') else ['runuser', '-u', user, '--']
-    subprocess.run([*prefix, *map(str, command)], check=True, cwd='/', stdout=subprocess.DEVNULL)
-
-
-def start_base():
-    """The other server beside this one: test/cluster.sh ends both. Returns what clients need to reach it."""
-    folder, programs = PGDATA.parent / 'base', output_of(BASE, '--bindir')
-    as_server(f'{programs}/initdb', '-D', folder, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync')
-    (folder / 'postgresql.conf').write_text((PGDATA / 'postgresql.conf').read_text())
-    as_server(f'{programs}/pg_ctl', 'start', '-D', folder, '-l', PGDATA.parent / 'base.log', '-s', '-w', '-o', '-p 5433')
-    return {'PGPORT': '5433'}
 
 
 class Shop:
@@ -120,11 +102,14 @@ class Shop:
             self.cursor.execute(SIGN_UP, user)
         return time.monotonic() - start, self.cpu() - cpu
 
-    def sign_up_many(self, first):
+    def sign_up_many(self, first, last):
         statement = MANY_AS_SETS if self.variant == NONE else MANY_SIGN_UPS
         cpu, start = self.cpu(), time.monotonic()
-        self.connection.execute(statement, (first, first))
-        return time.monotonic() - start, self.cpu() - cpu
+        self.connection.execute(statement, (first, last))
+        spent = time.monotonic() - start, self.cpu() - cpu
+        if self.connection.execute("SELECT count(*) FROM users WHERE customer_id IS NULL AND id LIKE 'many%'").fetchone() != (0,):
+            sys.exit(f'{self.variant}: users of many are without a customer')
+        return spent
 
     def check(self):
         """A benchmark of users without a customer, or without the history that it is said to keep, would say nothing."""
@@ -147,7 +132,7 @@ def build_triggers_that_do_nothing():
 
 def make_shops():
     build_triggers_that_do_nothing()
-    here, base = {}, start_base() if BASE else None
+    here, base = {}, start_base(BASE) if BASE else None
     for server in [here] + ([base] if BASE else []):
         subprocess.run(['psql', '-qX', '-c', 'CREATE EXTENSION customer_identity'], env=dict(os.environ, **server), check=True)
     shops = []
@@ -190,15 +175,18 @@ def measure(shops):
     return figures
 
 
-def measure_many(shops, figures):
-    """The first round is not counted."""
-    for number in range(min(ROUNDS, 5) + 1):
+def measure_many(shops, figures, count, last):
+    """The first round of short statements is not counted. Returns the number of the last user."""
+    is_short = count <= SHORT
+    for number in range(0 if is_short else 1, 1 + min(ROUNDS, MANY_ROUNDS if is_short else FEW_ROUNDS)):
         for shop in shops:
             if shop.variant in (NONE, OURS, BEFORE):
-                seconds, cpu = shop.sign_up_many(1 + number * MANY)
+                seconds, cpu = shop.sign_up_many(last + 1, last + count)
                 variant = AS_SETS if shop.variant == NONE else shop.variant
                 if number > 0:
-                    figures.add_run(MANY_AT_ONCE, variant, number, seconds, cpu, MANY)
+                    figures.add_run(MANY_AT_ONCE.format(count), variant, number, seconds, cpu, count)
+        last += count
+    return last
 
 
 def print_figures(figures, shops):
@@ -216,12 +204,14 @@ def main():
     version = shops[0].connection.info.server_version // 10000
     figures.facts.update({'machine': f'{os.cpu_count()} cores, PostgreSQL {version}, shared_buffers 256 MB, fsync and autovacuum off',
                           'size': f'{CUSTOMERS} customers, {ROUNDS} rounds of {TURNS * SIGN_UPS} sign-ups in each session, a hundred at a time;'
-                                  f' {MANY} in one statement'})
+                                  f' up to {max(MANY)} in one statement'})
     for shop in shops:
         shop.check()
     print_figures(figures, shops)
-    measure_many(shops, figures)
-    figures.print(MANY_AT_ONCE)
+    last = 0
+    for count in MANY:
+        last = measure_many(shops, figures, count, last)
+        figures.print(MANY_AT_ONCE.format(count))
     if 'LINES' in os.environ:
         figures.write(os.environ['LINES'])
 

@@ -2,8 +2,9 @@
 """What linking orders and keeping totals costs: no trigger, triggers written by hand, and ours, on one schema,
 interleaved in one run. Orders name their customer, so that reading phones is not what is measured.
 
-ROWS (1000000), ROUNDS (5), SECONDS (3; 0 makes 5 transactions) and CLIENTS (1,2,8,32) size a run; ONLY is a regular
-expression of workloads. LINES names a file for the measurements (bench/figures.py)."""
+ROWS (500000), ROUNDS (5), SECONDS (3; 0 makes 5 transactions) and CLIENTS (1,2,8,32) size a run; ONLY is a regular
+expression of workloads. BASE_PG_CONFIG names a server that has the library of another version: it is measured in turns with
+this one, as "before". LINES names a file for the measurements (bench/figures.py)."""
 
 import os
 import re
@@ -20,19 +21,22 @@ sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
 from processor_time import Sessions, of_process  # noqa: E402
-from throwaway_cluster import enter_cluster  # noqa: E402
+from throwaway_cluster import enter_cluster, start_base  # noqa: E402
 
-ROWS = int(os.environ.get('ROWS', 1000000))
+ROWS = int(os.environ.get('ROWS', 500000))
 ROUNDS = int(os.environ.get('ROUNDS', 5))
 SECONDS = int(os.environ.get('SECONDS', 3))
 CLIENTS = [int(n) for n in os.environ.get('CLIENTS', '1,2,8,32').split(',')]
 ONLY = re.compile(os.environ.get('ONLY', ''))
+BASE = os.environ.get('BASE_PG_CONFIG')
 CUSTOMERS = ROWS // 10
 FOLDER = Path(os.environ.get('PGDATA', '.')).parent / 'bench'
 
 NONE, NOTHING, BY_ROW = 'no trigger', 'doing nothing', 'by row'
-BY_STATEMENT, TOTALS, OURS = 'by statement', 'ours, totals', 'ours'
+BY_STATEMENT, TOTALS, OURS, BEFORE = 'by statement', 'ours, totals', 'ours', 'before'
 SCRIPTS = {NONE: [], NOTHING: ['do_nothing'], BY_ROW: ['by_row'], BY_STATEMENT: ['by_statement'], TOTALS: ['totals_only'], OURS: ['attached']}
+if BASE:
+    SCRIPTS[BEFORE] = ['attached']
 SCHEMAS = {variant: f'shop{n}' for n, variant in enumerate(SCRIPTS)}
 CONFIGURATION = """
 shared_buffers = 1GB
@@ -68,20 +72,25 @@ def build_triggers_that_do_nothing():
                     HERE / 'do_nothing.c'], check=True)
 
 
+def one_order(draw, clients):
+    """The name of the workload."""
+    return f'one order, {draw}, {clients} client{"s" if clients > 1 else ""}'
+
+
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
 class Shop:
-    """The schema of one variant and a connection to it."""
+    """The schema of one variant and a connection to it. `server` is what clients need to reach it."""
 
-    def __init__(self, variant):
+    def __init__(self, variant, server):
         self.variant = variant
         self.schema = SCHEMAS[variant]
         options = f'-c search_path={self.schema} -c client_min_messages=warning'
-        self.environment = dict(os.environ, PGOPTIONS=options)
+        self.environment = dict(os.environ, PGOPTIONS=options, **server)
         self.make()
-        self.connection = psycopg2.connect('', options=options)
+        self.connection = psycopg2.connect('', options=options, port=self.environment['PGPORT'])
         self.connection.autocommit = True
         self.cursor = self.connection.cursor()
         self.pid = self.connection.get_backend_pid()
@@ -123,11 +132,22 @@ class Shop:
         return time.monotonic() - start, self.cpu() - cpu
 
 
+def make_shops():
+    here, base = {}, start_base(BASE) if BASE else None
+    for server in [here] + ([base] if BASE else []):
+        subprocess.run(['psql', '-qX', '-c', 'CREATE EXTENSION customer_identity'], env=dict(os.environ, **server), check=True)
+    return {variant: Shop(variant, base if variant == BEFORE else here) for variant in SCRIPTS}
+
+
+def postmaster(data):
+    return int(Path(data, 'postmaster.pid').read_text().split()[0])
+
+
 class Bench:
     def __init__(self, shops):
         self.shops = shops
         self.figures = Figures()
-        self.sessions = Sessions(int(Path(os.environ['PGDATA'], 'postmaster.pid').read_text().split()[0]))
+        self.sessions = {data: Sessions(postmaster(data)) for data in {shop.environment['PGDATA'] for shop in shops.values()}}
 
     def add(self, workload, shop, number, seconds, cpu, count, variant=None):
         if number > 0:
@@ -146,7 +166,8 @@ class Bench:
                 work(self.shops[variant], number)
 
     def clients(self, workload, shop, number, script, clients, variant=None):
-        cpu = self.sessions.used()
+        sessions = self.sessions[shop.environment['PGDATA']]
+        cpu = sessions.used()
         length = ['-T', str(SECONDS), '--max-tries=0'] if SECONDS else ['-t', '5', '--max-tries=1000']
         run = subprocess.run(
             ['pgbench', '-n', '-M', 'prepared', '-c', str(clients), '-j', '2' if clients > 1 else '1', *length,
@@ -157,12 +178,12 @@ class Bench:
         if retried:
             say(f'  {variant or shop.variant}: {retried[1]} of {count} transactions were repeated')
         tps = float(re.search(r'tps = ([0-9.]+) \(without', run.stdout)[1])
-        self.add(workload, shop, number, count / tps, self.sessions.used() - cpu, count, variant)
+        self.add(workload, shop, number, count / tps, sessions.used() - cpu, count, variant)
 
     def one_order(self):
         for name, draw in DRAWS.items():
             for clients in CLIENTS:
-                workload = f'one order, {name}, {clients} client{"s" if clients > 1 else ""}'
+                workload = one_order(name, clients)
                 if not ONLY.search(workload):
                     continue
                 say(workload)
@@ -192,7 +213,7 @@ class Bench:
                 shop.run(attach.format('commit'))
                 work(shop, number, AT_COMMIT)
                 shop.run(attach.format('statement'))
-        self.in_turns([NONE, BY_ROW, BY_STATEMENT, OURS], ROUNDS, work)
+        self.in_turns([variant for variant in SCRIPTS if variant not in (NOTHING, TOTALS)], ROUNDS, work)
 
     def many_orders(self):
         if not ONLY.search('bulk'):
@@ -235,14 +256,17 @@ class Bench:
         if not ONLY.search(workload):
             return
         say(workload)
-        shop = self.shops[NONE]
-        shop.run('CREATE TABLE known AS SELECT phone::text FROM customers ORDER BY id')
-        shop.run('VACUUM ANALYZE known')
+        for shop in (shop for variant, shop in self.shops.items() if variant in (NONE, BEFORE)):
+            shop.run('CREATE TABLE known AS SELECT phone::text FROM customers ORDER BY id')
+            shop.run('VACUUM ANALYZE known')
         calls = {'plpgsql': 'by_loop_reading', 'plpgsql, E.164 given': 'by_loop', 'DO NOTHING': 'by_do_nothing',
                  'DO UPDATE': 'by_do_update', OURS: 'customer_identity.get_or_create_customer'}
+        if BASE:
+            calls[BEFORE] = calls[OURS]
         for number in range(0, ROUNDS + 1):
-            shop.run('VACUUM customers')
+            self.shops[NONE].run('VACUUM customers')
             for variant, function in calls.items():
+                shop = self.shops[BEFORE if variant == BEFORE else NONE]
                 self.statement(workload, shop, number, f'SELECT count({function}(phone)) FROM known', CUSTOMERS, variant)
 
     def backfills(self):
@@ -261,16 +285,17 @@ class Bench:
             shop.run(f'SET session_replication_role = replica; TRUNCATE {table}; {load}; RESET session_replication_role')
             shop.run(f'VACUUM ANALYZE {table}')
             statement = by_hand if shop.variant == NONE else f"CALL customer_identity.backfill('{table}')"
-            variant = 'one UPDATE by hand' if shop.variant == NONE else OURS
+            variant = 'one UPDATE by hand' if shop.variant == NONE else shop.variant
             self.statement(f'backfill of {table}', shop, number, statement, ROWS, variant)
-        self.in_turns([NONE, OURS], min(ROUNDS, 2), work)
+        self.in_turns([variant for variant in SCRIPTS if variant in (NONE, OURS, BEFORE)], min(ROUNDS, 2), work)
 
     def check_ruler(self):
         """Triggers that do nothing cost next to nothing. Where they seem to, no other figure can be believed."""
-        for workload in self.figures.workloads() if SECONDS else ():
-            ratios = self.figures.ratios(workload, NOTHING, NONE, 'cpu') if workload.startswith('one order') else []
+        for clients in CLIENTS if SECONDS else ():
+            workloads = [one_order(name, clients) for name in DRAWS]
+            ratios = [ratio for workload in workloads for ratio in self.figures.ratios(workload, NOTHING, NONE, 'cpu')]
             if ratios and not LEAST_NOTHING < statistics.median(ratios) < GREATEST_NOTHING:
-                sys.exit(f'{workload}: the ruler is wrong, triggers that do nothing cost {ratios} times no triggers')
+                sys.exit(f'{clients} clients: the ruler is wrong, triggers that do nothing cost {ratios} times no triggers')
 
     def describe(self):
         shop = self.shops[NONE]
@@ -283,8 +308,7 @@ class Bench:
 def main():
     enter_cluster(CONFIGURATION)
     build_triggers_that_do_nothing()
-    subprocess.run(['psql', '-qX', '-c', 'CREATE EXTENSION customer_identity'], check=True)
-    bench = Bench({variant: Shop(variant) for variant in SCRIPTS})
+    bench = Bench(make_shops())
     bench.describe()
     print('\n'.join(f'{name}: {value}' for name, value in bench.figures.facts.items()))
     for part in (bench.one_order, bench.storm, bench.many_orders, bench.known_phones, bench.backfills):
