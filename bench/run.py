@@ -49,15 +49,17 @@ def publish(measured, is_whole):
 def main():
     quick = os.environ.get('QUICK', '') not in ('', '0')
     names = os.environ.get('NAMES', '').split() or list(scripts())
+    is_whole = len(names) == len(scripts())
     measured = ROOT / 'build/bench' / ('quick' if quick else 'measured')
     failed = measure(names, measured, QUICK if quick else {})
     if not quick:
-        publish(measured, not failed and len(names) == len(scripts()))
+        publish(measured, is_whole and not failed)
     results, folder = (measured, measured) if quick else (RESULTS, ROOT / 'docs')
-    subprocess.run([HERE / 'report.py', results, folder], check=not failed)
+    if is_whole or not quick:
+        subprocess.run([HERE / 'report.py', results, folder], check=not failed)
+        print(f'written: {folder.relative_to(ROOT)}/performance.md', flush=True)
     if failed:
         sys.exit(f'bench/run.py: no figures of {" ".join(failed)}; when they work again: make bench NAMES="{" ".join(failed)}"')
-    print(f'written: {folder.relative_to(ROOT)}/performance.md', flush=True)
 
 
 if __name__ == '__main__':
