@@ -39,6 +39,11 @@ INSERT INTO users (phone, name) VALUES ('+4474003' || :phone, 'Nora');
 SQL
 echo 'SELECT customer_identity.list_customers();' >"$folder/list_customers"
 
+# About one customer each time, who is still there.
+for call in export_customer erase_customer; do
+  printf "SELECT id FROM customers WHERE phone LIKE '+4474001%%' OFFSET 7 LIMIT 1 \\gset\nSELECT customer_identity.$call(':id'::uuid);\n" >"$folder/$call"
+done
+
 # An ordinary book finds the customer itself.
 latency() {
   sed "$([ "$1" = plain ] && echo 's/customer_identity.customer_id_of([^)]*)/NULL/')" "$folder/$2" >"$folder/statement"
@@ -48,7 +53,7 @@ latency() {
 seconds() {
   local start
   start=$(date +%s.%N)
-  PGOPTIONS="-c search_path=$1" psql -qX -v ON_ERROR_STOP=1 -c "$2"
+  PGOPTIONS="-c search_path=$1" psql -qX -v ON_ERROR_STOP=1 -c "$2" >/dev/null
   echo "$(date +%s.%N) $start" | awk '{ printf "%.1f", $1 - $2 }'
 }
 
@@ -69,6 +74,10 @@ for statement in order 'order of a new guest' sign-up; do
   row "$statement" "$(latency plain "$statement")" "$(latency huge "$statement")" "$(latency bare "$statement")" ms
 done
 row list_customers "$(latency plain list_customers)" "$(latency huge list_customers)" - ms
+for call in fraud_signals duplicate_customers; do
+  row "$call" "$(seconds plain "SELECT count(customer_identity.$call())")" "$(seconds huge "SELECT count(customer_identity.$call())")" - s
+done
+for call in export_customer erase_customer; do row "a customer and $call" "$(latency plain $call)" "$(latency huge $call)" - ms; done
 for shop in plain huge; do
   echo
   echo "$shop: $(PGOPTIONS="-c search_path=$shop" psql -qXAt -c 'SELECT count(*) FROM customer_identity.verify_totals()') differences"
