@@ -4,7 +4,6 @@
 #include "book/call_elsewhere.hpp"
 #include "book/customers_columns.hpp"
 #include "pg/errors.hpp"
-#include "pg/majors.hpp"
 #include "pg/shards.hpp"
 
 namespace customer_identity {
@@ -50,12 +49,6 @@ const char *companion_name(Oid customers, const char *companion) {
 }
 
 }  // namespace
-
-void require_schema(Oid customers) {
-  const Oid schema = get_rel_namespace(customers);
-  const AclResult allowed = majors::check_schema_usage(schema);
-  if (allowed != ACLCHECK_OK) aclcheck_error(allowed, OBJECT_SCHEMA, get_namespace_name(schema));
-}
 
 Oid book_argument(FunctionCallInfo fcinfo, int index) {
   const Oid customers = PG_ARGISNULL(index) ? RelnameGetRelid("customers") : PG_GETARG_OID(index);

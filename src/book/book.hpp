@@ -14,10 +14,6 @@ Oid book_argument(FunctionCallInfo fcinfo, int index);
 /// node has it, the function was called there, and `value` is what it returned.
 Oid book_of_call(FunctionCallInfo fcinfo, int index, Datum *value);
 
-/// For functions that act as the owner of the book: who may not look into its schema may not ask
-/// about it. Raises 42501.
-void require_schema(Oid customers);
-
 /// Quoted and qualified names for our statements. Each raises CI003 when the table lacks a column
 /// that we need, or is not there.
 const char *customers_name(Oid customers);

@@ -38,6 +38,12 @@ void require_right(Oid table, AclMode needed) {
   aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
 }
 
+void require_schema(Oid table) {
+  const Oid schema = get_rel_namespace(table);
+  const AclResult allowed = majors::check_schema_usage(schema);
+  if (allowed != ACLCHECK_OK) aclcheck_error(allowed, OBJECT_SCHEMA, get_namespace_name(schema));
+}
+
 Visit stand_in(Oid table, AclMode needed) { return visit_for(table, has_rights(table, needed)); }
 
 Visit stand_in(Oid table, AclMode needed, Oid companion, AclMode needed_there) {

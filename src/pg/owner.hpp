@@ -50,6 +50,9 @@ Visit visit_to_write(Oid owner);
 /// Raises 42501 unless the current user has the rights on the whole table, all its rows included.
 void require_right(Oid table, AclMode needed);
 
+/// Raises 42501 unless the current user may look into the schema of a table.
+void require_schema(Oid table);
+
 /// Within act_as() or visit(), acting as the owner of `table` for the current user, who needs those
 /// rights on it himself: code of the table's owner (triggers, policies, domains, indexes) then runs
 /// as nobody else. Without the rights, or where row security binds him, he goes on as himself, and

@@ -9,10 +9,14 @@
 namespace customer_identity {
 namespace {
 
-// Where the name of a shard comes without its schema, that is public.
-#define SHARD_OF(shard)                                                           \
-  "pg_catalog.to_regclass(pg_catalog.regexp_replace(pg_catalog.shard_name(" shard \
-  ".logicalrelid, " shard ".shardid), '^([^.\"]+|\"([^\"]|\"\")+\")$', 'public.\\1'))"
+// Which relation a shard is follows from its table and its name.
+#define NAME_OF(shard) "pg_catalog.shard_name(" shard ".logicalrelid, " shard ".shardid)"
+
+// Elsewhere another table may have the name that the shard has here.
+#define IS_HERE(shard)                                                                      \
+  "EXISTS (SELECT FROM pg_catalog.pg_dist_placement AS l"                                   \
+  " JOIN pg_catalog.pg_dist_local_group AS g ON g.groupid OPERATOR(pg_catalog.=) l.groupid" \
+  " WHERE l.shardid OPERATOR(pg_catalog.=) " shard ".shardid)"
 
 // Rows of a table of that name are in one shard a distribution value, or in one alone.
 #define HAS_SHARDS "repmodel OPERATOR(pg_catalog.<>) 't'"
@@ -33,14 +37,43 @@ bool has_citus() {
   return found;
 }
 
-// The first column of a statement's only row; InvalidOid: there is none, or it is NULL.
-Oid find(const char *statement, std::initializer_list<Oid> types, const Datum *values) {
+// Whoever calls need not be allowed to look into the schema. The name comes without it where that
+// is public, and InvalidOid if the shard is on another node.
+Oid shard_named(Oid table, const char *name) {
+  List *parts;
+  if (!SplitIdentifierString(pstrdup(name), '.', &parts) || parts == NIL) return InvalidOid;
+  return get_relname_relid(static_cast<char *>(llast(parts)), get_rel_namespace(table));
+}
+
+struct Named {
+  Oid table;  // InvalidOid: there is none
+  Oid shard;
+};
+
+// The table and the name of a shard in a row of the last statement.
+Named named_in(HeapTuple row, int first_column) {
+  bool is_null;
+  const Datum table = SPI_getbinval(row, SPI_tuptable->tupdesc, first_column, &is_null);
+  const char *name = SPI_getvalue(row, SPI_tuptable->tupdesc, first_column + 1);
+  if (is_null || name == nullptr) return {};
+  return {DatumGetObjectId(table), shard_named(DatumGetObjectId(table), name)};
+}
+
+// What a statement's first row names.
+Named find(const char *statement, std::initializer_list<Oid> types, const Datum *values) {
   SPI_connect();
   SPIPlanPtr plan = custom_plan(statement, types);
-  bool is_null = run_on_latest(plan, values) == 0;
-  const Datum value = is_null ? Datum(0) : first_value(&is_null);
+  const bool is_found = run_on_latest(plan, values) > 0;
+  const Named found = is_found ? named_in(SPI_tuptable->vals[0], 1) : Named{};
   SPI_finish();
-  return is_null ? InvalidOid : DatumGetObjectId(value);
+  return found;
+}
+
+bool has_rows(const char *statement, std::initializer_list<Oid> types, const Datum *values) {
+  SPI_connect();
+  const bool result = run_on_latest(custom_plan(statement, types), values) > 0;
+  SPI_finish();
+  return result;
 }
 
 struct Distribution {
@@ -80,12 +113,12 @@ std::int64_t number_in_name(Oid relation) {
 }
 
 Oid find_table_of(std::int64_t shard, Oid relation) {
-  const Datum values[] = {Int64GetDatum(shard), ObjectIdGetDatum(relation)};
-  return find(
-      "SELECT s.logicalrelid FROM pg_catalog.pg_dist_shard AS s"
-      " WHERE s.shardid OPERATOR(pg_catalog.=) $1"
-      " AND " SHARD_OF("s") " OPERATOR(pg_catalog.=) $2",
-      {INT8OID, OIDOID}, values);
+  const Datum values[] = {Int64GetDatum(shard)};
+  const Named found = find("SELECT s.logicalrelid, " NAME_OF("s")
+                           " FROM pg_catalog.pg_dist_shard AS s"
+                           " WHERE s.shardid OPERATOR(pg_catalog.=) $1 AND " IS_HERE("s"),
+                           {INT8OID}, values);
+  return found.shard == relation ? found.table : InvalidOid;
 }
 
 Shard shard_of(Oid relation) {
@@ -102,7 +135,7 @@ Shard shard_of(Oid relation) {
 
 Oid find_beside(const Shard &shard, Oid table) {
   const Datum values[] = {Int64GetDatum(shard.id), ObjectIdGetDatum(table)};
-  return find("SELECT " SHARD_OF("o")
+  return find("SELECT o.logicalrelid, " NAME_OF("o")
               " FROM pg_catalog.pg_dist_shard AS s"
               " JOIN pg_catalog.pg_dist_partition AS p"
               " ON p.logicalrelid OPERATOR(pg_catalog.=) s.logicalrelid"
@@ -117,7 +150,8 @@ Oid find_beside(const Shard &shard, Oid table) {
               ARE_SAME("o.shardmaxvalue", "s.shardmaxvalue") ")"
               " WHERE s.shardid OPERATOR(pg_catalog.=) $1"
               " AND q.logicalrelid OPERATOR(pg_catalog.=) $2",
-              {INT8OID, OIDOID}, values);
+              {INT8OID, OIDOID}, values)
+      .shard;
 }
 
 // Of a table that has one shard alone.
@@ -130,9 +164,7 @@ void read_only_shard(OnlyShard &only, Oid table) {
   SPI_connect();
   const Datum values[] = {ObjectIdGetDatum(table)};
   SPIPlanPtr plan = custom_plan(
-      "SELECT s.shardid, CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_dist_placement AS l"
-      " JOIN pg_catalog.pg_dist_local_group AS g ON g.groupid OPERATOR(pg_catalog.=) l.groupid"
-      " WHERE l.shardid OPERATOR(pg_catalog.=) s.shardid) THEN " SHARD_OF("s") " END"
+      "SELECT s.shardid, s.logicalrelid, CASE WHEN " IS_HERE("s") " THEN " NAME_OF("s") " END"
       " FROM pg_catalog.pg_dist_shard AS s JOIN pg_catalog.pg_dist_partition AS p"
       " ON p.logicalrelid OPERATOR(pg_catalog.=) s.logicalrelid"
       " WHERE p.logicalrelid OPERATOR(pg_catalog.=) $1"
@@ -142,8 +174,7 @@ void read_only_shard(OnlyShard &only, Oid table) {
     HeapTuple row = SPI_tuptable->vals[0];
     bool is_null;
     only.id = DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &is_null));
-    const Datum here = SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &is_null);
-    only.here = is_null ? InvalidOid : DatumGetObjectId(here);
+    only.here = named_in(row, 2).shard;
   }
   SPI_finish();
 }
@@ -179,10 +210,10 @@ bool is_distributed(Oid relation) {
   return kept<Distribution>({relation},
                             [&](Distribution &result, Reading &) {
                               const Datum values[] = {ObjectIdGetDatum(relation)};
-                              result.is_distributed = OidIsValid(find(
-                                  "SELECT p.logicalrelid FROM pg_catalog.pg_dist_partition AS p"
+                              result.is_distributed = has_rows(
+                                  "SELECT FROM pg_catalog.pg_dist_partition AS p"
                                   " WHERE p.logicalrelid OPERATOR(pg_catalog.=) $1",
-                                  {OIDOID}, values));
+                                  {OIDOID}, values);
                             })
       ->is_distributed;
 }
@@ -195,11 +226,12 @@ Oid copy_here(Oid table) {
   auto *copy = kept<Copy>({table}, [](Copy &, Reading &) {});
   const Oid shard = asked(copy->shard, [&] {
     const Datum values[] = {ObjectIdGetDatum(table)};
-    return find("SELECT " SHARD_OF("s")
+    return find("SELECT s.logicalrelid, " NAME_OF("s")
                 " FROM pg_catalog.pg_dist_shard AS s JOIN pg_catalog.pg_dist_partition AS p"
                 " ON p.logicalrelid OPERATOR(pg_catalog.=) s.logicalrelid AND p." IS_COPIED
-                " WHERE p.logicalrelid OPERATOR(pg_catalog.=) $1",
-                {OIDOID}, values);
+                " WHERE p.logicalrelid OPERATOR(pg_catalog.=) $1 AND " IS_HERE("s"),
+                {OIDOID}, values)
+        .shard;
   });
   return OidIsValid(shard) ? shard : table;
 }
@@ -231,6 +263,7 @@ Oid shard_to_read(Oid table) {
 Oid shard_to_write(Oid table) {
   const Oid shard = shard_to_read(table);
   if (shard == table) return table;
+  require_schema(table);
   keep_from_moving(table, only_shard_of(table).id);
   if (!is_elsewhere(table)) return shard_to_read(table);
   ereport(ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),

@@ -35,5 +35,21 @@ SELECT is(asked('SELECT sum(total_spent) FROM customers'), '32', 'exactly');
 SELECT lives_ok(format('SELECT customer_identity.merge_customers(%L, customer_identity.find_customer(''+44 7400 123502''))', :'ann'), 'the owner merges');
 SELECT is(customer_identity.rebuild_totals(), 0::bigint, 'and rebuilds');
 RESET ROLE;
+
+-- A book by customer in a schema that is closed to the application.
+RESET citus.enable_schema_based_sharding;
+CREATE SCHEMA shop_g;
+CREATE SCHEMA shop_g_book;
+GRANT USAGE ON SCHEMA shop_g TO shop_app;
+SELECT customer_identity.create_tables('shop_g_book', distributed => true) \g /dev/null
+CREATE TABLE shop_g.orders (customer_id uuid, id uuid DEFAULT gen_random_uuid(), phone text, total numeric, PRIMARY KEY (customer_id, id));
+SELECT create_distributed_table('shop_g.orders', 'customer_id', colocate_with => 'shop_g_book.customers') \g /dev/null
+SELECT customer_identity.attach_orders('shop_g.orders', customers => 'shop_g_book.customers');
+GRANT SELECT, INSERT ON shop_g.orders TO shop_app;
+SET ROLE shop_app;
+SELECT lives_ok($$INSERT INTO shop_g.orders (customer_id, phone, total) SELECT customer_identity.customer_id_of(p), p, 5 FROM unnest('{+447400123501,+447400123502,+447400123503}'::text[]) AS p$$,
+  'an application that may not look into the schema of the book writes orders');
+RESET ROLE;
+SELECT is(asked('SELECT sum(total_spent) FROM shop_g_book.customers'), '15', 'which are counted there');
 SELECT * FROM finish();
-DROP SCHEMA shop_f CASCADE;
+DROP SCHEMA shop_f, shop_g, shop_g_book CASCADE;

@@ -125,6 +125,8 @@ SELECT throws_ok('SELECT customer_identity.find_customer(''+44 7400 123501'', cu
 SELECT throws_ok('SELECT customer_identity.get_or_create_customer(''+44 7400 123501'', customers => ''s3.customers'')', 'CI008', NULL, 'nor write to it');
 SELECT throws_ok('SELECT customer_identity.rebuild_totals(''s3.customers'')', 'CI008', NULL, 'whatever it is written in');
 SELECT is((SELECT count(*) FROM s3.customers), 0::bigint, 'the shell is empty');
+SELECT format('CREATE TABLE %s (LIKE s3.orders)', 's3.orders_' || shardid) FROM pg_catalog.pg_dist_shard WHERE logicalrelid = 's3.orders'::regclass \gexec
+SELECT ok(NOT customer_identity_internal.is_shard(shard_of('s3.orders')), 'a table that has the name of a shard of another node is none');
 -- It is here from now on.
 UPDATE pg_catalog.pg_dist_placement SET groupid = 1 WHERE shardid >= 102300;
 SELECT format('CREATE TABLE %s (LIKE s3.%s INCLUDING ALL)', 's3.customers_' || shardid, 'customers') FROM pg_catalog.pg_dist_shard WHERE logicalrelid = 's3.customers'::regclass \gexec
@@ -153,6 +155,13 @@ INSERT INTO :orders (phone, total) VALUES ('+44 7400 123541', 4);
 RESET ROLE;
 RESET search_path;
 SELECT results_eq(format('SELECT phone::text, total_spent FROM %s', :'customers'), $$VALUES ('+447400123541', 4.0)$$, 'an order is inserted and counted on a hostile path');
+
+-- Who may not look into the schema of a book keeps its shard from nothing.
+SELECT format('SELECT customer_identity_internal.take_away_orders(%s::oid, %s::oid)', 's1.orders'::regclass::oid, 's1.customers'::regclass::oid) AS call \gset
+CREATE ROLE stranger;
+SET ROLE stranger;
+SELECT throws_ok(:'call', '42501', 'permission denied for schema s1', 'a stranger does not hold the shard of a book where it is');
+RESET ROLE;
 
 -- A table with the name of a shard is none, unless it is the one.
 CREATE TABLE s1.users_5 (id text PRIMARY KEY, phone text);
