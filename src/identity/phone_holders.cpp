@@ -10,7 +10,10 @@
 #include "pg/direct_lookup.hpp"
 #include "pg/errors.hpp"
 #include "pg/majors.hpp"
+#include "pg/owner.hpp"
+#include "pg/plans.hpp"
 #include "pg/relation_cache.hpp"
+#include "pg/relations.hpp"
 #include "pg/shards.hpp"
 
 namespace customer_identity {
@@ -154,13 +157,37 @@ Found search_settled(Oid relation, const Shape &shape, const char *e164) {
 
 bool is_nobody(const Found &rule) { return strcmp(TextDatumGetCString(rule.value), "nobody") == 0; }
 
+// Of rules that other nodes have copies of, and this one has not.
+bool is_nobody_elsewhere(Oid rules, const char *e164) {
+  const Visit owner = visit(owner_of(rules));
+  SPI_connect();
+  SPIPlanPtr plan = saved_plan({rules}, {TEXTOID}, [&] {
+    return psprintf(
+        "SELECT FROM %s WHERE phone OPERATOR(pg_catalog.=) $1"
+        " AND rule OPERATOR(pg_catalog.=) 'nobody'",
+        relation_name(rules));
+  });
+  const Datum phone = CStringGetTextDatum(e164);
+  const bool found = run_on_latest(plan, &phone) > 0;
+  SPI_finish();
+  leave(owner);
+  return found;
+}
+
 template <typename Look>
-Holder holder_by(Oid customers, Look &&look) {
+bool names_nobody_by(Oid rules, const char *e164, Look &&look) {
+  if (OidIsValid(rules) && is_distributed(rules)) return is_nobody_elsewhere(rules, e164);
+  const Found rule = look(rules, kRules);
+  return rule.found && is_nobody(rule);
+}
+
+template <typename Look>
+Holder holder_by(Oid customers, const char *e164, Look &&look) {
   Holder holder = {};
   const Found further = look(find_companion(customers, "customer_phones"), kFurtherPhones);
   if (further.found) return {Holder::Kind::kCustomer, *DatumGetUUIDP(further.value)};
-  const Found rule = look(copy_here(find_companion(customers, "phone_rules")), kRules);
-  if (rule.found && is_nobody(rule)) holder.kind = Holder::Kind::kNobody;
+  if (names_nobody_by(copy_here(find_companion(customers, "phone_rules")), e164, look))
+    holder.kind = Holder::Kind::kNobody;
   return holder;
 }
 
@@ -217,7 +244,7 @@ void refuse_rule(Oid customers, const char *e164) {
 Holder holder_of(Oid customers, const char *e164) {
   CommandCounterIncrement();
   PushActiveSnapshot(GetLatestSnapshot());
-  const Holder holder = holder_by(customers, [&](Oid relation, const Shape &shape) {
+  const Holder holder = holder_by(customers, e164, [&](Oid relation, const Shape &shape) {
     return search(relation, shape, e164, GetActiveSnapshot());
   });
   PopActiveSnapshot();
@@ -225,14 +252,14 @@ Holder holder_of(Oid customers, const char *e164) {
 }
 
 Holder holder_seen(Oid customers, const char *e164) {
-  return holder_by(customers, [&](Oid relation, const Shape &shape) {
+  return holder_by(customers, e164, [&](Oid relation, const Shape &shape) {
     return search(relation, shape, e164, GetActiveSnapshot());
   });
 }
 
 Holder rival_of(Oid customers, const char *e164) {
   CommandCounterIncrement();
-  return holder_by(customers, [&](Oid relation, const Shape &shape) {
+  return holder_by(customers, e164, [&](Oid relation, const Shape &shape) {
     return search_settled(relation, shape, e164);
   });
 }
