@@ -23,7 +23,8 @@ struct Values {
 // Whether a call is under way: one that comes back here would go on for ever.
 bool is_calling = false;
 
-// A table that lies beside customers and that the current user may read. SPI must be connected.
+// A table that lies beside customers, that the current user may read, and whose owner is trusted
+// with the book: planning a query of a table runs its owner's code. SPI must be connected.
 const char *companion_to_read(Oid customers) {
   const Datum values[] = {ObjectIdGetDatum(customers)};
   SPIPlanPtr plan = custom_plan(
@@ -31,7 +32,9 @@ const char *companion_to_read(Oid customers) {
       " JOIN pg_catalog.pg_dist_partition AS b"
       " ON b.colocationid OPERATOR(pg_catalog.=) p.colocationid"
       " AND b.partmethod OPERATOR(pg_catalog.=) p.partmethod"
+      " JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) b.logicalrelid"
       " WHERE p.logicalrelid OPERATOR(pg_catalog.=) $1"
+      " AND pg_catalog.has_table_privilege(c.relowner, $1, 'UPDATE')"
       " AND pg_catalog.has_table_privilege(b.logicalrelid, 'SELECT')"
       " ORDER BY b.logicalrelid LIMIT 1",
       {OIDOID});

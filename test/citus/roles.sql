@@ -51,5 +51,21 @@ SELECT lives_ok($$INSERT INTO shop_g.orders (customer_id, phone, total) SELECT c
   'an application that may not look into the schema of the book writes orders');
 RESET ROLE;
 SELECT is(asked('SELECT sum(total_spent) FROM shop_g_book.customers'), '15', 'which are counted there');
+
+-- A call that is taken to another node runs nobody's code but that of those who may write the book.
+SET citus.enable_schema_based_sharding = on;
+CREATE SCHEMA shop_h;
+RESET citus.enable_schema_based_sharding;
+CREATE ROLE shop_guest LOGIN;
+GRANT CREATE, USAGE ON SCHEMA shop_h TO shop_guest;
+SET ROLE shop_guest;
+CREATE FUNCTION shop_h.trap(integer) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS
+  $$BEGIN IF current_user <> 'shop_guest' THEN RAISE EXCEPTION 'called as %', current_user; END IF; RETURN true; END$$;
+CREATE TABLE shop_h.bait (i integer);
+CREATE INDEX ON shop_h.bait (i) WHERE shop_h.trap(1);
+GRANT SELECT ON shop_h.bait TO PUBLIC;
+RESET ROLE;
+SELECT customer_identity.create_tables('shop_h') \g /dev/null
+SELECT lives_ok('SELECT customer_identity.find_customer(''+44 7400 123501'', customers => ''shop_h.customers'')', 'a table of somebody else in the schema is not looked at');
 SELECT * FROM finish();
-DROP SCHEMA shop_f, shop_g, shop_g_book CASCADE;
+DROP SCHEMA shop_f, shop_g, shop_g_book, shop_h CASCADE;
