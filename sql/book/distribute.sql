@@ -93,7 +93,8 @@ CREATE FUNCTION customer_identity_internal.use_one_connection(customers regclass
     LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT set_config('citus.multi_shard_modify_mode', 'sequential', true), set_config('citus.max_adaptive_executor_pool_size', '1', true) WHERE customer_identity_internal.is_spread(customers)
+    SELECT set_config('citus.multi_shard_modify_mode', 'sequential', true), set_config('citus.max_adaptive_executor_pool_size', '1', true)
+    WHERE customer_identity_internal.is_spread(customers)
 $$;
 COMMENT ON FUNCTION customer_identity_internal.use_one_connection(regclass) IS
     'From now on in the function, each node is asked over one connection, if customers are spread over several';
