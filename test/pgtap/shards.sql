@@ -185,3 +185,5 @@ SELECT customer_identity_internal.take_away_orders('sales', 'customers'), custom
 SELECT results_eq('SELECT total_orders, total_spent FROM customers', 'VALUES (1, 42::numeric)', 'orders that nobody truncates stay in the totals');
 SELECT results_eq('SELECT user_id, ended_at IS NULL FROM phone_proofs', $$VALUES ('a', true)$$, 'and what logins have proved stays proved');
 SELECT * FROM finish();
+DROP OWNED BY merchant, clerk, stranger CASCADE;
+DROP ROLE merchant, clerk, stranger;
