@@ -6,6 +6,7 @@ DECLARE
   script constant text := current_setting('lookalikes.script');
   ours constant text[] := string_to_array(current_setting('lookalikes.ours'), ';');
   body constant text := $$BEGIN RAISE EXCEPTION 'look-alike called as %', current_user USING ERRCODE = 'EV001'; END$$;
+  called constant text[] := ARRAY(SELECT DISTINCT (regexp_matches(script, '\m(\w+)\(', 'g'))[1]);
   one record;
 BEGIN
   FOR one IN
@@ -31,7 +32,7 @@ BEGIN
     SELECT DISTINCT p.proname AS name, pg_get_function_identity_arguments(p.oid) AS arguments,
       pg_get_function_result(p.oid) AS result
     FROM pg_proc p
-    WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind = 'f' AND script ~ ('\m' || p.proname || '\(')
+    WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.prokind = 'f' AND p.proname = ANY (called)
     UNION ALL
     -- Of a variadic function of any types: what fits better than it.
     SELECT v.name, v.arguments, 'text'
