@@ -5,7 +5,7 @@ set -euo pipefail
 
 for name in ${CHROMIUM:-chromium chromium-browser google-chrome google-chrome-stable}; do
   browser=$(command -v "$name") || continue
-  if "$browser" --version 2>/dev/null </dev/null | grep -qE '^(Chromium|Google Chrome) [0-9]'; then
+  if "$browser" --version 2>/dev/null </dev/null | grep -E '^(Chromium|Google Chrome) [0-9]' >/dev/null; then
     echo "$browser"
     exit
   fi

@@ -44,7 +44,7 @@ default_major() {
 
 # Ubuntu has no such package, but one that points to a snap and goes by its name.
 has_chromium() {
-  apt-cache show chromium 2>/dev/null | grep -q '^Package: chromium$'
+  apt-cache show chromium 2>/dev/null | grep '^Package: chromium$' >/dev/null
 }
 
 # Shows the end of what a command says when it failed. A file takes it: a server that a package starts keeps a pipe open.

@@ -43,7 +43,7 @@ equal() {
 cluster() {
   # pg_upgrade wants both with checksums or without; 18 has them unless told otherwise.
   local without=
-  if "$2/initdb" --help | grep -q no-data-checksums; then without=--no-data-checksums; fi
+  if [[ $("$2/initdb" --help) = *no-data-checksums* ]]; then without=--no-data-checksums; fi
   as_user "$2/initdb" -D "$work/$1" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync $without >"$work/log"
   as_user tee -a "$work/$1/postgresql.conf" >/dev/null <<CONF
 listen_addresses = ''
