@@ -19,6 +19,11 @@ BEGIN ATOMIC
     ),
     placed AS MATERIALIZED (
         SELECT s.*, customer_identity_internal.distribution_of(s.relation) AS distribution FROM beside AS s
+    ),
+    distributed AS (
+        SELECT d.relation
+        FROM (SELECT customers AS relation, b.distribution FROM book AS b UNION ALL SELECT p.relation, p.distribution FROM placed AS p) AS d
+        WHERE d.distribution IS NOT NULL
     )
     SELECT 'error', 'setting citus.enable_unsafe_triggers', 'it is off: Citus lets distributed tables have no triggers',
         'On every node: ALTER SYSTEM SET citus.enable_unsafe_triggers = on; SELECT pg_reload_conf();'
@@ -52,10 +57,15 @@ BEGIN ATOMIC
         -- Where customers are spread by their ids, the rules are copied to every node, and logins are kept by ids of their own.
         AND NOT (b.distribution LIKE 'h%' AND ((p.is_users AND p.distribution IS NULL) OR (p.is_companion AND p.distribution = 'copies')))
     UNION ALL
-    SELECT 'info', p.relation::text, 'rows from before it was distributed still take space on this node; they are not read or counted',
-        format('SELECT truncate_local_data_after_distributing_table(%L);', p.relation)
-    FROM (SELECT customers AS relation, b.distribution FROM book AS b UNION ALL SELECT p.relation, p.distribution FROM placed AS p) AS p
-    WHERE p.distribution IS NOT NULL AND pg_relation_size(p.relation) > 0;
+    SELECT 'error', format('role %I', o.rolname), 'it owns distributed tables and may not log in: Citus connects to the other nodes as the owner of a table that we write to',
+        format('On every node: ALTER ROLE %I LOGIN;', o.rolname)
+    FROM pg_roles AS o
+    WHERE NOT o.rolcanlogin AND o.oid IN (SELECT c.relowner FROM distributed AS d JOIN pg_class AS c ON c.oid = d.relation)
+    UNION ALL
+    SELECT 'info', d.relation::text, 'rows from before it was distributed still take space on this node; they are not read or counted',
+        format('SELECT truncate_local_data_after_distributing_table(%L);', d.relation)
+    FROM distributed AS d
+    WHERE pg_relation_size(d.relation) > 0;
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_shards(regclass) IS
     'Findings of check_setup() about a book that Citus distributes';

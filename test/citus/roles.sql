@@ -38,8 +38,9 @@ RESET ROLE;
 
 -- A book by customer in a schema that is closed to the application.
 RESET citus.enable_schema_based_sharding;
-CREATE SCHEMA shop_g;
-CREATE SCHEMA shop_g_book;
+CREATE SCHEMA shop_g AUTHORIZATION shop_owner;
+CREATE SCHEMA shop_g_book AUTHORIZATION shop_owner;
+SET ROLE shop_owner;
 GRANT USAGE ON SCHEMA shop_g TO shop_app;
 SELECT customer_identity.create_tables('shop_g_book', distributed => true) \g /dev/null
 CREATE TABLE shop_g.orders (customer_id uuid, id uuid DEFAULT gen_random_uuid(), phone text, total numeric, PRIMARY KEY (customer_id, id));
@@ -51,6 +52,12 @@ SELECT lives_ok($$INSERT INTO shop_g.orders (customer_id, phone, total) SELECT c
   'an application that may not look into the schema of the book writes orders');
 RESET ROLE;
 SELECT is(asked('SELECT sum(total_spent) FROM shop_g_book.customers'), '15', 'which are counted there');
+SELECT lives_ok($$SELECT customer_identity.get_or_create_customer('+44 7400 123509', customers => 'shop_g_book.customers')$$, 'somebody else than the owner, who may, makes a customer');
+SELECT is(asked('SELECT count(*) FROM shop_g_book.customer_events WHERE event = ''created'''), '4', 'with its history');
+SELECT is_empty($$SELECT * FROM customer_identity.check_setup('shop_g_book.customers') WHERE severity = 'error'$$, 'check_setup finds no error');
+ALTER ROLE shop_owner NOLOGIN;
+SELECT results_eq($$SELECT object FROM customer_identity.check_setup('shop_g_book.customers') WHERE severity = 'error'$$, $$VALUES ('role shop_owner')$$, 'but an owner as whom Citus cannot connect');
+ALTER ROLE shop_owner LOGIN;
 
 -- A call that is taken to another node runs nobody's code but that of those who may write the book.
 SET citus.enable_schema_based_sharding = on;
