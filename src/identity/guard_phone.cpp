@@ -1,7 +1,9 @@
 // guard_phone: trigger of customer_phones and phone_rules. A phone leads to one customer at most:
 // what is written there must not be another customer's primary phone.
 #include "identity/phone_holders.hpp"
+#include "pg/owner.hpp"
 #include "pg/postgres.hpp"
+#include "pg/relations.hpp"
 #include "pg/shards.hpp"
 #include "pg/trigger_call.hpp"
 
@@ -32,12 +34,15 @@ void guard(HeapTuple row, Relation table) {
     return;
   const Oid customers = table_beside(RelationGetRelid(table),
                                      get_relname_relid("customers", RelationGetNamespace(table)));
-  if (!OidIsValid(customers)) return;
+  // A table of somebody else is none of the book's, and must not tell whose a phone is.
+  if (!OidIsValid(customers) || owner_of(customers) != table->rd_rel->relowner) return;
   // Every node writes its copy of the rules, and has a part of the customers.
   if (is_shard(RelationGetRelid(table)) && is_distributed(customers)) return;
   const bool has_customer = is_given(row, table, "customer_id", UUIDOID, &value);
+  const Actor before = act_as(table->rd_rel->relowner);
   refuse_rival(customers, TextDatumGetCString(phone),
                has_customer ? DatumGetUUIDP(value) : nullptr);
+  act_again_as(before);
 }
 
 }  // namespace

@@ -216,4 +216,12 @@ SELECT lives_ok($$SELECT customer_identity.list_customers(), customer_identity.c
 SELECT lives_ok($$SELECT * FROM customer_identity.fraud_signals()$$, 'signals');
 SELECT lives_ok($$SELECT * FROM customer_identity.migrate_phones()$$, 'a dry run');
 
+-- Who may write a companion need not read customers.
+CREATE ROLE keeper;
+GRANT SELECT, INSERT ON phone_rules, customer_phones TO keeper;
+SET ROLE keeper;
+SELECT lives_ok($$INSERT INTO phone_rules (phone, rule) VALUES ('+447400123490', 'nobody')$$, 'a rule for a phone of nobody');
+SELECT throws_ok($$INSERT INTO phone_rules (phone, rule) VALUES ('+447400123402', 'nobody')$$, 'CI006', NULL, 'and none for a customer''s');
+RESET ROLE;
+
 SELECT * FROM finish();

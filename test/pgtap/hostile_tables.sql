@@ -81,4 +81,13 @@ SELECT lives_ok($$INSERT INTO huge VALUES (1, '07400 123405', ('9e131071')::nume
 SELECT throws_ok($$INSERT INTO huge SELECT 10 + n, '07400 123405', 1e14 FROM generate_series(1, 9300) AS n$$, '22003', NULL, 'points that do not fit are an error');
 SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'and nothing is wrong');
 
+-- A table of somebody who may make tables beside a book, with a trigger of the book's companions.
+CREATE ROLE neighbour;
+GRANT CREATE ON SCHEMA public TO neighbour;
+SET ROLE neighbour;
+CREATE TABLE beside (phone text, customer_id uuid);
+CREATE TRIGGER guard AFTER INSERT ON beside FOR EACH ROW EXECUTE FUNCTION customer_identity_internal.guard_phone();
+SELECT lives_ok($$INSERT INTO beside VALUES ('+447400123401', gen_random_uuid())$$, 'is not told whose a phone is');
+RESET ROLE;
+
 SELECT * FROM finish();
