@@ -112,6 +112,7 @@ CREATE FUNCTION customer_identity_internal.require_attachable(relation regclass,
 AS $$
 BEGIN
     PERFORM customer_identity_internal.require_table(relation);
+    PERFORM customer_identity_internal.refuse_shard(relation), customer_identity_internal.refuse_shard(customers);
     IF relation = customers THEN
         RAISE EXCEPTION '% is the customers table itself', relation
             USING ERRCODE = 'wrong_object_type', HINT = 'Name the table of users or of orders.';
@@ -222,6 +223,7 @@ AS $$
 DECLARE
     trigger record;
 BEGIN
+    PERFORM customer_identity_internal.refuse_shard(attached);
     FOR trigger IN
         SELECT t.attached AS relation, t.name
         FROM customer_identity_internal.partitions_of(detach.attached) AS p

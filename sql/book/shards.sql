@@ -115,3 +115,19 @@ CREATE FUNCTION customer_identity_internal.told_name(relation regclass)
     AS 'MODULE_PATHNAME', 'told_name';
 COMMENT ON FUNCTION customer_identity_internal.told_name(regclass) IS
     'The quoted name of a table with its schema, as it is told and kept: of a shard, that of its table';
+
+CREATE FUNCTION customer_identity_internal.refuse_shard(relation regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF customer_identity_internal.is_shard(relation) THEN
+        RAISE EXCEPTION '% is a shard', relation
+            USING ERRCODE = 'wrong_object_type', DETAIL = 'What is attached is the table, with triggers on all of its shards.',
+                HINT = format('On the coordinator, name the table: %s.', customer_identity_internal.told_name(relation));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_shard(regclass) IS
+    'Raises 42809 for a shard, which moves and is split without its triggers being written anew';

@@ -134,6 +134,13 @@ COMMENT ON TABLE s3.customers IS 'moved';
 SELECT format('ALTER TABLE %s SET (fillfactor = 80)', 's3.customers') \gexec
 SELECT is(customer_identity.find_customer('+44 7400 123501', customers => 's3.customers'), NULL, 'once it has come it is found');
 
+-- What is attached and detached is the table.
+SELECT shard_of('s1.customers') AS customers, shard_of('s1.orders') AS orders \gset
+SELECT throws_ok(format('SELECT customer_identity.detach(%L)', :'orders'), '42809', NULL, 'a shard is not detached by itself');
+SELECT throws_ok(format('SELECT customer_identity.attach_orders(%L, customers => ''s1.customers'')', :'orders'), '42809', NULL, 'nor attached');
+CREATE TABLE s1.beside (id int PRIMARY KEY, phone text, total numeric);
+SELECT throws_ok(format('SELECT customer_identity.attach_orders(''s1.beside'', customers => %L)', :'customers'), '42809', NULL, 'nor is another table to a shard');
+
 -- Who may only insert an order hands the owners no code, whatever his path shadows.
 CREATE ROLE merchant;
 CREATE ROLE clerk;
