@@ -167,7 +167,8 @@ def main():
         print('container: every RUN line succeeds, the server and the shop answer')
     finally:
         for process in started:
-            process.terminate()
+            # unshare blocks SIGTERM; what it started ends with it.
+            process.kill()
             process.wait()
         for name in ('build', 'shop', 'server'):
             execute([ROOT / 'scripts/root.sh', 'remove', f'container-{name}'])
