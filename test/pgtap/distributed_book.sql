@@ -217,9 +217,9 @@ SELECT lives_ok($$SELECT * FROM customer_identity.fraud_signals()$$, 'signals');
 SELECT lives_ok($$SELECT * FROM customer_identity.migrate_phones()$$, 'a dry run');
 
 -- Who may write a companion need not read customers.
-CREATE ROLE keeper;
-GRANT SELECT, INSERT ON phone_rules, customer_phones TO keeper;
-SET ROLE keeper;
+CREATE ROLE rules_keeper;
+GRANT SELECT, INSERT ON phone_rules, customer_phones TO rules_keeper;
+SET ROLE rules_keeper;
 SELECT lives_ok($$INSERT INTO phone_rules (phone, rule) VALUES ('+447400123490', 'nobody')$$, 'a rule for a phone of nobody');
 SELECT throws_ok($$INSERT INTO phone_rules (phone, rule) VALUES ('+447400123402', 'nobody')$$, 'CI006', NULL, 'and none for a customer''s');
 RESET ROLE;
