@@ -15,16 +15,21 @@ struct Ids {
   bool are_computed;
 };
 
+const std::uint8_t *bytes_of(const char *text) {
+  return reinterpret_cast<const std::uint8_t *>(text);
+}
+
 }  // namespace
 
 pg_uuid_t computed_id(const char *e164, int generation) {
-  char name[64];
-  const int length = snprintf(name, sizeof(name), "%s#%d", e164, generation);
+  char suffix[16];
+  snprintf(suffix, sizeof(suffix), "#%d", generation);
   std::uint8_t digest[PG_SHA256_DIGEST_LENGTH];
   pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
   if (hash == nullptr || pg_cryptohash_init(hash) < 0 ||
       pg_cryptohash_update(hash, kNamespace, sizeof(kNamespace)) < 0 ||
-      pg_cryptohash_update(hash, reinterpret_cast<const std::uint8_t *>(name), length) < 0 ||
+      pg_cryptohash_update(hash, bytes_of(e164), strlen(e164)) < 0 ||
+      pg_cryptohash_update(hash, bytes_of(suffix), strlen(suffix)) < 0 ||
       pg_cryptohash_final(hash, digest, sizeof(digest)) < 0)
     elog(ERROR, "could not compute the id of a customer");
   pg_cryptohash_free(hash);
