@@ -225,8 +225,8 @@ SELECT throws_ok($$INSERT INTO phone_rules (phone, rule) VALUES ('+447400123402'
 RESET ROLE;
 
 -- Workings that are called with what is no number.
-CREATE ROLE anybody;
-SET ROLE anybody;
+CREATE ROLE any_caller;
+SET ROLE any_caller;
 SELECT throws_ok(format('SELECT customer_identity_internal.claim_customer(repeat(''x'', %s), NULL, ''customers'')', n), '42501', NULL, format('a text of %s characters', n))
 FROM unnest('{20,63,64,65,1000,100000,10000000}'::integer[]) AS n;
 RESET ROLE;
