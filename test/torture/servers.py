@@ -24,7 +24,7 @@ LOGGED = people.EXPECTED | {'25P01', '08006', '08P01', '55006', 'F0001'}
 
 LINE = re.compile(r'(?P<state>\w{5}) (?P<kind>.+?) \[(?P<pid>\d+)\] (?P<level>\w+):  (?P<text>.*)')
 # A session that is to be struck has just ended.
-HARMLESS = re.compile(r'PID \d+ is not a PostgreSQL')
+HARMLESS = re.compile(r'PID \d+ is not a PostgreSQL|could not send signal to process \d+: No such process')
 DEATH = re.compile(r'\(PID (\d+)\) was terminated by signal (\d+)')
 
 
