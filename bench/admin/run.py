@@ -3,8 +3,9 @@
 with create_search_indexes() and with index_totals() as well.
 
 ROWS (1000000) customers, CALLS (15) a kind of page, SECONDS (5; 0 makes 20) of sign-ups and of orders, STAGES (0,1,2): none of the
-indexes, not even those of the sorts, all of them, those of totals as well. LINES names a file for the measurements
-(bench/figures.py), the server's processor time."""
+indexes, not even those of the sorts, all of them, those of totals as well. BASE_PG_CONFIG names a server that has the library of
+another version: with stage 1 it is measured as well, as "before". LINES names a file for the measurements (bench/figures.py), the
+server's processor time."""
 
 import os
 import random
@@ -21,11 +22,12 @@ sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
 from processor_time import Sessions, of_process  # noqa: E402
-from throwaway_cluster import enter_cluster  # noqa: E402
+from throwaway_cluster import enter_cluster, start_base  # noqa: E402
 
 ROWS = int(os.environ.get('ROWS', 1000000))
 CALLS = int(os.environ.get('CALLS', 15))
 SECONDS = int(os.environ.get('SECONDS', 5))
+BASE = os.environ.get('BASE_PG_CONFIG')
 STAGES = [int(n) for n in os.environ.get('STAGES', '0,1,2').split(',')]
 PATIENCE = 20  # seconds
 CONFIGURATION = """
@@ -41,6 +43,7 @@ max_parallel_workers_per_gather = 0
 STATEMENTS = {'no index': 'DROP INDEX customers_created_at_id_idx, customers_updated_at_id_idx, customers_preferred_name_id_idx',
               'search indexes': 'SELECT customer_identity.create_search_indexes()',
               'and totals': 'SELECT customer_identity.index_totals()'}
+BEFORE = 'before, search indexes'
 SORTS = ['created_at', 'updated_at', 'preferred_name', 'total_spent', 'total_orders']
 SIGN_UP = """\\set known random(1, 10)
 \\set n random(1, {rows})
@@ -81,14 +84,18 @@ def searches():
 
 
 class Book:
-    def __init__(self):
+    """On the server that `server` tells clients to reach."""
+
+    def __init__(self, figures, server):
+        say(f'making {ROWS} customers')
         script = ['psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-v', f'rows={ROWS}', '-f', str(HERE / 'shop.sql')]
-        subprocess.run(script, check=True, stdout=subprocess.DEVNULL)
-        self.connection = psycopg2.connect('')
-        self.figures = Figures()
+        self.environment = {**os.environ, **server}
+        subprocess.run(script, env=self.environment, check=True, stdout=subprocess.DEVNULL)
+        self.connection = psycopg2.connect('', port=self.environment['PGPORT'])
+        self.figures = figures
         self.stage = ''
         self.connection.autocommit = True
-        self.sessions = Sessions(int(Path(os.environ['PGDATA'], 'postmaster.pid').read_text().split()[0]))
+        self.sessions = Sessions(int(Path(self.environment['PGDATA'], 'postmaster.pid').read_text().split()[0]))
         self.cursor = self.connection.cursor()
         self.run("SET customer_identity.default_region = 'DE'")
         self.run(f"SET statement_timeout = '{PATIENCE}s'")
@@ -123,7 +130,7 @@ class Book:
         before = self.sessions.used()
         length = ['-T', str(SECONDS)] if SECONDS else ['-t', '20']
         run = subprocess.run(['pgbench', '-n', '-M', 'prepared', *length, '-f', '-'],
-                             input=script.format(rows=ROWS), check=True, capture_output=True, text=True)
+                             input=script.format(rows=ROWS), env=self.environment, check=True, capture_output=True, text=True)
         count = int(re.search(r'actually processed: (\d+)', run.stdout)[1])
         self.figures.add(workload, self.stage, 1, 'cpu', 'ms', 1000 * (self.sessions.used() - before) / count)
 
@@ -136,6 +143,8 @@ class Book:
                         f'[null, {{}}, "{sort}"]', 'key', key, 'id', customer)[0][0]
 
     def measure(self, stage):
+        say(stage)
+        random.seed(1)
         self.stage = stage
         for sort in SORTS:
             self.pages(f'first page by {sort}', lambda: {'sort': f'-{sort}'})
@@ -169,24 +178,26 @@ class Book:
 
 def main():
     enter_cluster(CONFIGURATION)
-    random.seed(1)
-    say(f'making {ROWS} customers')
-    book = Book()
+    figures = Figures()
+    book = Book(figures, {})
+    before = Book(figures, start_base(BASE)) if BASE and 1 in STAGES else None
     version = book.run('SHOW server_version')[0][0].split()[0]
-    book.figures.facts['machine'] = f'{os.cpu_count()} cores, PostgreSQL {version}, shared_buffers 4 GB, fsync and autovacuum off'
-    book.figures.facts['size'] = f'{ROWS} customers, {CALLS} calls'
+    figures.facts['machine'] = f'{os.cpu_count()} cores, PostgreSQL {version}, shared_buffers 4 GB, fsync and autovacuum off'
+    figures.facts['size'] = f'{ROWS} customers, {CALLS} calls'
     for number, (stage, statement) in enumerate(STATEMENTS.items()):
         if number <= max(STAGES):
             book.index(statement)
         if number in STAGES:
-            say(stage)
             book.measure(stage)
+        if number == 1 and before:
+            before.index(statement)
+            before.measure(BEFORE)
     for name, size in book.sizes():
-        book.figures.add(f'size of {name}', 'all indexes', 1, 'size', 'MB', float(size))
-    for workload in book.figures.workloads():
-        book.figures.print(workload)
+        figures.add(f'size of {name}', 'all indexes', 1, 'size', 'MB', float(size))
+    for workload in figures.workloads():
+        figures.print(workload)
     if 'LINES' in os.environ:
-        book.figures.write(os.environ['LINES'])
+        figures.write(os.environ['LINES'])
 
 
 main()

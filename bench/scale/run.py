@@ -1,8 +1,9 @@
 #!/usr/bin/python3 -B
 """What administration of a large book takes, each against the simplest SQL that tells or does the same, in one run.
 
-ROWS (1000000) customers, five orders for each and a tenth more users; CALLS (3) of each. LINES names a file for the
-measurements (bench/figures.py) of the server's processor time."""
+ROWS (1000000) customers, five orders for each and a tenth more users; CALLS (3) of each. BASE_PG_CONFIG names a server that has
+the library of another version: it is measured in turns with this one, as "before". LINES names a file for the measurements
+(bench/figures.py) of the server's processor time."""
 
 import os
 import subprocess
@@ -17,10 +18,11 @@ sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
 from processor_time import of_process  # noqa: E402
-from throwaway_cluster import enter_cluster  # noqa: E402
+from throwaway_cluster import enter_cluster, start_base  # noqa: E402
 
 ROWS = int(os.environ.get('ROWS', 1000000))
 CALLS = int(os.environ.get('CALLS', 3))
+BASE = os.environ.get('BASE_PG_CONFIG')
 CONFIGURATION = """
 shared_buffers = 4GB
 maintenance_work_mem = 256MB
@@ -30,7 +32,7 @@ synchronous_commit = off
 autovacuum = off
 max_parallel_workers_per_gather = 0
 """
-BY_HAND, OURS, INDEXED = 'by hand', 'ours', 'ours, with the indexes for it'
+BY_HAND, OURS, BEFORE, INDEXED = 'by hand', 'ours', 'before', 'ours, with the indexes for it'
 
 SUMS = """SELECT customer_id, count(*) AS orders, sum(total) AS spent, sum(floor(total)) AS points
     FROM orders WHERE status IN ('paid', 'shipped') AND customer_id IS NOT NULL GROUP BY customer_id"""
@@ -80,64 +82,76 @@ CREATE INDEX ON customer_events (customer_id) WHERE event = 'user_linked' AND de
 
 
 class Book:
-    def __init__(self):
+    """On the server that `server` tells clients to reach."""
+
+    def __init__(self, server):
+        print(f'making {ROWS} customers', file=sys.stderr, flush=True)
         script = ['psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-v', f'rows={ROWS}', '-f', str(HERE.parent / 'admin' / 'shop.sql'),
                   '-f', str(HERE / 'shop.sql')]
-        subprocess.run(script, check=True, stdout=subprocess.DEVNULL)
-        self.connection = psycopg2.connect('')
+        environment = {**os.environ, **server}
+        subprocess.run(script, env=environment, check=True, stdout=subprocess.DEVNULL)
+        self.connection = psycopg2.connect('', port=environment['PGPORT'])
         self.connection.autocommit = True
         self.cursor = self.connection.cursor()
-        self.figures = Figures()
         self.pid = self.connection.get_backend_pid()
         self.run("SET customer_identity.default_region = 'DE'")
+        self.run('SELECT customer_identity.rebuild_totals()')
+        self.run('VACUUM (ANALYZE) customers')
 
     def run(self, statement):
         self.cursor.execute(statement)
 
+    def has_function_of(self, workload):
+        self.cursor.execute('SELECT FROM pg_proc WHERE proname = %s', (workload.partition(',')[0],))
+        return self.cursor.rowcount > 0 or workload.startswith('customers')
+
     def cpu(self):
         return 1000 * of_process(self.pid)
 
-    def measure(self, workload, variant, number, statement):
+    def measure(self, figures, workload, variant, number, statement):
         if 'wrong' in workload:
             self.run(SPOIL)
             self.run('VACUUM customers')
         cpu, start = self.cpu(), time.monotonic()
         self.run(statement)
-        self.figures.add(workload, variant, number, 'cpu', 'ms', self.cpu() - cpu)
-        self.figures.add(workload, variant, number, 'time', 'ms', 1000 * (time.monotonic() - start))
+        figures.add(workload, variant, number, 'cpu', 'ms', self.cpu() - cpu)
+        figures.add(workload, variant, number, 'time', 'ms', 1000 * (time.monotonic() - start))
         self.run('RESET work_mem')
         if 'wrong' in workload:
             self.run('VACUUM customers')
 
-    def rounds(self, variants, workloads):
-        for workload in workloads:
-            for number in range(1, CALLS + 1):
-                for variant, statement in zip(variants, STATEMENTS[workload]):
-                    if statement:
-                        self.measure(workload, variant, number, statement)
+
+def rounds(figures, books):
+    for workload, (by_hand, ours) in STATEMENTS.items():
+        for number in range(1, CALLS + 1):
+            if by_hand:
+                books[OURS].measure(figures, workload, BY_HAND, number, by_hand)
+            for variant, book in books.items():
+                if book.has_function_of(workload):
+                    book.measure(figures, workload, variant, number, ours)
 
 
 def main():
     enter_cluster(CONFIGURATION)
-    print(f'making {ROWS} customers', file=sys.stderr, flush=True)
-    book = Book()
-    book.run('SELECT customer_identity.rebuild_totals()')
-    book.run('VACUUM (ANALYZE) customers')
-    book.rounds([BY_HAND, OURS], STATEMENTS)
+    books = {OURS: Book({})}
+    if BASE:
+        books[BEFORE] = Book(start_base(BASE))
+    figures, book = Figures(), books[OURS]
+    rounds(figures, books)
     for statement in INDEXES.strip().splitlines():
         book.run(statement)
     for table in ('orders', 'customer_events', 'customers'):
         book.run(f'VACUUM (ANALYZE) {table}')
     for workload in ('verify_totals', 'fraud_signals'):
         for number in range(1, CALLS + 1):
-            book.measure(workload, INDEXED, number, STATEMENTS[workload][1])
-    for workload in book.figures.workloads():
-        book.figures.print(workload)
+            book.measure(figures, workload, INDEXED, number, STATEMENTS[workload][1])
+    for workload in figures.workloads():
+        figures.print(workload)
     version = book.connection.server_version // 10000
-    book.figures.facts.update({'machine': f'{os.cpu_count()} cores, PostgreSQL {version}, shared_buffers 4 GB, fsync and autovacuum off',
-                               'size': f'{ROWS} customers, {ROWS * 11 // 10} users, {ROWS * 5} orders; {CALLS} calls'})
+    figures.facts.update({'machine': f'{os.cpu_count()} cores, PostgreSQL {version}, shared_buffers 4 GB, fsync and autovacuum off',
+                          'size': f'{ROWS} customers, {ROWS * 11 // 10} users, {ROWS * 5} orders; {CALLS} calls'})
     if 'LINES' in os.environ:
-        book.figures.write(os.environ['LINES'])
+        figures.write(os.environ['LINES'])
 
 
 main()
