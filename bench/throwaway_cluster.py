@@ -1,7 +1,9 @@
-"""The server of a benchmark, and one with another version of the library beside it, whose settings are the same:
-test/cluster.sh makes the first, and ends both with the script."""
+"""The server of a benchmark, which test/cluster.sh makes and ends with the script, and a database of it with another version of
+the library."""
 
+import atexit
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,17 +23,22 @@ def output_of(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def as_server(*command):
-    user = os.environ['CLUSTER_USER']
-    prefix = [] if user == output_of('id', '-un') else ['runuser', '-u', user, '--']
-    subprocess.run([*prefix, *map(str, command)], check=True, cwd='/', stdout=subprocess.DEVNULL)
+def remove(path):
+    path.unlink(missing_ok=True)
 
 
-def start_base(pg_config):
-    """Returns what clients need to reach it."""
-    data = Path(os.environ['PGDATA'])
-    folder, programs = data.parent / 'base', output_of(pg_config, '--bindir')
-    as_server(f'{programs}/initdb', '-D', folder, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync')
-    (folder / 'postgresql.conf').write_text((data / 'postgresql.conf').read_text())
-    as_server(f'{programs}/pg_ctl', 'start', '-D', folder, '-l', data.parent / 'base.log', '-s', '-w', '-o', '-p 5433')
-    return {'PGPORT': '5433', 'PGDATA': str(folder)}
+def make_base(pg_config):
+    """A database of the same server that has the library of the server of pg_config, as two servers differ by where their memory
+    lies. While the benchmark runs, the script with that library's path is a version of the extension. Returns what clients
+    need to reach the database."""
+    base = Path(output_of(pg_config, '--sharedir'), 'extension')
+    version = re.search(r"default_version = '(.*)'", (base / 'customer_identity.control').read_text())[1]
+    script = (base / f'customer_identity--{version}.sql').read_text()
+    there = Path(output_of(os.environ.get('PG_CONFIG', 'pg_config'), '--sharedir'), 'extension/customer_identity--before.sql')
+    atexit.register(remove, there)
+    library = Path(output_of(pg_config, '--pkglibdir'), 'customer_identity')
+    there.write_text(script.replace('MODULE_PATHNAME', str(library)))
+    server = {'PGDATABASE': 'before'}
+    for database, statement in (('postgres', 'CREATE DATABASE before'), ('before', "CREATE EXTENSION customer_identity VERSION 'before'")):
+        subprocess.run(['psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', statement], check=True)
+    return server

@@ -22,7 +22,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
 from processor_time import Sessions, of_process  # noqa: E402
-from throwaway_cluster import enter_cluster, start_base  # noqa: E402
+from throwaway_cluster import enter_cluster, make_base  # noqa: E402
 
 ROWS = int(os.environ.get('ROWS', 1000000))
 CALLS = int(os.environ.get('CALLS', 15))
@@ -84,14 +84,14 @@ def searches():
 
 
 class Book:
-    """On the server that `server` tells clients to reach."""
+    """In a database: what clients need to reach it."""
 
-    def __init__(self, figures, server):
+    def __init__(self, figures, database):
         say(f'making {ROWS} customers')
         script = ['psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-v', f'rows={ROWS}', '-f', str(HERE / 'shop.sql')]
-        self.environment = {**os.environ, **server}
+        self.environment = {**os.environ, **database}
         subprocess.run(script, env=self.environment, check=True, stdout=subprocess.DEVNULL)
-        self.connection = psycopg2.connect('', port=self.environment['PGPORT'])
+        self.connection = psycopg2.connect(dbname=self.environment['PGDATABASE'])
         self.figures = figures
         self.stage = ''
         self.connection.autocommit = True
@@ -180,7 +180,7 @@ def main():
     enter_cluster(CONFIGURATION)
     figures = Figures()
     book = Book(figures, {})
-    before = Book(figures, start_base(BASE)) if BASE and 1 in STAGES else None
+    before = Book(figures, make_base(BASE)) if BASE and 1 in STAGES else None
     version = book.run('SHOW server_version')[0][0].split()[0]
     figures.facts['machine'] = f'{os.cpu_count()} cores, PostgreSQL {version}, shared_buffers 4 GB, fsync and autovacuum off'
     figures.facts['size'] = f'{ROWS} customers, {CALLS} calls'

@@ -1,5 +1,5 @@
 -- A book of :rows customers with a login each and some more, as a shop of several years has them.
-CREATE EXTENSION customer_identity;
+CREATE EXTENSION IF NOT EXISTS customer_identity;
 CREATE EXTENSION pg_trgm;
 CREATE TABLE users (id text PRIMARY KEY, name text, email text, phone text, created_at timestamptz NOT NULL DEFAULT now());
 CREATE TABLE orders (

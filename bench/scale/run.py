@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
 from processor_time import of_process  # noqa: E402
-from throwaway_cluster import enter_cluster, start_base  # noqa: E402
+from throwaway_cluster import enter_cluster, make_base  # noqa: E402
 
 ROWS = int(os.environ.get('ROWS', 1000000))
 CALLS = int(os.environ.get('CALLS', 3))
@@ -82,15 +82,15 @@ CREATE INDEX ON customer_events (customer_id) WHERE event = 'user_linked' AND de
 
 
 class Book:
-    """On the server that `server` tells clients to reach."""
+    """In a database: what clients need to reach it."""
 
-    def __init__(self, server):
+    def __init__(self, database):
         print(f'making {ROWS} customers', file=sys.stderr, flush=True)
         script = ['psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-v', f'rows={ROWS}', '-f', str(HERE.parent / 'admin' / 'shop.sql'),
                   '-f', str(HERE / 'shop.sql')]
-        environment = {**os.environ, **server}
+        environment = {**os.environ, **database}
         subprocess.run(script, env=environment, check=True, stdout=subprocess.DEVNULL)
-        self.connection = psycopg2.connect('', port=environment['PGPORT'])
+        self.connection = psycopg2.connect(dbname=environment['PGDATABASE'])
         self.connection.autocommit = True
         self.cursor = self.connection.cursor()
         self.pid = self.connection.get_backend_pid()
@@ -135,7 +135,7 @@ def main():
     enter_cluster(CONFIGURATION)
     books = {OURS: Book({})}
     if BASE:
-        books[BEFORE] = Book(start_base(BASE))
+        books[BEFORE] = Book(make_base(BASE))
     figures, book = Figures(), books[OURS]
     rounds(figures, books)
     for statement in INDEXES.strip().splitlines():

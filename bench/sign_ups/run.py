@@ -25,7 +25,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
 from processor_time import of_process  # noqa: E402
-from throwaway_cluster import enter_cluster, output_of, start_base  # noqa: E402
+from throwaway_cluster import enter_cluster, make_base, output_of  # noqa: E402
 
 ROUNDS = int(os.environ.get('ROUNDS', 15))
 CUSTOMERS = int(os.environ.get('CUSTOMERS', 100000))
@@ -71,10 +71,10 @@ SIGN_UP = "INSERT INTO users (id, name, phone) VALUES (%s::text, 'Somebody', %s:
 class Shop:
     """The schema of one variant."""
 
-    def __init__(self, variant, number, server):
+    def __init__(self, variant, number, database):
         self.variant = variant
         self.schema = f'shop{number}'
-        self.environment = dict(os.environ, PGOPTIONS=f'-c search_path={self.schema} -c client_min_messages=warning', **server)
+        self.environment = dict(os.environ, PGOPTIONS=f'-c search_path={self.schema} -c client_min_messages=warning', **database)
         for script in ['shop', 'get_or_create'] + SCRIPTS[variant]:
             self.make(script)
         self.connect()
@@ -88,7 +88,7 @@ class Shop:
                        env=self.environment, check=True, stdout=subprocess.DEVNULL)
 
     def connect(self):
-        self.connection = psycopg.connect('', autocommit=True, prepare_threshold=0, port=self.environment['PGPORT'],
+        self.connection = psycopg.connect('', autocommit=True, prepare_threshold=0, dbname=self.environment['PGDATABASE'],
                                           options=self.environment['PGOPTIONS'])
         self.pid = self.connection.info.backend_pid
 
@@ -132,14 +132,13 @@ def build_triggers_that_do_nothing():
 
 def make_shops():
     build_triggers_that_do_nothing()
-    here, base = {}, start_base(BASE) if BASE else None
-    for server in [here] + ([base] if BASE else []):
-        subprocess.run(['psql', '-qX', '-c', 'CREATE EXTENSION customer_identity'], env=dict(os.environ, **server), check=True)
+    subprocess.run(['psql', '-qX', '-c', 'CREATE EXTENSION customer_identity'], check=True)
+    here, base = {}, make_base(BASE) if BASE else None
     shops = []
     for number, variant in enumerate(SCRIPTS):
-        server = base if variant in (BEFORE, BEFORE_FORGETFUL) else here
-        if server is not None and (variant == BY_HAND or ONLY.search(variant)):
-            shops.append(Shop(variant, number, server))
+        database = base if variant in (BEFORE, BEFORE_FORGETFUL) else here
+        if database is not None and (variant == BY_HAND or ONLY.search(variant)):
+            shops.append(Shop(variant, number, database))
     return shops
 
 

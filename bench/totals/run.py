@@ -21,7 +21,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
 from processor_time import Sessions, of_process  # noqa: E402
-from throwaway_cluster import enter_cluster, start_base  # noqa: E402
+from throwaway_cluster import enter_cluster, make_base  # noqa: E402
 
 ROWS = int(os.environ.get('ROWS', 500000))
 ROUNDS = int(os.environ.get('ROUNDS', 5))
@@ -82,15 +82,18 @@ def say(text):
 
 
 class Shop:
-    """The schema of one variant and a connection to it. `server` is what clients need to reach it."""
+    """The schema of one variant and a connection to it. `database` is what clients need to reach it."""
 
-    def __init__(self, variant, server):
+    def __init__(self, variant, database):
         self.variant = variant
         self.schema = SCHEMAS[variant]
         options = f'-c search_path={self.schema} -c client_min_messages=warning'
-        self.environment = dict(os.environ, PGOPTIONS=options, **server)
+        self.environment = dict(os.environ, PGOPTIONS=options, **database)
         self.make()
-        self.connection = psycopg2.connect('', options=options, port=self.environment['PGPORT'])
+        self.connect()
+
+    def connect(self):
+        self.connection = psycopg2.connect(dbname=self.environment['PGDATABASE'], options=self.environment['PGOPTIONS'])
         self.connection.autocommit = True
         self.cursor = self.connection.cursor()
         self.pid = self.connection.get_backend_pid()
@@ -133,21 +136,16 @@ class Shop:
 
 
 def make_shops():
-    here, base = {}, start_base(BASE) if BASE else None
-    for server in [here] + ([base] if BASE else []):
-        subprocess.run(['psql', '-qX', '-c', 'CREATE EXTENSION customer_identity'], env=dict(os.environ, **server), check=True)
-    return {variant: Shop(variant, base if variant == BEFORE else here) for variant in SCRIPTS}
-
-
-def postmaster(data):
-    return int(Path(data, 'postmaster.pid').read_text().split()[0])
+    subprocess.run(['psql', '-qX', '-c', 'CREATE EXTENSION customer_identity'], check=True)
+    base = make_base(BASE) if BASE else None
+    return {variant: Shop(variant, base if variant == BEFORE else {}) for variant in SCRIPTS}
 
 
 class Bench:
     def __init__(self, shops):
         self.shops = shops
         self.figures = Figures()
-        self.sessions = {data: Sessions(postmaster(data)) for data in {shop.environment['PGDATA'] for shop in shops.values()}}
+        self.sessions = Sessions(int(Path(os.environ['PGDATA'], 'postmaster.pid').read_text().split()[0]))
 
     def add(self, workload, shop, number, seconds, cpu, count, variant=None):
         if number > 0:
@@ -158,16 +156,17 @@ class Bench:
         self.add(workload, shop, number, seconds, cpu, count, variant)
 
     def in_turns(self, variants, rounds, work):
-        """A round that is not counted, then the others, each beginning with another variant."""
+        """A round that is not counted, then the others, each beginning with another variant, and in sessions of its own: they differ
+        by where their memory lies."""
         for number in range(0, rounds + 1):
             first = max(0, number - 1) % len(variants)
             turn = variants[first:] + variants[:first]
             for variant in turn:
+                self.shops[variant].connect()
                 work(self.shops[variant], number)
 
     def clients(self, workload, shop, number, script, clients, variant=None):
-        sessions = self.sessions[shop.environment['PGDATA']]
-        cpu = sessions.used()
+        cpu = self.sessions.used()
         length = ['-T', str(SECONDS), '--max-tries=0'] if SECONDS else ['-t', '5', '--max-tries=1000']
         run = subprocess.run(
             ['pgbench', '-n', '-M', 'prepared', '-c', str(clients), '-j', '2' if clients > 1 else '1', *length,
@@ -178,7 +177,7 @@ class Bench:
         if retried:
             say(f'  {variant or shop.variant}: {retried[1]} of {count} transactions were repeated')
         tps = float(re.search(r'tps = ([0-9.]+) \(without', run.stdout)[1])
-        self.add(workload, shop, number, count / tps, sessions.used() - cpu, count, variant)
+        self.add(workload, shop, number, count / tps, self.sessions.used() - cpu, count, variant)
 
     def one_order(self):
         for name, draw in DRAWS.items():
@@ -264,6 +263,8 @@ class Bench:
         if BASE:
             calls[BEFORE] = calls[OURS]
         for number in range(0, ROUNDS + 1):
+            for shop in self.shops.values():
+                shop.connect()
             self.shops[NONE].run('VACUUM customers')
             for variant, function in calls.items():
                 shop = self.shops[BEFORE if variant == BEFORE else NONE]
