@@ -20,6 +20,7 @@ struct HeldRow {
   Oid table;
   pg_uuid_t id;
   ItemPointerData row;
+  CommandId seen;  // the transaction itself may delete the row in a later one
 };
 
 HTAB *held_rows = nullptr;  // until the transaction ends; NULL: they are not remembered
@@ -97,10 +98,37 @@ HeldRow *held_row(Oid table, const pg_uuid_t &id, HASHACTION action) {
   return static_cast<HeldRow *>(hash_search(held_rows, &key, action, nullptr));
 }
 
+// Of the running transaction, which has a number since it holds a row.
+struct Holds {
+  TransactionId transaction;
+  int count;
+};
+
+Holds holds = {};
+
+constexpr int kManyHolds = 8;
+
+// A statement that comes back to rows is one of many.
+bool holds_many() {
+  const TransactionId transaction = GetTopTransactionIdIfAny();
+  if (holds.transaction != transaction) holds = {transaction, 0};
+  return ++holds.count > kManyHolds;
+}
+
+constexpr long kMaximumHeldRows = 100000;  // some 6 MB
+
 // A savepoint that is rolled back lets go of what was locked after it.
 void remember(Oid table, const pg_uuid_t &id) {
   if (GetCurrentTransactionNestLevel() > 1) return;
-  if (HeldRow *held = held_row(table, id, HASH_ENTER)) held->row = last_held.row;
+  if (held_rows == nullptr) {
+    if (!holds_many()) return;
+    remember_held_rows();
+  }
+  const bool has_room = hash_get_num_entries(held_rows) < kMaximumHeldRows;
+  if (HeldRow *held = held_row(table, id, has_room ? HASH_ENTER : HASH_FIND)) {
+    held->row = last_held.row;
+    held->seen = GetCurrentCommandId(false);
+  }
 }
 
 // Whether the row with that id is at a place, fetched into the slot.
@@ -266,16 +294,17 @@ void note_last_held(Relation table, const ItemPointerData &place) {
 }
 
 bool is_held(const Wanted &wanted, const pg_uuid_t &id) {
-  if (held_row(wanted.table, id, HASH_FIND) == nullptr) return false;
+  HeldRow *held = held_row(wanted.table, id, HASH_FIND);
+  if (held == nullptr) return false;
+  const CommandId now = GetCurrentCommandId(false);
+  if (held->seen == now) return true;
   Relation table = try_table_open(wanted.table, AccessShareLock);
   if (table == nullptr) return false;
-  CommandCounterIncrement();
-  PushActiveSnapshot(GetTransactionSnapshot());
   TupleTableSlot *row = table_slot_create(table, nullptr);
   const Known &known = known_lookup(table, wanted, UUIDOID);
-  const bool found = find_held(table, known.wanted, id, GetActiveSnapshot(), row);
+  const bool found = find_held(table, known.wanted, id, SnapshotSelf, row);
   ExecDropSingleTupleTableSlot(row);
-  PopActiveSnapshot();
+  if (found) held->seen = now;
   table_close(table, NoLock);
   return found;
 }
