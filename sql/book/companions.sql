@@ -209,6 +209,9 @@ BEGIN
             EXECUTE format('REVOKE ALL ON %I.%I FROM %s', schema_name, wanted.name, grantee);
         END LOOP;
     END LOOP;
+    IF key_prefix <> '' AND to_regclass(format('%I.customer_phones_phone_idx', schema_name)) IS NULL THEN
+        EXECUTE format('CREATE INDEX customer_phones_phone_idx ON %I.customer_phones (phone)', schema_name);
+    END IF;
     -- Books of an earlier release.
     IF NOT customer_identity_internal.has_unconfirmed(customers) THEN
         EXECUTE format('ALTER TABLE %I.phone_proofs ADD COLUMN unconfirmed boolean NOT NULL DEFAULT false', schema_name);

@@ -113,13 +113,20 @@ RETURN '00000000-0000-0000-0000-000000000000'::uuid;
 COMMENT ON FUNCTION customer_identity_internal.nobody() IS
     'The customer id of orders without a readable phone, where ids are computed';
 
--- As many holders as C++ looks for (kMaximumGenerations), and none who would get the orders of nobody.
+CREATE FUNCTION customer_identity_internal.last_generation()
+    RETURNS integer
+    LANGUAGE sql IMMUTABLE
+RETURN 31;
+COMMENT ON FUNCTION customer_identity_internal.last_generation() IS
+    'That of the last holder that a number can have, where ids are computed';
+
+-- None who would get the orders of nobody.
 CREATE FUNCTION customer_identity_internal.id_check()
     RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
-RETURN format('CHECK (id <> %L AND phone_generation BETWEEN 0 AND 31 AND (phone IS NULL OR id = %s))',
-    customer_identity_internal.nobody(), customer_identity_internal.id_of_phone());
+RETURN format('CHECK (id <> %L AND phone_generation BETWEEN 0 AND %s AND (phone IS NULL OR id = %s))',
+    customer_identity_internal.nobody(), customer_identity_internal.last_generation(), customer_identity_internal.id_of_phone());
 COMMENT ON FUNCTION customer_identity_internal.id_check() IS
     'The constraint of customers whose ids are computed';
 
@@ -139,7 +146,7 @@ BEGIN
     IF customer_identity_internal.has_computed_ids(customers) THEN
         RAISE EXCEPTION '% is not possible in a book whose ids are computed', what
             USING ERRCODE = 'feature_not_supported',
-                DETAIL = 'A customer has one phone, its id follows from it, and what belongs to the customer is kept where the id places it.',
+                DETAIL = 'The id of a customer follows from its first phone, and what belongs to the customer is kept where the id places it.',
                 HINT = hint;
     END IF;
 END

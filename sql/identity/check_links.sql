@@ -71,14 +71,14 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.check_proofs(regclass) IS
     'Findings of check_setup() about proofs and flags that do not fit together';
 
--- The condition that the user of an order r has a customer.
+-- Where ids are computed, an order has the customer of its phone, and no other.
 CREATE FUNCTION customer_identity_internal.user_has_customer(attached customer_identity.attachments)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT customer_identity_internal.has_logins(attached) THEN
+    IF NOT customer_identity_internal.has_logins(attached) OR customer_identity_internal.has_computed_ids(attached.customers) THEN
         RETURN 'false';
     END IF;
     RETURN format('EXISTS (SELECT FROM %s AS u WHERE %s AND u.customer_id IS NOT NULL)',
@@ -86,7 +86,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.user_has_customer(customer_identity.attachments) IS
-    'The condition that the user of an order r has a customer';
+    'The condition that the user of an order r has a customer, whom the order could have';
 
 -- Looks at a maximum of ten thousand rows: the table may have millions.
 CREATE FUNCTION customer_identity_internal.count_unlinked(
@@ -107,7 +107,7 @@ BEGIN
                 CROSS JOIN LATERAL customer_identity_internal.claimed_phone(c.raw, %3$s) AS p (phone)
                 WHERE c.raw IS NOT NULL AND customer_identity_internal.names_nobody(p.phone, $1) IS NOT TRUE
             ) AS p (readable, reason)
-            WHERE r.%4$I IS NULL
+            WHERE %4$s
             LIMIT 10000
         ), unreadable AS (
             SELECT l.reason, count(*) AS rows FROM looked_at AS l WHERE NOT l.readable GROUP BY l.reason
@@ -117,7 +117,7 @@ BEGIN
         FROM looked_at AS l
         $sql$,
         relation, customer_identity_internal.claims_query(attached),
-        customer_identity_internal.region_expression(attached), attached.customer_column,
+        customer_identity_internal.region_expression(attached), customer_identity_internal.has_no_customer(attached),
         customer_identity_internal.user_has_customer(attached))
         INTO readable, unreadable, looked_at, reasons
         USING customers;
@@ -127,37 +127,125 @@ COMMENT ON FUNCTION customer_identity_internal.count_unlinked(regclass, regclass
     'How many rows of a table without a customer could have one, and how many have a phone that cannot be read, in all and by reason';
 
 -- Counting asks what a row's phone could be read as, which takes longer to prepare than most tables need to be looked at.
-CREATE FUNCTION customer_identity_internal.has_unlinked(relation regclass, customer_column text, customers regclass)
+CREATE FUNCTION customer_identity_internal.has_unlinked(relation regclass, condition text, customers regclass)
     RETURNS boolean
     LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     found_row boolean;
 BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s AS r WHERE r.%I IS NULL)', relation, customer_column) INTO found_row;
+    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s AS r WHERE %s)', relation, condition) INTO found_row;
     RETURN found_row;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.has_unlinked(regclass, text, regclass) IS
-    'Whether a row of a table has no customer';
+    'Whether a row r of a table meets the condition that it has no customer';
 
-CREATE FUNCTION customer_identity_internal.check_unlinked(attached regclass, customers regclass)
+-- An order that is placed by its customer cannot be moved by an UPDATE.
+CREATE FUNCTION customer_identity_internal.what_links(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN CASE
+    WHEN attached.kind <> 'orders' OR NOT customer_identity_internal.has_computed_ids(attached.customers)
+        THEN format('CALL customer_identity.backfill(%L);', attached.attached::text)
+    WHEN customer_identity_internal.is_spread(attached.attached)
+        THEN 'Insert these orders again, with customer_identity.customer_id_of() of their phones, and delete those that are there.'
+    ELSE format('UPDATE %s AS r SET %I = customer_identity.customer_id_for_order(r.%I::text, %s, %L) WHERE %s;',
+        attached.attached, attached.customer_column, attached.phone_columns[1], customer_identity_internal.region_expression(attached),
+        attached.customers::text, customer_identity_internal.has_no_customer(attached))
+END;
+COMMENT ON FUNCTION customer_identity_internal.what_links(customer_identity.attachments) IS
+    'What gives the rows of a table their customers, by their phones';
+
+CREATE FUNCTION customer_identity_internal.check_unlinked(attached customer_identity.attachments)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
-    SELECT f.severity, attached::text,
+    SELECT f.severity, attached.attached::text,
         format('rows without a customer %s: %s%s', f.fault, customer_identity_internal.counted_up_to(f.found_rows, u.looked_at), f.reasons),
-        format(f.what_to_do, attached::text)
-    FROM customer_identity_internal.count_unlinked(attached, customers) AS u
+        CASE f.severity
+            WHEN 'warning' THEN customer_identity_internal.what_links(attached)
+            ELSE format('SELECT * FROM customer_identity.phone_problems(%L);', attached.attached::text)
+        END
+    FROM customer_identity_internal.count_unlinked(attached.attached, attached.customers) AS u
     CROSS JOIN LATERAL (VALUES
-        ('warning', 'that could have one', u.readable, '', 'CALL customer_identity.backfill(%L);'),
-        ('info', 'whose phone cannot be read', u.unreadable, format(' (%s)', u.reasons), 'SELECT * FROM customer_identity.phone_problems(%L);')
-    ) AS f (severity, fault, found_rows, reasons, what_to_do)
+        ('warning', 'that could have one', u.readable, ''),
+        ('info', 'whose phone cannot be read', u.unreadable, format(' (%s)', u.reasons))
+    ) AS f (severity, fault, found_rows, reasons)
     WHERE f.found_rows > 0;
 END;
-COMMENT ON FUNCTION customer_identity_internal.check_unlinked(regclass, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.check_unlinked(customer_identity.attachments) IS
     'Findings of check_setup() about rows without a customer';
+
+-- Of a maximum of ten thousand orders.
+CREATE FUNCTION customer_identity_internal.ids_in_orders(relation regclass, customers regclass, OUT ids uuid[], OUT looked_at bigint)
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+BEGIN
+    EXECUTE format('SELECT array_agg(DISTINCT r.id), count(*) FROM (SELECT r.%1$I FROM %2$s AS r WHERE r.%1$I <> $1 LIMIT 10000) AS r (id)',
+        (customer_identity_internal.attachment_of(relation)).customer_column, relation)
+        INTO ids, looked_at
+        USING customer_identity_internal.nobody();
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.ids_in_orders(regclass, regclass) IS
+    'The customer ids that orders have, other than nobody''s';
+
+-- A number of nobody may have orders by its id.
+CREATE FUNCTION customer_identity_internal.count_missing(ids uuid[], customers regclass)
+    RETURNS bigint
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+DECLARE
+    known uuid[];
+    of_nobody uuid[];
+BEGIN
+    EXECUTE format('SELECT array_agg(c.id) FROM %s AS c WHERE c.id = ANY ($1)', customers) INTO known USING ids;
+    IF customer_identity_internal.has_companion(customers, 'phone_rules') THEN
+        EXECUTE format('SELECT array_agg(%s) FROM %s AS r CROSS JOIN (VALUES (0)) AS g (phone_generation) WHERE r.rule = ''nobody''',
+            customer_identity_internal.id_of_phone(), customer_identity_internal.companion_of(customers, 'phone_rules'))
+            INTO of_nobody;
+    END IF;
+    RETURN (SELECT count(*) FROM (SELECT unnest(ids) EXCEPT SELECT unnest(known) EXCEPT SELECT unnest(of_nobody)) AS missing);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.count_missing(uuid[], regclass) IS
+    'How many of these computed ids are no customer''s';
+
+CREATE FUNCTION customer_identity_internal.what_makes_customers(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN CASE
+    WHEN cardinality(attached.phone_columns) = 0 THEN 'Insert these customers, or give the orders the ids of others.'
+    -- A column's name may have any dollar quote in it.
+    ELSE format('DO %L;', format('DECLARE given text; BEGIN FOR given IN SELECT DISTINCT customer_identity.normalize_phone(r.%1$I::text, %2$s) FROM %3$s AS r'
+        ' WHERE NOT EXISTS (SELECT FROM %4$s AS c WHERE c.id = r.%5$I) LOOP'
+        ' IF customer_identity.customer_id_for_order(given, NULL, %6$L) <> %7$L THEN PERFORM customer_identity.get_or_create_customer(given, customers => %6$L); END IF;'
+        ' END LOOP; PERFORM customer_identity.rebuild_totals(%6$L); END',
+        attached.phone_columns[1], customer_identity_internal.region_expression(attached), attached.attached, attached.customers,
+        attached.customer_column, attached.customers::text, customer_identity_internal.nobody()))
+END;
+COMMENT ON FUNCTION customer_identity_internal.what_makes_customers(customer_identity.attachments) IS
+    'A statement that makes the customers of orders that have come with their ids';
+
+-- Orders that came before they were attached, or while triggers were off.
+CREATE FUNCTION customer_identity_internal.check_placed(attached customer_identity.attachments)
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'warning', attached.attached::text,
+        format('ids of customers in orders that no customer has: %s', customer_identity_internal.counted_up_to(m.missing, i.looked_at)),
+        customer_identity_internal.what_makes_customers(attached)
+    FROM customer_identity_internal.ids_in_orders(attached.attached, attached.customers) AS i
+    CROSS JOIN LATERAL customer_identity_internal.count_missing(i.ids, attached.customers) AS m (missing)
+    WHERE m.missing > 0;
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_placed(customer_identity.attachments) IS
+    'Findings of check_setup() about orders with the id of a customer who is not there';
 
 CREATE FUNCTION customer_identity_internal.check_rows(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
@@ -177,8 +265,11 @@ BEGIN
                 WHERE c.attrelid = n.relation AND c.attname = n.column_name AND NOT c.attisdropped
             )
         );
-        IF customer_identity_internal.has_unlinked(attached.attached, attached.customer_column, customers) THEN
-            RETURN QUERY SELECT u.* FROM customer_identity_internal.check_unlinked(attached.attached, customers) AS u;
+        IF customer_identity_internal.has_unlinked(attached.attached, customer_identity_internal.has_no_customer(attached), customers) THEN
+            RETURN QUERY SELECT u.* FROM customer_identity_internal.check_unlinked(attached) AS u;
+        END IF;
+        IF attached.kind = 'orders' AND customer_identity_internal.has_computed_ids(customers) THEN
+            RETURN QUERY SELECT p.* FROM customer_identity_internal.check_placed(attached) AS p;
         END IF;
         IF COALESCE(attached.status_column, attached.payment_column) IS NOT NULL THEN
             RETURN QUERY SELECT v.* FROM customer_identity_internal.check_values_of(attached, max_rows, customers) AS v;

@@ -81,4 +81,4 @@ CREATE FUNCTION customer_identity_internal.names_nobody(phone text, customers re
     LANGUAGE c STABLE COST 1000
     AS 'MODULE_PATHNAME', 'names_nobody';
 COMMENT ON FUNCTION customer_identity_internal.names_nobody(text, regclass) IS
-    'Whether an E.164 phone names nobody, by rule';
+    'Whether an E.164 phone names nobody: by rule, or as it has had as many holders as it can have';

@@ -19,7 +19,11 @@ CREATE FUNCTION customer_identity_internal.has_no_customer(attached customer_ide
     RETURNS text
     LANGUAGE sql STABLE
 RETURN format(
-    CASE WHEN customer_identity_internal.is_spread(attached.attached) THEN 'r.%1$I = %2$L' ELSE '(r.%1$I IS NULL OR r.%1$I = %2$L)' END,
+    CASE
+        WHEN NOT customer_identity_internal.has_computed_ids(attached.customers) THEN 'r.%1$I IS NULL'
+        WHEN customer_identity_internal.is_spread(attached.attached) THEN 'r.%1$I = %2$L'
+        ELSE '(r.%1$I IS NULL OR r.%1$I = %2$L)'
+    END,
     attached.customer_column, customer_identity_internal.nobody());
 COMMENT ON FUNCTION customer_identity_internal.has_no_customer(customer_identity.attachments) IS
     'The condition that row r of an attached table has no customer; where rows are placed by the customer, those have one place';

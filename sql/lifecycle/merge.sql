@@ -164,7 +164,7 @@ DECLARE
     changes jsonb;
     tables jsonb;
 BEGIN
-    PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'a merge', 'Keep in a table of yours which customers are one person.');
+    PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'a merge', 'release_phone() frees the phone of one, and add_phone() gives it to the other, whose is what comes by it from then on.');
     PERFORM customer_identity_internal.require_two(winner, loser);
     winner_row := customer_identity_internal.customer_row(winner, customers);
     loser_row := customer_identity_internal.customer_row(loser, customers);
@@ -433,7 +433,7 @@ DECLARE
     stay jsonb;
     moved jsonb;
 BEGIN
-    PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'a merge', 'Keep in a table of yours which customers are one person.');
+    PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'a merge', 'release_phone() frees the phone of one, and add_phone() gives it to the other, whose is what comes by it from then on.');
     PERFORM customer_identity_internal.require_two(winner, loser);
     PERFORM customer_identity_internal.take_turn(customers);
     PERFORM customer_identity.flush_totals(customers);

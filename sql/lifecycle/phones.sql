@@ -115,6 +115,26 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.is_free_phone(text, uuid, regclass) IS
     'Whether a phone leads to nobody yet; CI006 when it is somebody else''s, or names nobody by rule';
 
+-- Where ids are computed: the row of the number's own id stays without a phone, which tells who comes with that id, or looks
+-- for the number, to ask whose further phone it is.
+CREATE FUNCTION customer_identity_internal.reserve_number(phone text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    own_id uuid;
+BEGIN
+    EXECUTE format('SELECT %s FROM (VALUES ($1, 0)) AS v (phone, phone_generation)', customer_identity_internal.id_of_phone())
+        INTO own_id
+        USING phone;
+    EXECUTE format('INSERT INTO %s (id, phone, phone_generation) VALUES ($1, NULL, 0) ON CONFLICT (id) DO NOTHING', customers) USING own_id;
+    EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR NO KEY UPDATE', customers) USING own_id;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.reserve_number(text, regclass) IS
+    'Keeps the first id of a number from becoming a customer, and others who give the number to somebody waiting';
+
 CREATE FUNCTION customer_identity_internal.try_to_add_phone(
     customer_id uuid, phone text, actor text, reason text, customers regclass)
     RETURNS void
@@ -123,6 +143,9 @@ CREATE FUNCTION customer_identity_internal.try_to_add_phone(
 AS $$
 BEGIN
     PERFORM customer_identity_internal.be_impatient();
+    IF customer_identity_internal.has_computed_ids(customers) THEN
+        PERFORM customer_identity_internal.reserve_number(phone, customers);
+    END IF;
     PERFORM customer_identity_internal.locked_customer(customer_id, customers);
     IF customer_identity_internal.is_free_phone(phone, customer_id, customers) THEN
         PERFORM customer_identity_internal.insert_alias(customer_id, phone, actor, reason, customers);
@@ -151,7 +174,6 @@ DECLARE
     started constant timestamptz := clock_timestamp();
     attempt integer := 0;
 BEGIN
-    PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'a further phone', 'Each phone is a customer of its own there: keep in a table of yours which of them are one person.');
     LOOP
         BEGIN
             PERFORM customer_identity_internal.try_to_add_phone(customer_id, e164, actor, reason, customers);
@@ -286,7 +308,7 @@ DECLARE
     started constant timestamptz := clock_timestamp();
     attempt integer := 0;
 BEGIN
-    PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'another phone for a customer', 'get_or_create_customer() makes the customer of the new number; release_phone() frees the old one.');
+    PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'another phone for a customer', 'add_phone() makes the new number a further one; release_phone() frees the old one.');
     LOOP
         BEGIN
             PERFORM customer_identity_internal.try_to_change_phone(customer_id, e164, keep_old, actor, reason, customers);

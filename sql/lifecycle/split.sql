@@ -155,7 +155,7 @@ DECLARE
     target constant uuid := gen_random_uuid();
     proofs jsonb;
 BEGIN
-    PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'a split', 'What came by another phone is another customer already.');
+    PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'a split', 'release_phone() frees a further phone: what comes by it from then on is another customer''s.');
     PERFORM customer_identity_internal.take_turn(customers);
     PERFORM customer_identity_internal.customer_row(customer_id, customers);
     PERFORM customer_identity_internal.hold_for_merge(customer_id, customer_id, customers);

@@ -74,8 +74,8 @@ DECLARE
 BEGIN
     EXECUTE format(
         'SELECT array_agg(i.id) FROM (SELECT $1 UNION SELECT $3'
-        ' UNION SELECT %s FROM unnest($2) AS p (phone) CROSS JOIN generate_series(0, 31) AS g (phone_generation)) AS i (id)',
-        customer_identity_internal.id_of_phone())
+        ' UNION SELECT %s FROM unnest($2) AS p (phone) CROSS JOIN generate_series(0, %s) AS g (phone_generation)) AS i (id)',
+        customer_identity_internal.id_of_phone(), customer_identity_internal.last_generation())
         INTO ids
         USING customer_id, phones, customer_identity_internal.nobody();
     RETURN ids;

@@ -10,7 +10,7 @@ namespace customer_identity {
 /// UUID of version 8. What customer_identity_internal.id_of_phone() writes into the tables' CHECK.
 pg_uuid_t computed_id(const char *e164, int generation);
 
-/// How many people can hold a number, one after the other.
+/// How many people can hold a number, one after the other; as last_generation() in SQL.
 constexpr int kMaximumGenerations = 32;
 
 /// Which holder of the number has that id; -1: none.

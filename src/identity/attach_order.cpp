@@ -163,7 +163,9 @@ bool is_untouched(const Order &order) {
 void follow_merges_of(Order &order) {
   if (order.old_row != nullptr && !is_changed(order, order.setup.customer)) return;
   Attachment given = attachment_in(order, order.row);
-  if (!given.found || !may_feed(order.table->rd_rel->relowner, order.setup.customers)) return;
+  if (!given.found || is_customer_held(order.setup.customers, given.customer) ||
+      !may_feed(order.table->rd_rel->relowner, order.setup.customers))
+    return;
   if (follow_merges(order.setup.customers, &given.customer))
     order.row = with_uuid(order.setup.customer, order.row, order.table, &given.customer);
 }
@@ -180,12 +182,12 @@ void follow_merges_of(Order &order) {
 }
 
 [[noreturn]] void refuse_former_holder(const Order &order) {
-  const bool has_rule = names_nobody_by_rule(order.setup.customers, order.phone.e164);
+  const bool is_of_nobody = names_nobody(order.setup.customers, order.phone.e164);
   ereport(ERROR, errcode(kConflict), errmsg("the number of the order has a new holder"),
           errdetail("Phone %s is no longer that of the customer whose id the order has.",
                     order.phone.e164),
-          has_rule
-              ? errhint("The phone names nobody, by rule: write nobody's id, "
+          is_of_nobody
+              ? errhint("The phone names nobody: write nobody's id, "
                         "00000000-0000-0000-0000-000000000000, into the order.")
               : errhint("customer_identity.customer_id_for_order(phone, region) returns the id of "
                         "the present holder."));
@@ -200,9 +202,9 @@ void follow_merges_of(Order &order) {
   pg_unreachable();
 }
 
-// The customer of the id that a row with a readable phone brings along; none by rule.
+// The customer of the id that a row with a readable phone brings along; none for who names nobody.
 Attachment fitting_attachment(Order &order, const pg_uuid_t &given) {
-  if (is_nobody(given) && names_nobody_by_rule(order.setup.customers, order.phone.e164)) return {};
+  if (is_nobody(given) && names_nobody(order.setup.customers, order.phone.e164)) return {};
   const Origin origin = {"order", order.table, nullptr};
   switch (fit_customer(order.setup.customers, given, order.phone.e164, origin)) {
     case Fit::kCustomer:

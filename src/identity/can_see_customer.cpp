@@ -4,7 +4,6 @@
 
 #include "identity/users.hpp"
 #include "book/book.hpp"
-#include "book/computed_ids.hpp"
 #include "pg/given_text.hpp"
 #include "pg/owner.hpp"
 #include "phones/phone_reader.hpp"
@@ -20,21 +19,21 @@ bool has_column(Oid customers, const char *companion, const char *column) {
   return OidIsValid(relation) && get_attnum(relation, column) > 0;
 }
 
-// The phones that lead to customer c.
+// The phones that lead to customer c, who is $1: so each table says where its rows are.
 const char *phones_query(Oid customers) {
   const Oid further = find_companion(customers, "customer_phones");
-  if (!OidIsValid(further) || has_computed_ids(customers)) return "(SELECT c.phone)";
+  if (!OidIsValid(further)) return "(SELECT c.phone)";
   return psprintf(
       "(SELECT c.phone UNION ALL SELECT a.phone FROM %s AS a"
-      " WHERE a.customer_id OPERATOR(pg_catalog.=) c.id AND a.until IS NULL)",
+      " WHERE a.customer_id OPERATOR(pg_catalog.=) $1 AND a.until IS NULL)",
       relation_name(further));
 }
 
-// The live proofs of customer c by user $2.
+// The live proofs of customer c, who is $1, by user $2.
 const char *proofs_query(Oid customers, const char *condition) {
   return psprintf(
       "SELECT FROM %s AS p, %s AS n (phone) WHERE p.phone OPERATOR(pg_catalog.=) n.phone"
-      " AND p.customer_id OPERATOR(pg_catalog.=) c.id"
+      " AND p.customer_id OPERATOR(pg_catalog.=) $1"
       " AND p.user_id OPERATOR(pg_catalog.=) $2 AND p.ended_at IS NULL%s",
       proofs_name(customers), phones_query(customers), condition);
 }

@@ -241,7 +241,8 @@ Seat seat_seen(Oid customers, const pg_uuid_t &id) {
                                        : seat_found(lookup, phone);
 }
 
-// The present holder of a number, or the first generation that nobody has been. `seat_of(id)`.
+// The present holder of a number, or the first generation that nobody has been, which is
+// kMaximumGenerations where all have left. `seat_of(id)`.
 template <typename SeatOf>
 Seat find_seat(const char *e164, int *generation, pg_uuid_t *customer, SeatOf &&seat_of) {
   for (*generation = 0; *generation < kMaximumGenerations; ++*generation) {
@@ -249,17 +250,32 @@ Seat find_seat(const char *e164, int *generation, pg_uuid_t *customer, SeatOf &&
     const Seat seat = seat_of(*customer);
     if (seat != Seat::kLeft) return seat;
   }
-  ereport(ERROR, errcode(kConflict), errmsg("the phone has had too many holders"),
-          errdetail("A number can have %d, one after the other.", kMaximumGenerations),
-          errhint("customer_identity.set_phone_rule() with the rule nobody makes it name nobody."));
-  pg_unreachable();
+  return Seat::kLeft;
+}
+
+// Whether a number has had all the holders that it can have, and is nobody's further phone.
+template <typename SeatOf>
+bool is_spent(Oid customers, const char *e164, decltype(run) execute, SeatOf &&seat_of) {
+  int generation;
+  pg_uuid_t customer;
+  return find_seat(e164, &generation, &customer, seat_of) == Seat::kLeft &&
+         !further_holder(customers, e164, execute, &customer);
 }
 
 enum class Resolved : std::uint8_t { kNone, kNobody, kGone, kCustomer };
 
-// A number of a computed id that is free. Such books have no further phones.
-Resolved resolve_free(Oid customers, const char *e164) {
-  return names_nobody_by_rule(customers, e164) ? Resolved::kNobody : Resolved::kNone;
+bool has_rule_nobody(Oid customers, const char *e164) {
+  return holder_of(customers, e164).kind == Holder::Kind::kNobody;
+}
+
+// Of a number that is nobody's first one.
+Resolved resolve_vacancy(Oid customers, const char *e164, Hold hold, pg_uuid_t *customer,
+                         int generation) {
+  if (generation > 0 && further_holder(customers, e164, run_on_latest, customer))
+    return hold_customer_now(customers, *customer, hold) == Held::kAtOnce ? Resolved::kCustomer
+                                                                          : Resolved::kGone;
+  return generation == kMaximumGenerations || has_rule_nobody(customers, e164) ? Resolved::kNobody
+                                                                               : Resolved::kNone;
 }
 
 // Whom a phone leads to. kGone: it is a further one of a customer who is being merged away, or was
@@ -271,7 +287,8 @@ Resolved resolve_phone(Oid customers, const char *e164, Hold hold, pg_uuid_t *cu
   if (has_computed_ids(customers)) {
     const Seat seat = find_seat(e164, generation, customer,
                                 [&](const pg_uuid_t &id) { return seat_now(customers, id, hold); });
-    return seat == Seat::kTaken ? Resolved::kCustomer : resolve_free(customers, e164);
+    return seat == Seat::kTaken ? Resolved::kCustomer
+                                : resolve_vacancy(customers, e164, hold, customer, *generation);
   }
   if (find_by_primary_phone(customers, e164, hold, customer)) return Resolved::kCustomer;
   const Holder holder = holder_of(customers, e164);
@@ -330,14 +347,19 @@ bool is_customer_held(Oid customers, const pg_uuid_t &customer) {
 
 bool get_or_create_customer_of(Oid customers, const char *e164, const char *preferred_name,
                                Hold hold, const Origin &origin, pg_uuid_t *customer) {
+  bool has_turn = false;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     Vacancy vacancy = {e164, 0};
     const Resolved resolved = resolve_phone(customers, e164, hold, customer, &vacancy.generation);
     if (resolved == Resolved::kCustomer) return true;
     if (resolved == Resolved::kNobody) return false;
-    if (resolved == Resolved::kNone &&
-        create_without_rival(customers, vacancy, preferred_name, origin, customer))
-      return true;
+    if (resolved != Resolved::kNone) continue;
+    if (vacancy.generation > 0 && !has_turn) {
+      take_turn_at_number(customers, e164, vacancy.generation);
+      has_turn = true;
+      continue;
+    }
+    if (create_without_rival(customers, vacancy, preferred_name, origin, customer)) return true;
   }
   refuse_hidden_customer(customers);
 }
@@ -350,35 +372,68 @@ bool id_for_order(Oid customers, const char *e164, pg_uuid_t *customer) {
                                 [&](const pg_uuid_t &id) { return seat_seen(customers, id); });
     if (seat == Seat::kTaken) return true;
     // The first holder is made beside the order.
-    if (generation == 0) return !names_nobody_by_rule(customers, e164);
+    if (generation == 0) return !has_rule_nobody(customers, e164);
   }
   return get_or_create_customer_of(customers, e164, nullptr, Hold::kNothing, origin, customer);
 }
 
-bool names_nobody_by_rule(Oid customers, const char *e164) {
-  return holder_of(customers, e164).kind == Holder::Kind::kNobody;
+bool names_nobody(Oid customers, const char *e164) {
+  if (has_rule_nobody(customers, e164)) return true;
+  return has_computed_ids(customers) && is_spent(customers, e164, run, [&](const pg_uuid_t &id) {
+           return seat_now(customers, id, Hold::kNothing);
+         });
+}
+
+void take_turn_at_number(Oid customers, const char *e164, int generation) {
+  const Visit book = visit_to_write(owner_of(customers));
+  SPI_connect();
+  SPIPlanPtr plan = saved_plan({customers}, {UUIDOID}, [&] {
+    return psprintf("SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
+                    customers_name(customers));
+  });
+  // Else the first row stands for the number. An older snapshot does not show who has taken it back
+  // since, but may not hold that row.
+  const int rows = IsolationUsesXactSnapshot() ? generation : 1;
+  for (int i = 0; i < rows; ++i) {
+    const pg_uuid_t id = computed_id(e164, i);
+    const Datum value = UUIDPGetDatum(&id);
+    run(plan, &value);
+  }
+  SPI_finish();
+  leave(book);
 }
 
 Fit fit_customer(Oid customers, const pg_uuid_t &id, const char *e164, const Origin &origin) {
   const int generation = generation_of(id, e164);
-  if (generation < 0) return Fit::kAnother;
+  if (generation < 0) {
+    const bool fits = is_further_phone(customers, id, e164) &&
+                      hold_customer_now(customers, id, Hold::kRow) != Held::kGone;
+    return fits ? Fit::kCustomer : Fit::kAnother;
+  }
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const Seat seat = seat_now(customers, id, Hold::kRow);
     if (seat == Seat::kTaken) return Fit::kCustomer;
     if (seat == Seat::kLeft) return Fit::kLeft;
     // Whether those before have left the number cannot be seen from where the row is.
     if (generation > 0) return Fit::kAnother;
-    if (names_nobody_by_rule(customers, e164)) return Fit::kNobody;
+    if (has_rule_nobody(customers, e164)) return Fit::kNobody;
     pg_uuid_t made;
     if (create_without_rival(customers, {e164, 0}, nullptr, origin, &made)) return Fit::kCustomer;
   }
   refuse_hidden_customer(customers);
 }
 
-void refuse_phone_of_nobody() {
+void refuse_phone_of_nobody(Oid customers, const char *e164) {
+  const bool has_rule = has_rule_nobody(customers, e164);
   ereport(ERROR, errcode(kUnreadablePhone), errmsg("the phone names nobody"),
-          errdetail("Reason: names_nobody."),
-          errhint("customer_identity.set_phone_rule() with a NULL rule takes the rule away."));
+          has_rule ? errdetail("Reason: names_nobody.")
+                   : errdetail("Reason: names_nobody. It has had %d holders, one after the other, "
+                               "who are all the ids that a number has.",
+                               kMaximumGenerations),
+          has_rule
+              ? errhint("customer_identity.set_phone_rule() with a NULL rule takes the rule away.")
+              : errhint("Orders and logins with it stay without a customer. One of the former "
+                        "holders can be given the number back: UPDATE customers SET phone."));
   pg_unreachable();
 }
 
@@ -396,7 +451,7 @@ CUSTOMER_IDENTITY_FUNCTION(get_or_create_customer) {
   auto *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
   if (!get_or_create_customer_of(customers, details.e164, preferred_name, Hold::kNothing,
                                  {"function", nullptr, nullptr}, result))
-    refuse_phone_of_nobody();
+    refuse_phone_of_nobody(customers, details.e164);
   PG_RETURN_UUID_P(result);
 }
 
@@ -427,7 +482,10 @@ CUSTOMER_IDENTITY_FUNCTION(find_customer) {
     const Seat seat = find_seat(details.e164, &generation, result,
                                 [&](const pg_uuid_t &id) { return seat_seen(customers, id); });
     if (seat == Seat::kTaken) PG_RETURN_UUID_P(result);
-    PG_RETURN_NULL();
+    if (generation == 0 || !further_holder(customers, details.e164, look_up, result) ||
+        !is_seen(customers, *result))
+      PG_RETURN_NULL();
+    PG_RETURN_UUID_P(result);
   }
 
   const Lookup lookup = look_up_uuid(customer_by_phone(customers), as_sought(details.e164),
@@ -441,6 +499,20 @@ CUSTOMER_IDENTITY_FUNCTION(find_customer) {
     PG_RETURN_NULL();
   *result = holder.customer;
   PG_RETURN_UUID_P(result);
+}
+
+// names_nobody(phone, customers): reads whoever acts.
+CUSTOMER_IDENTITY_FUNCTION(names_nobody) {
+  if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_BOOL(false);
+  const char *e164 = text_argument(fcinfo, 0);
+  const Oid customers = PG_GETARG_OID(1);
+  if (holder_seen(customers, e164).kind == Holder::Kind::kNobody) PG_RETURN_BOOL(true);
+  if (!has_computed_ids(customers)) PG_RETURN_BOOL(false);
+  const Visit book = visit(owner_of(customers));
+  const bool spent = is_spent(customers, e164, look_up,
+                              [&](const pg_uuid_t &id) { return seat_seen(customers, id); });
+  leave(book);
+  PG_RETURN_BOOL(spent);
 }
 
 }  // namespace customer_identity

@@ -20,7 +20,7 @@ enum class Held : std::uint8_t { kGone, kAtOnce, kLater };
 
 /// Holds a customer that is known by its id.
 Held hold_customer(Oid customers, const pg_uuid_t &customer);
-/// Whether a backfill holds the customer already. False: nobody knows.
+/// Whether the transaction holds the customer already. False: nobody knows.
 bool is_customer_held(Oid customers, const pg_uuid_t &customer);
 
 /// What a customer that has to be made comes of, for its history: "user" or "order" with the table,
@@ -31,16 +31,16 @@ struct Origin {
   const char *user_id;  // NULL: a guest, or unknown
 };
 
-/// The customer that an E.164 phone leads to, made if need be. False: the phone names nobody, by
-/// rule. Any number of sessions may ask for the same new phone at once: one row comes of it. An
+/// The customer that an E.164 phone leads to, made if need be. False: the phone names nobody. Any
+/// number of sessions may ask for the same new phone at once: one row comes of it. An
 /// existing customer that is not held costs no write, and its name stays. `preferred_name` may be
 /// NULL.
 bool get_or_create_customer_of(Oid customers, const char *e164, const char *preferred_name,
                                Hold hold, const Origin &origin, pg_uuid_t *customer);
 
 /// Whether a customer id that a row brings along, in a book whose ids are computed, is that of its
-/// phone. kAnother: it is another number's. kLeft: its customer has the number no more. kNobody:
-/// the phone names nobody, by rule, and no customer has the id.
+/// phone, or of who has it as a further one. kAnother: it is another number's. kLeft: its customer
+/// has the number no more. kNobody: the phone names nobody, by rule, and no customer has the id.
 enum class Fit : std::uint8_t { kCustomer, kNobody, kLeft, kAnother };
 
 /// As get_or_create_customer_of(), for a row that is placed by its customer's id already: looks at
@@ -51,11 +51,16 @@ Fit fit_customer(Oid customers, const pg_uuid_t &id, const char *e164, const Ori
 /// who is made where another one was before. False: nobody's.
 bool id_for_order(Oid customers, const char *e164, pg_uuid_t *customer);
 
-/// Whether a phone names nobody, by rule.
-bool names_nobody_by_rule(Oid customers, const char *e164);
+/// Whether a phone names nobody: by rule, or as it has had as many holders as there are ids, which
+/// a shard, that has some of them, cannot tell.
+bool names_nobody(Oid customers, const char *e164);
+
+/// Where ids are computed: who makes the `generation`th holder of a number, or takes the number
+/// back by hand, waits for others who do, and looks again afterwards.
+void take_turn_at_number(Oid customers, const char *e164, int generation);
 
 /// For functions: raises CI001 for a phone that names nobody.
-[[noreturn]] void refuse_phone_of_nobody();
+[[noreturn]] void refuse_phone_of_nobody(Oid customers, const char *e164);
 
 /// Whether this session is adding a customer of that phone itself right now, and looks for rivals
 /// afterwards.

@@ -88,27 +88,10 @@ void end_further_phone(Oid customers, const char *e164) {
   run_on_latest(plan, &value);
 }
 
-// No index keeps a phone of computed ids to one customer: each of its holders has an id.
-void refuse_present_holder(Oid customers, const pg_uuid_t &customer, const char *e164) {
-  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, UUIDOID}, [&] {
-    return psprintf(
-        "SELECT id FROM %s WHERE phone OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.<>) $2"
-        " LIMIT 1",
-        customers_name(customers));
-  });
-  const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer)};
-  pg_uuid_t holder;
-  if (run_on_latest(plan, values) == 0 || !first_uuid(&holder)) return;
-  ereport(ERROR, errcode(kConflict), errmsg("the phone is another customer's"),
-          errdetail("Phone %s leads to customer %s.", e164,
-                    DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&holder)))),
-          errhint("customer_identity.release_phone() frees it."));
-}
-
 // A row was written with this phone (NULL: none): it must lead to nobody else.
 void take_phone(Oid customers, const pg_uuid_t &customer, const char *e164) {
   if (e164 == nullptr) return;
-  if (has_computed_ids(customers)) refuse_present_holder(customers, customer, e164);
+  if (has_computed_ids(customers)) refuse_other_holder(customers, e164, customer);
   const Holder holder = rival_of(customers, e164);
   if (holder.kind == Holder::Kind::kNone) return;
   if (holder.kind == Holder::Kind::kNobody)

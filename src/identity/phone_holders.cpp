@@ -184,8 +184,10 @@ bool names_nobody_by(Oid rules, const char *e164, Look &&look) {
 template <typename Look>
 Holder holder_by(Oid customers, const char *e164, Look &&look) {
   Holder holder = {};
-  const Found further = look(find_companion(customers, "customer_phones"), kFurtherPhones);
-  if (further.found) return {Holder::Kind::kCustomer, *DatumGetUUIDP(further.value)};
+  if (!has_computed_ids(customers)) {
+    const Found further = look(find_companion(customers, "customer_phones"), kFurtherPhones);
+    if (further.found) return {Holder::Kind::kCustomer, *DatumGetUUIDP(further.value)};
+  }
   if (names_nobody_by(copy_here(find_companion(customers, "phone_rules")), e164, look))
     holder.kind = Holder::Kind::kNobody;
   return holder;
@@ -202,7 +204,8 @@ void refuse_unfinished(const SnapshotData &dirty) {
   ereport(ERROR, errcode(kConflict), errmsg("the phone is another customer's"),
           errdetail("Phone %s leads to customer %s.", e164,
                     DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&customer)))),
-          errhint("customer_identity.merge_customers() makes two customers one."));
+          errhint("customer_identity.merge_customers() makes two customers one; release_phone() "
+                  "frees the number."));
   pg_unreachable();
 }
 
@@ -221,11 +224,40 @@ void refuse_other_customer(Oid relation, const Shape &shape, const char *e164,
   refuse_holder(e164, *DatumGetUUIDP(rival.value));
 }
 
-// As above, for primary phones of computed ids, which no index of the phones keeps unique.
-void refuse_computed(Oid customers, const char *e164, const pg_uuid_t *customer) {
-  pg_uuid_t rival;
-  if (find_customer_of(customers, e164, Hold::kNothing, &rival) && !is_same(rival, customer))
-    refuse_holder(e164, rival);
+// Of a number of computed ids, by what has been committed.
+bool other_holder(Oid customers, const char *e164, const pg_uuid_t &customer, pg_uuid_t *holder) {
+  const Oid further = find_companion(customers, "customer_phones");
+  SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, UUIDOID}, [&] {
+    const char *of_further =
+        OidIsValid(further)
+            ? psprintf(
+                  " UNION ALL SELECT customer_id FROM %s WHERE phone OPERATOR(pg_catalog.=) $1"
+                  " AND customer_id OPERATOR(pg_catalog.<>) $2 AND until IS NULL",
+                  relation_name(further))
+            : "";
+    return psprintf(
+        "SELECT id FROM %s WHERE phone OPERATOR(pg_catalog.=) $1"
+        " AND id OPERATOR(pg_catalog.<>) $2%s LIMIT 1",
+        customers_name(customers), of_further);
+  });
+  const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer)};
+  return run_on_latest(plan, values) > 0 && first_uuid(holder);
+}
+
+// A further phone of computed ids whose own id is free would get a second customer by an order.
+void require_reserved(Oid customers, const char *e164) {
+  const pg_uuid_t id = computed_id(e164, 0);
+  SPI_connect();
+  SPIPlanPtr plan = saved_plan({customers}, {UUIDOID}, [&] {
+    return psprintf("SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) $1", customers_name(customers));
+  });
+  const Datum value = UUIDPGetDatum(&id);
+  const bool is_reserved = run_on_latest(plan, &value) > 0;
+  SPI_finish();
+  if (is_reserved) return;
+  ereport(ERROR, errcode(kConflict), errmsg("the id of the phone is not kept free"),
+          errdetail("An order with the id of phone %s would make a customer of it.", e164),
+          errhint("customer_identity.add_phone() makes it a further phone."));
 }
 
 void refuse_rule(Oid customers, const char *e164) {
@@ -264,23 +296,77 @@ Holder rival_of(Oid customers, const char *e164) {
   });
 }
 
+bool further_holder(Oid customers, const char *e164, decltype(run) execute, pg_uuid_t *customer) {
+  if (!has_computed_ids(customers)) {
+    const Holder holder =
+        execute == look_up ? holder_seen(customers, e164) : holder_of(customers, e164);
+    *customer = holder.customer;
+    return holder.kind == Holder::Kind::kCustomer;
+  }
+  const Oid further = find_companion(customers, "customer_phones");
+  if (!OidIsValid(further)) return false;
+  const Visit owner = visit(owner_of(further));
+  SPI_connect();
+  SPIPlanPtr plan = saved_plan({further}, {TEXTOID}, [&] {
+    return psprintf(
+        "SELECT customer_id FROM %s WHERE phone OPERATOR(pg_catalog.=) $1 AND until IS NULL",
+        relation_name(further));
+  });
+  const Datum phone = CStringGetTextDatum(e164);
+  const bool found = execute(plan, &phone, nullptr) > 0 && first_uuid(customer);
+  SPI_finish();
+  leave(owner);
+  return found;
+}
+
+bool is_further_phone(Oid customers, const pg_uuid_t &customer, const char *e164) {
+  if (!has_computed_ids(customers)) {
+    const Holder holder = holder_of(customers, e164);
+    return holder.kind == Holder::Kind::kCustomer && is_same(holder.customer, &customer);
+  }
+  const Oid further = find_companion(customers, "customer_phones");
+  if (!OidIsValid(further)) return false;
+  const Visit owner = visit(owner_of(further));
+  SPI_connect();
+  SPIPlanPtr plan = saved_plan({further}, {UUIDOID, TEXTOID}, [&] {
+    return psprintf(
+        "SELECT FROM %s WHERE customer_id OPERATOR(pg_catalog.=) $1"
+        " AND phone OPERATOR(pg_catalog.=) $2 AND until IS NULL",
+        relation_name(further));
+  });
+  const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(e164)};
+  const bool found = run_on_latest(plan, values) > 0;
+  SPI_finish();
+  leave(owner);
+  return found;
+}
+
+void refuse_other_holder(Oid customers, const char *e164, const pg_uuid_t &customer) {
+  take_turn_at_number(customers, e164, 1);
+  const Visit owner = visit(owner_of(customers));
+  SPI_connect();
+  pg_uuid_t holder;
+  if (other_holder(customers, e164, customer, &holder)) refuse_holder(e164, holder);
+  SPI_finish();
+  leave(owner);
+}
+
 void refuse_rival(Oid customers, const char *e164, const pg_uuid_t *customer) {
   CommandCounterIncrement();
-  if (has_computed_ids(customers))
-    refuse_computed(customers, e164, customer);
-  else
-    refuse_other_customer(customers, kCustomers, e164, customer);
+  if (has_computed_ids(customers)) {
+    refuse_other_holder(customers, e164, customer == nullptr ? kNobody : *customer);
+    if (customer == nullptr) return;
+    refuse_rule(customers, e164);
+    // Whether its own id is kept free cannot be seen from where the customer's rows are.
+    if (!is_shard(customers)) require_reserved(customers, e164);
+    return;
+  }
+  refuse_other_customer(customers, kCustomers, e164, customer);
   if (customer == nullptr)
     refuse_other_customer(find_companion(customers, "customer_phones"), kFurtherPhones, e164,
                           nullptr);
   else
     refuse_rule(customers, e164);
-}
-
-CUSTOMER_IDENTITY_FUNCTION(names_nobody) {
-  if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_BOOL(false);
-  const Holder holder = holder_seen(PG_GETARG_OID(1), text_to_cstring(PG_GETARG_TEXT_PP(0)));
-  PG_RETURN_BOOL(holder.kind == Holder::Kind::kNobody);
 }
 
 }  // namespace customer_identity

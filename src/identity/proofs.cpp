@@ -42,13 +42,6 @@ const char *of_customer(Oid customers, const char *id) {
   return has_computed_ids(customers) ? psprintf(" AND p.customer_id " E " %s", id) : "";
 }
 
-// Asked whoever acts: a caller who proves phones has no right on the further ones.
-bool is_further_phone(Oid customers, const char *e164, const pg_uuid_t &customer) {
-  const Holder holder = holder_of(customers, e164);
-  return holder.kind == Holder::Kind::kCustomer &&
-         memcmp(&holder.customer, &customer, sizeof(customer)) == 0;
-}
-
 enum class OwnProof { kNone, kUnmarked, kMarked };
 
 // Whether the user has a live proof, and the customer the flag, which is about the primary phone
@@ -65,7 +58,7 @@ OwnProof own_proof(Oid customers, const char *e164, const pg_uuid_t &customer,
                 " AND (p.user_id " E " $3 OR (p.user_id IS NULL AND $3 IS NULL))"));
   });
   const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer), text_value(user_id),
-                          BoolGetDatum(is_further_phone(customers, e164, customer))};
+                          BoolGetDatum(is_further_phone(customers, customer, e164))};
   if (run(plan, values, Nulls(values)) == 0) return OwnProof::kNone;
   bool is_null;
   const bool marked = DatumGetBool(first_value(&is_null)) && !is_null;
@@ -108,16 +101,16 @@ void lock_customers(Oid customers, const List *ids) {
 
 // The customers that have the phone, or have live proofs of it.
 List *customers_of_phone(Oid customers, const char *e164) {
-  const Holder further = holder_of(customers, e164);
+  pg_uuid_t further;
+  const bool has_further = further_holder(customers, e164, run, &further);
   SPIPlanPtr plan = saved_plan({customers}, {TEXTOID, UUIDOID}, [&] {
     return psprintf("SELECT ARRAY(SELECT id FROM %s WHERE phone " E
                     " $1 UNION SELECT customer_id FROM %s WHERE phone " E
                     " $1 AND ended_at IS NULL UNION SELECT $2 WHERE $2 IS NOT NULL ORDER BY 1)",
                     customers_name(customers), proofs_name(customers));
   });
-  const bool has_further = further.kind == Holder::Kind::kCustomer;
   const Datum values[] = {CStringGetTextDatum(e164),
-                          has_further ? UUIDPGetDatum(&further.customer) : Datum(0)};
+                          has_further ? UUIDPGetDatum(&further) : Datum(0)};
   run(plan, values, Nulls(values));
   bool is_null;
   return ids_in(first_value(&is_null));
@@ -300,8 +293,11 @@ bool leads_to(Oid customers, const char *e164, const pg_uuid_t &customer) {
                     customers_name(customers));
   });
   const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer)};
-  return run_on_latest(plan, values) > 0 || is_further_phone(customers, e164, customer);
+  return run_on_latest(plan, values) > 0 || is_further_phone(customers, customer, e164);
 }
+
+// Each waits for who has just changed whom the phone leads to.
+constexpr int kAttempts = 100;
 
 // False: the phone leads to another customer by now.
 bool make_proof(Oid customers, const char *e164, const pg_uuid_t &customer, const char *user_id,
@@ -342,21 +338,25 @@ void end_proofs(Oid customers, const char *user_id, const char *kept, const char
 
 bool keep_proof(Oid customers, const char *e164, const char *user_id, const char *method,
                 const Origin &origin, pg_uuid_t *customer) {
-  for (bool is_made = false; !is_made;) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
     CHECK_FOR_INTERRUPTS();
     if (!get_or_create_customer_of(customers, e164, nullptr, Hold::kRow, origin, customer))
       return false;
     const Visit visited = visit_proofs(customers);
-    is_made = make_proof(customers, e164, *customer, user_id, method);
+    const bool is_made = make_proof(customers, e164, *customer, user_id, method);
     leave(visited);
+    if (is_made) return true;
   }
-  return true;
+  ereport(ERROR, errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+          errmsg("other transactions keep changing whom the phone leads to"),
+          errhint("Try again when they have ended."));
+  pg_unreachable();
 }
 
 pg_uuid_t require_proof(Oid customers, const char *e164, const char *user_id, const char *method) {
   pg_uuid_t customer;
   if (!keep_proof(customers, e164, user_id, method, {"function", nullptr, user_id}, &customer))
-    refuse_phone_of_nobody();
+    refuse_phone_of_nobody(customers, e164);
   return customer;
 }
 

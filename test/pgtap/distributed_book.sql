@@ -174,6 +174,56 @@ SELECT is(id_for(phone), :'nobody', 'no phone is nobody''s') FROM unnest('{none,
 SELECT is((SELECT max(phone_generation) FROM customers WHERE phone = '+447400123401'), 2, 'three holders, one after the other');
 SELECT isnt(customer_identity.find_customer('07400 123401'), :'new_holder', 'are three people');
 
+-- Somebody with several numbers.
+INSERT INTO orders (customer_id, phone, total) VALUES (id_of('07400 123601'), '07400 123601', 1), (id_of('07400 123609'), '07400 123609', 1);
+SELECT id_of('07400 123601') AS person \gset
+SELECT is(customer_identity.add_phone(:'person', '07400 123602'), '+447400123602', 'a further number');
+SELECT is(customer_identity.add_phone(:'person', '07400 123602'), '+447400123602', 'once');
+SELECT results_eq(format('SELECT %s(''07400 123602'')', f), format('SELECT %L::uuid', :'person'), f || ' knows it')
+FROM unnest('{customer_identity.find_customer,customer_identity.get_or_create_customer,id_for}'::text[]) AS f;
+INSERT INTO orders (customer_id, phone, total) VALUES (id_for('07400 123602'), '07400 123602', 10), (NULL, '07400 123602', 100);
+SELECT is(totals(:'person'), '3 / 111 / 111', 'its orders are the person''s');
+SELECT throws_ok($$INSERT INTO orders (customer_id, phone, total) VALUES (id_of('07400 123602'), '07400 123602', 1)$$, 'CI006', NULL, 'by the person''s id alone');
+SELECT throws_ok(format($$INSERT INTO orders (customer_id, phone, total) VALUES (%L, '07400 123609', 1)$$, :'person'), 'CI006', NULL, 'which no other number has');
+SELECT lives_ok($$UPDATE orders SET phone = '07400 123602' WHERE phone = '07400 123601'$$, 'one of a person''s numbers may take the place of another');
+INSERT INTO users VALUES ('flo', '07400 123602', true), ('gus', '07400 123602', false);
+SELECT is((SELECT count(*) FROM users WHERE customer_id = :'person'), 2::bigint, 'logins by it are the person''s');
+SELECT results_eq(format('SELECT customer_identity.can_see_customer(u, %L) FROM unnest(''{flo,gus}''::text[]) AS u', :'person'), 'VALUES (true), (false)', 'who has proved it sees the person');
+SELECT lives_ok($$INSERT INTO orders (customer_id, phone, total, payment) VALUES (id_for('07400 123601'), '07400 123601', 1, 'cash')$$, 'and may pay in cash, by whichever');
+SELECT throws_ok(format('SELECT customer_identity.add_phone(%L, %L)', c, p), 'CI006', 'the phone is another customer''s', what) FROM (VALUES
+  (id_of('07400 123609'), '07400 123602', 'it is nobody else''s'), (:'person', '07400 123609', 'a customer''s number is no further one')) AS v (c, p, what);
+SELECT throws_ok($$UPDATE customers SET phone = '+447400123602' WHERE id = id_of('07400 123602')$$, 'CI006', 'the phone is another customer''s', 'whoever writes it');
+SELECT throws_ok($$INSERT INTO customer_phones (customer_id, phone) VALUES (id_of('07400 123609'), '+447400123602')$$, 'CI006', NULL, 'wherever');
+SELECT throws_ok(format($$INSERT INTO customer_phones (customer_id, phone) VALUES (%L, '+447400123619')$$, :'person'), 'CI006', 'the id of the phone is not kept free', 'nor a number that orders could make a customer of');
+SELECT throws_ok($$SELECT customer_identity.set_phone_rule('07400 123602', 'nobody')$$, '0A000', NULL, 'nor is it nobody''s');
+SELECT lives_ok(format('SELECT customer_identity.release_phone(%L, ''07400 123602'')', :'person'), 'it is released');
+SELECT is(totals(:'person'), '4 / 112 / 112', 'what came by it stays');
+SELECT is(customer_identity.find_customer('07400 123602'), NULL, 'and leads to nobody');
+SELECT ok(customer_identity.get_or_create_customer('07400 123602') NOT IN (:'person', id_of('07400 123602')), 'until the next one comes');
+SELECT lives_ok(format('SELECT customer_identity.add_phone(%L, %L)', :'person', '0740012361' || n), 'many') FROM generate_series(1, 3) AS n;
+SELECT lives_ok(format('SELECT customer_identity.erase_customer(%L)', :'person'), 'the person is forgotten');
+SELECT is(customer_identity.find_customer('0740012361' || n), NULL, 'with all numbers') FROM generate_series(0, 3) AS n;
+SELECT is(customer_identity.get_or_create_customer('07400 123611'), id_for('07400 123611'), 'which others can have');
+SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'totals are exact');
+DELETE FROM users WHERE id IN ('flo', 'gus');
+
+-- A number that has had all the holders it can have.
+SELECT customer_identity.release_phone(customer_identity.get_or_create_customer('07400 123477')) FROM generate_series(1, 32) AS n;
+SELECT is((SELECT max(phone_generation) FROM customers), 31, 'the last of 32 holders leaves a number');
+SELECT lives_ok($$INSERT INTO users VALUES ('ken', '07400 123477')$$, 'which then fails no sign-up');
+SELECT is((SELECT customer_id FROM users WHERE id = 'ken'), NULL, 'and names nobody');
+SELECT results_eq($$SELECT key, reason FROM customer_identity.phone_problems('users') WHERE phone = '07400 123477'$$, $$VALUES ('ken', 'names_nobody')$$, 'as is listed');
+SELECT is(id_for('07400 123477'), :'nobody', 'nobody''s id is the one for its orders');
+SELECT lives_ok($$INSERT INTO orders (customer_id, phone, total) VALUES (id_for('07400 123477'), '07400 123477', 1), (NULL, '07400 123477', 1)$$, 'which are placed');
+SELECT is(customer_identity.find_customer('07400 123477'), NULL, 'it is nobody''s');
+SELECT throws_ok(format('SELECT customer_identity.%s(''07400 123477'')', f), 'CI001', 'the phone names nobody', f) FROM unnest('{get_or_create_customer,record_proof}'::text[]) AS f;
+SELECT throws_ok($$INSERT INTO orders (customer_id, phone, total) VALUES (id_of('07400 123477'), '07400 123477', 1)$$, 'CI006', NULL, 'and no former holder''s');
+SELECT is_empty($$SELECT finding FROM customer_identity.check_setup() WHERE finding LIKE '%could have one%'$$, 'and cannot be linked');
+SELECT lives_ok($$UPDATE customers SET phone = '+447400123477' WHERE id = id_of('07400 123477')$$, 'until a former one takes it back');
+SELECT is(customer_identity.find_customer('07400 123477'), id_of('07400 123477'), 'whose it is');
+DELETE FROM users WHERE id = 'ken';
+DELETE FROM orders WHERE phone = '07400 123477';
+
 -- Numbers of nobody.
 SELECT customer_identity.set_phone_rule('07400 123470', 'nobody');
 SELECT lives_ok(format($$INSERT INTO orders (customer_id, phone, total) VALUES (id_of('07400 123470'), '07400 123470', 1), ('%s', '07400 123470', 1)$$, :'nobody'), 'a number of nobody');
@@ -198,7 +248,6 @@ SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'totals are e
 
 -- What is refused, with a hint.
 SELECT throws_ok(format('SELECT customer_identity.%s', call), '0A000', NULL, call) FROM (VALUES
-  ('add_phone(id_of(''07400 123402''), ''07400 123499'')'),
   ('change_phone(id_of(''07400 123402''), ''07400 123499'')'),
   ('merge_customers(id_of(''07400 123402''), id_of(''07400 123403''))'),
   ('merge_preview(id_of(''07400 123402''), id_of(''07400 123403''))'),
@@ -215,6 +264,30 @@ SELECT throws_ok($$SELECT customer_identity.update_customer(id_of('07400 123402'
 SELECT lives_ok($$SELECT customer_identity.list_customers(), customer_identity.customer_stats(), customer_identity.export_customer(id_of('07400 123402'))$$, 'pages, figures and exports');
 SELECT lives_ok($$SELECT * FROM customer_identity.fraud_signals()$$, 'signals');
 SELECT lives_ok($$SELECT * FROM customer_identity.migrate_phones()$$, 'a dry run');
+
+-- What check_setup() says of orders without a customer, and that what it says to do mends it.
+CREATE FUNCTION found() RETURNS SETOF text LANGUAGE sql AS
+  $$SELECT severity || ' ' || finding FROM customer_identity.check_setup() WHERE object LIKE '%later'$$;
+CREATE FUNCTION mend(pattern text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN EXECUTE (SELECT what_to_do FROM customer_identity.check_setup() WHERE object LIKE '%later' AND finding LIKE pattern); END $$;
+SELECT customer_identity.set_phone_rule('07400 123591', 'nobody');
+CREATE TABLE later (customer_id uuid, id int, "a $do$ b" text, total numeric, PRIMARY KEY (customer_id, id));
+SELECT customer_identity.attach_orders('later', phone_column => 'a $do$ b', default_region => 'GB');
+SELECT set_eq('SELECT found()', '{}'::text[], 'orders have their customers');
+ALTER TABLE later DISABLE TRIGGER USER;
+INSERT INTO later SELECT id_of(number), n, number, 10 FROM generate_series(1, 3) AS n, format('07400 12358%s', n) AS number;
+INSERT INTO later VALUES (id_of('07400 123581'), 4, '+44 7400 123581', 10), (id_of('07400 123591'), 5, '07400 123591', 10),
+  (:'nobody', 6, 'none', 10), (:'nobody', 7, '07400 123584', 10), (:'nobody', 8, '07400 123591', 10);
+ALTER TABLE later ENABLE TRIGGER USER;
+SELECT set_eq('SELECT found()', '{warning ids of customers in orders that no customer has: 3,warning rows without a customer that could have one: 1,info rows without a customer whose phone cannot be read: 1 (not_a_number 1)}'::text[],
+  'or do not: those of a number that names nobody need none');
+SELECT lives_ok($$SELECT mend('%no customer has%')$$, 'the customers are made');
+SELECT is(totals(id_of('07400 123581')), '2 / 20 / 20', 'with what their orders come to');
+SELECT lives_ok($$SELECT mend('%could have one%')$$, 'an order of nobody''s finds its own');
+SELECT is(totals(id_of('07400 123584')), '1 / 10 / 10', 'who is made');
+SELECT set_eq('SELECT found()', '{info rows without a customer whose phone cannot be read: 1 (not_a_number 1)}'::text[], 'and all is well');
+SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'totals are exact');
+SELECT customer_identity.detach('later');
 
 -- Who may write a companion need not read customers.
 CREATE ROLE rules_keeper;
