@@ -163,9 +163,7 @@ bool is_untouched(const Order &order) {
 void follow_merges_of(Order &order) {
   if (order.old_row != nullptr && !is_changed(order, order.setup.customer)) return;
   Attachment given = attachment_in(order, order.row);
-  if (!given.found || is_customer_held(order.setup.customers, given.customer) ||
-      !may_feed(order.table->rd_rel->relowner, order.setup.customers))
-    return;
+  if (!given.found || !may_feed(order.table->rd_rel->relowner, order.setup.customers)) return;
   if (follow_merges(order.setup.customers, &given.customer))
     order.row = with_uuid(order.setup.customer, order.row, order.table, &given.customer);
 }
