@@ -1,7 +1,6 @@
 """The server of a benchmark, which test/cluster.sh makes and ends with the script, and a database of it with another version of
 the library."""
 
-import atexit
 import os
 import re
 import subprocess
@@ -23,22 +22,19 @@ def output_of(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def remove(path):
-    path.unlink(missing_ok=True)
-
-
 def make_base(pg_config):
     """A database of the same server that has the library of the server of pg_config, as two servers differ by where their memory
-    lies. While the benchmark runs, the script with that library's path is a version of the extension. Returns what clients
-    need to reach the database."""
+    lies: while it is made, the script with that library's path is a version of the extension. Returns what clients need to
+    reach it."""
     base = Path(output_of(pg_config, '--sharedir'), 'extension')
     version = re.search(r"default_version = '(.*)'", (base / 'customer_identity.control').read_text())[1]
     script = (base / f'customer_identity--{version}.sql').read_text()
     there = Path(output_of(os.environ.get('PG_CONFIG', 'pg_config'), '--sharedir'), 'extension/customer_identity--before.sql')
-    atexit.register(remove, there)
     library = Path(output_of(pg_config, '--pkglibdir'), 'customer_identity')
-    there.write_text(script.replace('MODULE_PATHNAME', str(library)))
-    server = {'PGDATABASE': 'before'}
-    for database, statement in (('postgres', 'CREATE DATABASE before'), ('before', "CREATE EXTENSION customer_identity VERSION 'before'")):
-        subprocess.run(['psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-d', database, '-c', statement], check=True)
-    return server
+    subprocess.run(['createdb', 'before'], check=True)
+    try:
+        there.write_text(script.replace('MODULE_PATHNAME', str(library)))
+        subprocess.run(['psql', '-qX', '-d', 'before', '-c', "CREATE EXTENSION customer_identity VERSION 'before'"], check=True)
+    finally:
+        there.unlink(missing_ok=True)
+    return {'PGDATABASE': 'before'}

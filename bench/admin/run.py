@@ -95,7 +95,7 @@ class Book:
         self.figures = figures
         self.stage = ''
         self.connection.autocommit = True
-        self.sessions = Sessions(int(Path(self.environment['PGDATA'], 'postmaster.pid').read_text().split()[0]))
+        self.sessions = Sessions(int(Path(os.environ['PGDATA'], 'postmaster.pid').read_text().split()[0]))
         self.cursor = self.connection.cursor()
         self.run("SET customer_identity.default_region = 'DE'")
         self.run(f"SET statement_timeout = '{PATIENCE}s'")
