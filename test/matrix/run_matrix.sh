@@ -76,7 +76,7 @@ enter() {
 # run_system SYSTEM DISTRIBUTION SUITE FURTHER...
 run_system() {
   local layers=build/matrix/$1
-  make_root "$1" "$2" "$3"
+  make_root "$1" "$2" "$3" || return
   echo "== $1"
   rm -rf "$layers"
   mkdir -p "$layers/changes/customer_identity"
@@ -88,6 +88,7 @@ run_system() {
   [ -n "${KEEP:-}" ] || rm -rf "$layers"
 }
 
+mkdir -p build/roots build/matrix
 for system in "${wanted[@]}"; do
   read -ra arguments <<<"${systems[$system]}"
   run_system "$system" "${arguments[@]}" || echo "$system could not be tried" >&2
