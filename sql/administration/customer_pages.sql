@@ -335,7 +335,7 @@ DECLARE
     logins_query constant text := CASE WHEN is_spread THEN customer_identity_internal.logins_query(customers) ELSE users_query END;
     created_type constant text := (customer_identity_internal.customer_column_type(customers, 'created_at')).type;
     sought customer_identity_internal.customer_search;
-    condition text := 'true';
+    condition text := customer_identity_internal.is_somebody(customers);
     of_all boolean;
     without_value boolean;
     way text;
@@ -346,7 +346,7 @@ BEGIN
     PERFORM customer_identity_internal.require_filters(given);
     IF typed IS NOT NULL THEN
         sought := customer_identity_internal.read_search(typed, customers);
-        condition := customer_identity_internal.search_condition(sought, users_query);
+        condition := condition || ' AND ' || customer_identity_internal.search_condition(sought, users_query);
     END IF;
     FOREACH without_value IN ARRAY CASE WHEN key_column.nullable THEN '{f,t}' ELSE '{f}' END::boolean[] LOOP
         CONTINUE WHEN place IS NOT NULL AND place ->> 'key' IS NULL AND NOT without_value;

@@ -20,7 +20,7 @@ BEGIN
                 count(*) FILTER (WHERE c.total_orders > 1) AS repeat_buyers
             FROM %2$s AS c
             LEFT JOIN (SELECT l.customer_id, count(*) AS users FROM (%1$s) AS l GROUP BY l.customer_id) AS l ON l.customer_id = c.id
-            WHERE $1 IS NULL OR c.created_at >= $1
+            WHERE ($1 IS NULL OR c.created_at >= $1) AND %3$s
             GROUP BY c.created_at::date
         ),
         counted AS (
@@ -50,7 +50,7 @@ BEGIN
             'repeat_rate', round(c.repeat_buyers / NULLIF(c.buyers, 0), 4),
             'new_customers', COALESCE(c.new_customers, '[]'))
         FROM counted AS c
-        $sql$, customer_identity_internal.logins_query(customers), customers)
+        $sql$, customer_identity_internal.logins_query(customers), customers, customer_identity_internal.is_somebody(customers))
         INTO stats
         USING since;
     RETURN stats;

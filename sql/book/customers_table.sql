@@ -120,12 +120,12 @@ RETURN 31;
 COMMENT ON FUNCTION customer_identity_internal.last_generation() IS
     'That of the last holder that a number can have, where ids are computed';
 
--- None who would get the orders of nobody.
+-- None who would get the orders of nobody. Generation -1 keeps a number's id free: it is nobody's row.
 CREATE FUNCTION customer_identity_internal.id_check()
     RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
-RETURN format('CHECK (id <> %L AND phone_generation BETWEEN 0 AND %s AND (phone IS NULL OR id = %s))',
+RETURN format('CHECK (id <> %L AND phone_generation BETWEEN -1 AND %s AND (phone IS NULL OR phone_generation >= 0 AND id = %s))',
     customer_identity_internal.nobody(), customer_identity_internal.last_generation(), customer_identity_internal.id_of_phone());
 COMMENT ON FUNCTION customer_identity_internal.id_check() IS
     'The constraint of customers whose ids are computed';
@@ -136,6 +136,13 @@ CREATE FUNCTION customer_identity_internal.has_computed_ids(customers regclass)
 RETURN customer_identity_internal.column_type(customers, 'phone_generation') IS NOT NULL;
 COMMENT ON FUNCTION customer_identity_internal.has_computed_ids(regclass) IS
     'Whether the ids of a book are computed from phones, so that it may be distributed';
+
+CREATE FUNCTION customer_identity_internal.is_somebody(customers regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN CASE WHEN customer_identity_internal.has_computed_ids(customers) THEN 'c.phone_generation >= 0' ELSE 'true' END;
+COMMENT ON FUNCTION customer_identity_internal.is_somebody(regclass) IS
+    'The condition that row c of customers is a person''s, and does not only keep an id free';
 
 CREATE FUNCTION customer_identity_internal.refuse_for_computed_ids(customers regclass, what text, hint text)
     RETURNS void
@@ -232,7 +239,7 @@ BEGIN
     EXECUTE format('COMMENT ON TABLE %I.customers IS %L', schema_name, 'One row per real person, identified by phone');
     EXECUTE format('COMMENT ON COLUMN %I.customers.phone IS %L', schema_name, 'E.164; NULL: the number was released');
     IF distributed THEN
-        EXECUTE format('COMMENT ON COLUMN %I.customers.phone_generation IS %L', schema_name, 'How many people had the number before');
+        EXECUTE format('COMMENT ON COLUMN %I.customers.phone_generation IS %L', schema_name, 'How many people had the number before; -1: nobody''s row, which keeps the id free');
         EXECUTE format('CREATE INDEX customers_phone_idx ON %I.customers (phone)', schema_name);
     END IF;
 END

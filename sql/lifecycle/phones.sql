@@ -128,7 +128,7 @@ BEGIN
     EXECUTE format('SELECT %s FROM (VALUES ($1, 0)) AS v (phone, phone_generation)', customer_identity_internal.id_of_phone())
         INTO own_id
         USING phone;
-    EXECUTE format('INSERT INTO %s (id, phone, phone_generation) VALUES ($1, NULL, 0) ON CONFLICT (id) DO NOTHING', customers) USING own_id;
+    EXECUTE format('INSERT INTO %s (id, phone, phone_generation) VALUES ($1, NULL, -1) ON CONFLICT (id) DO NOTHING', customers) USING own_id;
     EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR NO KEY UPDATE', customers) USING own_id;
 END
 $$;

@@ -511,8 +511,7 @@ DECLARE
 BEGIN
     PERFORM customer_identity_internal.delete_customer(customer_id, customers);
     IF customer_identity_internal.has_computed_ids(customers) AND customer ->> 'phone' IS NULL THEN
-        EXECUTE format('INSERT INTO %s (id, phone_generation) VALUES ($1, $2)', customers)
-            USING customer_id, (customer ->> 'phone_generation')::integer;
+        EXECUTE format('INSERT INTO %s (id, phone_generation) VALUES ($1, -1)', customers) USING customer_id;
     END IF;
 END
 $$;

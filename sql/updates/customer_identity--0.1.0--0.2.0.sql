@@ -902,12 +902,12 @@ CREATE FUNCTION customer_identity_internal.last_generation()
 RETURN 31;
 COMMENT ON FUNCTION customer_identity_internal.last_generation() IS
     'That of the last holder that a number can have, where ids are computed';
--- None who would get the orders of nobody.
+-- None who would get the orders of nobody. Generation -1 keeps a number's id free: it is nobody's row.
 CREATE FUNCTION customer_identity_internal.id_check()
     RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
-RETURN format('CHECK (id <> %L AND phone_generation BETWEEN 0 AND %s AND (phone IS NULL OR id = %s))',
+RETURN format('CHECK (id <> %L AND phone_generation BETWEEN -1 AND %s AND (phone IS NULL OR phone_generation >= 0 AND id = %s))',
     customer_identity_internal.nobody(), customer_identity_internal.last_generation(), customer_identity_internal.id_of_phone());
 COMMENT ON FUNCTION customer_identity_internal.id_check() IS
     'The constraint of customers whose ids are computed';
@@ -917,6 +917,12 @@ CREATE FUNCTION customer_identity_internal.has_computed_ids(customers regclass)
 RETURN customer_identity_internal.column_type(customers, 'phone_generation') IS NOT NULL;
 COMMENT ON FUNCTION customer_identity_internal.has_computed_ids(regclass) IS
     'Whether the ids of a book are computed from phones, so that it may be distributed';
+CREATE FUNCTION customer_identity_internal.is_somebody(customers regclass)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN CASE WHEN customer_identity_internal.has_computed_ids(customers) THEN 'c.phone_generation >= 0' ELSE 'true' END;
+COMMENT ON FUNCTION customer_identity_internal.is_somebody(regclass) IS
+    'The condition that row c of customers is a person''s, and does not only keep an id free';
 CREATE FUNCTION customer_identity_internal.refuse_for_computed_ids(customers regclass, what text, hint text)
     RETURNS void
     LANGUAGE plpgsql STABLE
@@ -1009,7 +1015,7 @@ BEGIN
     EXECUTE format('COMMENT ON TABLE %I.customers IS %L', schema_name, 'One row per real person, identified by phone');
     EXECUTE format('COMMENT ON COLUMN %I.customers.phone IS %L', schema_name, 'E.164; NULL: the number was released');
     IF distributed THEN
-        EXECUTE format('COMMENT ON COLUMN %I.customers.phone_generation IS %L', schema_name, 'How many people had the number before');
+        EXECUTE format('COMMENT ON COLUMN %I.customers.phone_generation IS %L', schema_name, 'How many people had the number before; -1: nobody''s row, which keeps the id free');
         EXECUTE format('CREATE INDEX customers_phone_idx ON %I.customers (phone)', schema_name);
     END IF;
 END
@@ -4031,7 +4037,7 @@ BEGIN
                 count(*) FILTER (WHERE c.total_orders > 1) AS repeat_buyers
             FROM %2$s AS c
             LEFT JOIN (SELECT l.customer_id, count(*) AS users FROM (%1$s) AS l GROUP BY l.customer_id) AS l ON l.customer_id = c.id
-            WHERE $1 IS NULL OR c.created_at >= $1
+            WHERE ($1 IS NULL OR c.created_at >= $1) AND %3$s
             GROUP BY c.created_at::date
         ),
         counted AS (
@@ -4061,7 +4067,7 @@ BEGIN
             'repeat_rate', round(c.repeat_buyers / NULLIF(c.buyers, 0), 4),
             'new_customers', COALESCE(c.new_customers, '[]'))
         FROM counted AS c
-        $sql$, customer_identity_internal.logins_query(customers), customers)
+        $sql$, customer_identity_internal.logins_query(customers), customers, customer_identity_internal.is_somebody(customers))
         INTO stats
         USING since;
     RETURN stats;
@@ -5540,7 +5546,7 @@ DECLARE
     logins_query constant text := CASE WHEN is_spread THEN customer_identity_internal.logins_query(customers) ELSE users_query END;
     created_type constant text := (customer_identity_internal.customer_column_type(customers, 'created_at')).type;
     sought customer_identity_internal.customer_search;
-    condition text := 'true';
+    condition text := customer_identity_internal.is_somebody(customers);
     of_all boolean;
     without_value boolean;
     way text;
@@ -5551,7 +5557,7 @@ BEGIN
     PERFORM customer_identity_internal.require_filters(given);
     IF typed IS NOT NULL THEN
         sought := customer_identity_internal.read_search(typed, customers);
-        condition := customer_identity_internal.search_condition(sought, users_query);
+        condition := condition || ' AND ' || customer_identity_internal.search_condition(sought, users_query);
     END IF;
     FOREACH without_value IN ARRAY CASE WHEN key_column.nullable THEN '{f,t}' ELSE '{f}' END::boolean[] LOOP
         CONTINUE WHEN place IS NOT NULL AND place ->> 'key' IS NULL AND NOT without_value;
@@ -8245,7 +8251,7 @@ BEGIN
     EXECUTE format('SELECT %s FROM (VALUES ($1, 0)) AS v (phone, phone_generation)', customer_identity_internal.id_of_phone())
         INTO own_id
         USING phone;
-    EXECUTE format('INSERT INTO %s (id, phone, phone_generation) VALUES ($1, NULL, 0) ON CONFLICT (id) DO NOTHING', customers) USING own_id;
+    EXECUTE format('INSERT INTO %s (id, phone, phone_generation) VALUES ($1, NULL, -1) ON CONFLICT (id) DO NOTHING', customers) USING own_id;
     EXECUTE format('SELECT FROM %s AS c WHERE c.id = $1 FOR NO KEY UPDATE', customers) USING own_id;
 END
 $$;
@@ -11112,8 +11118,7 @@ DECLARE
 BEGIN
     PERFORM customer_identity_internal.delete_customer(customer_id, customers);
     IF customer_identity_internal.has_computed_ids(customers) AND customer ->> 'phone' IS NULL THEN
-        EXECUTE format('INSERT INTO %s (id, phone_generation) VALUES ($1, $2)', customers)
-            USING customer_id, (customer ->> 'phone_generation')::integer;
+        EXECUTE format('INSERT INTO %s (id, phone_generation) VALUES ($1, -1)', customers) USING customer_id;
     END IF;
 END
 $$;

@@ -232,8 +232,7 @@ Attachment attachment_by_id(Order &order) {
   if (!given.found) return attachment_without_id(order);
   if (is_readable) return fitting_attachment(order, given.customer);
   if (is_nobody(given.customer)) return {};
-  if (hold_customer(order.setup.customers, given.customer) == Held::kGone)
-    refuse_unknown_customer();
+  if (!hold_person(order.setup.customers, given.customer)) refuse_unknown_customer();
   return given;
 }
 

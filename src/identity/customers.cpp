@@ -241,6 +241,23 @@ Seat seat_seen(Oid customers, const pg_uuid_t &id) {
                                        : seat_found(lookup, phone);
 }
 
+// Whether a row without a phone is a former holder's.
+bool is_persons(Oid customers, const pg_uuid_t &id) {
+  const Visit book = stand_in(customers, ACL_SELECT);
+  SPI_connect();
+  SPIPlanPtr plan = saved_plan({customers}, {UUIDOID}, [&] {
+    return psprintf(
+        "SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) $1"
+        " AND phone_generation OPERATOR(pg_catalog.>=) 0",
+        customers_name(customers));
+  });
+  const Datum value = UUIDPGetDatum(&id);
+  const bool found = run_on_latest(plan, &value) > 0;
+  SPI_finish();
+  leave(book);
+  return found;
+}
+
 // The present holder of a number, or the first generation that nobody has been, which is
 // kMaximumGenerations where all have left. `seat_of(id)`.
 template <typename SeatOf>
@@ -401,6 +418,11 @@ void take_turn_at_number(Oid customers, const char *e164, int generation) {
   }
   SPI_finish();
   leave(book);
+}
+
+bool hold_person(Oid customers, const pg_uuid_t &id) {
+  const Seat seat = seat_now(customers, id, Hold::kRow);
+  return seat == Seat::kTaken || (seat == Seat::kLeft && is_persons(customers, id));
 }
 
 Fit fit_customer(Oid customers, const pg_uuid_t &id, const char *e164, const Origin &origin) {

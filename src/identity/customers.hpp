@@ -43,6 +43,9 @@ bool get_or_create_customer_of(Oid customers, const char *e164, const char *pref
 /// has the number no more. kNobody: the phone names nobody, by rule, and no customer has the id.
 enum class Fit : std::uint8_t { kCustomer, kNobody, kLeft, kAnother };
 
+/// Holds a customer of computed ids. False: there is none, or only a row that keeps an id free.
+bool hold_person(Oid customers, const pg_uuid_t &id);
+
 /// As get_or_create_customer_of(), for a row that is placed by its customer's id already: looks at
 /// that id alone. The customer is held.
 Fit fit_customer(Oid customers, const pg_uuid_t &id, const char *e164, const Origin &origin);

@@ -192,7 +192,12 @@ SELECT results_eq(format('SELECT customer_identity.can_see_customer(u, %L) FROM 
 SELECT lives_ok($$INSERT INTO orders (customer_id, phone, total, payment) VALUES (id_for('07400 123601'), '07400 123601', 1, 'cash')$$, 'and may pay in cash, by whichever');
 SELECT throws_ok(format('SELECT customer_identity.add_phone(%L, %L)', c, p), 'CI006', 'the phone is another customer''s', what) FROM (VALUES
   (id_of('07400 123609'), '07400 123602', 'it is nobody else''s'), (:'person', '07400 123609', 'a customer''s number is no further one')) AS v (c, p, what);
-SELECT throws_ok($$UPDATE customers SET phone = '+447400123602' WHERE id = id_of('07400 123602')$$, 'CI006', 'the phone is another customer''s', 'whoever writes it');
+SELECT throws_ok($$UPDATE customers SET phone = '+447400123602' WHERE id = id_of('07400 123602')$$, '23514', NULL, 'whoever writes it');
+SELECT throws_ok($$INSERT INTO orders (customer_id, total) VALUES (id_of('07400 123602'), 1)$$, 'CI006', 'there is no customer with the order''s customer id',
+  'the row that keeps the id of the number free is nobody''s');
+SELECT is_empty(format('SELECT FROM jsonb_array_elements(customer_identity.list_customers(filters => %L, page_size => 1000) -> ''items'') AS i WHERE i ->> ''id'' = %L',
+  filters, id_of('07400 123602')), 'and is on no page' || filters) FROM unnest('{"{}","{\"has_users\": false}"}'::text[]) AS filters;
+SELECT is((customer_identity.customer_stats() ->> 'customers')::bigint, (SELECT count(*) - 1 FROM customers), 'nor in any figure');
 SELECT throws_ok($$INSERT INTO customer_phones (customer_id, phone) VALUES (id_of('07400 123609'), '+447400123602')$$, 'CI006', NULL, 'wherever');
 SELECT throws_ok(format($$INSERT INTO customer_phones (customer_id, phone) VALUES (%L, '+447400123619')$$, :'person'), 'CI006', 'the id of the phone is not kept free', 'nor a number that orders could make a customer of');
 SELECT throws_ok($$SELECT customer_identity.set_phone_rule('07400 123602', 'nobody')$$, '0A000', NULL, 'nor is it nobody''s');
