@@ -13,7 +13,6 @@ import {
   pgTable,
   text,
   timestamp,
-  unique,
   uniqueIndex,
   uuid,
   varchar,
@@ -285,7 +284,7 @@ export const duplicateDismissals = pgTable(
     createdAt: createdAt(),
   },
   (table) => [
-    unique("duplicate_dismissals_a_b_key").on(table.a, table.b),
+    uniqueIndex("duplicate_dismissals_a_b_key").on(table.a, table.b),
     check("duplicate_dismissals_check", sql.raw("a < b")),
   ],
 );

@@ -1070,8 +1070,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.further_phones(regclass) IS
     'The query of the phones that lead to customers besides their own: id, phone';
--- Live proofs have two plain indexes and no NULLS NOT DISTINCT, which migration tools cannot write, and no primary key has
--- two columns, which they cannot read.
+-- Live proofs have two plain indexes and no NULLS NOT DISTINCT, which migration tools cannot write, and no constraint has
+-- two columns, which they cannot read, or in any order: they are an index.
 CREATE FUNCTION customer_identity_internal.companions()
     RETURNS TABLE (name text, description text, columns text, indexes text[])
     LANGUAGE sql IMMUTABLE
@@ -1151,9 +1151,8 @@ BEGIN ATOMIC
             actor text,
             reason text,
             created_at timestamptz NOT NULL DEFAULT now(),
-            UNIQUE (a, b),
             CHECK (a < b)',
-            ARRAY[]::text[])
+            ARRAY['CREATE UNIQUE INDEX duplicate_dismissals_a_b_key ON %1$I.duplicate_dismissals (a, b)'])
     ) AS c (name, description, columns, indexes);
 END;
 COMMENT ON FUNCTION customer_identity_internal.companions() IS

@@ -66,7 +66,6 @@ CREATE TABLE "duplicate_dismissals" (
 	"actor" text,
 	"reason" text,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
-	CONSTRAINT "duplicate_dismissals_a_b_key" UNIQUE("a","b"),
 	CONSTRAINT "duplicate_dismissals_check" CHECK (a < b)
 );
 --> statement-breakpoint
@@ -173,6 +172,7 @@ CREATE INDEX "customer_phones_customer_id_idx" ON "customer_phones" USING btree 
 CREATE INDEX "customers_created_at_id_idx" ON "customers" USING btree ("created_at","id");--> statement-breakpoint
 CREATE INDEX "customers_updated_at_id_idx" ON "customers" USING btree ("updated_at","id");--> statement-breakpoint
 CREATE INDEX "customers_preferred_name_id_idx" ON "customers" USING btree ("preferred_name","id");--> statement-breakpoint
+CREATE UNIQUE INDEX "duplicate_dismissals_a_b_key" ON "duplicate_dismissals" USING btree ("a","b");--> statement-breakpoint
 CREATE INDEX "loyalty_entries_customer_id_idx" ON "loyalty_entries" USING btree ("customer_id");--> statement-breakpoint
 CREATE INDEX "orders_customer_id_idx" ON "orders" USING btree ("customer_id");--> statement-breakpoint
 CREATE INDEX "orders_user_id_idx" ON "orders" USING btree ("user_id");--> statement-breakpoint
