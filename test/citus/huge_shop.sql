@@ -117,6 +117,9 @@ SELECT is(asked($q$SELECT total_spent FROM customers WHERE id = huge.id_of('+447
 SELECT throws_ok($$INSERT INTO orders (customer_id, phone, total) VALUES (huge.id_of('+447400128002'), '+447400128002', 1)$$, 'CI006', NULL, 'by the person''s id alone');
 SELECT throws_ok($$INSERT INTO orders (customer_id, phone, total) VALUES (huge.id_of('+447400128001'), '+447400128009', 1)$$, 'CI006', NULL, 'which no other number has');
 SELECT throws_ok($$SELECT customer_identity.add_phone(huge.id_of('+447400120003'), '+447400128002')$$, 'CI006', NULL, 'it is nobody else''s');
+SELECT throws_ok($$INSERT INTO orders (customer_id, total) VALUES (huge.id_of('+447400128003'), 1)$$, 'CI006', NULL, 'the row that keeps its id free has no orders');
+SELECT is(asked('SELECT count(*) FROM customers WHERE phone_generation = -1'), '3', 'and is one for each of the numbers');
+SELECT is(customer_identity.customer_stats() ->> 'customers', asked('SELECT count(*) FROM customers WHERE phone_generation >= 0'), 'which no figure has');
 INSERT INTO users VALUES ('several', '+447400128004', 'Kim');
 SELECT is(asked($q$SELECT customer_id FROM users WHERE id = 'several'$q$), id_of('+447400128001')::text, 'a login by it is the person''s');
 SELECT is(customer_identity.record_proof('+447400128004', 'several'), id_of('+447400128001'), 'so is a proof');
@@ -140,7 +143,7 @@ BEGIN
     EXIT WHEN cursor_ IS NULL;
   END LOOP;
 END $$;
-SELECT results_eq('SELECT id FROM paged ORDER BY place', 'SELECT id FROM customers ORDER BY total_spent DESC, id DESC', 'pages of customers have each once, in order');
+SELECT results_eq('SELECT id FROM paged ORDER BY place', 'SELECT id FROM customers WHERE phone_generation >= 0 ORDER BY total_spent DESC, id DESC', 'pages of customers have each once, in order');
 SELECT is(asked($q$SELECT users FROM paged WHERE id = huge.id_of('+447400120002')$q$), '2', 'with their logins');
 SELECT is(customer_identity.list_customers('+44 7400 120002') #>> '{items,0,id}', id_of('+447400120002')::text, 'a search by phone');
 SELECT is(customer_identity.list_customers('zoe') #>> '{items,0,id}', id_of('+447400120002')::text, 'a search by name');
