@@ -3,9 +3,10 @@
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
+
+from tracked_files import tracked_files
 
 VERSION = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}([a-zA-Z][\w-]*|-[\w-]+)?", re.A)
 TERM = re.compile(r"[^/\\\s\x00-\x1f\x7f]{2,}")
@@ -83,12 +84,6 @@ OPTIONAL = {
 }
 
 
-def tracked():
-    """The files of the repository, or of the archive that this is."""
-    listed = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=False)
-    return set(listed.stdout.splitlines()) or {str(path) for path in Path().rglob("*") if path.is_file()}
-
-
 def faults(meta):
     if not isinstance(meta, dict):
         yield "it is not a map"
@@ -102,7 +97,7 @@ def faults(meta):
             yield f"{key} is no key of the specification"
     if "provides" in meta and REQUIRED["provides"](meta["provides"]):
         named = {entry[key] for entry in meta["provides"].values() for key in ("file", "docfile") if key in entry}
-        yield from (f"provides names {name}, which is not in the repository" for name in sorted(named - tracked()))
+        yield from (f"provides names {name}, which is not in the repository" for name in sorted(named - set(tracked_files())))
 
 
 def main():

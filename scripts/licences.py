@@ -2,9 +2,10 @@
 """NOTICE.md names the licence of what others made: libraries that the sources include, data, and files with a copyright of their own."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
+
+from tracked_files import tracked_files
 
 OURS = {path.name for path in Path('src').glob('*')} | {'sys', 'arpa', 'netinet'}
 # Headers of PostgreSQL, by their folders.
@@ -14,14 +15,8 @@ DATA = {'.tsv', '.csv', '.bin', '.dat', '.xml'}
 OUR_COPYRIGHT = 'customer_identity contributors'
 
 
-def tracked():
-    listed = subprocess.run(['git', 'ls-files'], capture_output=True, text=True, check=False).stdout.splitlines()
-    skipped = {'build', 'node_modules'}
-    return listed or [str(path) for path in Path().rglob('*') if path.is_file() and not skipped & set(path.parts)]
-
-
 def faults(notice):
-    files = [Path(name) for name in tracked()]
+    files = [Path(name) for name in tracked_files()]
     for file in files:
         if file.suffix in ('.cpp', '.hpp') and file.parts[0] == 'src':
             for library in re.findall(r'#include [<"](\w+)/', file.read_text(encoding='utf-8')):

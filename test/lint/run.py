@@ -2,6 +2,7 @@
 """The rules of make lint find what is planted: includes and calls that run upwards, Python with faults, a name that sql/order lacks, words of other fields."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -79,7 +80,7 @@ OTHERS = (
 passed = failed = 0
 
 
-def check(rule, path, text, expected):
+def check(rule, path, text, expected, programs=os.environ['PATH']):
     """Plants the text in a copy of what the rules read, and runs the rule there."""
     global passed, failed
     with tempfile.TemporaryDirectory() as folder:
@@ -89,7 +90,7 @@ def check(rule, path, text, expected):
         planted = Path(folder, path)
         planted.parent.mkdir(parents=True, exist_ok=True)
         planted.write_text(text, encoding='utf-8')
-        run = subprocess.run(['scripts/lint.sh', rule], cwd=folder, capture_output=True, text=True, check=False)
+        run = subprocess.run(['scripts/lint.sh', rule], cwd=folder, capture_output=True, text=True, check=False, env=dict(os.environ, PATH=programs))
     said = run.stdout + run.stderr
     if (run.returncode != 0 and expected in said) if expected else run.returncode == 0:
         passed += 1
@@ -102,6 +103,14 @@ for path, text, expected in INCLUDES:
     check('include_rule', path, text, expected)
 for arguments in OTHERS:
     check(*arguments)
+# An archive may be tested where there is no git.
+with tempfile.TemporaryDirectory() as programs:
+    for program in Path('/usr/bin').iterdir():
+        if program.name != 'git':
+            Path(programs, program.name).symlink_to(program)
+    check('meta', 'META.json', json.dumps(META), '', programs)
+    check('meta', 'META.json', json.dumps({**META, 'tags': []}), 'tags', programs)
+    check('licences', 'docs/planted.tsv', 'a', 'docs/planted.tsv', programs)
 if failed:
     sys.exit(f'lint: {failed} of {passed + failed} checks failed')
 print(f'lint: {passed} checks passed')
