@@ -60,18 +60,18 @@ add_server() {
 }
 
 apt-get update && apt-get install -y make || exit
-attempt own demo make demo || exit
+attempt own 'make demo' make demo || exit
 own=$(ls /usr/lib/postgresql)
 sed -i "s/^own\t/$own\t/" /matrix/results
-warnings "$own" /matrix/own-demo.log
-attempt "$own" setup scripts/setup.sh build test || exit
+warnings "$own" '/matrix/own-make demo.log'
+attempt "$own" set-up scripts/setup.sh build test || exit
 versions "$own"
 run_suites "$own"
 
 for further; do
   IFS=: read -r major suite what <<<"$further"
-  attempt "$major" install add_server "$major" "$suite" || continue
-  warnings "$major" "/matrix/$major-install.log"
+  attempt "$major" installation add_server "$major" "$suite" || continue
+  warnings "$major" "/matrix/$major-installation.log"
   versions "$major"
   if [ "$what" = tests ]; then run_suites "$major"; fi
 done

@@ -8,6 +8,9 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / 'docs/compatibility.md'
 BEGIN, END = '<!-- test/matrix/table.py writes from here -->\n', '<!-- to here -->\n'
 VERSIONS = ('version', 'libphonenumber', 'compilers')
+STEPS = ('make demo', 'set-up', 'installation', 'warnings', *VERSIONS)
+# Those with a column of their own.
+SHOWN = ('unit', 'regress', 'isolation', 'fast_path', 'functions', 'pgtap', 'races', 'restore')
 
 
 def outcomes(system):
@@ -20,34 +23,37 @@ def outcomes(system):
     return majors
 
 
-def cell(tried, name):
-    return tried.get(name, '')
+def is_upgrade(what):
+    return what.startswith('upgrade')
 
 
-def rest(tried, suites):
-    """Steps, not suites: those that failed, and upgrades."""
-    steps = {what: outcome for what, outcome in tried.items() if what not in (*VERSIONS, *suites, 'warnings')}
-    upgrades = [f'{what}: {outcome}' for what, outcome in steps.items() if what.startswith('upgrade')]
-    return '; '.join(upgrades + [f'{what} failed' for what, outcome in steps.items()
-                                if outcome == 'failed' and not what.startswith('upgrade')])
+def others(tried):
+    """The suites without a column: how many passed, and which did not."""
+    suites = {what: outcome for what, outcome in tried.items() if what not in (*STEPS, *SHOWN) and not is_upgrade(what)}
+    failed = [f'{suite}: {outcome}' for suite, outcome in suites.items() if not outcome.isdigit()]
+    passed = len(suites) - len(failed)
+    return '; '.join(([f'{passed} passed'] if passed else []) + failed)
 
 
-def rows(systems, suites):
+def rest(tried):
+    """Upgrades, and the steps that failed."""
+    upgrades = [f'{what}: {outcome}' for what, outcome in tried.items() if is_upgrade(what)]
+    return '; '.join(upgrades + [f'{what} failed' for what in STEPS if tried.get(what) == 'failed'])
+
+
+def rows(systems):
     for system in systems:
         majors = outcomes(system)
         if not majors:
-            yield [system, 'not tried'] + [''] * (len(suites) + 4)
+            yield [system, 'not tried'] + [''] * (len(SHOWN) + 5)
         for tried in majors.values():
-            steps = [cell(tried, name) for name in VERSIONS]
-            yield [system, *steps, cell(tried, 'warnings'), *(cell(tried, suite) for suite in suites), rest(tried, suites)]
+            cells = [tried.get(name, '') for name in (*VERSIONS, 'warnings', *SHOWN)]
+            yield [system, *cells, others(tried), rest(tried)]
 
 
 def table(systems):
-    tried = [what for system in systems for of_major in outcomes(system).values() for what in of_major]
-    steps = ('demo', 'setup', 'install', 'warnings', *VERSIONS)
-    suites = [what for what in dict.fromkeys(tried) if what not in steps and not what.startswith('upgrade')]
-    head = ['system', 'PostgreSQL', 'libphonenumber', 'compilers', 'warnings', *suites, 'upgrades']
-    lines = [head, ['---'] * len(head), *rows(systems, suites)]
+    head = ['system', 'PostgreSQL', 'libphonenumber', 'compilers', 'warnings', *SHOWN, 'other suites', 'upgrades']
+    lines = [head, ['---'] * len(head), *rows(systems)]
     return ''.join('| ' + ' | '.join(line) + ' |\n' for line in lines)
 
 
