@@ -193,6 +193,7 @@ SELECT lives_ok($$INSERT INTO orders (customer_id, phone, total, payment) VALUES
 SELECT throws_ok(format('SELECT customer_identity.add_phone(%L, %L)', c, p), 'CI006', 'the phone is another customer''s', what) FROM (VALUES
   (id_of('07400 123609'), '07400 123602', 'it is nobody else''s'), (:'person', '07400 123609', 'a customer''s number is no further one')) AS v (c, p, what);
 SELECT throws_ok($$UPDATE customers SET phone = '+447400123602' WHERE id = id_of('07400 123602')$$, '23514', NULL, 'whoever writes it');
+SELECT throws_ok($$INSERT INTO customers (id, phone, phone_generation) VALUES (id_of_holder('+447400123602', 1), '+447400123602', 1)$$, 'CI006', 'the phone is another customer''s', 'as the next holder, too');
 SELECT throws_ok($$INSERT INTO orders (customer_id, total) VALUES (id_of('07400 123602'), 1)$$, 'CI006', 'there is no customer with the order''s customer id',
   'the row that keeps the id of the number free is nobody''s');
 SELECT is_empty(format('SELECT FROM jsonb_array_elements(customer_identity.list_customers(filters => %L, page_size => 1000) -> ''items'') AS i WHERE i ->> ''id'' = %L',
