@@ -12146,7 +12146,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.has_unlinked(regclass, text, regclass) IS
     'Whether a row r of a table meets the condition that it has no customer';
 -- An order that is placed by its customer cannot be moved by an UPDATE.
-CREATE FUNCTION customer_identity_internal.what_links(attached customer_identity.attachments)
+CREATE FUNCTION customer_identity_internal.what_links(attached customer_identity.attachments, condition text)
     RETURNS text
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -12154,13 +12154,13 @@ RETURN CASE
     WHEN attached.kind <> 'orders' OR NOT customer_identity_internal.has_computed_ids(attached.customers)
         THEN format('CALL customer_identity.backfill(%L);', attached.attached::text)
     WHEN customer_identity_internal.is_spread(attached.attached)
-        THEN 'Insert these orders again, with customer_identity.customer_id_of() of their phones, and delete those that are there.'
+        THEN 'Insert these orders again, with customer_identity.customer_id_for_order() of their phones, and delete those that are there.'
     ELSE format('UPDATE %s AS r SET %I = customer_identity.customer_id_for_order(r.%I::text, %s, %L) WHERE %s;',
         attached.attached, attached.customer_column, attached.phone_columns[1], customer_identity_internal.region_expression(attached),
-        attached.customers::text, customer_identity_internal.has_no_customer(attached))
+        attached.customers::text, condition)
 END;
-COMMENT ON FUNCTION customer_identity_internal.what_links(customer_identity.attachments) IS
-    'What gives the rows of a table their customers, by their phones';
+COMMENT ON FUNCTION customer_identity_internal.what_links(customer_identity.attachments, text) IS
+    'What gives the rows r of a table that meet a condition their customers, by their phones';
 CREATE FUNCTION customer_identity_internal.check_unlinked(attached customer_identity.attachments)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
@@ -12169,7 +12169,7 @@ BEGIN ATOMIC
     SELECT f.severity, attached.attached::text,
         format('rows without a customer %s: %s%s', f.fault, customer_identity_internal.counted_up_to(f.found_rows, u.looked_at), f.reasons),
         CASE f.severity
-            WHEN 'warning' THEN customer_identity_internal.what_links(attached)
+            WHEN 'warning' THEN customer_identity_internal.what_links(attached, customer_identity_internal.has_no_customer(attached))
             ELSE format('SELECT * FROM customer_identity.phone_problems(%L);', attached.attached::text)
         END
     FROM customer_identity_internal.count_unlinked(attached.attached, attached.customers) AS u
@@ -12181,8 +12181,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_unlinked(customer_identity.attachments) IS
     'Findings of check_setup() about rows without a customer';
--- Of a maximum of ten thousand orders.
-CREATE FUNCTION customer_identity_internal.ids_in_orders(relation regclass, customers regclass, OUT ids uuid[], OUT looked_at bigint)
+-- Of a maximum of ten thousand rows.
+CREATE FUNCTION customer_identity_internal.ids_in_rows(relation regclass, customers regclass, OUT ids uuid[], OUT looked_at bigint)
     LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 BEGIN
@@ -12192,28 +12192,47 @@ BEGIN
         USING customer_identity_internal.nobody();
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.ids_in_orders(regclass, regclass) IS
-    'The customer ids that orders have, other than nobody''s';
+COMMENT ON FUNCTION customer_identity_internal.ids_in_rows(regclass, regclass) IS
+    'The customer ids that the rows of an attached table have, other than nobody''s';
 -- A number of nobody may have orders by its id.
-CREATE FUNCTION customer_identity_internal.count_missing(ids uuid[], customers regclass)
-    RETURNS bigint
+CREATE FUNCTION customer_identity_internal.count_strays(ids uuid[], customers regclass, OUT missing bigint, OUT kept_free bigint)
     LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     known uuid[];
     of_nobody uuid[];
 BEGIN
-    EXECUTE format('SELECT array_agg(c.id) FROM %s AS c WHERE c.id = ANY ($1)', customers) INTO known USING ids;
+    EXECUTE format('SELECT array_agg(c.id), count(*) FILTER (WHERE NOT %s) FROM %s AS c WHERE c.id = ANY ($1)',
+        customer_identity_internal.is_somebody(customers), customers)
+        INTO known, kept_free
+        USING ids;
     IF customer_identity_internal.has_companion(customers, 'phone_rules') THEN
         EXECUTE format('SELECT array_agg(%s) FROM %s AS r CROSS JOIN (VALUES (0)) AS g (phone_generation) WHERE r.rule = ''nobody''',
             customer_identity_internal.id_of_phone(), customer_identity_internal.companion_of(customers, 'phone_rules'))
             INTO of_nobody;
     END IF;
-    RETURN (SELECT count(*) FROM (SELECT unnest(ids) EXCEPT SELECT unnest(known) EXCEPT SELECT unnest(of_nobody)) AS missing);
+    missing := (SELECT count(*) FROM (SELECT unnest(ids) EXCEPT SELECT unnest(known) EXCEPT SELECT unnest(of_nobody)) AS m);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.count_missing(uuid[], regclass) IS
-    'How many of these computed ids are no customer''s';
+COMMENT ON FUNCTION customer_identity_internal.count_strays(uuid[], regclass) IS
+    'How many of these computed ids are no customer''s, and how many are of rows that only keep them free';
+-- A login gives the id up first, as a backfill leaves alone what is linked.
+CREATE FUNCTION customer_identity_internal.what_moves(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN CASE
+    WHEN cardinality(attached.phone_columns) = 0 THEN 'Give these rows the ids of customers.'
+    ELSE (
+        SELECT concat(
+            CASE WHEN attached.kind = 'users' THEN format('UPDATE %s AS r SET %I = NULL WHERE %s; ', attached.attached, attached.customer_column, k.condition) END,
+            customer_identity_internal.what_links(attached, k.condition),
+            CASE WHEN attached.kind = 'orders' THEN format(' SELECT customer_identity.rebuild_totals(%L);', attached.customers::text) END)
+        FROM (VALUES (format('EXISTS (SELECT FROM %s AS c WHERE c.id = r.%I AND NOT %s)',
+            attached.customers, attached.customer_column, customer_identity_internal.is_somebody(attached.customers)))) AS k (condition))
+END;
+COMMENT ON FUNCTION customer_identity_internal.what_moves(customer_identity.attachments) IS
+    'What gives rows whose customer id is only kept free the customers of their phones';
 CREATE FUNCTION customer_identity_internal.what_makes_customers(attached customer_identity.attachments)
     RETURNS text
     LANGUAGE sql STABLE
@@ -12230,21 +12249,25 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION customer_identity_internal.what_makes_customers(customer_identity.attachments) IS
     'A statement that makes the customers of orders that have come with their ids';
--- Orders that came before they were attached, or while triggers were off.
+-- Orders that came before they were attached, or while triggers were off, and logins that somebody has linked.
 CREATE FUNCTION customer_identity_internal.check_placed(attached customer_identity.attachments)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     SELECT 'warning', attached.attached::text,
-        format('ids of customers in orders that no customer has: %s', customer_identity_internal.counted_up_to(m.missing, i.looked_at)),
-        customer_identity_internal.what_makes_customers(attached)
-    FROM customer_identity_internal.ids_in_orders(attached.attached, attached.customers) AS i
-    CROSS JOIN LATERAL customer_identity_internal.count_missing(i.ids, attached.customers) AS m (missing)
-    WHERE m.missing > 0;
+        format('ids of customers in %s that %s: %s', attached.kind, f.fault, customer_identity_internal.counted_up_to(f.ids, i.looked_at)),
+        f.what_to_do
+    FROM customer_identity_internal.ids_in_rows(attached.attached, attached.customers) AS i
+    CROSS JOIN LATERAL customer_identity_internal.count_strays(i.ids, attached.customers) AS n
+    CROSS JOIN LATERAL (VALUES
+        (CASE attached.kind WHEN 'orders' THEN n.missing END, 'no customer has', customer_identity_internal.what_makes_customers(attached)),
+        (n.kept_free, 'are only kept free', customer_identity_internal.what_moves(attached))
+    ) AS f (ids, fault, what_to_do)
+    WHERE f.ids > 0;
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_placed(customer_identity.attachments) IS
-    'Findings of check_setup() about orders with the id of a customer who is not there';
+    'Findings of check_setup() about rows with the computed id of a customer who is not there';
 CREATE FUNCTION customer_identity_internal.check_rows(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
@@ -12266,7 +12289,7 @@ BEGIN
         IF customer_identity_internal.has_unlinked(attached.attached, customer_identity_internal.has_no_customer(attached), customers) THEN
             RETURN QUERY SELECT u.* FROM customer_identity_internal.check_unlinked(attached) AS u;
         END IF;
-        IF attached.kind = 'orders' AND customer_identity_internal.has_computed_ids(customers) THEN
+        IF customer_identity_internal.has_computed_ids(customers) THEN
             RETURN QUERY SELECT p.* FROM customer_identity_internal.check_placed(attached) AS p;
         END IF;
         IF COALESCE(attached.status_column, attached.payment_column) IS NOT NULL THEN

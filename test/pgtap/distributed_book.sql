@@ -293,6 +293,24 @@ SELECT lives_ok($$SELECT mend('%could have one%')$$, 'an order of nobody''s find
 SELECT is(totals(id_of('07400 123584')), '1 / 10 / 10', 'who is made');
 SELECT set_eq('SELECT found()', '{info rows without a customer whose phone cannot be read: 1 (not_a_number 1)}'::text[], 'and all is well');
 SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'totals are exact');
+
+-- The id of a further number is nobody's.
+SELECT customer_identity.add_phone(id_of('07400 123581'), '07400 123592');
+ALTER TABLE later DISABLE TRIGGER USER;
+INSERT INTO later VALUES (id_of('07400 123592'), 9, '07400 123592', 10);
+ALTER TABLE later ENABLE TRIGGER USER;
+INSERT INTO users VALUES ('len', '07400 123592'), ('may', '07400 123581');
+UPDATE users SET customer_id = id_of('07400 123592') WHERE id IN ('len', 'may');
+SELECT ok('warning ids of customers in orders that are only kept free: 1' IN (SELECT found()), 'an order that has it is found');
+SELECT lives_ok($$SELECT mend('%kept free%')$$, 'and given to who has the number');
+SELECT is(totals(id_of('07400 123581')), '3 / 30 / 30', 'with its total');
+SELECT set_eq('SELECT found()', '{info rows without a customer whose phone cannot be read: 1 (not_a_number 1)}'::text[], 'and all is well');
+SELECT is(finding, 'ids of customers in users that are only kept free: 1', 'a login that was linked to it is found') FROM customer_identity.check_setup() WHERE finding LIKE '%kept free%';
+SELECT unnest(regexp_split_to_array(what_to_do, '(?<=;) ')) FROM customer_identity.check_setup() WHERE finding LIKE '%kept free%' \gexec
+SELECT is_empty($$SELECT FROM users WHERE id IN ('len', 'may') AND customer_id IS DISTINCT FROM id_of('07400 123581')$$, 'and gets the customer of its phone');
+SELECT is_empty($$SELECT finding FROM customer_identity.check_setup() WHERE finding LIKE '%kept free%'$$, 'and all is well there, too');
+SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'totals are exact');
+DELETE FROM users WHERE id IN ('len', 'may');
 SELECT customer_identity.detach('later');
 
 -- Who may write a companion need not read customers.
