@@ -42,6 +42,12 @@ make_root() {
     options=("$3" "$root" "" "$([ -e "/usr/share/debootstrap/scripts/$3" ] && echo "$3" || echo sid)")
   fi
   debootstrap --variant=minbase "${options[@]}" >"$root.log" 2>&1 || { tail -n 20 "$root.log" >&2; return 1; }
+  # With the minor releases since, as its installer sets it up.
+  if [ "$2" = ubuntu ]; then
+    for pocket in updates security; do
+      sed -n "1s/ $3 / $3-$pocket /p" "$root/etc/apt/sources.list"
+    done >"$root/etc/apt/sources.list.d/pockets.list"
+  fi
   # No package starts a server, no archive is kept, and a mirror may be older than its lists say.
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
   chmod 755 "$root/usr/sbin/policy-rc.d"
