@@ -127,19 +127,21 @@ COMMENT ON FUNCTION customer_identity_internal.count_unlinked(regclass, regclass
     'How many rows of a table without a customer could have one, and how many have a phone that cannot be read, in all and by reason';
 
 -- Counting asks what a row's phone could be read as, which takes longer to prepare than most tables need to be looked at.
-CREATE FUNCTION customer_identity_internal.has_unlinked(relation regclass, condition text, customers regclass)
+CREATE FUNCTION customer_identity_internal.has_unlinked(relation regclass, customers regclass)
     RETURNS boolean
     LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
 DECLARE
     found_row boolean;
 BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s AS r WHERE %s)', relation, condition) INTO found_row;
+    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s AS r WHERE %s)',
+        relation, customer_identity_internal.has_no_customer(customer_identity_internal.attachment_of(relation)))
+        INTO found_row;
     RETURN found_row;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.has_unlinked(regclass, text, regclass) IS
-    'Whether a row r of a table meets the condition that it has no customer';
+COMMENT ON FUNCTION customer_identity_internal.has_unlinked(regclass, regclass) IS
+    'Whether an attached table has a row without a customer';
 
 -- An order that is placed by its customer cannot be moved by an UPDATE.
 CREATE FUNCTION customer_identity_internal.what_links(attached customer_identity.attachments, condition text)
@@ -289,7 +291,7 @@ BEGIN
                 WHERE c.attrelid = n.relation AND c.attname = n.column_name AND NOT c.attisdropped
             )
         );
-        IF customer_identity_internal.has_unlinked(attached.attached, customer_identity_internal.has_no_customer(attached), customers) THEN
+        IF customer_identity_internal.has_unlinked(attached.attached, customers) THEN
             RETURN QUERY SELECT u.* FROM customer_identity_internal.check_unlinked(attached) AS u;
         END IF;
         IF customer_identity_internal.has_computed_ids(customers) THEN
