@@ -144,7 +144,7 @@ AclMode right_of(FunctionCallInfo fcinfo) {
 }
 
 Visit visit_for(FunctionCallInfo fcinfo, Oid owner) {
-  return writes(fcinfo) ? visit_to_write(owner) : visit(owner, SECURITY_RESTRICTED_OPERATION);
+  return writes(fcinfo) ? visit(owner) : visit(owner, SECURITY_RESTRICTED_OPERATION);
 }
 
 // Whether the function is about no other table than the book, its last argument.

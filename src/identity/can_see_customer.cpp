@@ -78,12 +78,12 @@ SPIPlanPtr trusted_plan_of(Oid customers) {
 }
 
 bool is_visible(Oid customers, const char *user_id, const pg_uuid_t &customer) {
-  const Actor before = act_as(owner_of(customers));
+  const Visit owner = visit(owner_of(customers));
   SPIPlanPtr plan =
       settings::trust_claims() ? trusted_plan_of(customers) : proved_plan_of(customers);
   const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(user_id)};
   const bool visible = look_up(plan, values) > 0;
-  act_again_as(before);
+  leave(owner);
   return visible;
 }
 

@@ -99,7 +99,7 @@ bool insert_customer(Oid customers, const Vacancy &vacancy, const char *name, pg
 }
 
 void delete_customer(Oid customers, const pg_uuid_t &customer) {
-  const Visit book = visit_to_write(owner_of(customers));
+  const Visit book = visit(owner_of(customers));
   SPI_connect();
   SPIPlanPtr plan = saved_plan({customers}, {UUIDOID}, [&] {
     return psprintf("DELETE FROM %s WHERE id OPERATOR(pg_catalog.=) $1", customers_name(customers));
@@ -402,7 +402,7 @@ bool names_nobody(Oid customers, const char *e164) {
 }
 
 void take_turn_at_number(Oid customers, const char *e164, int generation) {
-  const Visit book = visit_to_write(owner_of(customers));
+  const Visit book = visit(owner_of(customers));
   SPI_connect();
   SPIPlanPtr plan = saved_plan({customers}, {UUIDOID}, [&] {
     return psprintf("SELECT FROM %s WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",

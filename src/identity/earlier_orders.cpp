@@ -46,7 +46,7 @@ void attach_orders_of(const Attached &orders, const GainedCustomers &gained) {
   const AttrNumber user = get_attnum(orders.relation, user_column);
   if (user <= 0 || get_attnum(orders.relation, customer_column) <= 0) return;
 
-  const Actor before = act_as(orders.owner);
+  const Visit owner = visit(orders.owner);
   SPI_connect();
   const auto statement = [&] { return attach_statement(orders, user, gained.type); };
   const CacheKey key = {orders.relation, orders.trigger, gained.type};
@@ -57,7 +57,7 @@ void attach_orders_of(const Attached &orders, const GainedCustomers &gained) {
                           makeArrayResult(gained.customers, CurrentMemoryContext)};
   run_on_latest(plan, values);
   SPI_finish();
-  act_again_as(before);
+  leave(owner);
 }
 
 // The note is empty before anything runs that might add to it.

@@ -151,7 +151,7 @@ CUSTOMER_IDENTITY_FUNCTION(follow_phone) {
   if (!columns.is_book || (!is_insert && !changes_phone(call, columns, &phone)))
     return PointerGetDatum(row);
 
-  const Visit owner = visit_to_write(owner_of(RelationGetRelid(call->tg_relation)));
+  const Visit owner = visit(owner_of(RelationGetRelid(call->tg_relation)));
   SPI_connect();
   if (is_insert) {
     check_inserted(call, columns);

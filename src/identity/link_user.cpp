@@ -221,7 +221,7 @@ void after_delete(const UserSetup &setup, const TriggerData *call) {
   if (user_id == nullptr || !may_feed(users_owner, setup.customers)) return;
   if (is_user_elsewhere(setup.customers, setup.root, user_id)) return;
   record_links(setup, call, call->tg_trigtuple, nullptr);
-  const Visit books_owner = visit_to_write(owner_of(setup.customers));
+  const Visit books_owner = visit(owner_of(setup.customers));
   end_user(setup.customers, user_id, "user deleted");
   leave(books_owner);
 }
@@ -328,7 +328,7 @@ void after_statement(const UserSetup &setup, const TriggerData *call) {
   write_noted_links(setup, call);
   if (renamed == nullptr && named == nullptr) return;
   if (!may_feed(call->tg_relation->rd_rel->relowner, setup.customers)) return;
-  const Visit books_owner = visit_to_write(owner_of(setup.customers));
+  const Visit books_owner = visit(owner_of(setup.customers));
   SPI_connect();
   if (renamed != nullptr) follow_new_ids(setup.customers, renamed);
   if (named != nullptr) follow_new_names(setup.customers, named);
@@ -343,7 +343,7 @@ void before_truncate(const UserSetup &setup, const TriggerData *call) {
   if (users->rd_rel->relkind != RELKIND_RELATION || setup.key.number == 0 ||
       !may_feed(users->rd_rel->relowner, setup.customers))
     return;
-  const Visit books_owner = visit_to_write(owner_of(setup.customers));
+  const Visit books_owner = visit(owner_of(setup.customers));
   Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
   TupleTableSlot *user = table_slot_create(users, nullptr);
   TableScanDesc scan = majors::begin_table_scan(users, snapshot);

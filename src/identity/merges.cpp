@@ -35,7 +35,7 @@ bool follow_merges(Oid customers, pg_uuid_t *customer) {
   if (is_customer_held(customers, *customer)) return false;
   const Oid merges = find_companion(customers, "customer_merges");
   if (!OidIsValid(merges) || has_computed_ids(customers)) return false;
-  const Actor before = act_as(owner_of(customers));
+  const Visit owner = visit(owner_of(customers));
   bool followed = false;
   // The survivor may be merged in its turn.
   for (int attempt = 0; attempt < 10 && hold_customer(customers, *customer) == Held::kGone;
@@ -43,7 +43,7 @@ bool follow_merges(Oid customers, pg_uuid_t *customer) {
     if (!find_survivor(customers, merges, customer)) break;
     followed = true;
   }
-  act_again_as(before);
+  leave(owner);
   return followed;
 }
 

@@ -263,7 +263,7 @@ bool may_be_new_holder(Oid customers, const pg_uuid_t &customer, const char *use
   });
   const Datum values[] = {UUIDPGetDatum(&customer), CStringGetTextDatum(user_id),
                           ObjectIdGetDatum(customers)};
-  const Visit owner = visit_to_write(owner_of(customers));
+  const Visit owner = visit(owner_of(customers));
   run(plan, values);
   bool is_null;
   const bool may_be = DatumGetBool(first_value(&is_null)) && !is_null;
@@ -281,7 +281,7 @@ void hold_back_proof(Oid customers, const char *e164, const pg_uuid_t &customer,
   });
   const Datum values[] = {CStringGetTextDatum(e164), UUIDPGetDatum(&customer),
                           CStringGetTextDatum(user_id)};
-  const Visit owner = visit_to_write(owner_of(customers));
+  const Visit owner = visit(owner_of(customers));
   run(plan, values);
   leave(owner);
   write_event(customers, customer, "possible_new_holder", {{"user_id", user_id}}, user_id);

@@ -23,7 +23,7 @@ bool find_in(const Attached &users, const char *user_id, Run *run_plan) {
   const Oid key_type = getBaseType(get_atttype(users.relation, number));
   const Oid id_type = type_of_user_id(user_id, key_type);
 
-  const Actor before = act_as(users.owner);
+  const Visit owner = visit(users.owner);
   const CacheKey key = {users.relation, users.trigger, id_type};
   SPIPlanPtr plan = saved_plan(key, {TEXTOID}, [&] {
     return psprintf("SELECT %s FROM %s WHERE %s", quote_identifier(customer_column),
@@ -32,7 +32,7 @@ bool find_in(const Attached &users, const char *user_id, Run *run_plan) {
   });
   const Datum values[] = {CStringGetTextDatum(user_id)};
   const bool found = run_plan(plan, values, nullptr) > 0;
-  act_again_as(before);
+  leave(owner);
   return found;
 }
 

@@ -14,9 +14,6 @@
 
 namespace customer_identity::majors {
 
-// 18: a deferred trigger runs as who queued it; 15 to 17: as who commits.
-constexpr bool kDeferredTriggersRunAsCommitter = PG_VERSION_NUM < 180000;
-
 // 15: one function for each kind of object; 16: object_aclcheck().
 inline AclResult check_schema_usage(Oid schema) {
 #if PG_VERSION_NUM >= 160000

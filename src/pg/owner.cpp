@@ -3,6 +3,7 @@
 
 #include "pg/majors.hpp"
 #include "pg/relations.hpp"
+#include "pg/shards.hpp"
 
 namespace customer_identity {
 namespace {
@@ -12,11 +13,10 @@ bool has_rights(Oid table, AclMode needed) {
          check_enable_rls(table, InvalidOid, true) != RLS_ENABLED;
 }
 
-// Before PostgreSQL 18 a deferred trigger runs as who commits: for a superuser none of this owner's
-// may be left behind.
+// Whoever acts already could have left the same behind without us.
 int restrictions_of(Oid owner) {
-  const bool is_needed = majors::kDeferredTriggersRunAsCommitter &&
-                         superuser_arg(GetSessionUserId()) && !superuser_arg(owner);
+  const bool is_needed =
+      owner != GetUserId() && superuser_arg(GetSessionUserId()) && !superuser_arg(owner);
   return is_needed ? SECURITY_RESTRICTED_OPERATION : 0;
 }
 
@@ -25,13 +25,20 @@ int restrictions_of(Oid owner) {
 Visit visit_for(Oid table, bool allowed) {
   const Oid owner = owner_of(table);
   const bool is_caller = !InNoForceRLSOperation() && !is_distributed(table);
-  if (is_caller || !allowed || owner == GetUserId()) return visit(GetUserId());
-  return visit_to_write(owner);
+  return visit(is_caller || !allowed ? GetUserId() : owner);
 }
 
 }  // namespace
 
-Visit visit_to_write(Oid owner) { return visit(owner, restrictions_of(owner)); }
+Visit visit(Oid owner, int restrictions) {
+  restrictions |= restrictions_of(owner);
+  const Visit visit = {act_as(owner), NewGUCNestLevel()};
+  open_shards();
+  Actor now;
+  GetUserIdAndSecContext(&now.user, &now.security_context);
+  SetUserIdAndSecContext(owner, now.security_context | restrictions);
+  return visit;
+}
 
 void require_right(Oid table, AclMode needed) {
   if (has_rights(table, needed)) return;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "pg/postgres.hpp"
-#include "pg/shards.hpp"
 
 namespace customer_identity {
 
@@ -12,7 +11,9 @@ struct Actor {
   int security_context;
 };
 
-/// FORCE ROW LEVEL SECURITY binds the owner's own statements, not those of our triggers.
+/// For the owner of the table whose trigger is called, whose code runs as who writes to it anyway;
+/// any other is visited. FORCE ROW LEVEL SECURITY binds the owner's own statements, not those of
+/// our triggers.
 inline Actor act_as(Oid owner) {
   Actor before;
   GetUserIdAndSecContext(&before.user, &before.security_context);
@@ -33,19 +34,9 @@ struct Visit {
 };
 
 /// `restrictions`: SECURITY_RESTRICTED_OPERATION keeps them from leaving code behind that runs
-/// later, as somebody else: deferred triggers, for one.
-inline Visit visit(Oid owner, int restrictions = 0) {
-  const Visit visit = {act_as(owner), NewGUCNestLevel()};
-  open_shards();
-  Actor now;
-  GetUserIdAndSecContext(&now.user, &now.security_context);
-  SetUserIdAndSecContext(owner, now.security_context | restrictions);
-  return visit;
-}
-
-/// Acting as an owner to write: what his triggers defer is run by who commits, before PostgreSQL
-/// 18, and a superuser must not be made to.
-Visit visit_to_write(Oid owner);
+/// later, as somebody else. A superuser's session always has it: what a trigger defers (before
+/// PostgreSQL 18), and what a cursor WITH HOLD has not read, is run by who commits.
+Visit visit(Oid owner, int restrictions = 0);
 
 /// Raises 42501 unless the current user has the rights on the whole table, all its rows included.
 void require_right(Oid table, AclMode needed);

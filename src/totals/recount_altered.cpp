@@ -110,7 +110,7 @@ bool is_countable(Oid book) {
 // in the tables already, and must not be added once more.
 void recount(Oid book) {
   write_pending(book);
-  const Visit owner = visit_to_write(owner_of(book));
+  const Visit owner = visit(owner_of(book));
   if (is_countable(book))
     call_about("rebuild_book", book);
   else

@@ -70,6 +70,16 @@ CREATE TABLE sales (id int PRIMARY KEY, phone text, total numeric);
 SELECT customer_identity.attach_orders('sales');
 GRANT SELECT ON sales TO book_owner, reader;
 
+SET ROLE users_owner;
+CREATE TABLE logins (id text PRIMARY KEY, phone text, verified boolean);
+SELECT customer_identity.attach_users('logins', verified_column => 'verified') \g /dev/null
+GRANT SELECT ON logins TO orders_owner, book_owner, reader;
+SET ROLE orders_owner;
+CREATE TABLE purchases (id int PRIMARY KEY, user_id text, total numeric);
+SELECT customer_identity.attach_orders('purchases', users => 'logins') \g /dev/null
+GRANT SELECT, UPDATE ON purchases TO users_owner;
+GRANT SELECT ON purchases TO book_owner, reader;
+
 -- Only now: PostgreSQL itself plans its check of a new foreign key as who adds it, and a plan reads index expressions.
 CREATE FUNCTION index_of(t regclass, owner name) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN EXECUTE format('CREATE INDEX ON %s ((public.mine(%L) AND phone IS NULL)) WHERE public.mine(%2$L)', t, owner); END $$;
@@ -135,17 +145,35 @@ SELECT lives_ok('ALTER TABLE sales ALTER total TYPE numeric USING total + 1', 'a
 RESET ROLE;
 SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'exactly');
 
--- What is deferred would run as who commits.
-SET ROLE book_owner;
-CREATE CONSTRAINT TRIGGER deferred AFTER UPDATE ON customers DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION guard('book_owner');
-RESET ROLE;
-SELECT current_setting('server_version_num')::int < 180000 AS before_18 \gset
-\if :before_18
-SELECT throws_ok($$INSERT INTO sales VALUES (8, '07400 123402', 1)$$, '42501', NULL, 'a superuser leaves nothing behind that would run as him');
-SELECT throws_ok('ALTER TABLE sales ALTER total TYPE numeric USING total + 1', '42501', NULL, 'nor by altering a table');
-\endif
-SET ROLE book_owner;
-DROP TRIGGER deferred ON customers;
+-- What is left behind would run as who commits: a superuser who writes to a table of another owner leaves nothing.
+INSERT INTO logins VALUES ('cid', NULL);
+INSERT INTO purchases VALUES (1, 'cid', 5);
+CREATE FUNCTION leave_cursor() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN EXECUTE 'DECLARE left_behind CURSOR WITH HOLD FOR SELECT 1'; RETURN NULL; END$$;
+CREATE FUNCTION leave_path() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM set_config('search_path', 'evil', false); RETURN NULL; END$$;
+CREATE TABLE ways AS SELECT * FROM (VALUES
+  ('customers', 'book_owner', $$INSERT INTO sales VALUES (8, '07400 123402', 1)$$),
+  ('customers', 'book_owner', 'ALTER TABLE sales ALTER total TYPE numeric USING total + 1'),
+  ('customer_events', 'book_owner', $$INSERT INTO sales VALUES (8, '07400 123408', 1)$$),
+  ('phone_proofs', 'book_owner', $$INSERT INTO logins VALUES ('dan', '07400 123407', true)$$),
+  ('purchases', 'orders_owner', $$UPDATE logins SET phone = '07400 123409' WHERE id = 'cid'$$)) AS w (relation, owner, statement);
+CREATE FUNCTION with_trigger(relation text, owner text, trigger text, statement text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('SET LOCAL ROLE %I', owner);
+  EXECUTE trigger;
+  RESET ROLE;
+  EXECUTE statement;
+END $$;
+SELECT throws_ok(format('SELECT with_trigger(%L, %L, %L, %L)', w.relation, w.owner, format(t.trigger, w.relation, w.owner), w.statement),
+  '42501', NULL, format('%s: %s, %s', w.relation, t.what, w.statement))
+FROM ways AS w
+CROSS JOIN (VALUES
+  ('no trigger is deferred', 'CREATE CONSTRAINT TRIGGER z AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION guard(%L)'),
+  ('no cursor stays open', 'CREATE TRIGGER z AFTER INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION leave_cursor()')) AS t (what, trigger);
+SELECT lives_ok(format('SELECT with_trigger(%L, %L, %L, %L)', w.relation, w.owner,
+  format('CREATE TRIGGER z AFTER INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION leave_path()', w.relation), w.statement), w.statement) FROM ways AS w
+WHERE w.relation = 'purchases';
+SELECT is(current_setting('search_path'), '"$user", public', 'no setting stays');
+DROP TABLE purchases, logins;
 SET ROLE orders_owner;
 DELETE FROM sales;
 DROP TABLE sales;
