@@ -103,6 +103,10 @@ bool is_set(const Column &column, const TriggerData *call) {
   return bms_is_member(column.number - FirstLowInvalidHeapAttributeNumber, call->tg_updatedcols);
 }
 
+// Of a MERGE it is not known which of its actions has written a row, and tg_updatedcols has what
+// any of them sets.
+bool is_merge() { return ActivePortal != nullptr && ActivePortal->commandTag == CMDTAG_MERGE; }
+
 // Verified and phone arriving in one statement. A flag that flips alone proves nothing: whoever
 // typed a stranger's number would be blessed by the stranger's code.
 bool arrives_verified(const UserSetup &setup, const TriggerData *call, HeapTuple user) {
@@ -110,7 +114,8 @@ bool arrives_verified(const UserSetup &setup, const TriggerData *call, HeapTuple
   const char *verified = text_in(setup.verified, user, call->tg_relation);
   if (verified == nullptr || strcmp(verified, "true") != 0) return false;
   if (TRIGGER_FIRED_BY_INSERT(call->tg_event)) return true;
-  return is_set(setup.phones[0], call) && is_set(setup.verified, call);
+  if (!is_set(setup.phones[0], call) || !is_set(setup.verified, call)) return false;
+  return !is_merge() || differs(setup.phones[0], call->tg_trigtuple, user, call->tg_relation);
 }
 
 void keep_proof_of(const UserSetup &setup, const TriggerData *call, const Claim &claim) {

@@ -84,6 +84,7 @@ extern "C" {
 #include <storage/lock.h>
 #include <storage/proc.h>
 #include <tcop/dest.h>
+#include <tcop/pquery.h>
 #include <tcop/utility.h>
 #include <utils/acl.h>
 #include <utils/backend_status.h>

@@ -200,4 +200,16 @@ REASSIGN OWNED BY hr TO CURRENT_USER;
 DROP OWNED BY hr;
 DROP ROLE hr;
 
+-- In a MERGE each row has the columns that all actions set.
+CREATE TABLE merged (id text PRIMARY KEY, phone text, verified boolean);
+SELECT customer_identity.attach_users('merged', verified_column => 'verified', default_region => 'GB');
+INSERT INTO merged VALUES ('flag', '07400 123471', false), ('phone', '07400 123472', false), ('both', '07400 123473', false);
+MERGE INTO merged AS u USING (VALUES ('flag', NULL), ('phone', '07400 123474'), ('both', '07400 123475'), ('new', '07400 123476')) AS s (id, phone) ON u.id = s.id
+  WHEN MATCHED AND s.id = 'flag' THEN UPDATE SET verified = true
+  WHEN MATCHED AND s.id = 'phone' THEN UPDATE SET phone = s.phone
+  WHEN MATCHED THEN UPDATE SET phone = s.phone, verified = true
+  WHEN NOT MATCHED THEN INSERT VALUES (s.id, s.phone, true);
+SELECT results_eq('SELECT id, customer_identity.can_see_customer(id, customer_id) FROM merged ORDER BY id',
+  $$VALUES ('both', true), ('flag', false), ('new', true), ('phone', false)$$, 'a flag that a MERGE flips alone proves nothing');
+
 SELECT * FROM finish();
