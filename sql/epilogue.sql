@@ -7,7 +7,7 @@ BEGIN
     COMMENT ON EVENT TRIGGER customer_identity_follow_renames IS
         'Keeps the arguments of customer_identity''s triggers in step with renamed columns and tables';
     CREATE EVENT TRIGGER customer_identity_recount_altered ON ddl_command_end
-        WHEN TAG IN ('ALTER TABLE')
+        WHEN TAG IN ('ALTER TABLE', 'ALTER TYPE')
         EXECUTE FUNCTION customer_identity_internal.recount_altered();
     COMMENT ON EVENT TRIGGER customer_identity_recount_altered IS
         'Counts the orders of customer_identity''s tables anew when ALTER TABLE has changed their amounts';

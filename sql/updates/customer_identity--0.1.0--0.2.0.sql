@@ -12664,7 +12664,7 @@ BEGIN
             CASE enabled WHEN 'D' THEN 'DISABLE' WHEN 'A' THEN 'ENABLE ALWAYS' ELSE 'ENABLE REPLICA' END);
     END IF;
     CREATE EVENT TRIGGER customer_identity_recount_altered ON ddl_command_end
-        WHEN TAG IN ('ALTER TABLE')
+        WHEN TAG IN ('ALTER TABLE', 'ALTER TYPE')
         EXECUTE FUNCTION customer_identity_internal.recount_altered();
     COMMENT ON EVENT TRIGGER customer_identity_recount_altered IS
         'Counts the orders of customer_identity''s tables anew when ALTER TABLE has changed their amounts';

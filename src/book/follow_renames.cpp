@@ -1,6 +1,7 @@
 // follow_renames: an event trigger that rewrites the arguments of our triggers when a column,
 // table, schema or enum value they name is renamed, in the transaction that renames it.
 #include "pg/postgres.hpp"
+#include "pg/relations.hpp"
 #include "pg/trigger_call.hpp"
 #include "book/trigger_setup.hpp"
 
@@ -35,7 +36,7 @@ struct Rename {
   const char *from;
   const char *to;
   Oid object;   // the relation of the column, the table itself or the enum of the value
-  List *heirs;  // the relation and all that inherit its columns
+  List *relations;  // those that have the column
 };
 
 // The object the command that has just ended worked on.
@@ -71,10 +72,12 @@ Rename rename_of(const Node *command) {
   const auto *rename = reinterpret_cast<const RenameStmt *>(command);
   if (rename->renameType == OBJECT_SCHEMA)
     return {Rename::Kind::kSchema, nullptr, rename->subname, rename->newname, InvalidOid, NIL};
-  if (rename->renameType != OBJECT_COLUMN && rename->renameType != OBJECT_TABLE) return {};
+  const bool is_column =
+      rename->renameType == OBJECT_COLUMN || rename->renameType == OBJECT_ATTRIBUTE;
+  if (!is_column && rename->renameType != OBJECT_TABLE) return {};
 
   const Oid relation = commanded_object();
-  if (rename->renameType == OBJECT_COLUMN)
+  if (is_column)
     return {Rename::Kind::kColumn, nullptr, rename->subname, rename->newname, relation, NIL};
   const char *schema = get_namespace_name(get_rel_namespace(relation));
   return {Rename::Kind::kTable, schema, rename->relation->relname, rename->newname, relation, NIL};
@@ -130,8 +133,9 @@ const char *followed_value(const Rename &rename, const Arguments &arguments, con
     return names_values(rename, arguments, key, length, table) ? rename.to : nullptr;
   if (rename.kind != Rename::Kind::kColumn) return nullptr;
   if (is_one_of(key, length, kColumnKeys))
-    return list_member_oid(rename.heirs, table) ? rename.to : nullptr;
-  if (is_one_of(key, length, kUsersColumnKeys)) return users == rename.object ? rename.to : nullptr;
+    return list_member_oid(rename.relations, table) ? rename.to : nullptr;
+  if (is_one_of(key, length, kUsersColumnKeys))
+    return list_member_oid(rename.relations, users) ? rename.to : nullptr;
   return nullptr;
 }
 
@@ -226,7 +230,7 @@ CUSTOMER_IDENTITY_FUNCTION(follow_renames) {
   if (rename.kind == Rename::Kind::kNothing) PG_RETURN_NULL();
   if (rename.kind == Rename::Kind::kColumn) {
     if (!OidIsValid(rename.object)) PG_RETURN_NULL();
-    rename.heirs = find_all_inheritors(rename.object, NoLock, nullptr);
+    rename.relations = relations_of_columns(rename.object, NoLock);
   }
   if (rename.kind == Rename::Kind::kValue) lock_concerned(rename);
   for_each_concerned(rename, rewrite);

@@ -12,6 +12,20 @@ namespace {
   pg_unreachable();
 }
 
+List *tables_of_type(Oid type) {
+  List *tables = NIL;
+  Relation catalog = table_open(RelationRelationId, AccessShareLock);
+  ScanKeyData key;
+  ScanKeyInit(&key, Anum_pg_class_reloftype, BTEqualStrategyNumber, F_OIDEQ,
+              ObjectIdGetDatum(type));
+  SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, nullptr, 1, &key);
+  while (HeapTuple row = systable_getnext(scan))
+    tables = lappend_oid(tables, reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->oid);
+  systable_endscan(scan);
+  table_close(catalog, AccessShareLock);
+  return tables;
+}
+
 }  // namespace
 
 const char *relation_name(Oid relation) {
@@ -35,6 +49,16 @@ const char *column_type(Oid relation, const char *column) {
   get_atttypetypmodcoll(relation, get_attnum(relation, column), &type, &modifier, &collation);
   return format_type_extended(type, modifier,
                               FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+}
+
+List *relations_of_columns(Oid relation, LOCKMODE lock) {
+  List *relations = find_all_inheritors(relation, lock, nullptr);
+  if (get_rel_relkind(relation) != RELKIND_COMPOSITE_TYPE) return relations;
+  ListCell *cell;
+  foreach (cell, tables_of_type(get_rel_type_id(relation)))
+    relations =
+        list_concat_unique_oid(relations, find_all_inheritors(lfirst_oid(cell), lock, nullptr));
+  return relations;
 }
 
 }  // namespace customer_identity

@@ -14,4 +14,8 @@ Oid owner_of(Oid relation);
 /// Type of `column` of `relation` as SQL writes it, with its modifier.
 const char *column_type(Oid relation, const char *column);
 
+/// The relation and all whose columns change with its own: what inherits from it and, where it is a
+/// composite type, the tables of that type. Each is locked.
+List *relations_of_columns(Oid relation, LOCKMODE lock);
+
 }  // namespace customer_identity

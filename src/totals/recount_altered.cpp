@@ -1,9 +1,10 @@
-// recount_altered: an event trigger that counts a book anew when ALTER TABLE has rewritten what its
-// totals are made of, in the transaction that does so.
+// recount_altered: an event trigger that counts a book anew when ALTER TABLE, or ALTER TYPE of what
+// tables are of, has rewritten what its totals are made of, in the transaction that does so.
 #include "book/attached_tables.hpp"
 #include "book/book.hpp"
 #include "pg/owner.hpp"
 #include "pg/majors.hpp"
+#include "pg/relations.hpp"
 #include "pg/schemas.hpp"
 #include "pg/shards.hpp"
 #include "pg/trigger_call.hpp"
@@ -83,7 +84,7 @@ List *with_books_of(List *books, Oid table, const AlterTableStmt &statement, boo
 List *books_of(const AlterTableStmt &statement) {
   const Oid table = RangeVarGetRelid(statement.relation, NoLock, true);
   if (!OidIsValid(table)) return NIL;
-  const List *tables = find_all_inheritors(table, AccessShareLock, nullptr);
+  const List *tables = relations_of_columns(table, AccessShareLock);
   const bool is_rewritten = is_any_rewritten(tables);
   List *books = NIL;
   ListCell *cell;

@@ -154,4 +154,17 @@ SELECT isnt_empty($$SELECT * FROM customer_identity.check_setup() WHERE object ~
 ROLLBACK;
 SELECT exact('at the end');
 
+-- A table of a type changes with the type, and so does what inherits from it.
+CREATE TYPE typed AS (id int, phone text, total numeric, customer_id uuid);
+CREATE TABLE typed_orders OF typed;
+SELECT customer_identity.attach_orders('typed_orders', default_region => 'GB');
+INSERT INTO typed_orders VALUES (1, '07400 123450', 5.60), (2, '07400 123450', 0.70);
+SELECT is(totals('+447400123450'), '2 / 6.3 / 5', 'orders of a typed table');
+ALTER TYPE typed ALTER ATTRIBUTE total TYPE numeric(10, 0) CASCADE;
+SELECT is(totals('+447400123450'), '2 / 7 / 7', 'are counted anew with the type');
+ALTER TYPE typed RENAME ATTRIBUTE total TO amount CASCADE;
+SELECT lives_ok($$INSERT INTO typed_orders VALUES (3, '07400 123450', 5)$$, 'and its new names are followed');
+SELECT is(totals('+447400123450'), '3 / 12 / 12', 'exactly');
+SELECT exact('of a type');
+
 SELECT * FROM finish();

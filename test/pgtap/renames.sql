@@ -21,6 +21,20 @@ ROLLBACK;
 SELECT unalike(arguments('orders'), '%Grand total%', 'a rename that is rolled back is forgotten');
 INSERT INTO orders (phone, total) VALUES ('07400 123402', 5);
 SELECT is(totals('+447400123402'), '2 / 6 / 6', 'and the old names count again');
+
+-- A column of users is renamed through what they inherit it from.
+BEGIN;
+CREATE TABLE base (id int);
+CREATE TABLE heirs (phone text, PRIMARY KEY (id)) INHERITS (base);
+CREATE TABLE orders_of_heirs (n int PRIMARY KEY, user_id int REFERENCES heirs ON DELETE SET NULL, phone text, total numeric);
+SELECT customer_identity.attach_users('heirs');
+SELECT customer_identity.attach_orders('orders_of_heirs', users => 'heirs');
+ALTER TABLE base RENAME id TO uid;
+SELECT lives_ok($$INSERT INTO heirs VALUES (1, '07400 123460'); INSERT INTO orders_of_heirs VALUES (1, 1, NULL, 5), (2, NULL, '07400 123461', 5)$$,
+  'orders know the new name of the column that their users inherit');
+SELECT is(totals('+447400123460'), '1 / 5 / 5', 'and find their users by it');
+ROLLBACK;
+
 ALTER TABLE orders RENAME user_id TO buyer;
 ALTER TABLE orders RENAME customer_id TO person;
 ALTER TABLE orders RENAME status TO state;
