@@ -70,6 +70,49 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_attached_heirs(regclass) IS
     'Raises 42809 for a table that tables without our triggers inherit from';
 
+-- A statement that names the parent changes its heirs' rows as well, and the parent's triggers alone are told of them.
+CREATE FUNCTION customer_identity_internal.unlike_heirs(relation regclass)
+    RETURNS TABLE (heir regclass, parent regclass)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH RECURSIVE ancestors AS (
+        SELECT relation::oid AS ancestor
+        UNION
+        SELECT i.inhparent
+        FROM ancestors AS a
+        JOIN pg_inherits AS i ON i.inhrelid = a.ancestor
+    )
+    SELECT h.heir, a.ancestor::regclass
+    FROM ancestors AS a
+    CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.ancestor) AS h
+    JOIN pg_trigger AS p ON p.tgrelid = a.ancestor AND p.tgname = 'customer_identity_totals_insert'
+    JOIN pg_trigger AS c ON c.tgrelid = h.heir AND c.tgname = 'customer_identity_totals_insert'
+    WHERE relation IN (a.ancestor, h.heir) AND p.tgargs <> c.tgargs
+    ORDER BY h.heir::text COLLATE "C", a.ancestor::regclass::text COLLATE "C";
+END;
+COMMENT ON FUNCTION customer_identity_internal.unlike_heirs(regclass) IS
+    'The pairs of a table, or one that inherits from it or it from, whose orders are counted in different ways';
+
+CREATE FUNCTION customer_identity_internal.require_like_heirs(relation regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unlike record;
+BEGIN
+    SELECT u.* INTO unlike FROM customer_identity_internal.unlike_heirs(relation) AS u LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% would be counted in another way than %, from which it inherits', unlike.heir, unlike.parent
+            USING ERRCODE = 'wrong_object_type',
+                DETAIL = 'A statement that names the parent changes the rows of its child tables as well, and counts them as its own.',
+                HINT = format('Attach both with the same customers, amount, statuses, points_per_unit and timing. To change these, detach %s first, then attach the child tables before it.', unlike.parent);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_like_heirs(regclass) IS
+    'Raises 42809 for orders that are counted in another way than those they inherit from';
+
 -- The triggers act as the owner of their table, so it is the owner who needs the rights.
 CREATE FUNCTION customer_identity_internal.require_rights(relation regclass, customers regclass)
     RETURNS void
@@ -138,6 +181,38 @@ RETURN EXISTS (
 COMMENT ON FUNCTION customer_identity_internal.has_reference(regclass, text, regclass) IS
     'Whether a column is a foreign key to a table';
 
+CREATE FUNCTION customer_identity_internal.other_reference(relation regclass, column_name text, customers regclass)
+    RETURNS pg_constraint
+    LANGUAGE sql STABLE
+RETURN (
+    SELECT k
+    FROM pg_constraint AS k
+    JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+    WHERE k.contype = 'f' AND k.conrelid = relation AND k.confrelid <> customers AND a.attname = column_name
+    ORDER BY k.conname
+    LIMIT 1
+);
+COMMENT ON FUNCTION customer_identity_internal.other_reference(regclass, text, regclass) IS
+    'The foreign key by which a column that is for customers refers to another table; NULL: there is none';
+
+CREATE FUNCTION customer_identity_internal.require_no_other_reference(relation regclass, column_name text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    other constant pg_constraint := customer_identity_internal.other_reference(relation, column_name, customers);
+BEGIN
+    IF other.oid IS NOT NULL THEN
+        RAISE EXCEPTION 'column % of % refers to %', quote_ident(column_name), relation, other.confrelid::regclass
+            USING ERRCODE = 'invalid_foreign_key', DETAIL = format('A customer of %s is not there.', customers),
+                HINT = format('ALTER TABLE %s DROP CONSTRAINT %I; and empty the column of other ids, or name another column with customer_column => ''...''.', relation, other.conname);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_no_other_reference(regclass, text, regclass) IS
+    'Raises 42830 for a column that is for customers and refers to another table';
+
 -- Adds the column that holds the customer, its foreign key and its index where they are missing.
 CREATE FUNCTION customer_identity_internal.ensure_customer_column(relation regclass, column_name text, customers regclass)
     RETURNS void
@@ -162,6 +237,7 @@ BEGIN
         RAISE WARNING 'column % of % is NOT NULL: rows without a readable phone will be refused', quote_ident(column_name), relation
             USING HINT = format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', relation, column_name);
     END IF;
+    PERFORM customer_identity_internal.require_no_other_reference(relation, column_name, customers);
     -- Where ids are computed, an order of nobody refers to no customer, and users are kept by ids of their own.
     IF NOT customer_identity_internal.has_reference(relation, column_name, customers)
         AND NOT customer_identity_internal.has_computed_ids(customers) THEN

@@ -32,6 +32,13 @@ BEGIN ATOMIC
     WHERE NOT customer_identity_internal.has_reference(a.attached, a.customer_column, a.customers)
         AND NOT customer_identity_internal.has_computed_ids(a.customers)
     UNION ALL
+    SELECT 'error', a.attached::text,
+        format('column %I refers to %s: a row that has a customer is refused', a.customer_column, k.confrelid::regclass),
+        format('ALTER TABLE %s DROP CONSTRAINT %I;', a.attached, k.conname)
+    FROM unnest(attachments) AS a
+    CROSS JOIN LATERAL customer_identity_internal.other_reference(a.attached, a.customer_column, a.customers) AS k
+    WHERE k.oid IS NOT NULL
+    UNION ALL
     SELECT 'warning', k.conrelid::regclass::text,
         format('foreign key %I is deferrable: an order can precede its customer and be missing from the totals', k.conname),
         format('ALTER TABLE %s ALTER CONSTRAINT %I NOT DEFERRABLE;', k.conrelid::regclass, k.conname)
@@ -164,7 +171,15 @@ BEGIN ATOMIC
         SELECT
         FROM customer_identity_internal.feeding_setups(h.heir, customers) AS own
         WHERE own.kind = a.kind
-    );
+    )
+    UNION ALL
+    SELECT DISTINCT 'error', u.heir::text,
+        format('its orders are counted in another way than those of %s, from which it inherits: changing them through that table corrupts the totals', u.parent),
+        format('SELECT customer_identity.detach(%L); SELECT customer_identity.detach(%L); and attach both again, the child first, with the same customers, amount, statuses, points_per_unit and timing.',
+            u.parent::text, u.heir::text)
+    FROM unnest(attachments) AS a
+    CROSS JOIN LATERAL customer_identity_internal.unlike_heirs(a.attached) AS u
+    WHERE a.kind = 'orders';
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about tables that inherit from attached ones';

@@ -140,7 +140,21 @@ BEGIN ATOMIC
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.oid = customers AND NOT customer_identity_internal.has_unconfirmed(customers)
-        AND customer_identity_internal.companion_problem(customers, 'phone_proofs') IS NULL;
+        AND customer_identity_internal.companion_problem(customers, 'phone_proofs') IS NULL
+    UNION ALL
+    SELECT CASE WHEN k.other IS NULL THEN 'warning' ELSE 'error' END, k.companion::text,
+        CASE
+            WHEN k.other IS NULL THEN format('column customer_id has no foreign key to %s: what belongs to a customer stays when the row is deleted', customers)
+            ELSE format('column customer_id refers to %s: nobody can be made a customer of %s', k.other, customers)
+        END,
+        CASE
+            WHEN k.other IS NULL THEN format('SELECT customer_identity.create_tables(%L);', n.nspname)
+            ELSE format('Give %s its name back, or make the book in a schema of its own.', k.other)
+        END
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    CROSS JOIN LATERAL customer_identity_internal.companion_keys(customers) AS k
+    WHERE c.oid = customers AND (k.other IS NOT NULL OR NOT k.is_own);
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_companions(regclass) IS
     'Findings of check_setup() about tables beside customers, but for the history';

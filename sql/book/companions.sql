@@ -138,6 +138,52 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.companions() IS
     'The tables beside customers; columns and indexes are for format(): schema, name, and what keys begin with';
 
+CREATE FUNCTION customer_identity_internal.companion_keys(customers regclass)
+    RETURNS TABLE (companion regclass, is_own boolean, other regclass)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT t.oid::regclass, COALESCE(bool_or(k.confrelid = c.oid), false), min(k.confrelid) FILTER (WHERE k.confrelid <> c.oid)::regclass
+    FROM pg_class AS c
+    JOIN pg_class AS t ON t.relnamespace = c.relnamespace AND t.relkind = 'r'
+    JOIN customer_identity_internal.companions() AS b ON b.name = t.relname AND b.columns LIKE '%customer\_id uuid NOT NULL REFERENCES%'
+    JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attname = 'customer_id' AND NOT a.attisdropped
+    LEFT JOIN pg_constraint AS k ON k.contype = 'f' AND k.conrelid = t.oid AND k.conkey = ARRAY[a.attnum]
+    WHERE c.oid = customers
+    GROUP BY t.oid
+    ORDER BY t.oid::regclass::text COLLATE "C";
+END;
+COMMENT ON FUNCTION customer_identity_internal.companion_keys(regclass) IS
+    'The tables beside customers whose rows go with a customer: whether a foreign key says so, and another table that they refer to';
+
+-- Another table of customers may have been here before, and have left them.
+CREATE FUNCTION customer_identity_internal.ensure_companion_keys(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key record;
+BEGIN
+    FOR key IN SELECT k.* FROM customer_identity_internal.companion_keys(customers) AS k LOOP
+        IF key.other IS NOT NULL THEN
+            RAISE EXCEPTION '% is of another book', key.companion
+                USING ERRCODE = 'CI003', DETAIL = format('Its customer_id refers to %s.', key.other),
+                    HINT = format('Give %s its name back, or create the book in a schema of its own: CREATE SCHEMA shop_identity; SELECT customer_identity.create_tables(''shop_identity'');', key.other);
+        END IF;
+        IF NOT key.is_own THEN
+            EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (customer_id) REFERENCES %s (id) ON DELETE CASCADE', key.companion, customers);
+        END IF;
+    END LOOP;
+EXCEPTION WHEN foreign_key_violation THEN
+    RAISE EXCEPTION '% has rows of customers who are not there', key.companion
+        USING ERRCODE = 'CI003', DETAIL = 'They are of a book that was here before.',
+            HINT = format('DELETE FROM %s AS r WHERE NOT EXISTS (SELECT FROM %s AS c WHERE c.id = r.customer_id); or restore the customers.', key.companion, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.ensure_companion_keys(regclass) IS
+    'Adds the foreign keys that tie the tables beside customers to it; CI003 for tables that are tied to another one';
+
 -- Books of 0.1.0 have none until create_tables() is called.
 CREATE FUNCTION customer_identity_internal.has_unconfirmed(customers regclass)
     RETURNS boolean
@@ -216,6 +262,7 @@ BEGIN
         EXECUTE format('ALTER TABLE %I.phone_proofs ADD COLUMN unconfirmed boolean NOT NULL DEFAULT false', schema_name);
     END IF;
     PERFORM customer_identity_internal.companion_of(customers, c.name) FROM customer_identity_internal.companions() AS c;
+    PERFORM customer_identity_internal.ensure_companion_keys(customers);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.make_companions(text) IS

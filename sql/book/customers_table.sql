@@ -73,9 +73,10 @@ DECLARE
     wanted record;
     has_key constant boolean := EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = customers AND i.indisprimary);
     found_type regtype;
+    generated "char";
 BEGIN
     FOR wanted IN SELECT * FROM customer_identity_internal.customers_columns() LOOP
-        SELECT a.atttypid::regtype INTO found_type
+        SELECT a.atttypid::regtype, a.attgenerated INTO found_type, generated
         FROM pg_attribute AS a
         WHERE a.attrelid = customers AND a.attname = wanted.name AND NOT a.attisdropped;
         IF NOT FOUND THEN
@@ -83,6 +84,11 @@ BEGIN
                 format('Table %s has no column %I.', customers, wanted.name),
                 format('ALTER TABLE %s ADD COLUMN %I %s', customers, wanted.name,
                     CASE WHEN has_key THEN replace(wanted.definition, 'PRIMARY KEY', 'NOT NULL UNIQUE') ELSE wanted.definition END));
+        END IF;
+        IF generated <> '' THEN
+            PERFORM customer_identity_internal.refuse_customers(
+                format('Column %I of %s is generated, and cannot be written.', wanted.name, customers),
+                CASE generated WHEN 's' THEN format('ALTER TABLE %s ALTER COLUMN %I DROP EXPRESSION', customers, wanted.name) END);
         END IF;
         IF found_type <> ALL (wanted.types) THEN
             PERFORM customer_identity_internal.refuse_customers(
@@ -94,7 +100,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.check_customer_columns(regclass) IS
-    'Raises CI003 for the first column that a customers table lacks, or has with an unusable type';
+    'Raises CI003 for the first column that a customers table lacks, or has with an unusable type or as a generated one';
 
 -- Built-in functions alone: the CHECK of an application's table must hold in a restore, and on a server without us. The
 -- namespace and the digits are those of computed_id().

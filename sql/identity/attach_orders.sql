@@ -153,6 +153,7 @@ BEGIN
         ARRAY[customer_identity_internal.qualified_name(customers), customer_column, amount_column, status_column,
             points_per_unit::text, NULLIF(timing, 'statement')]
             || COALESCE(counted_statuses, '{}')));
+    PERFORM customer_identity_internal.require_like_heirs(orders);
     -- Until the lock was there a value could be renamed; until the triggers were, nobody may act as the table's owner.
     PERFORM customer_identity_internal.require_held(orders, status_column, counted_statuses, 'counted_statuses', customers);
     PERFORM customer_identity_internal.require_held(orders, payment_column, cod_values, 'cod_values', customers);

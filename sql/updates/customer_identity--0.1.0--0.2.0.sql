@@ -859,9 +859,10 @@ DECLARE
     wanted record;
     has_key constant boolean := EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = customers AND i.indisprimary);
     found_type regtype;
+    generated "char";
 BEGIN
     FOR wanted IN SELECT * FROM customer_identity_internal.customers_columns() LOOP
-        SELECT a.atttypid::regtype INTO found_type
+        SELECT a.atttypid::regtype, a.attgenerated INTO found_type, generated
         FROM pg_attribute AS a
         WHERE a.attrelid = customers AND a.attname = wanted.name AND NOT a.attisdropped;
         IF NOT FOUND THEN
@@ -869,6 +870,11 @@ BEGIN
                 format('Table %s has no column %I.', customers, wanted.name),
                 format('ALTER TABLE %s ADD COLUMN %I %s', customers, wanted.name,
                     CASE WHEN has_key THEN replace(wanted.definition, 'PRIMARY KEY', 'NOT NULL UNIQUE') ELSE wanted.definition END));
+        END IF;
+        IF generated <> '' THEN
+            PERFORM customer_identity_internal.refuse_customers(
+                format('Column %I of %s is generated, and cannot be written.', wanted.name, customers),
+                CASE generated WHEN 's' THEN format('ALTER TABLE %s ALTER COLUMN %I DROP EXPRESSION', customers, wanted.name) END);
         END IF;
         IF found_type <> ALL (wanted.types) THEN
             PERFORM customer_identity_internal.refuse_customers(
@@ -880,7 +886,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.check_customer_columns(regclass) IS
-    'Raises CI003 for the first column that a customers table lacks, or has with an unusable type';
+    'Raises CI003 for the first column that a customers table lacks, or has with an unusable type or as a generated one';
 -- Built-in functions alone: the CHECK of an application's table must hold in a restore, and on a server without us. The
 -- namespace and the digits are those of computed_id().
 CREATE FUNCTION customer_identity_internal.id_of_phone()
@@ -1157,6 +1163,50 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.companions() IS
     'The tables beside customers; columns and indexes are for format(): schema, name, and what keys begin with';
+CREATE FUNCTION customer_identity_internal.companion_keys(customers regclass)
+    RETURNS TABLE (companion regclass, is_own boolean, other regclass)
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT t.oid::regclass, COALESCE(bool_or(k.confrelid = c.oid), false), min(k.confrelid) FILTER (WHERE k.confrelid <> c.oid)::regclass
+    FROM pg_class AS c
+    JOIN pg_class AS t ON t.relnamespace = c.relnamespace AND t.relkind = 'r'
+    JOIN customer_identity_internal.companions() AS b ON b.name = t.relname AND b.columns LIKE '%customer\_id uuid NOT NULL REFERENCES%'
+    JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attname = 'customer_id' AND NOT a.attisdropped
+    LEFT JOIN pg_constraint AS k ON k.contype = 'f' AND k.conrelid = t.oid AND k.conkey = ARRAY[a.attnum]
+    WHERE c.oid = customers
+    GROUP BY t.oid
+    ORDER BY t.oid::regclass::text COLLATE "C";
+END;
+COMMENT ON FUNCTION customer_identity_internal.companion_keys(regclass) IS
+    'The tables beside customers whose rows go with a customer: whether a foreign key says so, and another table that they refer to';
+-- Another table of customers may have been here before, and have left them.
+CREATE FUNCTION customer_identity_internal.ensure_companion_keys(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key record;
+BEGIN
+    FOR key IN SELECT k.* FROM customer_identity_internal.companion_keys(customers) AS k LOOP
+        IF key.other IS NOT NULL THEN
+            RAISE EXCEPTION '% is of another book', key.companion
+                USING ERRCODE = 'CI003', DETAIL = format('Its customer_id refers to %s.', key.other),
+                    HINT = format('Give %s its name back, or create the book in a schema of its own: CREATE SCHEMA shop_identity; SELECT customer_identity.create_tables(''shop_identity'');', key.other);
+        END IF;
+        IF NOT key.is_own THEN
+            EXECUTE format('ALTER TABLE %s ADD FOREIGN KEY (customer_id) REFERENCES %s (id) ON DELETE CASCADE', key.companion, customers);
+        END IF;
+    END LOOP;
+EXCEPTION WHEN foreign_key_violation THEN
+    RAISE EXCEPTION '% has rows of customers who are not there', key.companion
+        USING ERRCODE = 'CI003', DETAIL = 'They are of a book that was here before.',
+            HINT = format('DELETE FROM %s AS r WHERE NOT EXISTS (SELECT FROM %s AS c WHERE c.id = r.customer_id); or restore the customers.', key.companion, customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.ensure_companion_keys(regclass) IS
+    'Adds the foreign keys that tie the tables beside customers to it; CI003 for tables that are tied to another one';
 -- Books of 0.1.0 have none until create_tables() is called.
 CREATE FUNCTION customer_identity_internal.has_unconfirmed(customers regclass)
     RETURNS boolean
@@ -1233,6 +1283,7 @@ BEGIN
         EXECUTE format('ALTER TABLE %I.phone_proofs ADD COLUMN unconfirmed boolean NOT NULL DEFAULT false', schema_name);
     END IF;
     PERFORM customer_identity_internal.companion_of(customers, c.name) FROM customer_identity_internal.companions() AS c;
+    PERFORM customer_identity_internal.ensure_companion_keys(customers);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.make_companions(text) IS
@@ -3014,6 +3065,47 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_attached_heirs(regclass) IS
     'Raises 42809 for a table that tables without our triggers inherit from';
+-- A statement that names the parent changes its heirs' rows as well, and the parent's triggers alone are told of them.
+CREATE FUNCTION customer_identity_internal.unlike_heirs(relation regclass)
+    RETURNS TABLE (heir regclass, parent regclass)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH RECURSIVE ancestors AS (
+        SELECT relation::oid AS ancestor
+        UNION
+        SELECT i.inhparent
+        FROM ancestors AS a
+        JOIN pg_inherits AS i ON i.inhrelid = a.ancestor
+    )
+    SELECT h.heir, a.ancestor::regclass
+    FROM ancestors AS a
+    CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.ancestor) AS h
+    JOIN pg_trigger AS p ON p.tgrelid = a.ancestor AND p.tgname = 'customer_identity_totals_insert'
+    JOIN pg_trigger AS c ON c.tgrelid = h.heir AND c.tgname = 'customer_identity_totals_insert'
+    WHERE relation IN (a.ancestor, h.heir) AND p.tgargs <> c.tgargs
+    ORDER BY h.heir::text COLLATE "C", a.ancestor::regclass::text COLLATE "C";
+END;
+COMMENT ON FUNCTION customer_identity_internal.unlike_heirs(regclass) IS
+    'The pairs of a table, or one that inherits from it or it from, whose orders are counted in different ways';
+CREATE FUNCTION customer_identity_internal.require_like_heirs(relation regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unlike record;
+BEGIN
+    SELECT u.* INTO unlike FROM customer_identity_internal.unlike_heirs(relation) AS u LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% would be counted in another way than %, from which it inherits', unlike.heir, unlike.parent
+            USING ERRCODE = 'wrong_object_type',
+                DETAIL = 'A statement that names the parent changes the rows of its child tables as well, and counts them as its own.',
+                HINT = format('Attach both with the same customers, amount, statuses, points_per_unit and timing. To change these, detach %s first, then attach the child tables before it.', unlike.parent);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_like_heirs(regclass) IS
+    'Raises 42809 for orders that are counted in another way than those they inherit from';
 -- The triggers act as the owner of their table, so it is the owner who needs the rights.
 CREATE OR REPLACE FUNCTION customer_identity_internal.require_rights(relation regclass, customers regclass)
     RETURNS void
@@ -3079,6 +3171,36 @@ RETURN EXISTS (
 );
 COMMENT ON FUNCTION customer_identity_internal.has_reference(regclass, text, regclass) IS
     'Whether a column is a foreign key to a table';
+CREATE FUNCTION customer_identity_internal.other_reference(relation regclass, column_name text, customers regclass)
+    RETURNS pg_constraint
+    LANGUAGE sql STABLE
+RETURN (
+    SELECT k
+    FROM pg_constraint AS k
+    JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+    WHERE k.contype = 'f' AND k.conrelid = relation AND k.confrelid <> customers AND a.attname = column_name
+    ORDER BY k.conname
+    LIMIT 1
+);
+COMMENT ON FUNCTION customer_identity_internal.other_reference(regclass, text, regclass) IS
+    'The foreign key by which a column that is for customers refers to another table; NULL: there is none';
+CREATE FUNCTION customer_identity_internal.require_no_other_reference(relation regclass, column_name text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    other constant pg_constraint := customer_identity_internal.other_reference(relation, column_name, customers);
+BEGIN
+    IF other.oid IS NOT NULL THEN
+        RAISE EXCEPTION 'column % of % refers to %', quote_ident(column_name), relation, other.confrelid::regclass
+            USING ERRCODE = 'invalid_foreign_key', DETAIL = format('A customer of %s is not there.', customers),
+                HINT = format('ALTER TABLE %s DROP CONSTRAINT %I; and empty the column of other ids, or name another column with customer_column => ''...''.', relation, other.conname);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_no_other_reference(regclass, text, regclass) IS
+    'Raises 42830 for a column that is for customers and refers to another table';
 -- Adds the column that holds the customer, its foreign key and its index where they are missing.
 CREATE OR REPLACE FUNCTION customer_identity_internal.ensure_customer_column(relation regclass, column_name text, customers regclass)
     RETURNS void
@@ -3103,6 +3225,7 @@ BEGIN
         RAISE WARNING 'column % of % is NOT NULL: rows without a readable phone will be refused', quote_ident(column_name), relation
             USING HINT = format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', relation, column_name);
     END IF;
+    PERFORM customer_identity_internal.require_no_other_reference(relation, column_name, customers);
     -- Where ids are computed, an order of nobody refers to no customer, and users are kept by ids of their own.
     IF NOT customer_identity_internal.has_reference(relation, column_name, customers)
         AND NOT customer_identity_internal.has_computed_ids(customers) THEN
@@ -3470,6 +3593,7 @@ BEGIN
         ARRAY[customer_identity_internal.qualified_name(customers), customer_column, amount_column, status_column,
             points_per_unit::text, NULLIF(timing, 'statement')]
             || COALESCE(counted_statuses, '{}')));
+    PERFORM customer_identity_internal.require_like_heirs(orders);
     -- Until the lock was there a value could be renamed; until the triggers were, nobody may act as the table's owner.
     PERFORM customer_identity_internal.require_held(orders, status_column, counted_statuses, 'counted_statuses', customers);
     PERFORM customer_identity_internal.require_held(orders, payment_column, cod_values, 'cod_values', customers);
@@ -11383,7 +11507,21 @@ BEGIN ATOMIC
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.oid = customers AND NOT customer_identity_internal.has_unconfirmed(customers)
-        AND customer_identity_internal.companion_problem(customers, 'phone_proofs') IS NULL;
+        AND customer_identity_internal.companion_problem(customers, 'phone_proofs') IS NULL
+    UNION ALL
+    SELECT CASE WHEN k.other IS NULL THEN 'warning' ELSE 'error' END, k.companion::text,
+        CASE
+            WHEN k.other IS NULL THEN format('column customer_id has no foreign key to %s: what belongs to a customer stays when the row is deleted', customers)
+            ELSE format('column customer_id refers to %s: nobody can be made a customer of %s', k.other, customers)
+        END,
+        CASE
+            WHEN k.other IS NULL THEN format('SELECT customer_identity.create_tables(%L);', n.nspname)
+            ELSE format('Give %s its name back, or make the book in a schema of its own.', k.other)
+        END
+    FROM pg_class AS c
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    CROSS JOIN LATERAL customer_identity_internal.companion_keys(customers) AS k
+    WHERE c.oid = customers AND (k.other IS NOT NULL OR NOT k.is_own);
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_companions(regclass) IS
     'Findings of check_setup() about tables beside customers, but for the history';
@@ -11592,6 +11730,13 @@ BEGIN ATOMIC
     WHERE NOT customer_identity_internal.has_reference(a.attached, a.customer_column, a.customers)
         AND NOT customer_identity_internal.has_computed_ids(a.customers)
     UNION ALL
+    SELECT 'error', a.attached::text,
+        format('column %I refers to %s: a row that has a customer is refused', a.customer_column, k.confrelid::regclass),
+        format('ALTER TABLE %s DROP CONSTRAINT %I;', a.attached, k.conname)
+    FROM unnest(attachments) AS a
+    CROSS JOIN LATERAL customer_identity_internal.other_reference(a.attached, a.customer_column, a.customers) AS k
+    WHERE k.oid IS NOT NULL
+    UNION ALL
     SELECT 'warning', k.conrelid::regclass::text,
         format('foreign key %I is deferrable: an order can precede its customer and be missing from the totals', k.conname),
         format('ALTER TABLE %s ALTER CONSTRAINT %I NOT DEFERRABLE;', k.conrelid::regclass, k.conname)
@@ -11719,7 +11864,15 @@ BEGIN ATOMIC
         SELECT
         FROM customer_identity_internal.feeding_setups(h.heir, customers) AS own
         WHERE own.kind = a.kind
-    );
+    )
+    UNION ALL
+    SELECT DISTINCT 'error', u.heir::text,
+        format('its orders are counted in another way than those of %s, from which it inherits: changing them through that table corrupts the totals', u.parent),
+        format('SELECT customer_identity.detach(%L); SELECT customer_identity.detach(%L); and attach both again, the child first, with the same customers, amount, statuses, points_per_unit and timing.',
+            u.parent::text, u.heir::text)
+    FROM unnest(attachments) AS a
+    CROSS JOIN LATERAL customer_identity_internal.unlike_heirs(a.attached) AS u
+    WHERE a.kind = 'orders';
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about tables that inherit from attached ones';

@@ -35,7 +35,7 @@ struct Rename {
   const char *from_schema;  // of a table; NULL: one on the search path
   const char *from;
   const char *to;
-  Oid object;   // the relation of the column, the table itself or the enum of the value
+  Oid object;       // the relation of the column, the table itself or the enum of the value
   List *relations;  // those that have the column
 };
 

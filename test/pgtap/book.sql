@@ -96,6 +96,31 @@ ALTER TABLE moved.customers RENAME TO former_customers;
 ALTER TABLE moved.phone_proofs RENAME TO former_proofs;
 ALTER TABLE moved.former_customers RENAME CONSTRAINT customers_pkey TO former_pkey;
 DROP TABLE moved.former_proofs, moved.loyalty_entries, moved.customer_events;
+SELECT is((failure($$SELECT customer_identity.create_tables('moved')$$)).code, 'CI003', 'its companions are not another one''s');
+DROP TABLE moved.customer_phones;
 SELECT lives_ok($$SELECT customer_identity.create_tables('moved')$$, 'indexes that keep their names are in nobody''s way');
+
+-- Companions that a customers table has left behind.
+CREATE SCHEMA dropped;
+SELECT customer_identity.create_tables('dropped');
+SELECT customer_identity.record_proof('+447400123401', customers => 'dropped.customers');
+DROP TABLE dropped.customers CASCADE;
+SELECT is((failure($$SELECT customer_identity.create_tables('dropped')$$)).code, 'CI003', 'rows of customers who are gone are nobody else''s');
+DELETE FROM dropped.phone_proofs;
+DELETE FROM dropped.customer_events;
+SELECT lives_ok($$SELECT customer_identity.create_tables('dropped')$$, 'empty tables are tied to the new customers');
+SELECT results_eq($$SELECT conrelid::regclass::text FROM pg_constraint WHERE confrelid = 'dropped.customers'::regclass AND confdeltype = 'c' ORDER BY 1$$,
+  $$VALUES ('dropped.customer_events'), ('dropped.customer_phones'), ('dropped.loyalty_entries'), ('dropped.phone_proofs')$$, 'all that go with a customer');
+ALTER TABLE dropped.customer_phones DROP CONSTRAINT customer_phones_customer_id_fkey;
+ALTER TABLE dropped.customer_events DROP CONSTRAINT customer_events_customer_id_fkey, ADD FOREIGN KEY (customer_id) REFERENCES customers;
+SELECT results_eq($$SELECT severity, object, split_part(finding, ':', 1) FROM customer_identity.check_setup('dropped.customers') WHERE finding LIKE 'column customer_id%' ORDER BY 1$$,
+  $$VALUES ('error', 'dropped.customer_events', 'column customer_id refers to public.customers'),
+    ('warning', 'dropped.customer_phones', 'column customer_id has no foreign key to dropped.customers')$$, 'check_setup() says which are not');
+
+-- Columns that nobody could write.
+CREATE SCHEMA generated;
+SELECT customer_identity.create_tables('generated');
+SELECT is((failure(format('ALTER TABLE generated.customers DROP %1$I, ADD %1$I %2$s GENERATED ALWAYS AS (NULL) STORED; SELECT customer_identity.create_tables(''generated'')', name, types[1]))).code,
+  'CI003', name || ' may not be generated') FROM customer_identity_internal.customers_columns() WHERE name NOT IN ('id');
 
 SELECT * FROM finish();

@@ -41,6 +41,15 @@ CREATE FUNCTION attach(relation regclass) RETURNS void LANGUAGE sql AS $$
 $$;
 SELECT is((failure($$SELECT attach('more_orders')$$)).code, '42809', 'what others inherit from is attached after those');
 SELECT lives_ok($$SELECT attach('most_orders'), attach('more_orders'), attach('orders')$$, 'then it is');
+SELECT is((failure(format('SELECT customer_identity.attach_orders(%L, users => %L, region_column => %L, status_column => %L, counted_statuses => %L, points_per_unit => 2)',
+  t, '"user"', 'country', 'status', '{paid,shipped}'))).code, '42809', 'and each counts as the others do: ' || t) FROM unnest('{most_orders,more_orders,orders}'::text[]) AS t;
+BEGIN;
+SELECT customer_identity.detach('most_orders');
+ALTER TABLE most_orders NO INHERIT more_orders;
+SELECT customer_identity.attach_orders('most_orders', points_per_unit => 2);
+ALTER TABLE most_orders INHERIT more_orders;
+SELECT matches(findings(), 'error public.most_orders its orders are counted in another way than those of public.(more_)?orders', 'a child that counts in another way') LIMIT 1;
+ROLLBACK;
 SELECT is_empty('SELECT findings()', 'and all is well');
 SELECT is(totals('+447400123401'), '7 / 17 / 17', 'with their orders');
 INSERT INTO most_orders (id, phone, total) VALUES (103, '07400 123401', 10);

@@ -70,4 +70,17 @@ SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'exactly');
 TRUNCATE app_orders;
 SELECT is(totals('+447400123401'), '2 / 1001 / 1001', 'TRUNCATE takes off its own rows only');
 
+-- A table that goes to another book takes none of the old one's customers along.
+CREATE SCHEMA madrid;
+CREATE SCHEMA rome;
+SELECT customer_identity.create_tables('madrid'), customer_identity.create_tables('rome');
+CREATE TABLE madrid.visits (id int PRIMARY KEY, phone text, total numeric);
+SELECT customer_identity.attach_orders('madrid.visits', customers => 'madrid.customers');
+SELECT results_eq($$SELECT code, hint FROM failure('SELECT customer_identity.attach_orders(''madrid.visits'', customers => ''rome.customers'')')$$,
+  $$VALUES ('42830', 'ALTER TABLE madrid.visits DROP CONSTRAINT visits_customer_id_fkey; and empty the column of other ids, or name another column with customer_column => ''...''.')$$, 'its foreign key is in the way');
+SELECT lives_ok($$SELECT customer_identity.attach_orders('madrid.visits', customers => 'rome.customers', customer_column => 'roman')$$, 'another column is not');
+ALTER TABLE madrid.visits ADD FOREIGN KEY (roman) REFERENCES madrid.customers;
+SELECT results_eq($$SELECT severity, finding FROM customer_identity.check_setup('rome.customers') WHERE finding LIKE '%refers to%'$$,
+  $$VALUES ('error', 'column roman refers to madrid.customers: a row that has a customer is refused')$$, 'check_setup() says so as well');
+
 SELECT * FROM finish();
