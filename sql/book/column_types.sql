@@ -26,6 +26,44 @@ CREATE FUNCTION customer_identity_internal.as_text(value anyelement)
 COMMENT ON FUNCTION customer_identity_internal.as_text(anyelement) IS
     'A value of a row as the triggers read it, whatever casts its type has';
 
+-- What is kept to be compared later is the same in every session: to_jsonb() follows TimeZone and others.
+CREATE FUNCTION customer_identity_internal.exact_json(value anyelement)
+    RETURNS jsonb
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'exact_json';
+COMMENT ON FUNCTION customer_identity_internal.exact_json(anyelement) IS
+    'A value as JSON, whatever the settings of the session';
+
+CREATE FUNCTION customer_identity_internal.exact_text(value anyelement)
+    RETURNS text
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'exact_text';
+COMMENT ON FUNCTION customer_identity_internal.exact_text(anyelement) IS
+    'A value as text, whatever the settings of the session and the casts of its type';
+
+-- PostgreSQL writes JSON of such a type, of its arrays and of rows with it by that cast, and does not read it again.
+CREATE FUNCTION customer_identity_internal.has_own_json(type regtype)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE parts (type) AS (
+        SELECT has_own_json.type::oid
+        UNION
+        SELECT p.type
+        FROM parts
+        JOIN pg_type AS t ON t.oid = parts.type
+        CROSS JOIN LATERAL (
+            SELECT t.typbasetype
+            UNION SELECT t.typelem
+            UNION SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+        ) AS p (type)
+    )
+    SELECT EXISTS (SELECT FROM parts JOIN pg_cast AS k ON k.castsource = parts.type AND k.casttarget = 'json'::regtype AND k.castmethod = 'f')
+$$;
+COMMENT ON FUNCTION customer_identity_internal.has_own_json(regtype) IS
+    'Whether a type, or a part of it, has a cast to json, as hstore has';
+
 -- Where the server itself compares as the triggers do, statistics and indexes of the column serve. A label that this
 -- transaction has added to an enum cannot be written yet.
 CREATE FUNCTION customer_identity_internal.has_value(relation regclass, column_name text, named_values text[])

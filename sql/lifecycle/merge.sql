@@ -45,6 +45,23 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.hold_for_merge(uuid, uuid, regclass) IS
     'Locks two customers and what refers to the second one, and holds nothing while it waits for others';
 
+CREATE FUNCTION customer_identity_internal.customer_as_json(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT 'customer_identity_internal.exact_json(c.*)'
+            || COALESCE(format(' || jsonb_build_object(%s)', string_agg(format('%1$L, customer_identity_internal.exact_text(c.%1$I)', a.attname), ', ')), '')
+        FROM pg_attribute AS a
+        WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND customer_identity_internal.has_own_json(a.atttypid)
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.customer_as_json(regclass) IS
+    'An expression for row c of customers as JSON from which it can be written again';
+
 CREATE FUNCTION customer_identity_internal.customer_row(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
@@ -53,7 +70,9 @@ AS $$
 DECLARE
     found_row jsonb;
 BEGIN
-    EXECUTE format('SELECT to_jsonb(c.*) FROM %s AS c WHERE c.id = $1', customers) INTO found_row USING customer_id;
+    EXECUTE format('SELECT %s FROM %s AS c WHERE c.id = $1', customer_identity_internal.customer_as_json(customers), customers)
+        INTO found_row
+        USING customer_id;
     IF found_row IS NULL THEN
         RAISE EXCEPTION 'there is no such customer'
             USING ERRCODE = 'no_data_found', DETAIL = format('No customer has the id %s.', customer_id),
@@ -403,9 +422,10 @@ DECLARE
         SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '');
     texts jsonb;
 BEGIN
-    EXECUTE format('SELECT jsonb_strip_nulls(jsonb_build_object(%s)) FROM %s AS c, jsonb_to_record(to_jsonb(c.*)) AS n (%s) WHERE c.id = $1',
-        (SELECT string_agg(format('%1$L, CASE WHEN c.%2$I::text <> n.%2$I::text THEN c.%2$I::text END', k.name, k.name), ', ') FROM unnest(names) AS k (name)),
-        customers, customer_identity_internal.typed_columns(customers, names))
+    EXECUTE format('SELECT jsonb_strip_nulls(jsonb_build_object(%s)) FROM %s AS c, jsonb_to_record(%s) AS n (%s) WHERE c.id = $1',
+        (SELECT string_agg(format('%1$L, NULLIF(customer_identity_internal.exact_text(c.%1$I), customer_identity_internal.exact_text(n.%1$I))', k.name), ', ')
+            FROM unnest(names) AS k (name)),
+        customers, customer_identity_internal.customer_as_json(customers), customer_identity_internal.typed_columns(customers, names))
         INTO texts
         USING customer_id;
     RETURN texts;

@@ -210,7 +210,7 @@ AS $$
 BEGIN
     RETURN (
         SELECT CASE
-            WHEN k.columns IS NULL THEN format('(pg_catalog.to_jsonb(r.*) OPERATOR(pg_catalog.-) %L::pg_catalog.text[])', customer_identity_internal.generated_columns(relation))
+            WHEN k.columns IS NULL THEN format('(customer_identity_internal.exact_json(r.*) OPERATOR(pg_catalog.-) %L::pg_catalog.text[])', customer_identity_internal.generated_columns(relation))
             ELSE customer_identity_internal.reference_key(k.columns, NULL)
         END
         FROM customer_identity_internal.key_columns(relation) AS k (columns)

@@ -98,12 +98,39 @@ CREATE FUNCTION customer_identity_internal.reference_key(columns text[], column_
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
-        WHEN columns IS NULL THEN format('(pg_catalog.to_jsonb(r.*) OPERATOR(pg_catalog.-) %L)', column_name)
-        ELSE format('pg_catalog.jsonb_build_object(%s)', (SELECT string_agg(format('%L, r.%I', c.name, c.name), ', ') FROM unnest(columns) AS c (name)))
+        WHEN columns IS NULL THEN format('(customer_identity_internal.exact_json(r.*) OPERATOR(pg_catalog.-) %L)', column_name)
+        ELSE format('pg_catalog.jsonb_build_object(%s)', (
+            SELECT string_agg(format('%1$L, customer_identity_internal.exact_json(r.%1$I)', c.name), ', ') FROM unnest(columns) AS c (name)))
     END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.reference_key(text[], text) IS
     'An expression for what tells row r of a table apart, whatever a column holds';
+
+-- Records of earlier merges have keys as the settings of their session made them. Those with values that JSON does not give
+-- back are compared as they are.
+CREATE FUNCTION customer_identity_internal.given_keys(relation regclass, columns text[], key text, given text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names constant text[] := ARRAY(
+        SELECT a.attname FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY (COALESCE(columns, ARRAY[a.attname::text])));
+BEGIN
+    IF names = '{}' OR EXISTS (
+        SELECT FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attname = ANY (names)
+            AND (a.atttypid <> customer_identity_internal.base_type(a.atttypid) OR customer_identity_internal.has_own_json(a.atttypid)))
+    THEN
+        RETURN format('SELECT e.value AS key FROM pg_catalog.jsonb_array_elements(%s) AS e', given);
+    END IF;
+    RETURN format('SELECT %s AS key FROM pg_catalog.jsonb_to_recordset(%s) AS r (%s)',
+        key, given, customer_identity_internal.typed_columns(relation, names));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.given_keys(regclass, text[], text, text) IS
+    'The query of keys that are given as a jsonb array, as they are written now';
 
 -- Of rows without a key as many are meant as `given` has alike. `refers` is a condition on row `r`, `key` an expression for
 -- what tells it apart, `given` one for a jsonb array of such keys.
@@ -120,10 +147,11 @@ BEGIN
         RETURN format(
             'FROM (SELECT r.ctid AS place, r.tableoid AS part, %1$s AS key, pg_catalog.row_number() OVER (PARTITION BY %1$s) AS number'
             ' FROM %2$s AS r WHERE %3$s) AS f'
-            ' JOIN (SELECT e.value AS key, pg_catalog.count(*) AS alike FROM pg_catalog.jsonb_array_elements(%4$s) AS e GROUP BY 1) AS k'
+            ' JOIN (SELECT g.key, pg_catalog.count(*) AS alike FROM (%4$s) AS g GROUP BY 1) AS k'
             ' ON k.key OPERATOR(pg_catalog.=) f.key AND f.number OPERATOR(pg_catalog.<=) k.alike'
             ' WHERE r.ctid OPERATOR(pg_catalog.=) f.place AND r.tableoid OPERATOR(pg_catalog.=) f.part',
-            key, customer_identity_internal.qualified_name(relation), refers, given);
+            key, customer_identity_internal.qualified_name(relation), refers,
+            customer_identity_internal.given_keys(relation, columns, key, given));
     END IF;
     RETURN format(
         'FROM pg_catalog.jsonb_to_recordset(%s) AS k (%s) WHERE %s%s',
@@ -228,6 +256,24 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.keys_by_phones(regclass, uuid, text[], uuid, timestamptz, jsonb, regclass) IS
     'The keys of a customer''s rows in an attached table that came by one of the phones, or by a login of the customer via';
+
+CREATE FUNCTION customer_identity_internal.keys_without(referencing regclass, column_name text, keys jsonb, others jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    columns constant text[] := array_remove(customer_identity_internal.key_columns(referencing), column_name);
+    kept jsonb;
+BEGIN
+    EXECUTE format('SELECT COALESCE(jsonb_agg(k.value), ''[]'') FROM jsonb_array_elements($1) AS k WHERE k.value NOT IN (SELECT o.key FROM (%s) AS o)',
+        customer_identity_internal.given_keys(referencing, columns, customer_identity_internal.reference_key(columns, column_name), '$2'))
+        INTO kept
+        USING keys, others;
+    RETURN kept;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.keys_without(regclass, text, jsonb, jsonb, regclass) IS
+    'Those of the keys of a table that are not among others, which an earlier call has returned';
 
 -- Users first: whose orders follow them is known only when they have moved.
 CREATE FUNCTION customer_identity_internal.attached_in_order(customers regclass)

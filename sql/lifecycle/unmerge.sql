@@ -17,6 +17,29 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.merge_record(bigint, regclass) IS
     'A merge in force; P0002 when there is none';
 
+-- As customer_row() returns it now: records of earlier merges have rows as the settings of their session made them.
+CREATE FUNCTION customer_identity_internal.exact_row(customer jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names constant text[] := ARRAY(
+        SELECT a.attname FROM pg_attribute AS a
+        WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND customer ? a.attname::text
+            AND a.atttypid = customer_identity_internal.base_type(a.atttypid) AND NOT customer_identity_internal.has_own_json(a.atttypid));
+    exact jsonb;
+BEGIN
+    EXECUTE format('SELECT $1 || customer_identity_internal.exact_json(n.*) FROM jsonb_to_record($1) AS n (%s)',
+        customer_identity_internal.typed_columns(customers, names))
+        INTO exact
+        USING customer;
+    RETURN exact;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.exact_row(jsonb, regclass) IS
+    'A row of customers in the record of a merge, as such rows are written now';
+
 -- Columns that hold what the merge left in them get back what they held before it. One that referred to the loser comes back
 -- with the rows that did.
 CREATE FUNCTION customer_identity_internal.restored_columns(record jsonb, present jsonb, customers regclass)
@@ -239,9 +262,8 @@ DECLARE
 BEGIN
     FOR part IN SELECT a.attached, a.customer_column FROM customer_identity_internal.attached_in_order(customers) AS a LOOP
         keys := customer_identity_internal.keys_by_phones(part.attached, winner, phones, loser, NULL::timestamptz, NULL::jsonb, customers);
-        SELECT COALESCE(jsonb_agg(k.value), '[]') INTO keys
-        FROM jsonb_array_elements(keys) AS k
-        WHERE k.value NOT IN (SELECT s.value FROM jsonb_array_elements(stay -> customer_identity_internal.told_name(part.attached)) AS s);
+        keys := customer_identity_internal.keys_without(part.attached, part.customer_column, keys,
+            COALESCE(stay -> customer_identity_internal.told_name(part.attached), '[]'), customers);
         PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, winner, loser, keys, customers);
     END LOOP;
 END
@@ -306,7 +328,7 @@ DECLARE
 BEGIN
     FOR later IN EXECUTE format('SELECT m.id, m.record -> ''loser'' AS loser FROM %s AS m WHERE m.loser_id = $1', merges) USING winner LOOP
         EXECUTE format('UPDATE %s AS m SET record = jsonb_set(m.record, ''{loser}'', $2) WHERE m.id = $1', merges)
-            USING later.id, later.loser || customer_identity_internal.restored_columns(record, later.loser, customers);
+            USING later.id, later.loser || customer_identity_internal.restored_columns(record, customer_identity_internal.exact_row(later.loser, customers), customers);
     END LOOP;
     RETURN (
         SELECT COALESCE(jsonb_object_agg(e.name, record -> 'before' -> e.name), '{}')
@@ -366,6 +388,9 @@ BEGIN
     PERFORM customer_identity_internal.take_turn(customers);
     PERFORM customer_identity.flush_totals(customers);
     done := customer_identity_internal.merge_record(merge_id, customers);
+    done.record := done.record || (
+        SELECT jsonb_object_agg(r.name, customer_identity_internal.exact_row(done.record -> r.name, customers))
+        FROM (VALUES ('loser'), ('before'), ('after')) AS r (name));
     holder := customer_identity_internal.living_customer(done.winner, customers);
     IF holder IS NOT NULL THEN
         PERFORM customer_identity_internal.hold_for_merge(holder, holder, customers);

@@ -449,6 +449,41 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.as_text(value anyelement)
     AS 'MODULE_PATHNAME', 'as_text';
 COMMENT ON FUNCTION customer_identity_internal.as_text(anyelement) IS
     'A value of a row as the triggers read it, whatever casts its type has';
+-- What is kept to be compared later is the same in every session: to_jsonb() follows TimeZone and others.
+CREATE FUNCTION customer_identity_internal.exact_json(value anyelement)
+    RETURNS jsonb
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'exact_json';
+COMMENT ON FUNCTION customer_identity_internal.exact_json(anyelement) IS
+    'A value as JSON, whatever the settings of the session';
+CREATE FUNCTION customer_identity_internal.exact_text(value anyelement)
+    RETURNS text
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'exact_text';
+COMMENT ON FUNCTION customer_identity_internal.exact_text(anyelement) IS
+    'A value as text, whatever the settings of the session and the casts of its type';
+-- PostgreSQL writes JSON of such a type, of its arrays and of rows with it by that cast, and does not read it again.
+CREATE FUNCTION customer_identity_internal.has_own_json(type regtype)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE parts (type) AS (
+        SELECT has_own_json.type::oid
+        UNION
+        SELECT p.type
+        FROM parts
+        JOIN pg_type AS t ON t.oid = parts.type
+        CROSS JOIN LATERAL (
+            SELECT t.typbasetype
+            UNION SELECT t.typelem
+            UNION SELECT a.atttypid FROM pg_attribute AS a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+        ) AS p (type)
+    )
+    SELECT EXISTS (SELECT FROM parts JOIN pg_cast AS k ON k.castsource = parts.type AND k.casttarget = 'json'::regtype AND k.castmethod = 'f')
+$$;
+COMMENT ON FUNCTION customer_identity_internal.has_own_json(regtype) IS
+    'Whether a type, or a part of it, has a cast to json, as hstore has';
 -- Where the server itself compares as the triggers do, statistics and indexes of the column serve. A label that this
 -- transaction has added to an enum cannot be written yet.
 CREATE FUNCTION customer_identity_internal.has_value(relation regclass, column_name text, named_values text[])
@@ -6534,12 +6569,38 @@ CREATE FUNCTION customer_identity_internal.reference_key(columns text[], column_
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE
-        WHEN columns IS NULL THEN format('(pg_catalog.to_jsonb(r.*) OPERATOR(pg_catalog.-) %L)', column_name)
-        ELSE format('pg_catalog.jsonb_build_object(%s)', (SELECT string_agg(format('%L, r.%I', c.name, c.name), ', ') FROM unnest(columns) AS c (name)))
+        WHEN columns IS NULL THEN format('(customer_identity_internal.exact_json(r.*) OPERATOR(pg_catalog.-) %L)', column_name)
+        ELSE format('pg_catalog.jsonb_build_object(%s)', (
+            SELECT string_agg(format('%1$L, customer_identity_internal.exact_json(r.%1$I)', c.name), ', ') FROM unnest(columns) AS c (name)))
     END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.reference_key(text[], text) IS
     'An expression for what tells row r of a table apart, whatever a column holds';
+-- Records of earlier merges have keys as the settings of their session made them. Those with values that JSON does not give
+-- back are compared as they are.
+CREATE FUNCTION customer_identity_internal.given_keys(relation regclass, columns text[], key text, given text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names constant text[] := ARRAY(
+        SELECT a.attname FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attname = ANY (COALESCE(columns, ARRAY[a.attname::text])));
+BEGIN
+    IF names = '{}' OR EXISTS (
+        SELECT FROM pg_attribute AS a
+        WHERE a.attrelid = relation AND a.attname = ANY (names)
+            AND (a.atttypid <> customer_identity_internal.base_type(a.atttypid) OR customer_identity_internal.has_own_json(a.atttypid)))
+    THEN
+        RETURN format('SELECT e.value AS key FROM pg_catalog.jsonb_array_elements(%s) AS e', given);
+    END IF;
+    RETURN format('SELECT %s AS key FROM pg_catalog.jsonb_to_recordset(%s) AS r (%s)',
+        key, given, customer_identity_internal.typed_columns(relation, names));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.given_keys(regclass, text[], text, text) IS
+    'The query of keys that are given as a jsonb array, as they are written now';
 -- Of rows without a key as many are meant as `given` has alike. `refers` is a condition on row `r`, `key` an expression for
 -- what tells it apart, `given` one for a jsonb array of such keys.
 CREATE FUNCTION customer_identity_internal.rows_with_keys(relation regclass, columns text[], key text, refers text, given text)
@@ -6555,10 +6616,11 @@ BEGIN
         RETURN format(
             'FROM (SELECT r.ctid AS place, r.tableoid AS part, %1$s AS key, pg_catalog.row_number() OVER (PARTITION BY %1$s) AS number'
             ' FROM %2$s AS r WHERE %3$s) AS f'
-            ' JOIN (SELECT e.value AS key, pg_catalog.count(*) AS alike FROM pg_catalog.jsonb_array_elements(%4$s) AS e GROUP BY 1) AS k'
+            ' JOIN (SELECT g.key, pg_catalog.count(*) AS alike FROM (%4$s) AS g GROUP BY 1) AS k'
             ' ON k.key OPERATOR(pg_catalog.=) f.key AND f.number OPERATOR(pg_catalog.<=) k.alike'
             ' WHERE r.ctid OPERATOR(pg_catalog.=) f.place AND r.tableoid OPERATOR(pg_catalog.=) f.part',
-            key, customer_identity_internal.qualified_name(relation), refers, given);
+            key, customer_identity_internal.qualified_name(relation), refers,
+            customer_identity_internal.given_keys(relation, columns, key, given));
     END IF;
     RETURN format(
         'FROM pg_catalog.jsonb_to_recordset(%s) AS k (%s) WHERE %s%s',
@@ -6659,6 +6721,23 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.keys_by_phones(regclass, uuid, text[], uuid, timestamptz, jsonb, regclass) IS
     'The keys of a customer''s rows in an attached table that came by one of the phones, or by a login of the customer via';
+CREATE FUNCTION customer_identity_internal.keys_without(referencing regclass, column_name text, keys jsonb, others jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    columns constant text[] := array_remove(customer_identity_internal.key_columns(referencing), column_name);
+    kept jsonb;
+BEGIN
+    EXECUTE format('SELECT COALESCE(jsonb_agg(k.value), ''[]'') FROM jsonb_array_elements($1) AS k WHERE k.value NOT IN (SELECT o.key FROM (%s) AS o)',
+        customer_identity_internal.given_keys(referencing, columns, customer_identity_internal.reference_key(columns, column_name), '$2'))
+        INTO kept
+        USING keys, others;
+    RETURN kept;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.keys_without(regclass, text, jsonb, jsonb, regclass) IS
+    'Those of the keys of a table that are not among others, which an earlier call has returned';
 -- Users first: whose orders follow them is known only when they have moved.
 CREATE FUNCTION customer_identity_internal.attached_in_order(customers regclass)
     RETURNS TABLE (attached regclass, customer_column text, kind text)
@@ -6873,7 +6952,7 @@ AS $$
 BEGIN
     RETURN (
         SELECT CASE
-            WHEN k.columns IS NULL THEN format('(pg_catalog.to_jsonb(r.*) OPERATOR(pg_catalog.-) %L::pg_catalog.text[])', customer_identity_internal.generated_columns(relation))
+            WHEN k.columns IS NULL THEN format('(customer_identity_internal.exact_json(r.*) OPERATOR(pg_catalog.-) %L::pg_catalog.text[])', customer_identity_internal.generated_columns(relation))
             ELSE customer_identity_internal.reference_key(k.columns, NULL)
         END
         FROM customer_identity_internal.key_columns(relation) AS k (columns)
@@ -7387,6 +7466,22 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.hold_for_merge(uuid, uuid, regclass) IS
     'Locks two customers and what refers to the second one, and holds nothing while it waits for others';
+CREATE FUNCTION customer_identity_internal.customer_as_json(customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT 'customer_identity_internal.exact_json(c.*)'
+            || COALESCE(format(' || jsonb_build_object(%s)', string_agg(format('%1$L, customer_identity_internal.exact_text(c.%1$I)', a.attname), ', ')), '')
+        FROM pg_attribute AS a
+        WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND customer_identity_internal.has_own_json(a.atttypid)
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.customer_as_json(regclass) IS
+    'An expression for row c of customers as JSON from which it can be written again';
 CREATE FUNCTION customer_identity_internal.customer_row(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql VOLATILE
@@ -7395,7 +7490,9 @@ AS $$
 DECLARE
     found_row jsonb;
 BEGIN
-    EXECUTE format('SELECT to_jsonb(c.*) FROM %s AS c WHERE c.id = $1', customers) INTO found_row USING customer_id;
+    EXECUTE format('SELECT %s FROM %s AS c WHERE c.id = $1', customer_identity_internal.customer_as_json(customers), customers)
+        INTO found_row
+        USING customer_id;
     IF found_row IS NULL THEN
         RAISE EXCEPTION 'there is no such customer'
             USING ERRCODE = 'no_data_found', DETAIL = format('No customer has the id %s.', customer_id),
@@ -7728,9 +7825,10 @@ DECLARE
         SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '');
     texts jsonb;
 BEGIN
-    EXECUTE format('SELECT jsonb_strip_nulls(jsonb_build_object(%s)) FROM %s AS c, jsonb_to_record(to_jsonb(c.*)) AS n (%s) WHERE c.id = $1',
-        (SELECT string_agg(format('%1$L, CASE WHEN c.%2$I::text <> n.%2$I::text THEN c.%2$I::text END', k.name, k.name), ', ') FROM unnest(names) AS k (name)),
-        customers, customer_identity_internal.typed_columns(customers, names))
+    EXECUTE format('SELECT jsonb_strip_nulls(jsonb_build_object(%s)) FROM %s AS c, jsonb_to_record(%s) AS n (%s) WHERE c.id = $1',
+        (SELECT string_agg(format('%1$L, NULLIF(customer_identity_internal.exact_text(c.%1$I), customer_identity_internal.exact_text(n.%1$I))', k.name), ', ')
+            FROM unnest(names) AS k (name)),
+        customers, customer_identity_internal.customer_as_json(customers), customer_identity_internal.typed_columns(customers, names))
         INTO texts
         USING customer_id;
     RETURN texts;
@@ -7866,6 +7964,28 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.merge_record(bigint, regclass) IS
     'A merge in force; P0002 when there is none';
+-- As customer_row() returns it now: records of earlier merges have rows as the settings of their session made them.
+CREATE FUNCTION customer_identity_internal.exact_row(customer jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names constant text[] := ARRAY(
+        SELECT a.attname FROM pg_attribute AS a
+        WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND customer ? a.attname::text
+            AND a.atttypid = customer_identity_internal.base_type(a.atttypid) AND NOT customer_identity_internal.has_own_json(a.atttypid));
+    exact jsonb;
+BEGIN
+    EXECUTE format('SELECT $1 || customer_identity_internal.exact_json(n.*) FROM jsonb_to_record($1) AS n (%s)',
+        customer_identity_internal.typed_columns(customers, names))
+        INTO exact
+        USING customer;
+    RETURN exact;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.exact_row(jsonb, regclass) IS
+    'A row of customers in the record of a merge, as such rows are written now';
 -- Columns that hold what the merge left in them get back what they held before it. One that referred to the loser comes back
 -- with the rows that did.
 CREATE FUNCTION customer_identity_internal.restored_columns(record jsonb, present jsonb, customers regclass)
@@ -8079,9 +8199,8 @@ DECLARE
 BEGIN
     FOR part IN SELECT a.attached, a.customer_column FROM customer_identity_internal.attached_in_order(customers) AS a LOOP
         keys := customer_identity_internal.keys_by_phones(part.attached, winner, phones, loser, NULL::timestamptz, NULL::jsonb, customers);
-        SELECT COALESCE(jsonb_agg(k.value), '[]') INTO keys
-        FROM jsonb_array_elements(keys) AS k
-        WHERE k.value NOT IN (SELECT s.value FROM jsonb_array_elements(stay -> customer_identity_internal.told_name(part.attached)) AS s);
+        keys := customer_identity_internal.keys_without(part.attached, part.customer_column, keys,
+            COALESCE(stay -> customer_identity_internal.told_name(part.attached), '[]'), customers);
         PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, winner, loser, keys, customers);
     END LOOP;
 END
@@ -8143,7 +8262,7 @@ DECLARE
 BEGIN
     FOR later IN EXECUTE format('SELECT m.id, m.record -> ''loser'' AS loser FROM %s AS m WHERE m.loser_id = $1', merges) USING winner LOOP
         EXECUTE format('UPDATE %s AS m SET record = jsonb_set(m.record, ''{loser}'', $2) WHERE m.id = $1', merges)
-            USING later.id, later.loser || customer_identity_internal.restored_columns(record, later.loser, customers);
+            USING later.id, later.loser || customer_identity_internal.restored_columns(record, customer_identity_internal.exact_row(later.loser, customers), customers);
     END LOOP;
     RETURN (
         SELECT COALESCE(jsonb_object_agg(e.name, record -> 'before' -> e.name), '{}')
@@ -8200,6 +8319,9 @@ BEGIN
     PERFORM customer_identity_internal.take_turn(customers);
     PERFORM customer_identity.flush_totals(customers);
     done := customer_identity_internal.merge_record(merge_id, customers);
+    done.record := done.record || (
+        SELECT jsonb_object_agg(r.name, customer_identity_internal.exact_row(done.record -> r.name, customers))
+        FROM (VALUES ('loser'), ('before'), ('after')) AS r (name));
     holder := customer_identity_internal.living_customer(done.winner, customers);
     IF holder IS NOT NULL THEN
         PERFORM customer_identity_internal.hold_for_merge(holder, holder, customers);

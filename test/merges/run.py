@@ -27,6 +27,8 @@ SESSIONS = 2
 # Of so many books a dump by pg_dump is compared as well.
 DUMPED = 6
 PHONES = [f'030 1234{n:02}' for n in range(12)]
+HOME = 'Asia/Kolkata'
+ZONES = (HOME, 'UTC', 'America/New_York')
 
 
 class Wrong(Exception):
@@ -108,6 +110,10 @@ class Layout:
             session.run('ROLLBACK TO attempt; RELEASE attempt')
             return None
 
+    def travel(self, *zones):
+        """Sessions in other time zones merge and undo; states are compared in one."""
+        self.session.run('SET TIME ZONE %s', (self.choose.choice(zones),))
+
     def fill(self):
         choose, run = self.choose, self.session.run
         for n in range(choose.randint(2, 5)):
@@ -168,7 +174,9 @@ class Layout:
         """The id of the merge, or None when it was refused as it may be."""
         before = self.state()
         preview = self.session.value('SELECT customer_identity.merge_preview(%s, %s)', (winner, loser))
+        self.travel(*ZONES)
         merge = self.attempt('SELECT customer_identity.merge_customers(%s, %s)', (winner, loser), {'CI006'})
+        self.travel(HOME)
         if merge is not None and preview['refused']:
             raise Wrong(f'merged although refused: {preview["refused"]}')
         if merge is None:
@@ -201,13 +209,17 @@ class Layout:
             raise Wrong('not everybody is back')
 
     def undo(self, merge):
+        self.travel(*ZONES)
         self.session.run('SELECT customer_identity.unmerge_customers(%s)', (merge,))
+        self.travel(HOME)
         self.check_totals()
 
     def try_to_undo(self, merge):
         """Out of order. False: refused, as rows that it moved refer to others that stay."""
         before = self.state()
+        self.travel(*ZONES)
         done = self.attempt('SELECT customer_identity.unmerge_customers(%s)', (merge,), {'CI006'})
+        self.travel(HOME)
         if done is None:
             self.done['undone in order only'] += 1
             self.compare(before, 'a refused undoing')
@@ -297,7 +309,8 @@ class Run:
 
     def work(self, part):
         session = shop.Session(f'merges{part}')
-        session.run("SET SESSION AUTHORIZATION keeper; SET TIME ZONE 'Asia/Kolkata'; SET client_min_messages = warning")
+        session.run("SET SESSION AUTHORIZATION keeper; SET client_min_messages = warning")
+        session.run('SET TIME ZONE %s', (HOME,))
         for number in range(part, BOOKS // FILLINGS, SESSIONS):
             try:
                 layout = Layout(session, self.seed, number)
