@@ -434,6 +434,31 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.exact_texts(uuid, regclass) IS
     'The columns of a customer that come back changed from its row as JSON, as text';
 
+-- Tables and columns may have other names when the merge is undone. A book that was restored from a dump has other numbers: then
+-- names have to do.
+CREATE FUNCTION customer_identity_internal.names_for_record(moved jsonb, stay jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_agg(
+            jsonb_build_object('table', t.name, 'oid', t.relation::oid, 'columns', (
+                SELECT jsonb_object_agg(a.attname, a.attnum) FROM pg_attribute AS a
+                WHERE a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped))
+            ORDER BY t.relation <> customers, t.name)
+        FROM (
+            SELECT DISTINCT r.relation, customer_identity_internal.told_name(r.relation) AS name
+            FROM (SELECT o.relation FROM customer_identity_internal.references_to(customers) AS o UNION SELECT customers) AS r
+        ) AS t
+        WHERE t.relation = customers OR stay ? t.name OR moved @> jsonb_build_array(jsonb_build_object('table', t.name))
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.names_for_record(jsonb, jsonb, regclass) IS
+    'The tables of a merge with their columns, customers first: [{table, oid, columns: {name: number}}]';
+
 CREATE FUNCTION customer_identity_internal.merge(winner uuid, loser uuid, actor text, reason text, customers regclass)
     RETURNS bigint
     LANGUAGE plpgsql VOLATILE
@@ -486,7 +511,8 @@ BEGIN
     EXECUTE format('INSERT INTO %s (id, winner_id, loser_id, actor, reason, record) VALUES ($1, $2, $3, $4, $5, $6)', merges)
         USING merge_id, winner, loser, actor, reason,
             jsonb_build_object('loser', loser_row, 'texts', texts, 'before', winner_row,
-                'after', customer_identity_internal.customer_row(winner, customers), 'moved', moved, 'stay', stay);
+                'after', customer_identity_internal.customer_row(winner, customers), 'moved', moved, 'stay', stay,
+                'names', customer_identity_internal.names_for_record(moved, stay, customers));
     PERFORM customer_identity_internal.write_event(customers, winner, 'merged',
         jsonb_strip_nulls(jsonb_build_object('merge_id', merge_id, 'loser', loser, 'reason', reason,
             'rows', (SELECT sum(jsonb_array_length(m.value -> 'keys')) FROM jsonb_array_elements(moved) AS m))),

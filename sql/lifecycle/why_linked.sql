@@ -133,7 +133,7 @@ BEGIN
             JOIN %1$s AS m ON m.id = merged.id
             WHERE m.record -> 'loser' ->> 'phone' = $2 OR EXISTS (
                 SELECT
-                FROM jsonb_array_elements(m.record -> 'moved') AS t
+                FROM jsonb_array_elements(customer_identity_internal.renamed_record(m.record, $4) -> 'moved') AS t
                 JOIN jsonb_array_elements($3) AS r
                     ON t.value -> 'table' = r.value -> 'table'
                     AND jsonb_path_query_array(t.value, '$.ways[*].columns[*]') @> jsonb_build_array(r.value -> 'column')
@@ -148,7 +148,7 @@ BEGIN
         JOIN %1$s AS m ON m.id = way.id
         $sql$, customer_identity_internal.companion_of(customers, 'customer_merges'))
         INTO merges
-        USING customer_id, phone, rows;
+        USING customer_id, phone, rows, customers;
     RETURN merges;
 END
 $$;

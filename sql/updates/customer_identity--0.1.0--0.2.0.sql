@@ -7836,6 +7836,30 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.exact_texts(uuid, regclass) IS
     'The columns of a customer that come back changed from its row as JSON, as text';
+-- Tables and columns may have other names when the merge is undone. A book that was restored from a dump has other numbers: then
+-- names have to do.
+CREATE FUNCTION customer_identity_internal.names_for_record(moved jsonb, stay jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_agg(
+            jsonb_build_object('table', t.name, 'oid', t.relation::oid, 'columns', (
+                SELECT jsonb_object_agg(a.attname, a.attnum) FROM pg_attribute AS a
+                WHERE a.attrelid = t.relation AND a.attnum > 0 AND NOT a.attisdropped))
+            ORDER BY t.relation <> customers, t.name)
+        FROM (
+            SELECT DISTINCT r.relation, customer_identity_internal.told_name(r.relation) AS name
+            FROM (SELECT o.relation FROM customer_identity_internal.references_to(customers) AS o UNION SELECT customers) AS r
+        ) AS t
+        WHERE t.relation = customers OR stay ? t.name OR moved @> jsonb_build_array(jsonb_build_object('table', t.name))
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.names_for_record(jsonb, jsonb, regclass) IS
+    'The tables of a merge with their columns, customers first: [{table, oid, columns: {name: number}}]';
 CREATE FUNCTION customer_identity_internal.merge(winner uuid, loser uuid, actor text, reason text, customers regclass)
     RETURNS bigint
     LANGUAGE plpgsql VOLATILE
@@ -7888,7 +7912,8 @@ BEGIN
     EXECUTE format('INSERT INTO %s (id, winner_id, loser_id, actor, reason, record) VALUES ($1, $2, $3, $4, $5, $6)', merges)
         USING merge_id, winner, loser, actor, reason,
             jsonb_build_object('loser', loser_row, 'texts', texts, 'before', winner_row,
-                'after', customer_identity_internal.customer_row(winner, customers), 'moved', moved, 'stay', stay);
+                'after', customer_identity_internal.customer_row(winner, customers), 'moved', moved, 'stay', stay,
+                'names', customer_identity_internal.names_for_record(moved, stay, customers));
     PERFORM customer_identity_internal.write_event(customers, winner, 'merged',
         jsonb_strip_nulls(jsonb_build_object('merge_id', merge_id, 'loser', loser, 'reason', reason,
             'rows', (SELECT sum(jsonb_array_length(m.value -> 'keys')) FROM jsonb_array_elements(moved) AS m))),
@@ -7964,6 +7989,95 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.merge_record(bigint, regclass) IS
     'A merge in force; P0002 when there is none';
+-- A table that no longer refers to customers may have been swapped for a copy with its name.
+CREATE FUNCTION customer_identity_internal.names_since(record jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_object_agg(n.value ->> 'table', jsonb_build_object(
+            'table', customer_identity_internal.told_name(r.relation),
+            'columns', (
+                SELECT jsonb_object_agg(o.key, a.attname)
+                FROM jsonb_each_text(n.value -> 'columns') AS o
+                JOIN pg_attribute AS a ON a.attrelid = r.relation AND a.attnum = o.value::integer AND NOT a.attisdropped AND a.attname <> o.key)))
+        FROM jsonb_array_elements(record -> 'names') AS n
+        JOIN (SELECT o.relation FROM customer_identity_internal.references_to(customers) AS o UNION SELECT customers) AS r
+            ON r.relation::oid = (n.value ->> 'oid')::oid
+        WHERE (record #>> '{names,0,oid}')::oid = customers
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.names_since(jsonb, regclass) IS
+    'The names that tables of a merge and their columns have now: {table: {table, columns: {old: new}}}; NULL: they cannot be told';
+CREATE FUNCTION customer_identity_internal.renamed_keys(object jsonb, names jsonb)
+    RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN names IS NULL OR names = 'null' THEN object
+        ELSE (SELECT COALESCE(jsonb_object_agg(COALESCE(names ->> e.key, e.key), e.value), '{}') FROM jsonb_each(object) AS e) END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.renamed_keys(jsonb, jsonb) IS
+    'A JSON object with other keys, {old: new}';
+CREATE FUNCTION customer_identity_internal.renamed_items(list jsonb, names jsonb)
+    RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE(jsonb_agg(COALESCE(names ->> i.item, i.item) ORDER BY i.place), '[]')
+    FROM jsonb_array_elements_text(list) WITH ORDINALITY AS i (item, place)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.renamed_items(jsonb, jsonb) IS
+    'A JSON array of names with other names, {old: new}';
+CREATE FUNCTION customer_identity_internal.renamed_rows(rows jsonb, names jsonb)
+    RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN names IS NULL OR names = 'null' THEN rows
+        ELSE (SELECT COALESCE(jsonb_agg(customer_identity_internal.renamed_keys(r.value, names) ORDER BY r.place), '[]')
+            FROM jsonb_array_elements(rows) WITH ORDINALITY AS r (value, place)) END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.renamed_rows(jsonb, jsonb) IS
+    'A JSON array of objects with other keys, {old: new}';
+CREATE FUNCTION customer_identity_internal.renamed_record(record jsonb, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names constant jsonb := customer_identity_internal.names_since(record, customers);
+    own constant jsonb := names #> ARRAY[record #>> '{names,0,table}', 'columns'];
+BEGIN
+    IF names IS NULL THEN
+        RETURN record;
+    END IF;
+    RETURN record
+        || (SELECT jsonb_object_agg(r.name, customer_identity_internal.renamed_keys(record -> r.name, own))
+            FROM (VALUES ('loser'), ('texts'), ('before'), ('after')) AS r (name))
+        || jsonb_build_object(
+            'moved', (
+                SELECT COALESCE(jsonb_agg(p.value || jsonb_build_object(
+                    'table', COALESCE(n.value ->> 'table', p.value ->> 'table'),
+                    'ways', (
+                        SELECT jsonb_agg(jsonb_build_object('columns', customer_identity_internal.renamed_items(w.value -> 'columns', n.value -> 'columns'),
+                            'referenced', customer_identity_internal.renamed_items(w.value -> 'referenced', own)))
+                        FROM jsonb_array_elements(p.value -> 'ways') AS w),
+                    'keys', customer_identity_internal.renamed_rows(p.value -> 'keys', n.value -> 'columns')) ORDER BY p.place), '[]')
+                FROM jsonb_array_elements(record -> 'moved') WITH ORDINALITY AS p (value, place)
+                LEFT JOIN jsonb_each(names) AS n ON n.key = p.value ->> 'table'),
+            'stay', (
+                SELECT COALESCE(jsonb_object_agg(s.key, '[]'::jsonb) || jsonb_object_agg(COALESCE(n.value ->> 'table', s.key), customer_identity_internal.renamed_rows(s.value, n.value -> 'columns')), '{}')
+                FROM jsonb_each(record -> 'stay') AS s
+                LEFT JOIN jsonb_each(names) AS n ON n.key = s.key
+                WHERE n.key IS NOT NULL OR to_regclass(s.key) IS NOT NULL));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.renamed_record(jsonb, regclass) IS
+    'The record of a merge with the names that tables and columns have now';
 -- As customer_row() returns it now: records of earlier merges have rows as the settings of their session made them.
 CREATE FUNCTION customer_identity_internal.exact_row(customer jsonb, customers regclass)
     RETURNS jsonb
@@ -8187,6 +8301,19 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.move_back(jsonb, jsonb, jsonb, regclass) IS
     'Gives the loser of a merge its rows again, those that are still the winner''s; CI006 where a constraint is in the way';
+-- Not where a table is gone by name, which may be this one, nor where rows have another key now.
+CREATE FUNCTION customer_identity_internal.tells_newcomers(stay jsonb, name text, key jsonb)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE
+        WHEN stay ? name THEN COALESCE(stay -> name -> 0 ?& ARRAY(SELECT jsonb_object_keys(key)), false)
+        ELSE NOT EXISTS (SELECT FROM jsonb_each(stay) AS s WHERE s.value <> '[]' AND to_regclass(s.key) IS NULL)
+    END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.tells_newcomers(jsonb, text, jsonb) IS
+    'Whether a merge''s record tells which rows of a table were the winner''s before';
 -- Rows written since the merge.
 CREATE FUNCTION customer_identity_internal.move_newcomers(stay jsonb, phones text[], winner uuid, loser uuid, customers regclass)
     RETURNS void
@@ -8199,6 +8326,12 @@ DECLARE
 BEGIN
     FOR part IN SELECT a.attached, a.customer_column FROM customer_identity_internal.attached_in_order(customers) AS a LOOP
         keys := customer_identity_internal.keys_by_phones(part.attached, winner, phones, loser, NULL::timestamptz, NULL::jsonb, customers);
+        CONTINUE WHEN keys = '[]';
+        IF NOT customer_identity_internal.tells_newcomers(stay, customer_identity_internal.told_name(part.attached), keys -> 0) THEN
+            RAISE NOTICE 'rows since the merge stay'
+                USING DETAIL = format('Which rows of %s are newer than the merge cannot be told: it was renamed, or has another key.', part.attached);
+            CONTINUE;
+        END IF;
         keys := customer_identity_internal.keys_without(part.attached, part.customer_column, keys,
             COALESCE(stay -> customer_identity_internal.told_name(part.attached), '[]'), customers);
         PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, winner, loser, keys, customers);
@@ -8319,6 +8452,7 @@ BEGIN
     PERFORM customer_identity_internal.take_turn(customers);
     PERFORM customer_identity.flush_totals(customers);
     done := customer_identity_internal.merge_record(merge_id, customers);
+    done.record := customer_identity_internal.renamed_record(done.record, customers);
     done.record := done.record || (
         SELECT jsonb_object_agg(r.name, customer_identity_internal.exact_row(done.record -> r.name, customers))
         FROM (VALUES ('loser'), ('before'), ('after')) AS r (name));
@@ -10289,7 +10423,7 @@ BEGIN
             JOIN %1$s AS m ON m.id = merged.id
             WHERE m.record -> 'loser' ->> 'phone' = $2 OR EXISTS (
                 SELECT
-                FROM jsonb_array_elements(m.record -> 'moved') AS t
+                FROM jsonb_array_elements(customer_identity_internal.renamed_record(m.record, $4) -> 'moved') AS t
                 JOIN jsonb_array_elements($3) AS r
                     ON t.value -> 'table' = r.value -> 'table'
                     AND jsonb_path_query_array(t.value, '$.ways[*].columns[*]') @> jsonb_build_array(r.value -> 'column')
@@ -10304,7 +10438,7 @@ BEGIN
         JOIN %1$s AS m ON m.id = way.id
         $sql$, customer_identity_internal.companion_of(customers, 'customer_merges'))
         INTO merges
-        USING customer_id, phone, rows;
+        USING customer_id, phone, rows, customers;
     RETURN merges;
 END
 $$;
