@@ -536,8 +536,13 @@ BEGIN
     PERFORM customer_identity_internal.move_newcomers(done.record -> 'stay',
         ARRAY(SELECT jsonb_array_elements_text(customer_identity_internal.phones_of(done.loser, customers))), holder, done.loser, customers);
     PERFORM customer_identity.flush_totals(customers);
-    PERFORM customer_identity_internal.add_points(done.loser, points, customers);
-    PERFORM customer_identity_internal.add_points(holder, -points, customers);
+    IF customer_identity_internal.is_fed(customers) THEN
+        PERFORM customer_identity_internal.add_points(done.loser, points, customers);
+        PERFORM customer_identity_internal.add_points(holder, -points, customers);
+    ELSE
+        PERFORM customer_identity_internal.add_totals(done.loser, loser_row, '{}', customers);
+        PERFORM customer_identity_internal.add_totals(holder, done.record -> 'before', done.record -> 'after', customers);
+    END IF;
     PERFORM customer_identity_internal.settle_proofs(ARRAY[holder, done.loser], customers);
     PERFORM customer_identity_internal.write_columns(done.loser,
         jsonb_build_object('updated_at', loser_row -> 'updated_at') || customer_identity_internal.same_total(done.loser, loser_row, customers), customers);

@@ -7771,6 +7771,34 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.add_points(uuid, numeric, regclass) IS
     'Adds points to a customer''s balance; the caller has locked it';
+-- Totals that no orders make up are the application's own, and do not come with rows.
+CREATE FUNCTION customer_identity_internal.is_fed(customers regclass)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN EXISTS (SELECT FROM customer_identity_internal.totals_sources(customers));
+COMMENT ON FUNCTION customer_identity_internal.is_fed(regclass) IS
+    'Whether a table of orders makes up the totals of a book';
+CREATE FUNCTION customer_identity_internal.add_totals(customer_id uuid, added jsonb, subtracted jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    present jsonb;
+BEGIN
+    IF customer_id IS NULL THEN
+        RETURN;
+    END IF;
+    present := customer_identity_internal.customer_row(customer_id, customers);
+    PERFORM customer_identity_internal.write_columns(customer_id, (
+        SELECT jsonb_object_agg(t.name, COALESCE((present ->> t.name)::numeric, 0)
+            + COALESCE((added ->> t.name)::numeric, 0) - COALESCE((subtracted ->> t.name)::numeric, 0))
+        FROM (VALUES ('total_orders'), ('total_spent'), ('loyalty_points')) AS t (name)), customers);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.add_totals(uuid, jsonb, jsonb, regclass) IS
+    'Adds the totals of one row of customers to a customer, and takes those of another away; the caller has locked it';
 -- Rows of the winner that look as if they had come by the loser's phones, and did not: an undoing leaves them alone.
 CREATE FUNCTION customer_identity_internal.rows_that_stay(winner uuid, loser uuid, customers regclass)
     RETURNS jsonb
@@ -7904,7 +7932,11 @@ BEGIN
     moved := customer_identity_internal.move_all_references(loser_row, winner_row || key_changes, customers);
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.delete_customer(loser, customers);
-    PERFORM customer_identity_internal.add_points(winner, points, customers);
+    IF customer_identity_internal.is_fed(customers) THEN
+        PERFORM customer_identity_internal.add_points(winner, points, customers);
+    ELSE
+        PERFORM customer_identity_internal.add_totals(winner, loser_row, '{}', customers);
+    END IF;
     PERFORM customer_identity_internal.write_columns(winner, changes || jsonb_build_object('updated_at', clock_timestamp()), customers);
     PERFORM customer_identity_internal.hand_phone_over(winner_row, loser_row, actor, customers);
 
@@ -8486,8 +8518,13 @@ BEGIN
     PERFORM customer_identity_internal.move_newcomers(done.record -> 'stay',
         ARRAY(SELECT jsonb_array_elements_text(customer_identity_internal.phones_of(done.loser, customers))), holder, done.loser, customers);
     PERFORM customer_identity.flush_totals(customers);
-    PERFORM customer_identity_internal.add_points(done.loser, points, customers);
-    PERFORM customer_identity_internal.add_points(holder, -points, customers);
+    IF customer_identity_internal.is_fed(customers) THEN
+        PERFORM customer_identity_internal.add_points(done.loser, points, customers);
+        PERFORM customer_identity_internal.add_points(holder, -points, customers);
+    ELSE
+        PERFORM customer_identity_internal.add_totals(done.loser, loser_row, '{}', customers);
+        PERFORM customer_identity_internal.add_totals(holder, done.record -> 'before', done.record -> 'after', customers);
+    END IF;
     PERFORM customer_identity_internal.settle_proofs(ARRAY[holder, done.loser], customers);
     PERFORM customer_identity_internal.write_columns(done.loser,
         jsonb_build_object('updated_at', loser_row -> 'updated_at') || customer_identity_internal.same_total(done.loser, loser_row, customers), customers);
