@@ -173,6 +173,26 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.merge_refusal(jsonb) IS
     'Why a merge is refused, from what merge_tables returns';
 
+CREATE FUNCTION customer_identity_internal.notes_refusal(changes jsonb, customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    reason text;
+BEGIN
+    IF changes ? 'notes' THEN
+        PERFORM customer_identity_internal.converted_value(customers, 'notes', changes -> 'notes');
+    END IF;
+    RETURN NULL;
+EXCEPTION WHEN invalid_parameter_value THEN
+    GET STACKED DIAGNOSTICS reason = PG_EXCEPTION_DETAIL;
+    RETURN format('Column notes cannot hold the notes of both. %s', reason);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.notes_refusal(jsonb, regclass) IS
+    'Why the notes of two customers cannot be joined; NULL: they can';
+
 CREATE FUNCTION customer_identity.merge_preview(winner uuid, loser uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
@@ -202,7 +222,7 @@ BEGIN
             FROM customer_identity_internal.editable_columns(customers) WITH ORDINALITY AS e (name, place)),
         'phones', customer_identity_internal.phones_of(winner, customers) || customer_identity_internal.phones_of(loser, customers),
         'points', (winner_row ->> 'loyalty_points')::numeric + (loser_row ->> 'loyalty_points')::numeric,
-        'refused', customer_identity_internal.merge_refusal(tables));
+        'refused', NULLIF(concat_ws(' ', customer_identity_internal.merge_refusal(tables), customer_identity_internal.notes_refusal(changes, customers)), ''));
 END
 $$;
 COMMENT ON FUNCTION customer_identity.merge_preview(uuid, uuid, regclass) IS
@@ -249,7 +269,7 @@ AS $$
 BEGIN
     RAISE EXCEPTION 'the customers cannot be merged'
         USING ERRCODE = 'CI006', DETAIL = detail,
-            HINT = 'Decide which of these rows stays, delete or change the other one, and merge again.';
+            HINT = 'Decide which of these rows stays, delete or change the other one, shorten notes that are too long, and merge again.';
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.refuse_merge(text) IS
@@ -287,6 +307,36 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.move_all_references(jsonb, jsonb, regclass) IS
     'Makes everything that refers to one customer refer to another, and returns what it moved; CI006 with the constraint that is in the way';
 
+-- Of what triggers of the application write elsewhere they say themselves what is wrong.
+CREATE FUNCTION customer_identity_internal.refuse_row(
+    code text, message text, table_name text, column_name text, constraint_name text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    book constant text := customer_identity_internal.qualified_name(customers);
+BEGIN
+    IF table_name NOT IN ('', (SELECT c.relname FROM pg_class AS c WHERE c.oid = customers)) OR (code LIKE '23%' AND column_name || constraint_name = '') THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION 'customers does not accept the row'
+        USING ERRCODE = 'CI006',
+            DETAIL = CASE
+                WHEN code = '23502' THEN format('Column %I of %s is NOT NULL, and would be empty.', column_name, book)
+                WHEN code LIKE '23%' THEN format('The row would break constraint %I of %s.', constraint_name, book)
+                ELSE format('Reason: %s.', message)
+            END,
+            HINT = CASE
+                WHEN code = '23502' AND column_name = 'phone' THEN format('Customers are left without a phone here: ALTER TABLE %s ALTER COLUMN phone DROP NOT NULL;', book)
+                WHEN code = '23502' THEN format('Give it a default, or: ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', book, column_name)
+                ELSE 'Change the column or constraint, or the values that are in the way, and call again.'
+            END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_row(text, text, text, text, text, regclass) IS
+    'Raises CI006 for a row of customers that columns or constraints of the application do not allow; nothing for an error that is about something else';
+
 CREATE FUNCTION customer_identity_internal.write_columns(customer_id uuid, changes jsonb, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -294,6 +344,9 @@ CREATE FUNCTION customer_identity_internal.write_columns(customer_id uuid, chang
 AS $$
 DECLARE
     names constant text[] := ARRAY(SELECT k.key FROM jsonb_object_keys(changes) AS k (key));
+    table_name text;
+    column_name text;
+    constraint_name text;
 BEGIN
     IF names <> '{}' AND customer_identity_internal.is_spread(customers) THEN
         EXECUTE format('UPDATE %s AS c SET %s WHERE c.id = $1', customers, customer_identity_internal.assignments(changes, names, customers))
@@ -308,6 +361,10 @@ BEGIN
             USING customer_id, changes;
         PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     END IF;
+EXCEPTION WHEN not_null_violation OR check_violation OR string_data_right_truncation OR numeric_value_out_of_range THEN
+    GET STACKED DIAGNOSTICS table_name = TABLE_NAME, column_name = COLUMN_NAME, constraint_name = CONSTRAINT_NAME;
+    PERFORM customer_identity_internal.refuse_row(SQLSTATE, SQLERRM, table_name, column_name, constraint_name, customers);
+    RAISE;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.write_columns(uuid, jsonb, regclass) IS
@@ -318,15 +375,23 @@ CREATE FUNCTION customer_identity_internal.delete_customer(customer_id uuid, cus
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    deleted bigint;
 BEGIN
     PERFORM set_config('search_path', customer_identity_internal.path_of(customers), true);
     EXECUTE format('DELETE FROM %s AS c WHERE c.id OPERATOR(pg_catalog.=) $1', customer_identity_internal.qualified_name(customers))
         USING customer_id;
+    GET DIAGNOSTICS deleted = ROW_COUNT;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF deleted = 0 THEN
+        RAISE EXCEPTION 'the customer cannot be deleted'
+            USING ERRCODE = 'CI006', DETAIL = format('A trigger or rule on %s keeps the row.', customers),
+                HINT = 'Let the trigger return OLD for the rows that customer_identity deletes.';
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.delete_customer(uuid, regclass) IS
-    'Deletes a customer that nothing refers to any more';
+    'Deletes a customer that nothing refers to any more; CI006 when it stays';
 
 -- The sum of the entries, which came along; the orders' points have come by the triggers.
 CREATE FUNCTION customer_identity_internal.entry_points(customer_id uuid, keys jsonb, customers regclass)
@@ -522,7 +587,8 @@ BEGIN
     key_changes := customer_identity_internal.key_changes(changes, customers);
 
     refusal := customer_identity_internal.merge_refusal(customer_identity_internal.merge_tables(winner_row || key_changes, loser_row, customers));
-    IF refusal IS NOT NULL THEN
+    refusal := concat_ws(' ', refusal, customer_identity_internal.notes_refusal(changes, customers));
+    IF refusal <> '' THEN
         PERFORM customer_identity_internal.refuse_merge(refusal);
     END IF;
 

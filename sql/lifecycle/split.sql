@@ -54,6 +54,21 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.move_logins(uuid, uuid, text[], regclass) IS
     'Links logins of one customer to another';
 
+CREATE FUNCTION customer_identity_internal.orders_table(name text, customers regclass)
+    RETURNS SETOF customer_identity.attachments
+    LANGUAGE plpgsql STABLE ROWS 1
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY SELECT a.* FROM customer_identity_internal.attachments_of(customers) AS a WHERE a.kind = 'orders' AND a.attached = to_regclass(name);
+EXCEPTION WHEN invalid_name OR syntax_error OR feature_not_supported THEN
+    -- A text that names no table at all.
+    RETURN;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.orders_table(text, regclass) IS
+    'The attached orders table of that name, or no row';
+
 -- Orders that are named by their keys, as text. Each has to be the customer's.
 CREATE FUNCTION customer_identity_internal.move_named_orders(source uuid, target uuid, orders jsonb, customers regclass)
     RETURNS void
@@ -65,10 +80,14 @@ DECLARE
     attached customer_identity.attachments;
     part record;
 BEGIN
-    FOR named IN SELECT o.key AS name, ARRAY(SELECT jsonb_array_elements_text(o.value)) AS ids FROM jsonb_each(orders) AS o LOOP
-        SELECT a.* INTO attached
-        FROM customer_identity_internal.attachments_of(customers) AS a
-        WHERE a.kind = 'orders' AND a.attached = to_regclass(named.name);
+    FOR named IN
+        SELECT o.key AS name, CASE jsonb_typeof(o.value) WHEN 'array' THEN ARRAY(SELECT jsonb_array_elements_text(o.value)) END AS ids
+        FROM jsonb_each(orders) AS o
+    LOOP
+        IF named.ids IS NULL THEN
+            PERFORM customer_identity_internal.refuse_split(format('The orders of %s are no array of keys.', customer_identity_internal.shown(named.name)));
+        END IF;
+        SELECT a.* INTO attached FROM customer_identity_internal.orders_table(named.name, customers) AS a;
         IF NOT FOUND THEN
             PERFORM customer_identity_internal.refuse_split(format('%s is no attached orders table.', customer_identity_internal.shown(named.name)));
         END IF;

@@ -154,6 +154,22 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.restored_columns(jsonb, jsonb, regclass) IS
     'The columns of a merge''s winner that go back to what they were before it';
 
+CREATE FUNCTION customer_identity_internal.is_key_of_phone(name text, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM pg_index AS i
+        JOIN pg_class AS c ON c.oid = i.indexrelid
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+        WHERE i.indrelid = customers AND c.relname = name AND a.attname = 'phone');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_key_of_phone(text, regclass) IS
+    'Whether a unique key of customers is one of phones';
+
 -- The totals come back by the triggers, with the orders. `texts` are values that JSON would change.
 CREATE FUNCTION customer_identity_internal.insert_customer(customer jsonb, texts jsonb, customers regclass)
     RETURNS void
@@ -164,6 +180,10 @@ DECLARE
     columns text;
     expressions text;
     names text[];
+    holder uuid;
+    table_name text;
+    column_name text;
+    constraint_name text;
 BEGIN
     SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), array_agg(a.attname::text),
         string_agg(
@@ -178,6 +198,14 @@ BEGIN
         customer_identity_internal.qualified_name(customers), columns, expressions, customer_identity_internal.typed_columns(customers, names))
         USING customer || '{"total_orders": 0, "total_spent": 0, "loyalty_points": 0}', texts;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+EXCEPTION WHEN not_null_violation OR foreign_key_violation OR unique_violation OR check_violation OR exclusion_violation THEN
+    GET STACKED DIAGNOSTICS table_name = TABLE_NAME, column_name = COLUMN_NAME, constraint_name = CONSTRAINT_NAME;
+    holder := customer_identity_internal.holder_of_phone(customer ->> 'phone', customers);
+    IF SQLSTATE = '23505' AND (holder IS NOT NULL OR customer_identity_internal.is_key_of_phone(constraint_name, customers)) THEN
+        PERFORM customer_identity_internal.refuse_taken_phone(customer ->> 'phone', holder);
+    END IF;
+    PERFORM customer_identity_internal.refuse_row(SQLSTATE, SQLERRM, table_name, column_name, constraint_name, customers);
+    RAISE;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.insert_customer(jsonb, jsonb, regclass) IS

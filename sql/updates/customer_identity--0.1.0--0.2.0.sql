@@ -7587,6 +7587,25 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.merge_refusal(jsonb) IS
     'Why a merge is refused, from what merge_tables returns';
+CREATE FUNCTION customer_identity_internal.notes_refusal(changes jsonb, customers regclass)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    reason text;
+BEGIN
+    IF changes ? 'notes' THEN
+        PERFORM customer_identity_internal.converted_value(customers, 'notes', changes -> 'notes');
+    END IF;
+    RETURN NULL;
+EXCEPTION WHEN invalid_parameter_value THEN
+    GET STACKED DIAGNOSTICS reason = PG_EXCEPTION_DETAIL;
+    RETURN format('Column notes cannot hold the notes of both. %s', reason);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.notes_refusal(jsonb, regclass) IS
+    'Why the notes of two customers cannot be joined; NULL: they can';
 CREATE FUNCTION customer_identity.merge_preview(winner uuid, loser uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
@@ -7616,7 +7635,7 @@ BEGIN
             FROM customer_identity_internal.editable_columns(customers) WITH ORDINALITY AS e (name, place)),
         'phones', customer_identity_internal.phones_of(winner, customers) || customer_identity_internal.phones_of(loser, customers),
         'points', (winner_row ->> 'loyalty_points')::numeric + (loser_row ->> 'loyalty_points')::numeric,
-        'refused', customer_identity_internal.merge_refusal(tables));
+        'refused', NULLIF(concat_ws(' ', customer_identity_internal.merge_refusal(tables), customer_identity_internal.notes_refusal(changes, customers)), ''));
 END
 $$;
 COMMENT ON FUNCTION customer_identity.merge_preview(uuid, uuid, regclass) IS
@@ -7660,7 +7679,7 @@ AS $$
 BEGIN
     RAISE EXCEPTION 'the customers cannot be merged'
         USING ERRCODE = 'CI006', DETAIL = detail,
-            HINT = 'Decide which of these rows stays, delete or change the other one, and merge again.';
+            HINT = 'Decide which of these rows stays, delete or change the other one, shorten notes that are too long, and merge again.';
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.refuse_merge(text) IS
@@ -7696,6 +7715,35 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.move_all_references(jsonb, jsonb, regclass) IS
     'Makes everything that refers to one customer refer to another, and returns what it moved; CI006 with the constraint that is in the way';
+-- Of what triggers of the application write elsewhere they say themselves what is wrong.
+CREATE FUNCTION customer_identity_internal.refuse_row(
+    code text, message text, table_name text, column_name text, constraint_name text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    book constant text := customer_identity_internal.qualified_name(customers);
+BEGIN
+    IF table_name NOT IN ('', (SELECT c.relname FROM pg_class AS c WHERE c.oid = customers)) OR (code LIKE '23%' AND column_name || constraint_name = '') THEN
+        RETURN;
+    END IF;
+    RAISE EXCEPTION 'customers does not accept the row'
+        USING ERRCODE = 'CI006',
+            DETAIL = CASE
+                WHEN code = '23502' THEN format('Column %I of %s is NOT NULL, and would be empty.', column_name, book)
+                WHEN code LIKE '23%' THEN format('The row would break constraint %I of %s.', constraint_name, book)
+                ELSE format('Reason: %s.', message)
+            END,
+            HINT = CASE
+                WHEN code = '23502' AND column_name = 'phone' THEN format('Customers are left without a phone here: ALTER TABLE %s ALTER COLUMN phone DROP NOT NULL;', book)
+                WHEN code = '23502' THEN format('Give it a default, or: ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', book, column_name)
+                ELSE 'Change the column or constraint, or the values that are in the way, and call again.'
+            END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_row(text, text, text, text, text, regclass) IS
+    'Raises CI006 for a row of customers that columns or constraints of the application do not allow; nothing for an error that is about something else';
 CREATE FUNCTION customer_identity_internal.write_columns(customer_id uuid, changes jsonb, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -7703,6 +7751,9 @@ CREATE FUNCTION customer_identity_internal.write_columns(customer_id uuid, chang
 AS $$
 DECLARE
     names constant text[] := ARRAY(SELECT k.key FROM jsonb_object_keys(changes) AS k (key));
+    table_name text;
+    column_name text;
+    constraint_name text;
 BEGIN
     IF names <> '{}' AND customer_identity_internal.is_spread(customers) THEN
         EXECUTE format('UPDATE %s AS c SET %s WHERE c.id = $1', customers, customer_identity_internal.assignments(changes, names, customers))
@@ -7717,6 +7768,10 @@ BEGIN
             USING customer_id, changes;
         PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     END IF;
+EXCEPTION WHEN not_null_violation OR check_violation OR string_data_right_truncation OR numeric_value_out_of_range THEN
+    GET STACKED DIAGNOSTICS table_name = TABLE_NAME, column_name = COLUMN_NAME, constraint_name = CONSTRAINT_NAME;
+    PERFORM customer_identity_internal.refuse_row(SQLSTATE, SQLERRM, table_name, column_name, constraint_name, customers);
+    RAISE;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.write_columns(uuid, jsonb, regclass) IS
@@ -7726,15 +7781,23 @@ CREATE FUNCTION customer_identity_internal.delete_customer(customer_id uuid, cus
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    deleted bigint;
 BEGIN
     PERFORM set_config('search_path', customer_identity_internal.path_of(customers), true);
     EXECUTE format('DELETE FROM %s AS c WHERE c.id OPERATOR(pg_catalog.=) $1', customer_identity_internal.qualified_name(customers))
         USING customer_id;
+    GET DIAGNOSTICS deleted = ROW_COUNT;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF deleted = 0 THEN
+        RAISE EXCEPTION 'the customer cannot be deleted'
+            USING ERRCODE = 'CI006', DETAIL = format('A trigger or rule on %s keeps the row.', customers),
+                HINT = 'Let the trigger return OLD for the rows that customer_identity deletes.';
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.delete_customer(uuid, regclass) IS
-    'Deletes a customer that nothing refers to any more';
+    'Deletes a customer that nothing refers to any more; CI006 when it stays';
 -- The sum of the entries, which came along; the orders' points have come by the triggers.
 CREATE FUNCTION customer_identity_internal.entry_points(customer_id uuid, keys jsonb, customers regclass)
     RETURNS numeric
@@ -7921,7 +7984,8 @@ BEGIN
     key_changes := customer_identity_internal.key_changes(changes, customers);
 
     refusal := customer_identity_internal.merge_refusal(customer_identity_internal.merge_tables(winner_row || key_changes, loser_row, customers));
-    IF refusal IS NOT NULL THEN
+    refusal := concat_ws(' ', refusal, customer_identity_internal.notes_refusal(changes, customers));
+    IF refusal <> '' THEN
         PERFORM customer_identity_internal.refuse_merge(refusal);
     END IF;
 
@@ -8151,6 +8215,21 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.restored_columns(jsonb, jsonb, regclass) IS
     'The columns of a merge''s winner that go back to what they were before it';
+CREATE FUNCTION customer_identity_internal.is_key_of_phone(name text, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM pg_index AS i
+        JOIN pg_class AS c ON c.oid = i.indexrelid
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+        WHERE i.indrelid = customers AND c.relname = name AND a.attname = 'phone');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_key_of_phone(text, regclass) IS
+    'Whether a unique key of customers is one of phones';
 -- The totals come back by the triggers, with the orders. `texts` are values that JSON would change.
 CREATE FUNCTION customer_identity_internal.insert_customer(customer jsonb, texts jsonb, customers regclass)
     RETURNS void
@@ -8161,6 +8240,10 @@ DECLARE
     columns text;
     expressions text;
     names text[];
+    holder uuid;
+    table_name text;
+    column_name text;
+    constraint_name text;
 BEGIN
     SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum), array_agg(a.attname::text),
         string_agg(
@@ -8175,6 +8258,14 @@ BEGIN
         customer_identity_internal.qualified_name(customers), columns, expressions, customer_identity_internal.typed_columns(customers, names))
         USING customer || '{"total_orders": 0, "total_spent": 0, "loyalty_points": 0}', texts;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+EXCEPTION WHEN not_null_violation OR foreign_key_violation OR unique_violation OR check_violation OR exclusion_violation THEN
+    GET STACKED DIAGNOSTICS table_name = TABLE_NAME, column_name = COLUMN_NAME, constraint_name = CONSTRAINT_NAME;
+    holder := customer_identity_internal.holder_of_phone(customer ->> 'phone', customers);
+    IF SQLSTATE = '23505' AND (holder IS NOT NULL OR customer_identity_internal.is_key_of_phone(constraint_name, customers)) THEN
+        PERFORM customer_identity_internal.refuse_taken_phone(customer ->> 'phone', holder);
+    END IF;
+    PERFORM customer_identity_internal.refuse_row(SQLSTATE, SQLERRM, table_name, column_name, constraint_name, customers);
+    RAISE;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.insert_customer(jsonb, jsonb, regclass) IS
@@ -9733,6 +9824,20 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.move_logins(uuid, uuid, text[], regclass) IS
     'Links logins of one customer to another';
+CREATE FUNCTION customer_identity_internal.orders_table(name text, customers regclass)
+    RETURNS SETOF customer_identity.attachments
+    LANGUAGE plpgsql STABLE ROWS 1
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY SELECT a.* FROM customer_identity_internal.attachments_of(customers) AS a WHERE a.kind = 'orders' AND a.attached = to_regclass(name);
+EXCEPTION WHEN invalid_name OR syntax_error OR feature_not_supported THEN
+    -- A text that names no table at all.
+    RETURN;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.orders_table(text, regclass) IS
+    'The attached orders table of that name, or no row';
 -- Orders that are named by their keys, as text. Each has to be the customer's.
 CREATE FUNCTION customer_identity_internal.move_named_orders(source uuid, target uuid, orders jsonb, customers regclass)
     RETURNS void
@@ -9744,10 +9849,14 @@ DECLARE
     attached customer_identity.attachments;
     part record;
 BEGIN
-    FOR named IN SELECT o.key AS name, ARRAY(SELECT jsonb_array_elements_text(o.value)) AS ids FROM jsonb_each(orders) AS o LOOP
-        SELECT a.* INTO attached
-        FROM customer_identity_internal.attachments_of(customers) AS a
-        WHERE a.kind = 'orders' AND a.attached = to_regclass(named.name);
+    FOR named IN
+        SELECT o.key AS name, CASE jsonb_typeof(o.value) WHEN 'array' THEN ARRAY(SELECT jsonb_array_elements_text(o.value)) END AS ids
+        FROM jsonb_each(orders) AS o
+    LOOP
+        IF named.ids IS NULL THEN
+            PERFORM customer_identity_internal.refuse_split(format('The orders of %s are no array of keys.', customer_identity_internal.shown(named.name)));
+        END IF;
+        SELECT a.* INTO attached FROM customer_identity_internal.orders_table(named.name, customers) AS a;
         IF NOT FOUND THEN
             PERFORM customer_identity_internal.refuse_split(format('%s is no attached orders table.', customer_identity_internal.shown(named.name)));
         END IF;
