@@ -11414,9 +11414,40 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.refuse_erasure(text) IS
     'Raises CI006 for a person that something keeps in the database';
+CREATE FUNCTION customer_identity_internal.refuse_kept(relation regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.refuse_erasure(
+        format('A trigger of %s keeps rows as they are.', customer_identity_internal.qualified_name(relation)));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_kept(regclass) IS
+    'Raises CI006 for rows of a table that did not change as they were to';
+-- A trigger may put back what was emptied. A value that is made up cannot be foreseen: it only has to be another one.
+CREATE FUNCTION customer_identity_internal.kept_columns(relation regclass, columns text[], expressions text[])
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT string_agg(
+        CASE
+            WHEN c.expression LIKE 'pg_catalog.%' THEN
+                format('customer_identity_internal.as_text(r.%1$I) OPERATOR(pg_catalog.=) customer_identity_internal.as_text(o.%1$I)', a.attname)
+            ELSE
+                format('COALESCE(customer_identity_internal.as_text(r.%I), '''') NOT IN ('''', COALESCE(customer_identity_internal.as_text(CAST(%s AS %s)), ''''))',
+                    a.attname, c.expression, format_type(a.atttypid, a.atttypmod))
+        END, ' OR ')
+    FROM unnest(columns, expressions) AS c (name, expression)
+    JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = c.name
+$$;
+COMMENT ON FUNCTION customer_identity_internal.kept_columns(regclass, text[], text[]) IS
+    'The condition that row r, which was o, holds something else in one of the columns than what it was to be emptied to';
 -- The rows are locked by their places first: one that has moved since it was found was changed by somebody else.
--- `assignments` NULL: they are deleted. With its caller's rights, as it runs what it is given.
-CREATE FUNCTION customer_identity_internal.change_rows(relation regclass, assignments text, parts oid[], places tid[])
+-- `columns` NULL: they are deleted. With its caller's rights, as it runs what it is given.
+CREATE FUNCTION customer_identity_internal.change_rows(relation regclass, columns text[], expressions text[], parts oid[], places tid[])
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -11436,17 +11467,27 @@ BEGIN
         RAISE EXCEPTION 'rows were changed meanwhile' USING ERRCODE = 'lock_not_available';
     END IF;
     PERFORM set_config('search_path', customer_identity_internal.path_of(relation), true);
-    EXECUTE COALESCE('UPDATE ' || name || ' AS r SET ' || assignments || ' FROM ', 'DELETE FROM ' || name || ' AS r USING ') || at_places
-        USING parts, places;
-    GET DIAGNOSTICS changed = ROW_COUNT;
+    IF columns IS NULL THEN
+        EXECUTE format('DELETE FROM %s AS r USING %s', name, at_places) USING parts, places;
+        GET DIAGNOSTICS changed = ROW_COUNT;
+    ELSE
+        EXECUTE format(
+            'WITH changed AS (UPDATE %1$s AS r SET %2$s FROM %1$s AS o, %3$s AND o.tableoid OPERATOR(pg_catalog.=) k.part AND o.ctid OPERATOR(pg_catalog.=) k.place'
+            ' RETURNING (%4$s) IS TRUE AS kept)'
+            ' SELECT pg_catalog.count(*) FROM changed AS c WHERE NOT c.kept',
+            name, (SELECT string_agg(format('%I = %s', c.name, c.expression), ', ') FROM unnest(columns, expressions) AS c (name, expression)),
+            at_places, customer_identity_internal.kept_columns(relation, columns, expressions))
+            INTO changed
+            USING parts, places;
+    END IF;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     IF changed < cardinality(places) THEN
-        PERFORM customer_identity_internal.refuse_erasure(format('A trigger of %s keeps rows as they are.', name));
+        PERFORM customer_identity_internal.refuse_kept(relation);
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.change_rows(regclass, text, oid[], tid[]) IS
-    'Changes or deletes the rows of a table that are at some places';
+COMMENT ON FUNCTION customer_identity_internal.change_rows(regclass, text[], text[], oid[], tid[]) IS
+    'Empties columns of the rows of a table that are at some places, or deletes the rows; CI006 where a trigger keeps them';
 -- On the node that has nobody's place. No trigger asks for a proof: these orders were placed before.
 CREATE FUNCTION customer_identity_internal.put_orders(referencing regclass, orders jsonb, customers regclass)
     RETURNS bigint
@@ -11514,6 +11555,7 @@ DECLARE
         FROM customer_identity_internal.emptied_columns(attached) AS e
         JOIN pg_attribute AS a ON a.attrelid = attached.attached AND a.attname = e.column_name);
     orders jsonb;
+    is_kept boolean;
 BEGIN
     PERFORM set_config('search_path', customer_identity_internal.path_of(attached.attached), true);
     EXECUTE format('WITH gone AS (DELETE FROM %s AS r WHERE r.%I OPERATOR(pg_catalog.=) $1 RETURNING r.*)'
@@ -11522,11 +11564,12 @@ BEGIN
         INTO orders
         USING customer_id;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    EXECUTE format('SELECT count(*) > 0 FROM %s AS r WHERE r.%I = $1', attached.attached, attached.customer_column) INTO is_kept USING customer_id;
     EXECUTE format('SELECT jsonb_agg(o.value || jsonb_build_object(%s)) FROM jsonb_array_elements($1) AS o', changes)
         INTO orders
         USING orders;
-    IF COALESCE(jsonb_array_length(orders), 0) <> customer_identity_internal.send_to_nobody(attached, orders) THEN
-        PERFORM customer_identity_internal.refuse_erasure(format('A trigger of %s keeps rows as they are.', attached.attached));
+    IF is_kept OR COALESCE(jsonb_array_length(orders), 0) <> customer_identity_internal.send_to_nobody(attached, orders) THEN
+        PERFORM customer_identity_internal.refuse_kept(attached.attached);
     END IF;
 END
 $$;
@@ -11567,25 +11610,25 @@ AS $$
 DECLARE
     attached constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
     found constant record := customer_identity_internal.find_rows_of_person(attached, customer_id, phones);
-    assignments text;
-    phone_assignments text;
+    emptied record;
+    phone record;
 BEGIN
-    SELECT string_agg(format('%I = %s', e.column_name, e.expression), ', '),
-        string_agg(format('%I = %s', e.column_name, e.expression), ', ') FILTER (WHERE e.column_name = ANY (attached.phone_columns))
-    INTO assignments, phone_assignments
+    SELECT array_agg(e.column_name) AS columns, array_agg(e.expression) AS expressions INTO emptied
     FROM customer_identity_internal.emptied_columns(attached) AS e;
+    SELECT array_agg(e.column_name) AS columns, array_agg(e.expression) AS expressions,
+        string_agg(format('%I = %s', e.column_name, e.expression), ', ') AS assignments INTO phone
+    FROM customer_identity_internal.emptied_columns(attached) AS e
+    WHERE e.column_name = ANY (attached.phone_columns);
     IF customer_identity_internal.is_spread(attached.attached) THEN
         PERFORM customer_identity_internal.move_to_nobody(attached, customer_id);
-        PERFORM customer_identity_internal.empty_phones(attached, phone_assignments, customer_id, phones);
+        PERFORM customer_identity_internal.empty_phones(attached, phone.assignments, customer_id, phones);
         RETURN;
     END IF;
     PERFORM customer_identity_internal.change_rows(attached.attached,
-        CASE
-            WHEN attached.kind = 'users' AND delete_users THEN NULL
-            ELSE concat_ws(', ', format('%I = %s', attached.customer_column, customer_identity_internal.no_customer(attached)), assignments)
-        END,
+        CASE WHEN attached.kind = 'orders' OR NOT delete_users THEN attached.customer_column || emptied.columns END,
+        customer_identity_internal.no_customer(attached) || emptied.expressions,
         found.parts, found.places);
-    PERFORM customer_identity_internal.change_rows(attached.attached, phone_assignments, found.other_parts, found.other_places);
+    PERFORM customer_identity_internal.change_rows(attached.attached, COALESCE(phone.columns, '{}'), phone.expressions, found.other_parts, found.other_places);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.erase_attached(regclass, uuid, text[], boolean, regclass) IS
@@ -11601,13 +11644,27 @@ BEGIN
     FOR other IN SELECT r.* FROM customer_identity_internal.other_references(customers) AS r WHERE r.fate = 'unlinked' LOOP
         PERFORM customer_identity_internal.move_references(other.relation, other.column_name, customer_id, NULL::uuid, NULL::jsonb, customers);
         IF customer_identity_internal.count_references(other.relation, other.column_name, customer_id, customers) > 0 THEN
-            PERFORM customer_identity_internal.refuse_erasure(format('A trigger of %s keeps rows as they are.', other.relation));
+            PERFORM customer_identity_internal.refuse_kept(other.relation);
         END IF;
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.erase_references(uuid, regclass) IS
     'Unlinks what refers to a customer in tables that are not attached';
+-- A cascade asks nobody whether the rows are gone.
+CREATE FUNCTION customer_identity_internal.require_no_references(customer_id uuid, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.refuse_kept(r.relation)
+    FROM customer_identity_internal.other_references(customers) AS r
+    WHERE customer_identity_internal.count_references(r.relation, r.column_name, customer_id, customers) > 0;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_no_references(uuid, regclass) IS
+    'Raises CI006 for rows that refer to a customer who is gone';
 CREATE FUNCTION customer_identity_internal.erase_companions(customer_id uuid, phones text[], customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -11617,16 +11674,25 @@ DECLARE
     merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
     companion record;
     mention record;
+    is_kept boolean;
 BEGIN
-    FOR companion IN SELECT c.* FROM customer_identity_internal.companions_of_person() AS c LOOP
-        EXECUTE format('DELETE FROM %s AS r WHERE %s OR %s',
-            customer_identity_internal.companion_of(customers, companion.name), companion.condition, companion.also)
-            USING customer_id, phones, merged;
+    FOR companion IN
+        SELECT customer_identity_internal.companion_of(customers, c.name) AS name, format('%s OR %s', c.condition, c.also) AS condition
+        FROM customer_identity_internal.companions_of_person() AS c
+    LOOP
+        EXECUTE format('DELETE FROM %s AS r WHERE %s', companion.name, companion.condition) USING customer_id, phones, merged;
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE %s)', companion.name, companion.condition) INTO is_kept USING customer_id, phones, merged;
+        IF is_kept THEN
+            PERFORM customer_identity_internal.refuse_kept(companion.name::regclass);
+        END IF;
     END LOOP;
     FOR mention IN SELECT m.* FROM customer_identity_internal.mentions_of_phones(customers) AS m LOOP
         EXECUTE format('UPDATE %1$s AS r SET %2$I = customer_identity_internal.without_phones(r.%2$I, $4) WHERE %3$s AND r.%2$I::text ~ $4',
             mention.name, mention.column_name, mention.condition)
             USING customer_id, phones, merged, customer_identity_internal.pattern_of_phones(phones);
+        IF customer_identity_internal.count_mentions(mention.name, mention.column_name, mention.condition, customer_id, phones, merged) > 0 THEN
+            PERFORM customer_identity_internal.refuse_kept(mention.name::regclass);
+        END IF;
     END LOOP;
 END
 $$;
@@ -11640,8 +11706,13 @@ CREATE FUNCTION customer_identity_internal.vacate(customer_id uuid, customers re
 AS $$
 DECLARE
     customer constant jsonb := customer_identity_internal.customer_row(customer_id, customers);
+    is_kept boolean;
 BEGIN
     PERFORM customer_identity_internal.delete_customer(customer_id, customers);
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS c WHERE c.id = $1)', customers) INTO is_kept USING customer_id;
+    IF is_kept THEN
+        PERFORM customer_identity_internal.refuse_kept(customers);
+    END IF;
     IF customer_identity_internal.has_computed_ids(customers) AND customer ->> 'phone' IS NULL THEN
         EXECUTE format('INSERT INTO %s (id, phone_generation) VALUES ($1, -1)', customers) USING customer_id;
     END IF;
@@ -11649,6 +11720,44 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.vacate(uuid, regclass) IS
     'Deletes a customer, or all that its row says, where the row has to stay';
+-- A key that is looked at later would fail at COMMIT, when it was said already that the person is gone. SET CONSTRAINTS knows
+-- names alone: one that something else bears as well is left to the end.
+CREATE FUNCTION customer_identity_internal.check_keys_of_erased(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    late record;
+BEGIN
+    FOR late IN
+        WITH RECURSIVE erased (relation) AS (
+            SELECT customers::oid
+            UNION
+            SELECT r.relation::oid FROM customer_identity_internal.references_to(customers) AS r
+            UNION
+            SELECT k.conrelid FROM erased AS e JOIN pg_constraint AS k ON k.confrelid = e.relation AND k.contype = 'f' AND k.confdeltype IN ('c', 'n', 'd')
+        )
+        SELECT format('%I.%I', n.nspname, k.conname) AS name, bool_or(k.condeferred) AS is_deferred
+        FROM pg_constraint AS k
+        JOIN pg_namespace AS n ON n.oid = k.connamespace
+        WHERE k.contype = 'f' AND k.condeferrable AND k.conparentid = 0
+            AND (k.conrelid IN (SELECT e.relation FROM erased AS e) OR k.confrelid IN (SELECT e.relation FROM erased AS e))
+            AND NOT EXISTS (
+                SELECT FROM pg_constraint AS o
+                WHERE o.connamespace = k.connamespace AND o.conname = k.conname AND (o.contype <> 'f' OR o.condeferred <> k.condeferred OR NOT o.condeferrable))
+        GROUP BY 1
+        ORDER BY 1
+    LOOP
+        EXECUTE format('SET CONSTRAINTS %s IMMEDIATE', late.name);
+        IF late.is_deferred THEN
+            EXECUTE format('SET CONSTRAINTS %s DEFERRED', late.name);
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_keys_of_erased(regclass) IS
+    'Looks now at the deferrable foreign keys of what an erasure changes or deletes; 23503 where one is broken';
 -- Users first, whose orders would follow them.
 CREATE FUNCTION customer_identity_internal.erase_at_once(customer_id uuid, delete_users boolean, customers regclass)
     RETURNS jsonb
@@ -11674,8 +11783,10 @@ BEGIN
     PERFORM customer_identity_internal.erase_references(customer_id, customers);
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.vacate(customer_id, customers);
+    PERFORM customer_identity_internal.require_no_references(customer_id, customers);
     PERFORM customer_identity_internal.erase_companions(customer_id, phones, customers);
     PERFORM customer_identity_internal.verifications_of(phones, user_ids, true, customers);
+    PERFORM customer_identity_internal.check_keys_of_erased(customers);
     RETURN jsonb_build_object('tables', plan -> 'tables');
 EXCEPTION WHEN integrity_constraint_violation THEN
     PERFORM customer_identity_internal.refuse_erasure(SQLERRM);
