@@ -55,7 +55,7 @@ COMMENT ON FUNCTION customer_identity_internal.empty_values(boolean, boolean, bo
     'What a column can be emptied to, as expressions, the best first';
 
 -- Of the column alone: what several columns have to keep together is known when they are written. With its caller's rights, as it
--- runs what it is given.
+-- runs what it is given. A check names the column alone, whatever that is called: nothing of ours stands beside it.
 CREATE FUNCTION customer_identity_internal.holds_value(referencing regclass, column_name text, expression text)
     RETURNS boolean
     LANGUAGE plpgsql STABLE
@@ -72,9 +72,10 @@ BEGIN
     WHERE k.conrelid = referencing AND k.contype = 'c' AND k.conkey = ARRAY[attribute.attnum];
     -- A cast cuts off what is too long.
     EXECUTE format(
-        'SELECT num_nulls(r.%2$I) >= 0 AND %3$s AND %4$s FROM (SELECT e.value AS given, e.value::%1$s AS %2$I FROM (SELECT %5$s AS value) AS e) AS r',
+        'SELECT f.fits FROM (SELECT %5$s AS value) AS e'
+        ' CROSS JOIN LATERAL (SELECT num_nulls(r.%2$I) >= 0 AND %3$s AND %4$s AS fits FROM (SELECT e.value::%1$s AS %2$I) AS r) AS f',
         format_type(attribute.atttypid, attribute.atttypmod), column_name, COALESCE(condition, 'true'),
-        CASE WHEN expression LIKE 'pg_catalog.%' THEN format('r.%I::text = r.given', column_name) ELSE 'true' END, expression)
+        CASE WHEN expression LIKE 'pg_catalog.%' THEN format('r.%I::text = e.value', column_name) ELSE 'true' END, expression)
         INTO fits;
     RETURN fits;
 EXCEPTION WHEN data_exception OR integrity_constraint_violation OR cannot_coerce OR datatype_mismatch OR undefined_function THEN
