@@ -24,6 +24,99 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.referencing_columns(regclass) IS
     'The columns, in any table, that hold the id of a customer';
 
+-- Foreign keys to whatever columns of customers, and the columns that tables are attached by.
+CREATE FUNCTION customer_identity_internal.keys_to_customers(customers regclass)
+    RETURNS TABLE (relation regclass, way jsonb, cascades boolean)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT w.relation, jsonb_build_object('columns', w.columns, 'referenced', w.referenced), bool_or(w.cascades)
+        FROM (
+            SELECT k.conrelid::regclass, c.columns, c.referenced, k.confdeltype = 'c'
+            FROM pg_constraint AS k
+            CROSS JOIN LATERAL (
+                SELECT array_agg(a.attname::text ORDER BY u.place), array_agg(f.attname::text ORDER BY u.place)
+                FROM ROWS FROM (unnest(k.conkey), unnest(k.confkey)) WITH ORDINALITY AS u (number, referenced, place)
+                JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.number
+                JOIN pg_attribute AS f ON f.attrelid = k.confrelid AND f.attnum = u.referenced
+            ) AS c (columns, referenced)
+            WHERE k.contype = 'f' AND k.confrelid = customers AND k.conparentid = 0
+            UNION ALL
+            SELECT a.attached, ARRAY[a.customer_column], ARRAY['id'], false
+            FROM customer_identity_internal.attachments_of(customers) AS a
+            WHERE customer_identity_internal.column_type(a.attached, a.customer_column) = 'uuid'::regtype
+        ) AS w (relation, columns, referenced, cascades)
+        GROUP BY w.relation, w.columns, w.referenced
+        ORDER BY 1, w.columns, w.referenced;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.keys_to_customers(regclass) IS
+    'The ways {columns, referenced} in which rows of any table refer to customers, and whether they are deleted with them';
+
+-- A value that the column is too short for is nobody's there: it is not cut off. $1 is the row of the customer, $2 its id.
+CREATE FUNCTION customer_identity_internal.key_condition(relation regclass, way jsonb)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT '(' || string_agg(
+            CASE
+                WHEN c.referenced = 'id' THEN format('r.%I OPERATOR(pg_catalog.=) $2', c.name)
+                WHEN a.atttypid IN ('int2'::regtype, 'int4'::regtype) THEN
+                    format('r.%I OPERATOR(pg_catalog.=) CAST($1 OPERATOR(pg_catalog.->>) %L AS pg_catalog.int8)', c.name, c.referenced)
+                ELSE format('r.%I %s CAST($1 OPERATOR(pg_catalog.->>) %L AS %s)', c.name, customer_identity_internal.equality_of(a.atttypid), c.referenced,
+                    format_type(a.atttypid, -1))
+            END, ' AND ' ORDER BY c.place) || ')'
+        FROM ROWS FROM (jsonb_array_elements_text(way -> 'columns'), jsonb_array_elements_text(way -> 'referenced'))
+            WITH ORDINALITY AS c (name, referenced, place)
+        JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = c.name
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.key_condition(regclass, jsonb) IS
+    'The condition that row r refers in one way to the customer with row $1 and id $2';
+
+-- Of another's table the owner of a book reads and unlinks what refers to his customers, and nothing else.
+CREATE FUNCTION customer_identity_internal.require_keys(relation regclass, ways jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM jsonb_array_elements(ways) AS w
+        WHERE w.value NOT IN (SELECT k.way FROM customer_identity_internal.keys_to_customers(customers) AS k WHERE k.relation = require_keys.relation)
+    ) THEN
+        RAISE EXCEPTION 'rows of table % do not refer to customers in such a way', relation
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Add a foreign key to customers, or attach the table.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_keys(regclass, jsonb, regclass) IS
+    'Raises 42501 for ways in which a table does not refer to customers';
+
+CREATE FUNCTION customer_identity_internal.count_rows_of(referencing regclass, way jsonb, customer jsonb, customers regclass)
+    RETURNS bigint
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    counted bigint;
+BEGIN
+    PERFORM customer_identity_internal.require_keys(referencing, jsonb_build_array(way), customers);
+    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s', referencing, customer_identity_internal.key_condition(referencing, way))
+        INTO counted
+        USING customer, (customer ->> 'id')::uuid;
+    RETURN counted;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.count_rows_of(regclass, jsonb, jsonb, regclass) IS
+    'How many rows of a table refer to a customer in one way';
+
 -- How rows are told apart: by the primary key, else by a unique index over columns that are NOT NULL and not computed from others, in
 -- whose place the whole row stands where there is none.
 CREATE FUNCTION customer_identity_internal.key_columns(relation regclass)

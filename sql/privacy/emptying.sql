@@ -21,14 +21,14 @@ CREATE FUNCTION customer_identity_internal.is_in_unique_index(relation regclass,
 AS $$
     SELECT count(*) > 0, COALESCE(bool_or(to_jsonb(i.*) -> 'indnullsnotdistinct' = 'true'), false)
     FROM pg_index AS i
-    WHERE i.indrelid = relation AND i.indisunique
+    WHERE i.indrelid = relation AND (i.indisunique OR i.indisexclusion)
         AND (number = ANY (i.indkey) OR EXISTS (
             SELECT FROM pg_depend AS d
             WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
                 AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.refobjsubid = number))
 $$;
 COMMENT ON FUNCTION customer_identity_internal.is_in_unique_index(regclass, int2) IS
-    'Whether a unique index has a column or reads it, and whether one takes NULLs for the same';
+    'Whether a unique index, or that of an exclusion constraint, has a column or reads it, and whether one takes NULLs for the same';
 
 -- Letters alone: nobody's phone. The e-mail is of a domain that no host will ever have (RFC 2606).
 CREATE FUNCTION customer_identity_internal.empty_values(is_text boolean, not_null boolean, unique_values boolean, unique_nulls boolean)
@@ -126,6 +126,54 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.emptied_columns(customer_identity.attachments) IS
     'The columns of an attached table that are emptied, and to what';
+
+-- The customer's id alone where that may be NULL, as another column, a tenant, says more than who it is. A key that is MATCH FULL
+-- wants all of its columns NULL. With its caller's rights, as it tries the CHECKs of the table.
+CREATE FUNCTION customer_identity_internal.columns_to_unlink(referencing regclass, way jsonb)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    may_be_null constant text[] := ARRAY(
+        SELECT a.attname::text
+        FROM pg_attribute AS a
+        WHERE a.attrelid = referencing AND a.attnum > 0 AND NOT a.attisdropped AND NOT a.attnotnull AND a.attgenerated = ''
+            AND (way -> 'columns' ? a.attname::text
+                OR EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = referencing AND k.confmatchtype = 'f' AND a.attnum = ANY (k.conkey)))
+            AND customer_identity_internal.holds_value(referencing, a.attname::text, 'NULL'));
+    names text[] := ARRAY(SELECT jsonb_array_elements_text(way -> 'columns') INTERSECT SELECT unnest(may_be_null));
+    id_column constant text := (
+        SELECT c.name
+        FROM ROWS FROM (jsonb_array_elements_text(way -> 'columns'), jsonb_array_elements_text(way -> 'referenced')) AS c (name, referenced)
+        WHERE c.referenced = 'id');
+BEGIN
+    IF id_column = ANY (names) THEN
+        names := ARRAY[id_column];
+    END IF;
+    names := names || ARRAY(
+        SELECT DISTINCT a.attname::text
+        FROM pg_constraint AS k
+        JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+        WHERE k.conrelid = referencing AND k.contype = 'f' AND k.confmatchtype = 'f' AND a.attname <> ALL (names)
+            AND EXISTS (SELECT FROM pg_attribute AS n WHERE n.attrelid = k.conrelid AND n.attnum = ANY (k.conkey) AND n.attname = ANY (names))
+        ORDER BY 1);
+    RETURN CASE WHEN names <> '{}' AND names <@ may_be_null THEN names END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.columns_to_unlink(regclass, jsonb) IS
+    'The columns that become NULL so that a row does not refer to its customer any more; NULL: they cannot';
+
+CREATE FUNCTION customer_identity_internal.unlinked_columns(referencing regclass, way jsonb, customers regclass)
+    RETURNS text[]
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+BEGIN
+    RETURN customer_identity_internal.columns_to_unlink(referencing, way);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.unlinked_columns(regclass, jsonb, regclass) IS
+    'columns_to_unlink() as the owner of the table';
 
 -- The CHECKs of a table are tried as its owner, who wrote them.
 CREATE FUNCTION customer_identity_internal.emptying_columns(referencing regclass, customers regclass)

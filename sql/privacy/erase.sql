@@ -1,22 +1,3 @@
--- What becomes of rows that refer to a customer who goes. NULL: they keep the customer there.
-CREATE FUNCTION customer_identity_internal.fate_of_references(relation regclass, column_name text, customers regclass)
-    RETURNS text
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT CASE
-        WHEN EXISTS (
-            SELECT FROM pg_constraint AS k
-            WHERE k.conrelid = relation AND k.confrelid = customers AND k.contype = 'f' AND k.confdeltype = 'c' AND a.attnum = ANY (k.conkey)
-        ) THEN 'deleted'
-        WHEN NOT a.attnotnull AND NOT customer_identity_internal.is_spread(relation) THEN 'unlinked'
-    END
-    FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attname = column_name
-$$;
-COMMENT ON FUNCTION customer_identity_internal.fate_of_references(regclass, text, regclass) IS
-    'What becomes of the rows of a table that refer to a customer who is erased: deleted, unlinked, or NULL: they are in the way';
-
 CREATE FUNCTION customer_identity_internal.no_customer(attached customer_identity.attachments)
     RETURNS text
     LANGUAGE sql STABLE
@@ -50,6 +31,14 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.tie_of_place(customer_identity.attachments) IS
     'What keeps rows of a table where their customer has placed them; NULL: nothing, or they are not placed';
 
+CREATE FUNCTION customer_identity_internal.way_of_attached(attached customer_identity.attachments)
+    RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN jsonb_build_object('columns', ARRAY[attached.customer_column], 'referenced', ARRAY['id']);
+COMMENT ON FUNCTION customer_identity_internal.way_of_attached(customer_identity.attachments) IS
+    'The way in which the rows of an attached table refer to customers';
+
 CREATE FUNCTION customer_identity_internal.erasure_of_attached(
     attached customer_identity.attachments, customer_id uuid, phones text[], delete_users boolean, customers regclass)
     RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
@@ -60,6 +49,7 @@ AS $$
 DECLARE
     found record;
     stuck text;
+    tie text;
 BEGIN
     found := customer_identity_internal.rows_of_person(attached.attached, customer_id, phones, customers);
     name := customer_identity_internal.told_name(attached.attached);
@@ -72,11 +62,17 @@ BEGIN
     INTO columns, stuck
     FROM customer_identity_internal.emptying_columns(attached.attached, customers) AS e;
     stuck := NULLIF(concat_ws(' ', stuck, customer_identity_internal.tie_of_place(attached)), '');
+    IF customer_identity_internal.no_customer(attached) = 'NULL' THEN
+        tie := format('Column %I of %s ', attached.customer_column, name)
+            || CASE
+                WHEN (SELECT a.attnotnull FROM pg_attribute AS a WHERE a.attrelid = attached.attached AND a.attname = attached.customer_column) THEN 'is NOT NULL.'
+                WHEN customer_identity_internal.unlinked_columns(attached.attached, customer_identity_internal.way_of_attached(attached), customers) IS NULL
+                    THEN 'cannot become NULL.'
+            END;
+    END IF;
     IF cardinality(found.places) > 0 THEN
         RETURN QUERY SELECT name, cardinality(found.places)::bigint, 'emptied', columns,
-            CASE WHEN a.attnotnull AND customer_identity_internal.no_customer(attached) = 'NULL' THEN format('Column %I of %s is NOT NULL. ', attached.customer_column, name) || COALESCE(stuck, '') ELSE stuck END
-        FROM pg_attribute AS a
-        WHERE a.attrelid = attached.attached AND a.attname = attached.customer_column;
+            NULLIF(concat_ws(' ', tie, stuck), '');
     END IF;
     IF cardinality(found.other_places) > 0 THEN
         RETURN QUERY SELECT name, cardinality(found.other_places)::bigint, 'phone emptied', attached.phone_columns, stuck;
@@ -86,39 +82,68 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.erasure_of_attached(customer_identity.attachments, uuid, text[], boolean, regclass) IS
     'What erasing a person does to an attached table';
 
--- A column of an attached table that refers to customers beside the one that it is attached by is like that of any table.
+-- The ways of an attached table beside the one that it is attached by are like those of any table. A way that has all columns of
+-- another one goes with it.
 CREATE FUNCTION customer_identity_internal.other_references(customers regclass)
-    RETURNS TABLE (relation regclass, column_name text, fate text)
+    RETURNS TABLE (relation regclass, way jsonb, fate text)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-        SELECT r.relation, r.column_name, customer_identity_internal.fate_of_references(r.relation, r.column_name, customers)
-        FROM customer_identity_internal.referencing_columns(customers) AS r
-        WHERE r.relation NOT IN (
+        WITH ways AS MATERIALIZED (
+            SELECT k.relation, k.way, k.cascades,
+                ARRAY(SELECT concat(c.name, ' ', c.referenced)
+                    FROM ROWS FROM (jsonb_array_elements_text(k.way -> 'columns'), jsonb_array_elements_text(k.way -> 'referenced')) AS c (name, referenced)) AS pairs,
+                EXISTS (
+                    SELECT FROM customer_identity_internal.attachments_of(customers) AS a
+                    WHERE a.attached = k.relation AND k.way = customer_identity_internal.way_of_attached(a)) AS attaches
+            FROM customer_identity_internal.keys_to_customers(customers) AS k
+            WHERE k.relation NOT IN (
                 SELECT customer_identity_internal.companion_of(customers, c.name)::regclass
                 FROM customer_identity_internal.companions_of_person() AS c)
-            AND NOT EXISTS (
-                SELECT FROM customer_identity_internal.attachments_of(customers) AS a
-                WHERE a.attached = r.relation AND a.customer_column = r.column_name);
+        )
+        SELECT w.relation, w.way, CASE
+            WHEN w.cascades OR EXISTS (SELECT FROM ways AS o WHERE o.relation = w.relation AND o.cascades AND o.pairs <@ w.pairs) THEN 'deleted'
+            WHEN NOT customer_identity_internal.is_spread(w.relation)
+                AND customer_identity_internal.unlinked_columns(w.relation, w.way, customers) IS NOT NULL THEN 'unlinked'
+        END
+        FROM ways AS w
+        WHERE NOT w.attaches AND NOT EXISTS (
+            SELECT FROM ways AS o WHERE o.relation = w.relation AND o.pairs <@ w.pairs AND NOT w.pairs <@ o.pairs);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.other_references(regclass) IS
-    'The columns that refer to customers and by which no table is attached, and what becomes of their rows';
+    'The ways in which rows refer to customers and by which no table is attached, and what becomes of the rows of a customer who is erased: deleted, unlinked, or NULL: they are in the way';
+
+CREATE FUNCTION customer_identity_internal.tie_of_references(relation regclass, way jsonb)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(CASE WHEN count(*) = 1 THEN 'column %s, which %s' ELSE 'columns %s, which %s' END,
+        string_agg(quote_ident(a.attname), ', ' ORDER BY c.place),
+        CASE WHEN count(*) = 1 AND bool_and(a.attnotnull) THEN 'is NOT NULL' ELSE 'cannot become NULL' END)
+    FROM jsonb_array_elements_text(way -> 'columns') WITH ORDINALITY AS c (name, place)
+    JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = c.name
+$$;
+COMMENT ON FUNCTION customer_identity_internal.tie_of_references(regclass, jsonb) IS
+    'What keeps rows that refer to a customer from being unlinked';
 
 CREATE FUNCTION customer_identity_internal.erasure_of_references(customer_id uuid, customers regclass)
     RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
     LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT customer_identity_internal.told_name(r.relation), n.rows, COALESCE(r.fate, 'kept'), ARRAY[r.column_name],
+    SELECT customer_identity_internal.told_name(r.relation), n.rows, COALESCE(r.fate, 'kept'), ARRAY(SELECT jsonb_array_elements_text(r.way -> 'columns')),
         CASE WHEN r.fate IS NULL THEN
-            format('%s rows of %s refer to the customer in column %I, which is NOT NULL.', n.rows, customer_identity_internal.told_name(r.relation), r.column_name)
+            format('%s rows of %s refer to the customer in %s.', n.rows, customer_identity_internal.told_name(r.relation),
+                customer_identity_internal.tie_of_references(r.relation, r.way))
         END
     FROM customer_identity_internal.other_references(customers) AS r
-    CROSS JOIN LATERAL customer_identity_internal.count_references(r.relation, r.column_name, customer_id, customers) AS n (rows)
+    CROSS JOIN LATERAL customer_identity_internal.count_rows_of(r.relation, r.way,
+        customer_identity_internal.customer_row(customer_id, customers), customers) AS n (rows)
     WHERE n.rows > 0
 $$;
 COMMENT ON FUNCTION customer_identity_internal.erasure_of_references(uuid, regclass) IS
@@ -479,6 +504,7 @@ DECLARE
     found constant record := customer_identity_internal.find_rows_of_person(attached, customer_id, phones);
     emptied record;
     phone record;
+    tied text[];
 BEGIN
     SELECT array_agg(e.column_name) AS columns, array_agg(e.expression) AS expressions INTO emptied
     FROM customer_identity_internal.emptied_columns(attached) AS e;
@@ -491,9 +517,13 @@ BEGIN
         PERFORM customer_identity_internal.empty_phones(attached, phone.assignments, customer_id, phones);
         RETURN;
     END IF;
+    tied := ARRAY(
+        SELECT c.name
+        FROM unnest(customer_identity_internal.columns_to_unlink(attached.attached, customer_identity_internal.way_of_attached(attached))) AS c (name)
+        WHERE c.name <> ALL (attached.customer_column || emptied.columns) AND customer_identity_internal.no_customer(attached) = 'NULL');
     PERFORM customer_identity_internal.change_rows(attached.attached,
-        CASE WHEN attached.kind = 'orders' OR NOT delete_users THEN attached.customer_column || emptied.columns END,
-        customer_identity_internal.no_customer(attached) || emptied.expressions,
+        CASE WHEN attached.kind = 'orders' OR NOT delete_users THEN attached.customer_column || emptied.columns || tied END,
+        customer_identity_internal.no_customer(attached) || emptied.expressions || array_fill('NULL'::text, ARRAY[cardinality(tied)]),
         found.parts, found.places);
     PERFORM customer_identity_internal.change_rows(attached.attached, COALESCE(phone.columns, '{}'), phone.expressions, found.other_parts, found.other_places);
 END
@@ -501,7 +531,26 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.erase_attached(regclass, uuid, text[], boolean, regclass) IS
     'Takes a person out of an attached table';
 
-CREATE FUNCTION customer_identity_internal.erase_references(customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.unlink_rows(referencing regclass, way jsonb, customer jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+AS $$
+DECLARE
+    statement constant text := (
+        SELECT format('UPDATE %s AS r SET %s WHERE %s', customer_identity_internal.qualified_name(referencing),
+            string_agg(format('%I = NULL', c.name), ', '), customer_identity_internal.key_condition(referencing, way))
+        FROM unnest(customer_identity_internal.columns_to_unlink(referencing, way)) AS c (name));
+BEGIN
+    PERFORM customer_identity_internal.require_keys(referencing, jsonb_build_array(way), customers);
+    PERFORM set_config('search_path', customer_identity_internal.path_of(referencing), true);
+    EXECUTE statement USING customer, (customer ->> 'id')::uuid;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.unlink_rows(regclass, jsonb, jsonb, regclass) IS
+    'Makes rows that refer to a customer in one way refer to nobody';
+
+CREATE FUNCTION customer_identity_internal.erase_references(customer jsonb, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -510,18 +559,15 @@ DECLARE
     other record;
 BEGIN
     FOR other IN SELECT r.* FROM customer_identity_internal.other_references(customers) AS r WHERE r.fate = 'unlinked' LOOP
-        PERFORM customer_identity_internal.move_references(other.relation, other.column_name, customer_id, NULL::uuid, NULL::jsonb, customers);
-        IF customer_identity_internal.count_references(other.relation, other.column_name, customer_id, customers) > 0 THEN
-            PERFORM customer_identity_internal.refuse_kept(other.relation);
-        END IF;
+        PERFORM customer_identity_internal.unlink_rows(other.relation, other.way, customer, customers);
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.erase_references(uuid, regclass) IS
-    'Unlinks what refers to a customer in tables that are not attached';
+COMMENT ON FUNCTION customer_identity_internal.erase_references(jsonb, regclass) IS
+    'Unlinks what refers to a customer in ways by which no table is attached';
 
 -- A cascade asks nobody whether the rows are gone.
-CREATE FUNCTION customer_identity_internal.require_no_references(customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.require_no_references(customer jsonb, is_deleted boolean, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -529,11 +575,12 @@ AS $$
 BEGIN
     PERFORM customer_identity_internal.refuse_kept(r.relation)
     FROM customer_identity_internal.other_references(customers) AS r
-    WHERE customer_identity_internal.count_references(r.relation, r.column_name, customer_id, customers) > 0;
+    WHERE (is_deleted OR r.fate = 'unlinked')
+        AND customer_identity_internal.count_rows_of(r.relation, r.way, customer, customers) > 0;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.require_no_references(uuid, regclass) IS
-    'Raises CI006 for rows that refer to a customer who is gone';
+COMMENT ON FUNCTION customer_identity_internal.require_no_references(jsonb, boolean, regclass) IS
+    'Raises CI006 for rows that refer to a customer still: those that were unlinked, or all when it is deleted';
 
 CREATE FUNCTION customer_identity_internal.erase_companions(customer_id uuid, phones text[], customers regclass)
     RETURNS void
@@ -639,12 +686,14 @@ CREATE FUNCTION customer_identity_internal.erase_at_once(customer_id uuid, delet
 AS $$
 #variable_conflict use_variable
 DECLARE
+    customer jsonb;
     phones text[];
     user_ids text[];
     plan jsonb;
 BEGIN
     PERFORM customer_identity_internal.be_impatient();
     PERFORM customer_identity_internal.lock_for_merge(customer_id, customer_id, customers);
+    customer := customer_identity_internal.customer_row(customer_id, customers);
     phones := customer_identity_internal.phones_of_person(customer_id, customers);
     user_ids := customer_identity_internal.logins_of_person(customer_id, phones, customers);
     plan := customer_identity_internal.erasure_preview(customer_id, phones, delete_users, customers);
@@ -653,10 +702,11 @@ BEGIN
     END IF;
     PERFORM customer_identity_internal.erase_attached(a.attached, customer_id, phones, delete_users, customers)
     FROM (SELECT t.* FROM customer_identity_internal.attachments_to_read(customers) AS t ORDER BY t.kind DESC, t.attached::text OFFSET 0) AS a;
-    PERFORM customer_identity_internal.erase_references(customer_id, customers);
+    PERFORM customer_identity_internal.erase_references(customer, customers);
+    PERFORM customer_identity_internal.require_no_references(customer, false, customers);
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.vacate(customer_id, customers);
-    PERFORM customer_identity_internal.require_no_references(customer_id, customers);
+    PERFORM customer_identity_internal.require_no_references(customer, true, customers);
     PERFORM customer_identity_internal.erase_companions(customer_id, phones, customers);
     PERFORM customer_identity_internal.verifications_of(phones, user_ids, true, customers);
     PERFORM customer_identity_internal.check_keys_of_erased(customers);

@@ -1,4 +1,4 @@
-CREATE FUNCTION customer_identity_internal.rows_that_refer(referencing regclass, columns text[], customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.rows_that_refer(referencing regclass, ways jsonb, customer jsonb, customers regclass)
     RETURNS jsonb
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
@@ -6,17 +6,17 @@ DECLARE
     found_rows jsonb;
     key constant text[] := customer_identity_internal.key_columns(referencing);
 BEGIN
-    PERFORM customer_identity_internal.require_references(referencing, columns, customers);
+    PERFORM customer_identity_internal.require_keys(referencing, ways, customers);
     EXECUTE format('SELECT jsonb_agg(to_jsonb(r.*)%s) FROM %s AS r WHERE %s',
         (SELECT ' ORDER BY ' || string_agg(format('r.%I', k.name), ', ' ORDER BY k.place) FROM unnest(key) WITH ORDINALITY AS k (name, place)),
-        referencing, (SELECT string_agg(format('r.%I = $1', c.name), ' OR ') FROM unnest(columns) AS c (name)))
+        referencing, (SELECT string_agg(customer_identity_internal.key_condition(referencing, w.value), ' OR ') FROM jsonb_array_elements(ways) AS w))
         INTO found_rows
-        USING customer_id;
+        USING customer, (customer ->> 'id')::uuid;
     RETURN found_rows;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.rows_that_refer(regclass, text[], uuid, regclass) IS
-    'The rows of a table that refer to a customer by one of the columns; NULL: none';
+COMMENT ON FUNCTION customer_identity_internal.rows_that_refer(regclass, jsonb, jsonb, regclass) IS
+    'The rows of a table that refer to a customer in one of the ways; NULL: none';
 
 CREATE FUNCTION customer_identity_internal.companion_rows(name text, condition text, customer_id uuid, phones text[], merged uuid[], customers regclass)
     RETURNS jsonb
@@ -38,15 +38,15 @@ COMMENT ON FUNCTION customer_identity_internal.companion_rows(text, text, uuid, 
 
 -- The companions are read by what they mean, whether they have a foreign key or not.
 CREATE FUNCTION customer_identity_internal.tables_that_refer(customers regclass)
-    RETURNS TABLE (relation regclass, columns text[])
+    RETURNS TABLE (relation regclass, ways jsonb)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-        SELECT r.relation, array_agg(r.column_name ORDER BY r.column_name)
-        FROM customer_identity_internal.referencing_columns(customers) AS r
+        SELECT r.relation, jsonb_agg(r.way ORDER BY r.way)
+        FROM customer_identity_internal.keys_to_customers(customers) AS r
         WHERE r.relation <> customers AND r.relation NOT IN (
             SELECT customer_identity_internal.companion_of(customers, c.name)::regclass
             FROM customer_identity_internal.companions_of_person() AS c)
@@ -54,7 +54,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.tables_that_refer(regclass) IS
-    'The tables of the application that refer to customers, and by which columns';
+    'The tables of the application that refer to customers, and in which ways';
 
 CREATE FUNCTION customer_identity.export_customer(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
@@ -70,7 +70,7 @@ BEGIN
     SELECT COALESCE(jsonb_agg(jsonb_build_object('table', t.name, 'rows', t.rows) ORDER BY t.name), '[]') INTO found_tables
     FROM (
         SELECT customer_identity_internal.told_name(r.relation),
-            customer_identity_internal.rows_that_refer(r.relation, r.columns, customer_id, customers)
+            customer_identity_internal.rows_that_refer(r.relation, r.ways, customer, customers)
         FROM customer_identity_internal.tables_that_refer(customers) AS r
         UNION ALL
         SELECT customer_identity_internal.told_name(customer_identity_internal.companion_of(customers, c.name)::regclass),

@@ -6499,6 +6499,95 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.referencing_columns(regclass) IS
     'The columns, in any table, that hold the id of a customer';
+-- Foreign keys to whatever columns of customers, and the columns that tables are attached by.
+CREATE FUNCTION customer_identity_internal.keys_to_customers(customers regclass)
+    RETURNS TABLE (relation regclass, way jsonb, cascades boolean)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT w.relation, jsonb_build_object('columns', w.columns, 'referenced', w.referenced), bool_or(w.cascades)
+        FROM (
+            SELECT k.conrelid::regclass, c.columns, c.referenced, k.confdeltype = 'c'
+            FROM pg_constraint AS k
+            CROSS JOIN LATERAL (
+                SELECT array_agg(a.attname::text ORDER BY u.place), array_agg(f.attname::text ORDER BY u.place)
+                FROM ROWS FROM (unnest(k.conkey), unnest(k.confkey)) WITH ORDINALITY AS u (number, referenced, place)
+                JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.number
+                JOIN pg_attribute AS f ON f.attrelid = k.confrelid AND f.attnum = u.referenced
+            ) AS c (columns, referenced)
+            WHERE k.contype = 'f' AND k.confrelid = customers AND k.conparentid = 0
+            UNION ALL
+            SELECT a.attached, ARRAY[a.customer_column], ARRAY['id'], false
+            FROM customer_identity_internal.attachments_of(customers) AS a
+            WHERE customer_identity_internal.column_type(a.attached, a.customer_column) = 'uuid'::regtype
+        ) AS w (relation, columns, referenced, cascades)
+        GROUP BY w.relation, w.columns, w.referenced
+        ORDER BY 1, w.columns, w.referenced;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.keys_to_customers(regclass) IS
+    'The ways {columns, referenced} in which rows of any table refer to customers, and whether they are deleted with them';
+-- A value that the column is too short for is nobody's there: it is not cut off. $1 is the row of the customer, $2 its id.
+CREATE FUNCTION customer_identity_internal.key_condition(relation regclass, way jsonb)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT '(' || string_agg(
+            CASE
+                WHEN c.referenced = 'id' THEN format('r.%I OPERATOR(pg_catalog.=) $2', c.name)
+                WHEN a.atttypid IN ('int2'::regtype, 'int4'::regtype) THEN
+                    format('r.%I OPERATOR(pg_catalog.=) CAST($1 OPERATOR(pg_catalog.->>) %L AS pg_catalog.int8)', c.name, c.referenced)
+                ELSE format('r.%I %s CAST($1 OPERATOR(pg_catalog.->>) %L AS %s)', c.name, customer_identity_internal.equality_of(a.atttypid), c.referenced,
+                    format_type(a.atttypid, -1))
+            END, ' AND ' ORDER BY c.place) || ')'
+        FROM ROWS FROM (jsonb_array_elements_text(way -> 'columns'), jsonb_array_elements_text(way -> 'referenced'))
+            WITH ORDINALITY AS c (name, referenced, place)
+        JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = c.name
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.key_condition(regclass, jsonb) IS
+    'The condition that row r refers in one way to the customer with row $1 and id $2';
+-- Of another's table the owner of a book reads and unlinks what refers to his customers, and nothing else.
+CREATE FUNCTION customer_identity_internal.require_keys(relation regclass, ways jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM jsonb_array_elements(ways) AS w
+        WHERE w.value NOT IN (SELECT k.way FROM customer_identity_internal.keys_to_customers(customers) AS k WHERE k.relation = require_keys.relation)
+    ) THEN
+        RAISE EXCEPTION 'rows of table % do not refer to customers in such a way', relation
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Add a foreign key to customers, or attach the table.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_keys(regclass, jsonb, regclass) IS
+    'Raises 42501 for ways in which a table does not refer to customers';
+CREATE FUNCTION customer_identity_internal.count_rows_of(referencing regclass, way jsonb, customer jsonb, customers regclass)
+    RETURNS bigint
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    counted bigint;
+BEGIN
+    PERFORM customer_identity_internal.require_keys(referencing, jsonb_build_array(way), customers);
+    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s', referencing, customer_identity_internal.key_condition(referencing, way))
+        INTO counted
+        USING customer, (customer ->> 'id')::uuid;
+    RETURN counted;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.count_rows_of(regclass, jsonb, jsonb, regclass) IS
+    'How many rows of a table refer to a customer in one way';
 -- How rows are told apart: by the primary key, else by a unique index over columns that are NOT NULL and not computed from others, in
 -- whose place the whole row stands where there is none.
 CREATE FUNCTION customer_identity_internal.key_columns(relation regclass)
@@ -10739,14 +10828,14 @@ CREATE FUNCTION customer_identity_internal.is_in_unique_index(relation regclass,
 AS $$
     SELECT count(*) > 0, COALESCE(bool_or(to_jsonb(i.*) -> 'indnullsnotdistinct' = 'true'), false)
     FROM pg_index AS i
-    WHERE i.indrelid = relation AND i.indisunique
+    WHERE i.indrelid = relation AND (i.indisunique OR i.indisexclusion)
         AND (number = ANY (i.indkey) OR EXISTS (
             SELECT FROM pg_depend AS d
             WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
                 AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.refobjsubid = number))
 $$;
 COMMENT ON FUNCTION customer_identity_internal.is_in_unique_index(regclass, int2) IS
-    'Whether a unique index has a column or reads it, and whether one takes NULLs for the same';
+    'Whether a unique index, or that of an exclusion constraint, has a column or reads it, and whether one takes NULLs for the same';
 -- Letters alone: nobody's phone. The e-mail is of a domain that no host will ever have (RFC 2606).
 CREATE FUNCTION customer_identity_internal.empty_values(is_text boolean, not_null boolean, unique_values boolean, unique_nulls boolean)
     RETURNS SETOF text
@@ -10840,6 +10929,52 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.emptied_columns(customer_identity.attachments) IS
     'The columns of an attached table that are emptied, and to what';
+-- The customer's id alone where that may be NULL, as another column, a tenant, says more than who it is. A key that is MATCH FULL
+-- wants all of its columns NULL. With its caller's rights, as it tries the CHECKs of the table.
+CREATE FUNCTION customer_identity_internal.columns_to_unlink(referencing regclass, way jsonb)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    may_be_null constant text[] := ARRAY(
+        SELECT a.attname::text
+        FROM pg_attribute AS a
+        WHERE a.attrelid = referencing AND a.attnum > 0 AND NOT a.attisdropped AND NOT a.attnotnull AND a.attgenerated = ''
+            AND (way -> 'columns' ? a.attname::text
+                OR EXISTS (SELECT FROM pg_constraint AS k WHERE k.conrelid = referencing AND k.confmatchtype = 'f' AND a.attnum = ANY (k.conkey)))
+            AND customer_identity_internal.holds_value(referencing, a.attname::text, 'NULL'));
+    names text[] := ARRAY(SELECT jsonb_array_elements_text(way -> 'columns') INTERSECT SELECT unnest(may_be_null));
+    id_column constant text := (
+        SELECT c.name
+        FROM ROWS FROM (jsonb_array_elements_text(way -> 'columns'), jsonb_array_elements_text(way -> 'referenced')) AS c (name, referenced)
+        WHERE c.referenced = 'id');
+BEGIN
+    IF id_column = ANY (names) THEN
+        names := ARRAY[id_column];
+    END IF;
+    names := names || ARRAY(
+        SELECT DISTINCT a.attname::text
+        FROM pg_constraint AS k
+        JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+        WHERE k.conrelid = referencing AND k.contype = 'f' AND k.confmatchtype = 'f' AND a.attname <> ALL (names)
+            AND EXISTS (SELECT FROM pg_attribute AS n WHERE n.attrelid = k.conrelid AND n.attnum = ANY (k.conkey) AND n.attname = ANY (names))
+        ORDER BY 1);
+    RETURN CASE WHEN names <> '{}' AND names <@ may_be_null THEN names END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.columns_to_unlink(regclass, jsonb) IS
+    'The columns that become NULL so that a row does not refer to its customer any more; NULL: they cannot';
+CREATE FUNCTION customer_identity_internal.unlinked_columns(referencing regclass, way jsonb, customers regclass)
+    RETURNS text[]
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+BEGIN
+    RETURN customer_identity_internal.columns_to_unlink(referencing, way);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.unlinked_columns(regclass, jsonb, regclass) IS
+    'columns_to_unlink() as the owner of the table';
 -- The CHECKs of a table are tried as its owner, who wrote them.
 CREATE FUNCTION customer_identity_internal.emptying_columns(referencing regclass, customers regclass)
     RETURNS TABLE (column_name text, expression text)
@@ -11069,7 +11204,7 @@ CREATE FUNCTION customer_identity_internal.verifications_of(phones text[], user_
     AS 'MODULE_PATHNAME', 'verifications_of';
 COMMENT ON FUNCTION customer_identity_internal.verifications_of(text[], text[], boolean, regclass) IS
     'As verifications_in_tables, for the owner of the book; limits, which are of no book, for who has the rights of the extension''s owner';
-CREATE FUNCTION customer_identity_internal.rows_that_refer(referencing regclass, columns text[], customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.rows_that_refer(referencing regclass, ways jsonb, customer jsonb, customers regclass)
     RETURNS jsonb
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
@@ -11077,17 +11212,17 @@ DECLARE
     found_rows jsonb;
     key constant text[] := customer_identity_internal.key_columns(referencing);
 BEGIN
-    PERFORM customer_identity_internal.require_references(referencing, columns, customers);
+    PERFORM customer_identity_internal.require_keys(referencing, ways, customers);
     EXECUTE format('SELECT jsonb_agg(to_jsonb(r.*)%s) FROM %s AS r WHERE %s',
         (SELECT ' ORDER BY ' || string_agg(format('r.%I', k.name), ', ' ORDER BY k.place) FROM unnest(key) WITH ORDINALITY AS k (name, place)),
-        referencing, (SELECT string_agg(format('r.%I = $1', c.name), ' OR ') FROM unnest(columns) AS c (name)))
+        referencing, (SELECT string_agg(customer_identity_internal.key_condition(referencing, w.value), ' OR ') FROM jsonb_array_elements(ways) AS w))
         INTO found_rows
-        USING customer_id;
+        USING customer, (customer ->> 'id')::uuid;
     RETURN found_rows;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.rows_that_refer(regclass, text[], uuid, regclass) IS
-    'The rows of a table that refer to a customer by one of the columns; NULL: none';
+COMMENT ON FUNCTION customer_identity_internal.rows_that_refer(regclass, jsonb, jsonb, regclass) IS
+    'The rows of a table that refer to a customer in one of the ways; NULL: none';
 CREATE FUNCTION customer_identity_internal.companion_rows(name text, condition text, customer_id uuid, phones text[], merged uuid[], customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -11107,15 +11242,15 @@ COMMENT ON FUNCTION customer_identity_internal.companion_rows(text, text, uuid, 
     'The rows of a companion that are about a person; NULL: none';
 -- The companions are read by what they mean, whether they have a foreign key or not.
 CREATE FUNCTION customer_identity_internal.tables_that_refer(customers regclass)
-    RETURNS TABLE (relation regclass, columns text[])
+    RETURNS TABLE (relation regclass, ways jsonb)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-        SELECT r.relation, array_agg(r.column_name ORDER BY r.column_name)
-        FROM customer_identity_internal.referencing_columns(customers) AS r
+        SELECT r.relation, jsonb_agg(r.way ORDER BY r.way)
+        FROM customer_identity_internal.keys_to_customers(customers) AS r
         WHERE r.relation <> customers AND r.relation NOT IN (
             SELECT customer_identity_internal.companion_of(customers, c.name)::regclass
             FROM customer_identity_internal.companions_of_person() AS c)
@@ -11123,7 +11258,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.tables_that_refer(regclass) IS
-    'The tables of the application that refer to customers, and by which columns';
+    'The tables of the application that refer to customers, and in which ways';
 CREATE FUNCTION customer_identity.export_customer(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
@@ -11138,7 +11273,7 @@ BEGIN
     SELECT COALESCE(jsonb_agg(jsonb_build_object('table', t.name, 'rows', t.rows) ORDER BY t.name), '[]') INTO found_tables
     FROM (
         SELECT customer_identity_internal.told_name(r.relation),
-            customer_identity_internal.rows_that_refer(r.relation, r.columns, customer_id, customers)
+            customer_identity_internal.rows_that_refer(r.relation, r.ways, customer, customers)
         FROM customer_identity_internal.tables_that_refer(customers) AS r
         UNION ALL
         SELECT customer_identity_internal.told_name(customer_identity_internal.companion_of(customers, c.name)::regclass),
@@ -11154,24 +11289,6 @@ $$;
 COMMENT ON FUNCTION customer_identity.export_customer(uuid, regclass) IS
     'All that the database holds on a person: the customer, and the rows of every table that refers to it, of the companions and of verifications, as {customer, tables: [{table, rows}]}';
 REVOKE EXECUTE ON FUNCTION customer_identity.export_customer(uuid, regclass) FROM PUBLIC;
--- What becomes of rows that refer to a customer who goes. NULL: they keep the customer there.
-CREATE FUNCTION customer_identity_internal.fate_of_references(relation regclass, column_name text, customers regclass)
-    RETURNS text
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT CASE
-        WHEN EXISTS (
-            SELECT FROM pg_constraint AS k
-            WHERE k.conrelid = relation AND k.confrelid = customers AND k.contype = 'f' AND k.confdeltype = 'c' AND a.attnum = ANY (k.conkey)
-        ) THEN 'deleted'
-        WHEN NOT a.attnotnull AND NOT customer_identity_internal.is_spread(relation) THEN 'unlinked'
-    END
-    FROM pg_attribute AS a
-    WHERE a.attrelid = relation AND a.attname = column_name
-$$;
-COMMENT ON FUNCTION customer_identity_internal.fate_of_references(regclass, text, regclass) IS
-    'What becomes of the rows of a table that refer to a customer who is erased: deleted, unlinked, or NULL: they are in the way';
 CREATE FUNCTION customer_identity_internal.no_customer(attached customer_identity.attachments)
     RETURNS text
     LANGUAGE sql STABLE
@@ -11203,6 +11320,13 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.tie_of_place(customer_identity.attachments) IS
     'What keeps rows of a table where their customer has placed them; NULL: nothing, or they are not placed';
+CREATE FUNCTION customer_identity_internal.way_of_attached(attached customer_identity.attachments)
+    RETURNS jsonb
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN jsonb_build_object('columns', ARRAY[attached.customer_column], 'referenced', ARRAY['id']);
+COMMENT ON FUNCTION customer_identity_internal.way_of_attached(customer_identity.attachments) IS
+    'The way in which the rows of an attached table refer to customers';
 CREATE FUNCTION customer_identity_internal.erasure_of_attached(
     attached customer_identity.attachments, customer_id uuid, phones text[], delete_users boolean, customers regclass)
     RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
@@ -11213,6 +11337,7 @@ AS $$
 DECLARE
     found record;
     stuck text;
+    tie text;
 BEGIN
     found := customer_identity_internal.rows_of_person(attached.attached, customer_id, phones, customers);
     name := customer_identity_internal.told_name(attached.attached);
@@ -11225,11 +11350,17 @@ BEGIN
     INTO columns, stuck
     FROM customer_identity_internal.emptying_columns(attached.attached, customers) AS e;
     stuck := NULLIF(concat_ws(' ', stuck, customer_identity_internal.tie_of_place(attached)), '');
+    IF customer_identity_internal.no_customer(attached) = 'NULL' THEN
+        tie := format('Column %I of %s ', attached.customer_column, name)
+            || CASE
+                WHEN (SELECT a.attnotnull FROM pg_attribute AS a WHERE a.attrelid = attached.attached AND a.attname = attached.customer_column) THEN 'is NOT NULL.'
+                WHEN customer_identity_internal.unlinked_columns(attached.attached, customer_identity_internal.way_of_attached(attached), customers) IS NULL
+                    THEN 'cannot become NULL.'
+            END;
+    END IF;
     IF cardinality(found.places) > 0 THEN
         RETURN QUERY SELECT name, cardinality(found.places)::bigint, 'emptied', columns,
-            CASE WHEN a.attnotnull AND customer_identity_internal.no_customer(attached) = 'NULL' THEN format('Column %I of %s is NOT NULL. ', attached.customer_column, name) || COALESCE(stuck, '') ELSE stuck END
-        FROM pg_attribute AS a
-        WHERE a.attrelid = attached.attached AND a.attname = attached.customer_column;
+            NULLIF(concat_ws(' ', tie, stuck), '');
     END IF;
     IF cardinality(found.other_places) > 0 THEN
         RETURN QUERY SELECT name, cardinality(found.other_places)::bigint, 'phone emptied', attached.phone_columns, stuck;
@@ -11238,38 +11369,66 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.erasure_of_attached(customer_identity.attachments, uuid, text[], boolean, regclass) IS
     'What erasing a person does to an attached table';
--- A column of an attached table that refers to customers beside the one that it is attached by is like that of any table.
+-- The ways of an attached table beside the one that it is attached by are like those of any table. A way that has all columns of
+-- another one goes with it.
 CREATE FUNCTION customer_identity_internal.other_references(customers regclass)
-    RETURNS TABLE (relation regclass, column_name text, fate text)
+    RETURNS TABLE (relation regclass, way jsonb, fate text)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-        SELECT r.relation, r.column_name, customer_identity_internal.fate_of_references(r.relation, r.column_name, customers)
-        FROM customer_identity_internal.referencing_columns(customers) AS r
-        WHERE r.relation NOT IN (
+        WITH ways AS MATERIALIZED (
+            SELECT k.relation, k.way, k.cascades,
+                ARRAY(SELECT concat(c.name, ' ', c.referenced)
+                    FROM ROWS FROM (jsonb_array_elements_text(k.way -> 'columns'), jsonb_array_elements_text(k.way -> 'referenced')) AS c (name, referenced)) AS pairs,
+                EXISTS (
+                    SELECT FROM customer_identity_internal.attachments_of(customers) AS a
+                    WHERE a.attached = k.relation AND k.way = customer_identity_internal.way_of_attached(a)) AS attaches
+            FROM customer_identity_internal.keys_to_customers(customers) AS k
+            WHERE k.relation NOT IN (
                 SELECT customer_identity_internal.companion_of(customers, c.name)::regclass
                 FROM customer_identity_internal.companions_of_person() AS c)
-            AND NOT EXISTS (
-                SELECT FROM customer_identity_internal.attachments_of(customers) AS a
-                WHERE a.attached = r.relation AND a.customer_column = r.column_name);
+        )
+        SELECT w.relation, w.way, CASE
+            WHEN w.cascades OR EXISTS (SELECT FROM ways AS o WHERE o.relation = w.relation AND o.cascades AND o.pairs <@ w.pairs) THEN 'deleted'
+            WHEN NOT customer_identity_internal.is_spread(w.relation)
+                AND customer_identity_internal.unlinked_columns(w.relation, w.way, customers) IS NOT NULL THEN 'unlinked'
+        END
+        FROM ways AS w
+        WHERE NOT w.attaches AND NOT EXISTS (
+            SELECT FROM ways AS o WHERE o.relation = w.relation AND o.pairs <@ w.pairs AND NOT w.pairs <@ o.pairs);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.other_references(regclass) IS
-    'The columns that refer to customers and by which no table is attached, and what becomes of their rows';
+    'The ways in which rows refer to customers and by which no table is attached, and what becomes of the rows of a customer who is erased: deleted, unlinked, or NULL: they are in the way';
+CREATE FUNCTION customer_identity_internal.tie_of_references(relation regclass, way jsonb)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format(CASE WHEN count(*) = 1 THEN 'column %s, which %s' ELSE 'columns %s, which %s' END,
+        string_agg(quote_ident(a.attname), ', ' ORDER BY c.place),
+        CASE WHEN count(*) = 1 AND bool_and(a.attnotnull) THEN 'is NOT NULL' ELSE 'cannot become NULL' END)
+    FROM jsonb_array_elements_text(way -> 'columns') WITH ORDINALITY AS c (name, place)
+    JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = c.name
+$$;
+COMMENT ON FUNCTION customer_identity_internal.tie_of_references(regclass, jsonb) IS
+    'What keeps rows that refer to a customer from being unlinked';
 CREATE FUNCTION customer_identity_internal.erasure_of_references(customer_id uuid, customers regclass)
     RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
     LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT customer_identity_internal.told_name(r.relation), n.rows, COALESCE(r.fate, 'kept'), ARRAY[r.column_name],
+    SELECT customer_identity_internal.told_name(r.relation), n.rows, COALESCE(r.fate, 'kept'), ARRAY(SELECT jsonb_array_elements_text(r.way -> 'columns')),
         CASE WHEN r.fate IS NULL THEN
-            format('%s rows of %s refer to the customer in column %I, which is NOT NULL.', n.rows, customer_identity_internal.told_name(r.relation), r.column_name)
+            format('%s rows of %s refer to the customer in %s.', n.rows, customer_identity_internal.told_name(r.relation),
+                customer_identity_internal.tie_of_references(r.relation, r.way))
         END
     FROM customer_identity_internal.other_references(customers) AS r
-    CROSS JOIN LATERAL customer_identity_internal.count_references(r.relation, r.column_name, customer_id, customers) AS n (rows)
+    CROSS JOIN LATERAL customer_identity_internal.count_rows_of(r.relation, r.way,
+        customer_identity_internal.customer_row(customer_id, customers), customers) AS n (rows)
     WHERE n.rows > 0
 $$;
 COMMENT ON FUNCTION customer_identity_internal.erasure_of_references(uuid, regclass) IS
@@ -11613,6 +11772,7 @@ DECLARE
     found constant record := customer_identity_internal.find_rows_of_person(attached, customer_id, phones);
     emptied record;
     phone record;
+    tied text[];
 BEGIN
     SELECT array_agg(e.column_name) AS columns, array_agg(e.expression) AS expressions INTO emptied
     FROM customer_identity_internal.emptied_columns(attached) AS e;
@@ -11625,16 +11785,38 @@ BEGIN
         PERFORM customer_identity_internal.empty_phones(attached, phone.assignments, customer_id, phones);
         RETURN;
     END IF;
+    tied := ARRAY(
+        SELECT c.name
+        FROM unnest(customer_identity_internal.columns_to_unlink(attached.attached, customer_identity_internal.way_of_attached(attached))) AS c (name)
+        WHERE c.name <> ALL (attached.customer_column || emptied.columns) AND customer_identity_internal.no_customer(attached) = 'NULL');
     PERFORM customer_identity_internal.change_rows(attached.attached,
-        CASE WHEN attached.kind = 'orders' OR NOT delete_users THEN attached.customer_column || emptied.columns END,
-        customer_identity_internal.no_customer(attached) || emptied.expressions,
+        CASE WHEN attached.kind = 'orders' OR NOT delete_users THEN attached.customer_column || emptied.columns || tied END,
+        customer_identity_internal.no_customer(attached) || emptied.expressions || array_fill('NULL'::text, ARRAY[cardinality(tied)]),
         found.parts, found.places);
     PERFORM customer_identity_internal.change_rows(attached.attached, COALESCE(phone.columns, '{}'), phone.expressions, found.other_parts, found.other_places);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.erase_attached(regclass, uuid, text[], boolean, regclass) IS
     'Takes a person out of an attached table';
-CREATE FUNCTION customer_identity_internal.erase_references(customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.unlink_rows(referencing regclass, way jsonb, customer jsonb, customers regclass)
+    RETURNS void
+    LANGUAGE customer_identity_as_referencing_owner VOLATILE
+AS $$
+DECLARE
+    statement constant text := (
+        SELECT format('UPDATE %s AS r SET %s WHERE %s', customer_identity_internal.qualified_name(referencing),
+            string_agg(format('%I = NULL', c.name), ', '), customer_identity_internal.key_condition(referencing, way))
+        FROM unnest(customer_identity_internal.columns_to_unlink(referencing, way)) AS c (name));
+BEGIN
+    PERFORM customer_identity_internal.require_keys(referencing, jsonb_build_array(way), customers);
+    PERFORM set_config('search_path', customer_identity_internal.path_of(referencing), true);
+    EXECUTE statement USING customer, (customer ->> 'id')::uuid;
+    PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.unlink_rows(regclass, jsonb, jsonb, regclass) IS
+    'Makes rows that refer to a customer in one way refer to nobody';
+CREATE FUNCTION customer_identity_internal.erase_references(customer jsonb, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -11643,17 +11825,14 @@ DECLARE
     other record;
 BEGIN
     FOR other IN SELECT r.* FROM customer_identity_internal.other_references(customers) AS r WHERE r.fate = 'unlinked' LOOP
-        PERFORM customer_identity_internal.move_references(other.relation, other.column_name, customer_id, NULL::uuid, NULL::jsonb, customers);
-        IF customer_identity_internal.count_references(other.relation, other.column_name, customer_id, customers) > 0 THEN
-            PERFORM customer_identity_internal.refuse_kept(other.relation);
-        END IF;
+        PERFORM customer_identity_internal.unlink_rows(other.relation, other.way, customer, customers);
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.erase_references(uuid, regclass) IS
-    'Unlinks what refers to a customer in tables that are not attached';
+COMMENT ON FUNCTION customer_identity_internal.erase_references(jsonb, regclass) IS
+    'Unlinks what refers to a customer in ways by which no table is attached';
 -- A cascade asks nobody whether the rows are gone.
-CREATE FUNCTION customer_identity_internal.require_no_references(customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.require_no_references(customer jsonb, is_deleted boolean, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -11661,11 +11840,12 @@ AS $$
 BEGIN
     PERFORM customer_identity_internal.refuse_kept(r.relation)
     FROM customer_identity_internal.other_references(customers) AS r
-    WHERE customer_identity_internal.count_references(r.relation, r.column_name, customer_id, customers) > 0;
+    WHERE (is_deleted OR r.fate = 'unlinked')
+        AND customer_identity_internal.count_rows_of(r.relation, r.way, customer, customers) > 0;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.require_no_references(uuid, regclass) IS
-    'Raises CI006 for rows that refer to a customer who is gone';
+COMMENT ON FUNCTION customer_identity_internal.require_no_references(jsonb, boolean, regclass) IS
+    'Raises CI006 for rows that refer to a customer still: those that were unlinked, or all when it is deleted';
 CREATE FUNCTION customer_identity_internal.erase_companions(customer_id uuid, phones text[], customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -11767,12 +11947,14 @@ CREATE FUNCTION customer_identity_internal.erase_at_once(customer_id uuid, delet
 AS $$
 #variable_conflict use_variable
 DECLARE
+    customer jsonb;
     phones text[];
     user_ids text[];
     plan jsonb;
 BEGIN
     PERFORM customer_identity_internal.be_impatient();
     PERFORM customer_identity_internal.lock_for_merge(customer_id, customer_id, customers);
+    customer := customer_identity_internal.customer_row(customer_id, customers);
     phones := customer_identity_internal.phones_of_person(customer_id, customers);
     user_ids := customer_identity_internal.logins_of_person(customer_id, phones, customers);
     plan := customer_identity_internal.erasure_preview(customer_id, phones, delete_users, customers);
@@ -11781,10 +11963,11 @@ BEGIN
     END IF;
     PERFORM customer_identity_internal.erase_attached(a.attached, customer_id, phones, delete_users, customers)
     FROM (SELECT t.* FROM customer_identity_internal.attachments_to_read(customers) AS t ORDER BY t.kind DESC, t.attached::text OFFSET 0) AS a;
-    PERFORM customer_identity_internal.erase_references(customer_id, customers);
+    PERFORM customer_identity_internal.erase_references(customer, customers);
+    PERFORM customer_identity_internal.require_no_references(customer, false, customers);
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.vacate(customer_id, customers);
-    PERFORM customer_identity_internal.require_no_references(customer_id, customers);
+    PERFORM customer_identity_internal.require_no_references(customer, true, customers);
     PERFORM customer_identity_internal.erase_companions(customer_id, phones, customers);
     PERFORM customer_identity_internal.verifications_of(phones, user_ids, true, customers);
     PERFORM customer_identity_internal.check_keys_of_erased(customers);

@@ -160,10 +160,12 @@ CREATE FUNCTION tell() RETURNS text LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 
 SELECT is((failure(format($$SET LOCAL ROLE book_owner; SELECT customer_identity_internal.%s$$, call))).message, expected, 'beyond his customers: ' || call)
 FROM (VALUES
   ('holds_value(''orders'', ''phone'', ''here.tell()'')', 'ran as book_owner'),
-  ('change_rows(''orders'', ''total = 0'', ARRAY[''orders''::regclass::oid], ''{"(0,1)"}'')', 'permission denied for table orders'),
+  ('change_rows(''orders'', ''{total}'', ''{0}'', ARRAY[''orders''::regclass::oid], ''{"(0,1)"}'')', 'permission denied for table orders'),
   ('move_references(''orders'', ''secret'', gen_random_uuid(), gen_random_uuid(), NULL, ''here.customers'')', 'column secret of table public.orders does not refer to customers'),
   ('count_references(''orders'', ''secret'', gen_random_uuid(), ''here.customers'')', 'column secret of table public.orders does not refer to customers'),
-  ('rows_that_refer(''orders'', ''{secret}'', gen_random_uuid(), ''here.customers'')', 'column secret of table public.orders does not refer to customers'),
+  ('rows_that_refer(''orders'', ''[{"columns": ["secret"], "referenced": ["id"]}]'', ''{}'', ''here.customers'')', 'rows of table public.orders do not refer to customers in such a way'),
+  ('count_rows_of(''orders'', ''{"columns": ["secret"], "referenced": ["id"]}'', ''{}'', ''here.customers'')', 'rows of table public.orders do not refer to customers in such a way'),
+  ('unlink_rows(''orders'', ''{"columns": ["secret"], "referenced": ["id"]}'', ''{}'', ''here.customers'')', 'rows of table public.orders do not refer to customers in such a way'),
   ('keys_of_rows(''orders'', ''secret'', gen_random_uuid(), ''id'', ''{1}'', ''here.customers'')', 'column secret of table public.orders does not refer to customers'),
   ('count_references(''lines'', ''secret'', gen_random_uuid(), ''here.customers'')', 'the table is not attached to these customers'),
   ('lock_rows(''lines'', ''{}'', ''here.customers'')', 'the table is not attached to these customers'),
