@@ -149,7 +149,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.erasure_of_references(uuid, regclass) IS
     'What erasing a person does to tables that are not attached';
 
-CREATE FUNCTION customer_identity_internal.erasure_of_companions(customer_id uuid, phones text[], customers regclass)
+CREATE FUNCTION customer_identity_internal.erasure_of_companions(customer_id uuid, phones text[], user_ids text[], customers regclass)
     RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -163,7 +163,7 @@ BEGIN
         name := customer_identity_internal.companion_of(customers, companion.name);
         EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s OR %s', name, companion.condition, companion.also)
             INTO affected
-            USING customer_id, phones, merged;
+            USING customer_id, phones, merged, user_ids, customers;
         what := 'deleted';
         name := customer_identity_internal.told_name(name::regclass);
         IF affected > 0 THEN
@@ -171,7 +171,7 @@ BEGIN
         END IF;
     END LOOP;
     FOR name, affected, what IN
-        SELECT customer_identity_internal.told_name(m.name::regclass), customer_identity_internal.count_mentions(m.name, m.column_name, m.condition, customer_id, phones, merged), 'phone emptied'
+        SELECT customer_identity_internal.told_name(m.name::regclass), customer_identity_internal.count_mentions(m.name, m.column_name, m.condition, customer_id, phones, merged, user_ids, customers), 'phone emptied'
         FROM customer_identity_internal.mentions_of_phones(customers) AS m
     LOOP
         IF affected > 0 THEN
@@ -180,7 +180,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.erasure_of_companions(uuid, text[], regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.erasure_of_companions(uuid, text[], text[], regclass) IS
     'What erasing a person does to the companions of its book';
 
 -- Whoever had a number before, or lost it, has it in the history.
@@ -191,10 +191,10 @@ CREATE FUNCTION customer_identity_internal.mentions_of_phones(customers regclass
 AS $$
     VALUES
         (customer_identity_internal.companion_of(customers, 'customer_events'), 'details', 'r.customer_id <> $1'),
-        (customer_identity_internal.companion_of(customers, 'customer_merges'), 'record', 'r.winner_id <> ALL ($3)')
+        (customer_identity_internal.companion_of(customers, 'customer_merges'), 'record', 'r.winner_id <> ALL ($3) AND NOT customer_identity_internal.is_in_record(r.record, $2, $4, $5)')
 $$;
 COMMENT ON FUNCTION customer_identity_internal.mentions_of_phones(regclass) IS
-    'The columns of companions where rows of others may name a phone of customer $1 with the merged ids $3';
+    'The columns of companions where rows of others may name a phone of customer $1 with the phones $2, the merged ids $3 and the logins $4, in book $5';
 
 -- A number may begin with the digits of a shorter one.
 CREATE FUNCTION customer_identity_internal.pattern_of_phones(phones text[])
@@ -207,7 +207,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.pattern_of_phones(text[]) IS
     'A regular expression for E.164 phones within texts; NULL: none';
 
-CREATE FUNCTION customer_identity_internal.count_mentions(name text, column_name text, condition text, customer_id uuid, phones text[], merged uuid[])
+CREATE FUNCTION customer_identity_internal.count_mentions(name text, column_name text, condition text, customer_id uuid, phones text[], merged uuid[], user_ids text[], customers regclass)
     RETURNS bigint
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -215,13 +215,13 @@ AS $$
 DECLARE
     counted bigint;
 BEGIN
-    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s AND r.%I::text ~ $4', name, condition, column_name)
+    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s AND r.%I::text ~ $6', name, condition, column_name)
         INTO counted
-        USING customer_id, phones, merged, customer_identity_internal.pattern_of_phones(phones);
+        USING customer_id, phones, merged, user_ids, customers, customer_identity_internal.pattern_of_phones(phones);
     RETURN counted;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.count_mentions(text, text, text, uuid, text[], uuid[]) IS
+COMMENT ON FUNCTION customer_identity_internal.count_mentions(text, text, text, uuid, text[], uuid[], text[], regclass) IS
     'How many rows about others name one of the phones';
 
 CREATE FUNCTION customer_identity_internal.without_phones(details jsonb, pattern text)
@@ -239,17 +239,20 @@ CREATE FUNCTION customer_identity_internal.erasure_plan(customer_id uuid, phones
     LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
+    WITH logins AS MATERIALIZED (
+        SELECT customer_identity_internal.logins_of_person(customer_id, phones, customers) AS ids
+    )
     SELECT e.*
     FROM customer_identity_internal.attachments_to_read(customers) AS a
     CROSS JOIN LATERAL customer_identity_internal.erasure_of_attached(a, customer_id, phones, delete_users, a.customers) AS e
     UNION ALL
     SELECT e.* FROM customer_identity_internal.erasure_of_references(customer_id, customers) AS e
     UNION ALL
-    SELECT e.* FROM customer_identity_internal.erasure_of_companions(customer_id, phones, customers) AS e
+    SELECT e.* FROM logins AS l CROSS JOIN LATERAL customer_identity_internal.erasure_of_companions(customer_id, phones, l.ids, customers) AS e
     UNION ALL
     SELECT v.value ->> 'table', jsonb_array_length(v.value -> 'rows'), 'deleted', NULL, NULL
-    FROM jsonb_array_elements(customer_identity_internal.verifications_of(phones,
-        customer_identity_internal.logins_of_person(customer_id, phones, customers), false, customers)) AS v
+    FROM logins AS l
+    CROSS JOIN LATERAL jsonb_array_elements(customer_identity_internal.verifications_of(phones, l.ids, false, customers)) AS v
     UNION ALL
     SELECT customer_identity_internal.told_name(customers), 1, 'deleted', NULL, NULL
 $$;
@@ -582,7 +585,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_no_references(jsonb, boolean, regclass) IS
     'Raises CI006 for rows that refer to a customer still: those that were unlinked, or all when it is deleted';
 
-CREATE FUNCTION customer_identity_internal.erase_companions(customer_id uuid, phones text[], customers regclass)
+CREATE FUNCTION customer_identity_internal.erase_companions(customer_id uuid, phones text[], user_ids text[], customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -597,23 +600,23 @@ BEGIN
         SELECT customer_identity_internal.companion_of(customers, c.name) AS name, format('%s OR %s', c.condition, c.also) AS condition
         FROM customer_identity_internal.companions_of_person() AS c
     LOOP
-        EXECUTE format('DELETE FROM %s AS r WHERE %s', companion.name, companion.condition) USING customer_id, phones, merged;
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE %s)', companion.name, companion.condition) INTO is_kept USING customer_id, phones, merged;
+        EXECUTE format('DELETE FROM %s AS r WHERE %s', companion.name, companion.condition) USING customer_id, phones, merged, user_ids, customers;
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE %s)', companion.name, companion.condition) INTO is_kept USING customer_id, phones, merged, user_ids, customers;
         IF is_kept THEN
             PERFORM customer_identity_internal.refuse_kept(companion.name::regclass);
         END IF;
     END LOOP;
     FOR mention IN SELECT m.* FROM customer_identity_internal.mentions_of_phones(customers) AS m LOOP
-        EXECUTE format('UPDATE %1$s AS r SET %2$I = customer_identity_internal.without_phones(r.%2$I, $4) WHERE %3$s AND r.%2$I::text ~ $4',
+        EXECUTE format('UPDATE %1$s AS r SET %2$I = customer_identity_internal.without_phones(r.%2$I, $6) WHERE %3$s AND r.%2$I::text ~ $6',
             mention.name, mention.column_name, mention.condition)
-            USING customer_id, phones, merged, customer_identity_internal.pattern_of_phones(phones);
-        IF customer_identity_internal.count_mentions(mention.name, mention.column_name, mention.condition, customer_id, phones, merged) > 0 THEN
+            USING customer_id, phones, merged, user_ids, customers, customer_identity_internal.pattern_of_phones(phones);
+        IF customer_identity_internal.count_mentions(mention.name, mention.column_name, mention.condition, customer_id, phones, merged, user_ids, customers) > 0 THEN
             PERFORM customer_identity_internal.refuse_kept(mention.name::regclass);
         END IF;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.erase_companions(uuid, text[], regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.erase_companions(uuid, text[], text[], regclass) IS
     'Takes a person out of the companions of its book';
 
 -- Who has left a computed id leaves its row, with nothing in it: the next holder of the number is told by it.
@@ -707,7 +710,7 @@ BEGIN
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.vacate(customer_id, customers);
     PERFORM customer_identity_internal.require_no_references(customer, true, customers);
-    PERFORM customer_identity_internal.erase_companions(customer_id, phones, customers);
+    PERFORM customer_identity_internal.erase_companions(customer_id, phones, user_ids, customers);
     PERFORM customer_identity_internal.verifications_of(phones, user_ids, true, customers);
     PERFORM customer_identity_internal.check_keys_of_erased(customers);
     RETURN jsonb_build_object('tables', plan -> 'tables');

@@ -30,11 +30,147 @@ BEGIN
         customer_identity_internal.companion_of(customers, name), condition)
         INTO found_rows
         USING customer_id, phones, merged;
-    RETURN found_rows;
+    RETURN CASE name
+        WHEN 'customer_merges' THEN customer_identity_internal.own_merges(found_rows, customer_id, customers)
+        WHEN 'customer_events' THEN customer_identity_internal.own_events(found_rows, customer_id, customers)
+        WHEN 'customer_phones' THEN customer_identity_internal.own_phones(found_rows, customer_id, customers)
+        WHEN 'phone_proofs' THEN customer_identity_internal.own_phones(found_rows, customer_id, customers)
+        ELSE found_rows
+    END;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.companion_rows(text, text, uuid, text[], uuid[], regclass) IS
     'The rows of a companion that are about a person; NULL: none';
+
+-- Somebody who was merged into a customer may have gone his own way again, by a split or with the number.
+CREATE FUNCTION customer_identity_internal.is_others_phone(phone text, customer_id uuid, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN COALESCE(customer_identity_internal.holder_of_phone(phone, customers) <> customer_id, false);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_others_phone(text, uuid, regclass) IS
+    'Whether a phone leads to another customer';
+
+CREATE FUNCTION customer_identity_internal.logins_of_others(referencing regclass, user_ids text[], customer_id uuid, customers regclass)
+    RETURNS text[]
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    users constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
+    ids text[];
+BEGIN
+    EXECUTE format('SELECT array_agg(customer_identity_internal.as_text(r.%1$I)) FROM %2$s AS r WHERE r.%3$I <> $1 AND customer_identity_internal.as_text(r.%1$I) = ANY ($2)',
+        users.key_column, referencing, users.customer_column)
+        INTO ids
+        USING customer_id, user_ids;
+    RETURN ids;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_of_others(regclass, text[], uuid, regclass) IS
+    'Those of some logins in a table that are another customer''s';
+
+CREATE FUNCTION customer_identity_internal.others_logins(user_ids text[], customer_id uuid, customers regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+    RETURN ARRAY(
+        SELECT i.id
+        FROM customer_identity_internal.attachments_to_read(customers) AS a
+        CROSS JOIN LATERAL unnest(customer_identity_internal.logins_of_others(a.attached, user_ids, customer_id, customers)) AS i (id)
+        WHERE a.kind = 'users' AND user_ids <> '{}');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.others_logins(text[], uuid, regclass) IS
+    'Those of some logins that are another customer''s now';
+
+-- A merge that somebody has left again tells that it was, and nothing of what it moved.
+CREATE FUNCTION customer_identity_internal.own_merges(merges jsonb, customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    split_at timestamptz;
+    gone text[];
+BEGIN
+    gone := customer_identity_internal.others_logins(
+        ARRAY(SELECT l.id FROM jsonb_array_elements(merges) AS m CROSS JOIN LATERAL unnest(customer_identity_internal.logins_in_record(m.value -> 'record', customers)) AS l (id)),
+        customer_id, customers);
+    EXECUTE format('SELECT max(e.created_at) FROM %s AS e WHERE e.customer_id = $1 AND e.event = ''split''',
+        customer_identity_internal.companion_of(customers, 'customer_events'))
+        INTO split_at
+        USING customer_id;
+    RETURN (
+        SELECT jsonb_agg(CASE
+            WHEN split_at >= (m.value ->> 'merged_at')::timestamptz
+                OR customer_identity_internal.is_others_phone(m.value -> 'record' -> 'loser' ->> 'phone', customer_id, customers)
+                OR customer_identity_internal.logins_in_record(m.value -> 'record', customers) && gone
+            THEN m.value - 'record' ELSE m.value END ORDER BY m.place)
+        FROM jsonb_array_elements(merges) WITH ORDINALITY AS m (value, place));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.own_merges(jsonb, uuid, regclass) IS
+    'Rows of customer_merges without the record where somebody else has come out of the customer again';
+
+CREATE FUNCTION customer_identity_internal.own_phones(found_rows jsonb, customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    logins constant text[] := customer_identity_internal.others_logins(
+        ARRAY(SELECT r.value ->> 'user_id' FROM jsonb_array_elements(found_rows) AS r WHERE r.value ->> 'user_id' IS NOT NULL), customer_id, customers);
+BEGIN
+    RETURN (
+        SELECT jsonb_agg(r.value ORDER BY r.place)
+        FROM jsonb_array_elements(found_rows) WITH ORDINALITY AS r (value, place)
+        WHERE NOT customer_identity_internal.is_others_phone(r.value ->> 'phone', customer_id, customers)
+            AND (r.value ->> 'user_id' = ANY (logins)) IS NOT TRUE);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.own_phones(jsonb, uuid, regclass) IS
+    'Rows that are about phones, without those of phones and logins that are other customers'' now; NULL: none';
+
+-- Without the phones and logins that are other customers' now.
+CREATE FUNCTION customer_identity_internal.own_events(events jsonb, customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    phones constant text[] := ARRAY(
+        SELECT DISTINCT f.phone[1]
+        FROM jsonb_array_elements(events) AS e
+        CROSS JOIN LATERAL regexp_matches(e.value ->> 'details', '[+][1-9][0-9]{1,18}(?![0-9])', 'g') AS f (phone)
+        WHERE customer_identity_internal.is_others_phone(f.phone[1], customer_id, customers));
+    logins constant text[] := customer_identity_internal.others_logins(
+        ARRAY(SELECT DISTINCT e.value -> 'details' ->> 'user_id' FROM jsonb_array_elements(events) AS e WHERE e.value -> 'details' ->> 'user_id' IS NOT NULL),
+        customer_id, customers);
+BEGIN
+    RETURN (
+        SELECT jsonb_agg(e.value || jsonb_build_object('details', CASE WHEN phones = '{}' THEN d.own
+                ELSE customer_identity_internal.without_phones(d.own, customer_identity_internal.pattern_of_phones(phones)) END)
+            || CASE WHEN e.value ->> 'actor' = ANY (logins) THEN '{"actor": null}' ELSE '{}'::jsonb END ORDER BY e.place)
+        FROM jsonb_array_elements(events) WITH ORDINALITY AS e (value, place)
+        CROSS JOIN LATERAL (
+            SELECT CASE
+                WHEN e.value ->> 'event' = 'split' THEN (e.value -> 'details') - '{user_ids,orders}'::text[]
+                WHEN e.value -> 'details' ->> 'user_id' = ANY (logins) THEN (e.value -> 'details') - 'user_id'
+                ELSE e.value -> 'details'
+            END
+        ) AS d (own));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.own_events(jsonb, uuid, regclass) IS
+    'Rows of customer_events without the phones and logins of others';
 
 -- The companions are read by what they mean, whether they have a foreign key or not.
 CREATE FUNCTION customer_identity_internal.tables_that_refer(customers regclass)

@@ -157,7 +157,39 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.logins_of_person(uuid, text[], regclass) IS
     'The ids of a customer''s logins';
 
--- What the companions hold on a person: customer $1, phones $2, merged ids $3.
+CREATE FUNCTION customer_identity_internal.logins_in_record(record jsonb, customers regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT k.value ->> a.key_column
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        JOIN jsonb_array_elements(record -> 'moved') AS m ON m.value ->> 'table' = customer_identity_internal.told_name(a.attached)
+        CROSS JOIN LATERAL jsonb_array_elements(m.value -> 'keys') AS k
+        WHERE a.kind = 'users' AND k.value ? a.key_column);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_in_record(jsonb, regclass) IS
+    'The logins that a merge moved';
+
+-- Who was merged into somebody else and is a customer again, by a split or a new sign-up, is in the record of that merge.
+CREATE FUNCTION customer_identity_internal.is_in_record(record jsonb, phones text[], user_ids text[], customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN COALESCE(record -> 'loser' ->> 'phone' = ANY (phones), false)
+        OR COALESCE(record -> 'before' ->> 'phone' = ANY (phones), false)
+        OR customer_identity_internal.logins_in_record(record, customers) && user_ids;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_in_record(jsonb, text[], text[], regclass) IS
+    'Whether one of the two customers of a merge had one of the phones, or the loser one of the logins';
+
+-- What the companions hold on a person: customer $1, phones $2, merged ids $3, logins $4, and the book $5.
 CREATE FUNCTION customer_identity_internal.companions_of_person()
     RETURNS TABLE (name text, condition text, also text)
     LANGUAGE sql IMMUTABLE
@@ -165,7 +197,8 @@ CREATE FUNCTION customer_identity_internal.companions_of_person()
 AS $$
     VALUES
         ('customer_events', 'r.customer_id = $1', 'false'),
-        ('customer_merges', 'r.winner_id = ANY ($3) OR r.loser_id = ANY ($3)', 'false'),
+        ('customer_merges', 'r.winner_id = ANY ($3) OR r.loser_id = ANY ($3)',
+            'customer_identity_internal.is_in_record(r.record, $2, $4, $5)'),
         ('customer_phones', 'r.customer_id = $1', 'r.phone = ANY ($2)'),
         ('duplicate_dismissals', 'r.a = ANY ($3) OR r.b = ANY ($3)', 'false'),
         ('loyalty_entries', 'r.customer_id = $1', 'false'),
@@ -173,4 +206,4 @@ AS $$
         ('phone_rules', 'r.phone = ANY ($2)', 'false')
 $$;
 COMMENT ON FUNCTION customer_identity_internal.companions_of_person() IS
-    'Which rows r of each companion are about customer $1 with the phones $2 and the merged ids $3, and which of others name a phone of it';
+    'Which rows r of each companion are about customer $1 with the phones $2, the merged ids $3 and the logins $4, and which of others name it';

@@ -11137,7 +11137,37 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.logins_of_person(uuid, text[], regclass) IS
     'The ids of a customer''s logins';
--- What the companions hold on a person: customer $1, phones $2, merged ids $3.
+CREATE FUNCTION customer_identity_internal.logins_in_record(record jsonb, customers regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT k.value ->> a.key_column
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        JOIN jsonb_array_elements(record -> 'moved') AS m ON m.value ->> 'table' = customer_identity_internal.told_name(a.attached)
+        CROSS JOIN LATERAL jsonb_array_elements(m.value -> 'keys') AS k
+        WHERE a.kind = 'users' AND k.value ? a.key_column);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_in_record(jsonb, regclass) IS
+    'The logins that a merge moved';
+-- Who was merged into somebody else and is a customer again, by a split or a new sign-up, is in the record of that merge.
+CREATE FUNCTION customer_identity_internal.is_in_record(record jsonb, phones text[], user_ids text[], customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN COALESCE(record -> 'loser' ->> 'phone' = ANY (phones), false)
+        OR COALESCE(record -> 'before' ->> 'phone' = ANY (phones), false)
+        OR customer_identity_internal.logins_in_record(record, customers) && user_ids;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_in_record(jsonb, text[], text[], regclass) IS
+    'Whether one of the two customers of a merge had one of the phones, or the loser one of the logins';
+-- What the companions hold on a person: customer $1, phones $2, merged ids $3, logins $4, and the book $5.
 CREATE FUNCTION customer_identity_internal.companions_of_person()
     RETURNS TABLE (name text, condition text, also text)
     LANGUAGE sql IMMUTABLE
@@ -11145,7 +11175,8 @@ CREATE FUNCTION customer_identity_internal.companions_of_person()
 AS $$
     VALUES
         ('customer_events', 'r.customer_id = $1', 'false'),
-        ('customer_merges', 'r.winner_id = ANY ($3) OR r.loser_id = ANY ($3)', 'false'),
+        ('customer_merges', 'r.winner_id = ANY ($3) OR r.loser_id = ANY ($3)',
+            'customer_identity_internal.is_in_record(r.record, $2, $4, $5)'),
         ('customer_phones', 'r.customer_id = $1', 'r.phone = ANY ($2)'),
         ('duplicate_dismissals', 'r.a = ANY ($3) OR r.b = ANY ($3)', 'false'),
         ('loyalty_entries', 'r.customer_id = $1', 'false'),
@@ -11153,7 +11184,7 @@ AS $$
         ('phone_rules', 'r.phone = ANY ($2)', 'false')
 $$;
 COMMENT ON FUNCTION customer_identity_internal.companions_of_person() IS
-    'Which rows r of each companion are about customer $1 with the phones $2 and the merged ids $3, and which of others name a phone of it';
+    'Which rows r of each companion are about customer $1 with the phones $2, the merged ids $3 and the logins $4, and which of others name it';
 -- Without the codes and their hashes. Limits are counted by phone and user over all books.
 CREATE FUNCTION customer_identity_internal.verifications_in_tables(
     phones text[], user_ids text[], erase boolean, with_limits boolean, customers regclass)
@@ -11235,11 +11266,141 @@ BEGIN
         customer_identity_internal.companion_of(customers, name), condition)
         INTO found_rows
         USING customer_id, phones, merged;
-    RETURN found_rows;
+    RETURN CASE name
+        WHEN 'customer_merges' THEN customer_identity_internal.own_merges(found_rows, customer_id, customers)
+        WHEN 'customer_events' THEN customer_identity_internal.own_events(found_rows, customer_id, customers)
+        WHEN 'customer_phones' THEN customer_identity_internal.own_phones(found_rows, customer_id, customers)
+        WHEN 'phone_proofs' THEN customer_identity_internal.own_phones(found_rows, customer_id, customers)
+        ELSE found_rows
+    END;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.companion_rows(text, text, uuid, text[], uuid[], regclass) IS
     'The rows of a companion that are about a person; NULL: none';
+-- Somebody who was merged into a customer may have gone his own way again, by a split or with the number.
+CREATE FUNCTION customer_identity_internal.is_others_phone(phone text, customer_id uuid, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN COALESCE(customer_identity_internal.holder_of_phone(phone, customers) <> customer_id, false);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_others_phone(text, uuid, regclass) IS
+    'Whether a phone leads to another customer';
+CREATE FUNCTION customer_identity_internal.logins_of_others(referencing regclass, user_ids text[], customer_id uuid, customers regclass)
+    RETURNS text[]
+    LANGUAGE customer_identity_as_referencing_owner STABLE
+AS $$
+DECLARE
+    users constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
+    ids text[];
+BEGIN
+    EXECUTE format('SELECT array_agg(customer_identity_internal.as_text(r.%1$I)) FROM %2$s AS r WHERE r.%3$I <> $1 AND customer_identity_internal.as_text(r.%1$I) = ANY ($2)',
+        users.key_column, referencing, users.customer_column)
+        INTO ids
+        USING customer_id, user_ids;
+    RETURN ids;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.logins_of_others(regclass, text[], uuid, regclass) IS
+    'Those of some logins in a table that are another customer''s';
+CREATE FUNCTION customer_identity_internal.others_logins(user_ids text[], customer_id uuid, customers regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+    RETURN ARRAY(
+        SELECT i.id
+        FROM customer_identity_internal.attachments_to_read(customers) AS a
+        CROSS JOIN LATERAL unnest(customer_identity_internal.logins_of_others(a.attached, user_ids, customer_id, customers)) AS i (id)
+        WHERE a.kind = 'users' AND user_ids <> '{}');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.others_logins(text[], uuid, regclass) IS
+    'Those of some logins that are another customer''s now';
+-- A merge that somebody has left again tells that it was, and nothing of what it moved.
+CREATE FUNCTION customer_identity_internal.own_merges(merges jsonb, customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    split_at timestamptz;
+    gone text[];
+BEGIN
+    gone := customer_identity_internal.others_logins(
+        ARRAY(SELECT l.id FROM jsonb_array_elements(merges) AS m CROSS JOIN LATERAL unnest(customer_identity_internal.logins_in_record(m.value -> 'record', customers)) AS l (id)),
+        customer_id, customers);
+    EXECUTE format('SELECT max(e.created_at) FROM %s AS e WHERE e.customer_id = $1 AND e.event = ''split''',
+        customer_identity_internal.companion_of(customers, 'customer_events'))
+        INTO split_at
+        USING customer_id;
+    RETURN (
+        SELECT jsonb_agg(CASE
+            WHEN split_at >= (m.value ->> 'merged_at')::timestamptz
+                OR customer_identity_internal.is_others_phone(m.value -> 'record' -> 'loser' ->> 'phone', customer_id, customers)
+                OR customer_identity_internal.logins_in_record(m.value -> 'record', customers) && gone
+            THEN m.value - 'record' ELSE m.value END ORDER BY m.place)
+        FROM jsonb_array_elements(merges) WITH ORDINALITY AS m (value, place));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.own_merges(jsonb, uuid, regclass) IS
+    'Rows of customer_merges without the record where somebody else has come out of the customer again';
+CREATE FUNCTION customer_identity_internal.own_phones(found_rows jsonb, customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    logins constant text[] := customer_identity_internal.others_logins(
+        ARRAY(SELECT r.value ->> 'user_id' FROM jsonb_array_elements(found_rows) AS r WHERE r.value ->> 'user_id' IS NOT NULL), customer_id, customers);
+BEGIN
+    RETURN (
+        SELECT jsonb_agg(r.value ORDER BY r.place)
+        FROM jsonb_array_elements(found_rows) WITH ORDINALITY AS r (value, place)
+        WHERE NOT customer_identity_internal.is_others_phone(r.value ->> 'phone', customer_id, customers)
+            AND (r.value ->> 'user_id' = ANY (logins)) IS NOT TRUE);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.own_phones(jsonb, uuid, regclass) IS
+    'Rows that are about phones, without those of phones and logins that are other customers'' now; NULL: none';
+-- Without the phones and logins that are other customers' now.
+CREATE FUNCTION customer_identity_internal.own_events(events jsonb, customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    phones constant text[] := ARRAY(
+        SELECT DISTINCT f.phone[1]
+        FROM jsonb_array_elements(events) AS e
+        CROSS JOIN LATERAL regexp_matches(e.value ->> 'details', '[+][1-9][0-9]{1,18}(?![0-9])', 'g') AS f (phone)
+        WHERE customer_identity_internal.is_others_phone(f.phone[1], customer_id, customers));
+    logins constant text[] := customer_identity_internal.others_logins(
+        ARRAY(SELECT DISTINCT e.value -> 'details' ->> 'user_id' FROM jsonb_array_elements(events) AS e WHERE e.value -> 'details' ->> 'user_id' IS NOT NULL),
+        customer_id, customers);
+BEGIN
+    RETURN (
+        SELECT jsonb_agg(e.value || jsonb_build_object('details', CASE WHEN phones = '{}' THEN d.own
+                ELSE customer_identity_internal.without_phones(d.own, customer_identity_internal.pattern_of_phones(phones)) END)
+            || CASE WHEN e.value ->> 'actor' = ANY (logins) THEN '{"actor": null}' ELSE '{}'::jsonb END ORDER BY e.place)
+        FROM jsonb_array_elements(events) WITH ORDINALITY AS e (value, place)
+        CROSS JOIN LATERAL (
+            SELECT CASE
+                WHEN e.value ->> 'event' = 'split' THEN (e.value -> 'details') - '{user_ids,orders}'::text[]
+                WHEN e.value -> 'details' ->> 'user_id' = ANY (logins) THEN (e.value -> 'details') - 'user_id'
+                ELSE e.value -> 'details'
+            END
+        ) AS d (own));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.own_events(jsonb, uuid, regclass) IS
+    'Rows of customer_events without the phones and logins of others';
 -- The companions are read by what they mean, whether they have a foreign key or not.
 CREATE FUNCTION customer_identity_internal.tables_that_refer(customers regclass)
     RETURNS TABLE (relation regclass, ways jsonb)
@@ -11433,7 +11594,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.erasure_of_references(uuid, regclass) IS
     'What erasing a person does to tables that are not attached';
-CREATE FUNCTION customer_identity_internal.erasure_of_companions(customer_id uuid, phones text[], customers regclass)
+CREATE FUNCTION customer_identity_internal.erasure_of_companions(customer_id uuid, phones text[], user_ids text[], customers regclass)
     RETURNS TABLE (name text, affected bigint, what text, columns text[], refused text)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -11447,7 +11608,7 @@ BEGIN
         name := customer_identity_internal.companion_of(customers, companion.name);
         EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s OR %s', name, companion.condition, companion.also)
             INTO affected
-            USING customer_id, phones, merged;
+            USING customer_id, phones, merged, user_ids, customers;
         what := 'deleted';
         name := customer_identity_internal.told_name(name::regclass);
         IF affected > 0 THEN
@@ -11455,7 +11616,7 @@ BEGIN
         END IF;
     END LOOP;
     FOR name, affected, what IN
-        SELECT customer_identity_internal.told_name(m.name::regclass), customer_identity_internal.count_mentions(m.name, m.column_name, m.condition, customer_id, phones, merged), 'phone emptied'
+        SELECT customer_identity_internal.told_name(m.name::regclass), customer_identity_internal.count_mentions(m.name, m.column_name, m.condition, customer_id, phones, merged, user_ids, customers), 'phone emptied'
         FROM customer_identity_internal.mentions_of_phones(customers) AS m
     LOOP
         IF affected > 0 THEN
@@ -11464,7 +11625,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.erasure_of_companions(uuid, text[], regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.erasure_of_companions(uuid, text[], text[], regclass) IS
     'What erasing a person does to the companions of its book';
 -- Whoever had a number before, or lost it, has it in the history.
 CREATE FUNCTION customer_identity_internal.mentions_of_phones(customers regclass)
@@ -11474,10 +11635,10 @@ CREATE FUNCTION customer_identity_internal.mentions_of_phones(customers regclass
 AS $$
     VALUES
         (customer_identity_internal.companion_of(customers, 'customer_events'), 'details', 'r.customer_id <> $1'),
-        (customer_identity_internal.companion_of(customers, 'customer_merges'), 'record', 'r.winner_id <> ALL ($3)')
+        (customer_identity_internal.companion_of(customers, 'customer_merges'), 'record', 'r.winner_id <> ALL ($3) AND NOT customer_identity_internal.is_in_record(r.record, $2, $4, $5)')
 $$;
 COMMENT ON FUNCTION customer_identity_internal.mentions_of_phones(regclass) IS
-    'The columns of companions where rows of others may name a phone of customer $1 with the merged ids $3';
+    'The columns of companions where rows of others may name a phone of customer $1 with the phones $2, the merged ids $3 and the logins $4, in book $5';
 -- A number may begin with the digits of a shorter one.
 CREATE FUNCTION customer_identity_internal.pattern_of_phones(phones text[])
     RETURNS text
@@ -11488,7 +11649,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.pattern_of_phones(text[]) IS
     'A regular expression for E.164 phones within texts; NULL: none';
-CREATE FUNCTION customer_identity_internal.count_mentions(name text, column_name text, condition text, customer_id uuid, phones text[], merged uuid[])
+CREATE FUNCTION customer_identity_internal.count_mentions(name text, column_name text, condition text, customer_id uuid, phones text[], merged uuid[], user_ids text[], customers regclass)
     RETURNS bigint
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -11496,13 +11657,13 @@ AS $$
 DECLARE
     counted bigint;
 BEGIN
-    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s AND r.%I::text ~ $4', name, condition, column_name)
+    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s AND r.%I::text ~ $6', name, condition, column_name)
         INTO counted
-        USING customer_id, phones, merged, customer_identity_internal.pattern_of_phones(phones);
+        USING customer_id, phones, merged, user_ids, customers, customer_identity_internal.pattern_of_phones(phones);
     RETURN counted;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.count_mentions(text, text, text, uuid, text[], uuid[]) IS
+COMMENT ON FUNCTION customer_identity_internal.count_mentions(text, text, text, uuid, text[], uuid[], text[], regclass) IS
     'How many rows about others name one of the phones';
 CREATE FUNCTION customer_identity_internal.without_phones(details jsonb, pattern text)
     RETURNS jsonb
@@ -11518,17 +11679,20 @@ CREATE FUNCTION customer_identity_internal.erasure_plan(customer_id uuid, phones
     LANGUAGE sql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
+    WITH logins AS MATERIALIZED (
+        SELECT customer_identity_internal.logins_of_person(customer_id, phones, customers) AS ids
+    )
     SELECT e.*
     FROM customer_identity_internal.attachments_to_read(customers) AS a
     CROSS JOIN LATERAL customer_identity_internal.erasure_of_attached(a, customer_id, phones, delete_users, a.customers) AS e
     UNION ALL
     SELECT e.* FROM customer_identity_internal.erasure_of_references(customer_id, customers) AS e
     UNION ALL
-    SELECT e.* FROM customer_identity_internal.erasure_of_companions(customer_id, phones, customers) AS e
+    SELECT e.* FROM logins AS l CROSS JOIN LATERAL customer_identity_internal.erasure_of_companions(customer_id, phones, l.ids, customers) AS e
     UNION ALL
     SELECT v.value ->> 'table', jsonb_array_length(v.value -> 'rows'), 'deleted', NULL, NULL
-    FROM jsonb_array_elements(customer_identity_internal.verifications_of(phones,
-        customer_identity_internal.logins_of_person(customer_id, phones, customers), false, customers)) AS v
+    FROM logins AS l
+    CROSS JOIN LATERAL jsonb_array_elements(customer_identity_internal.verifications_of(phones, l.ids, false, customers)) AS v
     UNION ALL
     SELECT customer_identity_internal.told_name(customers), 1, 'deleted', NULL, NULL
 $$;
@@ -11846,7 +12010,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_no_references(jsonb, boolean, regclass) IS
     'Raises CI006 for rows that refer to a customer still: those that were unlinked, or all when it is deleted';
-CREATE FUNCTION customer_identity_internal.erase_companions(customer_id uuid, phones text[], customers regclass)
+CREATE FUNCTION customer_identity_internal.erase_companions(customer_id uuid, phones text[], user_ids text[], customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
@@ -11861,23 +12025,23 @@ BEGIN
         SELECT customer_identity_internal.companion_of(customers, c.name) AS name, format('%s OR %s', c.condition, c.also) AS condition
         FROM customer_identity_internal.companions_of_person() AS c
     LOOP
-        EXECUTE format('DELETE FROM %s AS r WHERE %s', companion.name, companion.condition) USING customer_id, phones, merged;
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE %s)', companion.name, companion.condition) INTO is_kept USING customer_id, phones, merged;
+        EXECUTE format('DELETE FROM %s AS r WHERE %s', companion.name, companion.condition) USING customer_id, phones, merged, user_ids, customers;
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE %s)', companion.name, companion.condition) INTO is_kept USING customer_id, phones, merged, user_ids, customers;
         IF is_kept THEN
             PERFORM customer_identity_internal.refuse_kept(companion.name::regclass);
         END IF;
     END LOOP;
     FOR mention IN SELECT m.* FROM customer_identity_internal.mentions_of_phones(customers) AS m LOOP
-        EXECUTE format('UPDATE %1$s AS r SET %2$I = customer_identity_internal.without_phones(r.%2$I, $4) WHERE %3$s AND r.%2$I::text ~ $4',
+        EXECUTE format('UPDATE %1$s AS r SET %2$I = customer_identity_internal.without_phones(r.%2$I, $6) WHERE %3$s AND r.%2$I::text ~ $6',
             mention.name, mention.column_name, mention.condition)
-            USING customer_id, phones, merged, customer_identity_internal.pattern_of_phones(phones);
-        IF customer_identity_internal.count_mentions(mention.name, mention.column_name, mention.condition, customer_id, phones, merged) > 0 THEN
+            USING customer_id, phones, merged, user_ids, customers, customer_identity_internal.pattern_of_phones(phones);
+        IF customer_identity_internal.count_mentions(mention.name, mention.column_name, mention.condition, customer_id, phones, merged, user_ids, customers) > 0 THEN
             PERFORM customer_identity_internal.refuse_kept(mention.name::regclass);
         END IF;
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.erase_companions(uuid, text[], regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.erase_companions(uuid, text[], text[], regclass) IS
     'Takes a person out of the companions of its book';
 -- Who has left a computed id leaves its row, with nothing in it: the next holder of the number is told by it.
 CREATE FUNCTION customer_identity_internal.vacate(customer_id uuid, customers regclass)
@@ -11968,7 +12132,7 @@ BEGIN
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.vacate(customer_id, customers);
     PERFORM customer_identity_internal.require_no_references(customer, true, customers);
-    PERFORM customer_identity_internal.erase_companions(customer_id, phones, customers);
+    PERFORM customer_identity_internal.erase_companions(customer_id, phones, user_ids, customers);
     PERFORM customer_identity_internal.verifications_of(phones, user_ids, true, customers);
     PERFORM customer_identity_internal.check_keys_of_erased(customers);
     RETURN jsonb_build_object('tables', plan -> 'tables');
