@@ -20,8 +20,11 @@ namespace {
 constexpr std::size_t kMinimumPart = 4;
 constexpr std::size_t kMinimumDialled = 6;
 constexpr std::size_t kMaximumPlain = 40;
+
+/// Longer texts have their gaps shortened. A number is shorter then, whatever separates its digits.
 constexpr std::size_t kMaximumNumbers = 80;
-constexpr std::size_t kMaximumParts = 160;
+constexpr std::size_t kMaximumGap = 3;
+constexpr std::uint32_t kNoSeparator = kDigitSymbol | kPlusSymbol | kLetterSymbol | kOtherSymbol;
 
 /// A number that may be followed by "/8", the end of a range, has that many digits.
 constexpr std::size_t kMinimumRange = 6;
@@ -37,6 +40,26 @@ bool is_dialled(std::string_view text) { return text.starts_with('+') || text.st
 /// Both name a person, the same one.
 bool are_same(const Details &one, const Details &other) {
   return std::strcmp(one.e164, other.e164) == 0;
+}
+
+/// The symbols with no more than kMaximumGap separators in a row: the first, a slash or else the
+/// second, the last.
+ShortText with_short_gaps(std::string_view symbols) {
+  ShortText text;
+  while (!symbols.empty()) {
+    const std::size_t start = find_class(symbols, kSeparatorSymbol);
+    text.add(symbols.substr(0, start));
+    symbols.remove_prefix(start);
+    const std::string_view gap = symbols.substr(0, find_class(symbols, kNoSeparator));
+    symbols.remove_prefix(gap.size());
+    if (gap.size() <= kMaximumGap)
+      text.add(gap);
+    else
+      text.add(gap.substr(0, 1))
+          .add(gap.find('/', 1) == std::string_view::npos ? gap.substr(1, 1) : "/")
+          .add(gap.substr(gap.size() - 1));
+  }
+  return text;
 }
 
 class Reading {
@@ -59,6 +82,7 @@ class Reading {
   void refuse_range(std::string_view number, Details &details);
 
   void read_any(Details &details);
+  void read_body(std::string_view body, Details &details);
   void read_worded(std::string_view body, const Look &look, Details &details);
   bool read_parameters(std::string_view body, Details &details);
   bool read_extension(std::string_view body, bool marked, Details &details);
@@ -104,8 +128,10 @@ void Reading::look_for_others(std::string_view number, const Look &look, Details
   const bool slash = (look.classes & kSlashSymbol) != 0;
   const bool is_short = details.reason == Reason::kTooShort || details.reason == Reason::kNoRegion;
   if (!slash && (ok ? !look.zero_begins_group : is_short)) return;
-  if (number.size() > kMaximumNumbers || split(number, details) || !slash) return;
-  refuse_range(number, details);
+  if (number.size() > kMaximumNumbers) {
+    if (ok) details = unread(Reason::kAmbiguous);
+  } else if (!split(number, details) && slash)
+    refuse_range(number, details);
 }
 
 /// Whether a part of a text is a number by itself: one in use, or nearly any digits would be.
@@ -197,6 +223,13 @@ void Reading::read_any(Details &details) {
     details = unread(Reason::kHasLetters);
     return;
   }
+  if (body.size() > kMaximumNumbers)
+    read_body(with_short_gaps(body).view(), details);
+  else
+    read_body(body, details);
+}
+
+void Reading::read_body(std::string_view body, Details &details) {
   Input input;
   const Look look = read_plain(body, input);
   if (look.is_number)
@@ -258,7 +291,6 @@ bool Reading::read_extension(std::string_view body, bool marked, Details &detail
 
 /// True when two parts of the text are numbers, and then one is read if they are the same.
 bool Reading::read_parts(std::string_view body, Details &details) {
-  if (body.size() > kMaximumParts) return false;
   int found = 0;
   for (std::string_view part = take_part(body); !part.empty(); part = take_part(body)) {
     if (count_digits(part) < kMinimumPart) continue;

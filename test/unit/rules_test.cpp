@@ -156,6 +156,34 @@ TEST(rules, two_numbers_are_refused_and_one_given_twice_is_read) {
   }
 }
 
+std::string repeated(std::string_view piece, std::size_t times) {
+  std::string text;
+  while (times-- > 0) text += piece;
+  return text;
+}
+
+TEST(rules, a_gap_of_any_width_is_read_alike) {
+  const std::vector<std::string> separators = {" ", ".", "-", "_",  "\t", "\u00A0", "\u2022", "*",
+                                               "/", "(", "]", " .", ". ", " - ",    "\u202F."};
+  const std::vector<Example> all = examples();
+  for (std::size_t at = 1; at < all.size(); ++at) {
+    const std::string &separator = separators[at % separators.size()];
+    const std::string &one = all[at - 1].nationally;
+    const std::string &other = all[at].nationally;
+    const std::vector<std::string> behind = {other,       "/8",         "/" + one,
+                                             "0" + other, ", " + other, "ab"};
+    for (std::size_t part = 0; part <= behind.size(); ++part) {
+      const auto text = [&](std::size_t width) {
+        const std::string gap = repeated(separator, width / separator.size());
+        return part < behind.size() ? one + gap + behind[part] : "Apt. 30" + gap + one;
+      };
+      const std::string narrow = number(text(12), all[at].region);
+      for (const std::size_t width : {60, 66, 72, 78, 84, 90, 150, 210})
+        EXPECT_EQ(number(text(width), all[at].region), narrow) << text(width);
+    }
+  }
+}
+
 TEST(rules, an_extension_is_kept_and_is_no_part_of_the_number) {
   for (const Example &example : examples()) {
     for (const std::string mark : {" ext. ", "x", " #", " DW ", " Durchwahl ", " (ext ", ";ext="}) {
