@@ -42,8 +42,8 @@ bool are_same(const Details &one, const Details &other) {
   return std::strcmp(one.e164, other.e164) == 0;
 }
 
-/// The symbols with no more than kMaximumGap separators in a row: the first, a slash or else the
-/// second, the last.
+/// The symbols with no more than kMaximumGap separators in a row: the first, one that
+/// sets numbers apart or else the second, the last.
 ShortText with_short_gaps(std::string_view symbols) {
   ShortText text;
   while (!symbols.empty()) {
@@ -52,11 +52,12 @@ ShortText with_short_gaps(std::string_view symbols) {
     symbols.remove_prefix(start);
     const std::string_view gap = symbols.substr(0, find_class(symbols, kNoSeparator));
     symbols.remove_prefix(gap.size());
+    const std::size_t apart = gap.find_first_of("/~", 1);
     if (gap.size() <= kMaximumGap)
       text.add(gap);
     else
       text.add(gap.substr(0, 1))
-          .add(gap.find('/', 1) == std::string_view::npos ? gap.substr(1, 1) : "/")
+          .add(gap.substr(apart == std::string_view::npos ? 1 : apart, 1))
           .add(gap.substr(gap.size() - 1));
   }
   return text;
@@ -125,7 +126,7 @@ void Reading::read_number(std::string_view number, const Look &look, const Input
 void Reading::look_for_others(std::string_view number, const Look &look, Details &details) {
   if (look.classes == kDigitSymbol) return;
   const bool ok = details.reason == Reason::kOk;
-  const bool slash = (look.classes & kSlashSymbol) != 0;
+  const bool slash = (look.classes & (kSlashSymbol | kTildeSymbol)) != 0;
   const bool is_short = details.reason == Reason::kTooShort || details.reason == Reason::kNoRegion;
   if (!slash && (ok ? !look.zero_begins_group : is_short)) return;
   if (number.size() > kMaximumNumbers) {
@@ -159,10 +160,8 @@ bool Reading::read_float(std::string_view number, Details &details) {
 /// True when the text holds two numbers, and then one is read if they are the same.
 bool Reading::split(std::string_view number, Details &details) {
   const bool whole = details.reason == Reason::kOk;
-  const bool only_zeros = whole && number.find('/') == std::string_view::npos;
-  const bool no_aside = only_zeros && is_dialled(number);
-  const std::size_t shortest = no_aside ? kMinimumDialled : kMinimumPart;
-  for (std::size_t at = no_aside ? kMinimumPart : 1; at + shortest <= number.size(); ++at) {
+  const bool only_zeros = whole && number.find_first_of("/~") == std::string_view::npos;
+  for (std::size_t at = 1; at + kMinimumPart <= number.size(); ++at) {
     if (only_zeros && number[at] != '0') continue;
     if (!is_digit(number[at]) || is_digit(number[at - 1])) continue;
     if (split_at(at, number, whole, details)) return true;
@@ -175,7 +174,8 @@ bool Reading::split(std::string_view number, Details &details) {
 bool Reading::split_at(std::size_t at, std::string_view number, bool whole, Details &details) {
   const std::string_view first = up_to_last_digit(number.substr(0, at));
   const std::string_view between = number.substr(first.size(), at - first.size());
-  if (whole && number[at] != '0' && between.find('/') == std::string_view::npos) return false;
+  if (whole && number[at] != '0' && between.find_first_of("/~") == std::string_view::npos)
+    return false;
   const std::string_view second = number.substr(at);
   if (whole && count_digits(first) < kMinimumGroup && refuse_aside(first, second, details))
     return true;
@@ -187,11 +187,12 @@ bool Reading::split_at(std::size_t at, std::string_view number, bool whole, Deta
   return true;
 }
 
-/// "Apt. 5 0171 2345678": few digits before a number that begins with a zero are not dialled.
+/// "Apt. 5 0171 2345678", "0 0171 2345678": few digits before a number that begins with a zero are
+/// not dialled. More than a zero by itself ("08-021-28-19-90"), or two of them ("0 0 49"), are.
 bool Reading::refuse_aside(std::string_view aside, std::string_view number, Details &details) {
+  const bool dialled = is_dialled(aside) && (aside != "0" || !is_digit(number[1]));
   Details alone;
-  if (is_dialled(aside) || number[0] != '0' || !is_number(number, alone) ||
-      are_same(alone, details))
+  if (dialled || number[0] != '0' || !is_number(number, alone) || are_same(alone, details))
     return false;
   details = unread(Reason::kAmbiguous);
   return true;
@@ -200,6 +201,7 @@ bool Reading::refuse_aside(std::string_view aside, std::string_view number, Deta
 /// "06641234567/8" is two numbers to some and one to others. Several slashes are between groups.
 void Reading::refuse_range(std::string_view number, Details &details) {
   const std::size_t slash = number.rfind('/');
+  if (slash == std::string_view::npos) return;
   const std::string_view first = up_to_last_digit(number.substr(0, slash));
   if (first.find('/') != std::string_view::npos && count_digits(number.substr(slash)) > 2) return;
   const std::size_t before = first.find_last_not_of("0123456789");

@@ -175,21 +175,18 @@ std::string_view take_part(std::string_view &rest) {
 }
 
 bool Uri::read(std::string_view number, std::string_view parameters) {
-  std::string_view context;
-  std::string_view extension;
+  constexpr std::array<std::string_view, 3> kNames = {"phone-context=", "ext=", "isub="};
+  std::array<std::string_view, 3> values;
   while (!parameters.empty()) {
     parameters.remove_prefix(1);
     const std::string_view parameter = parameters.substr(0, parameters.find(';'));
     parameters.remove_prefix(parameter.size());
-    const std::size_t sign = std::min(parameter.find('='), parameter.size() - 1);
-    const std::string_view value = parameter.empty() ? parameter : parameter.substr(sign + 1);
-    if (parameter.starts_with("phone-context="))
-      context = value;
-    else if (parameter.starts_with("ext="))
-      extension = value;
-    else if (!parameter.starts_with("isub="))
-      return false;
+    std::size_t at = 0;
+    while (at < kNames.size() && !parameter.starts_with(kNames[at])) ++at;
+    if (at == kNames.size() || values[at].data() != nullptr) return false;
+    values[at] = parameter.substr(kNames[at].size());
   }
+  const auto &[context, extension, subaddress] = values;
   const bool global = number.starts_with('+');
   if (find_class(number, kNoNumber, global ? 1 : 0) < number.size()) return false;
   if (extension.find_first_not_of(kDigits) != std::string_view::npos) return false;
