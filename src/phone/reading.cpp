@@ -229,6 +229,9 @@ void Reading::read_any(Details &details) {
     read_body(with_short_gaps(body).view(), details);
   else
     read_body(body, details);
+  const auto before = static_cast<std::size_t>(body.data() - spelling.view().data());
+  if (before > 0 && spelling.view()[before - 1] == kNumeral && details.is_valid)
+    details = unread(Reason::kHasLetters);
 }
 
 void Reading::read_body(std::string_view body, Details &details) {
@@ -294,6 +297,7 @@ bool Reading::read_extension(std::string_view body, bool marked, Details &detail
 /// True when two parts of the text are numbers, and then one is read if they are the same.
 bool Reading::read_parts(std::string_view body, Details &details) {
   int found = 0;
+  bool letters_touch = false;
   for (std::string_view part = take_part(body); !part.empty(); part = take_part(body)) {
     if (count_digits(part) < kMinimumPart) continue;
     Details one;
@@ -306,8 +310,10 @@ bool Reading::read_parts(std::string_view body, Details &details) {
     }
     details = one;
     ++found;
+    const bool ends_here = body.data() == part.data() + part.size();
+    letters_touch = letters_touch || (ends_here && !body.empty() && is_letter(body.front()));
   }
-  return found > 1;
+  return found > 1 && !letters_touch;
 }
 
 /// A number and a label behind it: "030 123456 (mobil)".

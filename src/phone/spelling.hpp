@@ -17,6 +17,8 @@ namespace customer_identity::phone {
 inline constexpr char kLineBreak = '\n';
 inline constexpr char kUnreadable = '\x01';  // a control character
 inline constexpr char kCyrillic = '\x80';    // the first of 32 letters
+inline constexpr char kLikeDigit = '\xFD';   // a letter that is a digit as well, as in East Asia
+inline constexpr char kNumeral = '\xFE';     // a superscript, a circled number
 inline constexpr char kLetter = '\xFF';      // any other letter, and pictures
 
 /// What a symbol may be good for; those of a text are or-ed together.

@@ -13,8 +13,9 @@ constexpr std::string_view kDigits = "0123456789";
 /// What a number ends before: neither digits nor separators.
 constexpr std::uint32_t kNoNumber = kPlusSymbol | kLetterSymbol | kOtherSymbol;
 
-/// Letters that stand where a digit was meant.
-constexpr std::string_view kLookalikes = "oli";
+/// Letters that stand where a digit was meant: O, l and i, Cyrillic be (6) and ze (3), and those of
+/// other scripts.
+constexpr std::string_view kLookalikes = "oli\x81\x87\xFD";
 
 struct Label {
   std::string_view word;
@@ -23,13 +24,13 @@ struct Label {
 
 /// As libphonenumber has them, and as switchboards are called elsewhere.
 constexpr std::array<Label, 28> kLabels = {
-    {{"ext", 20},        {"extn", 20},         {"extension", 20}, {"extensi\xFFn", 20},
-     {"xt", 20},         {"xtn", 20},          {"xtension", 20},  {"xtensi\xFFn", 20},
-     {"anexo", 20},      {"\x84\x8E\x81", 20},  // Cyrillic dob
-     {"x", 9},           {"int", 9},           {"interno", 9},    {"dw", 9},
-     {"durchwahl", 9},   {"klappe", 9},        {"apparat", 9},    {"nst", 9},
-     {"nebenstelle", 9}, {"poste", 9},         {"ramal", 9},      {"toestel", 9},
-     {"wew", 9},         {"linka", 9},         {"klapka", 9},     {"anknytning", 9},
+    {{"ext", 20},        {"extn", 20},      {"extension", 20}, {"extensi\xFFn", 20},
+     {"xt", 20},         {"xtn", 20},       {"xtension", 20},  {"xtensi\xFFn", 20},
+     {"anexo", 20},      {"\x84o\x81", 20},  // Cyrillic dob
+     {"x", 9},           {"int", 9},        {"interno", 9},    {"dw", 9},
+     {"durchwahl", 9},   {"klappe", 9},     {"apparat", 9},    {"nst", 9},
+     {"nebenstelle", 9}, {"poste", 9},      {"ramal", 9},      {"toestel", 9},
+     {"wew", 9},         {"linka", 9},      {"klapka", 9},     {"anknytning", 9},
      {"ankn", 9},        {"dahili", 9}}};
 
 void skip(std::string_view &text, std::string_view any_of) {
@@ -155,7 +156,7 @@ Extension extension_of(std::string_view body, bool marked) {
 std::string_view before_label(std::string_view body) {
   const std::string_view number = up_to_last_digit(body.substr(0, end_of_number(body)));
   const std::string_view label = body.substr(number.size());
-  if (label.find_first_of("0123456789+#@=%\\") != std::string_view::npos) return {};
+  if (label.find_first_of("0123456789+#@=%\\\xFE") != std::string_view::npos) return {};
   const std::size_t before = number.find_last_not_of(kDigits);
   const std::size_t group =
       before == std::string_view::npos ? number.size() : number.size() - before - 1;

@@ -234,6 +234,55 @@ TEST(rules, parameters_of_an_address_are_given_once) {
   }
 }
 
+/// In UTF-8.
+std::string written(char32_t code_point) {
+  const auto byte = [code_point](unsigned shift) {
+    return static_cast<char>(0x80U | (code_point >> shift & 0x3FU));
+  };
+  if (code_point < 0x800) return {static_cast<char>(0xC0U | code_point >> 6U), byte(0)};
+  if (code_point < 0x10000) return {static_cast<char>(0xE0U | code_point >> 12U), byte(6), byte(0)};
+  return {static_cast<char>(0xF0U | code_point >> 18U), byte(12), byte(6), byte(0)};
+}
+
+TEST(rules, digits_of_every_script_that_the_library_knows_are_digits) {
+  const PhoneNumberUtil &util = *PhoneNumberUtil::GetInstance();
+  int found = 0;
+  for (char32_t code_point = 0x80; code_point < 0x20000; ++code_point) {
+    if (code_point >= 0xD800 && code_point < 0xE000) continue;
+    std::string digit = written(code_point);
+    const std::string text = "030 12345" + digit;
+    util.NormalizeDigitsOnly(&digit);
+    if (digit.empty()) continue;
+    ++found;
+    EXPECT_EQ(number(text, "DE"), "+493012345" + digit) << text;
+  }
+  EXPECT_GE(found, 600);
+}
+
+TEST(rules, digits_of_scripts_that_are_new_in_unicode_are_digits) {
+  for (const char32_t zero : {0x10D40, 0x116D0, 0x116DA, 0x11BF0, 0x11DE0, 0x11F50, 0x16130,
+                              0x16D70, 0x1CCF0, 0x1E4F0, 0x1E5F1})
+    for (char32_t digit = 0; digit < 10; ++digit)
+      EXPECT_EQ(number("030 12345" + written(zero + digit), "DE"),
+                "+493012345" + std::to_string(digit))
+          << std::hex << static_cast<unsigned>(zero);
+}
+
+TEST(rules, what_may_be_a_digit_is_no_label) {
+  for (const std::string last :
+       {"O",          "l",      "I",      "\u041E", "\u043E",     "\u03BF",     "\u039F",
+        "\u0456",     "\u0406", "\u0555", "\uFF2F", "\U0001D442", "\U0001D6B6", "\u24C4",
+        "\U0001F17E", "\u00D8", "\u0417", "\u0431", "\u3007",     "\u516B",     "\u2076",
+        "\u00B2",     "\u2089", "\u2466", "\u2160", "\U0001F101", "\u3285",     "\u00BD"}) {
+    EXPECT_EQ(number("030 12345 " + last, "DE"), "has_letters") << last;
+    EXPECT_EQ(number("030 12345 (" + last + ")", "DE"), "has_letters") << last;
+    EXPECT_EQ(number("030 12345" + last, "DE"), "has_letters") << last;
+    EXPECT_EQ(number("030 12345" + last + " / 030 12345" + last, "DE"), "has_letters") << last;
+    EXPECT_EQ(number(last + "91512345678", "DE"), "has_letters") << last;
+  }
+  EXPECT_EQ(number("030 12345 \u0434\u043E\u043C", "DE"), "+493012345") << "a word has more";
+}
+
 TEST(rules, an_extension_is_kept_and_is_no_part_of_the_number) {
   for (const Example &example : examples()) {
     for (const std::string mark : {" ext. ", "x", " #", " DW ", " Durchwahl ", " (ext ", ";ext="}) {
