@@ -119,17 +119,33 @@ bool is_proved(const Order &order, const Attachment &attachment) {
 }
 
 // An upsert of an order that exists reaches BEFORE INSERT as well, and BEFORE UPDATE after that.
-bool exists_already(const Order &order) {
+bool seems_to_exist(const Order &order) {
   return order.old_row == nullptr && meets_row(order.table, order.row);
 }
 
-void require_proof(const Order &order, const Attachment &attachment) {
-  if (is_proved(order, attachment) || exists_already(order)) return;
+// A trigger that comes later can still make it another order.
+bool exists_already(const Order &order) {
+  return seems_to_exist(order) && later_trigger(order.call) == nullptr;
+}
+
+[[noreturn]] void refuse_unproved(const Order &order, const Attachment &attachment) {
+  const Trigger *later = seems_to_exist(order) ? later_trigger(order.call) : nullptr;
   ereport(ERROR, errcode(kProofRequired), errmsg("cash on delivery needs a verified phone"),
           attachment.found ? errdetail("Nobody has proved the phone of the order's customer.")
                            : errdetail("The order has no readable phone."),
-          errhint("Verify the phone with customer_identity.start_verification(), or call "
-                  "record_proof() if another service has verified it, or choose another payment."));
+          later == nullptr
+              ? errhint("Verify the phone with customer_identity.start_verification(), or call "
+                        "record_proof() if another service has verified it, or choose another "
+                        "payment.")
+              : errhint("An upsert of an order that exists needs no proof if trigger %s, which can "
+                        "make it another order, is renamed to come before %s.",
+                        quote_identifier(later->tgname),
+                        quote_identifier(order.call->tg_trigger->tgname)));
+  pg_unreachable();
+}
+
+void require_proof(const Order &order, const Attachment &attachment) {
+  if (!is_proved(order, attachment) && !exists_already(order)) refuse_unproved(order, attachment);
 }
 
 // What the row says already: on INSERT a customer that the application gave, on UPDATE one that the
@@ -259,7 +275,7 @@ HeapTuple attached_by_id(Order &order) {
 HeapTuple attached(const OrderSetup &setup, const TriggerData *call) {
   const bool is_new = TRIGGER_FIRED_BY_INSERT(call->tg_event);
   Order order = {setup, call->tg_relation, is_new ? call->tg_trigtuple : call->tg_newtuple,
-                 is_new ? nullptr : call->tg_trigtuple};
+                 is_new ? nullptr : call->tg_trigtuple, call};
   if (!is_new && is_untouched(order)) return order.row;
   if (!is_new) order.phone_change = phone_change_of(order);
   if (setup.has_computed_ids) return attached_by_id(order);

@@ -37,6 +37,7 @@ struct Order {
   Relation table;
   HeapTuple row;      // as it is to be written
   HeapTuple old_row;  // NULL: it is new
+  const TriggerData *call;
   PhoneChange phone_change = PhoneChange::kNone;
   bool is_phone_read = false;  // it is read once, and only if need be
   phone::Details phone = {};

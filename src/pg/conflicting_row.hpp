@@ -8,7 +8,7 @@ namespace customer_identity {
 
 /// Whether the table has a row with the same value of a unique index: the INSERT then fails, does
 /// nothing or becomes an UPDATE, since that row is locked against its deletion. Values that are
-/// generated are not known yet.
+/// generated, or set by a later trigger, are not known yet.
 bool meets_row(Relation table, HeapTuple inserted);
 
 }  // namespace customer_identity

@@ -42,6 +42,13 @@ bool lacks_transition_table(const TriggerData *call) {
   return (needs_old && call->tg_oldtable == nullptr) || (needs_new && call->tg_newtable == nullptr);
 }
 
+// In this session.
+bool is_enabled(const Trigger &trigger) {
+  const bool is_replica = SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA;
+  return trigger.tgenabled == TRIGGER_FIRES_ALWAYS ||
+         trigger.tgenabled == (is_replica ? TRIGGER_FIRES_ON_REPLICA : TRIGGER_FIRES_ON_ORIGIN);
+}
+
 }  // namespace
 
 const TriggerData *trigger_call(FunctionCallInfo fcinfo,
@@ -60,6 +67,21 @@ const TriggerData *trigger_call(FunctionCallInfo fcinfo,
   if ((*made & kWithTables) != 0 && lacks_transition_table(call))
     refuse(psprintf("trigger \"%s\" lacks a transition table", call->tg_trigger->tgname));
   return call;
+}
+
+const Trigger *later_trigger(const TriggerData *call) {
+  const TriggerDesc *triggers = call->tg_relation->trigdesc;
+  bool is_later = false;
+  for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i) {
+    const Trigger &trigger = triggers->triggers[i];
+    if (trigger.tgoid == call->tg_trigger->tgoid)
+      is_later = true;
+    else if (is_later && is_enabled(trigger) &&
+             TRIGGER_TYPE_MATCHES(trigger.tgtype, TRIGGER_TYPE_ROW, TRIGGER_TYPE_BEFORE,
+                                  TRIGGER_TYPE_INSERT))
+      return &trigger;
+  }
+  return nullptr;
 }
 
 const EventTriggerData *event_trigger_call(FunctionCallInfo fcinfo, const char *event) {

@@ -25,6 +25,9 @@ const TriggerData *trigger_call(FunctionCallInfo fcinfo,
 /// Raises 39P03 unless called by an event trigger for `event`.
 const EventTriggerData *event_trigger_call(FunctionCallInfo fcinfo, const char *event);
 
+/// A BEFORE INSERT trigger that may still change the row after this one; NULL: there is none.
+const Trigger *later_trigger(const TriggerData *call);
+
 /// How many triggers are running, one within the other: 1 where no other one has run the statement.
 inline int trigger_depth() {
   return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, Datum(0)));

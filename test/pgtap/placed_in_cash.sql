@@ -95,6 +95,31 @@ CREATE TABLE loose (id int, phone text, total numeric, pay text);
 SELECT customer_identity.attach_orders('loose', payment_column => 'pay', cod_values => '{cash}');
 SELECT throws_ok($$INSERT INTO loose VALUES (1, '07400 123407', 3, 'cash') ON CONFLICT DO NOTHING$$, 'CI002', NULL, 'nor does a table without any');
 
+-- A trigger that comes later can make another order of one that seems to exist.
+CREATE TABLE numbered (number int, phone text, total numeric, pay text, part int NOT NULL DEFAULT 0) PARTITION BY LIST (part);
+CREATE TABLE numbered_1 PARTITION OF numbered (UNIQUE (number)) FOR VALUES IN (0);
+CREATE SEQUENCE numbers START 101;
+CREATE FUNCTION set_number() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.number := nextval('numbers'); RETURN NEW; END $$;
+SELECT customer_identity.attach_orders('numbered', payment_column => 'pay', cod_values => '{cash}');
+INSERT INTO numbered (number, phone, total, pay) VALUES (100, '07400 123408', 1, 'card');
+CREATE FUNCTION upsert() RETURNS text LANGUAGE sql AS $$
+  SELECT 'INSERT INTO numbered (number, phone, total, pay) VALUES (100, ''07400 123407'', 1, ''cash'') ON CONFLICT DO NOTHING' $$;
+SELECT lives_ok(upsert(), 'an order with a number that there is is let through');
+CREATE TRIGGER set_number BEFORE INSERT ON numbered_1 FOR EACH ROW EXECUTE FUNCTION set_number();
+SELECT throws_ok(upsert(), 'CI002', NULL, 'unless a later trigger of the partition may give it another one');
+ALTER TABLE numbered_1 DISABLE TRIGGER set_number;
+SELECT lives_ok(upsert(), 'which is disabled');
+ALTER TABLE numbered_1 ENABLE REPLICA TRIGGER set_number;
+SELECT lives_ok(upsert(), 'or does not fire in this session');
+ALTER TABLE numbered_1 ENABLE ALWAYS TRIGGER set_number;
+SELECT throws_ok(upsert(), 'CI002', NULL, 'or always does');
+ALTER TRIGGER set_number ON numbered_1 RENAME TO before_set_number;
+SELECT throws_ok(upsert(), 'CI002', NULL, 'one that comes before has given the order its number');
+DROP TRIGGER before_set_number ON numbered_1;
+CREATE TRIGGER set_number AFTER INSERT ON numbered_1 FOR EACH ROW EXECUTE FUNCTION set_number();
+CREATE TRIGGER set_number_2 BEFORE UPDATE ON numbered_1 FOR EACH ROW EXECUTE FUNCTION set_number();
+SELECT lives_ok(upsert(), 'other triggers change no new order');
+
 -- On partitions, whose columns are in another order.
 CREATE TABLE parted (id int, phone text, total numeric, pay text, part int, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
 CREATE TABLE parted_0 (part int NOT NULL, junk int, pay text, total numeric, phone text, id int NOT NULL);
