@@ -435,10 +435,16 @@ Fit fit_customer(Oid customers, const pg_uuid_t &id, const char *e164, const Ori
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const Seat seat = seat_now(customers, id, Hold::kRow);
     if (seat == Seat::kTaken) return Fit::kCustomer;
-    if (seat == Seat::kLeft) return Fit::kLeft;
+    // Who has left the number may have it again, as a further one.
+    if (seat == Seat::kLeft)
+      return is_further_phone(customers, id, e164) ? Fit::kCustomer : Fit::kLeft;
     // Whether those before have left the number cannot be seen from where the row is.
     if (generation > 0) return Fit::kAnother;
-    if (has_rule_nobody(customers, e164)) return Fit::kNobody;
+    if (has_rule_nobody(customers, e164)) {
+      // Without the rule the order would be its customer's.
+      if (hold_rule_nobody(customers, e164)) return Fit::kNobody;
+      continue;
+    }
     pg_uuid_t made;
     if (create_without_rival(customers, {e164, 0}, nullptr, origin, &made)) return Fit::kCustomer;
   }

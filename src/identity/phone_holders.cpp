@@ -19,20 +19,24 @@
 namespace customer_identity {
 namespace {
 
-// A table with a phone column: where a row leads, and what ends it.
+// A table whose rows a phone leads to: by which column, where, and what ends it.
 struct Shape {
+  const char *key;     // a column
+  Oid key_type;        // text, or the uuid that is computed from the phone
   const char *wanted;  // a column
   Oid type;            // of the wanted column
   const char *ended;   // a column that is NULL while the row counts; NULL: it always does
 };
 
-constexpr Shape kCustomers = {"id", UUIDOID, nullptr};
-constexpr Shape kFurtherPhones = {"customer_id", UUIDOID, "until"};
-constexpr Shape kRules = {"rule", TEXTOID, nullptr};
+constexpr Shape kCustomers = {"phone", TEXTOID, "id", UUIDOID, nullptr};
+constexpr Shape kFirstIds = {"id", UUIDOID, "id", UUIDOID, nullptr};
+constexpr Shape kFurtherPhones = {"phone", TEXTOID, "customer_id", UUIDOID, "until"};
+constexpr Shape kRules = {"phone", TEXTOID, "rule", TEXTOID, nullptr};
 
 struct Target {
   bool is_usable;
-  AttrNumber phone;
+  AttrNumber key;
+  Oid key_type;
   AttrNumber wanted;
   AttrNumber ended;  // 0: rows always count
   IndexKey index;    // none: the table is scanned
@@ -40,20 +44,21 @@ struct Target {
 
 void resolve(Target &target, Relation table, const Shape &shape) {
   const Oid relation = RelationGetRelid(table);
-  target.phone = get_attnum(relation, "phone");
+  target.key = get_attnum(relation, shape.key);
+  target.key_type = shape.key_type;
   target.wanted = get_attnum(relation, shape.wanted);
   target.ended = shape.ended == nullptr ? AttrNumber(0) : get_attnum(relation, shape.ended);
-  target.is_usable = target.phone > 0 && target.wanted > 0 &&
+  target.is_usable = target.key > 0 && target.wanted > 0 &&
                      get_atttype(relation, target.wanted) == shape.type &&
                      table->rd_rel->relkind == RELKIND_RELATION &&
                      table->rd_tableam == GetHeapamTableAmRoutine() &&
                      (shape.ended == nullptr || target.ended > 0);
   if (target.is_usable)
-    target.index = unique_index_of(table, target.phone, TEXTOID, Coverage::kSomeRows);
+    target.index = unique_index_of(table, target.key, shape.key_type, Coverage::kSomeRows);
 }
 
 const Target &target_of(Relation table, const Shape &shape) {
-  const CacheKey key = {RelationGetRelid(table), InvalidOid, shape.type};
+  const CacheKey key = {RelationGetRelid(table), InvalidOid, shape.key_type};
   return *kept<Target>(key, [&](Target &target, Reading &) { resolve(target, table, shape); });
 }
 
@@ -66,7 +71,7 @@ struct Found {
 struct Search {
   Relation table;
   const Target &target;
-  Datum phone;
+  Datum key;
   Snapshot snapshot;
 };
 
@@ -76,9 +81,11 @@ bool counts(const Search &search, TupleTableSlot *row) {
     slot_getattr(row, search.target.ended, &is_null);
     if (!is_null) return false;
   }
-  const Datum phone = slot_getattr(row, search.target.phone, &is_null);
-  return !is_null &&
-         DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID, phone, search.phone));
+  const Datum key = slot_getattr(row, search.target.key, &is_null);
+  if (is_null) return false;
+  return DatumGetBool(search.target.key_type == UUIDOID
+                          ? DirectFunctionCall2(uuid_eq, key, search.key)
+                          : DirectFunctionCall2Coll(texteq, C_COLLATION_OID, key, search.key));
 }
 
 Found found_in(const Search &search, TupleTableSlot *row) {
@@ -104,8 +111,8 @@ Found by_index(const Search &search, TupleTableSlot *row) {
   IndexScanDesc scan = begin_scan(search.table, index, search.snapshot);
   const IndexKey &key = search.target.index;
   ScanKeyData condition;
-  ScanKeyEntryInitialize(&condition, 0, 1, BTEqualStrategyNumber, TEXTOID, key.collation,
-                         key.equals, search.phone);
+  ScanKeyEntryInitialize(&condition, 0, 1, BTEqualStrategyNumber, search.target.key_type,
+                         key.collation, key.equals, search.key);
   index_rescan(scan, &condition, 1, nullptr, 0);
   const Found found = first_that_counts(
       search, row, [&] { return index_getnext_slot(scan, ForwardScanDirection, row); });
@@ -130,7 +137,9 @@ Found search(Oid relation, const Shape &shape, const char *e164, Snapshot snapsh
     const Target &target = target_of(table, shape);
     if (target.is_usable) {
       TupleTableSlot *row = table_slot_create(table, nullptr);
-      const Search wanted = {table, target, CStringGetTextDatum(e164), snapshot};
+      const pg_uuid_t id = shape.key_type == UUIDOID ? computed_id(e164, 0) : kNobody;
+      const Datum key = shape.key_type == UUIDOID ? UUIDPGetDatum(&id) : CStringGetTextDatum(e164);
+      const Search wanted = {table, target, key, snapshot};
       found = OidIsValid(target.index.index) ? by_index(wanted, row) : by_scan(wanted, row);
       ExecDropSingleTupleTableSlot(row);
     }
@@ -224,6 +233,14 @@ void refuse_other_customer(Oid relation, const Shape &shape, const char *e164,
   refuse_holder(e164, *DatumGetUUIDP(rival.value));
 }
 
+// Where ids are computed: others who give the number to somebody for the first time. Later ones are
+// waited for at the row of its first id, which these are about to make.
+void refuse_first_row_under_way(Oid customers, const char *e164) {
+  SnapshotData dirty;
+  InitDirtySnapshot(dirty);
+  if (search(customers, kFirstIds, e164, &dirty).found) refuse_unfinished(dirty);
+}
+
 // Of a number of computed ids, by what has been committed.
 bool other_holder(Oid customers, const char *e164, const pg_uuid_t &customer, pg_uuid_t *holder) {
   const Oid further = find_companion(customers, "customer_phones");
@@ -281,6 +298,23 @@ Holder holder_of(Oid customers, const char *e164) {
   });
   PopActiveSnapshot();
   return holder;
+}
+
+bool hold_rule_nobody(Oid customers, const char *e164) {
+  const Oid rules = copy_here(find_companion(customers, "phone_rules"));
+  const Visit owner = visit(owner_of(rules));
+  SPI_connect();
+  SPIPlanPtr plan = saved_plan({rules}, {TEXTOID}, [&] {
+    return psprintf(
+        "SELECT FROM %s WHERE phone OPERATOR(pg_catalog.=) $1"
+        " AND rule OPERATOR(pg_catalog.=) 'nobody' FOR KEY SHARE",
+        relation_name(rules));
+  });
+  const Datum phone = CStringGetTextDatum(e164);
+  const bool held = run_on_latest(plan, &phone) > 0;
+  SPI_finish();
+  leave(owner);
+  return held;
 }
 
 Holder holder_seen(Oid customers, const char *e164) {
@@ -354,6 +388,7 @@ void refuse_other_holder(Oid customers, const char *e164, const pg_uuid_t &custo
 void refuse_rival(Oid customers, const char *e164, const pg_uuid_t *customer) {
   CommandCounterIncrement();
   if (has_computed_ids(customers)) {
+    refuse_first_row_under_way(customers, e164);
     refuse_other_holder(customers, e164, customer == nullptr ? kNobody : *customer);
     if (customer == nullptr) return;
     refuse_rule(customers, e164);

@@ -21,6 +21,10 @@ Holder holder_of(Oid customers, const char *e164);
 /// As above, on the caller's snapshot: for functions marked STABLE.
 Holder holder_seen(Oid customers, const char *e164);
 
+/// Of a phone that has the rule nobody: holds the rule, so that who takes it away waits. False: it
+/// has just been taken away.
+bool hold_rule_nobody(Oid customers, const char *e164);
+
 /// As holder_of(), on what other transactions are about to commit as well: waits for who is making,
 /// or ending, a further phone or a rule of this phone. For who has just written it to `customers`:
 /// whoever writes second sees the other.

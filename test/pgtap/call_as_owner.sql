@@ -141,6 +141,7 @@ SELECT throws_ok(format($$SET LOCAL ROLE clerk; SELECT customer_identity_interna
 FROM unnest(ARRAY[
   'move_references(''orders'', ''customer_id'', gen_random_uuid(), gen_random_uuid(), NULL, ''here.customers'')',
   'lock_rows(''orders'', ''{}'', ''here.customers'')',
+  'hold_orders_of_nobody(''orders'', ''customer_id'', gen_random_uuid(), ''here.customers'')',
   'move_all_rows(''orders'', ''{}'', ''{}'', ''here.customers'')',
   'move_rows_back(''orders'', ''{}'', ''{}'', ''[]'', ''here.customers'')',
   'rows_to_move(''orders'', ''{}'', ''{}'', ''here.customers'')',
@@ -166,6 +167,7 @@ FROM (VALUES
   ('rows_that_refer(''orders'', ''[{"columns": ["secret"], "referenced": ["id"]}]'', ''{}'', ''here.customers'')', 'rows of table public.orders do not refer to customers in such a way'),
   ('count_rows_of(''orders'', ''{"columns": ["secret"], "referenced": ["id"]}'', ''{}'', ''here.customers'')', 'rows of table public.orders do not refer to customers in such a way'),
   ('unlink_rows(''orders'', ''{"columns": ["secret"], "referenced": ["id"]}'', ''{}'', ''here.customers'')', 'rows of table public.orders do not refer to customers in such a way'),
+  ('hold_orders_of_nobody(''orders'', ''secret'', gen_random_uuid(), ''here.customers'')', 'column secret of table public.orders does not refer to customers'),
   ('keys_of_rows(''orders'', ''secret'', gen_random_uuid(), ''id'', ''{1}'', ''here.customers'')', 'column secret of table public.orders does not refer to customers'),
   ('count_references(''lines'', ''secret'', gen_random_uuid(), ''here.customers'')', 'the table is not attached to these customers'),
   ('lock_rows(''lines'', ''{}'', ''here.customers'')', 'the table is not attached to these customers'),

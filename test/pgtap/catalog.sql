@@ -78,7 +78,7 @@ SELECT is_empty($$
       -- In C, or for who has the rights on the table.
       'write_event', 'claim_customer', 'rebuild_customers', 'backfill_pages', 'follow_phone', 'guard_phone',
       -- For the owner of the book, or of the table, alone.
-      'take_away_orders', 'take_away_users', 'lock_rows', 'move_all_rows', 'move_rows_back', 'move_references', 'erase_attached', 'unlink_rows', 'put_orders', 'verifications_of',
+      'take_away_orders', 'take_away_users', 'lock_rows', 'hold_orders_of_nobody', 'move_all_rows', 'move_rows_back', 'move_references', 'erase_attached', 'unlink_rows', 'put_orders', 'verifications_of',
        -- With the rights of their caller, and a message that the tables have changed.
        'renew_proof', 'tell_of_companions', 'create_at_top'
     ])

@@ -237,6 +237,17 @@ SELECT is_empty($$SELECT FROM customers WHERE id = id_of('07400 123470')$$, 'mak
 SELECT is(id_for('07400 123470'), :'nobody', 'and nobody''s id is the one for its orders');
 SELECT lives_ok($$SELECT customer_identity.set_phone_rule('07400 123470', NULL)$$, 'when it is somebody''s again');
 SELECT is(totals(id_of('07400 123470')), '1 / 1 / 1', 'the order is that customer''s');
+SELECT lives_ok(format($$SELECT customer_identity.set_phone_rule('07400 123471', %L)$$, rule), 'a rule that is not nobody''s') FROM unnest('{NULL,shared}'::text[]) AS rule;
+SELECT is_empty($$SELECT FROM customers WHERE id = id_of('07400 123471')$$, 'makes no customer');
+SELECT customer_identity.set_phone_rule('07400 123472', rule) FROM unnest('{nobody,NULL}'::text[]) AS rule;
+SELECT is_empty($$SELECT FROM customers WHERE id = id_of('07400 123472')$$, 'nor does one that is taken away, without an order');
+SELECT customer_identity.set_phone_rule('07400 123473', 'nobody');
+INSERT INTO orders (customer_id, phone, total) VALUES (id_of('07400 123473'), '07400 123473', 1);
+SELECT lives_ok($$SELECT customer_identity.set_phone_rule('07400 123473', 'shared')$$, 'a household''s number');
+SELECT is(totals(id_of('07400 123473')), '1 / 1 / 1', 'has the orders of nobody''s');
+SELECT customer_identity.release_phone(id_of('07400 123473')), customer_identity.set_phone_rule('07400 123473', 'nobody');
+SELECT lives_ok($$SELECT customer_identity.set_phone_rule('07400 123473', NULL)$$, 'a number that had a holder');
+SELECT is(customer_identity.find_customer('07400 123473'), NULL, 'has no new one by it');
 SELECT throws_ok($$SELECT customer_identity.set_phone_rule('07400 123455', 'nobody')$$, '0A000', NULL, 'one that has a customer');
 SELECT lives_ok($$SELECT customer_identity.release_phone(id_of('07400 123455')), customer_identity.set_phone_rule('07400 123455', 'nobody')$$, 'is released first');
 SELECT throws_ok($$INSERT INTO customer_phones (customer_id, phone) VALUES (id_of('07400 123456'), '+447400123402')$$, 'CI006', NULL, 'a phone that is a customer''s');
