@@ -186,12 +186,13 @@ void follow_merges_of(Order &order) {
 
 [[noreturn]] void refuse_other_phone(const Order &order) {
   const pg_uuid_t id = computed_id(order.phone.e164, 0);
-  ereport(ERROR, errcode(kConflict),
-          errmsg("the customer id of the order is not that of its phone"),
-          errdetail("Phone %s has the id %s.", order.phone.e164,
-                    DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&id)))),
-          errhint("Write customer_identity.customer_id_of(phone, region) into the order: its id "
-                  "decides where it is kept, before a trigger can put it right."));
+  ereport(
+      ERROR, errcode(kConflict), errmsg("the customer id of the order is not that of its phone"),
+      errdetail("Phone %s has the id %s.", order.phone.e164,
+                DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&id)))),
+      errhint("Write customer_identity.customer_id_of(phone, region), or "
+              "customer_id_for_order() where numbers are added or released, into the order: its "
+              "id decides where it is kept, before a trigger can put it right."));
   pg_unreachable();
 }
 
@@ -229,6 +230,7 @@ Attachment fitting_attachment(Order &order, const pg_uuid_t &given) {
       if (exists_already(order)) return {true, given};
       refuse_former_holder(order);
     case Fit::kAnother:
+      if (exists_already(order)) return {true, given};
       refuse_other_phone(order);
   }
   pg_unreachable();

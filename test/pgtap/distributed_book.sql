@@ -206,6 +206,17 @@ SELECT lives_ok(format('SELECT customer_identity.release_phone(%L, ''07400 12360
 SELECT is(totals(:'person'), '4 / 112 / 112', 'what came by it stays');
 SELECT is(customer_identity.find_customer('07400 123602'), NULL, 'and leads to nobody');
 SELECT ok(customer_identity.get_or_create_customer('07400 123602') NOT IN (:'person', id_of('07400 123602')), 'until the next one comes');
+INSERT INTO orders (customer_id, id, phone, total) OVERRIDING SYSTEM VALUE VALUES (:'person', 900001, NULL, 1);
+SELECT lives_ok(format($$INSERT INTO orders (customer_id, id, phone, total) OVERRIDING SYSTEM VALUE VALUES (%L, 900001, '07400 123602', 2)
+  ON CONFLICT (customer_id, id) DO UPDATE SET total = 3$$, :'person'), 'an upsert of an order that exists asks for no number');
+SELECT throws_ok(format($$INSERT INTO orders (customer_id, phone, total) VALUES (%L, '07400 123602', 2)$$, :'person'), 'CI006',
+  'the customer id of the order is not that of its phone', 'a new one does');
+SELECT customer_identity.get_or_create_customer('07400 123631') AS former \gset
+SELECT lives_ok(format('SELECT customer_identity.release_phone(%L)', :'former'), 'somebody gives a number up');
+SELECT lives_ok(format('SELECT customer_identity.add_phone(%L, ''07400 123631'')', :'former'), 'and has it again as a further one');
+SELECT is(id_for('07400 123631'), :'former', 'to whom it leads');
+SELECT lives_ok($$INSERT INTO orders (customer_id, phone, total) VALUES (id_for('07400 123631'), '07400 123631', 1)$$, 'with its orders');
+SELECT is(totals(:'former'), '1 / 1 / 1', 'which are counted');
 SELECT lives_ok(format('SELECT customer_identity.add_phone(%L, %L)', :'person', '0740012361' || n), 'many') FROM generate_series(1, 3) AS n;
 SELECT lives_ok(format('SELECT customer_identity.erase_customer(%L)', :'person'), 'the person is forgotten');
 SELECT is(customer_identity.find_customer('0740012361' || n), NULL, 'with all numbers') FROM generate_series(0, 3) AS n;
