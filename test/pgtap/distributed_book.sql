@@ -263,6 +263,20 @@ SELECT throws_ok($$SELECT customer_identity.set_phone_rule('07400 123455', 'nobo
 SELECT lives_ok($$SELECT customer_identity.release_phone(id_of('07400 123455')), customer_identity.set_phone_rule('07400 123455', 'nobody')$$, 'is released first');
 SELECT throws_ok($$INSERT INTO customer_phones (customer_id, phone) VALUES (id_of('07400 123456'), '+447400123402')$$, 'CI006', NULL, 'a phone that is a customer''s');
 
+-- Whether a proof is needed: by the phone of the order, whoever is signed in.
+INSERT INTO users VALUES ('pia', '07400 123641', true), ('quin', NULL, false);
+SELECT customer_identity.set_phone_rule('07400 123649', 'nobody');
+CREATE FUNCTION pays(who text, phone text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO orders (customer_id, user_id, phone, total, payment, note) VALUES (NULL, who, phone, 1, 'cash', 'pays');
+  DELETE FROM orders WHERE note = 'pays'; RETURN 'false';
+EXCEPTION WHEN SQLSTATE 'CI002' THEN RETURN 'true'; END $$;
+SELECT is(customer_identity.verification_required(phone, who)::text, pays(who, phone), format('%s with %s', who, phone))
+FROM unnest('{pia,quin}'::text[]) AS who, unnest('{07400 123641,07400 123642,07400 123649,none}'::text[]) AS phone;
+SELECT ok(customer_identity.verification_required('07400 123642', 'pia'), 'another''s number needs a proof');
+SELECT ok(NOT customer_identity.verification_required('07400 123649', 'pia'), 'a number of nobody''s is the login''s order');
+
+DELETE FROM users WHERE id IN ('pia', 'quin');
+
 -- Somebody is forgotten.
 INSERT INTO orders (customer_id, phone, total, note) VALUES (id_of('07400 123480'), '07400 123480', 9, 'forget');
 SELECT lives_ok($$SELECT customer_identity.erase_customer(id_of('07400 123480'))$$, 'a customer is erased');
