@@ -4,6 +4,7 @@
 #include "identity/customers.hpp"
 
 #include "history/history.hpp"
+#include "book/attached_tables.hpp"
 #include "book/book.hpp"
 #include "book/computed_ids.hpp"
 #include "identity/phone_holders.hpp"
@@ -336,6 +337,11 @@ bool create_without_rival(Oid customers, const Vacancy &vacancy, const char *pre
   pg_unreachable();
 }
 
+bool may_ask_whom_phones_name(Oid customers) {
+  return may_feed(GetUserId(), customers) ||
+         pg_class_aclcheck(customers, GetUserId(), ACL_SELECT) == ACLCHECK_OK;
+}
+
 // A conflicting row can be gone again before it is looked at, so twice may not be enough.
 constexpr int kAttempts = 10;
 
@@ -395,10 +401,12 @@ bool id_for_order(Oid customers, const char *e164, pg_uuid_t *customer) {
 }
 
 bool names_nobody(Oid customers, const char *e164) {
-  if (has_rule_nobody(customers, e164)) return true;
-  return has_computed_ids(customers) && is_spent(customers, e164, run, [&](const pg_uuid_t &id) {
-           return seat_now(customers, id, Hold::kNothing);
-         });
+  // Whose the number is comes first: it needs the right to know.
+  const bool spent =
+      has_computed_ids(customers) && is_spent(customers, e164, run, [&](const pg_uuid_t &id) {
+        return seat_now(customers, id, Hold::kNothing);
+      });
+  return spent || has_rule_nobody(customers, e164);
 }
 
 void take_turn_at_number(Oid customers, const char *e164, int generation) {
@@ -428,8 +436,9 @@ bool hold_person(Oid customers, const pg_uuid_t &id) {
 Fit fit_customer(Oid customers, const pg_uuid_t &id, const char *e164, const Origin &origin) {
   const int generation = generation_of(id, e164);
   if (generation < 0) {
-    const bool fits = is_further_phone(customers, id, e164) &&
-                      hold_customer_now(customers, id, Hold::kRow) != Held::kGone;
+    // Whose the phone is needs the right to hold the customer.
+    const bool fits = hold_customer_now(customers, id, Hold::kRow) != Held::kGone &&
+                      is_further_phone(customers, id, e164);
     return fits ? Fit::kCustomer : Fit::kAnother;
   }
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
@@ -529,11 +538,13 @@ CUSTOMER_IDENTITY_FUNCTION(find_customer) {
   PG_RETURN_UUID_P(result);
 }
 
-// names_nobody(phone, customers): reads whoever acts.
+// names_nobody(phone, customers): reads the rules of a book for who may read its customers, or
+// feeds it. Others are told nothing.
 CUSTOMER_IDENTITY_FUNCTION(names_nobody) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_BOOL(false);
   const char *e164 = text_argument(fcinfo, 0);
   const Oid customers = PG_GETARG_OID(1);
+  if (!may_ask_whom_phones_name(customers)) PG_RETURN_BOOL(false);
   if (holder_seen(customers, e164).kind == Holder::Kind::kNobody) PG_RETURN_BOOL(true);
   if (!has_computed_ids(customers)) PG_RETURN_BOOL(false);
   const Visit book = visit(owner_of(customers));

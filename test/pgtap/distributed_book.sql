@@ -275,6 +275,25 @@ FROM unnest('{pia,quin}'::text[]) AS who, unnest('{07400 123641,07400 123642,074
 SELECT ok(customer_identity.verification_required('07400 123642', 'pia'), 'another''s number needs a proof');
 SELECT ok(NOT customer_identity.verification_required('07400 123649', 'pia'), 'a number of nobody''s is the login''s order');
 
+-- A stranger who may attach tables of his own learns nothing about phones.
+SELECT customer_identity.get_or_create_customer('07400 123651') AS ann, customer_identity.get_or_create_customer('07400 123652') AS ben \gset
+SELECT customer_identity.add_phone(:'ann', '07400 123653');
+CREATE ROLE stranger;
+CREATE SCHEMA strange AUTHORIZATION stranger;
+GRANT USAGE ON SCHEMA customer_identity_internal TO stranger;
+GRANT EXECUTE ON FUNCTION customer_identity.attach_order TO stranger;
+SET ROLE stranger;
+CREATE TABLE strange.sales (customer_id uuid, phone text, total numeric);
+CREATE TRIGGER attach BEFORE INSERT ON strange.sales FOR EACH ROW
+  EXECUTE FUNCTION customer_identity.attach_order('customers=public.customers', 'phone=phone', 'customer=customer_id');
+SELECT throws_ok(format('INSERT INTO strange.sales VALUES (%L, %L, 1)', id, phone), '42501', NULL, what) FROM (VALUES
+  (:'ann', '07400 123653', 'whose further phone it is'), (:'ben', '07400 123653', 'or is not'), (:'nobody', '07400 123649', 'that it names nobody'),
+  (:'nobody', '07400 123650', 'or somebody'), (:'ann', '07400 123651', 'whose first one it is'), (:'ben', '07400 123651', 'or is not, he')) AS v (id, phone, what);
+SELECT ok(NOT customer_identity_internal.names_nobody('+447400123649', 'public.customers'), 'nor the rules of a book');
+RESET ROLE;
+SELECT ok(customer_identity_internal.names_nobody('+447400123649', 'customers'), 'which its owner knows');
+DROP OWNED BY stranger CASCADE;
+DROP ROLE stranger;
 DELETE FROM users WHERE id IN ('pia', 'quin');
 
 -- Somebody is forgotten.
