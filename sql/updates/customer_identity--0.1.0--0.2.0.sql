@@ -4654,7 +4654,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.send_code(regclass, text, text, text, inet, timestamptz) IS
     'Makes a code and the message that brings it, and returns the id of the verification';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.send_code(regclass, text, text, text, inet, timestamptz) FROM PUBLIC;
--- It never reads the book: neither the result nor its timing reveals whether a phone belongs to a customer.
+-- It never reads the rows of the book: neither the result nor its timing reveals whether a phone belongs to a customer.
 CREATE OR REPLACE FUNCTION customer_identity_internal.start_verification(
     raw_phone text, purpose text, user_id text, client_address inet, region text, customers regclass)
     RETURNS TABLE (verification_id uuid, status text, phone text, expires_at timestamptz, retry_after interval)
@@ -4664,6 +4664,7 @@ DECLARE
     moment constant timestamptz := clock_timestamp();
     admission record;
 BEGIN
+    PERFORM customer_identity_internal.book(customers);
     user_id := NULLIF(user_id, '');
     phone := customer_identity_internal.readable_phone(raw_phone, region);
     IF NOT customer_identity_internal.can_get_codes(phone) THEN
@@ -4716,6 +4717,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.can_be_answered(customer_identity.verifications) IS
     'Whether a code is neither used, cancelled nor too old';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.can_be_answered(customer_identity.verifications) FROM PUBLIC;
+-- What is pasted has all kinds of blanks and hyphens: they are none of ASCII, but for its own.
 CREATE OR REPLACE FUNCTION customer_identity_internal.is_code(verification customer_identity.verifications, answer text)
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -4725,7 +4727,7 @@ AS $$
         customer_identity_internal.same_hash(
             verification.code_hash,
             customer_identity_internal.code_hash(
-                s.secret, verification.id, verification.phone, regexp_replace(left(answer, 100), '[[:space:]-]', '', 'g'))),
+                s.secret, verification.id, verification.phone, regexp_replace(left(answer, 100), '[^!-,.-~]', '', 'g'))),
         false)
     FROM customer_identity.verification_secret AS s
 $$;

@@ -18,6 +18,7 @@ COMMENT ON FUNCTION customer_identity_internal.can_be_answered(customer_identity
     'Whether a code is neither used, cancelled nor too old';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.can_be_answered(customer_identity.verifications) FROM PUBLIC;
 
+-- What is pasted has all kinds of blanks and hyphens: they are none of ASCII, but for its own.
 CREATE FUNCTION customer_identity_internal.is_code(verification customer_identity.verifications, answer text)
     RETURNS boolean
     LANGUAGE sql STABLE
@@ -27,7 +28,7 @@ AS $$
         customer_identity_internal.same_hash(
             verification.code_hash,
             customer_identity_internal.code_hash(
-                s.secret, verification.id, verification.phone, regexp_replace(left(answer, 100), '[[:space:]-]', '', 'g'))),
+                s.secret, verification.id, verification.phone, regexp_replace(left(answer, 100), '[^!-,.-~]', '', 'g'))),
         false)
     FROM customer_identity.verification_secret AS s
 $$;

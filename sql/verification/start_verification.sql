@@ -45,7 +45,7 @@ COMMENT ON FUNCTION customer_identity_internal.send_code(regclass, text, text, t
     'Makes a code and the message that brings it, and returns the id of the verification';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.send_code(regclass, text, text, text, inet, timestamptz) FROM PUBLIC;
 
--- It never reads the book: neither the result nor its timing reveals whether a phone belongs to a customer.
+-- It never reads the rows of the book: neither the result nor its timing reveals whether a phone belongs to a customer.
 CREATE FUNCTION customer_identity_internal.start_verification(
     raw_phone text, purpose text, user_id text, client_address inet, region text, customers regclass)
     RETURNS TABLE (verification_id uuid, status text, phone text, expires_at timestamptz, retry_after interval)
@@ -55,6 +55,7 @@ DECLARE
     moment constant timestamptz := clock_timestamp();
     admission record;
 BEGIN
+    PERFORM customer_identity_internal.book(customers);
     user_id := NULLIF(user_id, '');
     phone := customer_identity_internal.readable_phone(raw_phone, region);
     IF NOT customer_identity_internal.can_get_codes(phone) THEN

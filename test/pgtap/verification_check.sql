@@ -42,7 +42,7 @@ CREATE FUNCTION typed(phone text, shape text) RETURNS text LANGUAGE sql AS $$
 $$;
 SELECT is(typed(phone, shape), answer, what)
 FROM (VALUES ('blanks', '07400 123411', ' AAA BBB ', 'approved 0'), ('a hyphen', '07400 123412', 'AAA-BBB', 'approved 0'),
-  ('a tab and a new line', '07400 123413', E'AAA\tBBB\n', 'approved 0'), ('a digit too many', '07400 123414', 'AAABBB0', 'incorrect 4'),
+  ('a tab and a new line', '07400 123413', E'AAA\tBBB\n', 'approved 0'), ('no-break blanks and hyphens', '07400 123418', E'\u00a0AAA\u2011BBB\u202f\u200b', 'approved 0'), ('a digit too many', '07400 123414', 'AAABBB0', 'incorrect 4'),
   ('a digit missing', '07400 123415', 'AAA', 'incorrect 4'), ('letters around it', '07400 123416', 'xAAABBB', 'incorrect 4'))
   AS t (what, phone, shape, answer);
 

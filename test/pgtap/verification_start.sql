@@ -110,6 +110,8 @@ SELECT is((failure($$SELECT customer_identity.start_verification('07400 123409',
 -- PostgreSQL 15 misses the schema, later ones the table.
 SELECT ok((failure($$SELECT customer_identity.start_verification('07400 123409', customers => 'no.customers')$$)).code IN ('3F000', '42P01'), 'a schema that is not there');
 
+SELECT is((failure($$SELECT customer_identity.start_verification('07400 123409', customers => 'pg_class')$$)).code, 'CI003', 'a table that is no book');
+
 -- The answer is the same for everybody's phone.
 INSERT INTO "user" (id, "phoneNumber", "phoneNumberVerified") VALUES ('ada', '07400 123410', true);
 INSERT INTO orders (user_id, total) VALUES ('ada', 10);
