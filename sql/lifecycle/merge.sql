@@ -302,6 +302,8 @@ EXCEPTION WHEN unique_violation OR exclusion_violation OR check_violation OR for
         schema_name, table_name, key_name,
         (SELECT format(' (%s)', customer_identity_internal.key_of_index(c.oid))
             FROM pg_class AS c WHERE c.relnamespace = to_regnamespace(quote_ident(schema_name)) AND c.relname = key_name AND c.relkind IN ('i', 'I'))));
+WHEN string_data_right_truncation OR numeric_value_out_of_range THEN
+    PERFORM customer_identity_internal.refuse_merge(format('A column that refers to one of them cannot hold what the other one has: %s.', SQLERRM));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.move_all_references(jsonb, jsonb, regclass) IS
@@ -385,7 +387,7 @@ BEGIN
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     IF deleted = 0 THEN
         RAISE EXCEPTION 'the customer cannot be deleted'
-            USING ERRCODE = 'CI006', DETAIL = format('A trigger or rule on %s keeps the row.', customers),
+            USING ERRCODE = 'CI006', DETAIL = format('A trigger of %s keeps rows as they are.', customers),
                 HINT = 'Let the trigger return OLD for the rows that customer_identity deletes.';
     END IF;
 END
@@ -517,9 +519,9 @@ DECLARE
         SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '');
     texts jsonb;
 BEGIN
-    EXECUTE format('SELECT jsonb_strip_nulls(jsonb_build_object(%s)) FROM %s AS c, jsonb_to_record(%s) AS n (%s) WHERE c.id = $1',
-        (SELECT string_agg(format('%1$L, NULLIF(customer_identity_internal.exact_text(c.%1$I), customer_identity_internal.exact_text(n.%1$I))', k.name), ', ')
-            FROM unnest(names) AS k (name)),
+    EXECUTE format('SELECT jsonb_strip_nulls(jsonb_object(%L::text[], ARRAY[%s])) FROM %s AS c, jsonb_to_record(%s) AS n (%s) WHERE c.id = $1',
+        names, (SELECT string_agg(format('NULLIF(customer_identity_internal.exact_text(c.%1$I), customer_identity_internal.exact_text(n.%1$I))', k.name), ', ' ORDER BY k.place)
+            FROM unnest(names) WITH ORDINALITY AS k (name, place)),
         customers, customer_identity_internal.customer_as_json(customers), customer_identity_internal.typed_columns(customers, names))
         INTO texts
         USING customer_id;

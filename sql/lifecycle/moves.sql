@@ -113,6 +113,8 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.table_of_each_owner(regclass) IS
     'One of the tables with rows of customers for each owner of such tables';
 
+-- Without the length that a type may have, and with the largest integer: what the column cannot hold refers to nobody, and is
+-- neither cut off nor an error.
 CREATE FUNCTION customer_identity_internal.key_value(relation regclass, column_name text, customer text, referenced text)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -120,14 +122,15 @@ CREATE FUNCTION customer_identity_internal.key_value(relation regclass, column_n
 AS $$
 BEGIN
     RETURN (
-        SELECT format('CAST(%s OPERATOR(pg_catalog.->>) %L AS %s)', customer, referenced, format_type(a.atttypid, a.atttypmod))
+        SELECT format('CAST(%s OPERATOR(pg_catalog.->>) %L AS %s)', customer, referenced,
+            CASE WHEN a.atttypid IN ('int2'::regtype, 'int4'::regtype) THEN 'pg_catalog.int8' ELSE format_type(a.atttypid, -1) END)
         FROM pg_attribute AS a
         WHERE a.attrelid = relation AND a.attname = column_name
     );
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.key_value(regclass, text, text, text) IS
-    'An expression for a column of a customer, which is an expression for a jsonb, as a referencing column has it';
+    'An expression for a column of a customer, which is an expression for a jsonb, to compare with a column that refers to it';
 
 CREATE FUNCTION customer_identity_internal.refers_to(relation regclass, reference jsonb, customer text)
     RETURNS text
@@ -137,11 +140,13 @@ AS $$
 BEGIN
     RETURN (
         SELECT '(' || string_agg(
-            format('r.%I %s %s', c.name, customer_identity_internal.equality_of(customer_identity_internal.column_type(relation, c.name)),
+            format('r.%I %s %s', c.name,
+                CASE WHEN t.type IN ('int2'::regtype, 'int4'::regtype) THEN 'OPERATOR(pg_catalog.=)' ELSE customer_identity_internal.equality_of(t.type) END,
                 customer_identity_internal.key_value(relation, c.name, customer, c.referenced)),
             ' AND ' ORDER BY c.place) || ')'
         FROM ROWS FROM (jsonb_array_elements_text(reference -> 'columns'), jsonb_array_elements_text(reference -> 'referenced'))
             WITH ORDINALITY AS c (name, referenced, place)
+        CROSS JOIN LATERAL customer_identity_internal.column_type(relation, c.name) AS t (type)
     );
 END
 $$;

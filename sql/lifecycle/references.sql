@@ -56,31 +56,6 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.keys_to_customers(regclass) IS
     'The ways {columns, referenced} in which rows of any table refer to customers, and whether they are deleted with them';
 
--- A value that the column is too short for is nobody's there: it is not cut off. $1 is the row of the customer, $2 its id.
-CREATE FUNCTION customer_identity_internal.key_condition(relation regclass, way jsonb)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN (
-        SELECT '(' || string_agg(
-            CASE
-                WHEN c.referenced = 'id' THEN format('r.%I OPERATOR(pg_catalog.=) $2', c.name)
-                WHEN a.atttypid IN ('int2'::regtype, 'int4'::regtype) THEN
-                    format('r.%I OPERATOR(pg_catalog.=) CAST($1 OPERATOR(pg_catalog.->>) %L AS pg_catalog.int8)', c.name, c.referenced)
-                ELSE format('r.%I %s CAST($1 OPERATOR(pg_catalog.->>) %L AS %s)', c.name, customer_identity_internal.equality_of(a.atttypid), c.referenced,
-                    format_type(a.atttypid, -1))
-            END, ' AND ' ORDER BY c.place) || ')'
-        FROM ROWS FROM (jsonb_array_elements_text(way -> 'columns'), jsonb_array_elements_text(way -> 'referenced'))
-            WITH ORDINALITY AS c (name, referenced, place)
-        JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = c.name
-    );
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.key_condition(regclass, jsonb) IS
-    'The condition that row r refers in one way to the customer with row $1 and id $2';
-
 -- Of another's table the owner of a book reads and unlinks what refers to his customers, and nothing else.
 CREATE FUNCTION customer_identity_internal.require_keys(relation regclass, ways jsonb, customers regclass)
     RETURNS void
@@ -108,9 +83,9 @@ DECLARE
     counted bigint;
 BEGIN
     PERFORM customer_identity_internal.require_keys(referencing, jsonb_build_array(way), customers);
-    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s', referencing, customer_identity_internal.key_condition(referencing, way))
+    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s', referencing, customer_identity_internal.refers_to(referencing, way, '$1'))
         INTO counted
-        USING customer, (customer ->> 'id')::uuid;
+        USING customer;
     RETURN counted;
 END
 $$;

@@ -541,12 +541,12 @@ AS $$
 DECLARE
     statement constant text := (
         SELECT format('UPDATE %s AS r SET %s WHERE %s', customer_identity_internal.qualified_name(referencing),
-            string_agg(format('%I = NULL', c.name), ', '), customer_identity_internal.key_condition(referencing, way))
+            string_agg(format('%I = NULL', c.name), ', '), customer_identity_internal.refers_to(referencing, way, '$1'))
         FROM unnest(customer_identity_internal.columns_to_unlink(referencing, way)) AS c (name));
 BEGIN
     PERFORM customer_identity_internal.require_keys(referencing, jsonb_build_array(way), customers);
     PERFORM set_config('search_path', customer_identity_internal.path_of(referencing), true);
-    EXECUTE statement USING customer, (customer ->> 'id')::uuid;
+    EXECUTE statement USING customer;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 END
 $$;

@@ -9,9 +9,9 @@ BEGIN
     PERFORM customer_identity_internal.require_keys(referencing, ways, customers);
     EXECUTE format('SELECT jsonb_agg(to_jsonb(r.*)%s) FROM %s AS r WHERE %s',
         (SELECT ' ORDER BY ' || string_agg(format('r.%I', k.name), ', ' ORDER BY k.place) FROM unnest(key) WITH ORDINALITY AS k (name, place)),
-        referencing, (SELECT string_agg(customer_identity_internal.key_condition(referencing, w.value), ' OR ') FROM jsonb_array_elements(ways) AS w))
+        referencing, customer_identity_internal.refers_in_any_way(referencing, ways, '$1'))
         INTO found_rows
-        USING customer, (customer ->> 'id')::uuid;
+        USING customer;
     RETURN found_rows;
 END
 $$;

@@ -6532,30 +6532,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.keys_to_customers(regclass) IS
     'The ways {columns, referenced} in which rows of any table refer to customers, and whether they are deleted with them';
--- A value that the column is too short for is nobody's there: it is not cut off. $1 is the row of the customer, $2 its id.
-CREATE FUNCTION customer_identity_internal.key_condition(relation regclass, way jsonb)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN (
-        SELECT '(' || string_agg(
-            CASE
-                WHEN c.referenced = 'id' THEN format('r.%I OPERATOR(pg_catalog.=) $2', c.name)
-                WHEN a.atttypid IN ('int2'::regtype, 'int4'::regtype) THEN
-                    format('r.%I OPERATOR(pg_catalog.=) CAST($1 OPERATOR(pg_catalog.->>) %L AS pg_catalog.int8)', c.name, c.referenced)
-                ELSE format('r.%I %s CAST($1 OPERATOR(pg_catalog.->>) %L AS %s)', c.name, customer_identity_internal.equality_of(a.atttypid), c.referenced,
-                    format_type(a.atttypid, -1))
-            END, ' AND ' ORDER BY c.place) || ')'
-        FROM ROWS FROM (jsonb_array_elements_text(way -> 'columns'), jsonb_array_elements_text(way -> 'referenced'))
-            WITH ORDINALITY AS c (name, referenced, place)
-        JOIN pg_attribute AS a ON a.attrelid = relation AND a.attname = c.name
-    );
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.key_condition(regclass, jsonb) IS
-    'The condition that row r refers in one way to the customer with row $1 and id $2';
 -- Of another's table the owner of a book reads and unlinks what refers to his customers, and nothing else.
 CREATE FUNCTION customer_identity_internal.require_keys(relation regclass, ways jsonb, customers regclass)
     RETURNS void
@@ -6582,9 +6558,9 @@ DECLARE
     counted bigint;
 BEGIN
     PERFORM customer_identity_internal.require_keys(referencing, jsonb_build_array(way), customers);
-    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s', referencing, customer_identity_internal.key_condition(referencing, way))
+    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s', referencing, customer_identity_internal.refers_to(referencing, way, '$1'))
         INTO counted
-        USING customer, (customer ->> 'id')::uuid;
+        USING customer;
     RETURN counted;
 END
 $$;
@@ -6951,6 +6927,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.table_of_each_owner(regclass) IS
     'One of the tables with rows of customers for each owner of such tables';
+-- Without the length that a type may have, and with the largest integer: what the column cannot hold refers to nobody, and is
+-- neither cut off nor an error.
 CREATE FUNCTION customer_identity_internal.key_value(relation regclass, column_name text, customer text, referenced text)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -6958,14 +6936,15 @@ CREATE FUNCTION customer_identity_internal.key_value(relation regclass, column_n
 AS $$
 BEGIN
     RETURN (
-        SELECT format('CAST(%s OPERATOR(pg_catalog.->>) %L AS %s)', customer, referenced, format_type(a.atttypid, a.atttypmod))
+        SELECT format('CAST(%s OPERATOR(pg_catalog.->>) %L AS %s)', customer, referenced,
+            CASE WHEN a.atttypid IN ('int2'::regtype, 'int4'::regtype) THEN 'pg_catalog.int8' ELSE format_type(a.atttypid, -1) END)
         FROM pg_attribute AS a
         WHERE a.attrelid = relation AND a.attname = column_name
     );
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.key_value(regclass, text, text, text) IS
-    'An expression for a column of a customer, which is an expression for a jsonb, as a referencing column has it';
+    'An expression for a column of a customer, which is an expression for a jsonb, to compare with a column that refers to it';
 CREATE FUNCTION customer_identity_internal.refers_to(relation regclass, reference jsonb, customer text)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -6974,11 +6953,13 @@ AS $$
 BEGIN
     RETURN (
         SELECT '(' || string_agg(
-            format('r.%I %s %s', c.name, customer_identity_internal.equality_of(customer_identity_internal.column_type(relation, c.name)),
+            format('r.%I %s %s', c.name,
+                CASE WHEN t.type IN ('int2'::regtype, 'int4'::regtype) THEN 'OPERATOR(pg_catalog.=)' ELSE customer_identity_internal.equality_of(t.type) END,
                 customer_identity_internal.key_value(relation, c.name, customer, c.referenced)),
             ' AND ' ORDER BY c.place) || ')'
         FROM ROWS FROM (jsonb_array_elements_text(reference -> 'columns'), jsonb_array_elements_text(reference -> 'referenced'))
             WITH ORDINALITY AS c (name, referenced, place)
+        CROSS JOIN LATERAL customer_identity_internal.column_type(relation, c.name) AS t (type)
     );
 END
 $$;
@@ -7802,6 +7783,8 @@ EXCEPTION WHEN unique_violation OR exclusion_violation OR check_violation OR for
         schema_name, table_name, key_name,
         (SELECT format(' (%s)', customer_identity_internal.key_of_index(c.oid))
             FROM pg_class AS c WHERE c.relnamespace = to_regnamespace(quote_ident(schema_name)) AND c.relname = key_name AND c.relkind IN ('i', 'I'))));
+WHEN string_data_right_truncation OR numeric_value_out_of_range THEN
+    PERFORM customer_identity_internal.refuse_merge(format('A column that refers to one of them cannot hold what the other one has: %s.', SQLERRM));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.move_all_references(jsonb, jsonb, regclass) IS
@@ -7882,7 +7865,7 @@ BEGIN
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
     IF deleted = 0 THEN
         RAISE EXCEPTION 'the customer cannot be deleted'
-            USING ERRCODE = 'CI006', DETAIL = format('A trigger or rule on %s keeps the row.', customers),
+            USING ERRCODE = 'CI006', DETAIL = format('A trigger of %s keeps rows as they are.', customers),
                 HINT = 'Let the trigger return OLD for the rows that customer_identity deletes.';
     END IF;
 END
@@ -8007,9 +7990,9 @@ DECLARE
         SELECT a.attname FROM pg_attribute AS a WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '');
     texts jsonb;
 BEGIN
-    EXECUTE format('SELECT jsonb_strip_nulls(jsonb_build_object(%s)) FROM %s AS c, jsonb_to_record(%s) AS n (%s) WHERE c.id = $1',
-        (SELECT string_agg(format('%1$L, NULLIF(customer_identity_internal.exact_text(c.%1$I), customer_identity_internal.exact_text(n.%1$I))', k.name), ', ')
-            FROM unnest(names) AS k (name)),
+    EXECUTE format('SELECT jsonb_strip_nulls(jsonb_object(%L::text[], ARRAY[%s])) FROM %s AS c, jsonb_to_record(%s) AS n (%s) WHERE c.id = $1',
+        names, (SELECT string_agg(format('NULLIF(customer_identity_internal.exact_text(c.%1$I), customer_identity_internal.exact_text(n.%1$I))', k.name), ', ' ORDER BY k.place)
+            FROM unnest(names) WITH ORDINALITY AS k (name, place)),
         customers, customer_identity_internal.customer_as_json(customers), customer_identity_internal.typed_columns(customers, names))
         INTO texts
         USING customer_id;
@@ -11310,9 +11293,9 @@ BEGIN
     PERFORM customer_identity_internal.require_keys(referencing, ways, customers);
     EXECUTE format('SELECT jsonb_agg(to_jsonb(r.*)%s) FROM %s AS r WHERE %s',
         (SELECT ' ORDER BY ' || string_agg(format('r.%I', k.name), ', ' ORDER BY k.place) FROM unnest(key) WITH ORDINALITY AS k (name, place)),
-        referencing, (SELECT string_agg(customer_identity_internal.key_condition(referencing, w.value), ' OR ') FROM jsonb_array_elements(ways) AS w))
+        referencing, customer_identity_internal.refers_in_any_way(referencing, ways, '$1'))
         INTO found_rows
-        USING customer, (customer ->> 'id')::uuid;
+        USING customer;
     RETURN found_rows;
 END
 $$;
@@ -12033,12 +12016,12 @@ AS $$
 DECLARE
     statement constant text := (
         SELECT format('UPDATE %s AS r SET %s WHERE %s', customer_identity_internal.qualified_name(referencing),
-            string_agg(format('%I = NULL', c.name), ', '), customer_identity_internal.key_condition(referencing, way))
+            string_agg(format('%I = NULL', c.name), ', '), customer_identity_internal.refers_to(referencing, way, '$1'))
         FROM unnest(customer_identity_internal.columns_to_unlink(referencing, way)) AS c (name));
 BEGIN
     PERFORM customer_identity_internal.require_keys(referencing, jsonb_build_array(way), customers);
     PERFORM set_config('search_path', customer_identity_internal.path_of(referencing), true);
-    EXECUTE statement USING customer, (customer ->> 'id')::uuid;
+    EXECUTE statement USING customer;
     PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
 END
 $$;

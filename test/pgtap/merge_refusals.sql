@@ -71,7 +71,7 @@ ROLLBACK TO shop;
 CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
 CREATE TRIGGER keep BEFORE DELETE ON customers FOR EACH ROW EXECUTE FUNCTION keep();
 SELECT results_eq(format('SELECT code, message, detail FROM failure(%L)', :'merge'),
-  $$VALUES ('CI006', 'the customer cannot be deleted', 'A trigger or rule on public.customers keeps the row.')$$, 'a trigger that deletes softly');
+  $$VALUES ('CI006', 'the customer cannot be deleted', 'A trigger of public.customers keeps rows as they are.')$$, 'a trigger that deletes softly');
 ROLLBACK TO shop;
 CREATE TABLE log (line text NOT NULL);
 CREATE FUNCTION log() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO log VALUES (NULL); RETURN NULL; END $$;
@@ -83,5 +83,26 @@ ROLLBACK TO shop;
 SELECT is((failure(format('SELECT customer_identity.split_customer(%L, orders => %L)', :'bea', o))).code, '22023', 'split by ' || o)
 FROM unnest(ARRAY['{"public.orders": "1"}', '{"public.orders": null}', '{"public.orders": {"1": 1}}', '{"public.orders": [null]}', '{"public..orders": ["1"]}', '{"a.b.c.d": ["1"]}',
   '{"a.b.c": ["1"]}', '{"": ["1"]}', '{".": ["1"]}', '{"a b": ["1"]}', '{"\"": ["1"]}', '{"5": ["1"]}', '[]', 'null', '"x"', '5']) AS o;
+-- What a column cannot hold refers to nobody, and is not cut off: rows of a third one stay.
+ALTER TABLE customers ADD code text UNIQUE, ADD number bigint UNIQUE;
+SELECT customer_identity.get_or_create_customer('+44740012340' || n) AS c FROM generate_series(7, 9) AS n \g /dev/null
+UPDATE customers SET code = substr('abcd abx abc', 1 + 5 * (phone = '+447400123408')::int + 9 * (phone = '+447400123409')::int, CASE phone WHEN '+447400123407' THEN 4 ELSE 3 END),
+  number = 5000000000 - right(phone, 1)::int WHERE phone BETWEEN '+447400123407' AND '+447400123409';
+SELECT results_eq($$SELECT code FROM customers WHERE code IS NOT NULL ORDER BY phone$$, $$VALUES ('abcd'), ('abx'), ('abc')$$, 'three codes');
+CREATE TABLE badges (code varchar(3) REFERENCES customers (code), number int REFERENCES customers (number));
+INSERT INTO badges VALUES ('abc', NULL);
+SELECT id AS abcd FROM customers WHERE code = 'abcd' \gset
+SELECT id AS abx FROM customers WHERE code = 'abx' \gset
+SELECT id AS abc FROM customers WHERE code = 'abc' \gset
+SELECT lives_ok(format('SELECT customer_identity.merge_customers(%L, %L)', :'abx', :'abcd'), 'a code that no row can have');
+SELECT results_eq('SELECT code::text FROM badges', $$VALUES ('abc')$$, 'moves no other one''s rows');
+UPDATE customers SET code = 'abxy' WHERE id = :'abx';
+SELECT results_eq(format('SELECT code, hint IS NOT NULL FROM failure(%L)', format('SELECT customer_identity.merge_customers(%L, %L)', :'abx', :'abc')),
+  $$VALUES ('CI006', true)$$, 'nor does one become what it cannot hold');
+SELECT lives_ok(format('SELECT customer_identity.erase_customer(%L)', :'abx'), 'an id that is too large for a column that refers to it');
+-- Columns are many.
+SELECT format('ALTER TABLE customers %s', string_agg(format('ADD extra%s text', n), ', ')) FROM generate_series(1, 120) AS n \gexec
+SELECT lives_ok(format('SELECT customer_identity.merge_customers(%L, (SELECT id FROM customers WHERE id <> %L AND phone IS NOT NULL ORDER BY id LIMIT 1))', :'abc', :'abc'), 'a customers table of more than a hundred columns');
+
 SELECT * FROM finish();
 ROLLBACK;
