@@ -2118,14 +2118,21 @@ AS $$
 DECLARE
     status_column text := customer_identity_internal.argument_value(arguments, 'status');
     customer_column text := COALESCE(customer_identity_internal.argument_value(arguments, 'customer'), 'customer_id');
+    amount_column text := COALESCE(customer_identity_internal.argument_value(arguments, 'amount'), 'total');
     condition text := customer_identity_internal.id_condition(format('o.%I', customer_column), after, up_to);
+    missing text;
 BEGIN
-    PERFORM FROM pg_attribute AS a
-    WHERE a.attrelid = source
-        AND a.attname = COALESCE(customer_identity_internal.argument_value(arguments, 'amount'), 'total')
-        AND customer_identity_internal.base_type(a.atttypid)
-            <> ALL ('{numeric,smallint,integer,bigint,real,double precision}'::regtype[]);
+    SELECT n.name INTO missing
+    FROM unnest(ARRAY[customer_column, amount_column, status_column]) AS n (name)
+    WHERE n.name IS NOT NULL AND customer_identity_internal.column_type(source, n.name) IS NULL
+    LIMIT 1;
     IF FOUND THEN
+        RAISE EXCEPTION 'the triggers of customer_identity on table % no longer fit it', source
+            USING ERRCODE = 'CI007', DETAIL = format('Column %I was renamed or dropped.', missing),
+                HINT = format('Use the current column name in this call: SELECT %s;', customer_identity_internal.attach_call(source));
+    END IF;
+    IF customer_identity_internal.base_type(customer_identity_internal.column_type(source, amount_column))
+        <> ALL ('{numeric,smallint,integer,bigint,real,double precision}'::regtype[]) THEN
         RAISE EXCEPTION 'the column that holds the amount of % is not a number', source
             USING ERRCODE = 'CI007', HINT = format('Name another one in: SELECT %s;', customer_identity_internal.attach_call(source));
     END IF;
@@ -2138,8 +2145,7 @@ BEGIN
         ' customer_identity_internal.sum_of_amounts(o.%2$I::numeric, %3$L::numeric) AS spent,'
         ' customer_identity_internal.sum_of_points(o.%2$I::numeric, %3$L::numeric) AS points'
         ' FROM %4$s AS o WHERE o.%1$I IS NOT NULL%5$s GROUP BY o.%1$I',
-        customer_column,
-        COALESCE(customer_identity_internal.argument_value(arguments, 'amount'), 'total'),
+        customer_column, amount_column,
         COALESCE(customer_identity_internal.argument_value(arguments, 'points_per_unit'), '1'),
         (SELECT CASE c.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END FROM pg_class AS c WHERE c.oid = source) || source, condition);
 END

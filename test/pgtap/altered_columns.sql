@@ -167,4 +167,12 @@ SELECT lives_ok($$INSERT INTO typed_orders VALUES (3, '07400 123450', 5)$$, 'and
 SELECT is(totals('+447400123450'), '3 / 12 / 12', 'exactly');
 SELECT exact('of a type');
 
+-- A column that is gone.
+CREATE TABLE shortened (id int PRIMARY KEY, phone text, total numeric, status text);
+SELECT customer_identity.attach_orders('shortened', status_column => 'status', counted_statuses => '{paid}');
+SELECT results_eq(format('SELECT code, detail, hint LIKE ''%%attach_orders%%'' FROM failure(%L)', format('ALTER TABLE shortened DROP %I; SELECT * FROM customer_identity.%s', c, call)),
+  format('VALUES (''CI007'', ''Column %I was renamed or dropped.'', true)', c), format('%s without %s', call, c))
+FROM unnest('{total,status,customer_id}'::text[]) AS c CROSS JOIN unnest('{verify_totals(),rebuild_totals()}'::text[]) AS call;
+SELECT customer_identity.detach('shortened');
+
 SELECT * FROM finish();
