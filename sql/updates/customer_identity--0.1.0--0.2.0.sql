@@ -11220,7 +11220,25 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.is_in_record(jsonb, text[], text[], regclass) IS
     'Whether one of the two customers of a merge had one of the phones, or the loser one of the logins';
--- What the companions hold on a person: customer $1, phones $2, merged ids $3, logins $4, and the book $5.
+-- Asked for first: Citus calls no function for rows that are changed.
+CREATE FUNCTION customer_identity_internal.merges_of_person(phones text[], user_ids text[], customers regclass)
+    RETURNS bigint[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    merges bigint[];
+BEGIN
+    EXECUTE format('SELECT array_agg(m.id) FROM %s AS m WHERE customer_identity_internal.is_in_record(m.record, $1, $2, $3)',
+        customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO merges
+        USING phones, user_ids, customers;
+    RETURN COALESCE(merges, '{}');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.merges_of_person(text[], text[], regclass) IS
+    'The merges that had taken a person with these phones and logins for somebody else';
+-- What the companions hold on a person: customer $1, phones $2, merged ids $3, and merges $4.
 CREATE FUNCTION customer_identity_internal.companions_of_person()
     RETURNS TABLE (name text, condition text, also text)
     LANGUAGE sql IMMUTABLE
@@ -11229,7 +11247,7 @@ AS $$
     VALUES
         ('customer_events', 'r.customer_id = $1', 'false'),
         ('customer_merges', 'r.winner_id = ANY ($3) OR r.loser_id = ANY ($3)',
-            'customer_identity_internal.is_in_record(r.record, $2, $4, $5)'),
+            'r.id = ANY ($4)'),
         ('customer_phones', 'r.customer_id = $1', 'r.phone = ANY ($2)'),
         ('duplicate_dismissals', 'r.a = ANY ($3) OR r.b = ANY ($3)', 'false'),
         ('loyalty_entries', 'r.customer_id = $1', 'false'),
@@ -11237,7 +11255,7 @@ AS $$
         ('phone_rules', 'r.phone = ANY ($2)', 'false')
 $$;
 COMMENT ON FUNCTION customer_identity_internal.companions_of_person() IS
-    'Which rows r of each companion are about customer $1 with the phones $2, the merged ids $3 and the logins $4, and which of others name it';
+    'Which rows r of each companion are about customer $1 with the phones $2, the merged ids $3 and the merges $4, and which of others name it';
 -- Without the codes and their hashes. Limits are counted by phone and user over all books.
 CREATE FUNCTION customer_identity_internal.verifications_in_tables(
     phones text[], user_ids text[], erase boolean, with_limits boolean, customers regclass)
@@ -11655,13 +11673,14 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
+    merges constant bigint[] := customer_identity_internal.merges_of_person(phones, user_ids, customers);
     companion record;
 BEGIN
     FOR companion IN SELECT c.* FROM customer_identity_internal.companions_of_person() AS c LOOP
         name := customer_identity_internal.companion_of(customers, companion.name);
         EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s OR %s', name, companion.condition, companion.also)
             INTO affected
-            USING customer_id, phones, merged, user_ids, customers;
+            USING customer_id, phones, merged, merges;
         what := 'deleted';
         name := customer_identity_internal.told_name(name::regclass);
         IF affected > 0 THEN
@@ -11669,7 +11688,7 @@ BEGIN
         END IF;
     END LOOP;
     FOR name, affected, what IN
-        SELECT customer_identity_internal.told_name(m.name::regclass), customer_identity_internal.count_mentions(m.name, m.column_name, m.condition, customer_id, phones, merged, user_ids, customers), 'phone emptied'
+        SELECT customer_identity_internal.told_name(m.name::regclass), customer_identity_internal.count_mentions(m.name, m.column_name, m.condition, customer_id, phones, merged, merges), 'phone emptied'
         FROM customer_identity_internal.mentions_of_phones(customers) AS m
     LOOP
         IF affected > 0 THEN
@@ -11688,10 +11707,10 @@ CREATE FUNCTION customer_identity_internal.mentions_of_phones(customers regclass
 AS $$
     VALUES
         (customer_identity_internal.companion_of(customers, 'customer_events'), 'details', 'r.customer_id <> $1'),
-        (customer_identity_internal.companion_of(customers, 'customer_merges'), 'record', 'r.winner_id <> ALL ($3) AND NOT customer_identity_internal.is_in_record(r.record, $2, $4, $5)')
+        (customer_identity_internal.companion_of(customers, 'customer_merges'), 'record', 'r.winner_id <> ALL ($3) AND r.id <> ALL ($4)')
 $$;
 COMMENT ON FUNCTION customer_identity_internal.mentions_of_phones(regclass) IS
-    'The columns of companions where rows of others may name a phone of customer $1 with the phones $2, the merged ids $3 and the logins $4, in book $5';
+    'The columns of companions where rows of others may name a phone of customer $1 with the phones $2, the merged ids $3 and the merges $4';
 -- A number may begin with the digits of a shorter one.
 CREATE FUNCTION customer_identity_internal.pattern_of_phones(phones text[])
     RETURNS text
@@ -11702,7 +11721,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.pattern_of_phones(text[]) IS
     'A regular expression for E.164 phones within texts; NULL: none';
-CREATE FUNCTION customer_identity_internal.count_mentions(name text, column_name text, condition text, customer_id uuid, phones text[], merged uuid[], user_ids text[], customers regclass)
+CREATE FUNCTION customer_identity_internal.count_mentions(name text, column_name text, condition text, customer_id uuid, phones text[], merged uuid[], merges bigint[])
     RETURNS bigint
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -11710,13 +11729,13 @@ AS $$
 DECLARE
     counted bigint;
 BEGIN
-    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s AND r.%I::text ~ $6', name, condition, column_name)
+    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s AND r.%I::text ~ $5', name, condition, column_name)
         INTO counted
-        USING customer_id, phones, merged, user_ids, customers, customer_identity_internal.pattern_of_phones(phones);
+        USING customer_id, phones, merged, merges, customer_identity_internal.pattern_of_phones(phones);
     RETURN counted;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.count_mentions(text, text, text, uuid, text[], uuid[], text[], regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.count_mentions(text, text, text, uuid, text[], uuid[], bigint[]) IS
     'How many rows about others name one of the phones';
 CREATE FUNCTION customer_identity_internal.without_phones(details jsonb, pattern text)
     RETURNS jsonb
@@ -12070,6 +12089,7 @@ CREATE FUNCTION customer_identity_internal.erase_companions(customer_id uuid, ph
 AS $$
 DECLARE
     merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
+    merges constant bigint[] := customer_identity_internal.merges_of_person(phones, user_ids, customers);
     companion record;
     mention record;
     is_kept boolean;
@@ -12078,17 +12098,17 @@ BEGIN
         SELECT customer_identity_internal.companion_of(customers, c.name) AS name, format('%s OR %s', c.condition, c.also) AS condition
         FROM customer_identity_internal.companions_of_person() AS c
     LOOP
-        EXECUTE format('DELETE FROM %s AS r WHERE %s', companion.name, companion.condition) USING customer_id, phones, merged, user_ids, customers;
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE %s)', companion.name, companion.condition) INTO is_kept USING customer_id, phones, merged, user_ids, customers;
+        EXECUTE format('DELETE FROM %s AS r WHERE %s', companion.name, companion.condition) USING customer_id, phones, merged, merges;
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE %s)', companion.name, companion.condition) INTO is_kept USING customer_id, phones, merged, merges;
         IF is_kept THEN
             PERFORM customer_identity_internal.refuse_kept(companion.name::regclass);
         END IF;
     END LOOP;
     FOR mention IN SELECT m.* FROM customer_identity_internal.mentions_of_phones(customers) AS m LOOP
-        EXECUTE format('UPDATE %1$s AS r SET %2$I = customer_identity_internal.without_phones(r.%2$I, $6) WHERE %3$s AND r.%2$I::text ~ $6',
+        EXECUTE format('UPDATE %1$s AS r SET %2$I = customer_identity_internal.without_phones(r.%2$I, $5) WHERE %3$s AND r.%2$I::text ~ $5',
             mention.name, mention.column_name, mention.condition)
-            USING customer_id, phones, merged, user_ids, customers, customer_identity_internal.pattern_of_phones(phones);
-        IF customer_identity_internal.count_mentions(mention.name, mention.column_name, mention.condition, customer_id, phones, merged, user_ids, customers) > 0 THEN
+            USING customer_id, phones, merged, merges, customer_identity_internal.pattern_of_phones(phones);
+        IF customer_identity_internal.count_mentions(mention.name, mention.column_name, mention.condition, customer_id, phones, merged, merges) > 0 THEN
             PERFORM customer_identity_internal.refuse_kept(mention.name::regclass);
         END IF;
     END LOOP;
