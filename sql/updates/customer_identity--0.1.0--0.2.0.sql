@@ -1206,7 +1206,7 @@ BEGIN ATOMIC
     SELECT t.oid::regclass, COALESCE(bool_or(k.confrelid = c.oid), false), min(k.confrelid) FILTER (WHERE k.confrelid <> c.oid)::regclass
     FROM pg_class AS c
     JOIN pg_class AS t ON t.relnamespace = c.relnamespace AND t.relkind = 'r'
-    JOIN customer_identity_internal.companions() AS b ON b.name = t.relname AND b.columns LIKE '%customer\_id uuid NOT NULL REFERENCES%'
+    JOIN customer_identity_internal.companions() AS b ON b.name = t.relname AND strpos(b.columns, 'customer_id uuid NOT NULL REFERENCES') > 0
     JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attname = 'customer_id' AND NOT a.attisdropped
     LEFT JOIN pg_constraint AS k ON k.contype = 'f' AND k.conrelid = t.oid AND k.conkey = ARRAY[a.attnum]
     WHERE c.oid = customers
