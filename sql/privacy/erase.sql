@@ -603,7 +603,7 @@ BEGIN
         FROM customer_identity_internal.companions_of_person() AS c
     LOOP
         EXECUTE format('DELETE FROM %s AS r WHERE %s', companion.name, companion.condition) USING customer_id, phones, merged, merges;
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE %s)', companion.name, companion.condition) INTO is_kept USING customer_id, phones, merged, merges;
+        EXECUTE format('SELECT count(*) > 0 FROM %s AS r WHERE %s', companion.name, companion.condition) INTO is_kept USING customer_id, phones, merged, merges;
         IF is_kept THEN
             PERFORM customer_identity_internal.refuse_kept(companion.name::regclass);
         END IF;
@@ -632,7 +632,7 @@ DECLARE
     is_kept boolean;
 BEGIN
     PERFORM customer_identity_internal.delete_customer(customer_id, customers);
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS c WHERE c.id = $1)', customers) INTO is_kept USING customer_id;
+    EXECUTE format('SELECT count(*) > 0 FROM %s AS c WHERE c.id = $1', customers) INTO is_kept USING customer_id;
     IF is_kept THEN
         PERFORM customer_identity_internal.refuse_kept(customers);
     END IF;
