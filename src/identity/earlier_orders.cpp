@@ -38,15 +38,22 @@ const char *attach_statement(const Attached &orders, AttrNumber user, Oid type) 
       customer_column);
 }
 
+// Who commits trusts the owner of the users that it has written to, and of the book. Another
+// owner's triggers leave nothing behind that would run as who commits.
+Visit visit_orders(const Attached &orders, Oid customers) {
+  const bool is_trusted = orders.owner == GetUserId() || orders.owner == owner_of(customers);
+  return visit(orders.owner, is_trusted ? 0 : SECURITY_RESTRICTED_OPERATION);
+}
+
 // Several users are worth a plan of their own, which knows how many they are.
-void attach_orders_of(const Attached &orders, const GainedCustomers &gained) {
+void attach_orders_of(const Attached &orders, Oid customers, const GainedCustomers &gained) {
   const char *user_column = value_of(orders.arguments, "user");
   const char *customer_column = value_of(orders.arguments, "customer");
   if (user_column == nullptr || customer_column == nullptr) return;
   const AttrNumber user = get_attnum(orders.relation, user_column);
   if (user <= 0 || get_attnum(orders.relation, customer_column) <= 0) return;
 
-  const Visit owner = visit(orders.owner);
+  const Visit owner = visit_orders(orders, customers);
   SPI_connect();
   const auto statement = [&] { return attach_statement(orders, user, gained.type); };
   const CacheKey key = {orders.relation, orders.trigger, gained.type};
@@ -61,10 +68,10 @@ void attach_orders_of(const Attached &orders, const GainedCustomers &gained) {
 }
 
 // The note is empty before anything runs that might add to it.
-void attach_noted_orders(const Attached &orders, GainedCustomers *note) {
+void attach_noted_orders(const Attached &orders, Oid customers, GainedCustomers *note) {
   const GainedCustomers gained = *note;
   note->users = note->customers = nullptr;
-  if (gained.users != nullptr) attach_orders_of(orders, gained);
+  if (gained.users != nullptr) attach_orders_of(orders, customers, gained);
 }
 
 // What orders have that refer to the user, and the type that it has in the users table.
@@ -127,7 +134,7 @@ void note_gained_customer(Oid customers, Oid users, const TriggerData *call,
     const Reference user = reference_of(orders, call->tg_newtuple, call->tg_relation);
     if (user.value == nullptr) return;
     GainedCustomers *note = note_gained(orders, query, user, customer);
-    if (note->users->nelems >= limit) attach_noted_orders(orders, note);
+    if (note->users->nelems >= limit) attach_noted_orders(orders, customers, note);
   });
 }
 
@@ -136,7 +143,7 @@ void attach_earlier_orders(Oid customers, Oid users) {
   if (gained_customers == nullptr) return;
   for_each_orders_of(customers, users, [&](const Attached &orders) {
     auto *note = find_note<GainedCustomers>(gained_customers, query, {orders.relation});
-    if (note != nullptr) attach_noted_orders(orders, note);
+    if (note != nullptr) attach_noted_orders(orders, customers, note);
   });
 }
 

@@ -173,6 +173,13 @@ SELECT lives_ok(format('SELECT with_trigger(%L, %L, %L, %L)', w.relation, w.owne
   format('CREATE TRIGGER z AFTER INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION leave_path()', w.relation), w.statement), w.statement) FROM ways AS w
 WHERE w.relation = 'purchases';
 SELECT is(current_setting('search_path'), '"$user", public', 'no setting stays');
+UPDATE logins SET phone = NULL WHERE id = 'cid';
+DROP TRIGGER z ON purchases;
+UPDATE purchases SET customer_id = NULL;
+CREATE CONSTRAINT TRIGGER z AFTER UPDATE ON purchases DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION guard('orders_owner');
+SET SESSION AUTHORIZATION users_owner;
+SELECT throws_ok($$UPDATE logins SET phone = '07400 123409' WHERE id = 'cid'$$, '42501', NULL, 'nor do other owners, whoever commits');
+RESET SESSION AUTHORIZATION;
 DROP TABLE purchases, logins;
 SET ROLE orders_owner;
 DELETE FROM sales;
