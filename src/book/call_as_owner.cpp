@@ -9,6 +9,7 @@
 #include "pg/owner.hpp"
 #include "pg/postgres.hpp"
 #include "pg/schemas.hpp"
+#include "pg/set_for_now.hpp"
 #include "pg/shards.hpp"
 #include "pg/short_context.hpp"
 #include "book/trigger_setup.hpp"
@@ -127,10 +128,7 @@ Datum run_body(FunctionCallInfo fcinfo, const Call &call) {
 
 // The body names what is in pg_catalog without its schema, and the owner's triggers find tables by
 // the path of who calls.
-void pin_path() {
-  set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-                    GUC_ACTION_SAVE, true, 0, false);
-}
+void pin_path() { set_for_now("search_path", "pg_catalog, pg_temp"); }
 
 Datum run_as(FunctionCallInfo fcinfo, const Call &call, const Visit &owner) {
   pin_path();
@@ -261,10 +259,7 @@ void require_owner(Oid customers) {
 }
 
 // A plan that is printed shows its parameters to the client: the code for one.
-void print_no_plans() {
-  set_config_option("debug_print_plan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                    false);
-}
+void print_no_plans() { set_for_now("debug_print_plan", "off"); }
 
 // Each node has working tables of its own, wherever the book is.
 Datum run_as_owner_of_tables(FunctionCallInfo fcinfo, int restrictions) {

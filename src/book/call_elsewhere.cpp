@@ -8,6 +8,7 @@
 #include "pg/plans.hpp"
 #include "pg/relations.hpp"
 #include "pg/schemas.hpp"
+#include "pg/set_for_now.hpp"
 #include "pg/shards.hpp"
 
 namespace customer_identity {
@@ -80,8 +81,7 @@ const char *statement_of(FunctionCallInfo fcinfo, const Values &arguments, const
 void run_there(FunctionCallInfo fcinfo, int place, Oid customers) {
   const Values arguments = values_of_call(fcinfo, place, customers);
   const int settings = NewGUCNestLevel();
-  set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-                    GUC_ACTION_SAVE, true, 0, false);
+  set_for_now("search_path", "pg_catalog, pg_temp");
   const char *text = statement_of(fcinfo, arguments, companion_to_read(customers));
   const int result = SPI_execute_with_args(text, arguments.count, arguments.types, arguments.values,
                                            arguments.nulls, false, 0);

@@ -1,5 +1,6 @@
 // exact_json, exact_text: values as they are written into records, the same in every session.
 #include "pg/postgres.hpp"
+#include "pg/set_for_now.hpp"
 
 namespace customer_identity {
 namespace {
@@ -9,7 +10,7 @@ struct Setting {
   const char *value;
 };
 constexpr Setting kExact[] = {{"TimeZone", "UTC"},
-                              {"DateStyle", "ISO"},
+                              {"DateStyle", "ISO, MDY"},
                               {"IntervalStyle", "postgres"},
                               {"extra_float_digits", "1"},
                               {"bytea_output", "hex"}};
@@ -24,9 +25,7 @@ bool is_always_exact(Oid type) {
 template <typename Make>
 Datum with_exact_settings(Make &&make) {
   const int settings = NewGUCNestLevel();
-  for (const Setting &setting : kExact)
-    set_config_option(setting.name, setting.value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
-                      true, 0, false);
+  for (const Setting &setting : kExact) set_for_now(setting.name, setting.value);
   const Datum value = make();
   AtEOXact_GUC(false, settings);
   return value;

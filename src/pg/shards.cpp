@@ -5,6 +5,7 @@
 #include "pg/plans.hpp"
 #include "pg/relation_cache.hpp"
 #include "pg/relations.hpp"
+#include "pg/set_for_now.hpp"
 
 namespace customer_identity {
 namespace {
@@ -195,12 +196,6 @@ void keep_from_moving(Oid table, std::int64_t shard) {
   SPI_finish();
   act_again_as(before);
   AcceptInvalidationMessages();
-}
-
-void set_for_now(const char *setting, const char *value) {
-  const char *present = GetConfigOption(setting, true, false);
-  if (present == nullptr || strcmp(present, value) == 0) return;
-  set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
 }  // namespace
