@@ -118,7 +118,7 @@ AS $$
         SELECT DISTINCT c.name
         FROM customer_identity_internal.foreign_keys_to(customers) AS k
         CROSS JOIN LATERAL unnest(k.referenced) AS c (name)
-        WHERE 'id' = ANY (k.referenced)
+        WHERE NOT k.is_generated AND 'id' = ANY (k.referenced)
     ) AS k
     JOIN jsonb_each(changes) AS e ON e.key = k.name
 $$;

@@ -1,27 +1,5 @@
 -- What a merge moves, table by table: by foreign keys to customers, whatever columns they have, by the column that a table is
 -- attached by, and by what refers to such columns in its turn from a table of the same owner, as it holds the same ids.
-CREATE FUNCTION customer_identity_internal.foreign_keys_to(referenced_table regclass)
-    RETURNS TABLE (relation regclass, columns text[], referenced text[])
-    LANGUAGE plpgsql STABLE ROWS 10
-    SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-    RETURN QUERY
-        SELECT k.conrelid::regclass, c.columns, c.referenced
-        FROM pg_constraint AS k
-        CROSS JOIN LATERAL (
-            SELECT array_agg(a.attname::text ORDER BY u.place), array_agg(f.attname::text ORDER BY u.place), bool_or(a.attgenerated <> '')
-            FROM ROWS FROM (unnest(k.conkey), unnest(k.confkey)) WITH ORDINALITY AS u (number, referenced, place)
-            JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.number
-            JOIN pg_attribute AS f ON f.attrelid = k.confrelid AND f.attnum = u.referenced
-        ) AS c (columns, referenced, is_generated)
-        WHERE k.contype = 'f' AND k.confrelid = referenced_table AND k.conparentid = 0 AND NOT c.is_generated;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.foreign_keys_to(regclass) IS
-    'The columns of foreign keys to a table, and what they refer to; what is generated follows by itself';
-
 CREATE FUNCTION customer_identity_internal.owner_of_table(relation regclass)
     RETURNS oid
     LANGUAGE sql STABLE
@@ -38,7 +16,7 @@ AS $$
 BEGIN
     RETURN QUERY
         WITH RECURSIVE held (relation, columns, referenced) AS (
-            SELECT k.relation, k.columns, k.referenced FROM customer_identity_internal.foreign_keys_to(customers) AS k
+            SELECT k.relation, k.columns, k.referenced FROM customer_identity_internal.foreign_keys_to(customers) AS k WHERE NOT k.is_generated
             UNION
             SELECT a.attached, ARRAY[a.customer_column], ARRAY['id']
             FROM customer_identity_internal.attachments_of(customers) AS a
@@ -47,7 +25,7 @@ BEGIN
             SELECT k.relation, ARRAY[k.columns[array_position(k.referenced, h.columns[array_position(h.referenced, 'id')])]], ARRAY['id']
             FROM held AS h
             CROSS JOIN LATERAL customer_identity_internal.foreign_keys_to(h.relation) AS k
-            WHERE h.relation <> customers AND h.columns[array_position(h.referenced, 'id')] = ANY (k.referenced)
+            WHERE NOT k.is_generated AND h.relation <> customers AND h.columns[array_position(h.referenced, 'id')] = ANY (k.referenced)
                 AND customer_identity_internal.owner_of_table(k.relation) = customer_identity_internal.owner_of_table(h.relation)
         )
         SELECT h.relation, h.columns, h.referenced FROM held AS h;

@@ -1,30 +1,27 @@
--- Tables whose rows refer to customers, in any schema: by a foreign key, or because they are attached. A partition's
--- foreign key is its parent's.
-CREATE FUNCTION customer_identity_internal.referencing_columns(customers regclass)
-    RETURNS TABLE (relation regclass, column_name text)
-    LANGUAGE plpgsql STABLE
+-- A partition's foreign key is its parent's.
+CREATE FUNCTION customer_identity_internal.foreign_keys_to(referenced_table regclass)
+    RETURNS TABLE (relation regclass, columns text[], referenced text[], cascades boolean, is_generated boolean)
+    LANGUAGE plpgsql STABLE ROWS 10
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-        SELECT k.conrelid::regclass, a.attname::text
+        SELECT k.conrelid::regclass, c.columns, c.referenced, k.confdeltype = 'c', c.is_generated
         FROM pg_constraint AS k
-        CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS c (number, referenced)
-        JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = c.number
-        JOIN pg_attribute AS i ON i.attrelid = k.confrelid AND i.attnum = c.referenced AND i.attname = 'id'
-        WHERE k.contype = 'f' AND k.confrelid = customers AND k.conparentid = 0
-        UNION
-        SELECT a.attached, a.customer_column
-        FROM customer_identity_internal.attachments_of(customers) AS a
-        WHERE customer_identity_internal.column_type(a.attached, a.customer_column) = 'uuid'::regtype
-        ORDER BY 1, 2;
+        CROSS JOIN LATERAL (
+            SELECT array_agg(a.attname::text ORDER BY u.place), array_agg(f.attname::text ORDER BY u.place), bool_or(a.attgenerated <> '')
+            FROM ROWS FROM (unnest(k.conkey), unnest(k.confkey)) WITH ORDINALITY AS u (number, referenced, place)
+            JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.number
+            JOIN pg_attribute AS f ON f.attrelid = k.confrelid AND f.attnum = u.referenced
+        ) AS c (columns, referenced, is_generated)
+        WHERE k.contype = 'f' AND k.confrelid = referenced_table AND k.conparentid = 0;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.referencing_columns(regclass) IS
-    'The columns, in any table, that hold the id of a customer';
+COMMENT ON FUNCTION customer_identity_internal.foreign_keys_to(regclass) IS
+    'The columns of foreign keys to a table, what they refer to, and whether rows are deleted with it; what is generated follows by itself when a row moves';
 
--- Foreign keys to whatever columns of customers, and the columns that tables are attached by.
+-- Tables in any schema: by foreign keys to whatever columns of customers, and by the columns that they are attached by.
 CREATE FUNCTION customer_identity_internal.keys_to_customers(customers regclass)
     RETURNS TABLE (relation regclass, way jsonb, cascades boolean)
     LANGUAGE plpgsql STABLE
@@ -35,15 +32,7 @@ BEGIN
     RETURN QUERY
         SELECT w.relation, jsonb_build_object('columns', w.columns, 'referenced', w.referenced), bool_or(w.cascades)
         FROM (
-            SELECT k.conrelid::regclass, c.columns, c.referenced, k.confdeltype = 'c'
-            FROM pg_constraint AS k
-            CROSS JOIN LATERAL (
-                SELECT array_agg(a.attname::text ORDER BY u.place), array_agg(f.attname::text ORDER BY u.place)
-                FROM ROWS FROM (unnest(k.conkey), unnest(k.confkey)) WITH ORDINALITY AS u (number, referenced, place)
-                JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.number
-                JOIN pg_attribute AS f ON f.attrelid = k.confrelid AND f.attnum = u.referenced
-            ) AS c (columns, referenced)
-            WHERE k.contype = 'f' AND k.confrelid = customers AND k.conparentid = 0
+            SELECT k.relation, k.columns, k.referenced, k.cascades FROM customer_identity_internal.foreign_keys_to(customers) AS k
             UNION ALL
             SELECT a.attached, ARRAY[a.customer_column], ARRAY['id'], false
             FROM customer_identity_internal.attachments_of(customers) AS a
@@ -55,6 +44,24 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.keys_to_customers(regclass) IS
     'The ways {columns, referenced} in which rows of any table refer to customers, and whether they are deleted with them';
+
+CREATE FUNCTION customer_identity_internal.referencing_columns(customers regclass)
+    RETURNS TABLE (relation regclass, column_name text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT DISTINCT k.relation, c.name
+        FROM customer_identity_internal.keys_to_customers(customers) AS k
+        CROSS JOIN LATERAL ROWS FROM (jsonb_array_elements_text(k.way -> 'columns'), jsonb_array_elements_text(k.way -> 'referenced')) AS c (name, referenced)
+        WHERE c.referenced = 'id'
+        ORDER BY 1, 2;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.referencing_columns(regclass) IS
+    'The columns, in any table, that hold the id of a customer';
 
 -- Of another's table the owner of a book reads and unlinks what refers to his customers, and nothing else.
 CREATE FUNCTION customer_identity_internal.require_keys(relation regclass, ways jsonb, customers regclass)
@@ -143,21 +150,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_references(regclass, text[], regclass) IS
     'Raises 42501 for columns that hold no ids of customers';
-
-CREATE FUNCTION customer_identity_internal.count_references(referencing regclass, column_name text, customer_id uuid, customers regclass)
-    RETURNS bigint
-    LANGUAGE customer_identity_as_referencing_owner STABLE
-AS $$
-DECLARE
-    counted bigint;
-BEGIN
-    PERFORM customer_identity_internal.require_references(referencing, ARRAY[column_name], customers);
-    EXECUTE format('SELECT count(*) FROM %s AS r WHERE r.%I = $1', referencing, column_name) INTO counted USING customer_id;
-    RETURN counted;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.count_references(regclass, text, uuid, regclass) IS
-    'How many rows of a table refer to a customer';
 
 -- What tells row `r` apart but for the column: an object of its key, or of the whole row where it has none.
 CREATE FUNCTION customer_identity_internal.reference_key(columns text[], column_name text)

@@ -11,11 +11,11 @@ BEGIN
         AND COALESCE(btrim(customer ->> 'notes'), '') = ''
         AND NOT EXISTS (
             SELECT
-            FROM customer_identity_internal.referencing_columns(customers) AS r
+            FROM customer_identity_internal.keys_to_customers(customers) AS r
             JOIN pg_class AS c ON c.oid = r.relation
             WHERE NOT (c.relnamespace = (SELECT b.relnamespace FROM pg_class AS b WHERE b.oid = customers)
                     AND c.relname IN ('customer_events', 'customer_phones', 'phone_proofs'))
-                AND customer_identity_internal.count_references(r.relation, r.column_name, customer_id, customers) > 0
+                AND customer_identity_internal.count_rows_of(r.relation, r.way, customer, customers) > 0
         );
 END
 $$;

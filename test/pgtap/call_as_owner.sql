@@ -145,7 +145,7 @@ FROM unnest(ARRAY[
   'move_all_rows(''orders'', ''{}'', ''{}'', ''here.customers'')',
   'move_rows_back(''orders'', ''{}'', ''{}'', ''[]'', ''here.customers'')',
   'rows_to_move(''orders'', ''{}'', ''{}'', ''here.customers'')',
-  'count_references(''orders'', ''customer_id'', gen_random_uuid(), ''here.customers'')',
+  'count_rows_of(''orders'', ''{}'', ''{}'', ''here.customers'')',
   'linked_row(''orders'', ''1'', ''here.customers'')']) AS call;
 RESET ROLE;
 
@@ -163,13 +163,12 @@ FROM (VALUES
   ('holds_value(''orders'', ''phone'', ''here.tell()'')', 'ran as book_owner'),
   ('change_rows(''orders'', ''{total}'', ''{0}'', ARRAY[''orders''::regclass::oid], ''{"(0,1)"}'')', 'permission denied for table orders'),
   ('move_references(''orders'', ''secret'', gen_random_uuid(), gen_random_uuid(), NULL, ''here.customers'')', 'column secret of table public.orders does not refer to customers'),
-  ('count_references(''orders'', ''secret'', gen_random_uuid(), ''here.customers'')', 'column secret of table public.orders does not refer to customers'),
   ('rows_that_refer(''orders'', ''[{"columns": ["secret"], "referenced": ["id"]}]'', ''{}'', ''here.customers'')', 'rows of table public.orders do not refer to customers in such a way'),
   ('count_rows_of(''orders'', ''{"columns": ["secret"], "referenced": ["id"]}'', ''{}'', ''here.customers'')', 'rows of table public.orders do not refer to customers in such a way'),
   ('unlink_rows(''orders'', ''{"columns": ["secret"], "referenced": ["id"]}'', ''{}'', ''here.customers'')', 'rows of table public.orders do not refer to customers in such a way'),
   ('hold_orders_of_nobody(''orders'', ''secret'', gen_random_uuid(), ''here.customers'')', 'column secret of table public.orders does not refer to customers'),
   ('keys_of_rows(''orders'', ''secret'', gen_random_uuid(), ''id'', ''{1}'', ''here.customers'')', 'column secret of table public.orders does not refer to customers'),
-  ('count_references(''lines'', ''secret'', gen_random_uuid(), ''here.customers'')', 'the table is not attached to these customers'),
+  ('count_rows_of(''lines'', ''{}'', ''{}'', ''here.customers'')', 'the table is not attached to these customers'),
   ('lock_rows(''lines'', ''{}'', ''here.customers'')', 'the table is not attached to these customers'),
   ('erase_attached(''far'', gen_random_uuid(), ''{+447400123401}'', true, ''here.customers'')', 'table here.far is attached to another book'),
   ('rows_of_person(''far'', gen_random_uuid(), ''{+447400123401}'', ''here.customers'')', 'table here.far is attached to another book')) AS c (call, expected);

@@ -64,4 +64,12 @@ SELECT is(refused(id_of(phone)), NULL, phone) FROM unnest('{+447400123402,+44740
 SELECT lives_ok(format('SELECT customer_identity.erase_customer(%L)', id_of(phone)), phone) FROM unnest('{+447400123402,+447400123403}'::text[]) AS phone;
 SELECT is(count(DISTINCT name), 2::bigint, 'names are emptied to what is unique') FROM members WHERE name ~ '^erased-';
 SELECT results_eq('SELECT tenant, customer_id IS NULL FROM orders', 'VALUES (NULL::int, true)', 'an order leaves with all of its key');
+
+-- Who has rows by any key is not empty, and stays when the number goes.
+SELECT customer_identity.get_or_create_customer('07400 123404') AS dee \gset
+UPDATE customers SET code = 'dee' WHERE id = :'dee';
+INSERT INTO visits VALUES (9, 'dee', NULL);
+SELECT customer_identity.set_phone_rule('07400 123404', 'nobody') \g /dev/null
+SELECT results_eq('SELECT c.id FROM visits AS v JOIN customers AS c USING (code) WHERE v.id = 9', format('VALUES (%L::uuid)', :'dee'), 'what refers to a customer by another column keeps it');
+
 SELECT * FROM finish();
