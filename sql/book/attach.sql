@@ -181,14 +181,19 @@ RETURN EXISTS (
 COMMENT ON FUNCTION customer_identity_internal.has_reference(regclass, text, regclass) IS
     'Whether a column is a foreign key to a table';
 
+-- One of several columns says what else belongs to the customer, an address, and a table whose own ids are those of customers
+-- goes along with them.
 CREATE FUNCTION customer_identity_internal.other_reference(relation regclass, column_name text, customers regclass)
     RETURNS pg_constraint
     LANGUAGE sql STABLE
 RETURN (
     SELECT k
     FROM pg_constraint AS k
-    JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+    JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND k.conkey = ARRAY[a.attnum]
     WHERE k.contype = 'f' AND k.conrelid = relation AND k.confrelid <> customers AND a.attname = column_name
+        AND NOT EXISTS (
+            SELECT FROM pg_constraint AS o
+            WHERE o.contype = 'f' AND o.conrelid = k.confrelid AND o.conkey = k.confkey AND o.confrelid = customers)
     ORDER BY k.conname
     LIMIT 1
 );
