@@ -229,7 +229,48 @@ CREATE FUNCTION customer_identity_internal.hold_table(relation regclass)
     LANGUAGE c STABLE STRICT
     AS 'MODULE_PATHNAME', 'hold_table';
 COMMENT ON FUNCTION customer_identity_internal.hold_table(regclass) IS
-    'Locks a table against being dropped until the transaction ends, as reading it does; false: it no longer exists';
+    'Locks a table and its partitions against being dropped or written anew until the transaction ends, as reading it does; false: it no longer exists';
+
+-- What a stranger puts our triggers on he may keep locked for ever.
+CREATE FUNCTION customer_identity_internal.tables_that_feed(customers regclass)
+    RETURNS SETOF regclass
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT a.attached
+    FROM customer_identity_internal.attached_to(customers) AS a (attached)
+    JOIN pg_class AS c ON c.oid = a.attached
+    WHERE has_table_privilege(c.relowner, customers, 'UPDATE');
+END;
+COMMENT ON FUNCTION customer_identity_internal.tables_that_feed(regclass) IS
+    'The tables with a trigger of ours that names the book, of owners who may write to it';
+
+CREATE FUNCTION customer_identity_internal.require_in_snapshot(relation regclass)
+    RETURNS void
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'require_in_snapshot';
+COMMENT ON FUNCTION customer_identity_internal.require_in_snapshot(regclass) IS
+    'Raises 40001 if a table that is held, or a partition of it, was emptied or written anew after the statement''s snapshot was taken';
+
+-- The next statement of READ COMMITTED has a snapshot that sees what was waited for. An older one cannot be mended.
+CREATE FUNCTION customer_identity_internal.hold_tables(relations regclass[])
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    held constant regclass[] := ARRAY(
+        SELECT r.relation
+        FROM (SELECT DISTINCT u.relation FROM unnest(relations) AS u (relation) ORDER BY 1 OFFSET 0) AS r
+        WHERE customer_identity_internal.hold_table(r.relation)
+    );
+BEGIN
+    IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+        PERFORM customer_identity_internal.require_in_snapshot(u.relation) FROM unnest(held) AS u (relation);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.hold_tables(regclass[]) IS
+    'Makes what the following statements read of tables complete: locks them, and raises 40001 where the snapshot of the transaction is too old';
 
 -- Another session could drop a table between building a query and running it.
 CREATE FUNCTION customer_identity_internal.attachments_to_read(customers regclass)

@@ -1,3 +1,19 @@
+CREATE FUNCTION customer_identity_internal.hold_for_people(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.hold_tables(
+        ARRAY[customers] || ARRAY(
+            SELECT customer_identity_internal.tables_that_feed(customers)
+            UNION ALL
+            SELECT k.relation FROM customer_identity_internal.foreign_keys_to(customers) AS k));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.hold_for_people(regclass) IS
+    'Holds all tables that refer to customers, so that the next statements find all rows of a person';
+
 -- Merges, splits and undoings of one book take their turns, so that none waits for another while it holds rows.
 CREATE FUNCTION customer_identity_internal.take_turn(customers regclass)
     RETURNS void
@@ -5,11 +21,12 @@ CREATE FUNCTION customer_identity_internal.take_turn(customers regclass)
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM customer_identity_internal.hold_for_people(customers);
     PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.merge ' || customer_identity_internal.told_name(customers), 0));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.take_turn(regclass) IS
-    'Waits until no other merge, split or undoing of the book is under way';
+    'Waits until no other merge, split or undoing of the book is under way, and holds the tables that refer to customers';
 
 -- Who waits while holding locks can be part of a deadlock, whose victim may be an order. What changes people tries in a
 -- subtransaction, waits for nobody in it for long, and holds nothing while it waits for the next try.

@@ -307,29 +307,31 @@ RETURN (
 COMMENT ON FUNCTION customer_identity_internal.backfill_progress(regclass, bigint, bigint, bigint, timestamptz) IS
     'The NOTICE of a backfill';
 
--- A procedure that commits cannot pin search_path: every name is qualified, and there is no operator. Rows that others
--- wrote to while their batch ran are looked for once more at the end: they may be anywhere.
+-- A procedure that commits cannot pin search_path: every name is qualified, and there is no operator. An UPDATE or VACUUM FULL
+-- of others may move rows to where the backfill has been: it goes through the table until there is nothing to do.
 CREATE PROCEDURE customer_identity.backfill(attached regclass, batch_size integer DEFAULT 10000)
     LANGUAGE plpgsql
 AS $$
 DECLARE
+    maximum_passes constant pg_catalog.int4 := 10;
     started pg_catalog.timestamptz := pg_catalog.clock_timestamp();
     linked pg_catalog.int8 := 0;
-    missed pg_catalog.int8;
+    found_rows pg_catalog.int8;
     step record;
     batch record;
 BEGIN
-    FOR pass IN 1..2 LOOP
-        missed := 0;
+    FOR pass IN 1..maximum_passes LOOP
+        found_rows := 0;
         FOR step IN SELECT s.* FROM customer_identity_internal.backfill_steps(attached, batch_size) AS s LOOP
             SELECT b.* INTO batch
             FROM customer_identity_internal.backfill_pages(step.relation, step.first_page, step.end_page, step.customers) AS b;
             linked := pg_catalog.int8pl(linked, batch.linked);
-            missed := pg_catalog.int8pl(missed, batch.missed);
+            found_rows := pg_catalog.int8pl(found_rows, pg_catalog.int8pl(batch.linked, batch.missed));
             COMMIT;
+            CONTINUE WHEN pg_catalog.int4gt(pass, 1) AND pg_catalog.int8eq(batch.linked, 0);
             RAISE NOTICE '%', customer_identity_internal.backfill_progress(attached, linked, step.rows_done, step.rows_in_all, started);
         END LOOP;
-        EXIT WHEN pg_catalog.int8eq(missed, 0);
+        EXIT WHEN pg_catalog.int8eq(found_rows, 0);
     END LOOP;
 END
 $$;

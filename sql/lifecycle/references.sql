@@ -1,26 +1,3 @@
--- A partition's foreign key is its parent's.
-CREATE FUNCTION customer_identity_internal.foreign_keys_to(referenced_table regclass)
-    RETURNS TABLE (relation regclass, columns text[], referenced text[], cascades boolean, is_generated boolean)
-    LANGUAGE plpgsql STABLE ROWS 10
-    SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-    RETURN QUERY
-        SELECT k.conrelid::regclass, c.columns, c.referenced, k.confdeltype = 'c', c.is_generated
-        FROM pg_constraint AS k
-        CROSS JOIN LATERAL (
-            SELECT array_agg(a.attname::text ORDER BY u.place), array_agg(f.attname::text ORDER BY u.place), bool_or(a.attgenerated <> '')
-            FROM ROWS FROM (unnest(k.conkey), unnest(k.confkey)) WITH ORDINALITY AS u (number, referenced, place)
-            JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.number
-            JOIN pg_attribute AS f ON f.attrelid = k.confrelid AND f.attnum = u.referenced
-        ) AS c (columns, referenced, is_generated)
-        WHERE k.contype = 'f' AND k.confrelid = referenced_table AND k.conparentid = 0;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.foreign_keys_to(regclass) IS
-    'The columns of foreign keys to a table, what they refer to, and whether rows are deleted with it; what is generated follows by itself when a row moves';
-
 -- Tables in any schema: by foreign keys to whatever columns of customers, and by the columns that they are attached by.
 CREATE FUNCTION customer_identity_internal.keys_to_customers(customers regclass)
     RETURNS TABLE (relation regclass, way jsonb, cascades boolean)

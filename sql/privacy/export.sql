@@ -203,6 +203,7 @@ DECLARE
     merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
     found_tables jsonb;
 BEGIN
+    PERFORM customer_identity_internal.hold_for_people(customers);
     SELECT COALESCE(jsonb_agg(jsonb_build_object('table', t.name, 'rows', t.rows) ORDER BY t.name), '[]') INTO found_tables
     FROM (
         SELECT customer_identity_internal.told_name(r.relation),

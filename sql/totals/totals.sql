@@ -198,6 +198,7 @@ BEGIN
     INTO queries
     FROM customer_identity_internal.totals_sources(customers) AS t
     WHERE customer_identity_internal.hold_table(t.source);
+    PERFORM customer_identity_internal.require_in_snapshot(t.source) FROM customer_identity_internal.totals_sources(customers) AS t;
     RETURN CASE
         WHEN cardinality(queries) = 1 THEN queries[1]
         WHEN cardinality(queries) > 1 THEN format('SELECT s.customer_id, sum(s.orders) AS orders, sum(s.spent) AS spent, sum(s.points) AS points FROM (%s) AS s GROUP BY s.customer_id',
@@ -207,6 +208,19 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.totals_of_sources(regclass, uuid, uuid) IS
     'The query that sums all orders of a book per customer, for the ids between two; NULL without an attached orders table';
+
+CREATE FUNCTION customer_identity_internal.hold_for_totals(customers regclass)
+    RETURNS void
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.hold_tables(
+        ARRAY[customers, customer_identity_internal.companion_of(customers, 'loyalty_entries')::regclass]
+            || ARRAY(SELECT customer_identity_internal.tables_that_feed(customers)));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.hold_for_totals(regclass) IS
+    'Holds all tables that the totals of a book are made of, so that the next statement counts all of them';
 
 -- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
 CREATE FUNCTION customer_identity_internal.totals_differences(after uuid, up_to uuid, customers regclass)
@@ -262,6 +276,7 @@ CREATE FUNCTION customer_identity.verify_totals(customers regclass DEFAULT NULL)
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
+    SELECT customer_identity_internal.hold_for_totals(customer_identity_internal.book(customers));
     SELECT customer_identity.flush_totals(customer_identity_internal.book(customers));
     SELECT * FROM customer_identity_internal.totals_differences(NULL, NULL, customer_identity_internal.book(customers));
 END;
@@ -308,6 +323,7 @@ DECLARE
     corrected bigint;
 BEGIN
     EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', customers);
+    PERFORM customer_identity_internal.hold_for_totals(customers);
     IF customer_identity_internal.has_computed_ids(customers) AND customer_identity_internal.is_spread(customers) THEN
         RETURN customer_identity_internal.rebuild_one_by_one(after, up_to, customers);
     END IF;

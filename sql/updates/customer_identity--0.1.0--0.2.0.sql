@@ -1906,7 +1906,45 @@ CREATE FUNCTION customer_identity_internal.hold_table(relation regclass)
     LANGUAGE c STABLE STRICT
     AS 'MODULE_PATHNAME', 'hold_table';
 COMMENT ON FUNCTION customer_identity_internal.hold_table(regclass) IS
-    'Locks a table against being dropped until the transaction ends, as reading it does; false: it no longer exists';
+    'Locks a table and its partitions against being dropped or written anew until the transaction ends, as reading it does; false: it no longer exists';
+-- What a stranger puts our triggers on he may keep locked for ever.
+CREATE FUNCTION customer_identity_internal.tables_that_feed(customers regclass)
+    RETURNS SETOF regclass
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT a.attached
+    FROM customer_identity_internal.attached_to(customers) AS a (attached)
+    JOIN pg_class AS c ON c.oid = a.attached
+    WHERE has_table_privilege(c.relowner, customers, 'UPDATE');
+END;
+COMMENT ON FUNCTION customer_identity_internal.tables_that_feed(regclass) IS
+    'The tables with a trigger of ours that names the book, of owners who may write to it';
+CREATE FUNCTION customer_identity_internal.require_in_snapshot(relation regclass)
+    RETURNS void
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'require_in_snapshot';
+COMMENT ON FUNCTION customer_identity_internal.require_in_snapshot(regclass) IS
+    'Raises 40001 if a table that is held, or a partition of it, was emptied or written anew after the statement''s snapshot was taken';
+-- The next statement of READ COMMITTED has a snapshot that sees what was waited for. An older one cannot be mended.
+CREATE FUNCTION customer_identity_internal.hold_tables(relations regclass[])
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    held constant regclass[] := ARRAY(
+        SELECT r.relation
+        FROM (SELECT DISTINCT u.relation FROM unnest(relations) AS u (relation) ORDER BY 1 OFFSET 0) AS r
+        WHERE customer_identity_internal.hold_table(r.relation)
+    );
+BEGIN
+    IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+        PERFORM customer_identity_internal.require_in_snapshot(u.relation) FROM unnest(held) AS u (relation);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.hold_tables(regclass[]) IS
+    'Makes what the following statements read of tables complete: locks them, and raises 40001 where the snapshot of the transaction is too old';
 -- Another session could drop a table between building a query and running it.
 CREATE FUNCTION customer_identity_internal.attachments_to_read(customers regclass)
     RETURNS SETOF customer_identity.attachments
@@ -2200,6 +2238,7 @@ BEGIN
     INTO queries
     FROM customer_identity_internal.totals_sources(customers) AS t
     WHERE customer_identity_internal.hold_table(t.source);
+    PERFORM customer_identity_internal.require_in_snapshot(t.source) FROM customer_identity_internal.totals_sources(customers) AS t;
     RETURN CASE
         WHEN cardinality(queries) = 1 THEN queries[1]
         WHEN cardinality(queries) > 1 THEN format('SELECT s.customer_id, sum(s.orders) AS orders, sum(s.spent) AS spent, sum(s.points) AS points FROM (%s) AS s GROUP BY s.customer_id',
@@ -2209,6 +2248,18 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.totals_of_sources(regclass, uuid, uuid) IS
     'The query that sums all orders of a book per customer, for the ids between two; NULL without an attached orders table';
+CREATE FUNCTION customer_identity_internal.hold_for_totals(customers regclass)
+    RETURNS void
+    LANGUAGE customer_identity_as_table_owner STABLE
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.hold_tables(
+        ARRAY[customers, customer_identity_internal.companion_of(customers, 'loyalty_entries')::regclass]
+            || ARRAY(SELECT customer_identity_internal.tables_that_feed(customers)));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.hold_for_totals(regclass) IS
+    'Holds all tables that the totals of a book are made of, so that the next statement counts all of them';
 -- Without an attached orders table there is nothing to compare with: what the totals hold is kept.
 CREATE FUNCTION customer_identity_internal.totals_differences(after uuid, up_to uuid, customers regclass)
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
@@ -2262,6 +2313,7 @@ CREATE OR REPLACE FUNCTION customer_identity.verify_totals(customers regclass DE
     RETURNS TABLE (customer_id uuid, field text, stored numeric, actual numeric)
     LANGUAGE sql VOLATILE
 BEGIN ATOMIC
+    SELECT customer_identity_internal.hold_for_totals(customer_identity_internal.book(customers));
     SELECT customer_identity.flush_totals(customer_identity_internal.book(customers));
     SELECT * FROM customer_identity_internal.totals_differences(NULL, NULL, customer_identity_internal.book(customers));
 END;
@@ -2306,6 +2358,7 @@ DECLARE
     corrected bigint;
 BEGIN
     EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', customers);
+    PERFORM customer_identity_internal.hold_for_totals(customers);
     IF customer_identity_internal.has_computed_ids(customers) AND customer_identity_internal.is_spread(customers) THEN
         RETURN customer_identity_internal.rebuild_one_by_one(after, up_to, customers);
     END IF;
@@ -2706,6 +2759,43 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.users_of(regclass, text, regclass) IS
     'The users table that the orders'' user column refers to, as far as it can be told';
+-- A partition's foreign key is its parent's.
+CREATE FUNCTION customer_identity_internal.foreign_keys_to(referenced_table regclass)
+    RETURNS TABLE (relation regclass, columns text[], referenced text[], cascades boolean, is_generated boolean)
+    LANGUAGE plpgsql STABLE ROWS 10
+    SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+        SELECT k.conrelid::regclass, c.columns, c.referenced, k.confdeltype = 'c', c.is_generated
+        FROM pg_constraint AS k
+        CROSS JOIN LATERAL (
+            SELECT array_agg(a.attname::text ORDER BY u.place), array_agg(f.attname::text ORDER BY u.place), bool_or(a.attgenerated <> '')
+            FROM ROWS FROM (unnest(k.conkey), unnest(k.confkey)) WITH ORDINALITY AS u (number, referenced, place)
+            JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.number
+            JOIN pg_attribute AS f ON f.attrelid = k.confrelid AND f.attnum = u.referenced
+        ) AS c (columns, referenced, is_generated)
+        WHERE k.contype = 'f' AND k.confrelid = referenced_table AND k.conparentid = 0;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.foreign_keys_to(regclass) IS
+    'The columns of foreign keys to a table, what they refer to, and whether rows are deleted with it; what is generated follows by itself when a row moves';
+CREATE FUNCTION customer_identity_internal.hold_for_people(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM customer_identity_internal.hold_tables(
+        ARRAY[customers] || ARRAY(
+            SELECT customer_identity_internal.tables_that_feed(customers)
+            UNION ALL
+            SELECT k.relation FROM customer_identity_internal.foreign_keys_to(customers) AS k));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.hold_for_people(regclass) IS
+    'Holds all tables that refer to customers, so that the next statements find all rows of a person';
 -- Merges, splits and undoings of one book take their turns, so that none waits for another while it holds rows.
 CREATE FUNCTION customer_identity_internal.take_turn(customers regclass)
     RETURNS void
@@ -2713,11 +2803,12 @@ CREATE FUNCTION customer_identity_internal.take_turn(customers regclass)
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM customer_identity_internal.hold_for_people(customers);
     PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.merge ' || customer_identity_internal.told_name(customers), 0));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.take_turn(regclass) IS
-    'Waits until no other merge, split or undoing of the book is under way';
+    'Waits until no other merge, split or undoing of the book is under way, and holds the tables that refer to customers';
 -- Who waits while holding locks can be part of a deadlock, whose victim may be an order. What changes people tries in a
 -- subtransaction, waits for nobody in it for long, and holds nothing while it waits for the next try.
 CREATE FUNCTION customer_identity_internal.be_impatient()
@@ -4062,29 +4153,31 @@ RETURN (
 );
 COMMENT ON FUNCTION customer_identity_internal.backfill_progress(regclass, bigint, bigint, bigint, timestamptz) IS
     'The NOTICE of a backfill';
--- A procedure that commits cannot pin search_path: every name is qualified, and there is no operator. Rows that others
--- wrote to while their batch ran are looked for once more at the end: they may be anywhere.
+-- A procedure that commits cannot pin search_path: every name is qualified, and there is no operator. An UPDATE or VACUUM FULL
+-- of others may move rows to where the backfill has been: it goes through the table until there is nothing to do.
 CREATE OR REPLACE PROCEDURE customer_identity.backfill(attached regclass, batch_size integer DEFAULT 10000)
     LANGUAGE plpgsql
 AS $$
 DECLARE
+    maximum_passes constant pg_catalog.int4 := 10;
     started pg_catalog.timestamptz := pg_catalog.clock_timestamp();
     linked pg_catalog.int8 := 0;
-    missed pg_catalog.int8;
+    found_rows pg_catalog.int8;
     step record;
     batch record;
 BEGIN
-    FOR pass IN 1..2 LOOP
-        missed := 0;
+    FOR pass IN 1..maximum_passes LOOP
+        found_rows := 0;
         FOR step IN SELECT s.* FROM customer_identity_internal.backfill_steps(attached, batch_size) AS s LOOP
             SELECT b.* INTO batch
             FROM customer_identity_internal.backfill_pages(step.relation, step.first_page, step.end_page, step.customers) AS b;
             linked := pg_catalog.int8pl(linked, batch.linked);
-            missed := pg_catalog.int8pl(missed, batch.missed);
+            found_rows := pg_catalog.int8pl(found_rows, pg_catalog.int8pl(batch.linked, batch.missed));
             COMMIT;
+            CONTINUE WHEN pg_catalog.int4gt(pass, 1) AND pg_catalog.int8eq(batch.linked, 0);
             RAISE NOTICE '%', customer_identity_internal.backfill_progress(attached, linked, step.rows_done, step.rows_in_all, started);
         END LOOP;
-        EXIT WHEN pg_catalog.int8eq(missed, 0);
+        EXIT WHEN pg_catalog.int8eq(found_rows, 0);
     END LOOP;
 END
 $$;
@@ -6487,28 +6580,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity.update_customer(uuid, jsonb, timestamptz, text, regclass) IS
     'Changes notes, preferred_name and the application''s own columns, with an event in the history. CI004 when updated_at is not the expected one. Returns what customer_details returns';
--- A partition's foreign key is its parent's.
-CREATE FUNCTION customer_identity_internal.foreign_keys_to(referenced_table regclass)
-    RETURNS TABLE (relation regclass, columns text[], referenced text[], cascades boolean, is_generated boolean)
-    LANGUAGE plpgsql STABLE ROWS 10
-    SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-    RETURN QUERY
-        SELECT k.conrelid::regclass, c.columns, c.referenced, k.confdeltype = 'c', c.is_generated
-        FROM pg_constraint AS k
-        CROSS JOIN LATERAL (
-            SELECT array_agg(a.attname::text ORDER BY u.place), array_agg(f.attname::text ORDER BY u.place), bool_or(a.attgenerated <> '')
-            FROM ROWS FROM (unnest(k.conkey), unnest(k.confkey)) WITH ORDINALITY AS u (number, referenced, place)
-            JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.number
-            JOIN pg_attribute AS f ON f.attrelid = k.confrelid AND f.attnum = u.referenced
-        ) AS c (columns, referenced, is_generated)
-        WHERE k.contype = 'f' AND k.confrelid = referenced_table AND k.conparentid = 0;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.foreign_keys_to(regclass) IS
-    'The columns of foreign keys to a table, what they refer to, and whether rows are deleted with it; what is generated follows by itself when a row moves';
 -- Tables in any schema: by foreign keys to whatever columns of customers, and by the columns that they are attached by.
 CREATE FUNCTION customer_identity_internal.keys_to_customers(customers regclass)
     RETURNS TABLE (relation regclass, way jsonb, cascades boolean)
@@ -11478,6 +11549,7 @@ DECLARE
     merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
     found_tables jsonb;
 BEGIN
+    PERFORM customer_identity_internal.hold_for_people(customers);
     SELECT COALESCE(jsonb_agg(jsonb_build_object('table', t.name, 'rows', t.rows) ORDER BY t.name), '[]') INTO found_tables
     FROM (
         SELECT customer_identity_internal.told_name(r.relation),

@@ -269,6 +269,11 @@ List *relations_of(Oid customers) {
 
 }  // namespace
 
+bool is_attached(Oid relation) {
+  bring_up_to_date();
+  return hash_search(tables, &relation, HASH_FIND, nullptr) != nullptr;
+}
+
 bool may_feed(Oid owner, Oid customers) {
   return pg_class_aclcheck(customers, owner, ACL_UPDATE) == ACLCHECK_OK;
 }
@@ -284,13 +289,6 @@ const List *attached_tables(TableKind kind, Oid customers) {
     read_answer(value, kind, customers);
   });
   return answer->tables;
-}
-
-CUSTOMER_IDENTITY_FUNCTION(hold_table) {
-  Relation table = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
-  if (table == nullptr) PG_RETURN_BOOL(false);
-  relation_close(table, NoLock);
-  PG_RETURN_BOOL(true);
 }
 
 // attached_to(customers): the tables with a trigger of ours that names the book; NULL: any book.

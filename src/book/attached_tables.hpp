@@ -21,6 +21,9 @@ enum class TableKind : std::uint32_t { kUsers, kOrders };
 /// owner may not write to the book: anybody can put our trigger on a table of his own.
 const List *attached_tables(TableKind kind, Oid customers);
 
+/// Whether any relation carries one of our triggers itself.
+bool is_attached(Oid relation);
+
 /// Whether a table of this owner may feed the book.
 bool may_feed(Oid owner, Oid customers);
 

@@ -47,7 +47,8 @@ class Check:
         self.expect_none(what, set(self.session.run(statement)) ^ set(self.session.run(other)))
 
     def totals(self, tables, phones=None):
-        self.expect_none('totals', recompute.differences(self.session, phones, True, tables))
+        names = ', '.join(table.name for table in tables)
+        self.expect_none(f'totals of {names}', recompute.differences(self.session, phones, True, tables))
 
     def totals_of_annex(self, stall):
         self.session.run('SET search_path = annex')
