@@ -99,6 +99,8 @@ BEGIN ATOMIC
     UNION ALL
     SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_unattached(customers, b.attachments) AS f
     UNION ALL
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_leaving_partitions(customers, b.attachments) AS f
+    UNION ALL
     SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_unlogged(customers, b.attachments) AS f
     UNION ALL
     SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_users_of_orders(customers, b.attachments) AS f

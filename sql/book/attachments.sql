@@ -231,6 +231,13 @@ CREATE FUNCTION customer_identity_internal.hold_table(relation regclass)
 COMMENT ON FUNCTION customer_identity_internal.hold_table(regclass) IS
     'Locks a table and its partitions against being dropped or written anew until the transaction ends, as reading it does; false: it no longer exists';
 
+CREATE FUNCTION customer_identity_internal.hold_partitions(relation regclass, customers regclass)
+    RETURNS void
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'hold_partitions';
+COMMENT ON FUNCTION customer_identity_internal.hold_partitions(regclass, regclass) IS
+    'Lets no partition of a table that is held leave it or come until the transaction ends; 55000 while one is being detached concurrently';
+
 -- What a stranger puts our triggers on he may keep locked for ever.
 CREATE FUNCTION customer_identity_internal.tables_that_feed(customers regclass)
     RETURNS SETOF regclass

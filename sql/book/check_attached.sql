@@ -184,6 +184,23 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about tables that inherit from attached ones';
 
+CREATE FUNCTION customer_identity_internal.check_leaving_partitions(customers regclass, attachments customer_identity.attachments[])
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'warning', i.inhrelid::regclass::text,
+        format('it is being detached from %s: until it has left nobody can be merged, split, exported or erased', i.inhparent::regclass),
+        format('ALTER TABLE %s DETACH PARTITION %s FINALIZE; where DETACH ... CONCURRENTLY was cancelled.', i.inhparent::regclass, i.inhrelid::regclass)
+    FROM pg_inherits AS i
+    WHERE i.inhdetachpending AND COALESCE(pg_partition_root(i.inhparent), i.inhparent) IN (
+        SELECT a.attached FROM unnest(attachments) AS a
+        UNION ALL
+        SELECT k.relation FROM customer_identity_internal.foreign_keys_to(customers) AS k);
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_leaving_partitions(regclass, customer_identity.attachments[]) IS
+    'Findings of check_setup() about partitions that are being detached concurrently';
+
 CREATE FUNCTION customer_identity_internal.check_unlogged(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE

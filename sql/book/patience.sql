@@ -1,18 +1,28 @@
+-- A partition that is being detached concurrently is in its table for nobody who looks now, and refers to customers all the same.
 CREATE FUNCTION customer_identity_internal.hold_for_people(customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    relations constant regclass[] := ARRAY[customers] || ARRAY(
+        SELECT customer_identity_internal.tables_that_feed(customers)
+        UNION ALL
+        SELECT k.relation FROM customer_identity_internal.foreign_keys_to(customers) AS k);
 BEGIN
-    PERFORM customer_identity_internal.hold_tables(
-        ARRAY[customers] || ARRAY(
-            SELECT customer_identity_internal.tables_that_feed(customers)
-            UNION ALL
-            SELECT k.relation FROM customer_identity_internal.foreign_keys_to(customers) AS k));
+    PERFORM customer_identity_internal.hold_tables(relations);
+    PERFORM customer_identity_internal.hold_partitions(u.relation, customers) FROM unnest(relations) AS u (relation) ORDER BY u.relation;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.hold_for_people(regclass) IS
     'Holds all tables that refer to customers, so that the next statements find all rows of a person';
+
+CREATE FUNCTION customer_identity_internal.turn_of(customers regclass)
+    RETURNS bigint
+    LANGUAGE sql STABLE
+RETURN hashtextextended('customer_identity.merge ' || customer_identity_internal.told_name(customers), 0);
+COMMENT ON FUNCTION customer_identity_internal.turn_of(regclass) IS
+    'The key of the advisory lock of who moves rows of a book from one customer to another';
 
 -- Merges, splits and undoings of one book take their turns, so that none waits for another while it holds rows.
 CREATE FUNCTION customer_identity_internal.take_turn(customers regclass)
@@ -22,7 +32,7 @@ CREATE FUNCTION customer_identity_internal.take_turn(customers regclass)
 AS $$
 BEGIN
     PERFORM customer_identity_internal.hold_for_people(customers);
-    PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.merge ' || customer_identity_internal.told_name(customers), 0));
+    PERFORM pg_advisory_xact_lock(customer_identity_internal.turn_of(customers));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.take_turn(regclass) IS

@@ -307,6 +307,24 @@ RETURN (
 COMMENT ON FUNCTION customer_identity_internal.backfill_progress(regclass, bigint, bigint, bigint, timestamptz) IS
     'The NOTICE of a backfill';
 
+-- What is read of logins stays true until the batch has used it: nobody writes their table anew, and no merge, split or undoing
+-- comes between.
+CREATE FUNCTION customer_identity_internal.hold_for_backfill(relation regclass, attached regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    setup constant customer_identity.attachments := customer_identity_internal.attachment_of(attached);
+BEGIN
+    PERFORM customer_identity_internal.hold_tables(array_remove(ARRAY[attached, setup.users], NULL));
+    PERFORM pg_advisory_xact_lock_shared(customer_identity_internal.turn_of(setup.customers));
+    RETURN relation IN (SELECT customer_identity_internal.partitions_of(attached));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.hold_for_backfill(regclass, regclass) IS
+    'Holds until the transaction ends what a batch of a backfill reads. False: the partition has left its table';
+
 -- A procedure that commits cannot pin search_path: every name is qualified, and there is no operator. An UPDATE or VACUUM FULL
 -- of others may move rows to where the backfill has been: it goes through the table until there is nothing to do.
 CREATE PROCEDURE customer_identity.backfill(attached regclass, batch_size integer DEFAULT 10000)
@@ -323,6 +341,7 @@ BEGIN
     FOR pass IN 1..maximum_passes LOOP
         found_rows := 0;
         FOR step IN SELECT s.* FROM customer_identity_internal.backfill_steps(attached, batch_size) AS s LOOP
+            CONTINUE WHEN NOT customer_identity_internal.hold_for_backfill(step.relation, attached);
             SELECT b.* INTO batch
             FROM customer_identity_internal.backfill_pages(step.relation, step.first_page, step.end_page, step.customers) AS b;
             linked := pg_catalog.int8pl(linked, batch.linked);

@@ -313,6 +313,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.rebuild_one_by_one(uuid, uuid, regclass) IS
     'rebuild_totals for a book that is spread over several nodes';
 
+-- Orders are held before customers, as ALTER TABLE and attach_orders() take them.
 -- A difference stays valid while others maintain exact totals, so it is added, and only another rebuild has
 -- to wait. Customers are locked in the order of their ids, as the triggers do it. What this transaction has deferred is written first, so that it is not added twice.
 CREATE FUNCTION customer_identity_internal.rebuild_customers(after uuid, up_to uuid, customers regclass)
@@ -322,8 +323,8 @@ AS $$
 DECLARE
     corrected bigint;
 BEGIN
-    EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', customers);
     PERFORM customer_identity_internal.hold_for_totals(customers);
+    EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', customers);
     IF customer_identity_internal.has_computed_ids(customers) AND customer_identity_internal.is_spread(customers) THEN
         RETURN customer_identity_internal.rebuild_one_by_one(after, up_to, customers);
     END IF;

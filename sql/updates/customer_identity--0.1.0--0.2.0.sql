@@ -1907,6 +1907,12 @@ CREATE FUNCTION customer_identity_internal.hold_table(relation regclass)
     AS 'MODULE_PATHNAME', 'hold_table';
 COMMENT ON FUNCTION customer_identity_internal.hold_table(regclass) IS
     'Locks a table and its partitions against being dropped or written anew until the transaction ends, as reading it does; false: it no longer exists';
+CREATE FUNCTION customer_identity_internal.hold_partitions(relation regclass, customers regclass)
+    RETURNS void
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'hold_partitions';
+COMMENT ON FUNCTION customer_identity_internal.hold_partitions(regclass, regclass) IS
+    'Lets no partition of a table that is held leave it or come until the transaction ends; 55000 while one is being detached concurrently';
 -- What a stranger puts our triggers on he may keep locked for ever.
 CREATE FUNCTION customer_identity_internal.tables_that_feed(customers regclass)
     RETURNS SETOF regclass
@@ -2348,6 +2354,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.rebuild_one_by_one(uuid, uuid, regclass) IS
     'rebuild_totals for a book that is spread over several nodes';
+-- Orders are held before customers, as ALTER TABLE and attach_orders() take them.
 -- A difference stays valid while others maintain exact totals, so it is added, and only another rebuild has
 -- to wait. Customers are locked in the order of their ids, as the triggers do it. What this transaction has deferred is written first, so that it is not added twice.
 CREATE FUNCTION customer_identity_internal.rebuild_customers(after uuid, up_to uuid, customers regclass)
@@ -2357,8 +2364,8 @@ AS $$
 DECLARE
     corrected bigint;
 BEGIN
-    EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', customers);
     PERFORM customer_identity_internal.hold_for_totals(customers);
+    EXECUTE format('LOCK TABLE %s IN SHARE UPDATE EXCLUSIVE MODE', customers);
     IF customer_identity_internal.has_computed_ids(customers) AND customer_identity_internal.is_spread(customers) THEN
         RETURN customer_identity_internal.rebuild_one_by_one(after, up_to, customers);
     END IF;
@@ -2781,21 +2788,30 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.foreign_keys_to(regclass) IS
     'The columns of foreign keys to a table, what they refer to, and whether rows are deleted with it; what is generated follows by itself when a row moves';
+-- A partition that is being detached concurrently is in its table for nobody who looks now, and refers to customers all the same.
 CREATE FUNCTION customer_identity_internal.hold_for_people(customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    relations constant regclass[] := ARRAY[customers] || ARRAY(
+        SELECT customer_identity_internal.tables_that_feed(customers)
+        UNION ALL
+        SELECT k.relation FROM customer_identity_internal.foreign_keys_to(customers) AS k);
 BEGIN
-    PERFORM customer_identity_internal.hold_tables(
-        ARRAY[customers] || ARRAY(
-            SELECT customer_identity_internal.tables_that_feed(customers)
-            UNION ALL
-            SELECT k.relation FROM customer_identity_internal.foreign_keys_to(customers) AS k));
+    PERFORM customer_identity_internal.hold_tables(relations);
+    PERFORM customer_identity_internal.hold_partitions(u.relation, customers) FROM unnest(relations) AS u (relation) ORDER BY u.relation;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.hold_for_people(regclass) IS
     'Holds all tables that refer to customers, so that the next statements find all rows of a person';
+CREATE FUNCTION customer_identity_internal.turn_of(customers regclass)
+    RETURNS bigint
+    LANGUAGE sql STABLE
+RETURN hashtextextended('customer_identity.merge ' || customer_identity_internal.told_name(customers), 0);
+COMMENT ON FUNCTION customer_identity_internal.turn_of(regclass) IS
+    'The key of the advisory lock of who moves rows of a book from one customer to another';
 -- Merges, splits and undoings of one book take their turns, so that none waits for another while it holds rows.
 CREATE FUNCTION customer_identity_internal.take_turn(customers regclass)
     RETURNS void
@@ -2804,7 +2820,7 @@ CREATE FUNCTION customer_identity_internal.take_turn(customers regclass)
 AS $$
 BEGIN
     PERFORM customer_identity_internal.hold_for_people(customers);
-    PERFORM pg_advisory_xact_lock(hashtextextended('customer_identity.merge ' || customer_identity_internal.told_name(customers), 0));
+    PERFORM pg_advisory_xact_lock(customer_identity_internal.turn_of(customers));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.take_turn(regclass) IS
@@ -4153,6 +4169,23 @@ RETURN (
 );
 COMMENT ON FUNCTION customer_identity_internal.backfill_progress(regclass, bigint, bigint, bigint, timestamptz) IS
     'The NOTICE of a backfill';
+-- What is read of logins stays true until the batch has used it: nobody writes their table anew, and no merge, split or undoing
+-- comes between.
+CREATE FUNCTION customer_identity_internal.hold_for_backfill(relation regclass, attached regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    setup constant customer_identity.attachments := customer_identity_internal.attachment_of(attached);
+BEGIN
+    PERFORM customer_identity_internal.hold_tables(array_remove(ARRAY[attached, setup.users], NULL));
+    PERFORM pg_advisory_xact_lock_shared(customer_identity_internal.turn_of(setup.customers));
+    RETURN relation IN (SELECT customer_identity_internal.partitions_of(attached));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.hold_for_backfill(regclass, regclass) IS
+    'Holds until the transaction ends what a batch of a backfill reads. False: the partition has left its table';
 -- A procedure that commits cannot pin search_path: every name is qualified, and there is no operator. An UPDATE or VACUUM FULL
 -- of others may move rows to where the backfill has been: it goes through the table until there is nothing to do.
 CREATE OR REPLACE PROCEDURE customer_identity.backfill(attached regclass, batch_size integer DEFAULT 10000)
@@ -4169,6 +4202,7 @@ BEGIN
     FOR pass IN 1..maximum_passes LOOP
         found_rows := 0;
         FOR step IN SELECT s.* FROM customer_identity_internal.backfill_steps(attached, batch_size) AS s LOOP
+            CONTINUE WHEN NOT customer_identity_internal.hold_for_backfill(step.relation, attached);
             SELECT b.* INTO batch
             FROM customer_identity_internal.backfill_pages(step.relation, step.first_page, step.end_page, step.customers) AS b;
             linked := pg_catalog.int8pl(linked, batch.linked);
@@ -12858,6 +12892,22 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about tables that inherit from attached ones';
+CREATE FUNCTION customer_identity_internal.check_leaving_partitions(customers regclass, attachments customer_identity.attachments[])
+    RETURNS SETOF customer_identity_internal.setup_finding
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT 'warning', i.inhrelid::regclass::text,
+        format('it is being detached from %s: until it has left nobody can be merged, split, exported or erased', i.inhparent::regclass),
+        format('ALTER TABLE %s DETACH PARTITION %s FINALIZE; where DETACH ... CONCURRENTLY was cancelled.', i.inhparent::regclass, i.inhrelid::regclass)
+    FROM pg_inherits AS i
+    WHERE i.inhdetachpending AND COALESCE(pg_partition_root(i.inhparent), i.inhparent) IN (
+        SELECT a.attached FROM unnest(attachments) AS a
+        UNION ALL
+        SELECT k.relation FROM customer_identity_internal.foreign_keys_to(customers) AS k);
+END;
+COMMENT ON FUNCTION customer_identity_internal.check_leaving_partitions(regclass, customer_identity.attachments[]) IS
+    'Findings of check_setup() about partitions that are being detached concurrently';
 CREATE FUNCTION customer_identity_internal.check_unlogged(customers regclass, attachments customer_identity.attachments[])
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
@@ -13561,6 +13611,8 @@ BEGIN ATOMIC
     SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_heirs(customers, b.attachments) AS f
     UNION ALL
     SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_unattached(customers, b.attachments) AS f
+    UNION ALL
+    SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_leaving_partitions(customers, b.attachments) AS f
     UNION ALL
     SELECT f.* FROM book AS b CROSS JOIN LATERAL customer_identity_internal.check_unlogged(customers, b.attachments) AS f
     UNION ALL

@@ -274,6 +274,12 @@ bool is_attached(Oid relation) {
   return hash_search(tables, &relation, HASH_FIND, nullptr) != nullptr;
 }
 
+bool feeds(Oid relation, Oid customers) {
+  bring_up_to_date();
+  return list_member_oid(relations_of(customers), relation) &&
+         may_feed(class_of(relation).owner, customers);
+}
+
 bool may_feed(Oid owner, Oid customers) {
   return pg_class_aclcheck(customers, owner, ACL_UPDATE) == ACLCHECK_OK;
 }

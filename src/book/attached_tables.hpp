@@ -24,6 +24,9 @@ const List *attached_tables(TableKind kind, Oid customers);
 /// Whether any relation carries one of our triggers itself.
 bool is_attached(Oid relation);
 
+/// Whether a table carries one of our triggers that names the book, and may feed it.
+bool feeds(Oid relation, Oid customers);
+
 /// Whether a table of this owner may feed the book.
 bool may_feed(Oid owner, Oid customers);
 

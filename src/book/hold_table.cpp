@@ -1,53 +1,57 @@
-// hold_table and require_in_snapshot: what a function is about to read of a book. TRUNCATE, and
-// ALTER TABLE that writes a table anew, leave nothing in it for snapshots older than they are: who
-// holds a table before taking a snapshot never meets that.
+// hold_table, hold_partitions and require_in_snapshot: what a function is about to read of a book.
+// TRUNCATE, and ALTER TABLE that writes a table anew, leave nothing in it for snapshots older than
+// they are: who holds a table before taking a snapshot never meets that.
 #include "book/attached_tables.hpp"
 #include "pg/relations.hpp"
 
 namespace customer_identity {
 namespace {
 
-bool refers_to_own(Relation table) {
+template <typename Condition>
+bool refers_to(Relation table, Condition &&is_meant) {
   ListCell *cell;
-  foreach (cell, RelationGetFKeyList(table)) {
-    const auto *key = static_cast<ForeignKeyCacheInfo *>(lfirst(cell));
-    if (owner_of(key->confrelid) == GetUserId()) return true;
-  }
+  foreach (cell, RelationGetFKeyList(table))
+    if (is_meant(static_cast<ForeignKeyCacheInfo *>(lfirst(cell))->confrelid)) return true;
   return false;
+}
+
+[[noreturn]] void refuse_to_hold(Relation table) {
+  aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, RelationGetRelationName(table));
+  pg_unreachable();
 }
 
 // A lock keeps its owner from altering the table. He let it be attached, or refer to customers.
 void require_right_to_hold(Relation table) {
   constexpr AclMode kAny = ACL_SELECT | ACL_INSERT | ACL_UPDATE | ACL_DELETE | ACL_TRUNCATE;
   const Oid relation = RelationGetRelid(table);
-  if (is_attached(relation) || refers_to_own(table)) return;
-  if (pg_class_aclcheck(relation, GetUserId(), kAny) != ACLCHECK_OK)
-    aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, RelationGetRelationName(table));
+  const auto is_own = [](Oid referenced) { return owner_of(referenced) == GetUserId(); };
+  if (is_attached(relation) || refers_to(table, is_own)) return;
+  if (pg_class_aclcheck(relation, GetUserId(), kAny) != ACLCHECK_OK) refuse_to_hold(table);
 }
 
-// The file with the rows, as the snapshot sees it; NULL: as it is now. InvalidOid: there is none.
-Oid file_of(Oid relation, Snapshot snapshot) {
-  ScanKeyData key;
-  ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
-  Relation classes = table_open(RelationRelationId, AccessShareLock);
-  SysScanDesc scan = systable_beginscan(classes, ClassOidIndexId, true, snapshot, 1, &key);
-  HeapTuple row = systable_getnext(scan);
-  const Oid file = HeapTupleIsValid(row)
-                       ? reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->relfilenode
-                       : InvalidOid;
-  systable_endscan(scan);
-  table_close(classes, AccessShareLock);
-  return file;
+// Only for who has the book that its rows are of.
+void require_right_to_partitions(Relation table, Oid customers) {
+  const auto is_book = [&](Oid referenced) { return referenced == customers; };
+  const bool is_of_book = feeds(RelationGetRelid(table), customers) || refers_to(table, is_book);
+  if (!is_of_book || !has_privs_of_role(GetUserId(), owner_of(customers))) refuse_to_hold(table);
 }
 
-void require_seen(Oid relation) {
-  const Oid seen = file_of(relation, GetActiveSnapshot());
-  if (!OidIsValid(seen) || seen == file_of(relation, nullptr)) return;
-  ereport(ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-          errmsg("table %s was emptied or written anew after the snapshot of this transaction was "
-                 "taken",
-                 relation_name(relation)),
-          errhint("Repeat the transaction."));
+[[noreturn]] void refuse_leaving(Oid parent) {
+  ereport(ERROR, errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+          errmsg("a partition of %s is being detached", relation_name(parent)),
+          errdetail("What it has of a person is seen by nobody until it has left."),
+          errhint("Try again later. Where DETACH PARTITION ... CONCURRENTLY was cancelled, ALTER "
+                  "TABLE ... DETACH PARTITION ... FINALIZE ends it; check_setup() names the "
+                  "partition."));
+  pg_unreachable();
+}
+
+// As DETACH and ATTACH PARTITION lock it; a standby replays them with a stronger lock.
+void hold_children(Oid parent) {
+  if (!RecoveryInProgress()) LockRelationOid(parent, ShareUpdateExclusiveLock);
+  bool is_one_leaving = false;
+  find_inheritance_children_extended(parent, true, NoLock, &is_one_leaving, nullptr);
+  if (is_one_leaving) refuse_leaving(parent);
 }
 
 }  // namespace
@@ -62,17 +66,22 @@ CUSTOMER_IDENTITY_FUNCTION(hold_table) {
   PG_RETURN_BOOL(true);
 }
 
-CUSTOMER_IDENTITY_FUNCTION(require_in_snapshot) {
+// hold_partitions(relation, customers)
+CUSTOMER_IDENTITY_FUNCTION(hold_partitions) {
   const Oid relation = PG_GETARG_OID(0);
-  if (get_rel_relkind(relation) != RELKIND_PARTITIONED_TABLE) {
-    require_seen(relation);
-    PG_RETURN_VOID();
-  }
+  if (get_rel_relkind(relation) != RELKIND_PARTITIONED_TABLE) PG_RETURN_VOID();
+  Relation table = relation_open(relation, AccessShareLock);
+  require_right_to_partitions(table, PG_GETARG_OID(1));
+  relation_close(table, NoLock);
   ListCell *cell;
-  foreach (cell, find_all_inheritors(relation, AccessShareLock, nullptr)) {
-    CHECK_FOR_INTERRUPTS();
-    require_seen(lfirst_oid(cell));
-  }
+  foreach (cell, find_all_inheritors(relation, AccessShareLock, nullptr))
+    if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_PARTITIONED_TABLE)
+      hold_children(lfirst_oid(cell));
+  PG_RETURN_VOID();
+}
+
+CUSTOMER_IDENTITY_FUNCTION(require_in_snapshot) {
+  require_whole(PG_GETARG_OID(0));
   PG_RETURN_VOID();
 }
 

@@ -31,6 +31,17 @@ Oid function_in(const char *schema, const char *name) {
 
 }  // namespace
 
+Arguments present_arguments(const TriggerData *call) {
+  const Trigger *trigger = call->tg_trigger;
+  const TriggerDesc *present = call->tg_relation->trigdesc;
+  for (int i = 0; present != nullptr && i < present->numtriggers; ++i)
+    if (present->triggers[i].tgoid == trigger->tgoid) trigger = &present->triggers[i];
+  const int count = trigger->tgnargs;
+  Arguments result = {static_cast<char **>(palloc(sizeof(char *) * (count + 1))), count};
+  for (int i = 0; i < count; ++i) result.values[i] = pstrdup(trigger->tgargs[i]);
+  return result;
+}
+
 Arguments stored_arguments(HeapTuple row, Relation catalog) {
   bool is_null;
   const Datum bytes =

@@ -16,6 +16,9 @@ struct Arguments {
 inline Arguments arguments_of(const Trigger *trigger) {
   return {trigger->tgargs, trigger->tgnargs};
 }
+/// Those of the trigger that is being called, as they are now: what they name may have got another
+/// name since the statement began, and it has the arguments of then. A copy.
+Arguments present_arguments(const TriggerData *call);
 /// The arguments of a row of pg_trigger.
 Arguments stored_arguments(HeapTuple row, Relation catalog);
 /// The bytea that pg_trigger keeps: every argument followed by NUL.
@@ -67,16 +70,22 @@ Oid table_named(const char *name, Oid relation);
 /// concurrently belongs to no other table any more.
 Oid root_of(Relation table);
 
-/// The set-up of the trigger that is being called; `read` fills it from the arguments.
+/// The set-up of the trigger that is being called; `read` fills it from the arguments, which stay
+/// as long as it does.
 template <typename Kind>
 Kind *setup_of(const TriggerData *call, void (*read)(Kind *, const TriggerData *)) {
   const Oid relation = RelationGetRelid(call->tg_relation);
-  const Oid trigger = call->tg_trigger->tgoid;
-  return kept<Kind>({relation, trigger}, [&](Kind &setup, Reading &reading) {
-    setup.trigger = trigger;
+  return kept<Kind>({relation, call->tg_trigger->tgoid}, [&](Kind &setup, Reading &reading) {
+    const Arguments arguments = present_arguments(call);
+    Trigger trigger = *call->tg_trigger;
+    trigger.tgargs = arguments.values;
+    trigger.tgnargs = static_cast<std::int16_t>(arguments.count);
+    TriggerData present = *call;
+    present.tg_trigger = &trigger;
+    setup.trigger = trigger.tgoid;
     setup.relation = relation;
-    setup.customers = table_named(value_of(arguments_of(call->tg_trigger), "customers"), relation);
-    read(&setup, call);
+    setup.customers = table_named(value_of(arguments, "customers"), relation);
+    read(&setup, &present);
     depend_on(reading, setup.customers);
     depend_on(reading, setup.users);
   });

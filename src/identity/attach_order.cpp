@@ -163,7 +163,7 @@ bool only_renames_user(const Order &order) {
       order.phone_change != PhoneChange::kNone || !is_changed(order, order.setup.user))
     return false;
   const char *old_id = text_in(order.setup.user, order.old_row, order.table);
-  return old_id != nullptr && is_user_gone(order.setup, old_id);
+  return old_id != nullptr && is_user_gone(order, old_id);
 }
 
 // Nothing that matters here changed: the case of nearly every update.

@@ -19,8 +19,7 @@ void read_user_setup(UserSetup *setup, const TriggerData *call) {
   setup->verified = column_named(users, value_of(arguments, "verified"));
   setup->name = column_named(users, value_of(arguments, "name"));
   setup->region = region_column(users, value_of(arguments, "region"));
-  const char *default_region = value_of(arguments, "default_region");
-  setup->default_region = default_region == nullptr ? nullptr : pstrdup(default_region);
+  setup->default_region = value_of(arguments, "default_region");
   setup->customer = customer_column(users, arguments);
   setup->users = setup->root = root_of(users);
   setup->users_name = relation_name(logical_table(setup->root));

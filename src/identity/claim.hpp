@@ -14,7 +14,7 @@ struct UserSetup : Setup {
   Column verified;  // belongs to the first phone
   Column name;
   Column region;
-  char *default_region;
+  const char *default_region;
   Column customer;
   Oid root;
   const char *users_name;  // of the root

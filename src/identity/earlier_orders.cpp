@@ -45,6 +45,17 @@ Visit visit_orders(const Attached &orders, Oid customers) {
   return visit(orders.owner, is_trusted ? 0 : SECURITY_RESTRICTED_OPERATION);
 }
 
+// A column may have got another name while the statement waited for the table. NULL: it has left.
+const Attached *held(Oid orders, Oid customers) {
+  LockRelationOid(orders, RowExclusiveLock);
+  ListCell *cell;
+  foreach (cell, attached_tables(TableKind::kOrders, customers)) {
+    const auto *attached = static_cast<Attached *>(lfirst(cell));
+    if (attached->relation == orders) return attached;
+  }
+  return nullptr;
+}
+
 // Several users are worth a plan of their own, which knows how many they are.
 void attach_orders_of(const Attached &orders, Oid customers, const GainedCustomers &gained) {
   const char *user_column = value_of(orders.arguments, "user");
@@ -68,10 +79,11 @@ void attach_orders_of(const Attached &orders, Oid customers, const GainedCustome
 }
 
 // The note is empty before anything runs that might add to it.
-void attach_noted_orders(const Attached &orders, Oid customers, GainedCustomers *note) {
+void attach_noted_orders(Oid orders, Oid customers, GainedCustomers *note) {
   const GainedCustomers gained = *note;
   note->users = note->customers = nullptr;
-  if (gained.users != nullptr) attach_orders_of(orders, customers, gained);
+  const Attached *attached = gained.users == nullptr ? nullptr : held(orders, customers);
+  if (attached != nullptr) attach_orders_of(*attached, customers, gained);
 }
 
 // What orders have that refer to the user, and the type that it has in the users table.
@@ -134,7 +146,7 @@ void note_gained_customer(Oid customers, Oid users, const TriggerData *call,
     const Reference user = reference_of(orders, call->tg_newtuple, call->tg_relation);
     if (user.value == nullptr) return;
     GainedCustomers *note = note_gained(orders, query, user, customer);
-    if (note->users->nelems >= limit) attach_noted_orders(orders, customers, note);
+    if (note->users->nelems >= limit) attach_noted_orders(orders.relation, customers, note);
   });
 }
 
@@ -143,7 +155,7 @@ void attach_earlier_orders(Oid customers, Oid users) {
   if (gained_customers == nullptr) return;
   for_each_orders_of(customers, users, [&](const Attached &orders) {
     auto *note = find_note<GainedCustomers>(gained_customers, query, {orders.relation});
-    if (note != nullptr) attach_noted_orders(orders, customers, note);
+    if (note != nullptr) attach_noted_orders(orders.relation, customers, note);
   });
 }
 

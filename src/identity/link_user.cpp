@@ -233,7 +233,7 @@ void after_delete(const UserSetup &setup, const TriggerData *call) {
 
 // Nobody needs a book to leave.
 bool has_lost_book(const TriggerData *call) {
-  const char *customers = value_of(arguments_of(call->tg_trigger), "customers");
+  const char *customers = value_of(present_arguments(call), "customers");
   return customers == nullptr || !OidIsValid(find_table(customers));
 }
 

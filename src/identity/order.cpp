@@ -8,8 +8,6 @@
 namespace customer_identity {
 namespace {
 
-char *copy_of(const char *text) { return text == nullptr ? nullptr : pstrdup(text); }
-
 AttrNumber required_attribute(const TriggerData *call, Oid users, const char *column) {
   const AttrNumber number = column == nullptr ? InvalidAttrNumber : get_attnum(users, column);
   if (number <= 0)
@@ -26,8 +24,8 @@ void read_users(OrderSetup *setup, const TriggerData *call) {
   // Its login never says whose an order is that has to come with its customer's id.
   if (setup->has_computed_ids && is_shard(setup->relation)) return;
   setup->users = table_named(users, setup->relation);
-  setup->users_key = copy_of(value_of(arguments, "users_key"));
-  setup->users_customer = copy_of(value_of(arguments, "users_customer"));
+  setup->users_key = value_of(arguments, "users_key");
+  setup->users_customer = value_of(arguments, "users_customer");
   const AttrNumber key = required_attribute(call, setup->users, setup->users_key);
   required_attribute(call, setup->users, setup->users_customer);
   setup->users_key_type = getBaseType(get_atttype(setup->users, key));
@@ -41,7 +39,7 @@ void read_order_setup(OrderSetup *setup, const TriggerData *call) {
   setup->user = column_named(orders, value_of(arguments, "user"));
   setup->phone = phone_column(orders, value_of(arguments, "phone"));
   setup->region = region_column(orders, value_of(arguments, "region"));
-  setup->default_region = copy_of(value_of(arguments, "default_region"));
+  setup->default_region = value_of(arguments, "default_region");
   setup->payment = column_named(orders, value_of(arguments, "payment"));
   setup->customer = customer_column(orders, arguments);
   setup->cod_values = values_of(arguments, "cod");

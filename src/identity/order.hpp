@@ -11,12 +11,12 @@ struct OrderSetup : Setup {
   Column user;
   Column phone;
   Column region;
-  char *default_region;
+  const char *default_region;
   Column payment;
   Column customer;
   List *cod_values;  // payment values that mean cash on delivery
-  char *users_key;
-  char *users_customer;
+  const char *users_key;
+  const char *users_customer;
   Oid users_key_type;
   Oid root;
   bool has_computed_ids;

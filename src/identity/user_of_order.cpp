@@ -37,7 +37,10 @@ SPIPlanPtr customer_plan(const OrderSetup &setup, Hold hold) {
 // this order: waiting for the user's row lets one of the two see the other. SPI must be connected.
 Attachment planned_attachment_of_user(const OrderSetup &setup, const char *user_id) {
   const Datum values[] = {CStringGetTextDatum(user_id)};
-  if (run(customer_plan(setup, Hold::kNothing), values) == 0) return {};
+  if (run(customer_plan(setup, Hold::kNothing), values) == 0) {
+    require_seen(setup.users);
+    return {};
+  }
   const Attachment attachment = first_attachment();
   if (attachment.found) return attachment;
   if (pg_class_aclcheck(setup.users, GetUserId(), ACL_UPDATE) != ACLCHECK_OK) return {};
@@ -46,8 +49,7 @@ Attachment planned_attachment_of_user(const OrderSetup &setup, const char *user_
 }
 
 // As the owner of the users table.
-Attachment found_attachment_of_user(const Order &order) {
-  const OrderSetup &setup = order.setup;
+Attachment found_attachment_of_user(const Order &order, const OrderSetup &setup) {
   bool is_null;
   const Sought user = {value_in(setup.user, order.row, order.table, &is_null),
                        comparable_type(setup.user.type)};
@@ -66,9 +68,16 @@ Attachment found_attachment_of_user(const Order &order) {
   return attachment;
 }
 
+// A column of users may have got another name while the statement waited for that table.
+const OrderSetup &setup_with_users(const Order &order) {
+  LockRelationOid(order.setup.users, AccessShareLock);
+  return *setup_of<OrderSetup>(order.call, read_order_setup);
+}
+
 Attachment seen_attachment_of_user(const Order &order) {
-  const Visit users_owner = stand_in(order.setup.users, ACL_SELECT);
-  const Attachment attachment = found_attachment_of_user(order);
+  const OrderSetup &setup = setup_with_users(order);
+  const Visit users_owner = stand_in(setup.users, ACL_SELECT);
+  const Attachment attachment = found_attachment_of_user(order, setup);
   leave(users_owner);
   return attachment;
 }
@@ -108,9 +117,9 @@ Attachment attachment_of_user(const Order &order) {
 }
 
 const char *id_of_user(const Order &order) {
-  const OrderSetup &setup = order.setup;
-  const char *user = text_in(setup.user, order.row, order.table);
-  if (user == nullptr || !OidIsValid(setup.users)) return user;
+  const char *user = text_in(order.setup.user, order.row, order.table);
+  if (user == nullptr || !OidIsValid(order.setup.users)) return user;
+  const OrderSetup &setup = setup_with_users(order);
   const char *key = key_of_users(setup.customers, setup.users);
   if (key == nullptr || get_attnum(setup.users, key) <= 0) return nullptr;
   const bool is_id = strcmp(key, setup.users_key) == 0 &&
@@ -119,7 +128,8 @@ const char *id_of_user(const Order &order) {
   return is_id ? user : found_id_of_user(setup, user, key);
 }
 
-bool is_user_gone(const OrderSetup &setup, const char *user) {
+bool is_user_gone(const Order &order, const char *user) {
+  const OrderSetup &setup = setup_with_users(order);
   const Visit users_owner = stand_in(setup.users, ACL_SELECT);
   SPI_connect();
   const Datum values[] = {CStringGetTextDatum(user)};

@@ -13,6 +13,6 @@ Attachment attachment_of_user(const Order &order);
 const char *id_of_user(const Order &order);
 
 /// Whether no user is referred to by this value any more.
-bool is_user_gone(const OrderSetup &setup, const char *user);
+bool is_user_gone(const Order &order, const char *user);
 
 }  // namespace customer_identity

@@ -3,6 +3,7 @@
 
 #include "pg/majors.hpp"
 #include "pg/relation_cache.hpp"
+#include "pg/relations.hpp"
 #include "pg/shards.hpp"
 
 namespace customer_identity {
@@ -196,6 +197,18 @@ bool is_allowed(Oid table, Hold hold) {
   return pg_class_aclmask(table, GetUserId(), rights, ACLMASK_ALL) == rights;
 }
 
+// `snapshot` NULL: one that is taken when the table is locked, so that it sees what was waited for.
+Lookup scanned_as_of(Snapshot snapshot, Relation table, const Known &known, const Sought &sought,
+                     Hold hold, const Result &found) {
+  if (snapshot != nullptr) return scanned(table, known, sought, snapshot, hold, found);
+  CommandCounterIncrement();
+  PushActiveSnapshot(GetTransactionSnapshot());
+  const Lookup result = scanned(table, known, sought, GetActiveSnapshot(), hold, found);
+  if (result == Lookup::kNoRow) require_seen(RelationGetRelid(table));
+  PopActiveSnapshot();
+  return result;
+}
+
 Lookup look_up(const Wanted &wanted, const Sought &sought, Snapshot snapshot, Hold hold,
                const Result &found) {
   Relation table =
@@ -204,7 +217,7 @@ Lookup look_up(const Wanted &wanted, const Sought &sought, Snapshot snapshot, Ho
   const Known &known = known_lookup(table, wanted, sought.type);
   Lookup result = Lookup::kImpossible;
   if (OidIsValid(known.index_key.index) && is_allowed(wanted.table, hold))
-    result = scanned(table, known, sought, snapshot, hold, found);
+    result = scanned_as_of(snapshot, table, known, sought, hold, found);
   table_close(table, NoLock);
   return result;
 }
@@ -218,12 +231,8 @@ Lookup look_up_uuid(const Wanted &wanted, const Sought &sought, Snapshot snapsho
 
 Lookup look_up_uuid_now(const Wanted &wanted, const Sought &sought, Hold hold, pg_uuid_t *found,
                         const char **text) {
-  CommandCounterIncrement();
-  PushActiveSnapshot(GetTransactionSnapshot());
   has_waited = false;
-  const Lookup result = look_up(wanted, sought, GetActiveSnapshot(), hold, {found, text});
-  PopActiveSnapshot();
-  return result;
+  return look_up(wanted, sought, nullptr, hold, {found, text});
 }
 
 bool last_hold_waited() { return has_waited; }

@@ -26,6 +26,31 @@ List *tables_of_type(Oid type) {
   return tables;
 }
 
+// The file with the rows, as the snapshot sees it; NULL: as it is now. InvalidOid: there is none.
+Oid file_of(Oid relation, Snapshot snapshot) {
+  ScanKeyData key;
+  ScanKeyInit(&key, Anum_pg_class_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+  Relation catalog = table_open(RelationRelationId, AccessShareLock);
+  SysScanDesc scan = systable_beginscan(catalog, ClassOidIndexId, true, snapshot, 1, &key);
+  HeapTuple row = systable_getnext(scan);
+  const Oid file = HeapTupleIsValid(row)
+                       ? reinterpret_cast<Form_pg_class>(GETSTRUCT(row))->relfilenode
+                       : InvalidOid;
+  systable_endscan(scan);
+  table_close(catalog, AccessShareLock);
+  return file;
+}
+
+void require_same_file(Oid relation) {
+  const Oid seen = file_of(relation, GetActiveSnapshot());
+  if (!OidIsValid(seen) || seen == file_of(relation, nullptr)) return;
+  ereport(ERROR, errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+          errmsg("table %s was emptied or written anew after the snapshot of this transaction was "
+                 "taken",
+                 relation_name(relation)),
+          errhint("Repeat the transaction."));
+}
+
 }  // namespace
 
 const char *relation_name(Oid relation) {
@@ -59,6 +84,18 @@ List *relations_of_columns(Oid relation, LOCKMODE lock) {
     relations =
         list_concat_unique_oid(relations, find_all_inheritors(lfirst_oid(cell), lock, nullptr));
   return relations;
+}
+
+void require_whole(Oid relation) {
+  if (get_rel_relkind(relation) != RELKIND_PARTITIONED_TABLE) {
+    require_same_file(relation);
+    return;
+  }
+  ListCell *cell;
+  foreach (cell, find_all_inheritors(relation, AccessShareLock, nullptr)) {
+    CHECK_FOR_INTERRUPTS();
+    require_same_file(lfirst_oid(cell));
+  }
 }
 
 }  // namespace customer_identity

@@ -18,4 +18,15 @@ const char *column_type(Oid relation, const char *column);
 /// composite type, the tables of that type. Each is locked.
 List *relations_of_columns(Oid relation, LOCKMODE lock);
 
+/// Raises 40001 where the active snapshot is older than what emptied a table, or a partition of it,
+/// or wrote it anew: TRUNCATE, and ALTER TABLE that rewrites, leave nothing in it for such a
+/// snapshot. The caller holds a lock on the table.
+void require_whole(Oid relation);
+
+/// As above, for who found no row of the transaction: READ COMMITTED has a snapshot that was taken
+/// after the lock.
+inline void require_seen(Oid relation) {
+  if (IsolationUsesXactSnapshot()) require_whole(relation);
+}
+
 }  // namespace customer_identity
