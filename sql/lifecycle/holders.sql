@@ -8,27 +8,23 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.new_holder_after() IS
     'How long a customer has to be silent until who proves its phone may be a new holder';
 
--- By orders of anybody but the login, and others who may be new holders.
-CREATE FUNCTION customer_identity_internal.has_order_since(
-    referencing regclass, customer_id uuid, user_ids text[], since timestamptz, customers regclass)
-    RETURNS boolean
+CREATE FUNCTION customer_identity_internal.times_of_orders(
+    referencing regclass, customer_id uuid, since timestamptz, customers regclass)
+    RETURNS TABLE (at timestamptz, user_id text)
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
     orders constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
-    is_found boolean;
+    at constant text := customer_identity_internal.time_of_row(referencing);
 BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE r.%I = $1 AND %s >= $3 AND %s)',
-        referencing, orders.customer_column, customer_identity_internal.time_of_row(referencing),
-        CASE WHEN orders.user_column IS NULL THEN 'true'
-            ELSE format('COALESCE(customer_identity_internal.as_text(r.%I) <> ALL ($2), true)', orders.user_column) END)
-        INTO is_found
-        USING customer_id, user_ids, since;
-    RETURN is_found;
+    RETURN QUERY EXECUTE format('SELECT %1$s, %2$s FROM %3$s AS r WHERE r.%4$I = $1 AND %1$s >= $2',
+        at, CASE WHEN orders.user_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', orders.user_column) END,
+        referencing, orders.customer_column)
+        USING customer_id, since;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.has_order_since(regclass, uuid, text[], timestamptz, regclass) IS
-    'Whether a customer has orders since a time that another login, or a guest, has placed';
+COMMENT ON FUNCTION customer_identity_internal.times_of_orders(regclass, uuid, timestamptz, regclass) IS
+    'When a customer has placed orders since a time, and by which login; a guest by none';
 
 CREATE FUNCTION customer_identity_internal.emails_of_login(referencing regclass, user_id text, customers regclass)
     RETURNS SETOF text
@@ -67,6 +63,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.logins_with_email(regclass, uuid, text[], regclass) IS
     'The logins of a customer that have one of the e-mail addresses';
 
+-- Whoever gets the id of a login that was deleted is somebody else.
 CREATE FUNCTION customer_identity_internal.was_linked_before(
     customer_id uuid, user_ids text[], since timestamptz, customers regclass)
     RETURNS boolean
@@ -76,10 +73,15 @@ AS $$
 DECLARE
     is_found boolean;
 BEGIN
-    EXECUTE format(
-        'SELECT EXISTS (SELECT FROM %s AS e WHERE e.customer_id = $1 AND e.event = ''user_linked'''
-        ' AND e.details ->> ''user_id'' = ANY ($2) AND e.created_at < $3)',
-        customer_identity_internal.companion_of(customers, 'customer_events'))
+    EXECUTE format($sql$
+        SELECT EXISTS (
+            SELECT FROM %1$s AS e
+            WHERE e.customer_id = $1 AND e.event = 'user_linked' AND e.details ->> 'user_id' = ANY ($2) AND e.created_at < $3
+                AND NOT EXISTS (
+                    SELECT FROM %1$s AS d
+                    WHERE d.customer_id = $1 AND d.event = 'user_unlinked' AND d.details ->> 'cause' = 'deleted'
+                        AND d.details ->> 'user_id' = e.details ->> 'user_id' AND d.id > e.id))
+        $sql$, customer_identity_internal.companion_of(customers, 'customer_events'))
         INTO is_found
         USING customer_id, user_ids, since;
     RETURN is_found;
@@ -88,32 +90,52 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.was_linked_before(uuid, text[], timestamptz, regclass) IS
     'Whether one of the logins was linked to a customer before a time, by the history';
 
-CREATE FUNCTION customer_identity_internal.is_silent_customer(customer_id uuid, user_id text, since timestamptz, customers regclass)
+-- A number may change hands in any pause that is long enough, also in one that has ended since: what a guest does, or a login
+-- that came later, may be the new holder's. It is the same person where a login has proved it, or goes back to before the pause.
+CREATE FUNCTION customer_identity_internal.is_silent_customer(customer_id uuid, user_id text, after interval, customers regclass)
     RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    is_silent boolean;
+    proofs constant text := customer_identity_internal.companion_of(customers, 'phone_proofs');
+    made_at timestamptz;
     suspects text[];
+    is_silent boolean;
 BEGIN
-    EXECUTE format(
-        'SELECT EXISTS (SELECT FROM %1$s AS c WHERE c.id = $1 AND c.created_at < $2)'
-        ' AND NOT EXISTS (SELECT FROM %2$s AS p WHERE p.customer_id = $1 AND p.proved_at >= $2 AND NOT p.unconfirmed),'
-        ' ARRAY(SELECT p.user_id FROM %2$s AS p WHERE p.customer_id = $1 AND p.unconfirmed AND p.user_id IS NOT NULL)',
-        customers, customer_identity_internal.companion_of(customers, 'phone_proofs'))
-        INTO is_silent, suspects
-        USING customer_id, since;
-    RETURN is_silent AND NOT EXISTS (
-        SELECT
-        FROM customer_identity_internal.attachments_of(customers) AS a
-        WHERE a.kind = 'orders' AND customer_identity_internal.has_order_since(a.attached, customer_id, suspects || user_id, since, customers)
-    );
+    EXECUTE format('SELECT c.created_at, ARRAY(SELECT p.user_id FROM %s AS p WHERE p.customer_id = $1 AND p.unconfirmed AND p.user_id IS NOT NULL)'
+        ' FROM %s AS c WHERE c.id = $1', proofs, customers)
+        INTO made_at, suspects
+        USING customer_id;
+    EXECUTE format($sql$
+        WITH signs AS MATERIALIZED (
+            SELECT o.at, o.user_id, false AS is_proof
+            FROM customer_identity_internal.attachments_of($2) AS a
+            CROSS JOIN LATERAL customer_identity_internal.times_of_orders(a.attached, $1, $3 - $4, $2) AS o
+            WHERE a.kind = 'orders' AND COALESCE(o.user_id <> ALL ($5), true)
+            UNION ALL
+            SELECT p.proved_at, p.user_id, true FROM %s AS p WHERE p.customer_id = $1 AND NOT p.unconfirmed
+            UNION ALL
+            SELECT v.at, NULL, false FROM (VALUES ($3), (now())) AS v (at)
+        ), pauses AS (
+            SELECT lag(s.at) OVER (ORDER BY s.at) AS began, s.at AS ended FROM signs AS s WHERE s.at <= now()
+        )
+        SELECT EXISTS (
+            SELECT FROM pauses AS p
+            WHERE p.began < p.ended - $4 AND p.ended > $3
+                AND NOT EXISTS (
+                    SELECT FROM signs AS s
+                    WHERE s.at >= p.ended AND s.user_id IS NOT NULL
+                        AND (s.is_proof OR customer_identity_internal.was_linked_before($1, ARRAY[s.user_id], p.ended, $2))))
+        $sql$, proofs)
+        INTO is_silent
+        USING customer_id, customers, made_at, after, suspects || user_id;
+    RETURN COALESCE(is_silent, false);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.is_silent_customer(uuid, text, timestamptz, regclass) IS
-    'Whether a customer is older than a time, and has had no proof and no order of others since';
+COMMENT ON FUNCTION customer_identity_internal.is_silent_customer(uuid, text, interval, regclass) IS
+    'Whether a customer has made a pause of that length after which nobody who is known as the same person has ordered or proved anything';
 
 -- Called when a login is about to prove a phone of the customer for the first time.
 CREATE FUNCTION customer_identity_internal.may_be_new_holder(customer_id uuid, user_id text, customers regclass)
@@ -128,7 +150,7 @@ DECLARE
     since constant timestamptz := now() - after;
     emails text[];
 BEGIN
-    IF after <= interval '0' OR NOT customer_identity_internal.keeps_history(customers) OR NOT customer_identity_internal.is_silent_customer(customer_id, user_id, since, customers) THEN
+    IF after <= interval '0' OR NOT customer_identity_internal.keeps_history(customers) OR NOT customer_identity_internal.is_silent_customer(customer_id, user_id, after, customers) THEN
         RETURN false;
     END IF;
     emails := ARRAY(

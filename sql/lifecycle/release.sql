@@ -1,3 +1,4 @@
+-- What moved a login to the customer later says nothing of when it came by the phone.
 CREATE FUNCTION customer_identity_internal.link_times(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -9,7 +10,8 @@ BEGIN
     EXECUTE format(
         'SELECT COALESCE(jsonb_object_agg(l.user_id, l.at), ''{}'') FROM ('
         ' SELECT e.details ->> ''user_id'' AS user_id, max(e.created_at) AS at FROM %s AS e'
-        ' WHERE e.customer_id = $1 AND e.event = ''user_linked'' AND e.details ->> ''user_id'' IS NOT NULL GROUP BY 1) AS l',
+        ' WHERE e.customer_id = $1 AND e.event = ''user_linked'' AND e.details ->> ''cause'' IN (''sign_up'', ''phone_changed'')'
+        ' AND e.details ->> ''user_id'' IS NOT NULL GROUP BY 1) AS l',
         customer_identity_internal.companion_of(customers, 'customer_events'))
         INTO times
         USING customer_id;
@@ -17,7 +19,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.link_times(uuid, regclass) IS
-    'When each login was last linked to a customer, by the history';
+    'When each login last came to a customer by its phone, by the history';
 
 -- The phone is the customer's no more: its proofs end.
 CREATE FUNCTION customer_identity_internal.free_phone(customer jsonb, phone text, actor text, reason text, customers regclass)

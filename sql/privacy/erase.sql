@@ -158,13 +158,14 @@ AS $$
 DECLARE
     merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
     merges constant bigint[] := customer_identity_internal.merges_of_person(phones, user_ids, customers);
+    events constant uuid[] := customer_identity_internal.moved_events_of_person(phones, user_ids, customers);
     companion record;
 BEGIN
     FOR companion IN SELECT c.* FROM customer_identity_internal.companions_of_person() AS c LOOP
         name := customer_identity_internal.companion_of(customers, companion.name);
         EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s OR %s', name, companion.condition, companion.also)
             INTO affected
-            USING customer_id, phones, merged, merges;
+            USING customer_id, phones, merged, merges, events;
         what := 'deleted';
         name := customer_identity_internal.told_name(name::regclass);
         IF affected > 0 THEN
@@ -586,14 +587,14 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_no_references(jsonb, boolean, regclass) IS
     'Raises CI006 for rows that refer to a customer still: those that were unlinked, or all when it is deleted';
 
-CREATE FUNCTION customer_identity_internal.erase_companions(customer_id uuid, phones text[], user_ids text[], customers regclass)
+CREATE FUNCTION customer_identity_internal.erase_companions(
+    customer_id uuid, phones text[], merges bigint[], events uuid[], customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
-    merges constant bigint[] := customer_identity_internal.merges_of_person(phones, user_ids, customers);
     companion record;
     mention record;
     is_kept boolean;
@@ -602,8 +603,10 @@ BEGIN
         SELECT customer_identity_internal.companion_of(customers, c.name) AS name, format('%s OR %s', c.condition, c.also) AS condition
         FROM customer_identity_internal.companions_of_person() AS c
     LOOP
-        EXECUTE format('DELETE FROM %s AS r WHERE %s', companion.name, companion.condition) USING customer_id, phones, merged, merges;
-        EXECUTE format('SELECT count(*) > 0 FROM %s AS r WHERE %s', companion.name, companion.condition) INTO is_kept USING customer_id, phones, merged, merges;
+        EXECUTE format('DELETE FROM %s AS r WHERE %s', companion.name, companion.condition) USING customer_id, phones, merged, merges, events;
+        EXECUTE format('SELECT count(*) > 0 FROM %s AS r WHERE %s', companion.name, companion.condition)
+            INTO is_kept
+            USING customer_id, phones, merged, merges, events;
         IF is_kept THEN
             PERFORM customer_identity_internal.refuse_kept(companion.name::regclass);
         END IF;
@@ -618,7 +621,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.erase_companions(uuid, text[], text[], regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.erase_companions(uuid, text[], bigint[], uuid[], regclass) IS
     'Takes a person out of the companions of its book';
 
 -- Who has left a computed id leaves its row, with nothing in it: the next holder of the number is told by it.
@@ -694,6 +697,8 @@ DECLARE
     customer jsonb;
     phones text[];
     user_ids text[];
+    merges bigint[];
+    events uuid[];
     plan jsonb;
 BEGIN
     PERFORM customer_identity_internal.be_impatient();
@@ -701,6 +706,9 @@ BEGIN
     customer := customer_identity_internal.customer_row(customer_id, customers);
     phones := customer_identity_internal.phones_of_person(customer_id, customers);
     user_ids := customer_identity_internal.logins_of_person(customer_id, phones, customers);
+    -- A merge no longer names a login that is deleted.
+    merges := customer_identity_internal.merges_of_person(phones, user_ids, customers);
+    events := customer_identity_internal.moved_events_of_person(phones, user_ids, customers);
     plan := customer_identity_internal.erasure_preview(customer_id, phones, delete_users, customers);
     IF plan ->> 'refused' IS NOT NULL THEN
         PERFORM customer_identity_internal.refuse_erasure(plan ->> 'refused');
@@ -712,7 +720,7 @@ BEGIN
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.vacate(customer_id, customers);
     PERFORM customer_identity_internal.require_no_references(customer, true, customers);
-    PERFORM customer_identity_internal.erase_companions(customer_id, phones, user_ids, customers);
+    PERFORM customer_identity_internal.erase_companions(customer_id, phones, merges, events, customers);
     PERFORM customer_identity_internal.verifications_of(phones, user_ids, true, customers);
     PERFORM customer_identity_internal.check_keys_of_erased(customers);
     RETURN jsonb_build_object('tables', plan -> 'tables');

@@ -32,7 +32,8 @@ BEGIN
         USING customer_id, phones, merged;
     RETURN CASE name
         WHEN 'customer_merges' THEN customer_identity_internal.own_merges(found_rows, customer_id, customers)
-        WHEN 'customer_events' THEN customer_identity_internal.own_events(found_rows, customer_id, customers)
+        WHEN 'customer_events' THEN customer_identity_internal.own_events(found_rows,
+            customer_identity_internal.events_of_others(merged, customer_id, customers), customer_id, customers)
         WHEN 'customer_phones' THEN customer_identity_internal.own_phones(found_rows, customer_id, customers)
         WHEN 'phone_proofs' THEN customer_identity_internal.own_phones(found_rows, customer_id, customers)
         ELSE found_rows
@@ -139,8 +140,29 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.own_phones(jsonb, uuid, regclass) IS
     'Rows that are about phones, without those of phones and logins that are other customers'' now; NULL: none';
 
--- Without the phones and logins that are other customers' now.
-CREATE FUNCTION customer_identity_internal.own_events(events jsonb, customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.events_of_others(merged uuid[], customer_id uuid, customers regclass)
+    RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    merges jsonb;
+BEGIN
+    EXECUTE format('SELECT jsonb_agg(to_jsonb(m.*)) FROM %s AS m WHERE m.winner_id = ANY ($1)', customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO merges
+        USING merged;
+    RETURN ARRAY(
+        SELECT e.id
+        FROM ROWS FROM (jsonb_array_elements(merges), jsonb_array_elements(customer_identity_internal.own_merges(merges, customer_id, customers))) AS m (whole, own)
+        CROSS JOIN LATERAL unnest(customer_identity_internal.events_in_record(m.whole -> 'record', customers)) AS e (id)
+        WHERE NOT m.own ? 'record');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.events_of_others(uuid[], uuid, regclass) IS
+    'The entries of the history that came with somebody who has come out of the customer again';
+
+-- Without the phones and logins that are other customers' now, and without what happened to them.
+CREATE FUNCTION customer_identity_internal.own_events(events jsonb, others uuid[], customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -162,6 +184,7 @@ BEGIN
         FROM jsonb_array_elements(events) WITH ORDINALITY AS e (value, place)
         CROSS JOIN LATERAL (
             SELECT CASE
+                WHEN (e.value ->> 'id')::uuid = ANY (others) THEN '{}'
                 WHEN e.value ->> 'event' = 'split' THEN (e.value -> 'details') - '{user_ids,orders}'::text[]
                 WHEN e.value -> 'details' ->> 'user_id' = ANY (logins) THEN (e.value -> 'details') - 'user_id'
                 ELSE e.value -> 'details'
@@ -169,7 +192,7 @@ BEGIN
         ) AS d (own));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.own_events(jsonb, uuid, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.own_events(jsonb, uuid[], uuid, regclass) IS
     'Rows of customer_events without the phones and logins of others';
 
 -- The companions are read by what they mean, whether they have a foreign key or not.

@@ -162,11 +162,12 @@ CREATE FUNCTION customer_identity_internal.logins_in_record(record jsonb, custom
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_variable
 BEGIN
     RETURN ARRAY(
         SELECT k.value ->> a.key_column
         FROM customer_identity_internal.attachments_of(customers) AS a
-        JOIN jsonb_array_elements(record -> 'moved') AS m ON m.value ->> 'table' = customer_identity_internal.told_name(a.attached)
+        JOIN jsonb_array_elements(customer_identity_internal.renamed_record(record, customers) -> 'moved') AS m ON m.value ->> 'table' = customer_identity_internal.told_name(a.attached)
         CROSS JOIN LATERAL jsonb_array_elements(m.value -> 'keys') AS k
         WHERE a.kind = 'users' AND k.value ? a.key_column);
 END
@@ -189,6 +190,43 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.is_in_record(jsonb, text[], text[], regclass) IS
     'Whether one of the two customers of a merge had one of the phones, or the loser one of the logins';
 
+CREATE FUNCTION customer_identity_internal.events_in_record(record jsonb, customers regclass)
+    RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT (k.value ->> 'id')::uuid
+        FROM jsonb_array_elements(customer_identity_internal.renamed_record(record, customers) -> 'moved') AS m
+        CROSS JOIN LATERAL jsonb_array_elements(m.value -> 'keys') AS k
+        WHERE m.value ->> 'table' = customer_identity_internal.told_name(customer_identity_internal.companion_of(customers, 'customer_events')::regclass));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.events_in_record(jsonb, regclass) IS
+    'The entries of the history that a merge took along';
+
+-- Who was merged into somebody else, and has come out of it by a split or a new sign-up, has left his history there.
+CREATE FUNCTION customer_identity_internal.moved_events_of_person(phones text[], user_ids text[], customers regclass)
+    RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    events uuid[];
+BEGIN
+    EXECUTE format(
+        'SELECT array_agg(e.id) FROM %s AS m CROSS JOIN LATERAL unnest(customer_identity_internal.events_in_record(m.record, $3)) AS e (id)'
+        ' WHERE m.record -> ''loser'' ->> ''phone'' = ANY ($1) OR customer_identity_internal.logins_in_record(m.record, $3) && $2',
+        customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO events
+        USING phones, user_ids, customers;
+    RETURN COALESCE(events, '{}');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.moved_events_of_person(text[], text[], regclass) IS
+    'The entries of the history that merges took along when they had taken a person with these phones and logins for somebody else';
+
 -- Asked for first: Citus calls no function for rows that are changed.
 CREATE FUNCTION customer_identity_internal.merges_of_person(phones text[], user_ids text[], customers regclass)
     RETURNS bigint[]
@@ -208,14 +246,14 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.merges_of_person(text[], text[], regclass) IS
     'The merges that had taken a person with these phones and logins for somebody else';
 
--- What the companions hold on a person: customer $1, phones $2, merged ids $3, and merges $4.
+-- What the companions hold on a person: customer $1, phones $2, merged ids $3, merges $4, and events $5 that a merge has taken along.
 CREATE FUNCTION customer_identity_internal.companions_of_person()
     RETURNS TABLE (name text, condition text, also text)
     LANGUAGE sql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
     VALUES
-        ('customer_events', 'r.customer_id = $1', 'false'),
+        ('customer_events', 'r.customer_id = $1', 'r.id = ANY ($5)'),
         ('customer_merges', 'r.winner_id = ANY ($3) OR r.loser_id = ANY ($3)',
             'r.id = ANY ($4)'),
         ('customer_phones', 'r.customer_id = $1', 'r.phone = ANY ($2)'),
@@ -225,4 +263,4 @@ AS $$
         ('phone_rules', 'r.phone = ANY ($2)', 'false')
 $$;
 COMMENT ON FUNCTION customer_identity_internal.companions_of_person() IS
-    'Which rows r of each companion are about customer $1 with the phones $2, the merged ids $3 and the merges $4, and which of others name it';
+    'Which rows r of each companion are about customer $1 with the phones $2, the merged ids $3, the merges $4 and the events $5, and which of others name it';

@@ -8228,6 +8228,83 @@ $$;
 COMMENT ON FUNCTION customer_identity.current_customer(uuid, regclass) IS
     'The customer itself, or the one that it lives on in since it was merged; NULL: there is none';
 REVOKE EXECUTE ON FUNCTION customer_identity.current_customer(uuid, regclass) FROM PUBLIC;
+-- A merge tells the logins that it moved, and those that stay, by their ids. Ids change, also in a circle, and are given again
+-- after a login has gone.
+CREATE FUNCTION customer_identity_internal.keys_with_ids(keys jsonb, column_name text, ids jsonb)
+    RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE(jsonb_agg(
+        CASE
+            WHEN ids ? (k.value ->> column_name) THEN jsonb_set(k.value, ARRAY[column_name], COALESCE(
+                CASE jsonb_typeof(k.value -> column_name)
+                    WHEN 'number' THEN (ids ->> (k.value ->> column_name))::jsonb
+                    ELSE ids -> (k.value ->> column_name)
+                END, 'null'))
+            WHEN k.value ->> column_name IN (SELECT n.value FROM jsonb_each_text(ids) AS n) THEN jsonb_set(k.value, ARRAY[column_name], 'null')
+            ELSE k.value
+        END ORDER BY k.place), '[]')
+    FROM jsonb_array_elements(keys) WITH ORDINALITY AS k (value, place)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.keys_with_ids(jsonb, text, jsonb) IS
+    'Keys of rows with other ids, {old: new}; NULL: that row has gone, as has one whose id another row gets';
+CREATE FUNCTION customer_identity_internal.record_with_ids(record jsonb, users regclass, key_column text, ids jsonb)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- As the record calls them.
+    named constant jsonb := (
+        SELECT n.value FROM jsonb_array_elements(record -> 'names') AS n WHERE (n.value ->> 'oid')::oid = users);
+    relation constant text := COALESCE(named ->> 'table', customer_identity_internal.told_name(users));
+    column_name constant text := COALESCE((
+        SELECT c.key
+        FROM jsonb_each_text(named -> 'columns') AS c
+        JOIN pg_attribute AS a ON a.attrelid = users AND a.attnum = c.value::smallint
+        WHERE a.attname = key_column), key_column);
+BEGIN
+    RETURN record || jsonb_build_object(
+        'moved', (
+            SELECT COALESCE(jsonb_agg(
+                CASE WHEN m.value ->> 'table' = relation
+                    THEN m.value || jsonb_build_object('keys', customer_identity_internal.keys_with_ids(m.value -> 'keys', column_name, ids))
+                    ELSE m.value
+                END ORDER BY m.place), '[]')
+            FROM jsonb_array_elements(record -> 'moved') WITH ORDINALITY AS m (value, place)),
+        'stay', COALESCE(record -> 'stay', '{}') || CASE WHEN record -> 'stay' ? relation
+            THEN jsonb_build_object(relation, customer_identity_internal.keys_with_ids(record -> 'stay' -> relation, column_name, ids))
+            ELSE '{}'
+        END);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.record_with_ids(jsonb, regclass, text, jsonb) IS
+    'The record of a merge where logins of a table have other ids, {old: new}';
+-- Only merges into these customers, or into who was merged into them, have rows that are theirs still.
+CREATE FUNCTION customer_identity_internal.follow_logins(users regclass, key_column text, ids jsonb, winners uuid[], customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format($sql$
+        WITH RECURSIVE merged (id) AS (
+            SELECT u.id FROM unnest($4) AS u (id)
+            UNION
+            SELECT m.loser_id FROM merged AS w JOIN %1$s AS m ON m.winner_id = w.id
+        ), changed AS MATERIALIZED (
+            SELECT m.id, m.record, customer_identity_internal.record_with_ids(m.record, $1, $2, $3) AS present
+            FROM merged AS w
+            JOIN %1$s AS m ON m.winner_id = w.id
+        )
+        UPDATE %1$s AS m SET record = c.present FROM changed AS c WHERE m.id = c.id AND c.present <> c.record
+        $sql$, customer_identity_internal.companion_of(customers, 'customer_merges'))
+        USING users, key_column, ids, winners;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.follow_logins(regclass, text, jsonb, uuid[], regclass) IS
+    'Tells the merges into customers which ids logins of a table have now, {old: new}; NULL: it has gone';
 CREATE FUNCTION customer_identity_internal.merge_record(merge_id bigint, customers regclass, OUT winner uuid, OUT loser uuid, OUT record jsonb)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -9115,27 +9192,23 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.new_holder_after() IS
     'How long a customer has to be silent until who proves its phone may be a new holder';
--- By orders of anybody but the login, and others who may be new holders.
-CREATE FUNCTION customer_identity_internal.has_order_since(
-    referencing regclass, customer_id uuid, user_ids text[], since timestamptz, customers regclass)
-    RETURNS boolean
+CREATE FUNCTION customer_identity_internal.times_of_orders(
+    referencing regclass, customer_id uuid, since timestamptz, customers regclass)
+    RETURNS TABLE (at timestamptz, user_id text)
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
     orders constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
-    is_found boolean;
+    at constant text := customer_identity_internal.time_of_row(referencing);
 BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS r WHERE r.%I = $1 AND %s >= $3 AND %s)',
-        referencing, orders.customer_column, customer_identity_internal.time_of_row(referencing),
-        CASE WHEN orders.user_column IS NULL THEN 'true'
-            ELSE format('COALESCE(customer_identity_internal.as_text(r.%I) <> ALL ($2), true)', orders.user_column) END)
-        INTO is_found
-        USING customer_id, user_ids, since;
-    RETURN is_found;
+    RETURN QUERY EXECUTE format('SELECT %1$s, %2$s FROM %3$s AS r WHERE r.%4$I = $1 AND %1$s >= $2',
+        at, CASE WHEN orders.user_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', orders.user_column) END,
+        referencing, orders.customer_column)
+        USING customer_id, since;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.has_order_since(regclass, uuid, text[], timestamptz, regclass) IS
-    'Whether a customer has orders since a time that another login, or a guest, has placed';
+COMMENT ON FUNCTION customer_identity_internal.times_of_orders(regclass, uuid, timestamptz, regclass) IS
+    'When a customer has placed orders since a time, and by which login; a guest by none';
 CREATE FUNCTION customer_identity_internal.emails_of_login(referencing regclass, user_id text, customers regclass)
     RETURNS SETOF text
     LANGUAGE customer_identity_as_referencing_owner STABLE
@@ -9171,6 +9244,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.logins_with_email(regclass, uuid, text[], regclass) IS
     'The logins of a customer that have one of the e-mail addresses';
+-- Whoever gets the id of a login that was deleted is somebody else.
 CREATE FUNCTION customer_identity_internal.was_linked_before(
     customer_id uuid, user_ids text[], since timestamptz, customers regclass)
     RETURNS boolean
@@ -9180,10 +9254,15 @@ AS $$
 DECLARE
     is_found boolean;
 BEGIN
-    EXECUTE format(
-        'SELECT EXISTS (SELECT FROM %s AS e WHERE e.customer_id = $1 AND e.event = ''user_linked'''
-        ' AND e.details ->> ''user_id'' = ANY ($2) AND e.created_at < $3)',
-        customer_identity_internal.companion_of(customers, 'customer_events'))
+    EXECUTE format($sql$
+        SELECT EXISTS (
+            SELECT FROM %1$s AS e
+            WHERE e.customer_id = $1 AND e.event = 'user_linked' AND e.details ->> 'user_id' = ANY ($2) AND e.created_at < $3
+                AND NOT EXISTS (
+                    SELECT FROM %1$s AS d
+                    WHERE d.customer_id = $1 AND d.event = 'user_unlinked' AND d.details ->> 'cause' = 'deleted'
+                        AND d.details ->> 'user_id' = e.details ->> 'user_id' AND d.id > e.id))
+        $sql$, customer_identity_internal.companion_of(customers, 'customer_events'))
         INTO is_found
         USING customer_id, user_ids, since;
     RETURN is_found;
@@ -9191,32 +9270,52 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.was_linked_before(uuid, text[], timestamptz, regclass) IS
     'Whether one of the logins was linked to a customer before a time, by the history';
-CREATE FUNCTION customer_identity_internal.is_silent_customer(customer_id uuid, user_id text, since timestamptz, customers regclass)
+-- A number may change hands in any pause that is long enough, also in one that has ended since: what a guest does, or a login
+-- that came later, may be the new holder's. It is the same person where a login has proved it, or goes back to before the pause.
+CREATE FUNCTION customer_identity_internal.is_silent_customer(customer_id uuid, user_id text, after interval, customers regclass)
     RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    is_silent boolean;
+    proofs constant text := customer_identity_internal.companion_of(customers, 'phone_proofs');
+    made_at timestamptz;
     suspects text[];
+    is_silent boolean;
 BEGIN
-    EXECUTE format(
-        'SELECT EXISTS (SELECT FROM %1$s AS c WHERE c.id = $1 AND c.created_at < $2)'
-        ' AND NOT EXISTS (SELECT FROM %2$s AS p WHERE p.customer_id = $1 AND p.proved_at >= $2 AND NOT p.unconfirmed),'
-        ' ARRAY(SELECT p.user_id FROM %2$s AS p WHERE p.customer_id = $1 AND p.unconfirmed AND p.user_id IS NOT NULL)',
-        customers, customer_identity_internal.companion_of(customers, 'phone_proofs'))
-        INTO is_silent, suspects
-        USING customer_id, since;
-    RETURN is_silent AND NOT EXISTS (
-        SELECT
-        FROM customer_identity_internal.attachments_of(customers) AS a
-        WHERE a.kind = 'orders' AND customer_identity_internal.has_order_since(a.attached, customer_id, suspects || user_id, since, customers)
-    );
+    EXECUTE format('SELECT c.created_at, ARRAY(SELECT p.user_id FROM %s AS p WHERE p.customer_id = $1 AND p.unconfirmed AND p.user_id IS NOT NULL)'
+        ' FROM %s AS c WHERE c.id = $1', proofs, customers)
+        INTO made_at, suspects
+        USING customer_id;
+    EXECUTE format($sql$
+        WITH signs AS MATERIALIZED (
+            SELECT o.at, o.user_id, false AS is_proof
+            FROM customer_identity_internal.attachments_of($2) AS a
+            CROSS JOIN LATERAL customer_identity_internal.times_of_orders(a.attached, $1, $3 - $4, $2) AS o
+            WHERE a.kind = 'orders' AND COALESCE(o.user_id <> ALL ($5), true)
+            UNION ALL
+            SELECT p.proved_at, p.user_id, true FROM %s AS p WHERE p.customer_id = $1 AND NOT p.unconfirmed
+            UNION ALL
+            SELECT v.at, NULL, false FROM (VALUES ($3), (now())) AS v (at)
+        ), pauses AS (
+            SELECT lag(s.at) OVER (ORDER BY s.at) AS began, s.at AS ended FROM signs AS s WHERE s.at <= now()
+        )
+        SELECT EXISTS (
+            SELECT FROM pauses AS p
+            WHERE p.began < p.ended - $4 AND p.ended > $3
+                AND NOT EXISTS (
+                    SELECT FROM signs AS s
+                    WHERE s.at >= p.ended AND s.user_id IS NOT NULL
+                        AND (s.is_proof OR customer_identity_internal.was_linked_before($1, ARRAY[s.user_id], p.ended, $2))))
+        $sql$, proofs)
+        INTO is_silent
+        USING customer_id, customers, made_at, after, suspects || user_id;
+    RETURN COALESCE(is_silent, false);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.is_silent_customer(uuid, text, timestamptz, regclass) IS
-    'Whether a customer is older than a time, and has had no proof and no order of others since';
+COMMENT ON FUNCTION customer_identity_internal.is_silent_customer(uuid, text, interval, regclass) IS
+    'Whether a customer has made a pause of that length after which nobody who is known as the same person has ordered or proved anything';
 -- Called when a login is about to prove a phone of the customer for the first time.
 CREATE FUNCTION customer_identity_internal.may_be_new_holder(customer_id uuid, user_id text, customers regclass)
     RETURNS boolean
@@ -9230,7 +9329,7 @@ DECLARE
     since constant timestamptz := now() - after;
     emails text[];
 BEGIN
-    IF after <= interval '0' OR NOT customer_identity_internal.keeps_history(customers) OR NOT customer_identity_internal.is_silent_customer(customer_id, user_id, since, customers) THEN
+    IF after <= interval '0' OR NOT customer_identity_internal.keeps_history(customers) OR NOT customer_identity_internal.is_silent_customer(customer_id, user_id, after, customers) THEN
         RETURN false;
     END IF;
     emails := ARRAY(
@@ -9276,6 +9375,7 @@ $$;
 COMMENT ON FUNCTION customer_identity.confirm_holder(uuid, text, text, text, regclass) IS
     'A login that seemed to be a new holder of the customer''s phone is the same person: it sees the customer''s history from now on';
 REVOKE EXECUTE ON FUNCTION customer_identity.confirm_holder(uuid, text, text, text, regclass) FROM PUBLIC;
+-- What moved a login to the customer later says nothing of when it came by the phone.
 CREATE FUNCTION customer_identity_internal.link_times(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -9287,7 +9387,8 @@ BEGIN
     EXECUTE format(
         'SELECT COALESCE(jsonb_object_agg(l.user_id, l.at), ''{}'') FROM ('
         ' SELECT e.details ->> ''user_id'' AS user_id, max(e.created_at) AS at FROM %s AS e'
-        ' WHERE e.customer_id = $1 AND e.event = ''user_linked'' AND e.details ->> ''user_id'' IS NOT NULL GROUP BY 1) AS l',
+        ' WHERE e.customer_id = $1 AND e.event = ''user_linked'' AND e.details ->> ''cause'' IN (''sign_up'', ''phone_changed'')'
+        ' AND e.details ->> ''user_id'' IS NOT NULL GROUP BY 1) AS l',
         customer_identity_internal.companion_of(customers, 'customer_events'))
         INTO times
         USING customer_id;
@@ -9295,7 +9396,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.link_times(uuid, regclass) IS
-    'When each login was last linked to a customer, by the history';
+    'When each login last came to a customer by its phone, by the history';
 -- The phone is the customer's no more: its proofs end.
 CREATE FUNCTION customer_identity_internal.free_phone(customer jsonb, phone text, actor text, reason text, customers regclass)
     RETURNS void
@@ -11276,11 +11377,12 @@ CREATE FUNCTION customer_identity_internal.logins_in_record(record jsonb, custom
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_variable
 BEGIN
     RETURN ARRAY(
         SELECT k.value ->> a.key_column
         FROM customer_identity_internal.attachments_of(customers) AS a
-        JOIN jsonb_array_elements(record -> 'moved') AS m ON m.value ->> 'table' = customer_identity_internal.told_name(a.attached)
+        JOIN jsonb_array_elements(customer_identity_internal.renamed_record(record, customers) -> 'moved') AS m ON m.value ->> 'table' = customer_identity_internal.told_name(a.attached)
         CROSS JOIN LATERAL jsonb_array_elements(m.value -> 'keys') AS k
         WHERE a.kind = 'users' AND k.value ? a.key_column);
 END
@@ -11301,6 +11403,41 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.is_in_record(jsonb, text[], text[], regclass) IS
     'Whether one of the two customers of a merge had one of the phones, or the loser one of the logins';
+CREATE FUNCTION customer_identity_internal.events_in_record(record jsonb, customers regclass)
+    RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT (k.value ->> 'id')::uuid
+        FROM jsonb_array_elements(customer_identity_internal.renamed_record(record, customers) -> 'moved') AS m
+        CROSS JOIN LATERAL jsonb_array_elements(m.value -> 'keys') AS k
+        WHERE m.value ->> 'table' = customer_identity_internal.told_name(customer_identity_internal.companion_of(customers, 'customer_events')::regclass));
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.events_in_record(jsonb, regclass) IS
+    'The entries of the history that a merge took along';
+-- Who was merged into somebody else, and has come out of it by a split or a new sign-up, has left his history there.
+CREATE FUNCTION customer_identity_internal.moved_events_of_person(phones text[], user_ids text[], customers regclass)
+    RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    events uuid[];
+BEGIN
+    EXECUTE format(
+        'SELECT array_agg(e.id) FROM %s AS m CROSS JOIN LATERAL unnest(customer_identity_internal.events_in_record(m.record, $3)) AS e (id)'
+        ' WHERE m.record -> ''loser'' ->> ''phone'' = ANY ($1) OR customer_identity_internal.logins_in_record(m.record, $3) && $2',
+        customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO events
+        USING phones, user_ids, customers;
+    RETURN COALESCE(events, '{}');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.moved_events_of_person(text[], text[], regclass) IS
+    'The entries of the history that merges took along when they had taken a person with these phones and logins for somebody else';
 -- Asked for first: Citus calls no function for rows that are changed.
 CREATE FUNCTION customer_identity_internal.merges_of_person(phones text[], user_ids text[], customers regclass)
     RETURNS bigint[]
@@ -11319,14 +11456,14 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.merges_of_person(text[], text[], regclass) IS
     'The merges that had taken a person with these phones and logins for somebody else';
--- What the companions hold on a person: customer $1, phones $2, merged ids $3, and merges $4.
+-- What the companions hold on a person: customer $1, phones $2, merged ids $3, merges $4, and events $5 that a merge has taken along.
 CREATE FUNCTION customer_identity_internal.companions_of_person()
     RETURNS TABLE (name text, condition text, also text)
     LANGUAGE sql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
     VALUES
-        ('customer_events', 'r.customer_id = $1', 'false'),
+        ('customer_events', 'r.customer_id = $1', 'r.id = ANY ($5)'),
         ('customer_merges', 'r.winner_id = ANY ($3) OR r.loser_id = ANY ($3)',
             'r.id = ANY ($4)'),
         ('customer_phones', 'r.customer_id = $1', 'r.phone = ANY ($2)'),
@@ -11336,7 +11473,7 @@ AS $$
         ('phone_rules', 'r.phone = ANY ($2)', 'false')
 $$;
 COMMENT ON FUNCTION customer_identity_internal.companions_of_person() IS
-    'Which rows r of each companion are about customer $1 with the phones $2, the merged ids $3 and the merges $4, and which of others name it';
+    'Which rows r of each companion are about customer $1 with the phones $2, the merged ids $3, the merges $4 and the events $5, and which of others name it';
 -- Without the codes and their hashes. Limits are counted by phone and user over all books.
 CREATE FUNCTION customer_identity_internal.verifications_in_tables(
     phones text[], user_ids text[], erase boolean, with_limits boolean, customers regclass)
@@ -11420,7 +11557,8 @@ BEGIN
         USING customer_id, phones, merged;
     RETURN CASE name
         WHEN 'customer_merges' THEN customer_identity_internal.own_merges(found_rows, customer_id, customers)
-        WHEN 'customer_events' THEN customer_identity_internal.own_events(found_rows, customer_id, customers)
+        WHEN 'customer_events' THEN customer_identity_internal.own_events(found_rows,
+            customer_identity_internal.events_of_others(merged, customer_id, customers), customer_id, customers)
         WHEN 'customer_phones' THEN customer_identity_internal.own_phones(found_rows, customer_id, customers)
         WHEN 'phone_proofs' THEN customer_identity_internal.own_phones(found_rows, customer_id, customers)
         ELSE found_rows
@@ -11521,8 +11659,28 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.own_phones(jsonb, uuid, regclass) IS
     'Rows that are about phones, without those of phones and logins that are other customers'' now; NULL: none';
--- Without the phones and logins that are other customers' now.
-CREATE FUNCTION customer_identity_internal.own_events(events jsonb, customer_id uuid, customers regclass)
+CREATE FUNCTION customer_identity_internal.events_of_others(merged uuid[], customer_id uuid, customers regclass)
+    RETURNS uuid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    merges jsonb;
+BEGIN
+    EXECUTE format('SELECT jsonb_agg(to_jsonb(m.*)) FROM %s AS m WHERE m.winner_id = ANY ($1)', customer_identity_internal.companion_of(customers, 'customer_merges'))
+        INTO merges
+        USING merged;
+    RETURN ARRAY(
+        SELECT e.id
+        FROM ROWS FROM (jsonb_array_elements(merges), jsonb_array_elements(customer_identity_internal.own_merges(merges, customer_id, customers))) AS m (whole, own)
+        CROSS JOIN LATERAL unnest(customer_identity_internal.events_in_record(m.whole -> 'record', customers)) AS e (id)
+        WHERE NOT m.own ? 'record');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.events_of_others(uuid[], uuid, regclass) IS
+    'The entries of the history that came with somebody who has come out of the customer again';
+-- Without the phones and logins that are other customers' now, and without what happened to them.
+CREATE FUNCTION customer_identity_internal.own_events(events jsonb, others uuid[], customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -11544,6 +11702,7 @@ BEGIN
         FROM jsonb_array_elements(events) WITH ORDINALITY AS e (value, place)
         CROSS JOIN LATERAL (
             SELECT CASE
+                WHEN (e.value ->> 'id')::uuid = ANY (others) THEN '{}'
                 WHEN e.value ->> 'event' = 'split' THEN (e.value -> 'details') - '{user_ids,orders}'::text[]
                 WHEN e.value -> 'details' ->> 'user_id' = ANY (logins) THEN (e.value -> 'details') - 'user_id'
                 ELSE e.value -> 'details'
@@ -11551,7 +11710,7 @@ BEGIN
         ) AS d (own));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.own_events(jsonb, uuid, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.own_events(jsonb, uuid[], uuid, regclass) IS
     'Rows of customer_events without the phones and logins of others';
 -- The companions are read by what they mean, whether they have a foreign key or not.
 CREATE FUNCTION customer_identity_internal.tables_that_refer(customers regclass)
@@ -11756,13 +11915,14 @@ AS $$
 DECLARE
     merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
     merges constant bigint[] := customer_identity_internal.merges_of_person(phones, user_ids, customers);
+    events constant uuid[] := customer_identity_internal.moved_events_of_person(phones, user_ids, customers);
     companion record;
 BEGIN
     FOR companion IN SELECT c.* FROM customer_identity_internal.companions_of_person() AS c LOOP
         name := customer_identity_internal.companion_of(customers, companion.name);
         EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s OR %s', name, companion.condition, companion.also)
             INTO affected
-            USING customer_id, phones, merged, merges;
+            USING customer_id, phones, merged, merges, events;
         what := 'deleted';
         name := customer_identity_internal.told_name(name::regclass);
         IF affected > 0 THEN
@@ -12164,14 +12324,14 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_no_references(jsonb, boolean, regclass) IS
     'Raises CI006 for rows that refer to a customer still: those that were unlinked, or all when it is deleted';
-CREATE FUNCTION customer_identity_internal.erase_companions(customer_id uuid, phones text[], user_ids text[], customers regclass)
+CREATE FUNCTION customer_identity_internal.erase_companions(
+    customer_id uuid, phones text[], merges bigint[], events uuid[], customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
-    merges constant bigint[] := customer_identity_internal.merges_of_person(phones, user_ids, customers);
     companion record;
     mention record;
     is_kept boolean;
@@ -12180,8 +12340,10 @@ BEGIN
         SELECT customer_identity_internal.companion_of(customers, c.name) AS name, format('%s OR %s', c.condition, c.also) AS condition
         FROM customer_identity_internal.companions_of_person() AS c
     LOOP
-        EXECUTE format('DELETE FROM %s AS r WHERE %s', companion.name, companion.condition) USING customer_id, phones, merged, merges;
-        EXECUTE format('SELECT count(*) > 0 FROM %s AS r WHERE %s', companion.name, companion.condition) INTO is_kept USING customer_id, phones, merged, merges;
+        EXECUTE format('DELETE FROM %s AS r WHERE %s', companion.name, companion.condition) USING customer_id, phones, merged, merges, events;
+        EXECUTE format('SELECT count(*) > 0 FROM %s AS r WHERE %s', companion.name, companion.condition)
+            INTO is_kept
+            USING customer_id, phones, merged, merges, events;
         IF is_kept THEN
             PERFORM customer_identity_internal.refuse_kept(companion.name::regclass);
         END IF;
@@ -12196,7 +12358,7 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.erase_companions(uuid, text[], text[], regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.erase_companions(uuid, text[], bigint[], uuid[], regclass) IS
     'Takes a person out of the companions of its book';
 -- Who has left a computed id leaves its row, with nothing in it: the next holder of the number is told by it.
 CREATE FUNCTION customer_identity_internal.vacate(customer_id uuid, customers regclass)
@@ -12269,6 +12431,8 @@ DECLARE
     customer jsonb;
     phones text[];
     user_ids text[];
+    merges bigint[];
+    events uuid[];
     plan jsonb;
 BEGIN
     PERFORM customer_identity_internal.be_impatient();
@@ -12276,6 +12440,9 @@ BEGIN
     customer := customer_identity_internal.customer_row(customer_id, customers);
     phones := customer_identity_internal.phones_of_person(customer_id, customers);
     user_ids := customer_identity_internal.logins_of_person(customer_id, phones, customers);
+    -- A merge no longer names a login that is deleted.
+    merges := customer_identity_internal.merges_of_person(phones, user_ids, customers);
+    events := customer_identity_internal.moved_events_of_person(phones, user_ids, customers);
     plan := customer_identity_internal.erasure_preview(customer_id, phones, delete_users, customers);
     IF plan ->> 'refused' IS NOT NULL THEN
         PERFORM customer_identity_internal.refuse_erasure(plan ->> 'refused');
@@ -12287,7 +12454,7 @@ BEGIN
     PERFORM customer_identity.flush_totals(customers);
     PERFORM customer_identity_internal.vacate(customer_id, customers);
     PERFORM customer_identity_internal.require_no_references(customer, true, customers);
-    PERFORM customer_identity_internal.erase_companions(customer_id, phones, user_ids, customers);
+    PERFORM customer_identity_internal.erase_companions(customer_id, phones, merges, events, customers);
     PERFORM customer_identity_internal.verifications_of(phones, user_ids, true, customers);
     PERFORM customer_identity_internal.check_keys_of_erased(customers);
     RETURN jsonb_build_object('tables', plan -> 'tables');

@@ -218,12 +218,22 @@ void after_update(const UserSetup &setup, const TriggerData *call) {
   SPI_finish();
 }
 
+Logins logins_of(const UserSetup &setup) {
+  return {logical_table(setup.root), get_attname(setup.relation, setup.key.number, false)};
+}
+
 // Whoever gets the id of a deleted user has proved nothing. Another users table may have the user
 // as well.
 void after_delete(const UserSetup &setup, const TriggerData *call) {
   const char *user_id = text_in(setup.key, call->tg_trigtuple, call->tg_relation);
   const Oid users_owner = call->tg_relation->rd_rel->relowner;
   if (user_id == nullptr || !may_feed(users_owner, setup.customers)) return;
+  pg_uuid_t customer;
+  if (customer_in(setup, call->tg_trigtuple, call->tg_relation, &customer)) {
+    const Visit owner = visit(owner_of(setup.customers));
+    forget_login(setup.customers, logins_of(setup), user_id, customer);
+    leave(owner);
+  }
   if (is_user_elsewhere(setup.customers, setup.root, user_id)) return;
   record_links(setup, call, call->tg_trigtuple, nullptr);
   const Visit books_owner = visit(owner_of(setup.customers));
@@ -335,10 +345,20 @@ void after_statement(const UserSetup &setup, const TriggerData *call) {
   if (!may_feed(call->tg_relation->rd_rel->relowner, setup.customers)) return;
   const Visit books_owner = visit(owner_of(setup.customers));
   SPI_connect();
-  if (renamed != nullptr) follow_new_ids(setup.customers, renamed);
+  if (renamed != nullptr) follow_new_ids(setup.customers, logins_of(setup), renamed);
   if (named != nullptr) follow_new_names(setup.customers, named);
   SPI_finish();
   leave(books_owner);
+}
+
+void end_truncated(const UserSetup &setup, TupleTableSlot *user, Datum id) {
+  SPI_connect();
+  const char *user_id = text_of(setup.key, id);
+  bool has_none;
+  const Datum customer = slot_getattr(user, setup.customer.number, &has_none);
+  if (!has_none) forget_login(setup.customers, logins_of(setup), user_id, *DatumGetUUIDP(customer));
+  end_user(setup.customers, user_id, "user deleted");
+  SPI_finish();
 }
 
 // The logins that TRUNCATE is about to remove, seen or not by the transaction's own snapshot. A
@@ -356,9 +376,7 @@ void before_truncate(const UserSetup &setup, const TriggerData *call) {
     CHECK_FOR_INTERRUPTS();
     bool is_null;
     const Datum id = slot_getattr(user, setup.key.number, &is_null);
-    SPI_connect();
-    if (!is_null) end_user(setup.customers, text_of(setup.key, id), "user deleted");
-    SPI_finish();
+    if (!is_null) end_truncated(setup, user, id);
   }
   table_endscan(scan);
   ExecDropSingleTupleTableSlot(user);

@@ -9,6 +9,7 @@
 #include "pg/majors.hpp"
 #include "pg/plans.hpp"
 #include "pg/query_notes.hpp"
+#include "pg/relations.hpp"
 
 namespace customer_identity {
 
@@ -214,6 +215,52 @@ void end_proofs(Oid customers, const char *user_id, const char *reason) {
   SPI_finish();
 }
 
+// Merges tell logins by the ids of one table, whoever has them in another.
+struct MergedLogins {
+  majors::JsonbObject ids;
+  ArrayBuildState *customers;  // NULL: none of them had any
+};
+
+void add_login(MergedLogins &logins, const RenamedUser &user) {
+  push_text(logins.ids, WJB_KEY, user.old_id);
+  if (user.new_id != nullptr) {
+    push_text(logins.ids, WJB_VALUE, user.new_id);
+  } else {
+    JsonbValue gone = {};
+    gone.type = jbvNull;
+    majors::push(logins.ids, WJB_VALUE, &gone);
+  }
+  for (int i = 0; i < user.customer_count; ++i)
+    logins.customers = accumArrayResult(logins.customers, UUIDPGetDatum(&user.customers[i]), false,
+                                        UUIDOID, CurrentMemoryContext);
+}
+
+// Most customers were merged with nobody.
+void follow_in_merges(Oid customers, const Logins &logins, const List *users) {
+  if (!OidIsValid(find_companion(customers, "customer_merges"))) return;
+  SPI_connect();
+  MergedLogins merged = {};
+  majors::push(merged.ids, WJB_BEGIN_OBJECT, nullptr);
+  ListCell *cell;
+  foreach (cell, users) add_login(merged, *static_cast<RenamedUser *>(lfirst(cell)));
+  majors::push(merged.ids, WJB_END_OBJECT, nullptr);
+  if (merged.customers != nullptr) {
+    SPIPlanPtr plan =
+        saved_plan({customers}, {REGCLASSOID, TEXTOID, JSONBOID, UUIDARRAYOID, REGCLASSOID}, [&] {
+          return psprintf(
+              "SELECT customer_identity_internal.follow_logins($1, $2, $3, $4, $5)"
+              " WHERE EXISTS (SELECT FROM %s AS m WHERE m.winner_id " E " ANY ($4))",
+              relation_name(find_companion(customers, "customer_merges")));
+        });
+    const Datum values[] = {ObjectIdGetDatum(logins.table), CStringGetTextDatum(logins.key),
+                            majors::datum_of(merged.ids),
+                            makeArrayResult(merged.customers, CurrentMemoryContext),
+                            ObjectIdGetDatum(customers)};
+    run(plan, values);
+  }
+  SPI_finish();
+}
+
 char *copy_of(const char *text) { return text == nullptr ? nullptr : pstrdup(text); }
 
 }  // namespace
@@ -235,9 +282,11 @@ RenamedUsers *noted_new_ids(Oid users) {
   return renamed == nullptr || renamed->users == NIL ? nullptr : renamed;
 }
 
-void follow_new_ids(Oid customers, RenamedUsers *renamed) {
-  Changes changes = sorted_out(customers, renamed->subject.table, renamed->users);
+void follow_new_ids(Oid customers, const Logins &logins, RenamedUsers *renamed) {
+  const List *users = renamed->users;
+  Changes changes = sorted_out(customers, renamed->subject.table, users);
   renamed->users = NIL;
+  follow_in_merges(customers, logins, users);
   tell_watcher(changes);
   List *proved = NIL;
   ListCell *cell;
@@ -254,6 +303,12 @@ void follow_new_ids(Oid customers, RenamedUsers *renamed) {
 void end_user(Oid customers, const char *user_id, const char *reason) {
   if (watcher.gone != nullptr) watcher.gone(customers, user_id);
   if (OidIsValid(find_companion(customers, "phone_proofs"))) end_proofs(customers, user_id, reason);
+}
+
+void forget_login(Oid customers, const Logins &logins, const char *user_id,
+                  const pg_uuid_t &customer) {
+  RenamedUser user = {user_id, nullptr, {customer}, 1};
+  follow_in_merges(customers, logins, list_make1(&user));
 }
 
 void watch_users(const UserWatcher &room) { watcher = room; }

@@ -23,11 +23,23 @@ struct RenamedUsers;
 /// What the running query has noted; NULL: nothing. Ask like note_new_id().
 RenamedUsers *noted_new_ids(Oid users);
 
-/// Gives proofs and history the new ids, and forgets the notes. As the owner of the book, who acts.
-void follow_new_ids(Oid customers, RenamedUsers *renamed);
+/// A table of logins, and the column that has their ids.
+struct Logins {
+  Oid table;
+  const char *key;
+};
+
+/// Gives proofs, history and merges the new ids, and forgets the notes. As the owner of the book,
+/// who acts.
+void follow_new_ids(Oid customers, const Logins &logins, RenamedUsers *renamed);
 
 /// Ends what belongs to a login that is gone. As the owner of the book, who acts.
 void end_user(Oid customers, const char *user_id, const char *reason);
+
+/// Tells the merges into a customer that a login of it is gone: another one may get its id. As
+/// above.
+void forget_login(Oid customers, const Logins &logins, const char *user_id,
+                  const pg_uuid_t &customer);
 
 /// A room above that keeps something by user ids. It is told before proofs are locked.
 struct UserWatcher {

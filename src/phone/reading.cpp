@@ -187,12 +187,16 @@ bool Reading::split_at(std::size_t at, std::string_view number, bool whole, Deta
   return true;
 }
 
-/// "Apt. 5 0171 2345678", "0 0171 2345678": few digits before a number that begins with a zero are
+/// "Apt. 5 0171 2345678", "0 0171 23456789": few digits before a number that begins with a zero are
 /// not dialled. More than a zero by itself ("08-021-28-19-90"), or two of them ("0 0 49"), are.
+/// Nobody writes 00 1 712 as "0 0171", whether or not what follows is a number without the zero.
 bool Reading::refuse_aside(std::string_view aside, std::string_view number, Details &details) {
-  const bool dialled = is_dialled(aside) && (aside != "0" || !is_digit(number[1]));
+  const bool is_zero = aside == "0" && is_digit(number[1]);
+  const bool dialled = is_dialled(aside) && !is_zero;
   Details alone;
-  if (dialled || number[0] != '0' || !is_number(number, alone) || are_same(alone, details))
+  const bool is_alone = is_number(number, alone);
+  if (dialled || number[0] != '0' || (!is_alone && !is_zero) ||
+      (is_alone && are_same(alone, details)))
     return false;
   details = unread(Reason::kAmbiguous);
   return true;

@@ -97,6 +97,64 @@ SELECT is_empty('SELECT * FROM wrong_totals()', 'totals are exact');
 SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'and verified');
 SELECT is(customer_identity.release_phone(:'new_holder', since => now() + interval '1 day'), NULL, 'nothing came since: there is no new customer');
 
+-- Whoever has the number now cannot end the old holder's silence.
+CREATE FUNCTION play(story text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  number text := '07400 12350' || (random() * 9)::int;
+  login text;
+BEGIN
+  INSERT INTO "user" (id, email, phone) VALUES ('h', 'h@example.org', number);
+  INSERT INTO orders (user_id, total) VALUES ('h', 100);
+  FOREACH login IN ARRAY string_to_array(story, ' ') LOOP
+    IF login ~ '^[0-9]' THEN
+      PERFORM wait(make_interval(months => login::int));
+    ELSIF login = 'guest' THEN
+      INSERT INTO orders (phone, total) VALUES (number, 1);
+    ELSIF login = 'guest!' THEN
+      PERFORM customer_identity.record_proof(number);
+    ELSIF login ~ '^-' THEN
+      DELETE FROM "user" WHERE id = substr(login, 2);
+    ELSIF login ~ '!$' THEN
+      PERFORM customer_identity.record_proof(number, rtrim(login, '!'));
+    ELSIF EXISTS (SELECT FROM "user" WHERE id = login) THEN
+      INSERT INTO orders (user_id, total) VALUES (login, 1);
+    ELSE
+      INSERT INTO "user" (id, phone) VALUES (login, number);
+    END IF;
+  END LOOP;
+  RETURN CASE WHEN (SELECT unconfirmed FROM phone_proofs WHERE user_id = rtrim(login, '!') AND ended_at IS NULL) THEN 'held back' ELSE 'trusted' END;
+END
+$$;
+CREATE FUNCTION told(story text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  ending text;
+BEGIN
+  BEGIN
+    ending := play(story);
+    RAISE EXCEPTION 'enough';
+  EXCEPTION WHEN raise_exception THEN
+    RETURN ending;
+  END;
+END
+$$;
+SELECT is(told(story), ending, story) FROM (VALUES
+  -- h has an order; numbers are months that pass, a name signs up or orders, with ! it proves, with - it leaves.
+  ('24 s s!', 'held back'),
+  ('24 s s! s -s s2 s2!', 'held back'),
+  ('24 s s s! -s guest s2 s2!', 'held back'),
+  ('24 guest s s!', 'held back'),
+  ('24 guest 6 guest 6 guest s s!', 'held back'),
+  ('24 guest! s s!', 'held back'),
+  ('24 s s t t!', 'held back'),
+  ('24 -h h h!', 'held back'),
+  ('24 h 6 s s!', 'trusted'),
+  ('24 h! s s!', 'trusted'),
+  ('24 h!', 'trusted'),
+  ('9 guest 9 guest 9 guest 9 s s!', 'trusted'),
+  ('24 s s! h s2 s2!', 'trusted'),
+  ('9 s s!', 'trusted')
+) AS t (story, ending);
+
 -- The setting.
 CREATE FUNCTION accepts(value text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
