@@ -118,6 +118,11 @@ BEGIN
             SELECT p.proved_at, p.user_id, true FROM %s AS p WHERE p.customer_id = $1 AND NOT p.unconfirmed
             UNION ALL
             SELECT v.at, NULL, false FROM (VALUES ($3), (now())) AS v (at)
+        ), logins AS (
+            SELECT s.user_id, max(s.at) AS last, max(s.at) FILTER (WHERE s.is_proof) AS last_proof
+            FROM signs AS s
+            WHERE s.user_id IS NOT NULL
+            GROUP BY s.user_id
         ), pauses AS (
             SELECT lag(s.at) OVER (ORDER BY s.at) AS began, s.at AS ended FROM signs AS s WHERE s.at <= now()
         )
@@ -125,9 +130,9 @@ BEGIN
             SELECT FROM pauses AS p
             WHERE p.began < p.ended - $4 AND p.ended > $3
                 AND NOT EXISTS (
-                    SELECT FROM signs AS s
-                    WHERE s.at >= p.ended AND s.user_id IS NOT NULL
-                        AND (s.is_proof OR customer_identity_internal.was_linked_before($1, ARRAY[s.user_id], p.ended, $2))))
+                    SELECT FROM logins AS l
+                    WHERE l.last_proof >= p.ended
+                        OR (l.last >= p.ended AND customer_identity_internal.was_linked_before($1, ARRAY[l.user_id], p.ended, $2))))
         $sql$, proofs)
         INTO is_silent
         USING customer_id, customers, made_at, after, suspects || user_id;
