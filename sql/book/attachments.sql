@@ -224,12 +224,19 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.attachments_of(regclass) IS
     'The tables that feed a book';
 
-CREATE FUNCTION customer_identity_internal.hold_table(relation regclass)
+CREATE FUNCTION customer_identity_internal.hold_table(relation regclass, with_partitions boolean DEFAULT true)
     RETURNS boolean
     LANGUAGE c STABLE STRICT
     AS 'MODULE_PATHNAME', 'hold_table';
-COMMENT ON FUNCTION customer_identity_internal.hold_table(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.hold_table(regclass, boolean) IS
     'Locks a table and its partitions against being dropped or written anew until the transaction ends, as reading it does; false: it no longer exists';
+
+CREATE FUNCTION customer_identity_internal.require_all_partitions(relation regclass)
+    RETURNS void
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'require_all_partitions';
+COMMENT ON FUNCTION customer_identity_internal.require_all_partitions(regclass) IS
+    'Raises 55000 while a partition of a table is being detached concurrently';
 
 CREATE FUNCTION customer_identity_internal.hold_partitions(relation regclass, customers regclass)
     RETURNS void

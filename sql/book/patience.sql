@@ -1,3 +1,13 @@
+CREATE FUNCTION customer_identity_internal.tables_of_people(customers regclass)
+    RETURNS regclass[]
+    LANGUAGE sql STABLE
+RETURN ARRAY[customers] || ARRAY(
+    SELECT customer_identity_internal.tables_that_feed(customers)
+    UNION ALL
+    SELECT k.relation FROM customer_identity_internal.foreign_keys_to(customers) AS k);
+COMMENT ON FUNCTION customer_identity_internal.tables_of_people(regclass) IS
+    'The tables whose rows refer to customers, and these';
+
 -- A partition that is being detached concurrently is in its table for nobody who looks now, and refers to customers all the same.
 CREATE FUNCTION customer_identity_internal.hold_for_people(customers regclass)
     RETURNS void
@@ -5,17 +15,15 @@ CREATE FUNCTION customer_identity_internal.hold_for_people(customers regclass)
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    relations constant regclass[] := ARRAY[customers] || ARRAY(
-        SELECT customer_identity_internal.tables_that_feed(customers)
-        UNION ALL
-        SELECT k.relation FROM customer_identity_internal.foreign_keys_to(customers) AS k);
+    relations constant regclass[] := customer_identity_internal.tables_of_people(customers);
 BEGIN
     PERFORM customer_identity_internal.hold_tables(relations);
-    PERFORM customer_identity_internal.hold_partitions(u.relation, customers) FROM unnest(relations) AS u (relation) ORDER BY u.relation;
+    PERFORM customer_identity_internal.hold_partitions(r.relation, customers)
+    FROM (SELECT DISTINCT u.relation FROM unnest(relations) AS u (relation) ORDER BY 1 OFFSET 0) AS r;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.hold_for_people(regclass) IS
-    'Holds all tables that refer to customers, so that the next statements find all rows of a person';
+    'Holds all tables that refer to customers, so that the next statements find all rows of a person, and none can leave';
 
 CREATE FUNCTION customer_identity_internal.turn_of(customers regclass)
     RETURNS bigint

@@ -317,9 +317,11 @@ AS $$
 DECLARE
     setup constant customer_identity.attachments := customer_identity_internal.attachment_of(attached);
 BEGIN
-    PERFORM customer_identity_internal.hold_tables(array_remove(ARRAY[attached, setup.users], NULL));
+    PERFORM customer_identity_internal.hold_table(attached, false);
+    PERFORM customer_identity_internal.hold_table(relation);
+    PERFORM customer_identity_internal.hold_table(setup.users) WHERE customer_identity_internal.has_logins(setup);
     PERFORM pg_advisory_xact_lock_shared(customer_identity_internal.turn_of(setup.customers));
-    RETURN relation IN (SELECT customer_identity_internal.partitions_of(attached));
+    RETURN relation = attached OR COALESCE(pg_partition_root(relation) = attached, false);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.hold_for_backfill(regclass, regclass) IS

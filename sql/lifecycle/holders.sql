@@ -108,6 +108,9 @@ BEGIN
         ' FROM %s AS c WHERE c.id = $1', proofs, customers)
         INTO made_at, suspects
         USING customer_id;
+    IF made_at >= now() - after THEN
+        RETURN false;
+    END IF;
     EXECUTE format($sql$
         WITH signs AS MATERIALIZED (
             SELECT o.at, o.user_id, false AS is_proof
@@ -132,7 +135,7 @@ BEGIN
                 AND NOT EXISTS (
                     SELECT FROM logins AS l
                     WHERE l.last_proof >= p.ended
-                        OR (l.last >= p.ended AND customer_identity_internal.was_linked_before($1, ARRAY[l.user_id], p.ended, $2))))
+                        OR (l.last >= p.ended AND customer_identity_internal.was_linked_before($1, ARRAY[l.user_id], p.began + interval '1 microsecond', $2))))
         $sql$, proofs)
         INTO is_silent
         USING customer_id, customers, made_at, after, suspects || user_id;

@@ -1,23 +1,29 @@
 -- A merge tells the logins that it moved, and those that stay, by their ids. Ids change, also in a circle, and are given again
 -- after a login has gone.
-CREATE FUNCTION customer_identity_internal.keys_with_ids(keys jsonb, column_name text, ids jsonb)
+-- `pads`: the key has the blanks of character(n), which an id has not.
+CREATE FUNCTION customer_identity_internal.id_in_key(key jsonb, column_name text, pads boolean)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN pads THEN rtrim(key ->> column_name, ' ') ELSE key ->> column_name END;
+COMMENT ON FUNCTION customer_identity_internal.id_in_key(jsonb, text, boolean) IS
+    'The id of the login that a key tells apart';
+
+CREATE FUNCTION customer_identity_internal.keys_with_ids(keys jsonb, column_name text, pads boolean, ids jsonb)
     RETURNS jsonb
     LANGUAGE sql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT COALESCE(jsonb_agg(
         CASE
-            WHEN ids ? (k.value ->> column_name) THEN jsonb_set(k.value, ARRAY[column_name], COALESCE(
-                CASE jsonb_typeof(k.value -> column_name)
-                    WHEN 'number' THEN (ids ->> (k.value ->> column_name))::jsonb
-                    ELSE ids -> (k.value ->> column_name)
-                END, 'null'))
-            WHEN k.value ->> column_name IN (SELECT n.value FROM jsonb_each_text(ids) AS n) THEN jsonb_set(k.value, ARRAY[column_name], 'null')
+            WHEN ids ? i.id THEN jsonb_set(k.value, ARRAY[column_name], COALESCE(
+                CASE jsonb_typeof(k.value -> column_name) WHEN 'number' THEN (ids ->> i.id)::jsonb ELSE ids -> i.id END, 'null'))
+            WHEN i.id IN (SELECT n.value FROM jsonb_each_text(ids) AS n) THEN jsonb_set(k.value, ARRAY[column_name], 'null')
             ELSE k.value
         END ORDER BY k.place), '[]')
     FROM jsonb_array_elements(keys) WITH ORDINALITY AS k (value, place)
+    CROSS JOIN LATERAL (VALUES (customer_identity_internal.id_in_key(k.value, column_name, pads))) AS i (id)
 $$;
-COMMENT ON FUNCTION customer_identity_internal.keys_with_ids(jsonb, text, jsonb) IS
+COMMENT ON FUNCTION customer_identity_internal.keys_with_ids(jsonb, text, boolean, jsonb) IS
     'Keys of rows with other ids, {old: new}; NULL: that row has gone, as has one whose id another row gets';
 
 CREATE FUNCTION customer_identity_internal.record_with_ids(record jsonb, users regclass, key_column text, ids jsonb)
@@ -35,19 +41,20 @@ DECLARE
         FROM jsonb_each_text(named -> 'columns') AS c
         JOIN pg_attribute AS a ON a.attrelid = users AND a.attnum = c.value::smallint
         WHERE a.attname = key_column), key_column);
+    pads constant boolean := customer_identity_internal.base_type(customer_identity_internal.column_type(users, key_column)) = 'character'::regtype;
+    moved constant jsonb := record -> 'moved';
+    place integer;
 BEGIN
-    RETURN record || jsonb_build_object(
-        'moved', (
-            SELECT COALESCE(jsonb_agg(
-                CASE WHEN m.value ->> 'table' = relation
-                    THEN m.value || jsonb_build_object('keys', customer_identity_internal.keys_with_ids(m.value -> 'keys', column_name, ids))
-                    ELSE m.value
-                END ORDER BY m.place), '[]')
-            FROM jsonb_array_elements(record -> 'moved') WITH ORDINALITY AS m (value, place)),
-        'stay', COALESCE(record -> 'stay', '{}') || CASE WHEN record -> 'stay' ? relation
-            THEN jsonb_build_object(relation, customer_identity_internal.keys_with_ids(record -> 'stay' -> relation, column_name, ids))
-            ELSE '{}'
-        END);
+    -- The keys of orders, of which a record may have very many, are left where they are.
+    FOR place IN SELECT p.n FROM generate_series(0, jsonb_array_length(moved) - 1) AS p (n) WHERE moved -> p.n ->> 'table' = relation LOOP
+        record := jsonb_set(record, ARRAY['moved', place::text, 'keys'],
+            customer_identity_internal.keys_with_ids(moved -> place -> 'keys', column_name, pads, ids));
+    END LOOP;
+    IF record -> 'stay' ? relation THEN
+        record := jsonb_set(record, ARRAY['stay', relation],
+            customer_identity_internal.keys_with_ids(record -> 'stay' -> relation, column_name, pads, ids));
+    END IF;
+    RETURN record;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.record_with_ids(jsonb, regclass, text, jsonb) IS
@@ -65,12 +72,15 @@ BEGIN
             SELECT u.id FROM unnest($4) AS u (id)
             UNION
             SELECT m.loser_id FROM merged AS w JOIN %1$s AS m ON m.winner_id = w.id
-        ), changed AS MATERIALIZED (
-            SELECT m.id, m.record, customer_identity_internal.record_with_ids(m.record, $1, $2, $3) AS present
-            FROM merged AS w
-            JOIN %1$s AS m ON m.winner_id = w.id
+        ), held AS MATERIALIZED (
+            SELECT m.id FROM %1$s AS m
+            WHERE m.winner_id IN (SELECT w.id FROM merged AS w)
+                AND customer_identity_internal.record_with_ids(m.record, $1, $2, $3) <> m.record
+            ORDER BY m.id
+            FOR NO KEY UPDATE
         )
-        UPDATE %1$s AS m SET record = c.present FROM changed AS c WHERE m.id = c.id AND c.present <> c.record
+        UPDATE %1$s AS m SET record = customer_identity_internal.record_with_ids(m.record, $1, $2, $3)
+        WHERE m.id IN (SELECT h.id FROM held AS h)
         $sql$, customer_identity_internal.companion_of(customers, 'customer_merges'))
         USING users, key_column, ids, winners;
 END

@@ -224,9 +224,10 @@ DECLARE
     customer constant jsonb := customer_identity_internal.customer_row(customer_id, customers);
     phones constant text[] := customer_identity_internal.phones_of_person(customer_id, customers);
     merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
+    relations constant regclass[] := customer_identity_internal.tables_of_people(customers);
     found_tables jsonb;
 BEGIN
-    PERFORM customer_identity_internal.hold_for_people(customers);
+    PERFORM customer_identity_internal.hold_tables(relations);
     SELECT COALESCE(jsonb_agg(jsonb_build_object('table', t.name, 'rows', t.rows) ORDER BY t.name), '[]') INTO found_tables
     FROM (
         SELECT customer_identity_internal.told_name(r.relation),
@@ -238,6 +239,8 @@ BEGIN
         FROM customer_identity_internal.companions_of_person() AS c
     ) AS t (name, rows)
     WHERE t.rows IS NOT NULL;
+    -- Whoever detaches a partition waits until what is held is released, and tells of it before.
+    PERFORM customer_identity_internal.require_all_partitions(u.relation) FROM unnest(relations) AS u (relation);
     RETURN jsonb_build_object('customer', customer,
         'tables', found_tables || customer_identity_internal.verifications_of(phones,
             customer_identity_internal.logins_of_person(customer_id, phones, customers), false, customers));

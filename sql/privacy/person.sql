@@ -175,6 +175,25 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.logins_in_record(jsonb, regclass) IS
     'The logins that a merge moved';
 
+-- Whoever has a number that was released since the merge is somebody else.
+CREATE FUNCTION customer_identity_internal.is_still_of_merge(phone text, winner_id uuid, merged_at timestamptz, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_released boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS e WHERE e.customer_id = $1 AND e.event = ''phone_released'' AND e.details ->> ''phone'' = $2 AND e.created_at >= $3)',
+        customer_identity_internal.companion_of(customers, 'customer_events'))
+        INTO is_released
+        USING winner_id, phone, merged_at;
+    RETURN NOT is_released;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_still_of_merge(text, uuid, timestamptz, regclass) IS
+    'Whether who has a phone of a merge''s loser or winner may be one of the two';
+
 -- Who was merged into somebody else and is a customer again, by a split or a new sign-up, is in the record of that merge.
 CREATE FUNCTION customer_identity_internal.is_in_record(record jsonb, phones text[], user_ids text[], customers regclass)
     RETURNS boolean
@@ -217,7 +236,8 @@ DECLARE
 BEGIN
     EXECUTE format(
         'SELECT array_agg(e.id) FROM %s AS m CROSS JOIN LATERAL unnest(customer_identity_internal.events_in_record(m.record, $3)) AS e (id)'
-        ' WHERE m.record -> ''loser'' ->> ''phone'' = ANY ($1) OR customer_identity_internal.logins_in_record(m.record, $3) && $2',
+        ' WHERE (m.record #>> ''{loser,phone}'' = ANY ($1) AND customer_identity_internal.is_still_of_merge(m.record #>> ''{loser,phone}'', m.winner_id, m.merged_at, $3))'
+        ' OR customer_identity_internal.logins_in_record(m.record, $3) && $2',
         customer_identity_internal.companion_of(customers, 'customer_merges'))
         INTO events
         USING phones, user_ids, customers;
@@ -236,7 +256,9 @@ AS $$
 DECLARE
     merges bigint[];
 BEGIN
-    EXECUTE format('SELECT array_agg(m.id) FROM %s AS m WHERE customer_identity_internal.is_in_record(m.record, $1, $2, $3)',
+    EXECUTE format('SELECT array_agg(m.id) FROM %s AS m WHERE customer_identity_internal.is_in_record(m.record,'
+        ' ARRAY(SELECT p.phone FROM unnest($1) AS p (phone) WHERE p.phone IN (m.record #>> ''{loser,phone}'', m.record #>> ''{before,phone}'')'
+        ' AND customer_identity_internal.is_still_of_merge(p.phone, m.winner_id, m.merged_at, $3)), $2, $3)',
         customer_identity_internal.companion_of(customers, 'customer_merges'))
         INTO merges
         USING phones, user_ids, customers;

@@ -1901,12 +1901,18 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity_internal.attachments_of(regclass) IS
     'The tables that feed a book';
-CREATE FUNCTION customer_identity_internal.hold_table(relation regclass)
+CREATE FUNCTION customer_identity_internal.hold_table(relation regclass, with_partitions boolean DEFAULT true)
     RETURNS boolean
     LANGUAGE c STABLE STRICT
     AS 'MODULE_PATHNAME', 'hold_table';
-COMMENT ON FUNCTION customer_identity_internal.hold_table(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.hold_table(regclass, boolean) IS
     'Locks a table and its partitions against being dropped or written anew until the transaction ends, as reading it does; false: it no longer exists';
+CREATE FUNCTION customer_identity_internal.require_all_partitions(relation regclass)
+    RETURNS void
+    LANGUAGE c STABLE STRICT
+    AS 'MODULE_PATHNAME', 'require_all_partitions';
+COMMENT ON FUNCTION customer_identity_internal.require_all_partitions(regclass) IS
+    'Raises 55000 while a partition of a table is being detached concurrently';
 CREATE FUNCTION customer_identity_internal.hold_partitions(relation regclass, customers regclass)
     RETURNS void
     LANGUAGE c STABLE STRICT
@@ -2788,6 +2794,15 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.foreign_keys_to(regclass) IS
     'The columns of foreign keys to a table, what they refer to, and whether rows are deleted with it; what is generated follows by itself when a row moves';
+CREATE FUNCTION customer_identity_internal.tables_of_people(customers regclass)
+    RETURNS regclass[]
+    LANGUAGE sql STABLE
+RETURN ARRAY[customers] || ARRAY(
+    SELECT customer_identity_internal.tables_that_feed(customers)
+    UNION ALL
+    SELECT k.relation FROM customer_identity_internal.foreign_keys_to(customers) AS k);
+COMMENT ON FUNCTION customer_identity_internal.tables_of_people(regclass) IS
+    'The tables whose rows refer to customers, and these';
 -- A partition that is being detached concurrently is in its table for nobody who looks now, and refers to customers all the same.
 CREATE FUNCTION customer_identity_internal.hold_for_people(customers regclass)
     RETURNS void
@@ -2795,17 +2810,15 @@ CREATE FUNCTION customer_identity_internal.hold_for_people(customers regclass)
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    relations constant regclass[] := ARRAY[customers] || ARRAY(
-        SELECT customer_identity_internal.tables_that_feed(customers)
-        UNION ALL
-        SELECT k.relation FROM customer_identity_internal.foreign_keys_to(customers) AS k);
+    relations constant regclass[] := customer_identity_internal.tables_of_people(customers);
 BEGIN
     PERFORM customer_identity_internal.hold_tables(relations);
-    PERFORM customer_identity_internal.hold_partitions(u.relation, customers) FROM unnest(relations) AS u (relation) ORDER BY u.relation;
+    PERFORM customer_identity_internal.hold_partitions(r.relation, customers)
+    FROM (SELECT DISTINCT u.relation FROM unnest(relations) AS u (relation) ORDER BY 1 OFFSET 0) AS r;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.hold_for_people(regclass) IS
-    'Holds all tables that refer to customers, so that the next statements find all rows of a person';
+    'Holds all tables that refer to customers, so that the next statements find all rows of a person, and none can leave';
 CREATE FUNCTION customer_identity_internal.turn_of(customers regclass)
     RETURNS bigint
     LANGUAGE sql STABLE
@@ -4179,9 +4192,11 @@ AS $$
 DECLARE
     setup constant customer_identity.attachments := customer_identity_internal.attachment_of(attached);
 BEGIN
-    PERFORM customer_identity_internal.hold_tables(array_remove(ARRAY[attached, setup.users], NULL));
+    PERFORM customer_identity_internal.hold_table(attached, false);
+    PERFORM customer_identity_internal.hold_table(relation);
+    PERFORM customer_identity_internal.hold_table(setup.users) WHERE customer_identity_internal.has_logins(setup);
     PERFORM pg_advisory_xact_lock_shared(customer_identity_internal.turn_of(setup.customers));
-    RETURN relation IN (SELECT customer_identity_internal.partitions_of(attached));
+    RETURN relation = attached OR COALESCE(pg_partition_root(relation) = attached, false);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.hold_for_backfill(regclass, regclass) IS
@@ -8230,24 +8245,29 @@ COMMENT ON FUNCTION customer_identity.current_customer(uuid, regclass) IS
 REVOKE EXECUTE ON FUNCTION customer_identity.current_customer(uuid, regclass) FROM PUBLIC;
 -- A merge tells the logins that it moved, and those that stay, by their ids. Ids change, also in a circle, and are given again
 -- after a login has gone.
-CREATE FUNCTION customer_identity_internal.keys_with_ids(keys jsonb, column_name text, ids jsonb)
+-- `pads`: the key has the blanks of character(n), which an id has not.
+CREATE FUNCTION customer_identity_internal.id_in_key(key jsonb, column_name text, pads boolean)
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN pads THEN rtrim(key ->> column_name, ' ') ELSE key ->> column_name END;
+COMMENT ON FUNCTION customer_identity_internal.id_in_key(jsonb, text, boolean) IS
+    'The id of the login that a key tells apart';
+CREATE FUNCTION customer_identity_internal.keys_with_ids(keys jsonb, column_name text, pads boolean, ids jsonb)
     RETURNS jsonb
     LANGUAGE sql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT COALESCE(jsonb_agg(
         CASE
-            WHEN ids ? (k.value ->> column_name) THEN jsonb_set(k.value, ARRAY[column_name], COALESCE(
-                CASE jsonb_typeof(k.value -> column_name)
-                    WHEN 'number' THEN (ids ->> (k.value ->> column_name))::jsonb
-                    ELSE ids -> (k.value ->> column_name)
-                END, 'null'))
-            WHEN k.value ->> column_name IN (SELECT n.value FROM jsonb_each_text(ids) AS n) THEN jsonb_set(k.value, ARRAY[column_name], 'null')
+            WHEN ids ? i.id THEN jsonb_set(k.value, ARRAY[column_name], COALESCE(
+                CASE jsonb_typeof(k.value -> column_name) WHEN 'number' THEN (ids ->> i.id)::jsonb ELSE ids -> i.id END, 'null'))
+            WHEN i.id IN (SELECT n.value FROM jsonb_each_text(ids) AS n) THEN jsonb_set(k.value, ARRAY[column_name], 'null')
             ELSE k.value
         END ORDER BY k.place), '[]')
     FROM jsonb_array_elements(keys) WITH ORDINALITY AS k (value, place)
+    CROSS JOIN LATERAL (VALUES (customer_identity_internal.id_in_key(k.value, column_name, pads))) AS i (id)
 $$;
-COMMENT ON FUNCTION customer_identity_internal.keys_with_ids(jsonb, text, jsonb) IS
+COMMENT ON FUNCTION customer_identity_internal.keys_with_ids(jsonb, text, boolean, jsonb) IS
     'Keys of rows with other ids, {old: new}; NULL: that row has gone, as has one whose id another row gets';
 CREATE FUNCTION customer_identity_internal.record_with_ids(record jsonb, users regclass, key_column text, ids jsonb)
     RETURNS jsonb
@@ -8264,19 +8284,20 @@ DECLARE
         FROM jsonb_each_text(named -> 'columns') AS c
         JOIN pg_attribute AS a ON a.attrelid = users AND a.attnum = c.value::smallint
         WHERE a.attname = key_column), key_column);
+    pads constant boolean := customer_identity_internal.base_type(customer_identity_internal.column_type(users, key_column)) = 'character'::regtype;
+    moved constant jsonb := record -> 'moved';
+    place integer;
 BEGIN
-    RETURN record || jsonb_build_object(
-        'moved', (
-            SELECT COALESCE(jsonb_agg(
-                CASE WHEN m.value ->> 'table' = relation
-                    THEN m.value || jsonb_build_object('keys', customer_identity_internal.keys_with_ids(m.value -> 'keys', column_name, ids))
-                    ELSE m.value
-                END ORDER BY m.place), '[]')
-            FROM jsonb_array_elements(record -> 'moved') WITH ORDINALITY AS m (value, place)),
-        'stay', COALESCE(record -> 'stay', '{}') || CASE WHEN record -> 'stay' ? relation
-            THEN jsonb_build_object(relation, customer_identity_internal.keys_with_ids(record -> 'stay' -> relation, column_name, ids))
-            ELSE '{}'
-        END);
+    -- The keys of orders, of which a record may have very many, are left where they are.
+    FOR place IN SELECT p.n FROM generate_series(0, jsonb_array_length(moved) - 1) AS p (n) WHERE moved -> p.n ->> 'table' = relation LOOP
+        record := jsonb_set(record, ARRAY['moved', place::text, 'keys'],
+            customer_identity_internal.keys_with_ids(moved -> place -> 'keys', column_name, pads, ids));
+    END LOOP;
+    IF record -> 'stay' ? relation THEN
+        record := jsonb_set(record, ARRAY['stay', relation],
+            customer_identity_internal.keys_with_ids(record -> 'stay' -> relation, column_name, pads, ids));
+    END IF;
+    RETURN record;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.record_with_ids(jsonb, regclass, text, jsonb) IS
@@ -8293,12 +8314,15 @@ BEGIN
             SELECT u.id FROM unnest($4) AS u (id)
             UNION
             SELECT m.loser_id FROM merged AS w JOIN %1$s AS m ON m.winner_id = w.id
-        ), changed AS MATERIALIZED (
-            SELECT m.id, m.record, customer_identity_internal.record_with_ids(m.record, $1, $2, $3) AS present
-            FROM merged AS w
-            JOIN %1$s AS m ON m.winner_id = w.id
+        ), held AS MATERIALIZED (
+            SELECT m.id FROM %1$s AS m
+            WHERE m.winner_id IN (SELECT w.id FROM merged AS w)
+                AND customer_identity_internal.record_with_ids(m.record, $1, $2, $3) <> m.record
+            ORDER BY m.id
+            FOR NO KEY UPDATE
         )
-        UPDATE %1$s AS m SET record = c.present FROM changed AS c WHERE m.id = c.id AND c.present <> c.record
+        UPDATE %1$s AS m SET record = customer_identity_internal.record_with_ids(m.record, $1, $2, $3)
+        WHERE m.id IN (SELECT h.id FROM held AS h)
         $sql$, customer_identity_internal.companion_of(customers, 'customer_merges'))
         USING users, key_column, ids, winners;
 END
@@ -9288,6 +9312,9 @@ BEGIN
         ' FROM %s AS c WHERE c.id = $1', proofs, customers)
         INTO made_at, suspects
         USING customer_id;
+    IF made_at >= now() - after THEN
+        RETURN false;
+    END IF;
     EXECUTE format($sql$
         WITH signs AS MATERIALIZED (
             SELECT o.at, o.user_id, false AS is_proof
@@ -9312,7 +9339,7 @@ BEGIN
                 AND NOT EXISTS (
                     SELECT FROM logins AS l
                     WHERE l.last_proof >= p.ended
-                        OR (l.last >= p.ended AND customer_identity_internal.was_linked_before($1, ARRAY[l.user_id], p.ended, $2))))
+                        OR (l.last >= p.ended AND customer_identity_internal.was_linked_before($1, ARRAY[l.user_id], p.began + interval '1 microsecond', $2))))
         $sql$, proofs)
         INTO is_silent
         USING customer_id, customers, made_at, after, suspects || user_id;
@@ -11394,6 +11421,24 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.logins_in_record(jsonb, regclass) IS
     'The logins that a merge moved';
+-- Whoever has a number that was released since the merge is somebody else.
+CREATE FUNCTION customer_identity_internal.is_still_of_merge(phone text, winner_id uuid, merged_at timestamptz, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_released boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS e WHERE e.customer_id = $1 AND e.event = ''phone_released'' AND e.details ->> ''phone'' = $2 AND e.created_at >= $3)',
+        customer_identity_internal.companion_of(customers, 'customer_events'))
+        INTO is_released
+        USING winner_id, phone, merged_at;
+    RETURN NOT is_released;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_still_of_merge(text, uuid, timestamptz, regclass) IS
+    'Whether who has a phone of a merge''s loser or winner may be one of the two';
 -- Who was merged into somebody else and is a customer again, by a split or a new sign-up, is in the record of that merge.
 CREATE FUNCTION customer_identity_internal.is_in_record(record jsonb, phones text[], user_ids text[], customers regclass)
     RETURNS boolean
@@ -11434,7 +11479,8 @@ DECLARE
 BEGIN
     EXECUTE format(
         'SELECT array_agg(e.id) FROM %s AS m CROSS JOIN LATERAL unnest(customer_identity_internal.events_in_record(m.record, $3)) AS e (id)'
-        ' WHERE m.record -> ''loser'' ->> ''phone'' = ANY ($1) OR customer_identity_internal.logins_in_record(m.record, $3) && $2',
+        ' WHERE (m.record #>> ''{loser,phone}'' = ANY ($1) AND customer_identity_internal.is_still_of_merge(m.record #>> ''{loser,phone}'', m.winner_id, m.merged_at, $3))'
+        ' OR customer_identity_internal.logins_in_record(m.record, $3) && $2',
         customer_identity_internal.companion_of(customers, 'customer_merges'))
         INTO events
         USING phones, user_ids, customers;
@@ -11452,7 +11498,9 @@ AS $$
 DECLARE
     merges bigint[];
 BEGIN
-    EXECUTE format('SELECT array_agg(m.id) FROM %s AS m WHERE customer_identity_internal.is_in_record(m.record, $1, $2, $3)',
+    EXECUTE format('SELECT array_agg(m.id) FROM %s AS m WHERE customer_identity_internal.is_in_record(m.record,'
+        ' ARRAY(SELECT p.phone FROM unnest($1) AS p (phone) WHERE p.phone IN (m.record #>> ''{loser,phone}'', m.record #>> ''{before,phone}'')'
+        ' AND customer_identity_internal.is_still_of_merge(p.phone, m.winner_id, m.merged_at, $3)), $2, $3)',
         customer_identity_internal.companion_of(customers, 'customer_merges'))
         INTO merges
         USING phones, user_ids, customers;
@@ -11745,9 +11793,10 @@ DECLARE
     customer constant jsonb := customer_identity_internal.customer_row(customer_id, customers);
     phones constant text[] := customer_identity_internal.phones_of_person(customer_id, customers);
     merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
+    relations constant regclass[] := customer_identity_internal.tables_of_people(customers);
     found_tables jsonb;
 BEGIN
-    PERFORM customer_identity_internal.hold_for_people(customers);
+    PERFORM customer_identity_internal.hold_tables(relations);
     SELECT COALESCE(jsonb_agg(jsonb_build_object('table', t.name, 'rows', t.rows) ORDER BY t.name), '[]') INTO found_tables
     FROM (
         SELECT customer_identity_internal.told_name(r.relation),
@@ -11759,6 +11808,8 @@ BEGIN
         FROM customer_identity_internal.companions_of_person() AS c
     ) AS t (name, rows)
     WHERE t.rows IS NOT NULL;
+    -- Whoever detaches a partition waits until what is held is released, and tells of it before.
+    PERFORM customer_identity_internal.require_all_partitions(u.relation) FROM unnest(relations) AS u (relation);
     RETURN jsonb_build_object('customer', customer,
         'tables', found_tables || customer_identity_internal.verifications_of(phones,
             customer_identity_internal.logins_of_person(customer_id, phones, customers), false, customers));

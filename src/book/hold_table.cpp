@@ -46,12 +46,25 @@ void require_right_to_partitions(Relation table, Oid customers) {
   pg_unreachable();
 }
 
-// As DETACH and ATTACH PARTITION lock it; a standby replays them with a stronger lock.
-void hold_children(Oid parent) {
-  if (!RecoveryInProgress()) LockRelationOid(parent, ShareUpdateExclusiveLock);
+void require_all_children(Oid parent) {
   bool is_one_leaving = false;
   find_inheritance_children_extended(parent, true, NoLock, &is_one_leaving, nullptr);
   if (is_one_leaving) refuse_leaving(parent);
+}
+
+// As DETACH and ATTACH PARTITION lock it; a standby replays them with a stronger lock.
+void hold_children(Oid parent) {
+  if (!RecoveryInProgress()) LockRelationOid(parent, ShareUpdateExclusiveLock);
+  require_all_children(parent);
+}
+
+// Calls `visit(parent)` for a partitioned table and those of its partitions that are.
+template <typename Visit>
+void for_each_parent(Oid relation, Visit &&visit) {
+  if (get_rel_relkind(relation) != RELKIND_PARTITIONED_TABLE) return;
+  ListCell *cell;
+  foreach (cell, find_all_inheritors(relation, AccessShareLock, nullptr))
+    if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_PARTITIONED_TABLE) visit(lfirst_oid(cell));
 }
 
 }  // namespace
@@ -60,7 +73,8 @@ CUSTOMER_IDENTITY_FUNCTION(hold_table) {
   Relation table = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
   if (table == nullptr) PG_RETURN_BOOL(false);
   require_right_to_hold(table);
-  const bool has_partitions = table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+  const bool has_partitions =
+      PG_GETARG_BOOL(1) && table->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
   relation_close(table, NoLock);
   if (has_partitions) find_all_inheritors(PG_GETARG_OID(0), AccessShareLock, nullptr);
   PG_RETURN_BOOL(true);
@@ -73,10 +87,16 @@ CUSTOMER_IDENTITY_FUNCTION(hold_partitions) {
   Relation table = relation_open(relation, AccessShareLock);
   require_right_to_partitions(table, PG_GETARG_OID(1));
   relation_close(table, NoLock);
-  ListCell *cell;
-  foreach (cell, find_all_inheritors(relation, AccessShareLock, nullptr))
-    if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_PARTITIONED_TABLE)
-      hold_children(lfirst_oid(cell));
+  for_each_parent(relation, hold_children);
+  PG_RETURN_VOID();
+}
+
+CUSTOMER_IDENTITY_FUNCTION(require_all_partitions) {
+  Relation table = try_relation_open(PG_GETARG_OID(0), AccessShareLock);
+  if (table == nullptr) PG_RETURN_VOID();
+  require_right_to_hold(table);
+  relation_close(table, NoLock);
+  for_each_parent(PG_GETARG_OID(0), require_all_children);
   PG_RETURN_VOID();
 }
 

@@ -203,11 +203,30 @@ void end_old_proofs(const UserSetup &setup, const TriggerData *call, const Claim
                      "phone changed");
 }
 
+Logins logins_of(const UserSetup &setup) {
+  return {logical_table(setup.root), get_attname(setup.relation, setup.key.number, false)};
+}
+
+// What a merge moved, and has left the customer since by itself, does not go back.
+void forget_in_merges(const UserSetup &setup, const TriggerData *call) {
+  const Relation users = call->tg_relation;
+  const char *user_id = text_in(setup.key, call->tg_trigtuple, users);
+  pg_uuid_t customer;
+  if (user_id == nullptr || !may_feed(users->rd_rel->relowner, setup.customers) ||
+      !customer_in(setup, call->tg_trigtuple, users, &customer))
+    return;
+  const Visit owner = visit(owner_of(setup.customers));
+  forget_login(setup.customers, logins_of(setup), user_id, customer);
+  leave(owner);
+}
+
 void after_update(const UserSetup &setup, const TriggerData *call) {
   const Relation users = call->tg_relation;
   HeapTuple user = call->tg_newtuple;
-  if (differs(setup.customer, call->tg_trigtuple, user, users))
+  if (differs(setup.customer, call->tg_trigtuple, user, users)) {
     record_links(setup, call, call->tg_trigtuple, user);
+    if (move_cause() == nullptr) forget_in_merges(setup, call);
+  }
   const bool is_verified = arrives_verified(setup, call, user);
   const bool is_claim = claim_differs(setup, call->tg_trigtuple, user, users);
   if (!is_verified && !is_claim) return;
@@ -218,22 +237,13 @@ void after_update(const UserSetup &setup, const TriggerData *call) {
   SPI_finish();
 }
 
-Logins logins_of(const UserSetup &setup) {
-  return {logical_table(setup.root), get_attname(setup.relation, setup.key.number, false)};
-}
-
 // Whoever gets the id of a deleted user has proved nothing. Another users table may have the user
 // as well.
 void after_delete(const UserSetup &setup, const TriggerData *call) {
   const char *user_id = text_in(setup.key, call->tg_trigtuple, call->tg_relation);
   const Oid users_owner = call->tg_relation->rd_rel->relowner;
   if (user_id == nullptr || !may_feed(users_owner, setup.customers)) return;
-  pg_uuid_t customer;
-  if (customer_in(setup, call->tg_trigtuple, call->tg_relation, &customer)) {
-    const Visit owner = visit(owner_of(setup.customers));
-    forget_login(setup.customers, logins_of(setup), user_id, customer);
-    leave(owner);
-  }
+  forget_in_merges(setup, call);
   if (is_user_elsewhere(setup.customers, setup.root, user_id)) return;
   record_links(setup, call, call->tg_trigtuple, nullptr);
   const Visit books_owner = visit(owner_of(setup.customers));
@@ -356,7 +366,11 @@ void end_truncated(const UserSetup &setup, TupleTableSlot *user, Datum id) {
   const char *user_id = text_of(setup.key, id);
   bool has_none;
   const Datum customer = slot_getattr(user, setup.customer.number, &has_none);
-  if (!has_none) forget_login(setup.customers, logins_of(setup), user_id, *DatumGetUUIDP(customer));
+  if (!has_none) {
+    forget_login(setup.customers, logins_of(setup), user_id, *DatumGetUUIDP(customer));
+    write_event(setup.customers, *DatumGetUUIDP(customer), "user_unlinked",
+                {{"cause", "deleted"}, {"table", setup.users_name}, {"user_id", user_id}}, user_id);
+  }
   end_user(setup.customers, user_id, "user deleted");
   SPI_finish();
 }

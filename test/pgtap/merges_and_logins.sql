@@ -53,6 +53,8 @@ SELECT is(after_undoing('UPDATE users SET id = ''b9'' WHERE id = ''b'''), 'a +49
 SELECT is(after_undoing('UPDATE users SET id = ''b9'', phone = ''0151 23450007'' WHERE id = ''b'''), 'a +4915123450001, b9 +4915123450007', 'and left by itself');
 SELECT is(after_undoing('DELETE FROM users WHERE id = ''b''', 'INSERT INTO users VALUES (''b'', ''Anna'', ''0151 23450001'')', 'INSERT INTO orders (user_id, total) VALUES (''b'', 77)'),
   'a +4915123450001, b +4915123450001', 'not with who got its id');
+SELECT is(after_undoing('UPDATE users SET phone = NULL WHERE id = ''b''', 'DELETE FROM users WHERE id = ''b''', 'INSERT INTO users VALUES (''b'', ''Anna'', ''0151 23450001'')'),
+  'a +4915123450001, b +4915123450001', 'nor if the login had left before');
 SELECT is(after_undoing('TRUNCATE users CASCADE', 'INSERT INTO users VALUES (''b'', ''Anna'', ''0151 23450001'')'),
   'b +4915123450001', 'nor after TRUNCATE');
 SELECT is(after_undoing('UPDATE users SET id = ''t'' WHERE id = ''a''', 'UPDATE users SET id = ''a'' WHERE id = ''b''', 'UPDATE users SET id = ''b'' WHERE id = ''t'''),
@@ -150,6 +152,24 @@ INSERT INTO users VALUES ('b', 'Xenia', '0151 23450009');
 SELECT FROM customer_identity.erase_customer(customer_identity.find_customer('0151 23450009'), delete_users => true);
 SELECT is((SELECT array_agg(id) FROM customer_merges), ARRAY[:merge]::bigint[], 'erasing who got the id of a login leaves its merge alone');
 SELECT is(mentions_of('Xenia'), 0::bigint, 'and is complete');
+
+SELECT is(customer_identity.release_phone(:'a', '0151 23450002'), NULL, 'a number that a merge brought is released');
+INSERT INTO users VALUES ('n', 'Nina', '0151 23450002');
+SELECT count(*) AS events FROM customer_events WHERE customer_id = :'a' \gset
+SELECT FROM customer_identity.erase_customer(customer_identity.find_customer('0151 23450002'), delete_users => true);
+SELECT is((SELECT count(*) FROM customer_events WHERE customer_id = :'a'), :events::bigint, 'erasing its new holder leaves the history of the former one');
+SELECT is((SELECT array_agg(id) FROM customer_merges), ARRAY[:merge]::bigint[], 'and the merge');
+SELECT is(mentions_of('Nina'), 0::bigint, 'and is complete');
+
+-- An id of character(n) is kept with its blanks.
+CREATE TABLE members (id character(8) PRIMARY KEY, phone text);
+SELECT customer_identity.attach_users('members');
+INSERT INTO members VALUES ('x', '0151 23450021'), ('y', '0151 23450022');
+SELECT customer_identity.merge_customers(customer_identity.find_customer('0151 23450021'), customer_identity.find_customer('0151 23450022')) AS merge \gset
+DELETE FROM members WHERE id = 'y';
+INSERT INTO members VALUES ('y', '0151 23450021');
+SELECT FROM customer_identity.unmerge_customers(:merge);
+SELECT is(count(DISTINCT customer_id), 1::bigint, 'whoever gets it is not the one who had it') FROM members;
 
 SELECT * FROM finish();
 ROLLBACK;

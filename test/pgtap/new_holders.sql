@@ -106,8 +106,11 @@ BEGIN
   INSERT INTO "user" (id, email, phone) VALUES ('h', 'h@example.org', number);
   INSERT INTO orders (user_id, total) VALUES ('h', 100);
   FOREACH login IN ARRAY string_to_array(story, ' ') LOOP
+    PERFORM wait('1 minute');
     IF login ~ '^[0-9]' THEN
       PERFORM wait(make_interval(months => login::int));
+    ELSIF login = 'truncate' THEN
+      TRUNCATE "user" CASCADE;
     ELSIF login = 'guest' THEN
       INSERT INTO orders (phone, total) VALUES (number, 1);
     ELSIF login = 'guest!' THEN
@@ -147,6 +150,7 @@ SELECT is(told(story), ending, story) FROM (VALUES
   ('24 guest! s s!', 'held back'),
   ('24 s s t t!', 'held back'),
   ('24 -h h h!', 'held back'),
+  ('24 truncate h h!', 'held back'),
   ('24 h 6 s s!', 'trusted'),
   ('24 h! s s!', 'trusted'),
   ('24 h!', 'trusted'),
