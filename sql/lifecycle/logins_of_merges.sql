@@ -75,6 +75,10 @@ BEGIN
         ), held AS MATERIALIZED (
             SELECT m.id FROM %1$s AS m
             WHERE m.winner_id IN (SELECT w.id FROM merged AS w)
+                -- Most name none of them, which is soon seen where they are short.
+                AND (pg_column_size(m.record) > 20000 OR EXISTS (
+                    SELECT FROM jsonb_each_text($3) AS i CROSS JOIN LATERAL (VALUES (i.key), (i.value)) AS n (id)
+                    WHERE strpos(m.record::text, btrim(to_json(n.id)::text, '"')) > 0))
                 AND customer_identity_internal.record_with_ids(m.record, $1, $2, $3) <> m.record
             ORDER BY m.id
             FOR NO KEY UPDATE
