@@ -192,12 +192,10 @@ bool Reading::split_at(std::size_t at, std::string_view number, bool whole, Deta
 /// Nobody writes 00 1 712 as "0 0171", whether or not what follows is a number without the zero.
 bool Reading::refuse_aside(std::string_view aside, std::string_view number, Details &details) {
   const bool is_zero = aside == "0" && is_digit(number[1]);
-  const bool dialled = is_dialled(aside) && !is_zero;
+  if (number[0] != '0' || (is_dialled(aside) && !is_zero)) return false;
   Details alone;
   const bool is_alone = is_number(number, alone);
-  if (dialled || number[0] != '0' || (!is_alone && !is_zero) ||
-      (is_alone && are_same(alone, details)))
-    return false;
+  if (is_alone ? are_same(alone, details) : !is_zero) return false;
   details = unread(Reason::kAmbiguous);
   return true;
 }
