@@ -158,7 +158,7 @@ AS $$
 DECLARE
     merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
     merges constant bigint[] := customer_identity_internal.merges_of_person(phones, user_ids, customers);
-    events constant uuid[] := customer_identity_internal.moved_events_of_person(phones, user_ids, customers);
+    events constant uuid[] := customer_identity_internal.moved_events_of_person(merges, phones, user_ids, customers);
     companion record;
 BEGIN
     FOR companion IN SELECT c.* FROM customer_identity_internal.companions_of_person() AS c LOOP
@@ -708,7 +708,7 @@ BEGIN
     user_ids := customer_identity_internal.logins_of_person(customer_id, phones, customers);
     -- A merge no longer names a login that is deleted.
     merges := customer_identity_internal.merges_of_person(phones, user_ids, customers);
-    events := customer_identity_internal.moved_events_of_person(phones, user_ids, customers);
+    events := customer_identity_internal.moved_events_of_person(merges, phones, user_ids, customers);
     plan := customer_identity_internal.erasure_preview(customer_id, phones, delete_users, customers);
     IF plan ->> 'refused' IS NOT NULL THEN
         PERFORM customer_identity_internal.refuse_erasure(plan ->> 'refused');

@@ -165,11 +165,12 @@ AS $$
 #variable_conflict use_variable
 BEGIN
     RETURN ARRAY(
-        SELECT k.value ->> a.key_column
+        SELECT k.value ->> n.column_name
         FROM customer_identity_internal.attachments_of(customers) AS a
-        JOIN jsonb_array_elements(customer_identity_internal.renamed_record(record, customers) -> 'moved') AS m ON m.value ->> 'table' = customer_identity_internal.told_name(a.attached)
+        CROSS JOIN LATERAL customer_identity_internal.named_in_record(record, a.attached, a.key_column, customers) AS n
+        JOIN jsonb_array_elements(record -> 'moved') AS m ON m.value ->> 'table' = n.table_name
         CROSS JOIN LATERAL jsonb_array_elements(m.value -> 'keys') AS k
-        WHERE a.kind = 'users' AND k.value ? a.key_column);
+        WHERE a.kind = 'users' AND k.value ? n.column_name);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.logins_in_record(jsonb, regclass) IS
@@ -214,19 +215,21 @@ CREATE FUNCTION customer_identity_internal.events_in_record(record jsonb, custom
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_variable
 BEGIN
     RETURN ARRAY(
-        SELECT (k.value ->> 'id')::uuid
-        FROM jsonb_array_elements(customer_identity_internal.renamed_record(record, customers) -> 'moved') AS m
-        CROSS JOIN LATERAL jsonb_array_elements(m.value -> 'keys') AS k
-        WHERE m.value ->> 'table' = customer_identity_internal.told_name(customer_identity_internal.companion_of(customers, 'customer_events')::regclass));
+        SELECT (k.value ->> n.column_name)::uuid
+        FROM customer_identity_internal.named_in_record(record,
+            customer_identity_internal.companion_of(customers, 'customer_events')::regclass, 'id', customers) AS n
+        JOIN jsonb_array_elements(record -> 'moved') AS m ON m.value ->> 'table' = n.table_name
+        CROSS JOIN LATERAL jsonb_array_elements(m.value -> 'keys') AS k);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.events_in_record(jsonb, regclass) IS
     'The entries of the history that a merge took along';
 
 -- Who was merged into somebody else, and has come out of it by a split or a new sign-up, has left his history there.
-CREATE FUNCTION customer_identity_internal.moved_events_of_person(phones text[], user_ids text[], customers regclass)
+CREATE FUNCTION customer_identity_internal.moved_events_of_person(merges bigint[], phones text[], user_ids text[], customers regclass)
     RETURNS uuid[]
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -235,17 +238,17 @@ DECLARE
     events uuid[];
 BEGIN
     EXECUTE format(
-        'SELECT array_agg(e.id) FROM %s AS m CROSS JOIN LATERAL unnest(customer_identity_internal.events_in_record(m.record, $3)) AS e (id)'
-        ' WHERE (m.record #>> ''{loser,phone}'' = ANY ($1) AND customer_identity_internal.is_still_of_merge(m.record #>> ''{loser,phone}'', m.winner_id, m.merged_at, $3))'
-        ' OR customer_identity_internal.logins_in_record(m.record, $3) && $2',
+        'SELECT array_agg(e.id) FROM %s AS m CROSS JOIN LATERAL unnest(customer_identity_internal.events_in_record(m.record, $4)) AS e (id)'
+        ' WHERE m.id = ANY ($1) AND (customer_identity_internal.logins_in_record(m.record, $4) && $3'
+        ' OR (m.record #>> ''{loser,phone}'' = ANY ($2) AND customer_identity_internal.is_still_of_merge(m.record #>> ''{loser,phone}'', m.winner_id, m.merged_at, $4)))',
         customer_identity_internal.companion_of(customers, 'customer_merges'))
         INTO events
-        USING phones, user_ids, customers;
+        USING merges, phones, user_ids, customers;
     RETURN COALESCE(events, '{}');
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.moved_events_of_person(text[], text[], regclass) IS
-    'The entries of the history that merges took along when they had taken a person with these phones and logins for somebody else';
+COMMENT ON FUNCTION customer_identity_internal.moved_events_of_person(bigint[], text[], text[], regclass) IS
+    'The entries of the history that those of some merges took along which had taken a person with these phones and logins for somebody else';
 
 -- Asked for first: Citus calls no function for rows that are changed.
 CREATE FUNCTION customer_identity_internal.merges_of_person(phones text[], user_ids text[], customers regclass)

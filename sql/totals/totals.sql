@@ -188,17 +188,19 @@ CREATE FUNCTION customer_identity_internal.totals_of_sources(customers regclass,
 AS $$
 DECLARE
     queries text[];
+    held regclass[];
 BEGIN
     SELECT array_agg(
         CASE
             WHEN customer_identity_internal.have_one_owner(t.source, customers) THEN customer_identity_internal.totals_query(t.source, t.arguments, after, up_to)
             ELSE format('SELECT t.* FROM customer_identity_internal.totals_in(%L::regclass, %L::text[], %L::uuid, %L::uuid, %L::regclass) AS t',
                 t.source::oid, t.arguments, after, up_to, customers::oid)
-        END)
-    INTO queries
+        END),
+        array_agg(t.source)
+    INTO queries, held
     FROM customer_identity_internal.totals_sources(customers) AS t
     WHERE customer_identity_internal.hold_table(t.source);
-    PERFORM customer_identity_internal.require_in_snapshot(t.source) FROM customer_identity_internal.totals_sources(customers) AS t;
+    PERFORM customer_identity_internal.require_in_snapshot(u.source) FROM unnest(held) AS u (source);
     RETURN CASE
         WHEN cardinality(queries) = 1 THEN queries[1]
         WHEN cardinality(queries) > 1 THEN format('SELECT s.customer_id, sum(s.orders) AS orders, sum(s.spent) AS spent, sum(s.points) AS points FROM (%s) AS s GROUP BY s.customer_id',

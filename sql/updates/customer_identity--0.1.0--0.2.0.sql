@@ -2240,17 +2240,19 @@ CREATE FUNCTION customer_identity_internal.totals_of_sources(customers regclass,
 AS $$
 DECLARE
     queries text[];
+    held regclass[];
 BEGIN
     SELECT array_agg(
         CASE
             WHEN customer_identity_internal.have_one_owner(t.source, customers) THEN customer_identity_internal.totals_query(t.source, t.arguments, after, up_to)
             ELSE format('SELECT t.* FROM customer_identity_internal.totals_in(%L::regclass, %L::text[], %L::uuid, %L::uuid, %L::regclass) AS t',
                 t.source::oid, t.arguments, after, up_to, customers::oid)
-        END)
-    INTO queries
+        END),
+        array_agg(t.source)
+    INTO queries, held
     FROM customer_identity_internal.totals_sources(customers) AS t
     WHERE customer_identity_internal.hold_table(t.source);
-    PERFORM customer_identity_internal.require_in_snapshot(t.source) FROM customer_identity_internal.totals_sources(customers) AS t;
+    PERFORM customer_identity_internal.require_in_snapshot(u.source) FROM unnest(held) AS u (source);
     RETURN CASE
         WHEN cardinality(queries) = 1 THEN queries[1]
         WHEN cardinality(queries) > 1 THEN format('SELECT s.customer_id, sum(s.orders) AS orders, sum(s.spent) AS spent, sum(s.points) AS points FROM (%s) AS s GROUP BY s.customer_id',
@@ -8243,6 +8245,24 @@ $$;
 COMMENT ON FUNCTION customer_identity.current_customer(uuid, regclass) IS
     'The customer itself, or the one that it lives on in since it was merged; NULL: there is none';
 REVOKE EXECUTE ON FUNCTION customer_identity.current_customer(uuid, regclass) FROM PUBLIC;
+-- Its oids are those of this database where that of customers is. Else it has been restored, and names are all there is.
+CREATE FUNCTION customer_identity_internal.named_in_record(record jsonb, relation regclass, key_column text, customers regclass)
+    RETURNS TABLE (table_name text, column_name text)
+    LANGUAGE sql STABLE ROWS 1
+BEGIN ATOMIC
+    SELECT COALESCE(n.value ->> 'table', customer_identity_internal.told_name(relation)), COALESCE(c.key, named_in_record.key_column)
+    FROM (VALUES (true)) AS one (row)
+    LEFT JOIN jsonb_array_elements(record -> 'names') AS n (value)
+        ON (record #>> '{names,0,oid}')::oid = customers AND (n.value ->> 'oid')::oid = relation
+    LEFT JOIN LATERAL (
+        SELECT c.key
+        FROM jsonb_each_text(n.value -> 'columns') AS c
+        JOIN pg_attribute AS a ON a.attrelid = relation AND a.attnum = c.value::smallint
+        WHERE a.attname = named_in_record.key_column
+    ) AS c ON true;
+END;
+COMMENT ON FUNCTION customer_identity_internal.named_in_record(jsonb, regclass, text, regclass) IS
+    'What the record of a merge calls a table, and a column of it: what they were called then';
 -- A merge tells the logins that it moved, and those that stay, by their ids. Ids change, also in a circle, and are given again
 -- after a login has gone.
 -- `pads`: the key has the blanks of character(n), which an id has not.
@@ -8269,38 +8289,31 @@ AS $$
 $$;
 COMMENT ON FUNCTION customer_identity_internal.keys_with_ids(jsonb, text, boolean, jsonb) IS
     'Keys of rows with other ids, {old: new}; NULL: that row has gone, as has one whose id another row gets';
-CREATE FUNCTION customer_identity_internal.record_with_ids(record jsonb, users regclass, key_column text, ids jsonb)
+CREATE FUNCTION customer_identity_internal.record_with_ids(record jsonb, users regclass, key_column text, ids jsonb, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- As the record calls them.
-    named constant jsonb := (
-        SELECT n.value FROM jsonb_array_elements(record -> 'names') AS n WHERE (n.value ->> 'oid')::oid = users);
-    relation constant text := COALESCE(named ->> 'table', customer_identity_internal.told_name(users));
-    column_name constant text := COALESCE((
-        SELECT c.key
-        FROM jsonb_each_text(named -> 'columns') AS c
-        JOIN pg_attribute AS a ON a.attrelid = users AND a.attnum = c.value::smallint
-        WHERE a.attname = key_column), key_column);
     pads constant boolean := customer_identity_internal.base_type(customer_identity_internal.column_type(users, key_column)) = 'character'::regtype;
     moved constant jsonb := record -> 'moved';
+    named record;
     place integer;
 BEGIN
+    SELECT n.* INTO named FROM customer_identity_internal.named_in_record(record, users, key_column, customers) AS n;
     -- The keys of orders, of which a record may have very many, are left where they are.
-    FOR place IN SELECT p.n FROM generate_series(0, jsonb_array_length(moved) - 1) AS p (n) WHERE moved -> p.n ->> 'table' = relation LOOP
+    FOR place IN SELECT p.n FROM generate_series(0, jsonb_array_length(moved) - 1) AS p (n) WHERE moved -> p.n ->> 'table' = named.table_name LOOP
         record := jsonb_set(record, ARRAY['moved', place::text, 'keys'],
-            customer_identity_internal.keys_with_ids(moved -> place -> 'keys', column_name, pads, ids));
+            customer_identity_internal.keys_with_ids(moved -> place -> 'keys', named.column_name, pads, ids));
     END LOOP;
-    IF record -> 'stay' ? relation THEN
-        record := jsonb_set(record, ARRAY['stay', relation],
-            customer_identity_internal.keys_with_ids(record -> 'stay' -> relation, column_name, pads, ids));
+    IF record -> 'stay' ? named.table_name THEN
+        record := jsonb_set(record, ARRAY['stay', named.table_name],
+            customer_identity_internal.keys_with_ids(record -> 'stay' -> named.table_name, named.column_name, pads, ids));
     END IF;
     RETURN record;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.record_with_ids(jsonb, regclass, text, jsonb) IS
+COMMENT ON FUNCTION customer_identity_internal.record_with_ids(jsonb, regclass, text, jsonb, regclass) IS
     'The record of a merge where logins of a table have other ids, {old: new}';
 -- Only merges into these customers, or into who was merged into them, have rows that are theirs still.
 CREATE FUNCTION customer_identity_internal.follow_logins(users regclass, key_column text, ids jsonb, winners uuid[], customers regclass)
@@ -8321,14 +8334,14 @@ BEGIN
                 AND (pg_column_size(m.record) > 20000 OR EXISTS (
                     SELECT FROM jsonb_each_text($3) AS i CROSS JOIN LATERAL (VALUES (i.key), (i.value)) AS n (id)
                     WHERE strpos(m.record::text, btrim(to_json(n.id)::text, '"')) > 0))
-                AND customer_identity_internal.record_with_ids(m.record, $1, $2, $3) <> m.record
+                AND customer_identity_internal.record_with_ids(m.record, $1, $2, $3, $5) <> m.record
             ORDER BY m.id
             FOR NO KEY UPDATE
         )
-        UPDATE %1$s AS m SET record = customer_identity_internal.record_with_ids(m.record, $1, $2, $3)
+        UPDATE %1$s AS m SET record = customer_identity_internal.record_with_ids(m.record, $1, $2, $3, $5)
         WHERE m.id IN (SELECT h.id FROM held AS h)
         $sql$, customer_identity_internal.companion_of(customers, 'customer_merges'))
-        USING users, key_column, ids, winners;
+        USING users, key_column, ids, winners, customers;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.follow_logins(regclass, text, jsonb, uuid[], regclass) IS
@@ -11416,11 +11429,12 @@ AS $$
 #variable_conflict use_variable
 BEGIN
     RETURN ARRAY(
-        SELECT k.value ->> a.key_column
+        SELECT k.value ->> n.column_name
         FROM customer_identity_internal.attachments_of(customers) AS a
-        JOIN jsonb_array_elements(customer_identity_internal.renamed_record(record, customers) -> 'moved') AS m ON m.value ->> 'table' = customer_identity_internal.told_name(a.attached)
+        CROSS JOIN LATERAL customer_identity_internal.named_in_record(record, a.attached, a.key_column, customers) AS n
+        JOIN jsonb_array_elements(record -> 'moved') AS m ON m.value ->> 'table' = n.table_name
         CROSS JOIN LATERAL jsonb_array_elements(m.value -> 'keys') AS k
-        WHERE a.kind = 'users' AND k.value ? a.key_column);
+        WHERE a.kind = 'users' AND k.value ? n.column_name);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.logins_in_record(jsonb, regclass) IS
@@ -11462,18 +11476,20 @@ CREATE FUNCTION customer_identity_internal.events_in_record(record jsonb, custom
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_variable
 BEGIN
     RETURN ARRAY(
-        SELECT (k.value ->> 'id')::uuid
-        FROM jsonb_array_elements(customer_identity_internal.renamed_record(record, customers) -> 'moved') AS m
-        CROSS JOIN LATERAL jsonb_array_elements(m.value -> 'keys') AS k
-        WHERE m.value ->> 'table' = customer_identity_internal.told_name(customer_identity_internal.companion_of(customers, 'customer_events')::regclass));
+        SELECT (k.value ->> n.column_name)::uuid
+        FROM customer_identity_internal.named_in_record(record,
+            customer_identity_internal.companion_of(customers, 'customer_events')::regclass, 'id', customers) AS n
+        JOIN jsonb_array_elements(record -> 'moved') AS m ON m.value ->> 'table' = n.table_name
+        CROSS JOIN LATERAL jsonb_array_elements(m.value -> 'keys') AS k);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.events_in_record(jsonb, regclass) IS
     'The entries of the history that a merge took along';
 -- Who was merged into somebody else, and has come out of it by a split or a new sign-up, has left his history there.
-CREATE FUNCTION customer_identity_internal.moved_events_of_person(phones text[], user_ids text[], customers regclass)
+CREATE FUNCTION customer_identity_internal.moved_events_of_person(merges bigint[], phones text[], user_ids text[], customers regclass)
     RETURNS uuid[]
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -11482,17 +11498,17 @@ DECLARE
     events uuid[];
 BEGIN
     EXECUTE format(
-        'SELECT array_agg(e.id) FROM %s AS m CROSS JOIN LATERAL unnest(customer_identity_internal.events_in_record(m.record, $3)) AS e (id)'
-        ' WHERE (m.record #>> ''{loser,phone}'' = ANY ($1) AND customer_identity_internal.is_still_of_merge(m.record #>> ''{loser,phone}'', m.winner_id, m.merged_at, $3))'
-        ' OR customer_identity_internal.logins_in_record(m.record, $3) && $2',
+        'SELECT array_agg(e.id) FROM %s AS m CROSS JOIN LATERAL unnest(customer_identity_internal.events_in_record(m.record, $4)) AS e (id)'
+        ' WHERE m.id = ANY ($1) AND (customer_identity_internal.logins_in_record(m.record, $4) && $3'
+        ' OR (m.record #>> ''{loser,phone}'' = ANY ($2) AND customer_identity_internal.is_still_of_merge(m.record #>> ''{loser,phone}'', m.winner_id, m.merged_at, $4)))',
         customer_identity_internal.companion_of(customers, 'customer_merges'))
         INTO events
-        USING phones, user_ids, customers;
+        USING merges, phones, user_ids, customers;
     RETURN COALESCE(events, '{}');
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.moved_events_of_person(text[], text[], regclass) IS
-    'The entries of the history that merges took along when they had taken a person with these phones and logins for somebody else';
+COMMENT ON FUNCTION customer_identity_internal.moved_events_of_person(bigint[], text[], text[], regclass) IS
+    'The entries of the history that those of some merges took along which had taken a person with these phones and logins for somebody else';
 -- Asked for first: Citus calls no function for rows that are changed.
 CREATE FUNCTION customer_identity_internal.merges_of_person(phones text[], user_ids text[], customers regclass)
     RETURNS bigint[]
@@ -11975,7 +11991,7 @@ AS $$
 DECLARE
     merged constant uuid[] := customer_identity_internal.merged_into(customer_id, customers);
     merges constant bigint[] := customer_identity_internal.merges_of_person(phones, user_ids, customers);
-    events constant uuid[] := customer_identity_internal.moved_events_of_person(phones, user_ids, customers);
+    events constant uuid[] := customer_identity_internal.moved_events_of_person(merges, phones, user_ids, customers);
     companion record;
 BEGIN
     FOR companion IN SELECT c.* FROM customer_identity_internal.companions_of_person() AS c LOOP
@@ -12502,7 +12518,7 @@ BEGIN
     user_ids := customer_identity_internal.logins_of_person(customer_id, phones, customers);
     -- A merge no longer names a login that is deleted.
     merges := customer_identity_internal.merges_of_person(phones, user_ids, customers);
-    events := customer_identity_internal.moved_events_of_person(phones, user_ids, customers);
+    events := customer_identity_internal.moved_events_of_person(merges, phones, user_ids, customers);
     plan := customer_identity_internal.erasure_preview(customer_id, phones, delete_users, customers);
     IF plan ->> 'refused' IS NOT NULL THEN
         PERFORM customer_identity_internal.refuse_erasure(plan ->> 'refused');

@@ -52,9 +52,9 @@ void require_all_children(Oid parent) {
   if (is_one_leaving) refuse_leaving(parent);
 }
 
-// As DETACH and ATTACH PARTITION lock it; a standby replays them with a stronger lock.
+// As DETACH and ATTACH PARTITION lock it.
 void hold_children(Oid parent) {
-  if (!RecoveryInProgress()) LockRelationOid(parent, ShareUpdateExclusiveLock);
+  LockRelationOid(parent, ShareUpdateExclusiveLock);
   require_all_children(parent);
 }
 

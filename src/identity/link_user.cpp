@@ -361,15 +361,15 @@ void after_statement(const UserSetup &setup, const TriggerData *call) {
   leave(books_owner);
 }
 
-void end_truncated(const UserSetup &setup, TupleTableSlot *user, Datum id) {
+void end_truncated(const UserSetup &setup, MemoryContext query, TupleTableSlot *user, Datum id) {
   SPI_connect();
   const char *user_id = text_of(setup.key, id);
   bool has_none;
   const Datum customer = slot_getattr(user, setup.customer.number, &has_none);
   if (!has_none) {
     forget_login(setup.customers, logins_of(setup), user_id, *DatumGetUUIDP(customer));
-    write_event(setup.customers, *DatumGetUUIDP(customer), "user_unlinked",
-                {{"cause", "deleted"}, {"table", setup.users_name}, {"user_id", user_id}}, user_id);
+    note_event(query, setup.customers, *DatumGetUUIDP(customer), "user_unlinked",
+               {{"cause", "deleted"}, {"table", setup.users_name}, {"user_id", user_id}}, user_id);
   }
   end_user(setup.customers, user_id, "user deleted");
   SPI_finish();
@@ -378,6 +378,7 @@ void end_truncated(const UserSetup &setup, TupleTableSlot *user, Datum id) {
 // The logins that TRUNCATE is about to remove, seen or not by the transaction's own snapshot. A
 // partitioned table has none itself: its partitions' triggers fire as well.
 void before_truncate(const UserSetup &setup, const TriggerData *call) {
+  const MemoryContext query = running_query();
   const Relation users = call->tg_relation;
   if (users->rd_rel->relkind != RELKIND_RELATION || setup.key.number == 0 ||
       !may_feed(users->rd_rel->relowner, setup.customers))
@@ -390,11 +391,12 @@ void before_truncate(const UserSetup &setup, const TriggerData *call) {
     CHECK_FOR_INTERRUPTS();
     bool is_null;
     const Datum id = slot_getattr(user, setup.key.number, &is_null);
-    if (!is_null) end_truncated(setup, user, id);
+    if (!is_null) end_truncated(setup, query, user, id);
   }
   table_endscan(scan);
   ExecDropSingleTupleTableSlot(user);
   UnregisterSnapshot(snapshot);
+  write_noted_events(query, setup.customers);
   leave(books_owner);
 }
 

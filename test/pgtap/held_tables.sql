@@ -65,6 +65,24 @@ SELECT set_hasnt('SELECT customer_identity_internal.tables_that_feed(''customers
 GRANT UPDATE ON customers TO tenant;
 SELECT set_has('SELECT customer_identity_internal.tables_that_feed(''customers'')', $$VALUES ('lodge.orders'::regclass)$$, 'unless he may write to the book');
 
+-- Who fills in his orders needs no right on the logins of another owner, attached or not any more.
+CREATE TABLE lodge.logins (id text PRIMARY KEY, phone text);
+CREATE TABLE lodge.more_orders (id integer PRIMARY KEY, user_id text, phone text, total numeric);
+INSERT INTO lodge.logins VALUES ('u', '+4915123450002');
+INSERT INTO lodge.more_orders VALUES (1, 'u', '+4915123450003', 5);
+SELECT customer_identity.attach_users('lodge.logins');
+SELECT customer_identity.attach_orders('lodge.more_orders', users => 'lodge.logins', count_existing => false);
+ALTER TABLE lodge.more_orders OWNER TO tenant;
+GRANT SELECT, INSERT, UPDATE ON customers TO tenant;
+GRANT EXECUTE ON PROCEDURE customer_identity.backfill TO tenant;
+SELECT customer_identity.detach('lodge.logins');
+SET ROLE tenant;
+CALL customer_identity.backfill('lodge.more_orders');
+RESET ROLE;
+SELECT is(c.phone, '+4915123450003', 'a backfill leaves alone what it does not read') FROM lodge.more_orders AS o JOIN customers AS c ON c.id = o.customer_id;
+SELECT customer_identity.detach('lodge.more_orders');
+SELECT FROM customer_identity.rebuild_totals();
+
 -- The file of an older snapshot.
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 TRUNCATE orders;

@@ -63,6 +63,12 @@ SELECT is(after_undoing('DELETE FROM users WHERE id = ''b''', 'UPDATE users SET 
 SELECT is(after_undoing('ALTER TABLE users RENAME TO logins', 'ALTER TABLE logins RENAME COLUMN id TO login', 'UPDATE logins SET login = ''b9'' WHERE login = ''b''',
     'ALTER TABLE logins RENAME COLUMN login TO id', 'ALTER TABLE logins RENAME TO users'),
   'a +4915123450001, b9 +4915123450002', 'under another name of the table and its column');
+-- The oids in a record that was restored are those of other tables.
+SELECT is(after_undoing(
+    $$UPDATE customer_merges SET record = jsonb_set(record, '{names}', (
+        SELECT jsonb_agg(n || jsonb_build_object('oid', CASE n ->> 'table' WHEN 'public.orders' THEN 'users'::regclass::oid ELSE 1 END))
+        FROM jsonb_array_elements(record -> 'names') AS n))$$,
+    $$UPDATE users SET id = 'b9' WHERE id = 'b'$$), 'a +4915123450001, b9 +4915123450002', 'by its names where a database was restored');
 SELECT is(after_undoing($$SELECT customer_identity.get_or_create_customer('0151 23450005')$$,
     $$SELECT customer_identity.merge_customers(customer_identity.find_customer('0151 23450005'), customer_identity.find_customer('0151 23450001'))$$,
     'UPDATE users SET id = ''b9'' WHERE id = ''b'''), 'a +4915123450005, b9 +4915123450002', 'also out of a merge that came later');
