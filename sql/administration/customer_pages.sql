@@ -182,15 +182,15 @@ CREATE FUNCTION customer_identity_internal.users_condition(minimum integer, at_o
     RETURNS text
     LANGUAGE sql STABLE
 RETURN CASE
-    WHEN at_once THEN format('c.id IN (SELECT u.customer_id FROM (%s) AS u WHERE u.customer_id IS NOT NULL GROUP BY u.customer_id HAVING count(*) >= %s)',
-        users_query, minimum)
+    WHEN at_once THEN format('EXISTS (SELECT FROM (SELECT u.customer_id FROM (%s) AS u WHERE u.customer_id IS NOT NULL'
+        ' GROUP BY u.customer_id HAVING count(*) >= %s) AS s WHERE s.customer_id = c.id)', users_query, minimum)
     WHEN minimum = 1 THEN format('EXISTS (SELECT FROM (%s) AS u WHERE u.customer_id = c.id)', users_query)
     ELSE format('EXISTS (SELECT FROM (%s) AS u WHERE u.customer_id = c.id OFFSET %s)', users_query, minimum - 1)
 END;
 COMMENT ON FUNCTION customer_identity_internal.users_condition(integer, boolean, text) IS
     'The condition that customer c has so many users, or more';
 
-CREATE FUNCTION customer_identity_internal.filter_condition(filters jsonb, time_type text, is_spread boolean, of_all boolean, users_query text)
+CREATE FUNCTION customer_identity_internal.filter_condition(filters jsonb, time_type text)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN concat_ws(' AND ', 'true',
@@ -198,13 +198,21 @@ RETURN concat_ws(' AND ', 'true',
     CASE WHEN filters ? 'min_orders' THEN 'c.total_orders >= ($2 ->> ''min_orders'')::bigint' END,
     CASE WHEN filters ? 'min_spent' THEN 'c.total_spent >= ($2 ->> ''min_spent'')::numeric' END,
     CASE WHEN filters #>> '{created,from}' IS NOT NULL THEN format('c.created_at >= ($2 #>> ''{created,from}'')::%s', time_type) END,
-    CASE WHEN filters #>> '{created,to}' IS NOT NULL THEN format('c.created_at < ($2 #>> ''{created,to}'')::%s', time_type) END,
+    CASE WHEN filters #>> '{created,to}' IS NOT NULL THEN format('c.created_at < ($2 #>> ''{created,to}'')::%s', time_type) END);
+COMMENT ON FUNCTION customer_identity_internal.filter_condition(jsonb, text) IS
+    'The condition that customer c passes the filters by its own columns; filters are parameter $2';
+
+CREATE FUNCTION customer_identity_internal.users_filter_condition(filters jsonb, is_spread boolean, at_once boolean, users_query text)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN COALESCE(
     (SELECT string_agg(CASE WHEN filters -> f.name = 'false' THEN 'NOT ' ELSE '' END
-            || customer_identity_internal.users_condition(f.minimum, is_spread OR (of_all AND f.minimum > 1), users_query), ' AND ')
+            || customer_identity_internal.users_condition(f.minimum, is_spread OR (at_once AND f.minimum > 1), users_query), ' AND ')
         FROM (VALUES ('has_users', 1), ('shared', 2)) AS f (name, minimum)
-        WHERE filters ? f.name));
-COMMENT ON FUNCTION customer_identity_internal.filter_condition(jsonb, text, boolean, boolean, text) IS
-    'The condition that customer c passes the filters, which are parameter $2';
+        WHERE filters ? f.name),
+    'true');
+COMMENT ON FUNCTION customer_identity_internal.users_filter_condition(jsonb, boolean, boolean, text) IS
+    'The condition that customer c passes the filters by how many users it has';
 
 CREATE FUNCTION customer_identity_internal.customer_column_type(customers regclass, column_name text, OUT type regtype, OUT nullable boolean)
     LANGUAGE sql STABLE
@@ -221,7 +229,8 @@ COMMENT ON FUNCTION customer_identity_internal.customer_column_type(regclass, te
 -- where the others end, so that each is a range of one index. Names that are alike lie together, maybe at the
 -- end of that index: those found by a part of the name are sorted without it. A row is made whole when it is on the page.
 CREATE FUNCTION customer_identity_internal.customers_query(
-    customers regclass, is_spread boolean, users_query text, sort text, by_name boolean, without_value boolean, after jsonb, condition text, way text)
+    customers regclass, is_spread boolean, users_query text, sort text, by_name boolean, without_value boolean, after jsonb, condition text,
+    users_conditions text[], way text)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -237,9 +246,14 @@ BEGIN
             customers, users_query,
             format(
                 CASE way
-                    WHEN 'in order' THEN 'SELECT c.id FROM %1$s AS c WHERE %2$s AND %3$s ORDER BY %4$s LIMIT $3'
-                    WHEN 'nearby' THEN 'SELECT c.id FROM (SELECT c.* FROM %1$s AS c WHERE %2$s ORDER BY %4$s LIMIT 10000) AS c WHERE %3$s ORDER BY %4$s LIMIT $3'
-                    WHEN 'anywhere' THEN 'WITH c AS MATERIALIZED (SELECT c.id, c.%5$I FROM %1$s AS c WHERE %2$s AND %3$s) SELECT c.id FROM c ORDER BY %4$s LIMIT $3'
+                    WHEN 'in order' THEN 'SELECT c.id FROM %1$s AS c WHERE %2$s AND %3$s AND %6$s ORDER BY %4$s LIMIT $3'
+                    WHEN 'nearby' THEN 'SELECT c.id FROM (SELECT c.* FROM %1$s AS c WHERE %2$s ORDER BY %4$s LIMIT 10000) AS c'
+                        ' WHERE %3$s AND %6$s ORDER BY %4$s LIMIT $3'
+                    WHEN 'anywhere' THEN 'WITH c AS MATERIALIZED (SELECT c.id, c.%5$I FROM %1$s AS c WHERE %2$s AND %3$s AND %7$s)'
+                        ' SELECT c.id FROM c ORDER BY %4$s LIMIT $3'
+                    WHEN 'counted' THEN 'WITH f AS MATERIALIZED (SELECT c.id, c.%5$I FROM %1$s AS c WHERE %2$s AND %3$s)'
+                        ' SELECT c.id FROM (SELECT c.* FROM f AS c WHERE (SELECT count(*) FROM f) <= 10000 AND %6$s'
+                        ' UNION ALL SELECT c.* FROM f AS c WHERE (SELECT count(*) FROM f) > 10000 AND %7$s) AS c ORDER BY %4$s LIMIT $3'
                 END,
                 customers,
                 CASE WHEN without_value THEN format('c.%I IS NULL', s.name) WHEN t.nullable THEN format('c.%I IS NOT NULL', s.name) ELSE 'true' END
@@ -254,7 +268,7 @@ BEGIN
                     WHEN by_name AND s.name = 'preferred_name' THEN format('(c.preferred_name || '''') %s, c.id %1$s', s.direction)
                     ELSE format('c.%I %s, c.id %2$s', s.name, s.direction)
                 END,
-                s.name))
+                s.name, users_conditions[1], users_conditions[2]))
         FROM (
             SELECT customer_identity_internal.sort_column(sort), CASE WHEN starts_with(sort, '-') THEN '<' ELSE '>' END,
                 CASE WHEN starts_with(sort, '-') THEN 'DESC' ELSE 'ASC' END
@@ -263,8 +277,8 @@ BEGIN
     );
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, boolean, text, text, boolean, boolean, jsonb, text, text) IS
-    'The query of a page of customers, those with a value to sort by or those without; way: in order, nearby or anywhere';
+COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, boolean, text, text, boolean, boolean, jsonb, text, text[], text) IS
+    'The query of a page of customers, those with a value to sort by or those without; users_conditions: one by one and at once';
 
 -- Where customers are in shards, their logins are on another node: a page is made of three queries.
 CREATE FUNCTION customer_identity_internal.rows_in_shards(ids jsonb[], users_query text, customers regclass)
@@ -293,11 +307,13 @@ COMMENT ON FUNCTION customer_identity_internal.rows_in_shards(jsonb[], text, reg
 
 -- How many users a customer has is in no statistics: who has none or several may be every second customer, or nobody. Those of
 -- totals never say that nobody has as much. The page is looked for among the next ten thousand, then among all at once, never
--- customer by customer to the end of an index. A search has an index of its own, and so may a sort by totals.
+-- customer by customer to the end of an index: at most the ten thousand whom other conditions leave. A search has an index of its
+-- own, and so may a sort by totals.
 CREATE FUNCTION customer_identity_internal.ways_to_find(filters jsonb, sort_key text, is_search boolean)
     RETURNS text[]
     LANGUAGE sql IMMUTABLE
 RETURN CASE
+    WHEN filters -> 'shared' = 'true' AND (is_search OR filters - '{has_users,shared}'::text[] <> '{}') THEN '{nearby,counted}'
     WHEN filters -> 'has_users' = 'false' OR filters -> 'shared' = 'true' THEN '{nearby,anywhere}'
     WHEN filters ?| '{min_spent,min_orders}' AND NOT is_search AND sort_key NOT IN ('total_spent', 'total_orders') THEN '{nearby,anywhere}'
     ELSE '{in order}'
@@ -336,7 +352,7 @@ DECLARE
     created_type constant text := (customer_identity_internal.customer_column_type(customers, 'created_at')).type;
     sought customer_identity_internal.customer_search;
     condition text := customer_identity_internal.is_somebody(customers);
-    of_all boolean;
+    users_conditions text[];
     without_value boolean;
     way text;
     found jsonb[];
@@ -348,6 +364,11 @@ BEGIN
         sought := customer_identity_internal.read_search(typed, customers);
         condition := condition || ' AND ' || customer_identity_internal.search_condition(sought, users_query);
     END IF;
+    condition := customer_identity_internal.filter_condition(given, created_type) || ' AND ' || condition;
+    users_conditions := ARRAY(
+        SELECT customer_identity_internal.users_filter_condition(given, is_spread, w.at_once, logins_query)
+        FROM (VALUES (false), (true)) AS w (at_once)
+        ORDER BY w.at_once);
     FOREACH without_value IN ARRAY CASE WHEN key_column.nullable THEN '{f,t}' ELSE '{f}' END::boolean[] LOOP
         CONTINUE WHEN place IS NOT NULL AND place ->> 'key' IS NULL AND NOT without_value;
         EXIT WHEN cardinality(items) > size;
@@ -355,11 +376,10 @@ BEGIN
             WHEN is_spread THEN '{in order}'::text[]
             ELSE customer_identity_internal.ways_to_find(given, sort_key, typed IS NOT NULL)
         END LOOP
-            of_all := way = 'anywhere' AND typed IS NULL;
-            PERFORM set_config('random_page_cost', CASE WHEN of_all THEN '4' ELSE '1.1' END, true);
+            PERFORM set_config('random_page_cost', CASE WHEN way IN ('anywhere', 'counted') AND typed IS NULL THEN '4' ELSE '1.1' END, true);
             EXECUTE customer_identity_internal.customers_query(
                 customers, is_spread, users_query, order_by, customer_identity_internal.searches_names(sought), without_value, place,
-                customer_identity_internal.filter_condition(given, created_type, is_spread, of_all, logins_query) || ' AND ' || condition, way)
+                condition, users_conditions, way)
                 INTO found
                 USING sought, given, size + 1 - cardinality(items), place;
             found := CASE WHEN is_spread THEN customer_identity_internal.rows_in_shards(found, users_query, customers) ELSE found END;

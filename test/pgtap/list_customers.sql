@@ -171,8 +171,10 @@ SELECT results_eq($$
   SELECT customer_identity_internal.ways_to_find(f::jsonb, s, t)::text
   FROM (VALUES (1, '{}', 'created_at', false), (2, '{"min_spent": 1}', 'created_at', false), (3, '{"min_orders": 1}', 'preferred_name', false),
     (4, '{"min_spent": 1}', 'total_spent', false), (5, '{"min_spent": 1}', 'created_at', true), (6, '{"has_users": false}', 'total_spent', true),
-    (7, '{"has_users": true}', 'created_at', false)) AS v (n, f, s, t) ORDER BY n
-$$, $$VALUES ('{"in order"}'), ('{nearby,anywhere}'), ('{nearby,anywhere}'), ('{"in order"}'), ('{"in order"}'), ('{nearby,anywhere}'), ('{"in order"}')$$,
+    (7, '{"has_users": true}', 'created_at', false), (8, '{"shared": true}', 'created_at', false), (9, '{"shared": true, "has_users": true}', 'created_at', false),
+    (10, '{"shared": true, "verified": true}', 'created_at', false), (11, '{"shared": true}', 'created_at', true)) AS v (n, f, s, t) ORDER BY n
+$$, $$VALUES ('{"in order"}'), ('{nearby,anywhere}'), ('{nearby,anywhere}'), ('{"in order"}'), ('{"in order"}'), ('{nearby,anywhere}'), ('{"in order"}'),
+  ('{nearby,anywhere}'), ('{nearby,anywhere}'), ('{nearby,counted}'), ('{nearby,counted}')$$,
   'each list is looked for in its way');
 
 -- More customers than are looked at one by one: of all of them, who shares a login is found among the users, in any of their tables.
@@ -202,6 +204,19 @@ SELECT is(pages('created_at', s, NULL, f::jsonb), w, format('pages of %s: %s', s
 FROM unnest('{1,2}'::int[]) AS s, (VALUES ('{"shared": true}', '03 07 09'), ('{"shared": true, "verified": false}', '03 07'), ('{"shared": true, "has_users": true}', '03 07 09'),
   ('{"shared": true, "has_users": false}', NULL), ('{"shared": true, "created": {"from": "2026-01-01 00:00:07"}}', '07 09')) AS v (f, w);
 SELECT is(phones(customer_identity.list_customers('0740 0300 007', '{"shared": true}')), '07', 'among those whom a search finds as well');
+SELECT is(phones(customer_identity.list_customers('0740 03', '{"shared": true}', 'created_at')), '03 07 09', 'and a search that finds many');
+
+-- Of the few whom other conditions leave, the users are looked for one by one.
+UPDATE customers SET total_spent = 5 WHERE phone BETWEEN '+447400300003' AND '+447400300005';
+BEGIN;
+SELECT looks() AS before \gset
+CREATE TEMP TABLE spent AS SELECT pages('created_at', 50, NULL, '{"shared": true, "min_spent": 5}') AS shared;
+SELECT looks() - :before AS looks \gset
+COMMIT;
+SELECT is((SELECT shared FROM spent), '03', 'those are found who share a login and spent much');
+SELECT cmp_ok(:looks::bigint, '<', 100::bigint, 'without looking for the users of others');
+SELECT is(pages('created_at', 1, NULL, f::jsonb), w, format('pages of %s', f))
+FROM (VALUES ('{"shared": false, "min_spent": 5}', '04 05'), ('{"shared": true, "min_spent": 6}', NULL), ('{"shared": true, "min_spent": 0}', '03 07 09')) AS v (f, w);
 SELECT customer_identity.list_customers(filters => '{"shared": true}') \g /dev/null
 SELECT is(current_setting('random_page_cost'), '4', 'and no setting stays behind');
 
