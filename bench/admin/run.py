@@ -139,7 +139,8 @@ class Book:
         column = sort.lstrip('-')
         key, customer = self.run(f'SELECT to_jsonb({column}) #>> %s, id FROM customers WHERE {column} IS NOT NULL'
                                  ' LIMIT 1 OFFSET %s', '{}', ROWS // 3)[0]
-        return self.run('SELECT customer_identity_internal.write_cursor(%s, jsonb_build_object(%s, %s::text, %s, %s::text))',
+        schema = self.run("SELECT pronamespace::regnamespace FROM pg_proc WHERE proname = 'write_cursor'")[0][0]
+        return self.run(f'SELECT {schema}.write_cursor(%s, jsonb_build_object(%s, %s::text, %s, %s::text))',
                         f'[null, {{}}, "{sort}"]', 'key', key, 'id', customer)[0][0]
 
     def measure(self, stage):

@@ -88,7 +88,8 @@ COMMENT ON FUNCTION customer_identity_internal.uses_query(regclass, text) IS
     'The query of the keys of names of logins, or of the numbers of guest orders, of customers, which are parameter $1';
 
 -- Two names of one login, or of a couple, are no sign. Those that many logins share come first, so that a limit keeps
--- what is worst; $1 is how many are needed. Each table is read once, and nothing is joined but what is suspected.
+-- what is worst; $1 is how many are needed. Each table is read once, and nothing is joined but what is suspected: on one machine
+-- by index, whatever the planner expects.
 CREATE FUNCTION customer_identity_internal.suspected_phones(customers regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -102,7 +103,7 @@ BEGIN
             FROM (SELECT c.id, c.phone::text AS phone FROM %3$s AS c UNION ALL %1$s) AS p
             WHERE customer_identity_internal.placeholder_digits(p.phone) IS NOT NULL
             UNION ALL
-            SELECT c.id, c.phone::text, l.users
+            SELECT l.customer_id, c.phone, l.users
             FROM (
                 SELECT l.customer_id, count(*) AS users
                 FROM (%2$s) AS l
@@ -112,8 +113,7 @@ BEGIN
                 ORDER BY count(*) DESC
                 LIMIT 10000
             ) AS l
-            JOIN %3$s AS c ON c.id = l.customer_id
-            WHERE c.phone IS NOT NULL
+            %5$s
         ) AS s%4$s
         GROUP BY s.id, s.phone
         ORDER BY max(s.users) DESC, s.phone
@@ -121,7 +121,14 @@ BEGIN
         $sql$, customer_identity_internal.further_phones(customers), customer_identity_internal.logins_query(customers), customers,
         CASE WHEN customer_identity_internal.has_companion(customers, 'phone_rules') THEN
             format(' WHERE NOT EXISTS (SELECT FROM %s AS r WHERE r.phone = s.phone)', customer_identity_internal.companion_of(customers, 'phone_rules'))
-            ELSE '' END);
+            ELSE '' END,
+        format(
+            CASE
+                WHEN customer_identity_internal.is_spread(customers) THEN
+                    'JOIN (SELECT c.id, c.phone::text AS phone FROM %s AS c WHERE c.phone IS NOT NULL) AS c ON c.id = l.customer_id'
+                ELSE 'CROSS JOIN LATERAL (SELECT c.phone::text AS phone FROM %s AS c WHERE c.id = l.customer_id AND c.phone IS NOT NULL OFFSET 0) AS c'
+            END,
+            customers));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.suspected_phones(regclass) IS

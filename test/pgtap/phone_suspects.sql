@@ -100,5 +100,13 @@ SELECT is(names, 3::bigint, 'by the output of its types') FROM customer_identity
 SELECT throws_ok('SELECT * FROM customers', '42501', NULL, 'without a right on the tables');
 RESET ROLE;
 
+-- pg_stat_xact_user_tables counts what this transaction has read.
+INSERT INTO customers (phone) SELECT '+4474003' || lpad(n::text, 5, '0') FROM generate_series(1, 3000) AS n;
+ANALYZE;
+CREATE FUNCTION readings() RETURNS bigint LANGUAGE sql AS $$SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relid = 'customers'::regclass$$;
+SELECT readings() AS before \gset
+SELECT count(*) FROM customer_identity.phone_suspects() \g /dev/null
+SELECT is(readings() - :before, 1::bigint, 'customers are read once; whoever has many logins is found by index');
+
 SELECT * FROM finish();
 ROLLBACK;
