@@ -27,6 +27,7 @@ SHOP = """
     SELECT customer_identity.attach_users('users', default_region => 'DE');
     SELECT customer_identity.attach_orders('orders', users => 'users', default_region => 'DE');
     INSERT INTO users VALUES ('mara', '0151 23456789'), ('ben', 'call me'), ('eva', '123');
+    INSERT INTO users VALUES ('kim', '0151 23456789 or 0171 2345678'), ('ida', '0151 2345X6789'), ('ole', '+999 1234567');
     INSERT INTO orders VALUES (1, 'mara', NULL, 40), (2, NULL, '0151 23456789', 25), (3, NULL, 'none', 1);
     SET customer_identity.default_region = 'DE'; SET customer_identity.sms_countries = 'DE';
     SELECT customer_identity.start_verification('0151 23456789');
@@ -36,7 +37,7 @@ SHOP = """
 # What the shop above makes of them; the rest are figures of the server.
 EXPECTED = {
     ('verification', 'pending'): 1, ('verification', 'sent'): 0, ('sms_workers', 'workers'): 1, ('people', 'customers'): 1,
-    ('people', 'users'): 3, ('people', 'users_linked'): 1, ('phone_problems', 'users', 'not_a_number', 'rows'): 1,
+    ('people', 'users'): 6, ('people', 'users_linked'): 1, ('phone_problems', 'users', 'not_a_number', 'rows'): 1,
     ('phone_problems', 'orders', 'not_a_number', 'rows'): 1, ('phone_problems', 'users', 'no_region', 'rows'): 0,
     ('setup_findings', 'error', 'findings'): 0, ('wrong_totals', 'customers'): 1,
 }
@@ -131,6 +132,14 @@ def check_names(exported):
         check(f'{document} names metrics', '' if mentioned else 'none')
 
 
+def documented_reasons():
+    """Those that a row can have, from the table of parse_phone's and what phone_problems adds to them."""
+    text = (ROOT / 'docs/reference.md').read_text(encoding='utf-8')
+    table = re.search(r'\| reason \| \|\n(?:\|.*\n)+', text)[0]
+    reasons = {name for line in table.splitlines()[2:] for name in re.findall(r'`(\w+)`', line.split('|')[1])}
+    return reasons - {'ok', 'empty'} | {'unknown_region', 'names_nobody'}
+
+
 def scrape(url):
     for _ in range(100):
         try:
@@ -179,12 +188,16 @@ def main():
         other.kill()
     for key, figure in EXPECTED.items():
         check(f'{key}', '' if figured.get(key) == figure else f'{figured.get(key)}, not {figure}')
+    problems = {key[2]: figure for key, figure in figured.items() if key[:2] == ('phone_problems', 'users')}
+    listed = psql("SELECT count(*) FROM customer_identity.phone_problems('users')").stdout
+    check('every problem is counted', '' if sum(problems.values()) == int(listed) >= 5 else f'{problems} of {listed}')
+    check('every reason has its figure', f'{problems}' if set(problems) != documented_reasons() else '')
     check_names({query['name']: names(query['values']) for query in queries})
     program = shutil.which('prometheus-sql-exporter')
     if program:
         check_exporter(program, queries)
     else:
-        print('skipped: the exporter itself; prometheus-sql-exporter is not installed')
+        print('the exporter itself did not run: prometheus-sql-exporter is not installed')
     if failed:
         sys.exit(f'monitoring: {failed} of {passed + failed} checks failed')
     print(f'monitoring: {passed} checks passed')
