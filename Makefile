@@ -69,6 +69,7 @@ $(OBJS): build/flags
 
 # In words what is missing, before a compiler or linker says it in its own.
 build/requirements: build/flags scripts/requirements.sh
+	@command -v bash >/dev/null || { echo 'bash is missing (Alpine: apk add bash)' >&2; exit 1; }
 	@CXX='$(CXX)' CPPFLAGS='$(CPPFLAGS)' LDFLAGS='$(LDFLAGS)' scripts/requirements.sh
 	@touch $@
 $(OBJS): | build/requirements
@@ -93,7 +94,7 @@ tidy: $(TIDY)
 $(INSTALL_SCRIPT_SQL): sql/order $(SQL) $(EXTENSION).control Makefile
 	cat $(SQL) > $@
 else
-all install clean:
+all install uninstall clean:
 	@echo "$(PG_CONFIG) knows no server to build for: install PostgreSQL's headers, or set PG_CONFIG." >&2
 	@echo "On Debian and Ubuntu 'make setup' installs what is missing." >&2
 	@exit 1

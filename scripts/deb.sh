@@ -4,6 +4,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+for program in dpkg-buildpackage lintian pg_buildext python3; do
+  command -v "$program" >/dev/null && continue
+  echo "There is no $program. As root: apt-get install dpkg-dev git lintian postgresql-server-dev-all python3" >&2
+  exit 1
+done
 archive=$(realpath "${1:-$(scripts/dist.sh)}")
 folder=${2:-build/deb}
 version=$(dpkg-parsechangelog --show-field Version | sed 's/-[^-]*$//')

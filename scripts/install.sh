@@ -8,6 +8,10 @@ cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 pg_config=${PG_CONFIG:-pg_config}
+if ! command -v "$pg_config" >/dev/null; then
+  echo "There is no program $pg_config: install PostgreSQL's headers, or let PG_CONFIG name that of your server." >&2
+  exit 1
+fi
 libraries=$("$pg_config" --pkglibdir)
 extensions=$("$pg_config" --sharedir)/extension
 
@@ -47,6 +51,7 @@ is_installed() {
 }
 
 may_install || [ -f "$extensions/customer_identity.control" ] || refuse
+may_install || echo "$(id -un) may not write into $libraries: only checks that what is installed there is this"
 echo "building and installing the extension for $pg_config, $("$pg_config" --version)"
 build
 if may_install; then

@@ -29,6 +29,10 @@ performance_is_written() {
   bench/report.py bench/results docs --check
 }
 
+every_system_was_tried() {
+  ! sed -n '/^<!-- .* writes from here/,/^<!-- to here/p' docs/compatibility.md | grep -E 'not tried|not finished|[1-9][0-9]* failed'
+}
+
 quietly() {
   local log=build/release-check.log
   mkdir -p build
@@ -42,6 +46,7 @@ check 'META.json is valid' scripts/check_meta.py
 check 'licences of what is bundled are named' scripts/licences.py
 check 'the update script is what the sources make' scripts/write_update.py --check
 check 'docs/performance.md is what the measurements make' performance_is_written
+check 'docs/compatibility.md tells of every system, without a failure' every_system_was_tried
 check 'the library is installed' quietly make -s install
 check 'updates from released versions, documents, install and uninstall' quietly test/run upgradecheck docs install
 check 'archive, packages and images, on fresh systems' quietly test/packages/run_all.sh

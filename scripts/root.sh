@@ -41,7 +41,7 @@ run_in_root() {
     trust=(NODE_EXTRA_CA_CERTS=/trusted NPM_CONFIG_CAFILE=/trusted)
   fi
   # shellcheck disable=SC2016
-  exec unshare --mount --pid --fork --kill-child bash -c '
+  exec unshare --mount --pid --ipc --fork --kill-child bash -c '
     mount --bind "$1" "$2/var/cache/apt/archives" && mount -t proc proc "$2/proc" && mount -t devpts -o ptmxmode=666 devpts "$2/dev/pts" &&
       root=$2 && shift 2 && exec env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
         PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" /usr/bin/env "$@"' run "$cache/packages" "$root" "${trust[@]}" "$@"

@@ -27,12 +27,15 @@ def faults(version):
     meta = json.loads(text('META.json'))
     log, date = re.search(r'^## \[(.*?)\] - (.*)$', text('CHANGELOG.md'), re.M).groups()
     package = re.match(r'customer-identity \((.*)-[^-]*\)', text('debian/changelog'))[1]
+    readme = re.search(r'this is (\d+\.\d+\.\d+)\. Within (\d+\.\d+) we keep', text('README.md')) or ('', 'nothing', 'nothing')
     said = {
         "META.json's name": (meta['name'], NAME),
         'META.json': (meta['version'], version),
         "META.json's provides": (meta['provides'][NAME]['version'], version),
         "CHANGELOG.md's first heading": (log, version),
         'debian/changelog': (package, version),
+        'README.md': (readme[1], version),
+        "README.md's promise": (readme[2], version.rpartition('.')[0]),
     }
     yield from (f'{where} says {found}, not {wanted}' for where, (found, wanted) in said.items() if found != wanted)
     for script in Path('sql/released').glob('*.sql'):

@@ -96,6 +96,7 @@ def check_majors():
     text = ARCHITECTURE.read_text().split("## What a major version can break")[1]
     header = ROOT / "src/pg/majors.hpp"
     others = [str(path.relative_to(ROOT)) for path in sources() if path != header and "PG_VERSION_NUM" in path.read_text()]
+    others += [str(path.relative_to(ROOT)) for path in sources() if path.name != "postgres.hpp" and "__has_include" in path.read_text()]
     yield "one header knows what differs between majors", f"{others}" if others else ""
     functions = re.findall(r"^(?:inline|constexpr|struct|using) .*?(\w+)(?:\(| = | \{)", header.read_text(), re.M)
     missing = sorted({name for name in functions if not re.search(rf"`{name}(\(\))?`", text)})

@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 """Runs the instructions of Containerfile in root folders, as no registry of images is needed for that: Debian's packages stand in
-for the images that the stages start from. Then it starts what the images would start: the server by its CMD with the scripts of
-its first start, and the example shop, which answers."""
+for the images that the stages start from. Then it starts what the images would start, as compose.yaml says: the server by its CMD with
+the scripts of its first start, and the example shop, which answers."""
 
 import json
 import os
@@ -104,12 +104,24 @@ def build():
     return stages
 
 
-def start_server(server):
+def composed(service, stages):
+    """The stage of a service of compose.yaml, with the files that it mounts, and its environment: passwords are made up."""
+    text = (ROOT / 'compose.yaml').read_text(encoding='utf-8')
+    block = re.search(rf'^  {service}:\n((?:    .*\n)+)', text, re.M)[1]
+    stage = stages[re.search(r'^      target: (\w+)$', block, re.M)[1]]
+    for source, target in re.findall(r'^      - \./(\S+?):(\S+?):ro$', block, re.M):
+        stage.copy_one(source, os.path.dirname(target) + '/')
+    pairs = re.search(r'^    environment:\n((?:      .*\n)+)', block, re.M)[1]
+    settings = dict(line.strip().split(': ', 1) for line in pairs.splitlines())
+    return stage, {name: re.sub(r'\$\{\w+:\?\}', 's' * 32, value).replace('@database/', f"@127.0.0.1:{PORTS['database']}/")
+                   for name, value in settings.items()}
+
+
+def start_server(stages):
     """As the image's entry point does: a new cluster, the scripts of the first start, then CMD."""
-    shutil.copy(ROOT / 'examples/shop/dev/roles.sql', server.root / 'roles.sql')
-    shutil.copy(ROOT / 'container/shop.sh', server.root / 'docker-entrypoint-initdb.d/shop.sh')
-    settings = {**server.environment, 'POSTGRES_USER': 'postgres', 'POSTGRES_DB': 'postgres', 'CUSTOMER_IDENTITY_REGION': 'DE',
-                'SHOP_PASSWORD': 'secret', 'SHOP_ROLES': '/roles.sql', 'PGHOST': '/tmp', 'PGPORT': PORTS['database']}
+    server, given = composed('database', stages)
+    settings = {'POSTGRES_USER': 'postgres', 'POSTGRES_DB': 'postgres', 'PGHOST': '/tmp', 'PGPORT': PORTS['database'],
+                **server.environment, **given}
     options = shlex.join(server.command[1:]) + f" -k /tmp -p {PORTS['database']} -c listen_addresses=127.0.0.1"
     script = f"""set -e
         initdb -D /tmp/data -U postgres --auth-host=scram-sha-256 --auth-local=trust >/dev/null
@@ -132,12 +144,9 @@ def said(process, wanted):
     sys.exit(f'container.py: {wanted} was never said:\n' + '\n'.join(printed))
 
 
-def start_shop(shop):
-    def url(role):
-        return f"postgresql://{role}:secret@127.0.0.1:{PORTS['database']}/shop"
-
-    settings = {**shop.environment, 'OWNER_DATABASE_URL': url('shop_owner'), 'SHOP_DATABASE_URL': url('shop_app'),
-                'ADMIN_DATABASE_URL': url('shop_admin'), 'BETTER_AUTH_SECRET': 's' * 32, 'HOST': '127.0.0.1', 'PORT': PORTS['shop']}
+def start_shop(stages):
+    shop, given = composed('shop', stages)
+    settings = {**shop.environment, **given, 'HOST': '127.0.0.1', 'PORT': PORTS['shop']}
     return subprocess.Popen(run_in('shop', *shop.command, environment=settings, folder=shop.folder, user='node'), stdout=subprocess.PIPE, text=True)
 
 
@@ -155,12 +164,12 @@ def main():
     started = []
     try:
         stages = build()
-        started.append(start_server(stages['server']))
+        started.append(start_server(stages))
         printed = said(started[-1], 'started')
         if 'customer_identity|+4915123456789|2' not in printed:
             sys.exit(f'container.py: the server is not as it should be: {printed}')
         say('the server is preloaded, and its region is that of the environment')
-        started.append(start_shop(stages['shop']))
+        started.append(start_shop(stages))
         said(started[-1], 'The shop is at')
         if answers(f"http://127.0.0.1:{PORTS['shop']}/") != 200:
             sys.exit('container.py: the shop does not answer')

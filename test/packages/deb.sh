@@ -30,6 +30,10 @@ built=build/roots/$builder/src/build
 for package in "$built"/deb/*.deb; do
   cmp "$package" "$built/another/folder/${package##*/}"
 done
+for package in "$built"/deb/postgresql-*-customer-identity_*.deb; do
+  name=${package##*/}
+  [ -f "$built/deb/${name/customer-identity_/customer-identity-dbgsym_}" ] || { echo "$name has no dbgsym" >&2; exit 1; }
+done
 mkdir -p build/deb
 cp "$built"/deb/*.deb build/deb
 
