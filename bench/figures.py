@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import date
 
 MICROSECONDS = 1e6
+MINIMUM_NOTHING, MAXIMUM_NOTHING = 0.75, 1.4  # times no triggers; three triggers are called for each order
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,15 @@ class Figures:
         kept = [m.value for m in self.of(workload, variant, measure) if m.round == 'ratio']
         mine, others = self.rounds(workload, variant, measure), self.rounds(workload, baseline, measure)
         return kept or [value / others[number] for number, value in mine.items() if others.get(number)]
+
+    def ruler_faults(self, workloads, nothing, baseline):
+        """Triggers that do nothing cost next to nothing: where they seem not to, no other figure can be believed. What is wrong,
+        or nothing, of workloads that are measured in the same way."""
+        ratios = [ratio for workload in workloads for ratio in self.ratios(workload, nothing, baseline, 'cpu')]
+        if ratios and not MINIMUM_NOTHING < statistics.median(ratios) < MAXIMUM_NOTHING:
+            told = ', '.join(f'{ratio:.2f}' for ratio in ratios)
+            return f'{workloads[0]}: the ruler is wrong, triggers that do nothing cost {told} times no triggers'
+        return ''
 
     def print(self, workload):
         variants = self.variants(workload)

@@ -207,6 +207,9 @@ def main():
     for shop in shops:
         shop.check()
     print_figures(figures, shops)
+    fault = figures.ruler_faults([WORKLOAD], NOTHING, NONE) if ROUNDS > 1 else ''  # one round tells nothing
+    if fault:
+        sys.exit(fault)
     last = 0
     for count in MANY:
         last = measure_many(shops, figures, count, last)

@@ -8,7 +8,6 @@ this one, as "before". LINES names a file for the measurements (bench/figures.py
 
 import os
 import re
-import statistics
 import subprocess
 import sys
 import time
@@ -49,7 +48,6 @@ max_connections = 60
 """
 
 AT_COMMIT = 'ours, at commit'
-LEAST_NOTHING, GREATEST_NOTHING = 0.75, 1.4  # times no triggers; three triggers are called for each order
 STORM_CLIENTS, STORM_CUSTOMERS, STORM_ORDERS = 16, min(1000, CUSTOMERS), 4
 
 DRAWS = {'uniform': 'random(1, :customers)', 'skewed': 'random_zipfian(1, :customers, 1.1)', 'one hot': '1'}
@@ -291,12 +289,10 @@ class Bench:
         self.in_turns([variant for variant in SCRIPTS if variant in (NONE, OURS, BEFORE)], min(ROUNDS, 2), work)
 
     def check_ruler(self):
-        """Triggers that do nothing cost next to nothing. Where they seem to, no other figure can be believed."""
         for clients in CLIENTS if SECONDS else ():
-            workloads = [one_order(name, clients) for name in DRAWS]
-            ratios = [ratio for workload in workloads for ratio in self.figures.ratios(workload, NOTHING, NONE, 'cpu')]
-            if ratios and not LEAST_NOTHING < statistics.median(ratios) < GREATEST_NOTHING:
-                sys.exit(f'{clients} clients: the ruler is wrong, triggers that do nothing cost {ratios} times no triggers')
+            fault = self.figures.ruler_faults([one_order(name, clients) for name in DRAWS], NOTHING, NONE)
+            if fault:
+                sys.exit(fault)
 
     def describe(self):
         shop = self.shops[NONE]

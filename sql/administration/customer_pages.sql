@@ -177,12 +177,13 @@ COMMENT ON FUNCTION customer_identity_internal.require_filters(jsonb) IS
     'Raises 22023 for filters that list_customers does not know';
 
 -- Who has any users is found by a join, of whichever kind suits how many have; who has several, customer by customer, or at once where
--- all customers may have to be asked, or are spread over nodes.
+-- all customers may have to be asked, or are spread over nodes. Users whose table has another owner are asked for customer by
+-- customer as well, unless at once, by the query of all logins.
 CREATE FUNCTION customer_identity_internal.users_condition(minimum integer, at_once boolean, users_query text)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN CASE
-    WHEN at_once THEN format('EXISTS (SELECT FROM (SELECT u.customer_id FROM (%s) AS u WHERE u.customer_id IS NOT NULL'
+    WHEN at_once AND minimum > 1 THEN format('EXISTS (SELECT FROM (SELECT u.customer_id FROM (%s) AS u WHERE u.customer_id IS NOT NULL'
         ' GROUP BY u.customer_id HAVING count(*) >= %s) AS s WHERE s.customer_id = c.id)', users_query, minimum)
     WHEN minimum = 1 THEN format('EXISTS (SELECT FROM (%s) AS u WHERE u.customer_id = c.id)', users_query)
     ELSE format('EXISTS (SELECT FROM (%s) AS u WHERE u.customer_id = c.id OFFSET %s)', users_query, minimum - 1)
@@ -190,29 +191,53 @@ END;
 COMMENT ON FUNCTION customer_identity_internal.users_condition(integer, boolean, text) IS
     'The condition that customer c has so many users, or more';
 
-CREATE FUNCTION customer_identity_internal.filter_condition(filters jsonb, time_type text)
+CREATE FUNCTION customer_identity_internal.column_filter_condition(filters jsonb)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN concat_ws(' AND ', 'true',
     CASE WHEN filters ? 'verified' THEN 'c.is_phone_verified = ($2 ->> ''verified'')::boolean' END,
     CASE WHEN filters ? 'min_orders' THEN 'c.total_orders >= ($2 ->> ''min_orders'')::bigint' END,
-    CASE WHEN filters ? 'min_spent' THEN 'c.total_spent >= ($2 ->> ''min_spent'')::numeric' END,
+    CASE WHEN filters ? 'min_spent' THEN 'c.total_spent >= ($2 ->> ''min_spent'')::numeric' END);
+COMMENT ON FUNCTION customer_identity_internal.column_filter_condition(jsonb) IS
+    'The condition that customer c passes the filters by what it has and has done; filters are parameter $2';
+
+CREATE FUNCTION customer_identity_internal.time_filter_condition(filters jsonb, time_type text)
+    RETURNS text
+    LANGUAGE sql STABLE
+RETURN concat_ws(' AND ', 'true',
     CASE WHEN filters #>> '{created,from}' IS NOT NULL THEN format('c.created_at >= ($2 #>> ''{created,from}'')::%s', time_type) END,
     CASE WHEN filters #>> '{created,to}' IS NOT NULL THEN format('c.created_at < ($2 #>> ''{created,to}'')::%s', time_type) END);
-COMMENT ON FUNCTION customer_identity_internal.filter_condition(jsonb, text) IS
-    'The condition that customer c passes the filters by its own columns; filters are parameter $2';
+COMMENT ON FUNCTION customer_identity_internal.time_filter_condition(jsonb, text) IS
+    'The condition that customer c passes the filters by its time; filters are parameter $2';
 
-CREATE FUNCTION customer_identity_internal.users_filter_condition(filters jsonb, is_spread boolean, at_once boolean, users_query text)
+CREATE FUNCTION customer_identity_internal.users_filter_condition(filters jsonb, at_once boolean, users_query text)
     RETURNS text
     LANGUAGE sql STABLE
 RETURN COALESCE(
     (SELECT string_agg(CASE WHEN filters -> f.name = 'false' THEN 'NOT ' ELSE '' END
-            || customer_identity_internal.users_condition(f.minimum, is_spread OR (at_once AND f.minimum > 1), users_query), ' AND ')
+            || customer_identity_internal.users_condition(f.minimum, at_once, users_query), ' AND ')
         FROM (VALUES ('has_users', 1), ('shared', 2)) AS f (name, minimum)
         WHERE filters ? f.name),
     'true');
-COMMENT ON FUNCTION customer_identity_internal.users_filter_condition(jsonb, boolean, boolean, text) IS
+COMMENT ON FUNCTION customer_identity_internal.users_filter_condition(jsonb, boolean, text) IS
     'The condition that customer c passes the filters by how many users it has';
+
+-- Whether a list in the order of a column can be read from an index, whichever filters it has.
+CREATE FUNCTION customer_identity_internal.has_index_of(customers regclass, column_name text)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (
+        SELECT
+        FROM pg_index AS i
+        JOIN pg_class AS k ON k.oid = i.indexrelid
+        JOIN pg_am AS m ON m.oid = k.relam
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid = customers AND i.indisvalid AND i.indpred IS NULL AND m.amname = 'btree' AND a.attname = column_name)
+$$;
+COMMENT ON FUNCTION customer_identity_internal.has_index_of(regclass, text) IS
+    'Whether an index begins with a column of customers';
 
 CREATE FUNCTION customer_identity_internal.customer_column_type(customers regclass, column_name text, OUT type regtype, OUT nullable boolean)
     LANGUAGE sql STABLE
@@ -225,60 +250,82 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.customer_column_type(regclass, text) IS
     'The type of a column of customers, and whether it may be NULL';
 
+-- Which customers a list is read from, where a page of it ends, and how they are ordered.
+CREATE FUNCTION customer_identity_internal.list_range(
+    customers regclass, sort text, by_name boolean, without_value boolean, after jsonb, OUT key text, OUT scope text, OUT order_by text)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    comparison constant text := CASE WHEN starts_with(sort, '-') THEN '<' ELSE '>' END;
+    direction constant text := CASE WHEN starts_with(sort, '-') THEN 'DESC' ELSE 'ASC' END;
+    key_column record;
+BEGIN
+    key := customer_identity_internal.sort_column(sort);
+    key_column := customer_identity_internal.customer_column_type(customers, key);
+    scope := CASE
+            WHEN without_value THEN format('c.%I IS NULL', key)
+            WHEN key_column.nullable THEN format('c.%I IS NOT NULL', key)
+            ELSE 'true'
+        END
+        || CASE
+            WHEN after IS NULL OR (without_value AND after ->> 'key' IS NOT NULL) THEN ''
+            WHEN without_value THEN format(' AND c.id %s ($4 ->> ''id'')::uuid', comparison)
+            ELSE format(' AND (c.%I, c.id) %s (($4 ->> ''key'')::%s, ($4 ->> ''id'')::uuid)', key, comparison, key_column.type)
+        END;
+    order_by := CASE
+        WHEN without_value THEN format('c.id %s', direction)
+        WHEN by_name AND key = 'preferred_name' THEN format('(c.preferred_name || '''') %s, c.id %1$s', direction)
+        ELSE format('c.%I %s, c.id %2$s', key, direction)
+    END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.list_range(regclass, text, boolean, boolean, jsonb) IS
+    'The column that a list is sorted by, the condition that customer c comes after the page before, and the order';
+
 -- Customers without a value come last in either direction. They are a list of their own, which begins
 -- where the others end, so that each is a range of one index. Names that are alike lie together, maybe at the
 -- end of that index: those found by a part of the name are sorted without it. A row is made whole when it is on the page.
+-- $1 is the search, $2 the filters, $3 how many customers are wanted, $4 where the page before ended, $5 how many are few.
 CREATE FUNCTION customer_identity_internal.customers_query(
-    customers regclass, is_spread boolean, users_query text, sort text, by_name boolean, without_value boolean, after jsonb, condition text,
-    users_conditions text[], way text)
+    customers regclass, is_spread boolean, users_query text, range record, condition text, users_conditions text[], way text)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    page constant text := format(
+        CASE way
+            WHEN 'in order' THEN 'SELECT c.id FROM %1$s AS c WHERE %2$s AND %3$s AND %4$s ORDER BY %6$s LIMIT $3'
+            WHEN 'nearby' THEN 'SELECT c.id FROM (SELECT c.* FROM %1$s AS c WHERE %2$s ORDER BY %6$s LIMIT $5) AS c'
+                ' WHERE %3$s AND %4$s ORDER BY %6$s LIMIT $3'
+            WHEN 'few' THEN 'SELECT c.id FROM f AS c WHERE (SELECT count(*) FROM f) <= $5 AND %4$s ORDER BY %6$s LIMIT $3'
+            WHEN 'counted' THEN 'SELECT c.id FROM (SELECT c.* FROM f AS c WHERE (SELECT count(*) FROM f) <= $5 AND %4$s'
+                ' UNION ALL SELECT c.* FROM f AS c WHERE (SELECT count(*) FROM f) > $5 AND %5$s) AS c ORDER BY %6$s LIMIT $3'
+            WHEN 'anywhere' THEN 'SELECT c.id FROM f AS c ORDER BY %6$s LIMIT $3'
+        END,
+        customers, range.scope, condition, users_conditions[1], users_conditions[2], range.order_by);
+    candidates constant text := format(
+        CASE WHEN way IN ('few', 'counted', 'anywhere') THEN
+            'WITH f AS MATERIALIZED (SELECT c.id, c.%I FROM %s AS c WHERE %s AND %s' END
+        || CASE way WHEN 'few' THEN ' LIMIT $5 + 1) ' WHEN 'counted' THEN ') ' WHEN 'anywhere' THEN ' AND %s) ' END,
+        range.key, customers, range.scope, condition, users_conditions[2]);
+    is_all constant text := CASE way
+        WHEN 'nearby' THEN format('count(*) < $3 AND (SELECT count(*) FROM (SELECT FROM %s AS c WHERE %s LIMIT $5) AS c) < $5', customers, range.scope)
+        WHEN 'few' THEN '(SELECT count(*) FROM f) <= $5'
+        ELSE 'true'
+    END;
 BEGIN
-    RETURN (
-        SELECT format(
-            CASE
-                WHEN is_spread THEN 'SELECT array_agg(to_jsonb(c.id)) FROM (%3$s) AS c'
-                ELSE 'SELECT array_agg((SELECT to_jsonb(r.*) FROM %1$s AS r WHERE r.id = c.id)'
-                    ' || jsonb_build_object(''users'', (SELECT count(*) FROM (%2$s) AS u WHERE u.customer_id = c.id))) FROM (%3$s) AS c'
-            END,
-            customers, users_query,
-            format(
-                CASE way
-                    WHEN 'in order' THEN 'SELECT c.id FROM %1$s AS c WHERE %2$s AND %3$s AND %6$s ORDER BY %4$s LIMIT $3'
-                    WHEN 'nearby' THEN 'SELECT c.id FROM (SELECT c.* FROM %1$s AS c WHERE %2$s ORDER BY %4$s LIMIT 10000) AS c'
-                        ' WHERE %3$s AND %6$s ORDER BY %4$s LIMIT $3'
-                    WHEN 'anywhere' THEN 'WITH c AS MATERIALIZED (SELECT c.id, c.%5$I FROM %1$s AS c WHERE %2$s AND %3$s AND %7$s)'
-                        ' SELECT c.id FROM c ORDER BY %4$s LIMIT $3'
-                    WHEN 'counted' THEN 'WITH f AS MATERIALIZED (SELECT c.id, c.%5$I FROM %1$s AS c WHERE %2$s AND %3$s)'
-                        ' SELECT c.id FROM (SELECT c.* FROM f AS c WHERE (SELECT count(*) FROM f) <= 10000 AND %6$s'
-                        ' UNION ALL SELECT c.* FROM f AS c WHERE (SELECT count(*) FROM f) > 10000 AND %7$s) AS c ORDER BY %4$s LIMIT $3'
-                END,
-                customers,
-                CASE WHEN without_value THEN format('c.%I IS NULL', s.name) WHEN t.nullable THEN format('c.%I IS NOT NULL', s.name) ELSE 'true' END
-                || CASE
-                    WHEN after IS NULL OR (without_value AND after ->> 'key' IS NOT NULL) THEN ''
-                    WHEN without_value THEN format(' AND c.id %s ($4 ->> ''id'')::uuid', s.comparison)
-                    ELSE format(' AND (c.%I, c.id) %s (($4 ->> ''key'')::%s, ($4 ->> ''id'')::uuid)', s.name, s.comparison, t.type)
-                END,
-                condition,
-                CASE
-                    WHEN without_value THEN format('c.id %s', s.direction)
-                    WHEN by_name AND s.name = 'preferred_name' THEN format('(c.preferred_name || '''') %s, c.id %1$s', s.direction)
-                    ELSE format('c.%I %s, c.id %2$s', s.name, s.direction)
-                END,
-                s.name, users_conditions[1], users_conditions[2]))
-        FROM (
-            SELECT customer_identity_internal.sort_column(sort), CASE WHEN starts_with(sort, '-') THEN '<' ELSE '>' END,
-                CASE WHEN starts_with(sort, '-') THEN 'DESC' ELSE 'ASC' END
-        ) AS s (name, comparison, direction)
-        CROSS JOIN LATERAL customer_identity_internal.customer_column_type(customers, s.name) AS t
-    );
+    IF is_spread THEN
+        RETURN format('SELECT array_agg(to_jsonb(c.id)), true FROM (%s) AS c', page);
+    END IF;
+    RETURN format('%4$sSELECT array_agg((SELECT to_jsonb(r.*) FROM %1$s AS r WHERE r.id = c.id)'
+        ' || jsonb_build_object(''users'', (SELECT count(*) FROM (%2$s) AS u WHERE u.customer_id = c.id))), %5$s FROM (%3$s) AS c',
+        customers, users_query, page, candidates, is_all);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, boolean, text, text, boolean, boolean, jsonb, text, text[], text) IS
-    'The query of a page of customers, those with a value to sort by or those without; users_conditions: one by one and at once';
+COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, boolean, text, record, text, text[], text) IS
+    'The query of a page of customers, and whether there are no more; users_conditions: one by one and at once';
 
 -- Where customers are in shards, their logins are on another node: a page is made of three queries.
 CREATE FUNCTION customer_identity_internal.rows_in_shards(ids jsonb[], users_query text, customers regclass)
@@ -305,21 +352,25 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_in_shards(jsonb[], text, regclass) IS
     'The rows of a page of customers, by their ids';
 
--- How many users a customer has is in no statistics: who has none or several may be every second customer, or nobody. Those of
--- totals never say that nobody has as much. The page is looked for among the next ten thousand, then among all at once, never
--- customer by customer to the end of an index: at most the ten thousand whom other conditions leave. A search has an index of its
--- own, and so may a sort by totals.
-CREATE FUNCTION customer_identity_internal.ways_to_find(filters jsonb, sort_key text, is_search boolean)
+-- How many users a customer has is in no statistics: who has some, none or several may be every second customer, or nobody. Those of
+-- totals never say that nobody has as much. A page is looked for among the few whom a search finds; among the next in order, where
+-- an index has them; then among all at once, never customer by customer to the end of an index.
+CREATE FUNCTION customer_identity_internal.ways_to_find(filters jsonb, sort_key text, is_search boolean, is_indexed boolean)
     RETURNS text[]
     LANGUAGE sql IMMUTABLE
-RETURN CASE
-    WHEN filters -> 'shared' = 'true' AND (is_search OR filters - '{has_users,shared}'::text[] <> '{}') THEN '{nearby,counted}'
-    WHEN filters -> 'has_users' = 'false' OR filters -> 'shared' = 'true' THEN '{nearby,anywhere}'
-    WHEN filters ?| '{min_spent,min_orders}' AND NOT is_search AND sort_key NOT IN ('total_spent', 'total_orders') THEN '{nearby,anywhere}'
-    ELSE '{in order}'
-END::text[];
-COMMENT ON FUNCTION customer_identity_internal.ways_to_find(jsonb, text, boolean) IS
-    'In which ways a page of customers is looked for, one after the other, until it is full';
+RETURN array_remove(
+    CASE
+        WHEN filters ?| '{has_users,shared}' THEN ARRAY[
+            CASE WHEN is_search THEN 'few' END,
+            CASE WHEN is_indexed THEN 'nearby' END,
+            CASE WHEN filters ? 'shared' AND NOT is_search AND filters - '{has_users,shared}'::text[] <> '{}' THEN 'counted' ELSE 'anywhere' END]
+        WHEN filters ?| '{min_spent,min_orders}' AND NOT is_search AND sort_key NOT IN ('total_spent', 'total_orders') THEN ARRAY[
+            CASE WHEN is_indexed THEN 'nearby' END, 'anywhere']
+        ELSE ARRAY['in order']
+    END,
+    NULL);
+COMMENT ON FUNCTION customer_identity_internal.ways_to_find(jsonb, text, boolean, boolean) IS
+    'In which ways a page of customers is looked for, one after the other, until it is full or there are no more';
 
 -- Fetching and sorting a few thousand rows is faster than finding them during a scan in order; fetching millions, one by one from
 -- all over a table, is not.
@@ -348,42 +399,56 @@ DECLARE
     place constant jsonb := customer_identity_internal.read_cursor(list, after, key_column.type, 'uuid');
     is_spread constant boolean := customer_identity_internal.is_spread(customers);
     users_query constant text := customer_identity_internal.users_query(customers);
-    logins_query constant text := CASE WHEN is_spread THEN customer_identity_internal.logins_query(customers) ELSE users_query END;
-    created_type constant text := (customer_identity_internal.customer_column_type(customers, 'created_at')).type;
+    logins_query constant text := customer_identity_internal.logins_query(customers);
+    is_filtered_by_time constant boolean := given ? 'created' AND sort_key = 'created_at';
+    -- Users whose table has another owner are asked for by a function.
+    few constant integer := (
+        SELECT CASE WHEN bool_and(customer_identity_internal.have_one_owner(a.attached, a.customers)) THEN 10000 ELSE 1000 END
+        FROM customer_identity_internal.attachments_to_read(list_customers.customers) AS a
+        WHERE a.kind = 'users');
     sought customer_identity_internal.customer_search;
     condition text := customer_identity_internal.is_somebody(customers);
+    time_condition constant text := customer_identity_internal.time_filter_condition(given,
+        (customer_identity_internal.customer_column_type(customers, 'created_at')).type::text);
     users_conditions text[];
+    by_name boolean;
+    range record;
     without_value boolean;
     way text;
     found jsonb[];
+    is_all boolean;
     items jsonb[] := '{}';
 BEGIN
     PERFORM customer_identity_internal.require_page_size(size);
     PERFORM customer_identity_internal.require_filters(given);
     IF typed IS NOT NULL THEN
         sought := customer_identity_internal.read_search(typed, customers);
-        condition := condition || ' AND ' || customer_identity_internal.search_condition(sought, users_query);
+        condition := condition || ' AND ' || customer_identity_internal.search_condition(sought, users_query, customers);
     END IF;
-    condition := customer_identity_internal.filter_condition(given, created_type) || ' AND ' || condition;
-    users_conditions := ARRAY(
-        SELECT customer_identity_internal.users_filter_condition(given, is_spread, w.at_once, logins_query)
-        FROM (VALUES (false), (true)) AS w (at_once)
-        ORDER BY w.at_once);
+    condition := concat_ws(' AND ', customer_identity_internal.column_filter_condition(given),
+        CASE WHEN NOT is_filtered_by_time THEN time_condition END, condition);
+    by_name := customer_identity_internal.searches_names(sought);
+    users_conditions := ARRAY[
+        customer_identity_internal.users_filter_condition(given, is_spread, CASE WHEN is_spread THEN logins_query ELSE users_query END),
+        customer_identity_internal.users_filter_condition(given, true, logins_query)];
     FOREACH without_value IN ARRAY CASE WHEN key_column.nullable THEN '{f,t}' ELSE '{f}' END::boolean[] LOOP
         CONTINUE WHEN place IS NOT NULL AND place ->> 'key' IS NULL AND NOT without_value;
         EXIT WHEN cardinality(items) > size;
+        range := customer_identity_internal.list_range(customers, order_by, by_name, without_value, place);
+        IF is_filtered_by_time THEN
+            range.scope := range.scope || ' AND ' || time_condition;
+        END IF;
         FOREACH way IN ARRAY CASE
             WHEN is_spread THEN '{in order}'::text[]
-            ELSE customer_identity_internal.ways_to_find(given, sort_key, typed IS NOT NULL)
+            ELSE customer_identity_internal.ways_to_find(given, sort_key, typed IS NOT NULL,
+                NOT (by_name AND sort_key = 'preferred_name') AND customer_identity_internal.has_index_of(customers, sort_key))
         END LOOP
             PERFORM set_config('random_page_cost', CASE WHEN way IN ('anywhere', 'counted') AND typed IS NULL THEN '4' ELSE '1.1' END, true);
-            EXECUTE customer_identity_internal.customers_query(
-                customers, is_spread, users_query, order_by, customer_identity_internal.searches_names(sought), without_value, place,
-                condition, users_conditions, way)
-                INTO found
-                USING sought, given, size + 1 - cardinality(items), place;
+            EXECUTE customer_identity_internal.customers_query(customers, is_spread, users_query, range, condition, users_conditions, way)
+                INTO found, is_all
+                USING sought, given, size + 1 - cardinality(items), place, few;
             found := CASE WHEN is_spread THEN customer_identity_internal.rows_in_shards(found, users_query, customers) ELSE found END;
-            EXIT WHEN cardinality(items || found) > size;
+            EXIT WHEN is_all OR cardinality(items || found) > size;
         END LOOP;
         items := items || found;
     END LOOP;

@@ -298,7 +298,8 @@ BEGIN
                     jsonb_build_object('signal', s.signal, 'evidence', s.evidence, 'weight', s.weight)
                     ORDER BY s.weight DESC, s.signal) AS signals
             FROM (%s) AS s
-            WHERE s.signal NOT IN ('many_logins', 'unproved_claims', 'sign_up_burst') OR s.customer_id NOT IN (SELECT h.id FROM shared AS h)
+            LEFT JOIN (SELECT DISTINCT h.id FROM shared AS h) AS h ON h.id = s.customer_id
+            WHERE s.signal NOT IN ('many_logins', 'unproved_claims', 'sign_up_burst') OR h.id IS NULL
             GROUP BY s.customer_id
             HAVING sum(s.weight) >= COALESCE($1, 0)
         ) AS c

@@ -115,7 +115,8 @@ CREATE TYPE customer_identity_internal.customer_search AS (
     anywhere text,
     by_email uuid[],
     by_many_emails boolean,
-    by_further_phone uuid[]
+    by_further_phone uuid[],
+    by_many_further_phones boolean
 );
 COMMENT ON TYPE customer_identity_internal.customer_search IS
     'A search for customers: what their phone, name or a user''s e-mail has to be like';

@@ -71,15 +71,15 @@ COMMENT ON FUNCTION customer_identity_internal.email_matches(customer_identity.a
     'The query of the customers whose users'' e-mails are like a search, which is parameter $1';
 
 CREATE FUNCTION customer_identity_internal.customers_by_email(
-    attached regclass, search customer_identity_internal.customer_search, page_limit integer, customers regclass)
+    attached regclass, sought customer_identity_internal.customer_search, page_limit integer, customers regclass)
     RETURNS TABLE (customer_id uuid)
     LANGUAGE customer_identity_as_table_owner STABLE
     SET jit = off
 AS $$
 BEGIN
     RETURN QUERY EXECUTE customer_identity_internal.email_matches(
-        customer_identity_internal.attachment_of(attached), search.beginning IS NOT NULL) || ' LIMIT $2'
-        USING search, page_limit;
+        customer_identity_internal.attachment_of(attached), sought.beginning IS NOT NULL) || ' LIMIT $2'
+        USING sought, page_limit;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.customers_by_email(regclass, customer_identity_internal.customer_search, integer, regclass) IS

@@ -37,7 +37,23 @@ def cells(page):
     return found
 
 
+def check_ruler():
+    """Bad figures are seen, and good ones pass."""
+    for number, (cost, is_right) in enumerate(((1.0, True), (0.8, True), (1.3, True), (0.21, False), (2.2, False))):
+        figures = Figures()
+        for clients in ('1 client', '8 clients'):
+            for round_ in (1, 2, 3):
+                figures.add(f'order, {clients}', 'none', round_, 'cpu', 'µs', 40 + round_)
+                figures.add(f'order, {clients}', 'nothing', round_, 'cpu', 'µs', (40 + round_) * (cost if clients == '8 clients' else 1))
+        check(f'the ruler: one client {number}', figures.ruler_faults(['order, 1 client'], 'nothing', 'none') == '')
+        check(f'the ruler: {cost} times', (figures.ruler_faults(['order, 8 clients'], 'nothing', 'none') == '') == is_right)
+    check('the ruler: what was not measured', Figures().ruler_faults(['order, 1 client'], 'nothing', 'none') == '')
+    for name in ('totals', 'sign_ups'):
+        check(f'{name} asks the ruler', '.ruler_faults(' in (ROOT / f'bench/{name}/run.py').read_text(encoding='utf-8'))
+
+
 def main():
+    check_ruler()
     ruler = subprocess.run([ROOT / 'test/cluster.sh', ROOT / 'test/bench/processor_time.py'], check=False)
     check('the ruler counts what sessions have used', ruler.returncode == 0)
     subprocess.run([ROOT / 'bench/run.py'], env={**os.environ, 'QUICK': '1'}, check=True)
