@@ -279,10 +279,13 @@ CUSTOMER_IDENTITY_FUNCTION(type_name) {
   PG_RETURN_TEXT_P(cstring_to_text(name));
 }
 
-// table_of_argument(name, relation)
+// table_of_argument(name, relation); catalogs of 0.1.0, which the library meets until they are updated,
+// declare it without the relation.
 CUSTOMER_IDENTITY_FUNCTION(table_of_argument) {
-  if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
-  const Oid table = find_table(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_OID(1));
+  const bool has_relation = PG_NARGS() > 1;
+  if (PG_ARGISNULL(0) || (has_relation && PG_ARGISNULL(1))) PG_RETURN_NULL();
+  const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+  const Oid table = has_relation ? find_table(name, PG_GETARG_OID(1)) : find_table(name);
   if (!OidIsValid(table)) PG_RETURN_NULL();
   PG_RETURN_OID(table);
 }

@@ -5,6 +5,7 @@ way is called. The shop, its random statements and the recomputation are the ora
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -31,6 +32,9 @@ HAS_OLD = os.environ.get('UPGRADECHECK_HAS_OLD') == 'yes'
 STEPS = int(os.environ.get('STEPS', 120))
 # What a call must never end with, whatever library meets whatever catalogs.
 UNCLEAR = {'42883', '42704', '42P01', '58P01', 'XX000'}
+
+# Functions in C that look at how many arguments they are declared with.
+FEWER_ARGUMENTS = {'table_of_argument'}
 
 checks = 0
 ids = iter(range(1, 10**9, 10**6))
@@ -237,6 +241,25 @@ def every_function(session, when):
     return outdated
 
 
+def attach_again(session):
+    """As the shops did first, twice in a session: what it has read of a table's triggers is read anew."""
+    calls = [call for name in (HERE.parent / 'oracle/shop.sql', HERE / 'second_shop.sql')
+             for call in re.findall(r'^SELECT customer_identity\.attach_\w+\(.*?\);', name.read_text(), re.M | re.S)]
+    for call in calls * 2:
+        session.run(call)
+    check(len(calls) > 3, 'there are tables to attach again')
+
+
+def arguments_in_c(session):
+    """{function in the library: with how many arguments it is declared}"""
+    rows = session.run("SELECT prosrc, pronargs FROM pg_proc WHERE prolang = (SELECT oid FROM pg_language WHERE lanname = 'c')"
+                       " AND probin LIKE '%customer_identity%'")
+    declared = {}
+    for name, count in rows:
+        declared.setdefault(name, set()).add(count)
+    return declared
+
+
 def living_shop(seed):
     """Before the update, with the new library under old catalogs, with the old library under new ones, and after."""
     place = Shop(seed)
@@ -245,7 +268,10 @@ def living_shop(seed):
     relocated.put_library(Path(os.environ['UPGRADECHECK_PLACE']), os.environ['UPGRADECHECK_LIBRARY'])
     with Session() as new:
         place.live(new, 'new library, old catalogs')
+        attach_again(new)
+        place.live(new, 'tables are attached again')
         every_function(new, 'new library, old catalogs')
+        declared = arguments_in_c(new)
     place.live(old, 'the session from before goes on')
     if HAS_OLD:
         refused(old, UPDATE, '55000', 'connect anew', 'a session with the old library updates nothing')
@@ -263,6 +289,9 @@ def living_shop(seed):
     with Session() as new:
         place.live(new, 'updated')
         equal(every_function(new, 'updated'), 0, 'no function says that it is outdated')
+        now = arguments_in_c(new)
+        changed = [f'{name}: {counts} arguments, {now[name]} now' for name, counts in declared.items() if name in now and not counts <= now[name]]
+        empty([text for text in changed if text.split(':')[0] not in FEWER_ARGUMENTS], 'no function in C reads arguments that old catalogs do not pass')
         if HAS_OLD:
             answer = 'SELECT status FROM customer_identity.check_verification(%s, %s)'
             equal(new.value(answer, (place.verification, place.code)), 'approved', 'a code that was under way is answered')
