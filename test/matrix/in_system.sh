@@ -64,7 +64,7 @@ attempt own 'make demo' make demo || exit
 own=$(ls /usr/lib/postgresql)
 sed -i "s/^own\t/$own\t/" /matrix/results
 warnings "$own" '/matrix/own-make demo.log'
-attempt "$own" set-up scripts/setup.sh build test || exit
+attempt "$own" set-up make test-setup || exit
 versions "$own"
 run_suites "$own"
 
