@@ -24,7 +24,7 @@ def outcomes(system):
 
 
 def is_upgrade(what):
-    return what.startswith('upgrade')
+    return what.startswith('upgrade from')
 
 
 def others(tried):
