@@ -279,8 +279,8 @@ CUSTOMER_IDENTITY_FUNCTION(type_name) {
   PG_RETURN_TEXT_P(cstring_to_text(name));
 }
 
-// table_of_argument(name, relation); catalogs of 0.1.0, which the library meets until they are updated,
-// declare it without the relation.
+// table_of_argument(name, relation); catalogs of 0.1.0, which the library meets until they are
+// updated, declare it without the relation.
 CUSTOMER_IDENTITY_FUNCTION(table_of_argument) {
   const bool has_relation = PG_NARGS() > 1;
   if (PG_ARGISNULL(0) || (has_relation && PG_ARGISNULL(1))) PG_RETURN_NULL();
