@@ -5822,7 +5822,8 @@ COMMENT ON FUNCTION customer_identity_internal.list_range(regclass, text, boolea
 -- end of that index: those found by a part of the name are sorted without it. A row is made whole when it is on the page.
 -- $1 is the search, $2 the filters, $3 how many customers are wanted, $4 where the page before ended, $5 how many are few.
 CREATE FUNCTION customer_identity_internal.customers_query(
-    customers regclass, is_spread boolean, users_query text, range record, condition text, users_conditions text[], way text)
+    customers regclass, is_spread boolean, users_query text, key text, scope text, order_by text, condition text, users_conditions text[],
+    way text)
     RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -5838,14 +5839,14 @@ DECLARE
                 ' UNION ALL SELECT c.* FROM f AS c WHERE (SELECT count(*) FROM f) > $5 AND %5$s) AS c ORDER BY %6$s LIMIT $3'
             WHEN 'anywhere' THEN 'SELECT c.id FROM f AS c ORDER BY %6$s LIMIT $3'
         END,
-        customers, range.scope, condition, users_conditions[1], users_conditions[2], range.order_by);
+        customers, scope, condition, users_conditions[1], users_conditions[2], order_by);
     candidates constant text := format(
         CASE WHEN way IN ('few', 'counted', 'anywhere') THEN
             'WITH f AS MATERIALIZED (SELECT c.id, c.%I FROM %s AS c WHERE %s AND %s' END
         || CASE way WHEN 'few' THEN ' LIMIT $5 + 1) ' WHEN 'counted' THEN ') ' WHEN 'anywhere' THEN ' AND %s) ' END,
-        range.key, customers, range.scope, condition, users_conditions[2]);
+        key, customers, scope, condition, users_conditions[2]);
     is_all constant text := CASE way
-        WHEN 'nearby' THEN format('count(*) < $3 AND (SELECT count(*) FROM (SELECT FROM %s AS c WHERE %s LIMIT $5) AS c) < $5', customers, range.scope)
+        WHEN 'nearby' THEN format('count(*) < $3 AND (SELECT count(*) FROM (SELECT FROM %s AS c WHERE %s LIMIT $5) AS c) < $5', customers, scope)
         WHEN 'few' THEN '(SELECT count(*) FROM f) <= $5'
         ELSE 'true'
     END;
@@ -5858,7 +5859,7 @@ BEGIN
         customers, users_query, page, candidates, is_all);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, boolean, text, record, text, text[], text) IS
+COMMENT ON FUNCTION customer_identity_internal.customers_query(regclass, boolean, text, text, text, text, text, text[], text) IS
     'The query of a page of customers, and whether there are no more; users_conditions: one by one and at once';
 -- Where customers are in shards, their logins are on another node: a page is made of three queries.
 CREATE FUNCTION customer_identity_internal.rows_in_shards(ids jsonb[], users_query text, customers regclass)
@@ -5975,7 +5976,8 @@ BEGIN
                 NOT (by_name AND sort_key = 'preferred_name') AND customer_identity_internal.has_index_of(customers, sort_key))
         END LOOP
             PERFORM set_config('random_page_cost', CASE WHEN way IN ('anywhere', 'counted') AND typed IS NULL THEN '4' ELSE '1.1' END, true);
-            EXECUTE customer_identity_internal.customers_query(customers, is_spread, users_query, range, condition, users_conditions, way)
+            EXECUTE customer_identity_internal.customers_query(
+                customers, is_spread, users_query, range.key, range.scope, range.order_by, condition, users_conditions, way)
                 INTO found, is_all
                 USING sought, given, size + 1 - cardinality(items), place, few;
             found := CASE WHEN is_spread THEN customer_identity_internal.rows_in_shards(found, users_query, customers) ELSE found END;

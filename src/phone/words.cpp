@@ -191,7 +191,8 @@ bool Uri::read(std::string_view number, std::string_view parameters) {
   const bool global = number.starts_with('+');
   if (find_class(number, kNoNumber, global ? 1 : 0) < number.size()) return false;
   if (extension.find_first_not_of(kDigits) != std::string_view::npos) return false;
-  if (!context.empty() && (global || !context.starts_with('+') || count_digits(context) == 0))
+  if (!context.empty() && (global || !context.starts_with('+') || count_digits(context) == 0 ||
+                           find_class(context, kNoNumber, 1) < context.size()))
     return false;
   text_.add(up_to_last_digit(context)).add(up_to_last_digit(number));
   if (!extension.empty()) text_.add(" ext. ").add(extension);

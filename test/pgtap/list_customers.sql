@@ -236,10 +236,10 @@ FROM (VALUES ('7400300007', '{"shared": true}', 'preferred_name', 16000), ('7400
   (NULL, '{"created": {"from": "2026-01-01 01:00", "to": "2026-01-01 01:00:05"}, "min_spent": 100}', 'created_at', 100)) AS v (s, f, o, m);
 
 -- Users of another owner's table are not asked for customer by customer.
-CREATE ROLE keeper;
-GRANT USAGE ON SCHEMA large TO keeper;
-GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA large TO keeper;
-ALTER TABLE members OWNER TO keeper;
+CREATE ROLE keeper_of_logins;
+GRANT USAGE ON SCHEMA large TO keeper_of_logins;
+GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA large TO keeper_of_logins;
+ALTER TABLE members OWNER TO keeper_of_logins;
 SET track_functions = 'all';
 CREATE FUNCTION asked_by(filters jsonb) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
