@@ -5759,22 +5759,6 @@ RETURN COALESCE(
     'true');
 COMMENT ON FUNCTION customer_identity_internal.users_filter_condition(jsonb, boolean, text) IS
     'The condition that customer c passes the filters by how many users it has';
--- Whether a list in the order of a column can be read from an index, whichever filters it has.
-CREATE FUNCTION customer_identity_internal.has_index_of(customers regclass, column_name text)
-    RETURNS boolean
-    LANGUAGE sql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT EXISTS (
-        SELECT
-        FROM pg_index AS i
-        JOIN pg_class AS k ON k.oid = i.indexrelid
-        JOIN pg_am AS m ON m.oid = k.relam
-        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-        WHERE i.indrelid = customers AND i.indisvalid AND i.indpred IS NULL AND m.amname = 'btree' AND a.attname = column_name)
-$$;
-COMMENT ON FUNCTION customer_identity_internal.has_index_of(regclass, text) IS
-    'Whether an index begins with a column of customers';
 CREATE OR REPLACE FUNCTION customer_identity_internal.customer_column_type(customers regclass, column_name text, OUT type regtype, OUT nullable boolean)
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -5787,17 +5771,16 @@ COMMENT ON FUNCTION customer_identity_internal.customer_column_type(regclass, te
     'The type of a column of customers, and whether it may be NULL';
 -- Which customers a list is read from, where a page of it ends, and how they are ordered.
 CREATE FUNCTION customer_identity_internal.list_range(
-    customers regclass, sort text, by_name boolean, without_value boolean, after jsonb, OUT key text, OUT scope text, OUT order_by text)
+    customers regclass, sort text, by_name boolean, without_value boolean, after jsonb, OUT scope text, OUT order_by text)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     comparison constant text := CASE WHEN starts_with(sort, '-') THEN '<' ELSE '>' END;
     direction constant text := CASE WHEN starts_with(sort, '-') THEN 'DESC' ELSE 'ASC' END;
-    key_column record;
+    key constant text := customer_identity_internal.sort_column(sort);
+    key_column constant record := customer_identity_internal.customer_column_type(customers, key);
 BEGIN
-    key := customer_identity_internal.sort_column(sort);
-    key_column := customer_identity_internal.customer_column_type(customers, key);
     scope := CASE
             WHEN without_value THEN format('c.%I IS NULL', key)
             WHEN key_column.nullable THEN format('c.%I IS NOT NULL', key)
@@ -5810,13 +5793,13 @@ BEGIN
         END;
     order_by := CASE
         WHEN without_value THEN format('c.id %s', direction)
-        WHEN by_name AND key = 'preferred_name' THEN format('(c.preferred_name || '''') %s, c.id %1$s', direction)
+        WHEN by_name THEN format('(c.preferred_name || '''') %s, c.id %1$s', direction)
         ELSE format('c.%I %s, c.id %2$s', key, direction)
     END;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.list_range(regclass, text, boolean, boolean, jsonb) IS
-    'The column that a list is sorted by, the condition that customer c comes after the page before, and the order';
+    'The condition that customer c comes after the page before, and the order of a list';
 -- Customers without a value come last in either direction. They are a list of their own, which begins
 -- where the others end, so that each is a range of one index. Names that are alike lie together, maybe at the
 -- end of that index: those found by a part of the name are sorted without it. A row is made whole when it is on the page.
@@ -5959,7 +5942,7 @@ BEGIN
     END IF;
     condition := concat_ws(' AND ', customer_identity_internal.column_filter_condition(given),
         CASE WHEN NOT is_filtered_by_time THEN time_condition END, condition);
-    by_name := customer_identity_internal.searches_names(sought);
+    by_name := customer_identity_internal.searches_names(sought) AND sort_key = 'preferred_name';
     users_conditions := ARRAY[
         customer_identity_internal.users_filter_condition(given, is_spread, CASE WHEN is_spread THEN logins_query ELSE users_query END),
         customer_identity_internal.users_filter_condition(given, true, logins_query)];
@@ -5973,11 +5956,11 @@ BEGIN
         FOREACH way IN ARRAY CASE
             WHEN is_spread THEN '{in order}'::text[]
             ELSE customer_identity_internal.ways_to_find(given, sort_key, typed IS NOT NULL,
-                NOT (by_name AND sort_key = 'preferred_name') AND customer_identity_internal.has_index_of(customers, sort_key))
+                NOT by_name AND customer_identity_internal.has_index_on(customers, sort_key))
         END LOOP
             PERFORM set_config('random_page_cost', CASE WHEN way IN ('anywhere', 'counted') AND typed IS NULL THEN '4' ELSE '1.1' END, true);
             EXECUTE customer_identity_internal.customers_query(
-                customers, is_spread, users_query, range.key, range.scope, range.order_by, condition, users_conditions, way)
+                customers, is_spread, users_query, sort_key, range.scope, range.order_by, condition, users_conditions, way)
                 INTO found, is_all
                 USING sought, given, size + 1 - cardinality(items), place, few;
             found := CASE WHEN is_spread THEN customer_identity_internal.rows_in_shards(found, users_query, customers) ELSE found END;
