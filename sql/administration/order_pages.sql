@@ -45,7 +45,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.after_place(customer_identity.attachments, jsonb) IS
     'The condition that order r, placed at t.at, comes after a place, which is parameter $2';
 
--- $1 is a customer.
+-- $1 is a customer. Only the page's own rows are numbered: then the orders of a customer are not sorted further than that.
 CREATE FUNCTION customer_identity_internal.orders_query(orders customer_identity.attachments, condition text, after jsonb)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -54,13 +54,15 @@ AS $$
 BEGIN
     RETURN (
         SELECT format(
-            '(SELECT to_jsonb(r.*) || jsonb_build_object(''table'', %1$L::text) AS item, t.at, %1$L::text COLLATE "C" AS relation,'
-            ' customer_identity_internal.as_text(r.%2$I) AS id, row_number() OVER (ORDER BY t.at DESC NULLS LAST, r.%2$I DESC) AS place'
-            ' FROM %3$s AS r CROSS JOIN LATERAL (SELECT %4$s) AS t (at)'
-            ' WHERE %5$s AND %6$s ORDER BY t.at DESC NULLS LAST, r.%2$I DESC LIMIT $3)',
+            '(SELECT to_jsonb(l.row) || jsonb_build_object(''table'', %1$L::text) AS item, l.at, %1$L::text COLLATE "C" AS relation,'
+            ' customer_identity_internal.as_text(l.key) AS id, row_number() OVER (ORDER BY l.at DESC NULLS LAST, l.key DESC) AS place'
+            ' FROM (SELECT (r.*)::%7$s AS row, t.at, r.%2$I AS key FROM %3$s AS r CROSS JOIN LATERAL (SELECT %4$s) AS t (at)'
+            ' WHERE %5$s AND %6$s ORDER BY t.at DESC NULLS LAST, r.%2$I DESC LIMIT $3) AS l)',
             customer_identity_internal.told_name(orders.attached),
             customer_identity_internal.row_key_column(orders.attached), orders.attached, customer_identity_internal.time_of_row(orders.attached),
-            condition, customer_identity_internal.after_place(orders, after))
+            condition, customer_identity_internal.after_place(orders, after), customer_identity_internal.type_name(c.reltype::regtype))
+        FROM pg_class AS c
+        WHERE c.oid = orders.attached
     );
 END
 $$;

@@ -57,6 +57,10 @@ FROM unnest(ARRAY[
   'SELECT * FROM customer_identity.check_setup()', 'SELECT * FROM customer_identity.migrate_phones()',
   'SELECT customer_identity.update_customer(%L, ''{"given": "Ada", "r": "r"}'')', 'SELECT customer_identity.change_phone(%L, ''07400 123405'', keep_old => true)',
   'SELECT customer_identity.release_phone(%L, ''07400 123401'')']) AS c (call);
+SELECT set_eq(format('SELECT i - ''table'' FROM jsonb_array_elements(customer_identity.customer_orders(%L) -> ''items'') AS i', :'ada'),
+  format('SELECT to_jsonb("orders".*) FROM orders WHERE "orders".customer_id = %L', :'ada'), 'a page of orders has their rows whole');
+SELECT is(customer_identity.customer_users(:'ada') #>> '{0,name}', 'Ada', 'one of users their own names');
+SELECT ok(customer_identity.customer_details(:'ada') @> (SELECT to_jsonb("customers".*) FROM customers WHERE "customers".id = :'ada'), 'and the details the customer''s row');
 CREATE TABLE before AS SELECT to_jsonb(g) - 'n' AS of_gift FROM gifts AS g;
 SELECT customer_identity.merge_customers(:'ada', :'bob') AS merge \gset
 SELECT is(count(*), 2::bigint, 'a merge moves rows without a key') FROM gifts WHERE customer_id = :'ada';
