@@ -12,6 +12,8 @@ from datetime import date
 MICROSECONDS = 1e6
 MINIMUM_NOTHING, MAXIMUM_NOTHING = 0.75, 1.4  # times no triggers; three triggers are called for each order
 
+MINIMUM_ROUNDS, NOTICEABLE = 2, 1.05  # of a comparison with the version before
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -89,6 +91,24 @@ class Figures:
         kept = [m.value for m in self.of(workload, variant, measure) if m.round == 'ratio']
         mine, others = self.rounds(workload, variant, measure), self.rounds(workload, baseline, measure)
         return kept or [value / others[number] for number, value in mine.items() if others.get(number)]
+
+    def version_before(self, workload):
+        """(variant, what it is called where the version before was measured) of a workload."""
+        variants = self.variants(workload)
+        own = 'ours' if 'ours' in variants else 'fast path'
+        for before in variants:
+            if before.startswith('before'):
+                kind = before.removeprefix('before').removeprefix(', ')
+                yield next(name for name in (f'ours, {kind}', kind or own) if name in variants), before
+
+    def slower_than_before(self, measure_of):
+        """(workload, variant, ratios to the version before) of what took longer than that one in each of the rounds, two at
+        least, and a twentieth longer in the median."""
+        for workload in self.workloads():
+            for variant, before in self.version_before(workload):
+                ratios = self.ratios(workload, variant, before, measure_of(self, workload))
+                if len(ratios) >= MINIMUM_ROUNDS and min(ratios) > 1 and statistics.median(ratios) > NOTICEABLE:
+                    yield workload, variant, ratios
 
     def ruler_faults(self, workloads, nothing, baseline):
         """Triggers that do nothing cost next to nothing: where they seem not to, no other figure can be believed. What is wrong,

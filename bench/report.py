@@ -4,7 +4,8 @@
 
 RESULTS holds NAME.tsv of each bench/NAME; FOLDER gets performance.md and performance.svg, or, with --check, has them as they
 would be written. In the template {facts} is a list of what was run where, {ratios REGEX} a table of the workloads that match,
-compared with the first variant, and {values REGEX} a table of medians and maxima. Every workload has its place in a table."""
+compared with the first variant, {values REGEX} a table of medians and maxima, and {slower} a list of what takes longer than in
+the version before. Every workload has its place in a table."""
 
 import re
 import statistics
@@ -75,6 +76,11 @@ def table(figures, workloads, cell):
         yield f'| {workload} | ' + ' | '.join(cell(figures, workload, variant, variants[0]) for variant in variants) + ' |'
 
 
+def slower(figures):
+    for workload, variant, ratios in figures.slower_than_before(measure_of):
+        yield f'- {workload}{"" if variant in ("ours", "fast path") else f": {variant}"}: {statistics.median(ratios):.2f}×{spread(min(ratios), max(ratios))}'
+
+
 def page(figures, facts):
     tabled = set()
 
@@ -87,6 +93,7 @@ def page(figures, facts):
 
     text = TEMPLATE.read_text(encoding='utf-8')
     text = text.replace('{facts}', '\n'.join(f'- {name}: ' + '; '.join(said.values()) for name, said in facts.items()))
+    text = text.replace('{slower}', '\n'.join(slower(figures)) or '- nothing')
     text = re.sub(r'^\{(ratios|values) (.*)\}$', lambda match: tabulate(*match.groups()), text, flags=re.M)
     forgotten = [workload for workload in figures.workloads() if workload not in tabled]
     if forgotten:

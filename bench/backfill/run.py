@@ -2,8 +2,9 @@
 """What linking the rows of a shop costs that attaches its tables late, at one, two and four times the rows, with no ANALYZE
 by hand: a cost a row that stays the same is a backfill that is linear. Each run makes its shop anew.
 
-USERS (50000) at one time the rows, with 2.4 orders each; ROUNDS (3). ONLY is a regular expression of workloads. LINES names
-a file for the measurements (bench/figures.py)."""
+USERS (50000) at one time the rows, with 2.4 orders each; ROUNDS (3). ONLY is a regular expression of workloads. BASE_PG_CONFIG
+names a server that has the library of another version: with a small shop it is measured in turns with this one, as "before".
+LINES names a file for the measurements (bench/figures.py)."""
 
 import os
 import re
@@ -18,13 +19,15 @@ sys.path.insert(0, str(HERE.parent))
 
 from figures import Figures  # noqa: E402
 from processor_time import of_process  # noqa: E402
-from throwaway_cluster import enter_cluster  # noqa: E402
+from throwaway_cluster import enter_cluster, make_base  # noqa: E402
 
 USERS = int(os.environ.get('USERS', 50000))
 ROUNDS = int(os.environ.get('ROUNDS', 3))
 ONLY = re.compile(os.environ.get('ONLY', ''))
+BASE = os.environ.get('BASE_PG_CONFIG')
 TIMES = (1, 2, 4)
-FIRST_PHONES = min(500, USERS)
+SMALL = max(1, USERS // 25)  # the cost a row of the first version grows with the rows
+FIRST_PHONES = min(500, SMALL)
 CONFIGURATION = """
 shared_buffers = 1GB
 max_wal_size = 32GB
@@ -61,14 +64,20 @@ WORKLOADS = {
 }
 
 
+def orders_of(users):
+    return users * 12 // 5
+
+
 class Bench:
-    def __init__(self):
-        self.connection = psycopg2.connect('')
+    """A database with a version of the extension."""
+
+    def __init__(self, figures, database):
+        self.connection = psycopg2.connect(dbname=database)
         self.connection.autocommit = True
         self.cursor = self.connection.cursor()
-        self.cursor.execute('CREATE EXTENSION customer_identity')
+        self.cursor.execute('CREATE EXTENSION IF NOT EXISTS customer_identity')
         self.pid = self.connection.get_backend_pid()
-        self.figures = Figures()
+        self.figures = figures
 
     def value(self, statement):
         self.cursor.execute(statement)
@@ -77,9 +86,9 @@ class Bench:
     def cpu(self):
         return of_process(self.pid)
 
-    def measure(self, workload, times, number):
-        autovacuum, statements = WORKLOADS[workload]
-        users, orders = USERS * times, USERS * times * 12 // 5
+    def measure(self, statements_of, users, number, workload, variant):
+        autovacuum, statements = WORKLOADS[statements_of]
+        orders = orders_of(users)
         self.cursor.execute(f'ALTER SYSTEM SET autovacuum = {autovacuum}')
         self.cursor.execute('SELECT pg_reload_conf()')
         self.cursor.execute(SHOP.format(users=users, orders=orders))
@@ -90,7 +99,7 @@ class Bench:
         seconds, cpu = time.monotonic() - start, self.cpu() - cpu
         self.check(len(statements) == 2)
         if number > 0:
-            self.figures.add_run(workload, f'{users} users, {orders} orders', number, seconds, cpu, rows)
+            self.figures.add_run(workload, variant, number, seconds, cpu, rows)
 
     def check(self, is_backfill):
         """A benchmark of orders that stay behind would say nothing."""
@@ -102,16 +111,24 @@ class Bench:
 
 def main():
     enter_cluster(CONFIGURATION)
-    bench = Bench()
-    bench.figures.facts['machine'] = f'{os.cpu_count()} cores, PostgreSQL {bench.value("SHOW server_version").split()[0]}'
-    bench.figures.facts['size'] = f'{USERS} users and {USERS * 12 // 5} orders, two and four times as many; {ROUNDS} rounds'
+    figures = Figures()
+    versions = {'ours': Bench(figures, os.environ['PGDATABASE'])}
+    if BASE:
+        versions['before'] = Bench(figures, make_base(BASE)['PGDATABASE'])
+    ours = versions['ours']
+    figures.facts['machine'] = f'{os.cpu_count()} cores, PostgreSQL {ours.value("SHOW server_version").split()[0]}'
+    figures.facts['size'] = f'{USERS} users and {orders_of(USERS)} orders, two and four times as many; {ROUNDS} rounds'
     for workload in filter(ONLY.search, WORKLOADS):
+        small = f'{workload}: {SMALL} users, {orders_of(SMALL)} orders'
         for number in range(0, ROUNDS + 1):
-            for times in TIMES if number > 0 else TIMES[:1]:
-                bench.measure(workload, times, number)
-        bench.figures.print(workload)
+            for users in [USERS * times for times in TIMES] if number > 0 else [USERS]:
+                ours.measure(workload, users, number, workload, f'{users} users, {orders_of(users)} orders')
+            for version, bench in versions.items():
+                bench.measure(workload, SMALL, number, small, version)
+        figures.print(workload)
+        figures.print(small)
     if 'LINES' in os.environ:
-        bench.figures.write(os.environ['LINES'])
+        figures.write(os.environ['LINES'])
 
 
 main()

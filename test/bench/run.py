@@ -52,8 +52,24 @@ def check_ruler():
         check(f'{name} asks the ruler', '.ruler_faults(' in (ROOT / f'bench/{name}/run.py').read_text(encoding='utf-8'))
 
 
+def check_comparison_with_before():
+    """What is slower than before in each round is told, and nothing else."""
+    figures = Figures()
+    for workload, variant, before, times in (
+            ('slower', 'ours', 'before', (1.1, 1.3, 1.2)), ('faster', 'ours', 'before', (0.5, 0.7, 0.6)), ('noise', 'ours', 'before', (1.5, 0.9, 1.2)),
+            ('the same', 'ours', 'before', (1.01, 1.02, 1.03)), ('once', 'ours', 'before', (2,)), ('phones', 'fast path', 'before', (2, 2, 2)),
+            ('kind', 'ours, all', 'before, all', (3, 3, 3)), ('stage', 'all', 'before, all', (4, 4, 4)), ('alone', 'ours', 'by hand', (5, 5, 5))):
+        for round_, ratio in enumerate(times, 1):
+            figures.add(workload, variant, round_, 'cpu', 'µs', 10 * ratio)
+            figures.add(workload, before, round_, 'cpu', 'µs', 10)
+    told = {(workload, variant): ratios for workload, variant, ratios in figures.slower_than_before(lambda _figures, _workload: 'cpu')}
+    check(f'slower than before: {told}', told == {
+        ('slower', 'ours'): [1.1, 1.3, 1.2], ('phones', 'fast path'): [2, 2, 2], ('kind', 'ours, all'): [3, 3, 3], ('stage', 'all'): [4, 4, 4]})
+
+
 def main():
     check_ruler()
+    check_comparison_with_before()
     ruler = subprocess.run([ROOT / 'test/cluster.sh', ROOT / 'test/bench/processor_time.py'], check=False)
     check('the ruler counts what sessions have used', ruler.returncode == 0)
     subprocess.run([ROOT / 'bench/run.py'], env={**os.environ, 'QUICK': '1'}, check=True)
