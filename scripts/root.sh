@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Folders that hold a fresh Debian each, to try packages and commands on. Needs root and debootstrap.
+# Folders that hold a fresh Debian or Ubuntu each, to try packages and commands on. Needs root and debootstrap.
 #   scripts/root.sh make NAME [SUITE]      build/roots/NAME, with nothing but what every system has (SUITE: this system's)
 #   scripts/root.sh run NAME COMMAND...    in it, with processes and mounts of its own: nothing that it starts outlives it
 #   scripts/root.sh remove NAME
@@ -15,11 +15,35 @@ shift 2
 # Packages are fetched once for all folders.
 cache=build/roots/cache
 
+ubuntu='noble resolute'
+
+# debootstrap_into FOLDER SUITE
+debootstrap_into() {
+  local options=("$2" "$1" '' "$([ -e "/usr/share/debootstrap/scripts/$2" ] && echo "$2" || echo sid)")
+  if [[ " $ubuntu " == *" $2 "* ]]; then
+    options=(--components=main,universe "$2" "$1" '' gutsy)
+    # Debian has no package with Ubuntu's keys; apt in the system has them and checks what it installs.
+    [ -f /usr/share/keyrings/ubuntu-archive-keyring.gpg ] || options=(--no-check-gpg "${options[@]}")
+  fi
+  debootstrap --variant=minbase "${options[@]}" >"$1.log" 2>&1 || { tail -n 20 "$1.log" >&2; return 1; }
+  # With the minor releases since, as Ubuntu's installer sets it up.
+  if [[ " $ubuntu " == *" $2 "* ]]; then
+    for pocket in updates security; do
+      sed -n "1s/ $2 / $2-$pocket /p" "$1/etc/apt/sources.list"
+    done >"$1/etc/apt/sources.list.d/pockets.list"
+  fi
+  # Packages start no servers, and a mirror may be older than its lists say.
+  printf '#!/bin/sh\nexit 101\n' >"$1/usr/sbin/policy-rc.d"
+  chmod 755 "$1/usr/sbin/policy-rc.d"
+  echo 'Acquire::Check-Valid-Until "false";' >"$1/etc/apt/apt.conf.d/99old-mirrors"
+}
+
 make_root() {
   local suite=${1:-$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)}
   mkdir -p "$cache/packages"
   if [ ! -f "$cache/$suite.tar" ]; then
-    debootstrap --variant=minbase "$suite" "$cache/$suite" >"$cache/$suite.log" || { tail -n 20 "$cache/$suite.log" >&2; exit 1; }
+    rm -rf "${cache:?}/$suite"
+    debootstrap_into "$cache/$suite" "$suite"
     tar -C "$cache/$suite" -cf "$cache/$suite.new" .
     mv "$cache/$suite.new" "$cache/$suite.tar"
     rm -rf "${cache:?}/$suite"
@@ -27,9 +51,6 @@ make_root() {
   rm -rf "$root"
   mkdir -p "$root"
   tar -C "$root" -xf "$cache/$suite.tar"
-  # Packages start no servers.
-  printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
-  chmod 755 "$root/usr/sbin/policy-rc.d"
 }
 
 # Node.js and npm trust there whom this system trusts.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds and tests the extension in systems of its own, and prints a table:
 #   test/matrix/run_matrix.sh [SYSTEM...]      (all)
-# A system is a root folder that debootstrap makes once in build/roots. What a run installs goes into a layer over it that
+# A system is a root folder that scripts/root.sh makes once in build/roots. What a run installs goes into a layer over it that
 # is thrown away; processes, mounts and shared memory are the run's own, so that no server outlives it.
 #   SUITES="unit pgtap"   those suites only
 #   KEEP=1                leaves the layer, in build/matrix/SYSTEM
@@ -12,11 +12,11 @@ cd "$(dirname "$0")/../.."
 
 # The suite of the distribution, and further servers: a major, whose suite has it, and what is done with it.
 declare -A systems=(
-  [debian-12]='debian bookworm'
-  [debian-13]='debian trixie 15:bookworm:upgrades'
-  [debian-forky]='debian forky 17:trixie:upgrades 19:experimental:tests'
-  [ubuntu-24.04]='ubuntu noble'
-  [ubuntu-26.04]='ubuntu resolute'
+  [debian-12]='bookworm'
+  [debian-13]='trixie 15:bookworm:upgrades'
+  [debian-forky]='forky 17:trixie:upgrades 19:experimental:tests'
+  [ubuntu-24.04]='noble'
+  [ubuntu-26.04]='resolute'
 )
 all=(debian-12 debian-13 debian-forky ubuntu-24.04 ubuntu-26.04)
 
@@ -28,31 +28,13 @@ for system in "${wanted[@]}"; do
   [ -n "${systems[$system]:-}" ] || { echo "There is no system $system, but ${all[*]}." >&2; exit 2; }
 done
 
-# make_root SYSTEM DISTRIBUTION SUITE
+# make_root SYSTEM SUITE: no archive of a package is kept in it.
 make_root() {
-  local root=build/roots/$1 options=()
+  local root=build/roots/$1
   [ ! -f "$root.made" ] || return 0
   echo "making $root"
-  rm -rf "$root"
-  if [ "$2" = ubuntu ]; then
-    options=("--components=main,universe" "$3" "$root" "" gutsy)
-    # Debian has no package with Ubuntu's keys; apt in the system has them and checks what it installs.
-    [ -f /usr/share/keyrings/ubuntu-archive-keyring.gpg ] || options=(--no-check-gpg "${options[@]}")
-  else
-    options=("$3" "$root" "" "$([ -e "/usr/share/debootstrap/scripts/$3" ] && echo "$3" || echo sid)")
-  fi
-  debootstrap --variant=minbase "${options[@]}" >"$root.log" 2>&1 || { tail -n 20 "$root.log" >&2; return 1; }
-  # With the minor releases since, as its installer sets it up.
-  if [ "$2" = ubuntu ]; then
-    for pocket in updates security; do
-      sed -n "1s/ $3 / $3-$pocket /p" "$root/etc/apt/sources.list"
-    done >"$root/etc/apt/sources.list.d/pockets.list"
-  fi
-  # No package starts a server, no archive is kept, and a mirror may be older than its lists say.
-  printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
-  chmod 755 "$root/usr/sbin/policy-rc.d"
-  echo 'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb"; }; Acquire::Check-Valid-Until "false";' \
-    >"$root/etc/apt/apt.conf.d/99matrix"
+  scripts/root.sh make "$1" "$2" || return
+  echo 'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb"; };' >"$root/etc/apt/apt.conf.d/99matrix"
   touch "$root.made"
 }
 
@@ -79,15 +61,15 @@ enter() {
   ' - "$@"
 }
 
-# run_system SYSTEM DISTRIBUTION SUITE FURTHER...
+# run_system SYSTEM SUITE FURTHER...
 run_system() {
   local layers=build/matrix/$1
-  make_root "$1" "$2" "$3" || return
+  make_root "$1" "$2" || return
   echo "== $1"
   rm -rf "$layers"
   mkdir -p "$layers/changes/customer_identity"
   git ls-files -co --exclude-standard -z | tar c --null -T - | tar x -C "$layers/changes/customer_identity"
-  enter "$PWD/$layers" "$PWD/build/roots/$1" /customer_identity/test/matrix/in_system.sh "${@:4}" >"$layers/log" 2>&1 ||
+  enter "$PWD/$layers" "$PWD/build/roots/$1" /customer_identity/test/matrix/in_system.sh "${@:3}" >"$layers/log" 2>&1 ||
     tail -n 5 "$layers/log" >&2
   rm -rf "build/matrix/$1.results"
   cp -r "$layers/changes/matrix" "build/matrix/$1.results"
