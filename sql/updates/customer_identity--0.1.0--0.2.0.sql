@@ -3985,7 +3985,8 @@ RETURN CASE cardinality(attached.phone_columns)
 END;
 COMMENT ON FUNCTION customer_identity_internal.unlinked_claim_expression(customer_identity.attachments) IS
     'The phone by which row r may get a customer';
--- One row of arrays in the order of the rows' places: these, and of each row its customer or else its phone, and its name.
+-- One row of arrays in the order of the rows' places: these, and of each row its customer or else its phone, and its name; and
+-- how many have a phone.
 -- OFFSET 0 reads each phone once: a condition that is moved inside would read it for itself.
 CREATE FUNCTION customer_identity_internal.unlinked_rows_query(attached customer_identity.attachments, relation regclass, pages text)
     RETURNS text
@@ -3996,7 +3997,7 @@ DECLARE
     has_logins boolean := customer_identity_internal.has_logins(attached);
 BEGIN
     RETURN format($sql$
-        SELECT array_agg(t.place), array_agg(t.customer), array_agg(t.phone), array_agg(t.name)
+        SELECT array_agg(t.place), array_agg(t.customer), array_agg(t.phone), array_agg(t.name), count(t.phone)
         FROM (
             SELECT r.ctid AS place, %1$s AS customer, %2$s AS name,
                 CASE WHEN %1$s IS NULL THEN %3$s END AS phone
@@ -4020,13 +4021,13 @@ COMMENT ON FUNCTION customer_identity_internal.unlinked_rows_query(customer_iden
     'A query for the rows r in some pages of a table that have no customer and can be given one';
 CREATE FUNCTION customer_identity_internal.unlinked_rows(
     attached customer_identity.attachments, relation regclass, pages text,
-    OUT places tid[], OUT found_customers uuid[], OUT phones text[], OUT names text[])
+    OUT places tid[], OUT found_customers uuid[], OUT phones text[], OUT names text[], OUT claims bigint)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     EXECUTE customer_identity_internal.unlinked_rows_query(attached, relation, pages)
-        INTO places, found_customers, phones, names;
+        INTO places, found_customers, phones, names, claims;
     places := COALESCE(places, '{}');
 END
 $$;
@@ -4091,14 +4092,16 @@ DECLARE
     place pg_catalog.int8;
 BEGIN
     SELECT r.* INTO found FROM customer_identity_internal.unlinked_rows(attached, relation, pages) AS r;
-    found_customers := found.found_customers;
-    FOR claim IN SELECT c.* FROM customer_identity_internal.claims_among(found.phones, found.names) AS c LOOP
-        claimed := customer_identity_internal.claim_customer(claim.phone, claim.name, attached.customers);
-        FOREACH place IN ARRAY claim.positions LOOP
-            found_customers[place] := claimed;
+    IF pg_catalog.int8gt(found.claims, 0) THEN
+        found_customers := found.found_customers;
+        FOR claim IN SELECT c.* FROM customer_identity_internal.claims_among(found.phones, found.names) AS c LOOP
+            claimed := customer_identity_internal.claim_customer(claim.phone, claim.name, attached.customers);
+            FOREACH place IN ARRAY claim.positions LOOP
+                found_customers[place] := claimed;
+            END LOOP;
         END LOOP;
-    END LOOP;
-    SELECT k.* INTO found FROM customer_identity_internal.known_places(found.places, found_customers) AS k;
+        SELECT k.* INTO found FROM customer_identity_internal.known_places(found.places, found_customers) AS k;
+    END IF;
     EXECUTE customer_identity_internal.link_statement(attached, relation, pages) USING found.places, found.found_customers;
     GET DIAGNOSTICS linked = ROW_COUNT;
     missed := pg_catalog.int8mi(pg_catalog.int8(pg_catalog.cardinality(found.places)), linked);

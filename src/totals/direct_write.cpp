@@ -237,9 +237,16 @@ bool update(Writer &writer, const Delta &delta, majors::IndexUpdate *indexes) {
   }
 }
 
+// attach_order has held most customers where they still are.
+bool find(Writer &writer, const pg_uuid_t &id) {
+  const AttrNumber column = writer.target.id;
+  return find_held(writer.table, column, id, writer.snapshot, writer.old_row) ||
+         find_last_held(writer.table, column, id, writer.snapshot, writer.old_row) ||
+         scan_for(writer.scan, writer.target.index, {UUIDPGetDatum(&id), UUIDOID}, writer.old_row);
+}
+
 bool add(Writer &writer, const Delta &delta) {
-  const Sought customer = {UUIDPGetDatum(&delta.customer), UUIDOID};
-  if (!scan_for(writer.scan, writer.target.index, customer, writer.old_row)) return false;
+  if (!find(writer, delta.customer)) return false;
 
   majors::IndexUpdate indexes;
   MemoryContext caller = MemoryContextSwitchTo(writer.row_memory);
