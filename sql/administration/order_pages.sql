@@ -1,5 +1,5 @@
--- A table without a key has its rows' places, which an update changes. Of a partitioned one an id is told apart by the
--- time as well, which comes before it.
+-- A table without a key has its rows' places, which an update changes. Of a key of several columns it is the id, which
+-- several rows may have.
 CREATE FUNCTION customer_identity_internal.row_key_column(relation regclass)
     RETURNS text
     LANGUAGE sql STABLE
@@ -12,7 +12,37 @@ RETURN (
     FROM customer_identity_internal.primary_key_columns(relation) AS k (key)
 );
 COMMENT ON FUNCTION customer_identity_internal.row_key_column(regclass) IS
-    'The column that orders of the same time are told apart by';
+    'The column by which a row is named: its key, else its id, else its place';
+
+-- Partitions have rows at the same places.
+CREATE FUNCTION customer_identity_internal.page_key(relation regclass)
+    RETURNS text[]
+    LANGUAGE sql STABLE
+RETURN COALESCE(customer_identity_internal.primary_key_columns(relation), '{tableoid,ctid}');
+COMMENT ON FUNCTION customer_identity_internal.page_key(regclass) IS
+    'The columns that orders of the same time are told apart by';
+
+CREATE FUNCTION customer_identity_internal.after_key(relation regclass, id text[])
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key constant text[] := customer_identity_internal.page_key(relation);
+    condition text := 'false';
+    type regtype;
+BEGIN
+    FOR i IN REVERSE cardinality(key)..1 LOOP
+        type := customer_identity_internal.column_type(relation, key[i]);
+        condition := format('(r.%1$I %2$s %3$L::%4$s OR (r.%1$I %5$s %3$L::%4$s AND %6$s))', key[i],
+            customer_identity_internal.less_of(type), id[i], customer_identity_internal.type_name(type),
+            customer_identity_internal.equality_of(type), condition);
+    END LOOP;
+    RETURN condition;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.after_key(regclass, text[]) IS
+    'The condition that row r has a lower key';
 
 -- The newest come first, those of unknown time last; orders of one time by the name of their table, and
 -- in one table by falling key. `after` is parameter $2.
@@ -32,12 +62,10 @@ BEGIN
             SELECT CASE
                 WHEN p.name COLLATE "C" > (after ->> 'table') COLLATE "C" THEN 'true'
                 WHEN p.name = after ->> 'table' THEN
-                    format('r.%I < %L::%s', k.name, after ->> 'id',
-                        customer_identity_internal.type_name(customer_identity_internal.column_type(orders.attached, k.name)))
+                    customer_identity_internal.after_key(orders.attached, (after ->> 'id')::text[])
                 ELSE 'false'
             END
-            FROM customer_identity_internal.told_name(orders.attached) AS p (name),
-                customer_identity_internal.row_key_column(orders.attached) AS k (name)
+            FROM customer_identity_internal.told_name(orders.attached) AS p (name)
         ) AS s (same_time)
     );
 END
@@ -55,19 +83,40 @@ BEGIN
     RETURN (
         SELECT format(
             '(SELECT to_jsonb(l.row) || jsonb_build_object(''table'', %1$L::text) AS item, l.at, %1$L::text COLLATE "C" AS relation,'
-            ' customer_identity_internal.as_text(l.key) AS id, row_number() OVER (ORDER BY l.at DESC NULLS LAST, l.key DESC) AS place'
-            ' FROM (SELECT (r.*)::%7$s AS row, t.at, r.%2$I AS key FROM %3$s AS r CROSS JOIN LATERAL (SELECT %4$s) AS t (at)'
-            ' WHERE %5$s AND %6$s ORDER BY t.at DESC NULLS LAST, r.%2$I DESC LIMIT $3) AS l)',
-            customer_identity_internal.told_name(orders.attached),
-            customer_identity_internal.row_key_column(orders.attached), orders.attached, customer_identity_internal.time_of_row(orders.attached),
-            condition, customer_identity_internal.after_place(orders, after), customer_identity_internal.type_name(c.reltype::regtype))
-        FROM pg_class AS c
+            ' ARRAY[%2$s]::text AS id, row_number() OVER (ORDER BY l.at DESC NULLS LAST, %3$s) AS place'
+            ' FROM (SELECT (r.*)::%4$s AS row, t.at, %5$s FROM %6$s AS r CROSS JOIN LATERAL (SELECT %7$s) AS t (at)'
+            ' WHERE %8$s AND %9$s ORDER BY t.at DESC NULLS LAST, %10$s LIMIT $3) AS l)',
+            customer_identity_internal.told_name(orders.attached), k.texts, k.falling,
+            customer_identity_internal.type_name(c.reltype::regtype), k.columns, orders.attached,
+            customer_identity_internal.time_of_row(orders.attached), condition,
+            customer_identity_internal.after_place(orders, after), k.rows_falling)
+        FROM pg_class AS c,
+            LATERAL (
+                SELECT string_agg(format('customer_identity_internal.as_text(l.key%s)', k.n), ', ' ORDER BY k.n) AS texts,
+                    string_agg(format('l.key%s DESC', k.n), ', ' ORDER BY k.n) AS falling,
+                    string_agg(format('r.%I AS key%s', k.name, k.n), ', ' ORDER BY k.n) AS columns,
+                    string_agg(format('r.%I DESC', k.name), ', ' ORDER BY k.n) AS rows_falling
+                FROM unnest(customer_identity_internal.page_key(orders.attached)) WITH ORDINALITY AS k (name, n)
+            ) AS k
         WHERE c.oid = orders.attached
     );
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.orders_query(customer_identity.attachments, text, jsonb) IS
     'The query of a page of orders of one table';
+
+CREATE FUNCTION customer_identity_internal.compares_bytes(orders customer_identity.attachments)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN NOT EXISTS (
+    SELECT
+    FROM pg_attribute AS a
+    JOIN pg_collation AS c ON c.oid = a.attcollation
+    WHERE (a.attrelid, a.attname) IN ((orders.users, orders.users_key_column), (orders.attached, orders.user_column))
+        AND NOT c.collisdeterministic
+);
+COMMENT ON FUNCTION customer_identity_internal.compares_bytes(customer_identity.attachments) IS
+    'Whether texts of an order''s user and of its users table are equal in no other way than byte by byte';
 
 -- `user_value` is what the user's row has in the column that the orders are joined by.
 CREATE FUNCTION customer_identity_internal.order_condition(orders customer_identity.attachments, user_value text)
@@ -87,9 +136,10 @@ BEGIN
     IF user_value IS NULL OR NOT customer_identity_internal.is_value(type, user_value) THEN
         RETURN condition;
     END IF;
-    -- Users 7 and 007 are two people, whatever the orders keep of them.
+    -- Users 7 and 007 are two people, whatever the orders keep of them. Another collation keeps an index from being used.
     RETURN format('(%s OR (r.%I%s %s %L::%s%s))', condition, orders.user_column,
-        customer_identity_internal.collation_of_users(orders), customer_identity_internal.equality_of(type),
+        CASE WHEN customer_identity_internal.compares_bytes(orders) THEN '' ELSE customer_identity_internal.collation_of_users(orders) END,
+        customer_identity_internal.equality_of(type),
         user_value, customer_identity_internal.type_name(type),
         CASE WHEN type <> users_type THEN format(' AND customer_identity_internal.as_text(r.%I) = %L', orders.user_column, user_value) END);
 END
@@ -97,17 +147,23 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.order_condition(customer_identity.attachments, text) IS
     'The condition that order r is that customer''s or that user''s, either of whom may be nobody';
 
-CREATE FUNCTION customer_identity_internal.is_row_key(attached regclass, value text, customers regclass)
+CREATE FUNCTION customer_identity_internal.is_page_key(attached regclass, id text[], customers regclass)
     RETURNS boolean
     LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
+DECLARE
+    key constant text[] := customer_identity_internal.page_key(attached);
 BEGIN
-    RETURN customer_identity_internal.is_value(
-        customer_identity_internal.column_type(attached, customer_identity_internal.row_key_column(attached)), value);
+    IF array_ndims(id) > 1 THEN
+        RETURN false;
+    END IF;
+    RETURN cardinality(id) = cardinality(key) AND array_position(id, NULL) IS NULL AND NOT EXISTS (
+        SELECT FROM unnest(key, id) AS k (name, value)
+        WHERE NOT customer_identity_internal.is_value(customer_identity_internal.column_type(attached, k.name), k.value));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.is_row_key(regclass, text, regclass) IS
-    'Whether a text can be read as the key of a table, whose type may be of the making of its owner';
+COMMENT ON FUNCTION customer_identity_internal.is_page_key(regclass, text[], regclass) IS
+    'Whether texts can be read as the key of a table, whose types may be of the making of its owner';
 
 CREATE FUNCTION customer_identity_internal.require_order_place(place jsonb, customers regclass)
     RETURNS void
@@ -124,7 +180,8 @@ BEGIN
     SELECT o.attached INTO orders
     FROM customer_identity_internal.attachments_to_read(customers) AS o
     WHERE o.kind = 'orders' AND customer_identity_internal.told_name(o.attached) = place ->> 'table';
-    IF NOT FOUND OR NOT customer_identity_internal.is_row_key(orders, place ->> 'id', customers) THEN
+    IF NOT FOUND OR NOT customer_identity_internal.is_value('text[]'::regtype, place ->> 'id')
+        OR customer_identity_internal.is_page_key(orders, (place ->> 'id')::text[], customers) IS NOT TRUE THEN
         PERFORM customer_identity_internal.refuse_cursor();
     END IF;
 END

@@ -73,12 +73,24 @@ BEGIN ATOMIC
     WHERE a.kind = 'orders' AND c.attname = a.user_column
         AND (k.confdeltype IN ('a', 'r') OR (k.confdeltype = 'n' AND c.attnotnull))
     UNION ALL
+    SELECT 'error', a.attached::text,
+        format('its users table, %s, is gone: orders of users get no customer', n.users),
+        format('Attach the orders with another one: SELECT %s; or bring it back and attach it; then CALL customer_identity.backfill(%L);',
+            customer_identity_internal.attach_call(a.attached), a.attached::text)
+    FROM unnest(attachments) AS a
+    CROSS JOIN LATERAL customer_identity_internal.triggers_of(a.attached) AS t
+    CROSS JOIN LATERAL customer_identity_internal.argument_value(t.arguments, 'users') AS n (users)
+    WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL AND t.function = 'attach_order' AND n.users IS NOT NULL
+    UNION ALL
     SELECT 'warning', a.attached::text,
         format('its users table is unknown: orders are attached by their own phones only'),
         format('SELECT %s; with users => ''...'' added', customer_identity_internal.attach_call(a.attached))
     FROM unnest(attachments) AS a
     WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL
         AND EXISTS (SELECT FROM unnest(attachments) AS u WHERE u.kind = 'users')
+        AND NOT EXISTS (
+            SELECT FROM customer_identity_internal.triggers_of(a.attached) AS t
+            WHERE t.function = 'attach_order' AND customer_identity_internal.argument_value(t.arguments, 'users') IS NOT NULL)
     UNION ALL
     SELECT 'warning', a.attached::text,
         format('its users table, %s, is not attached: its users have no customers', a.users),

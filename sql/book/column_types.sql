@@ -19,6 +19,13 @@ CREATE FUNCTION customer_identity_internal.equality_of(type regtype)
 COMMENT ON FUNCTION customer_identity_internal.equality_of(regtype) IS
     'The operator by which a foreign key compares values of a type, as a query names it';
 
+CREATE FUNCTION customer_identity_internal.less_of(type regtype)
+    RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'less_of';
+COMMENT ON FUNCTION customer_identity_internal.less_of(regtype) IS
+    'The operator by which ORDER BY puts one value of a type before another, as a query names it';
+
 CREATE FUNCTION customer_identity_internal.as_text(value anyelement)
     RETURNS text
     LANGUAGE c STABLE STRICT PARALLEL SAFE

@@ -102,6 +102,56 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.check_customer_columns(regclass) IS
     'Raises CI003 for the first column that a customers table lacks, or has with an unusable type or as a generated one';
 
+-- ITU-T E.164: a plus and up to fifteen digits. The length of a varchar is kept with four bytes more.
+CREATE FUNCTION customer_identity_internal.check_length_of_phone(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    type text;
+BEGIN
+    SELECT format_type(a.atttypid, a.atttypmod) INTO type
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attname = 'phone' AND NOT a.attisdropped
+        AND a.atttypid = 'varchar'::regtype AND a.atttypmod BETWEEN 0 AND 15 + 4;
+    IF FOUND THEN
+        PERFORM customer_identity_internal.refuse_customers(
+            format('Column phone of %s is %s, too short for a phone.', customers, type),
+            CASE WHEN NOT customer_identity_internal.is_tied(customers, 'phone') THEN format('ALTER TABLE %s ALTER COLUMN phone TYPE varchar(20)', customers) END);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_length_of_phone(regclass) IS
+    'Raises CI003 where a phone does not fit into its column of customers';
+
+-- A number that was released leaves NULL behind, of which there may be any number.
+CREATE FUNCTION customer_identity_internal.check_phones_released(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unfit record;
+BEGIN
+    SELECT i.indexrelid::regclass AS index,
+        CASE WHEN k.conname IS NULL THEN format('DROP INDEX %s', i.indexrelid::regclass)
+            ELSE format('ALTER TABLE %s DROP CONSTRAINT %I', customers, k.conname) END AS removal
+    INTO unfit
+    FROM pg_index AS i
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+    LEFT JOIN pg_constraint AS k ON k.conindid = i.indexrelid AND k.contype = 'u'
+    WHERE i.indrelid = customers AND a.attname = 'phone' AND i.indnkeyatts = 1 AND i.indisunique AND i.indnullsnotdistinct;
+    IF FOUND THEN
+        PERFORM customer_identity_internal.refuse_customers(
+            format('By index %s one customer alone may be without a phone.', unfit.index),
+            format('ALTER TABLE %s ADD UNIQUE (phone); %s', customers, unfit.removal));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_phones_released(regclass) IS
+    'Raises CI003 where customers cannot have several rows without a phone';
+
 -- Built-in functions alone: the CHECK of an application's table must hold in a restore, and on a server without us. The
 -- namespace and the digits are those of computed_id().
 CREATE FUNCTION customer_identity_internal.id_of_phone()
@@ -199,6 +249,7 @@ BEGIN
         PERFORM customer_identity_internal.refuse_customers(format('%s is not a table.', customers), NULL);
     END IF;
     PERFORM customer_identity_internal.check_customer_columns(customers);
+    PERFORM customer_identity_internal.check_length_of_phone(customers);
     IF NOT customer_identity_internal.has_unique_index(customers, 'id') THEN
         PERFORM customer_identity_internal.refuse_customers(
             format('Column id of %s is not unique.', customers),
@@ -211,6 +262,7 @@ BEGIN
         PERFORM customer_identity_internal.refuse_customers(
             format('Column phone of %s is not unique.', customers), format('ALTER TABLE %s ADD UNIQUE (phone)', customers));
     END IF;
+    PERFORM customer_identity_internal.check_phones_released(customers);
     PERFORM FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attname = 'id' AND a.atthasdef;
     IF NOT FOUND THEN

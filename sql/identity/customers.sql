@@ -76,6 +76,14 @@ CREATE FUNCTION customer_identity.can_see_customer(user_id text, customer_id uui
 COMMENT ON FUNCTION customer_identity.can_see_customer(text, uuid, regclass) IS
     'Whether a user is linked to a customer and has proved its phone; for row-security policies';
 
+CREATE FUNCTION customer_identity_internal.refuse_nobody(phone text, customers regclass)
+    RETURNS void
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'refuse_nobody';
+COMMENT ON FUNCTION customer_identity_internal.refuse_nobody(text, regclass) IS
+    'Raises CI001 for an E.164 phone that names nobody by rule';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.refuse_nobody(text, regclass) FROM PUBLIC;
+
 CREATE FUNCTION customer_identity_internal.names_nobody(phone text, customers regclass)
     RETURNS boolean
     LANGUAGE c STABLE COST 1000

@@ -444,6 +444,12 @@ CREATE FUNCTION customer_identity_internal.equality_of(type regtype)
     AS 'MODULE_PATHNAME', 'equality_of';
 COMMENT ON FUNCTION customer_identity_internal.equality_of(regtype) IS
     'The operator by which a foreign key compares values of a type, as a query names it';
+CREATE FUNCTION customer_identity_internal.less_of(type regtype)
+    RETURNS text
+    LANGUAGE c STABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'less_of';
+COMMENT ON FUNCTION customer_identity_internal.less_of(regtype) IS
+    'The operator by which ORDER BY puts one value of a type before another, as a query names it';
 CREATE OR REPLACE FUNCTION customer_identity_internal.as_text(value anyelement)
     RETURNS text
     LANGUAGE c STABLE STRICT PARALLEL SAFE
@@ -923,6 +929,54 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.check_customer_columns(regclass) IS
     'Raises CI003 for the first column that a customers table lacks, or has with an unusable type or as a generated one';
+-- ITU-T E.164: a plus and up to fifteen digits. The length of a varchar is kept with four bytes more.
+CREATE FUNCTION customer_identity_internal.check_length_of_phone(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    type text;
+BEGIN
+    SELECT format_type(a.atttypid, a.atttypmod) INTO type
+    FROM pg_attribute AS a
+    WHERE a.attrelid = customers AND a.attname = 'phone' AND NOT a.attisdropped
+        AND a.atttypid = 'varchar'::regtype AND a.atttypmod BETWEEN 0 AND 15 + 4;
+    IF FOUND THEN
+        PERFORM customer_identity_internal.refuse_customers(
+            format('Column phone of %s is %s, too short for a phone.', customers, type),
+            CASE WHEN NOT customer_identity_internal.is_tied(customers, 'phone') THEN format('ALTER TABLE %s ALTER COLUMN phone TYPE varchar(20)', customers) END);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_length_of_phone(regclass) IS
+    'Raises CI003 where a phone does not fit into its column of customers';
+-- A number that was released leaves NULL behind, of which there may be any number.
+CREATE FUNCTION customer_identity_internal.check_phones_released(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unfit record;
+BEGIN
+    SELECT i.indexrelid::regclass AS index,
+        CASE WHEN k.conname IS NULL THEN format('DROP INDEX %s', i.indexrelid::regclass)
+            ELSE format('ALTER TABLE %s DROP CONSTRAINT %I', customers, k.conname) END AS removal
+    INTO unfit
+    FROM pg_index AS i
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+    LEFT JOIN pg_constraint AS k ON k.conindid = i.indexrelid AND k.contype = 'u'
+    WHERE i.indrelid = customers AND a.attname = 'phone' AND i.indnkeyatts = 1 AND i.indisunique AND i.indnullsnotdistinct;
+    IF FOUND THEN
+        PERFORM customer_identity_internal.refuse_customers(
+            format('By index %s one customer alone may be without a phone.', unfit.index),
+            format('ALTER TABLE %s ADD UNIQUE (phone); %s', customers, unfit.removal));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.check_phones_released(regclass) IS
+    'Raises CI003 where customers cannot have several rows without a phone';
 -- Built-in functions alone: the CHECK of an application's table must hold in a restore, and on a server without us. The
 -- namespace and the digits are those of computed_id().
 CREATE FUNCTION customer_identity_internal.id_of_phone()
@@ -1012,6 +1066,7 @@ BEGIN
         PERFORM customer_identity_internal.refuse_customers(format('%s is not a table.', customers), NULL);
     END IF;
     PERFORM customer_identity_internal.check_customer_columns(customers);
+    PERFORM customer_identity_internal.check_length_of_phone(customers);
     IF NOT customer_identity_internal.has_unique_index(customers, 'id') THEN
         PERFORM customer_identity_internal.refuse_customers(
             format('Column id of %s is not unique.', customers),
@@ -1024,6 +1079,7 @@ BEGIN
         PERFORM customer_identity_internal.refuse_customers(
             format('Column phone of %s is not unique.', customers), format('ALTER TABLE %s ADD UNIQUE (phone)', customers));
     END IF;
+    PERFORM customer_identity_internal.check_phones_released(customers);
     PERFORM FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attname = 'id' AND a.atthasdef;
     IF NOT FOUND THEN
@@ -1645,6 +1701,13 @@ CREATE OR REPLACE FUNCTION customer_identity.can_see_customer(user_id text, cust
     AS 'MODULE_PATHNAME', 'can_see_customer';
 COMMENT ON FUNCTION customer_identity.can_see_customer(text, uuid, regclass) IS
     'Whether a user is linked to a customer and has proved its phone; for row-security policies';
+CREATE FUNCTION customer_identity_internal.refuse_nobody(phone text, customers regclass)
+    RETURNS void
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'refuse_nobody';
+COMMENT ON FUNCTION customer_identity_internal.refuse_nobody(text, regclass) IS
+    'Raises CI001 for an E.164 phone that names nobody by rule';
+REVOKE EXECUTE ON FUNCTION customer_identity_internal.refuse_nobody(text, regclass) FROM PUBLIC;
 CREATE FUNCTION customer_identity_internal.names_nobody(phone text, customers regclass)
     RETURNS boolean
     LANGUAGE c STABLE COST 1000
@@ -4814,7 +4877,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.send_code(regclass, text, text, text, inet, timestamptz) IS
     'Makes a code and the message that brings it, and returns the id of the verification';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.send_code(regclass, text, text, text, inet, timestamptz) FROM PUBLIC;
--- It never reads the rows of the book: neither the result nor its timing reveals whether a phone belongs to a customer.
+-- Of the book it reads the rule of the phone alone: neither the result nor its timing reveals whether a phone belongs to a customer.
 CREATE OR REPLACE FUNCTION customer_identity_internal.start_verification(
     raw_phone text, purpose text, user_id text, client_address inet, region text, customers regclass)
     RETURNS TABLE (verification_id uuid, status text, phone text, expires_at timestamptz, retry_after interval)
@@ -4827,6 +4890,7 @@ BEGIN
     PERFORM customer_identity_internal.book(customers);
     user_id := NULLIF(user_id, '');
     phone := customer_identity_internal.readable_phone(raw_phone, region);
+    PERFORM customer_identity_internal.refuse_nobody(phone, customers);
     IF NOT customer_identity_internal.can_get_codes(phone) THEN
         status := 'unsupported';
     ELSE
@@ -4858,7 +4922,7 @@ CREATE OR REPLACE FUNCTION customer_identity.start_verification(
     LANGUAGE c VOLATILE COST 10000 ROWS 1
     AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION customer_identity.start_verification(text, text, text, inet, text, regclass) IS
-    'Sends a code to a phone. Status sent; throttled: retry after retry_after; unsupported: no codes are sent to such a phone. CI001 when the phone cannot be read';
+    'Sends a code to a phone. Status sent; throttled: retry after retry_after; unsupported: no codes are sent to such a phone. CI001 when the phone cannot be read or names nobody';
 CREATE OR REPLACE FUNCTION customer_identity_internal.prove_phone(customers regclass, phone text, user_id text, OUT customer_id uuid, OUT other_users text[])
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'prove_phone';
@@ -6185,8 +6249,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity.customer_users(uuid, regclass) IS
     'The users of a customer, from every attached table: an array, oldest first';
--- A table without a key has its rows' places, which an update changes. Of a partitioned one an id is told apart by the
--- time as well, which comes before it.
+-- A table without a key has its rows' places, which an update changes. Of a key of several columns it is the id, which
+-- several rows may have.
 CREATE OR REPLACE FUNCTION customer_identity_internal.row_key_column(relation regclass)
     RETURNS text
     LANGUAGE sql STABLE
@@ -6199,7 +6263,35 @@ RETURN (
     FROM customer_identity_internal.primary_key_columns(relation) AS k (key)
 );
 COMMENT ON FUNCTION customer_identity_internal.row_key_column(regclass) IS
-    'The column that orders of the same time are told apart by';
+    'The column by which a row is named: its key, else its id, else its place';
+-- Partitions have rows at the same places.
+CREATE FUNCTION customer_identity_internal.page_key(relation regclass)
+    RETURNS text[]
+    LANGUAGE sql STABLE
+RETURN COALESCE(customer_identity_internal.primary_key_columns(relation), '{tableoid,ctid}');
+COMMENT ON FUNCTION customer_identity_internal.page_key(regclass) IS
+    'The columns that orders of the same time are told apart by';
+CREATE FUNCTION customer_identity_internal.after_key(relation regclass, id text[])
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key constant text[] := customer_identity_internal.page_key(relation);
+    condition text := 'false';
+    type regtype;
+BEGIN
+    FOR i IN REVERSE cardinality(key)..1 LOOP
+        type := customer_identity_internal.column_type(relation, key[i]);
+        condition := format('(r.%1$I %2$s %3$L::%4$s OR (r.%1$I %5$s %3$L::%4$s AND %6$s))', key[i],
+            customer_identity_internal.less_of(type), id[i], customer_identity_internal.type_name(type),
+            customer_identity_internal.equality_of(type), condition);
+    END LOOP;
+    RETURN condition;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.after_key(regclass, text[]) IS
+    'The condition that row r has a lower key';
 -- The newest come first, those of unknown time last; orders of one time by the name of their table, and
 -- in one table by falling key. `after` is parameter $2.
 CREATE OR REPLACE FUNCTION customer_identity_internal.after_place(orders customer_identity.attachments, after jsonb)
@@ -6218,12 +6310,10 @@ BEGIN
             SELECT CASE
                 WHEN p.name COLLATE "C" > (after ->> 'table') COLLATE "C" THEN 'true'
                 WHEN p.name = after ->> 'table' THEN
-                    format('r.%I < %L::%s', k.name, after ->> 'id',
-                        customer_identity_internal.type_name(customer_identity_internal.column_type(orders.attached, k.name)))
+                    customer_identity_internal.after_key(orders.attached, (after ->> 'id')::text[])
                 ELSE 'false'
             END
-            FROM customer_identity_internal.told_name(orders.attached) AS p (name),
-                customer_identity_internal.row_key_column(orders.attached) AS k (name)
+            FROM customer_identity_internal.told_name(orders.attached) AS p (name)
         ) AS s (same_time)
     );
 END
@@ -6240,19 +6330,39 @@ BEGIN
     RETURN (
         SELECT format(
             '(SELECT to_jsonb(l.row) || jsonb_build_object(''table'', %1$L::text) AS item, l.at, %1$L::text COLLATE "C" AS relation,'
-            ' customer_identity_internal.as_text(l.key) AS id, row_number() OVER (ORDER BY l.at DESC NULLS LAST, l.key DESC) AS place'
-            ' FROM (SELECT (r.*)::%7$s AS row, t.at, r.%2$I AS key FROM %3$s AS r CROSS JOIN LATERAL (SELECT %4$s) AS t (at)'
-            ' WHERE %5$s AND %6$s ORDER BY t.at DESC NULLS LAST, r.%2$I DESC LIMIT $3) AS l)',
-            customer_identity_internal.told_name(orders.attached),
-            customer_identity_internal.row_key_column(orders.attached), orders.attached, customer_identity_internal.time_of_row(orders.attached),
-            condition, customer_identity_internal.after_place(orders, after), customer_identity_internal.type_name(c.reltype::regtype))
-        FROM pg_class AS c
+            ' ARRAY[%2$s]::text AS id, row_number() OVER (ORDER BY l.at DESC NULLS LAST, %3$s) AS place'
+            ' FROM (SELECT (r.*)::%4$s AS row, t.at, %5$s FROM %6$s AS r CROSS JOIN LATERAL (SELECT %7$s) AS t (at)'
+            ' WHERE %8$s AND %9$s ORDER BY t.at DESC NULLS LAST, %10$s LIMIT $3) AS l)',
+            customer_identity_internal.told_name(orders.attached), k.texts, k.falling,
+            customer_identity_internal.type_name(c.reltype::regtype), k.columns, orders.attached,
+            customer_identity_internal.time_of_row(orders.attached), condition,
+            customer_identity_internal.after_place(orders, after), k.rows_falling)
+        FROM pg_class AS c,
+            LATERAL (
+                SELECT string_agg(format('customer_identity_internal.as_text(l.key%s)', k.n), ', ' ORDER BY k.n) AS texts,
+                    string_agg(format('l.key%s DESC', k.n), ', ' ORDER BY k.n) AS falling,
+                    string_agg(format('r.%I AS key%s', k.name, k.n), ', ' ORDER BY k.n) AS columns,
+                    string_agg(format('r.%I DESC', k.name), ', ' ORDER BY k.n) AS rows_falling
+                FROM unnest(customer_identity_internal.page_key(orders.attached)) WITH ORDINALITY AS k (name, n)
+            ) AS k
         WHERE c.oid = orders.attached
     );
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.orders_query(customer_identity.attachments, text, jsonb) IS
     'The query of a page of orders of one table';
+CREATE FUNCTION customer_identity_internal.compares_bytes(orders customer_identity.attachments)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN NOT EXISTS (
+    SELECT
+    FROM pg_attribute AS a
+    JOIN pg_collation AS c ON c.oid = a.attcollation
+    WHERE (a.attrelid, a.attname) IN ((orders.users, orders.users_key_column), (orders.attached, orders.user_column))
+        AND NOT c.collisdeterministic
+);
+COMMENT ON FUNCTION customer_identity_internal.compares_bytes(customer_identity.attachments) IS
+    'Whether texts of an order''s user and of its users table are equal in no other way than byte by byte';
 -- `user_value` is what the user's row has in the column that the orders are joined by.
 CREATE FUNCTION customer_identity_internal.order_condition(orders customer_identity.attachments, user_value text)
     RETURNS text
@@ -6271,26 +6381,33 @@ BEGIN
     IF user_value IS NULL OR NOT customer_identity_internal.is_value(type, user_value) THEN
         RETURN condition;
     END IF;
-    -- Users 7 and 007 are two people, whatever the orders keep of them.
+    -- Users 7 and 007 are two people, whatever the orders keep of them. Another collation keeps an index from being used.
     RETURN format('(%s OR (r.%I%s %s %L::%s%s))', condition, orders.user_column,
-        customer_identity_internal.collation_of_users(orders), customer_identity_internal.equality_of(type),
+        CASE WHEN customer_identity_internal.compares_bytes(orders) THEN '' ELSE customer_identity_internal.collation_of_users(orders) END,
+        customer_identity_internal.equality_of(type),
         user_value, customer_identity_internal.type_name(type),
         CASE WHEN type <> users_type THEN format(' AND customer_identity_internal.as_text(r.%I) = %L', orders.user_column, user_value) END);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.order_condition(customer_identity.attachments, text) IS
     'The condition that order r is that customer''s or that user''s, either of whom may be nobody';
-CREATE FUNCTION customer_identity_internal.is_row_key(attached regclass, value text, customers regclass)
+CREATE FUNCTION customer_identity_internal.is_page_key(attached regclass, id text[], customers regclass)
     RETURNS boolean
     LANGUAGE customer_identity_as_table_owner STABLE
 AS $$
+DECLARE
+    key constant text[] := customer_identity_internal.page_key(attached);
 BEGIN
-    RETURN customer_identity_internal.is_value(
-        customer_identity_internal.column_type(attached, customer_identity_internal.row_key_column(attached)), value);
+    IF array_ndims(id) > 1 THEN
+        RETURN false;
+    END IF;
+    RETURN cardinality(id) = cardinality(key) AND array_position(id, NULL) IS NULL AND NOT EXISTS (
+        SELECT FROM unnest(key, id) AS k (name, value)
+        WHERE NOT customer_identity_internal.is_value(customer_identity_internal.column_type(attached, k.name), k.value));
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.is_row_key(regclass, text, regclass) IS
-    'Whether a text can be read as the key of a table, whose type may be of the making of its owner';
+COMMENT ON FUNCTION customer_identity_internal.is_page_key(regclass, text[], regclass) IS
+    'Whether texts can be read as the key of a table, whose types may be of the making of its owner';
 CREATE OR REPLACE FUNCTION customer_identity_internal.require_order_place(place jsonb, customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
@@ -6306,7 +6423,8 @@ BEGIN
     SELECT o.attached INTO orders
     FROM customer_identity_internal.attachments_to_read(customers) AS o
     WHERE o.kind = 'orders' AND customer_identity_internal.told_name(o.attached) = place ->> 'table';
-    IF NOT FOUND OR NOT customer_identity_internal.is_row_key(orders, place ->> 'id', customers) THEN
+    IF NOT FOUND OR NOT customer_identity_internal.is_value('text[]'::regtype, place ->> 'id')
+        OR customer_identity_internal.is_page_key(orders, (place ->> 'id')::text[], customers) IS NOT TRUE THEN
         PERFORM customer_identity_internal.refuse_cursor();
     END IF;
 END
@@ -13116,12 +13234,24 @@ BEGIN ATOMIC
     WHERE a.kind = 'orders' AND c.attname = a.user_column
         AND (k.confdeltype IN ('a', 'r') OR (k.confdeltype = 'n' AND c.attnotnull))
     UNION ALL
+    SELECT 'error', a.attached::text,
+        format('its users table, %s, is gone: orders of users get no customer', n.users),
+        format('Attach the orders with another one: SELECT %s; or bring it back and attach it; then CALL customer_identity.backfill(%L);',
+            customer_identity_internal.attach_call(a.attached), a.attached::text)
+    FROM unnest(attachments) AS a
+    CROSS JOIN LATERAL customer_identity_internal.triggers_of(a.attached) AS t
+    CROSS JOIN LATERAL customer_identity_internal.argument_value(t.arguments, 'users') AS n (users)
+    WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL AND t.function = 'attach_order' AND n.users IS NOT NULL
+    UNION ALL
     SELECT 'warning', a.attached::text,
         format('its users table is unknown: orders are attached by their own phones only'),
         format('SELECT %s; with users => ''...'' added', customer_identity_internal.attach_call(a.attached))
     FROM unnest(attachments) AS a
     WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL
         AND EXISTS (SELECT FROM unnest(attachments) AS u WHERE u.kind = 'users')
+        AND NOT EXISTS (
+            SELECT FROM customer_identity_internal.triggers_of(a.attached) AS t
+            WHERE t.function = 'attach_order' AND customer_identity_internal.argument_value(t.arguments, 'users') IS NOT NULL)
     UNION ALL
     SELECT 'warning', a.attached::text,
         format('its users table, %s, is not attached: its users have no customers', a.users),

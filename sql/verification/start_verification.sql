@@ -45,7 +45,7 @@ COMMENT ON FUNCTION customer_identity_internal.send_code(regclass, text, text, t
     'Makes a code and the message that brings it, and returns the id of the verification';
 REVOKE EXECUTE ON FUNCTION customer_identity_internal.send_code(regclass, text, text, text, inet, timestamptz) FROM PUBLIC;
 
--- It never reads the rows of the book: neither the result nor its timing reveals whether a phone belongs to a customer.
+-- Of the book it reads the rule of the phone alone: neither the result nor its timing reveals whether a phone belongs to a customer.
 CREATE FUNCTION customer_identity_internal.start_verification(
     raw_phone text, purpose text, user_id text, client_address inet, region text, customers regclass)
     RETURNS TABLE (verification_id uuid, status text, phone text, expires_at timestamptz, retry_after interval)
@@ -58,6 +58,7 @@ BEGIN
     PERFORM customer_identity_internal.book(customers);
     user_id := NULLIF(user_id, '');
     phone := customer_identity_internal.readable_phone(raw_phone, region);
+    PERFORM customer_identity_internal.refuse_nobody(phone, customers);
     IF NOT customer_identity_internal.can_get_codes(phone) THEN
         status := 'unsupported';
     ELSE
@@ -90,5 +91,5 @@ CREATE FUNCTION customer_identity.start_verification(
     LANGUAGE c VOLATILE COST 10000 ROWS 1
     AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION customer_identity.start_verification(text, text, text, inet, text, regclass) IS
-    'Sends a code to a phone. Status sent; throttled: retry after retry_after; unsupported: no codes are sent to such a phone. CI001 when the phone cannot be read';
+    'Sends a code to a phone. Status sent; throttled: retry after retry_after; unsupported: no codes are sent to such a phone. CI001 when the phone cannot be read or names nobody';
 REVOKE EXECUTE ON FUNCTION customer_identity.start_verification(text, text, text, inet, text, regclass) FROM PUBLIC;

@@ -48,6 +48,8 @@ struct Setup {
   Oid relation;
   Oid customers;
   Oid users;  // InvalidOid: none
+  const char
+      *missing_users;  // the users table that the arguments name and that is not there; else NULL
 };
 
 /// Resolves a column by name; `name` NULL gives the empty Column. Raises CI007 when it is gone.
@@ -75,7 +77,8 @@ Oid root_of(Relation table);
 template <typename Kind>
 Kind *setup_of(const TriggerData *call, void (*read)(Kind *, const TriggerData *)) {
   const Oid relation = RelationGetRelid(call->tg_relation);
-  return kept<Kind>({relation, call->tg_trigger->tgoid}, [&](Kind &setup, Reading &reading) {
+  const CacheKey key = {relation, call->tg_trigger->tgoid};
+  const auto fill = [&](Kind &setup, Reading &reading) {
     const Arguments arguments = present_arguments(call);
     Trigger trigger = *call->tg_trigger;
     trigger.tgargs = arguments.values;
@@ -88,7 +91,12 @@ Kind *setup_of(const TriggerData *call, void (*read)(Kind *, const TriggerData *
     read(&setup, &present);
     depend_on(reading, setup.customers);
     depend_on(reading, setup.users);
-  });
+  };
+  auto *setup = kept<Kind>(key, fill);
+  // Nobody is told of a table that is made.
+  const bool is_back =
+      setup->missing_users != nullptr && OidIsValid(find_table(setup->missing_users, relation));
+  return is_back ? read_and_keep<Kind>(key, fill) : setup;
 }
 
 /// Raises CI007 with the call that sets the table up again.

@@ -10,31 +10,41 @@ bool is_integer(Oid type) { return type == INT2OID || type == INT4OID || type ==
 
 bool is_number(Oid type) { return is_integer(type) || type == NUMERICOID; }
 
-bool looks_like_uuid(const char *text) {
+// As the server writes it: proofs know a login by that text, and another spelling is another id.
+bool is_written_uuid(const char *text) {
   if (strlen(text) != 36) return false;
   for (int i = 0; i < 36; ++i) {
     const bool hyphen = i == 8 || i == 13 || i == 18 || i == 23;
-    if (hyphen ? text[i] != '-' : !isxdigit(static_cast<unsigned char>(text[i]))) return false;
+    if (hyphen ? text[i] != '-' : strchr("0123456789abcdef", text[i]) == nullptr) return false;
   }
   return true;
 }
 
-bool looks_like_integer(const char *text) {
-  const std::size_t length = strlen(text);
-  return length > 0 && length <= 18 && strspn(text, "0123456789") == length;
+bool is_written_integer(const char *text) {
+  const bool is_negative = text[0] == '-';
+  const char *digits = text + (is_negative ? 1 : 0);
+  const std::size_t length = strlen(digits);
+  return length > 0 && strspn(digits, "0123456789") == length &&
+         (digits[0] != '0' || (length == 1 && !is_negative));
 }
+
+constexpr std::size_t kMaximumInteger = 18;  // characters that bigint holds in any case
 
 Oid equality_in(Oid type) { return lookup_type_cache(type, TYPECACHE_EQ_OPR)->eq_opr; }
 
-// A type may have no default way to compare it.
-const char *equality_of(Oid type) {
-  HeapTuple row = SearchSysCache1(OPEROID, ObjectIdGetDatum(equality_in(type)));
-  if (!HeapTupleIsValid(row)) return "OPERATOR(pg_catalog.=)";
+// A type may have no default way to compare it: then it is `otherwise`.
+const char *operator_name(Oid operator_id, const char *otherwise) {
+  HeapTuple row = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator_id));
+  if (!HeapTupleIsValid(row)) return otherwise;
   const auto *form = reinterpret_cast<Form_pg_operator>(GETSTRUCT(row));
   const char *schema = quote_identifier(get_namespace_name(form->oprnamespace));
-  const char *equality = psprintf("OPERATOR(%s.%s)", schema, NameStr(form->oprname));
+  const char *name = psprintf("OPERATOR(%s.%s)", schema, NameStr(form->oprname));
   ReleaseSysCache(row);
-  return equality;
+  return name;
+}
+
+const char *equality_of(Oid type) {
+  return operator_name(equality_in(type), "OPERATOR(pg_catalog.=)");
 }
 
 }  // namespace
@@ -57,14 +67,20 @@ const char *equals_user_id(const char *column, Oid column_type, Oid source, cons
 }
 
 Oid type_of_user_id(const char *text, Oid column_type) {
-  if (column_type == UUIDOID && looks_like_uuid(text)) return UUIDOID;
-  if (is_integer(column_type) && looks_like_integer(text)) return column_type;
-  return TEXTOID;
+  if (column_type == UUIDOID) return is_written_uuid(text) ? UUIDOID : InvalidOid;
+  if (!is_integer(column_type)) return TEXTOID;
+  if (!is_written_integer(text)) return InvalidOid;
+  return strlen(text) <= kMaximumInteger ? column_type : TEXTOID;
 }
 
 Oid comparable_type(Oid type) {
   if (type == TEXTOID || type == VARCHAROID) return TEXTOID;
   return is_integer(type) || type == UUIDOID ? type : InvalidOid;
+}
+
+CUSTOMER_IDENTITY_FUNCTION(less_of) {
+  const Oid less = lookup_type_cache(PG_GETARG_OID(0), TYPECACHE_LT_OPR)->lt_opr;
+  PG_RETURN_TEXT_P(cstring_to_text(operator_name(less, "OPERATOR(pg_catalog.<)")));
 }
 
 CUSTOMER_IDENTITY_FUNCTION(equality_of) {

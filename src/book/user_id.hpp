@@ -12,7 +12,8 @@ namespace customer_identity {
 const char *equals_user_id(const char *column, Oid column_type, Oid source, const char *parameter);
 
 /// The type that `text` can be read as to be compared with a column of `column_type`: that type, or
-/// text if it does not look like one.
+/// text. InvalidOid: the server writes no value of the column so, as with a uuid in capital
+/// letters.
 Oid type_of_user_id(const char *text, Oid column_type);
 
 /// The type as which an index compares ids of `type` with its column, the way equals_user_id()

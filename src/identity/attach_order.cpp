@@ -85,7 +85,14 @@ bool only_fills_in_phone(const Order &order) {
          attachment_in(order, order.old_row).found;
 }
 
+// Without its users table nobody knows whose customer the user of an order is: it stays as it is.
+bool is_user_unknown(const Order &order) {
+  return order.setup.missing_users != nullptr && names_user(order);
+}
+
 Attachment derived_attachment(Order &order) {
+  if (is_user_unknown(order))
+    return order.old_row == nullptr ? Attachment{} : attachment_in(order, order.row);
   if (OidIsValid(order.setup.users) && names_user(order)) {
     const Attachment attachment = attachment_of_user(order);
     if (attachment.found)
@@ -128,11 +135,18 @@ bool exists_already(const Order &order) {
   return seems_to_exist(order) && later_trigger(order.call) == nullptr;
 }
 
-[[noreturn]] void refuse_unproved(const Order &order, const Attachment &attachment) {
+const char *reason_of_no_proof(Order &order, const Attachment &attachment) {
+  if (attachment.found) return "Nobody has proved the phone of the order's customer.";
+  if (is_user_unknown(order)) return "The users table of the order is gone.";
+  return phone_of(order).reason == phone::Reason::kOk ? "The phone of the order names nobody."
+                                                      : "The order has no readable phone.";
+}
+
+[[noreturn]] void refuse_unproved(Order &order, const Attachment &attachment) {
   const Trigger *later = seems_to_exist(order) ? later_trigger(order.call) : nullptr;
+  const char *reason = reason_of_no_proof(order, attachment);
   ereport(ERROR, errcode(kProofRequired), errmsg("cash on delivery needs a verified phone"),
-          attachment.found ? errdetail("Nobody has proved the phone of the order's customer.")
-                           : errdetail("The order has no readable phone."),
+          errdetail_internal("%s", reason),
           later == nullptr
               ? errhint("Verify the phone with customer_identity.start_verification(), or call "
                         "record_proof() if another service has verified it, or choose another "
@@ -144,7 +158,7 @@ bool exists_already(const Order &order) {
   pg_unreachable();
 }
 
-void require_proof(const Order &order, const Attachment &attachment) {
+void require_proof(Order &order, const Attachment &attachment) {
   if (!is_proved(order, attachment) && !exists_already(order)) refuse_unproved(order, attachment);
 }
 

@@ -47,22 +47,29 @@ SPIPlanPtr phone_plan_of(Oid customers, Hold hold) {
 // Where the column has no length of its own.
 constexpr int kMaximumName = 1000;
 
-// A name that is too long for its column is cut, not refused.
-SPIPlanPtr create_plan_of(Oid customers) {
-  return saved_plan({customers}, {TEXTOID, TEXTOID}, [&] {
+// A name that is too long for its column is cut, not refused. Without one the column has its
+// default.
+const char *name_to_create(Oid customers, bool has_name) {
+  return has_name ? psprintf("CAST($2 AS %s)", column_type(customers, "preferred_name"))
+                  : "DEFAULT";
+}
+
+SPIPlanPtr create_plan_of(Oid customers, bool has_name) {
+  return saved_plan({customers, InvalidOid, has_name}, {TEXTOID, TEXTOID}, [&] {
     return psprintf(
-        "INSERT INTO %s (phone, preferred_name) VALUES ($1, CAST($2 AS %s))"
+        "INSERT INTO %s (phone, preferred_name) VALUES ($1, %s)"
         " ON CONFLICT (phone) DO NOTHING RETURNING id",
-        customers_name(customers), column_type(customers, "preferred_name"));
+        customers_name(customers), name_to_create(customers, has_name));
   });
 }
 
-SPIPlanPtr create_plan_by_id(Oid customers) {
-  return saved_plan({customers}, {TEXTOID, TEXTOID, UUIDOID, INT4OID}, [&] {
+SPIPlanPtr create_plan_by_id(Oid customers, bool has_name) {
+  const CacheKey key = {customers, InvalidOid, has_name};
+  return saved_plan(key, {TEXTOID, TEXTOID, UUIDOID, INT4OID}, [&] {
     return psprintf(
         "INSERT INTO %s (phone, preferred_name, id, phone_generation)"
-        " VALUES ($1, CAST($2 AS %s), $3, $4) ON CONFLICT (id) DO NOTHING RETURNING id",
-        customers_name(customers), column_type(customers, "preferred_name"));
+        " VALUES ($1, %s, $3, $4) ON CONFLICT (id) DO NOTHING RETURNING id",
+        customers_name(customers), name_to_create(customers, has_name));
   });
 }
 
@@ -90,8 +97,10 @@ bool insert_customer(Oid customers, const Vacancy &vacancy, const char *name, pg
   // An error of the application's trigger on customers must not leave the mark behind.
   PG_TRY();
   {
-    made = run(is_computed ? create_plan_by_id(customers) : create_plan_of(customers), values,
-               name == nullptr ? " n  " : "    ");
+    const bool has_name = name != nullptr;
+    made = run(
+        is_computed ? create_plan_by_id(customers, has_name) : create_plan_of(customers, has_name),
+        values, has_name ? "    " : " n  ");
   }
   PG_FINALLY();
   { phone_being_added = outer; }
@@ -536,6 +545,17 @@ CUSTOMER_IDENTITY_FUNCTION(find_customer) {
     PG_RETURN_NULL();
   *result = holder.customer;
   PG_RETURN_UUID_P(result);
+}
+
+// refuse_nobody(phone, customers): CI001 for a phone that names nobody by rule. No customer is
+// read.
+CUSTOMER_IDENTITY_FUNCTION(refuse_nobody) {
+  Datum elsewhere;
+  const Oid customers = book_of_call(fcinfo, 1, &elsewhere);
+  if (!OidIsValid(customers)) return elsewhere;
+  const char *e164 = text_argument(fcinfo, 0);
+  if (e164 != nullptr && has_rule_nobody(customers, e164)) refuse_phone_of_nobody(customers, e164);
+  PG_RETURN_VOID();
 }
 
 // names_nobody(phone, customers): reads the rules of a book for who may read its customers, or

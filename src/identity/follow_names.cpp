@@ -97,7 +97,7 @@ bool lock_follower(const Book &book, const Datum *values, const char *nulls, con
     return psprintf(R"(
             SELECT CAST(c.preferred_name AS pg_catalog.text) FROM %1$s AS c
             WHERE c.id OPERATOR(pg_catalog.=) $1
-                AND (c.preferred_name IS NULL AND $4 IS NOT NULL
+                AND (COALESCE(c.preferred_name, '') OPERATOR(pg_catalog.=) '' AND $4 IS NOT NULL
                     OR c.preferred_name OPERATOR(pg_catalog.=) CAST($3 AS %2$s)
                         AND ($4 IS NULL
                             OR c.preferred_name OPERATOR(pg_catalog.<>) CAST($4 AS %2$s)))
@@ -108,19 +108,35 @@ bool lock_follower(const Book &book, const Datum *values, const char *nulls, con
   return run_for_name(plan, values, nulls, name);
 }
 
-// `name` is what the row holds afterwards: triggers may write something else. False: nothing was
-// written.
-bool write_name(const Book &book, const Datum *values, const char *nulls, const char **name) {
-  SPIPlanPtr plan = saved_plan(book.key(), {UUIDOID, TEXTOID, TEXTOID, TEXTOID}, [&] {
-    return psprintf(R"(
+const char *write_statement(const Book &book, const char *name) {
+  return psprintf(R"(
             UPDATE %1$s AS c
-            SET preferred_name = CAST($4 AS %2$s),
+            SET preferred_name = %2$s,
                 updated_at = GREATEST(pg_catalog.clock_timestamp(),
                     c.updated_at OPERATOR(pg_catalog.+) interval '1 microsecond')
             WHERE c.id OPERATOR(pg_catalog.=) $1
             RETURNING CAST(c.preferred_name AS pg_catalog.text))",
-                    customers_name(book.customers), column_type(book.customers, "preferred_name"));
+                  customers_name(book.customers), name);
+}
+
+constexpr std::initializer_list<Oid> kWritten = {UUIDOID, TEXTOID, TEXTOID, TEXTOID};
+
+SPIPlanPtr plan_to_name(const Book &book) {
+  return saved_plan(book.key(), kWritten, [&] {
+    const char *type = column_type(book.customers, "preferred_name");
+    return write_statement(book, psprintf("CAST($4 AS %s)", type));
   });
+}
+
+SPIPlanPtr plan_to_unname(const Book &book) {
+  return saved_plan(book.key(), kWritten, [&] { return write_statement(book, "DEFAULT"); });
+}
+
+// `name` is what the row holds afterwards: triggers may write something else. False: nothing was
+// written.
+bool write_name(const Book &book, const Datum *values, const char *nulls, const char **name) {
+  constexpr int kNewName = 3;
+  SPIPlanPtr plan = nulls[kNewName] == 'n' ? plan_to_unname(book) : plan_to_name(book);
   return run_for_name(plan, values, nulls, name);
 }
 

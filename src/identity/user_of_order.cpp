@@ -76,6 +76,7 @@ const OrderSetup &setup_with_users(const Order &order) {
 
 Attachment seen_attachment_of_user(const Order &order) {
   const OrderSetup &setup = setup_with_users(order);
+  if (!OidIsValid(setup.users)) return {};
   const Visit users_owner = stand_in(setup.users, ACL_SELECT);
   const Attachment attachment = found_attachment_of_user(order, setup);
   leave(users_owner);
@@ -120,6 +121,7 @@ const char *id_of_user(const Order &order) {
   const char *user = text_in(order.setup.user, order.row, order.table);
   if (user == nullptr || !OidIsValid(order.setup.users)) return user;
   const OrderSetup &setup = setup_with_users(order);
+  if (!OidIsValid(setup.users)) return user;
   const char *key = key_of_users(setup.customers, setup.users);
   if (key == nullptr || get_attnum(setup.users, key) <= 0) return nullptr;
   const bool is_id = strcmp(key, setup.users_key) == 0 &&
@@ -130,6 +132,7 @@ const char *id_of_user(const Order &order) {
 
 bool is_user_gone(const Order &order, const char *user) {
   const OrderSetup &setup = setup_with_users(order);
+  if (!OidIsValid(setup.users)) return false;
   const Visit users_owner = stand_in(setup.users, ACL_SELECT);
   SPI_connect();
   const Datum values[] = {CStringGetTextDatum(user)};

@@ -22,6 +22,7 @@ bool find_in(const Attached &users, const char *user_id, Run *run_plan) {
   if (number <= 0 || get_attnum(users.relation, customer_column) <= 0) return false;
   const Oid key_type = getBaseType(get_atttype(users.relation, number));
   const Oid id_type = type_of_user_id(user_id, key_type);
+  if (!OidIsValid(id_type)) return false;
 
   const Visit owner = visit(users.owner);
   const CacheKey key = {users.relation, users.trigger, id_type};

@@ -33,6 +33,7 @@ chmod -R +x "build/roots/$builder/src/scripts" "build/roots/$builder/src/debian/
 add_suite "$builder"
 in_builder apt-get update -q
 in_builder apt-get install -y -q --no-install-recommends dpkg-dev lintian postgresql-server-dev-all python3
+[ -z "$major" ] || in_builder apt-get install -y -q --no-install-recommends "postgresql-$major" "postgresql-server-dev-$major"
 in_builder apt-get build-dep -y -q --no-install-recommends /src
 for folder in build/deb build/another/folder; do
   in_builder env ${major:+PG_SUPPORTED_VERSIONS="$major"} /src/scripts/deb.sh /src.zip "$folder"
@@ -43,7 +44,8 @@ for package in "$built"/deb/*.deb; do
 done
 for package in "$built"/deb/postgresql-*-customer-identity_*.deb; do
   name=${package##*/}
-  [ -f "$built/deb/${name/customer-identity_/customer-identity-dbgsym_}" ] || { echo "$name has no dbgsym" >&2; exit 1; }
+  symbols=${name/customer-identity_/customer-identity-dbgsym_}
+  [ -f "$built/deb/$symbols" ] || [ -f "$built/deb/${symbols%.deb}.ddeb" ] || { echo "$name has no dbgsym" >&2; exit 1; }
 done
 mkdir -p build/deb
 cp "$built"/deb/*.deb build/deb

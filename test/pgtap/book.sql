@@ -68,6 +68,22 @@ SELECT is_empty($$SELECT * FROM customer_identity.verify_totals('draft.customers
 UPDATE draft.customers SET total_orders = NULL, total_spent = NULL, loyalty_points = NULL WHERE phone = '+447400123402';
 SELECT is(customer_identity.rebuild_totals('draft.customers')::int, 1, 'a NULL total of the draft is rebuilt');
 
+-- A name that may not be NULL has its default where nobody gives one.
+CREATE SCHEMA named;
+CREATE TABLE named.customers (LIKE draft.customers INCLUDING ALL);
+ALTER TABLE named.customers ALTER preferred_name SET DEFAULT '', ALTER preferred_name SET NOT NULL;
+CREATE TABLE named.users (id int PRIMARY KEY, phone text, name text);
+CREATE TABLE named.orders (id int PRIMARY KEY, phone text, total numeric);
+SELECT customer_identity.create_tables('named') IS NOT NULL AS made \gset
+SELECT customer_identity.attach_users('named.users', name_column => 'name', customers => 'named.customers') IS NOT NULL AS attached \gset
+SELECT customer_identity.attach_orders('named.orders', customers => 'named.customers') IS NOT NULL AS attached \gset
+SELECT is_empty($$SELECT * FROM customer_identity.check_setup('named.customers') WHERE severity = 'error'$$, 'which check_setup() takes for right');
+INSERT INTO named.users VALUES (1, '+44 7400 123401', NULL), (2, '+44 7400 123402', 'Bob'), (3, '+44 7400 123403', '');
+INSERT INTO named.orders VALUES (1, '+44 7400 123404', 1);
+SELECT results_eq('SELECT right(phone, 1), preferred_name::text FROM named.customers ORDER BY 1', $$VALUES ('1', ''), ('2', 'Bob'), ('3', ''), ('4', '')$$, 'logins and guests without a name are customers');
+UPDATE named.users SET name = CASE id WHEN 1 THEN 'Ada' END;
+SELECT results_eq('SELECT right(phone, 1), preferred_name::text FROM named.customers ORDER BY 1', $$VALUES ('1', 'Ada'), ('2', ''), ('3', ''), ('4', '')$$, 'a name that comes is theirs, and one that goes away refuses nothing');
+
 -- A customers table that does not fit.
 CREATE SCHEMA other;
 CREATE TABLE other.customers (id uuid PRIMARY KEY, phone text UNIQUE, total_orders int);

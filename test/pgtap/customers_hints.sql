@@ -85,6 +85,14 @@ SELECT is((SELECT string_agg(DISTINCT outcome, ' ') FROM outcomes WHERE column_n
 SELECT matches((failure($$DO 'BEGIN EXECUTE with_column(''id'', ''bigint''); PERFORM customer_identity.create_tables(''shop''); END'$$)).hint,
   '^Keep the table as it is, and make the book in a schema of its own', 'nobody is told to cast a number to a uuid');
 
+-- What would refuse phones, or the second customer without one.
+SELECT is(outcome(with_column('phone', type)), 'shop', format('phone %s', type))
+FROM unnest(ARRAY['varchar(12) UNIQUE', 'varchar(15) UNIQUE', 'text UNIQUE NULLS NOT DISTINCT', 'varchar(20)']) AS type;
+SELECT is(outcome(with_column('phone', 'text') || '; CREATE UNIQUE INDEX one_without ON shop.customers (phone) NULLS NOT DISTINCT'), 'shop', 'an index that no constraint has');
+SELECT is(outcome(with_column('phone', 'varchar(12) UNIQUE') || '; CREATE VIEW shop.phones AS SELECT phone FROM shop.customers'), 'shop_identity', 'a phone that a view reads');
+SELECT matches((failure(format($$DO %L$$, 'BEGIN EXECUTE with_column(''phone'', ''varchar(12) UNIQUE''); PERFORM customer_identity.create_tables(''shop''); END'))).detail,
+  '^Column phone of shop.customers is character varying[(]12[)], too short', 'the length is told');
+
 -- With rows.
 SELECT is(outcome(with_column('id', 'text', $$gen_random_uuid()::text$$) || $$;
   INSERT INTO shop.customers (phone, preferred_name) VALUES ('+447400123401', 'Ada')$$), 'shop', 'text ids that are uuids become uuids');

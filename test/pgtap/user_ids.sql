@@ -295,6 +295,25 @@ SELECT is(live('victim') || coalesce(live('mallory'), '-'), '91-', 'moves and en
 DROP OWNED BY id_thief;
 DROP ROLE id_thief;
 
+-- An id in another spelling is nobody's: a proof by it would stay when the login changes its phone, or ends.
+CREATE TABLE staff (id int PRIMARY KEY, phone text);
+CREATE TABLE guests (id uuid PRIMARY KEY, phone text);
+SELECT customer_identity.attach_users('staff') IS NOT NULL AS attached \gset
+SELECT customer_identity.attach_users('guests') IS NOT NULL AS attached \gset
+INSERT INTO staff VALUES (7, '07400 123471'), (-7, '07400 123472'), (0, '07400 123473');
+INSERT INTO guests VALUES ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '07400 123474');
+CREATE FUNCTION sees_by_proof(login text, digits text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM customer_identity.record_proof('07400 1234' || digits, login);
+  RETURN sees(login, digits);
+END
+$$;
+SELECT is(sees_by_proof(login, digits), seen, format('login %s', login))
+FROM (VALUES ('7', '71', true), ('07', '71', false), (' 7', '71', false), ('7 ', '71', false), ('+7', '71', false), ('7.0', '71', false), ('-7', '72', true), ('-07', '72', false),
+  ('0', '73', true), ('-0', '73', false), ('00', '73', false), ('', '73', false), ('99999999999999999999', '71', false),
+  ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '74', true), ('A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', '74', false), ('{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}', '74', false),
+  ('a0eebc999c0b4ef8bb6d6bb9bd380a11', '74', false), ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1A', '74', false)) AS l (login, digits, seen);
+
 -- Books that lack a table.
 BEGIN;
 ALTER TABLE phone_proofs RENAME TO lost_proofs;

@@ -16,6 +16,13 @@ SELECT results_eq($$SELECT verification_id, phone::text, status, attempts FROM c
 SELECT matches((SELECT body FROM customer_identity.sms_messages), '^Your code is \d{6}\. It is valid for 10 minutes\.$', 'with the code');
 SELECT is((SELECT length(code_hash) FROM customer_identity.verifications), 32, 'of which a hash is kept');
 
+-- A phone that names nobody could never be proved: no code is sent to it.
+SELECT customer_identity.set_phone_rule('07400 123455', 'nobody');
+SELECT is((failure($$SELECT * FROM customer_identity.start_verification('07400 123455')$$)).code, 'CI001', 'none to a phone that names nobody');
+SELECT matches((failure($$SELECT * FROM customer_identity.start_verification('07400 123455')$$)).detail, 'names_nobody', 'as is told');
+SELECT is((SELECT count(*) FROM customer_identity.sms_messages), 1::bigint, 'nothing waits for it');
+SELECT customer_identity.set_phone_rule('07400 123455', NULL);
+
 -- Resending waits, longer each time.
 SELECT results_eq($$SELECT status, verification_id, expires_at, phone, whole_pause(retry_after)
   FROM customer_identity.start_verification('+44 7400-123401')$$,
