@@ -114,6 +114,27 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.renew_proofs(jsonb, text, uuid, regclass) IS
     'Records proofs again for the customer whose logins made them';
 
+CREATE FUNCTION customer_identity_internal.tell_of_tables_without_times(customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    untimed text;
+BEGIN
+    FOR untimed IN
+        SELECT customer_identity_internal.told_name(a.attached)
+        FROM customer_identity_internal.attachments_of(customers) AS a
+        WHERE a.kind = 'orders' AND customer_identity_internal.time_column(a.attached) IS NULL
+    LOOP
+        RAISE NOTICE 'orders of guests in % stay with the old holder: no column that is known tells when they were placed', untimed
+            USING HINT = 'It is read from a column created_at, placed_at, ordered_at or order_date. split_customer() moves the orders that you name.';
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.tell_of_tables_without_times(regclass) IS
+    'Gives a notice of each table of orders that cannot be told apart by their times';
+
 CREATE FUNCTION customer_identity.release_phone(
     customer_id uuid,
     phone text DEFAULT NULL,
@@ -136,6 +157,7 @@ BEGIN
     IF since IS NOT NULL THEN
         PERFORM customer_identity_internal.refuse_for_computed_ids(customers, 'giving a new holder the orders that are there', 'Leave since out: what is there stays with the old holder, and orders from now on are the new one''s.');
         PERFORM customer_identity_internal.customer_row(customer_id, customers);
+        PERFORM customer_identity_internal.tell_of_tables_without_times(customers);
         PERFORM customer_identity_internal.hold_for_merge(customer_id, customer_id, customers);
     END IF;
     customer := customer_identity_internal.locked_customer(customer_id, customers);

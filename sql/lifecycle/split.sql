@@ -25,7 +25,7 @@ AS $$
 BEGIN
     RAISE EXCEPTION 'the customer cannot be split so'
         USING ERRCODE = 'invalid_parameter_value', DETAIL = detail,
-            HINT = 'user_ids are logins of the customer; orders is {"schema.table": ["key", ...]} of orders of the customer, as customer_details() lists both.';
+            HINT = 'user_ids are logins of the customer; orders is {"schema.table": ["key", ...]} of orders of the customer, as customer_users() and customer_orders() list them.';
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.refuse_split(text) IS
