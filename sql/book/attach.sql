@@ -228,6 +228,10 @@ DECLARE
     found_column pg_attribute;
 BEGIN
     PERFORM customer_identity_internal.require_limit('customer_column', column_name);
+    IF COALESCE(column_name, '') = '' THEN
+        RAISE EXCEPTION 'customer_column is not named'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave it out for customer_id; a column that is missing is added.';
+    END IF;
     SELECT a.* INTO found_column
     FROM pg_attribute AS a
     WHERE a.attrelid = relation AND a.attname = column_name AND a.attnum > 0 AND NOT a.attisdropped;

@@ -105,4 +105,6 @@ SELECT lives_ok($$SELECT customer_identity.attach_orders('guest_orders', user_co
 INSERT INTO guest_orders VALUES (1, '07400 123409', 7);
 SELECT is(totals('+447400123409'), '1 / 7 / 7', 'and count');
 
+SELECT is((failure(format('SELECT customer_identity.attach_orders(''orders'', customer_column => %L)', name))).code, '22023', format('no column for the customer: %s', coalesce(name, 'NULL')))
+FROM (VALUES (NULL), ('')) AS n (name);
 SELECT * FROM finish();
