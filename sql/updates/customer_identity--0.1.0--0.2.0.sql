@@ -129,7 +129,6 @@ ALTER FUNCTION customer_identity.sort_column(text) SET SCHEMA customer_identity_
 ALTER FUNCTION customer_identity.invalid_filter(text, jsonb) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.require_filters(jsonb) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.customer_column_type(regclass, text) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.open_claim() SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.order_times(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.details_of(uuid, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.column_type(regclass, text) SET SCHEMA customer_identity_internal;
@@ -226,6 +225,8 @@ ALTER FUNCTION customer_identity.list_customers_as_owner(text, jsonb, text, inte
 ALTER FUNCTION customer_identity.released_list_customers_as_owner(text, jsonb, text, integer, text, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.row_object(regclass, regclass) RENAME TO released_row_object;
 ALTER FUNCTION customer_identity.released_row_object(regclass, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.open_claim() RENAME TO released_open_claim;
+ALTER FUNCTION customer_identity.released_open_claim() SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.customer_details_as_owner(uuid, regclass) RENAME TO released_customer_details_as_owner;
 ALTER FUNCTION customer_identity.released_customer_details_as_owner(uuid, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.customer_users_as_owner(uuid, regclass) RENAME TO released_customer_users_as_owner;
@@ -6041,12 +6042,29 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity.list_customers(text, jsonb, text, integer, text, regclass) IS
     'A page of customers, found by a search and filters: items and the cursor of the next page';
-CREATE OR REPLACE FUNCTION customer_identity_internal.open_claim()
-    RETURNS text
-    LANGUAGE sql IMMUTABLE
-RETURN 'NOT EXISTS (SELECT FROM %1$s AS p WHERE p.phone = c.phone AND p.customer_id = c.id AND p.user_id = u.id AND p.ended_at IS NULL)';
-COMMENT ON FUNCTION customer_identity_internal.open_claim() IS
-    'The condition that user u has no live proof of the phone of customer c, for format() with the proofs as its first argument';
+-- By the phones that let a user see the customer: the primary one, and those that lead to the customer as well.
+CREATE FUNCTION customer_identity_internal.provers_of(customer_id uuid, customers regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    phones text[];
+    provers text[];
+BEGIN
+    EXECUTE format('SELECT array_agg(n.phone) FROM (SELECT c.phone::text FROM %s AS c WHERE c.id = $1 UNION ALL SELECT f.phone FROM (%s) AS f WHERE f.id = $1) AS n (phone)',
+        customers, customer_identity_internal.further_phones(customers))
+        INTO phones
+        USING customer_id;
+    EXECUTE format('SELECT array_agg(DISTINCT p.user_id) FROM %s AS p WHERE p.customer_id = $1 AND p.phone = ANY ($2) AND p.ended_at IS NULL AND p.user_id IS NOT NULL',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        INTO provers
+        USING customer_id, phones;
+    RETURN COALESCE(provers, '{}');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.provers_of(uuid, regclass) IS
+    'The users with a live proof of a phone of a customer';
 CREATE FUNCTION customer_identity_internal.order_time_rows(orders customer_identity.attachments)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -6125,7 +6143,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.phone_list(uuid, regclass) IS
     'The phones of a customer, live and former ones; empty where the book keeps none';
--- A customer that was merged into this one may have won merges before: these are in force as well.
+-- A customer that was merged into this one may have won merges before: these are in force as well. Each is looked up,
+-- whatever the planner expects.
 CREATE FUNCTION customer_identity_internal.merge_list(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -6141,13 +6160,15 @@ BEGIN
         WITH RECURSIVE merged (id, loser_id) AS (
             SELECT m.id, m.loser_id FROM %1$s AS m WHERE m.winner_id = $1
             UNION
-            SELECT m.id, m.loser_id FROM merged AS l JOIN %1$s AS m ON m.winner_id = l.loser_id
+            SELECT m.id, m.loser_id
+            FROM merged AS l
+            CROSS JOIN LATERAL (SELECT k.id, k.loser_id FROM %1$s AS k WHERE k.winner_id = l.loser_id OFFSET 0) AS m
         )
         SELECT COALESCE(jsonb_agg(
             jsonb_build_object('id', m.id, 'winner', m.winner_id, 'loser', m.loser_id, 'merged_at', m.merged_at, 'actor', m.actor, 'reason', m.reason)
             ORDER BY m.id DESC), '[]')
         FROM merged
-        JOIN %1$s AS m ON m.id = merged.id
+        CROSS JOIN LATERAL (SELECT k.* FROM %1$s AS k WHERE k.id = merged.id OFFSET 0) AS m
         $sql$, customer_identity_internal.companion_of(customers, 'customer_merges'))
         INTO merges
         USING customer_id;
@@ -6164,19 +6185,14 @@ CREATE FUNCTION customer_identity_internal.details_in_shards(customer_id uuid, c
 AS $$
 DECLARE
     customer jsonb;
-    provers text[];
     users jsonb;
     orders jsonb;
 BEGIN
     EXECUTE format('SELECT to_jsonb(c.*) FROM %s AS c WHERE c.id = $1', customers) INTO customer USING customer_id;
-    EXECUTE format('SELECT array_agg(p.user_id) FROM %s AS p WHERE p.customer_id = $1 AND p.phone = $2 AND p.ended_at IS NULL AND p.user_id IS NOT NULL',
-        customer_identity_internal.companion_of(customers, 'phone_proofs'))
-        INTO provers
-        USING customer_id, customer ->> 'phone';
-    EXECUTE format('SELECT jsonb_build_object(''users'', count(*), ''open_claims'', count(*) FILTER (WHERE NOT u.id = ANY ($2))) FROM (%s) AS u WHERE u.customer_id = $1',
+    EXECUTE format('SELECT jsonb_build_object(''users'', count(*), ''open_claims'', count(*) FILTER (WHERE (u.id = ANY ($2)) IS NOT TRUE)) FROM (%s) AS u WHERE u.customer_id = $1',
         customer_identity_internal.users_query(customers))
         INTO users
-        USING customer_id, COALESCE(provers, '{}');
+        USING customer_id, customer_identity_internal.provers_of(customer_id, customers);
     EXECUTE format('SELECT jsonb_build_object(''first_order_at'', min(o.at), ''last_order_at'', max(o.at)) FROM (%s) AS o WHERE o.customer_id = $1',
         customer_identity_internal.order_times(customers))
         INTO orders
@@ -6200,15 +6216,14 @@ BEGIN
         details := customer_identity_internal.details_in_shards(customer_id, customers);
     ELSE
         EXECUTE format(
-            'SELECT to_jsonb(c.*) || to_jsonb(u.*) || to_jsonb(o.*) FROM %2$s AS c,'
-            ' LATERAL (SELECT count(*) AS users, count(*) FILTER (WHERE ' || customer_identity_internal.open_claim() || ') AS open_claims'
-            ' FROM (%3$s) AS u WHERE u.customer_id = c.id) AS u,'
-            ' LATERAL (SELECT min(o.at) AS first_order_at, max(o.at) AS last_order_at FROM (%4$s) AS o WHERE o.customer_id = c.id) AS o'
+            'SELECT to_jsonb(c.*) || to_jsonb(u.*) || to_jsonb(o.*) FROM %s AS c,'
+            ' LATERAL (SELECT count(*) AS users, count(*) FILTER (WHERE (u.id = ANY ($2)) IS NOT TRUE) AS open_claims'
+            ' FROM (%s) AS u WHERE u.customer_id = c.id) AS u,'
+            ' LATERAL (SELECT min(o.at) AS first_order_at, max(o.at) AS last_order_at FROM (%s) AS o WHERE o.customer_id = c.id) AS o'
             ' WHERE c.id = $1',
-            customer_identity_internal.companion_of(customers, 'phone_proofs'), customers, customer_identity_internal.users_query(customers),
-            customer_identity_internal.order_times(customers))
+            customers, customer_identity_internal.users_query(customers), customer_identity_internal.order_times(customers))
             INTO details
-            USING customer_id;
+            USING customer_id, customer_identity_internal.provers_of(customer_id, customers);
     END IF;
     RETURN details || jsonb_build_object(
         'phones', customer_identity_internal.phone_list(customer_id, customers),
@@ -6238,12 +6253,12 @@ DECLARE
 BEGIN
     EXECUTE format(
         'SELECT COALESCE(jsonb_agg(jsonb_build_object(''table'', u.relation, ''id'', u.id, ''name'', u.name, ''email'', u.email,'
-        ' ''phones'', u.phones, ''created_at'', u.created_at, ''proved'', NOT ' || customer_identity_internal.open_claim() || ')'
+        ' ''phones'', u.phones, ''created_at'', u.created_at, ''proved'', (u.id = ANY ($2)) IS TRUE)'
         ' ORDER BY u.created_at, u.relation, u.id COLLATE "C"), ''[]'')'
-        ' FROM %2$s AS c CROSS JOIN LATERAL (SELECT u.* FROM (%3$s) AS u WHERE u.customer_id = c.id) AS u WHERE c.id = $1',
-        customer_identity_internal.companion_of(customers, 'phone_proofs'), customers, customer_identity_internal.users_query(customers))
+        ' FROM %s AS c CROSS JOIN LATERAL (SELECT u.* FROM (%s) AS u WHERE u.customer_id = c.id) AS u WHERE c.id = $1',
+        customers, customer_identity_internal.users_query(customers))
         INTO users
-        USING customer_id;
+        USING customer_id, customer_identity_internal.provers_of(customer_id, customers);
     RETURN users;
 END
 $$;
@@ -11037,7 +11052,49 @@ $$;
 COMMENT ON FUNCTION customer_identity.dismiss_duplicate(uuid, uuid, text, text, regclass) IS
     'Says that two customers are two people: duplicate_customers does not list them any more';
 REVOKE EXECUTE ON FUNCTION customer_identity.dismiss_duplicate(uuid, uuid, text, text, regclass) FROM PUBLIC;
--- Of a key of several columns the id alone will do.
+-- Ids are compared as texts elsewhere: 'A' and 'a' are two, also where their type takes them for one. Its own equality is what
+-- an index serves: on the pinned path a plain one would be that of text.
+CREATE FUNCTION customer_identity_internal.equals_value(column_name text, type regtype, value text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    equality constant text := customer_identity_internal.equality_of(type);
+BEGIN
+    RETURN format('r.%I %s %L::%s', column_name, equality, value, customer_identity_internal.type_name(type))
+        || CASE WHEN equality NOT LIKE 'OPERATOR(pg_catalog.%' THEN
+            format(' AND customer_identity_internal.as_text(r.%I) = customer_identity_internal.as_text(%L::%s)',
+                column_name, value, customer_identity_internal.type_name(type))
+            ELSE '' END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.equals_value(text, regtype, text) IS
+    'The condition that a column of row r holds a value of its type';
+-- What these types write has no comma and reads as the same value again; a time with the name of its zone may not.
+CREATE FUNCTION customer_identity_internal.first_of_key(relation regclass, key text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name constant text := (customer_identity_internal.primary_key_columns(relation))[1];
+    type constant regtype := customer_identity_internal.column_type(relation, name);
+    value constant text := split_part(key, ',', 1);
+BEGIN
+    IF strpos(key, ',') = 0 THEN
+        RETURN 'false';
+    END IF;
+    IF NOT (type = ANY ('{int2,int4,int8,numeric,uuid,date,timestamp}'::regtype[])
+            OR type = 'timestamptz'::regtype AND current_setting('DateStyle') LIKE 'ISO%') THEN
+        RETURN 'true';
+    END IF;
+    RETURN CASE WHEN customer_identity_internal.is_value(type, value) THEN customer_identity_internal.equals_value(name, type, value) ELSE 'false' END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.first_of_key(regclass, text) IS
+    'The condition that the first column of row r''s key of several columns is what a key, as a text, begins with, for an index';
+-- Of a key of several columns the id alone will do. Each way is asked for by value, too, which an index serves.
 CREATE FUNCTION customer_identity_internal.has_key(relation regclass, key text)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -11054,12 +11111,14 @@ BEGIN
         RETURN format('r.%I = %L::uuid AND %L = %s', columns[1], split_part(key, ',', 1), key, customer_identity_internal.row_key(relation));
     END IF;
     IF cardinality(columns) > 1 THEN
-        RETURN format('%L IN (%s, customer_identity_internal.as_text(r.%I))', key, customer_identity_internal.row_key(relation), name);
+        RETURN format('(%1$s AND %2$L = %3$s OR %4$s AND %2$L = customer_identity_internal.as_text(r.%5$I))',
+            customer_identity_internal.first_of_key(relation, key), key, customer_identity_internal.row_key(relation),
+            CASE WHEN customer_identity_internal.is_value(type, key) THEN customer_identity_internal.equals_value(name, type, key) ELSE 'false' END, name);
     END IF;
     IF NOT customer_identity_internal.is_value(type, key) THEN
         RETURN 'false';
     END IF;
-    RETURN format('r.%I = %L::%s', name, key, customer_identity_internal.type_name(type));
+    RETURN customer_identity_internal.equals_value(name, type, key);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.has_key(regclass, text) IS
@@ -11109,12 +11168,12 @@ BEGIN
     IF NOT customer_identity_internal.is_value(type, value) THEN
         RETURN NULL;
     END IF;
-    EXECUTE format('SELECT jsonb_build_object(''login'', %s, ''customer'', r.%I, ''key'', %s) FROM %s AS r WHERE r.%I = %L::%s LIMIT 1',
+    EXECUTE format('SELECT jsonb_build_object(''login'', %s, ''customer'', r.%I, ''key'', %s) FROM %s AS r WHERE %s LIMIT 1',
         CASE WHEN setup.key_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', setup.key_column) END,
         setup.customer_column,
         customer_identity_internal.reference_key(
             array_remove(customer_identity_internal.key_columns(referencing), setup.customer_column), setup.customer_column),
-        referencing, column_name, value, customer_identity_internal.type_name(type))
+        referencing, customer_identity_internal.equals_value(column_name, type, value))
         INTO login;
     RETURN login;
 END
@@ -11145,6 +11204,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.way_of_phone(text, uuid, regclass) IS
     'How a phone leads, or led, to a customer';
 -- Merges in force that moved one of the rows ({table, column, key}), or made the phone lead on, and those that followed.
+-- Each is looked up, whatever the planner expects: to read a record is slow, and the shop may have very many of them.
 CREATE FUNCTION customer_identity_internal.merges_on_way(rows jsonb, phone text, customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -11160,12 +11220,14 @@ BEGIN
         WITH RECURSIVE merged (id, winner_id, loser_id) AS (
             SELECT m.id, m.winner_id, m.loser_id FROM %1$s AS m WHERE m.winner_id = $1
             UNION
-            SELECT m.id, m.winner_id, m.loser_id FROM merged AS l JOIN %1$s AS m ON m.winner_id = l.loser_id
+            SELECT m.id, m.winner_id, m.loser_id
+            FROM merged AS l
+            CROSS JOIN LATERAL (SELECT k.id, k.winner_id, k.loser_id FROM %1$s AS k WHERE k.winner_id = l.loser_id OFFSET 0) AS m
         ),
         way (id, winner_id) AS (
             SELECT m.id, m.winner_id
             FROM merged
-            JOIN %1$s AS m ON m.id = merged.id
+            CROSS JOIN LATERAL (SELECT k.id, k.winner_id, k.record FROM %1$s AS k WHERE k.id = merged.id OFFSET 0) AS m
             WHERE m.record -> 'loser' ->> 'phone' = $2 OR EXISTS (
                 SELECT
                 FROM jsonb_array_elements(customer_identity_internal.renamed_record(m.record, $4) -> 'moved') AS t
@@ -11180,7 +11242,7 @@ BEGIN
             jsonb_build_object('id', m.id, 'winner', m.winner_id, 'loser', m.loser_id, 'merged_at', m.merged_at, 'actor', m.actor)
             ORDER BY m.id), '[]')
         FROM way
-        JOIN %1$s AS m ON m.id = way.id
+        CROSS JOIN LATERAL (SELECT k.* FROM %1$s AS k WHERE k.id = way.id OFFSET 0) AS m
         $sql$, customer_identity_internal.companion_of(customers, 'customer_merges'))
         INTO merges
         USING customer_id, phone, rows, customers;
@@ -11271,6 +11333,7 @@ COMMENT ON FUNCTION customer_identity_internal.attached_here(regclass, regclass)
 CREATE FUNCTION customer_identity.why_linked(attached regclass, key text, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+    SET jit = off
 AS $$
 DECLARE
     setup constant customer_identity.attachments := customer_identity_internal.attached_here(attached, customers);
@@ -14254,6 +14317,7 @@ DROP ROUTINE
     customer_identity_internal.released_customers_query,
     customer_identity_internal.released_list_customers_as_owner,
     customer_identity_internal.released_row_object,
+    customer_identity_internal.released_open_claim,
     customer_identity_internal.released_customer_details_as_owner,
     customer_identity_internal.released_customer_users_as_owner,
     customer_identity_internal.released_orders_query,
