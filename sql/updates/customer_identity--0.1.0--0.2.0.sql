@@ -4330,13 +4330,29 @@ RETURN format(
     attached.customer_column, customer_identity_internal.nobody());
 COMMENT ON FUNCTION customer_identity_internal.has_no_customer(customer_identity.attachments) IS
     'The condition that row r of an attached table has no customer; where rows are placed by the customer, those have one place';
+CREATE FUNCTION customer_identity_internal.require_max_rows(max_rows integer)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF max_rows < 0 THEN
+        RAISE EXCEPTION 'max_rows is negative'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Pass how many rows you want at most, or NULL for all of them.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_max_rows(integer) IS
+    'Raises 22023 for a number of rows below zero';
 CREATE FUNCTION customer_identity_internal.phone_problems_in(attached regclass, max_rows integer, customers regclass)
     RETURNS TABLE (key text, phone text, reason text, suggestion text, remark text)
     LANGUAGE customer_identity_as_table_owner STABLE
+    SET jit = off
 AS $$
 DECLARE
     setup customer_identity.attachments := customer_identity_internal.attachment_of(attached);
 BEGIN
+    PERFORM customer_identity_internal.require_max_rows(max_rows);
     RETURN QUERY EXECUTE format($sql$
         SELECT %1$s, c.raw, p.reason,
             CASE WHEN p.reason <> 'names_nobody' THEN customer_identity_internal.suggested_phone(c.raw, %4$s) END,
@@ -4369,30 +4385,32 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity.phone_problems(regclass, integer) IS
     'The unlinked rows of an attached table whose phone cannot be read or names nobody: key, phone as typed, reason, what may be meant, and what else it is';
-CREATE FUNCTION customer_identity_internal.plan_changes_in(customers regclass)
+CREATE FUNCTION customer_identity_internal.plan_changes_in(max_rows integer, after uuid, customers regclass)
     RETURNS TABLE (customer_id uuid, phone text, reads_as text, reason text)
     LANGUAGE customer_identity_as_table_owner STABLE
+    SET jit = off
 AS $$
 BEGIN
+    PERFORM customer_identity_internal.require_max_rows(max_rows);
     RETURN QUERY EXECUTE format($sql$
         SELECT c.id, c.phone::text, r.phone, customer_identity_internal.claim_problem(c.phone::text, NULL)
         FROM %s AS c
         CROSS JOIN LATERAL (SELECT customer_identity_internal.claimed_phone(c.phone::text, NULL)) AS r (phone)
-        WHERE r.phone IS DISTINCT FROM c.phone::text
-        $sql$, customers);
+        WHERE r.phone IS DISTINCT FROM c.phone::text AND ($2 IS NULL OR c.id > $2)
+        ORDER BY c.id
+        LIMIT $1
+        $sql$, customers)
+        USING max_rows, after;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.plan_changes_in(regclass) IS
-    'plan_changes of a book, all of them';
+COMMENT ON FUNCTION customer_identity_internal.plan_changes_in(integer, uuid, regclass) IS
+    'plan_changes of a book that is named';
 CREATE FUNCTION customer_identity.plan_changes(customers regclass DEFAULT NULL, max_rows integer DEFAULT 1000, after uuid DEFAULT NULL)
     RETURNS TABLE (customer_id uuid, phone text, reads_as text, reason text)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT c.*
-    FROM customer_identity_internal.plan_changes_in(customer_identity_internal.book(customers)) AS c
-    WHERE after IS NULL OR c.customer_id > after
-    ORDER BY c.customer_id
-    LIMIT max_rows;
+    FROM customer_identity_internal.plan_changes_in(max_rows, after, customer_identity_internal.book(customers)) AS c;
 END;
 COMMENT ON FUNCTION customer_identity.plan_changes(regclass, integer, uuid) IS
     'Customers whose number reads differently under the numbering plans in force: what it read as, what it reads as now (NULL: nothing) and why. In the order of ids; the next page is after the last one';
@@ -10659,8 +10677,9 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.uses_query(regclass, text) IS
     'The query of the keys of names of logins, or of the numbers of guest orders, of customers, which are parameter $1';
--- Two names of one login, or of a couple, are no sign. Those that many logins share come first, so that a limit keeps
--- what is worst; $1 is how many are needed. Each table is read once, and nothing is joined but what is suspected: on one machine
+-- Two names of one login, or of a couple, are no sign. Of phones that logins share, a limit keeps those of the most; $1 is how
+-- many are needed. Digits have a limit of their own: families would leave no room for them; what is met of them is sorted, not read
+-- in the order of an index. Each table is read once, and nothing is joined but what is suspected: on one machine
 -- by index, whatever the planner expects.
 CREATE FUNCTION customer_identity_internal.suspected_phones(customers regclass)
     RETURNS text
@@ -10671,11 +10690,15 @@ BEGIN
     RETURN format($sql$
         SELECT s.id, s.phone, customer_identity_internal.placeholder_digits(s.phone) AS digits
         FROM (
-            SELECT p.id, p.phone, 0 AS users
-            FROM (SELECT c.id, c.phone::text AS phone FROM %3$s AS c UNION ALL %1$s) AS p
-            WHERE customer_identity_internal.placeholder_digits(p.phone) IS NOT NULL
+            (
+                SELECT s.id, s.phone
+                FROM (SELECT c.id, c.phone::text AS phone FROM %3$s AS c UNION ALL %1$s) AS s
+                WHERE customer_identity_internal.placeholder_digits(s.phone) IS NOT NULL AND %4$s
+                ORDER BY (s.phone || '')
+                LIMIT 10000
+            )
             UNION ALL
-            SELECT l.customer_id, c.phone, l.users
+            SELECT l.customer_id, c.phone
             FROM (
                 SELECT l.customer_id, count(*) AS users
                 FROM (%2$s) AS l
@@ -10686,14 +10709,13 @@ BEGIN
                 LIMIT 10000
             ) AS l
             %5$s
-        ) AS s%4$s
+        ) AS s
+        WHERE %4$s
         GROUP BY s.id, s.phone
-        ORDER BY max(s.users) DESC, s.phone
-        LIMIT 10000
         $sql$, customer_identity_internal.further_phones(customers), customer_identity_internal.logins_query(customers), customers,
         CASE WHEN customer_identity_internal.has_companion(customers, 'phone_rules') THEN
-            format(' WHERE NOT EXISTS (SELECT FROM %s AS r WHERE r.phone = s.phone)', customer_identity_internal.companion_of(customers, 'phone_rules'))
-            ELSE '' END,
+            format('NOT EXISTS (SELECT FROM %s AS r WHERE r.phone = s.phone)', customer_identity_internal.companion_of(customers, 'phone_rules'))
+            ELSE 'true' END,
         format(
             CASE
                 WHEN customer_identity_internal.is_spread(customers) THEN
@@ -10720,6 +10742,7 @@ DECLARE
     phones text[];
     digits text[];
 BEGIN
+    PERFORM customer_identity_internal.require_max_rows(max_rows);
     EXECUTE format('SELECT array_agg(s.id), array_agg(s.phone), array_agg(s.digits) FROM (%s) AS s',
         customer_identity_internal.suspected_phones(customers))
         INTO ids, phones, digits
