@@ -11827,7 +11827,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.moved_events_of_person(bigint[], text[], text[], regclass) IS
     'The entries of the history that those of some merges took along which had taken a person with these phones and logins for somebody else';
--- Asked for first: Citus calls no function for rows that are changed.
+-- Asked for first: Citus calls no function for rows that are changed. Of the merges of a shop few name a person at all: only
+-- those are read closely.
 CREATE FUNCTION customer_identity_internal.merges_of_person(phones text[], user_ids text[], customers regclass)
     RETURNS bigint[]
     LANGUAGE plpgsql STABLE
@@ -11836,9 +11837,11 @@ AS $$
 DECLARE
     merges bigint[];
 BEGIN
-    EXECUTE format('SELECT array_agg(m.id) FROM %s AS m WHERE customer_identity_internal.is_in_record(m.record,'
-        ' ARRAY(SELECT p.phone FROM unnest($1) AS p (phone) WHERE p.phone IN (m.record #>> ''{loser,phone}'', m.record #>> ''{before,phone}'')'
-        ' AND customer_identity_internal.is_still_of_merge(p.phone, m.winner_id, m.merged_at, $3)), $2, $3)',
+    EXECUTE format('SELECT array_agg(m.id) FROM %s AS m WHERE CASE'
+        ' WHEN m.record #>> ''{loser,phone}'' = ANY ($1) OR m.record #>> ''{before,phone}'' = ANY ($1)'
+        ' OR cardinality($2) > 0 AND EXISTS (SELECT FROM jsonb_path_query(m.record, ''$.moved[*].keys[*].*'') AS k (value) WHERE k.value #>> ''{}'' = ANY ($2))'
+        ' THEN customer_identity_internal.is_in_record(m.record, ARRAY(SELECT p.phone FROM unnest($1) AS p (phone) WHERE p.phone IN (m.record #>> ''{loser,phone}'', m.record #>> ''{before,phone}'')'
+        ' AND customer_identity_internal.is_still_of_merge(p.phone, m.winner_id, m.merged_at, $3)), $2, $3) END',
         customer_identity_internal.companion_of(customers, 'customer_merges'))
         INTO merges
         USING phones, user_ids, customers;
@@ -11976,12 +11979,17 @@ CREATE FUNCTION customer_identity_internal.logins_of_others(referencing regclass
 AS $$
 DECLARE
     users constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
+    type constant regtype := customer_identity_internal.column_type(referencing, users.key_column);
+    -- What is no value of the key's type is no login of this table. The others are compared as such, for an index, and as texts.
+    own_ids constant text[] := ARRAY(SELECT DISTINCT i.id FROM unnest(user_ids) AS i (id) WHERE customer_identity_internal.is_value(type, i.id));
     ids text[];
 BEGIN
-    EXECUTE format('SELECT array_agg(customer_identity_internal.as_text(r.%1$I)) FROM %2$s AS r WHERE r.%3$I <> $1 AND customer_identity_internal.as_text(r.%1$I) = ANY ($2)',
-        users.key_column, referencing, users.customer_column)
+    EXECUTE format('SELECT array_agg(customer_identity_internal.as_text(r.%1$I)) FROM %2$s AS r'
+        ' WHERE r.%3$I <> $1 AND r.%1$I %4$s ANY (%5$L::%6$s[]) AND customer_identity_internal.as_text(r.%1$I) = ANY ($2)',
+        users.key_column, referencing, users.customer_column, customer_identity_internal.equality_of(type), own_ids,
+        customer_identity_internal.type_name(type))
         INTO ids
-        USING customer_id, user_ids;
+        USING customer_id, own_ids;
     RETURN ids;
 END
 $$;
@@ -12125,6 +12133,7 @@ COMMENT ON FUNCTION customer_identity_internal.tables_that_refer(regclass) IS
 CREATE FUNCTION customer_identity.export_customer(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -12144,6 +12153,8 @@ BEGIN
         SELECT customer_identity_internal.told_name(customer_identity_internal.companion_of(customers, c.name)::regclass),
             customer_identity_internal.companion_rows(c.name, c.condition, customer_id, phones, merged, customers)
         FROM customer_identity_internal.companions_of_person() AS c
+        -- So that each table is read once.
+        OFFSET 0
     ) AS t (name, rows)
     WHERE t.rows IS NOT NULL;
     -- Whoever detaches a partition waits until what is held is released, and tells of it before.
