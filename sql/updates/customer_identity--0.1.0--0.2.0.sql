@@ -8026,6 +8026,7 @@ COMMENT ON FUNCTION customer_identity_internal.notes_refusal(jsonb, regclass) IS
 CREATE FUNCTION customer_identity.merge_preview(winner uuid, loser uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 DECLARE
     winner_row jsonb;
@@ -8442,6 +8443,7 @@ CREATE FUNCTION customer_identity.merge_customers(
     winner uuid, loser uuid, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS bigint
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 BEGIN
     RETURN customer_identity_internal.merge(winner, loser, actor, reason, customers);
@@ -9080,6 +9082,7 @@ CREATE FUNCTION customer_identity.unmerge_customers(
     merge_id bigint, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS uuid
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -9805,6 +9808,7 @@ CREATE FUNCTION customer_identity.release_phone(
 )
     RETURNS uuid
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -10365,6 +10369,7 @@ COMMENT ON FUNCTION customer_identity_internal.migration_row(integer, uuid, text
 CREATE FUNCTION customer_identity.migrate_phones(customers regclass DEFAULT NULL, dry_run boolean DEFAULT true)
     RETURNS TABLE (customer_id uuid, old_phone text, new_phone text, action text, merged_into uuid, rule text, since text, source text, problem text)
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -10567,6 +10572,7 @@ CREATE FUNCTION customer_identity.split_customer(
 )
     RETURNS uuid
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -12444,6 +12450,7 @@ COMMENT ON FUNCTION customer_identity_internal.erasure_preview(uuid, text[], boo
 CREATE FUNCTION customer_identity.erase_preview(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 BEGIN
     PERFORM customer_identity_internal.customer_row(customer_id, customers);
@@ -12888,6 +12895,7 @@ CREATE FUNCTION customer_identity.erase_customer(
 )
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 DECLARE
     started constant timestamptz := clock_timestamp();
@@ -14173,6 +14181,7 @@ COMMENT ON FUNCTION customer_identity_internal.check_book(regclass) IS
 CREATE OR REPLACE FUNCTION customer_identity_internal.findings_of(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
+    SET jit = off
 BEGIN ATOMIC
     -- Read once: a book may have a thousand tables. One that does not lie where the book is cannot be looked into.
     WITH book AS MATERIALIZED (
