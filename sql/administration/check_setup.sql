@@ -66,6 +66,7 @@ COMMENT ON FUNCTION customer_identity_internal.check_book(regclass) IS
 CREATE FUNCTION customer_identity_internal.findings_of(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
+    SET jit = off
 BEGIN ATOMIC
     -- Read once: a book may have a thousand tables. One that does not lie where the book is cannot be looked into.
     WITH book AS MATERIALIZED (

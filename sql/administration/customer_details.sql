@@ -1,9 +1,26 @@
-CREATE FUNCTION customer_identity_internal.open_claim()
-    RETURNS text
-    LANGUAGE sql IMMUTABLE
-RETURN 'NOT EXISTS (SELECT FROM %1$s AS p WHERE p.phone = c.phone AND p.customer_id = c.id AND p.user_id = u.id AND p.ended_at IS NULL)';
-COMMENT ON FUNCTION customer_identity_internal.open_claim() IS
-    'The condition that user u has no live proof of the phone of customer c, for format() with the proofs as its first argument';
+-- By the phones that let a user see the customer: the primary one, and those that lead to the customer as well.
+CREATE FUNCTION customer_identity_internal.provers_of(customer_id uuid, customers regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    phones text[];
+    provers text[];
+BEGIN
+    EXECUTE format('SELECT array_agg(n.phone) FROM (SELECT c.phone::text FROM %s AS c WHERE c.id = $1 UNION ALL SELECT f.phone FROM (%s) AS f WHERE f.id = $1) AS n (phone)',
+        customers, customer_identity_internal.further_phones(customers))
+        INTO phones
+        USING customer_id;
+    EXECUTE format('SELECT array_agg(DISTINCT p.user_id) FROM %s AS p WHERE p.customer_id = $1 AND p.phone = ANY ($2) AND p.ended_at IS NULL AND p.user_id IS NOT NULL',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        INTO provers
+        USING customer_id, phones;
+    RETURN COALESCE(provers, '{}');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.provers_of(uuid, regclass) IS
+    'The users with a live proof of a phone of a customer';
 
 CREATE FUNCTION customer_identity_internal.order_time_rows(orders customer_identity.attachments)
     RETURNS text
@@ -87,7 +104,8 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.phone_list(uuid, regclass) IS
     'The phones of a customer, live and former ones; empty where the book keeps none';
 
--- A customer that was merged into this one may have won merges before: these are in force as well.
+-- A customer that was merged into this one may have won merges before: these are in force as well. Each is looked up,
+-- whatever the planner expects.
 CREATE FUNCTION customer_identity_internal.merge_list(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -103,13 +121,15 @@ BEGIN
         WITH RECURSIVE merged (id, loser_id) AS (
             SELECT m.id, m.loser_id FROM %1$s AS m WHERE m.winner_id = $1
             UNION
-            SELECT m.id, m.loser_id FROM merged AS l JOIN %1$s AS m ON m.winner_id = l.loser_id
+            SELECT m.id, m.loser_id
+            FROM merged AS l
+            CROSS JOIN LATERAL (SELECT k.id, k.loser_id FROM %1$s AS k WHERE k.winner_id = l.loser_id OFFSET 0) AS m
         )
         SELECT COALESCE(jsonb_agg(
             jsonb_build_object('id', m.id, 'winner', m.winner_id, 'loser', m.loser_id, 'merged_at', m.merged_at, 'actor', m.actor, 'reason', m.reason)
             ORDER BY m.id DESC), '[]')
         FROM merged
-        JOIN %1$s AS m ON m.id = merged.id
+        CROSS JOIN LATERAL (SELECT k.* FROM %1$s AS k WHERE k.id = merged.id OFFSET 0) AS m
         $sql$, customer_identity_internal.companion_of(customers, 'customer_merges'))
         INTO merges
         USING customer_id;
@@ -127,19 +147,14 @@ CREATE FUNCTION customer_identity_internal.details_in_shards(customer_id uuid, c
 AS $$
 DECLARE
     customer jsonb;
-    provers text[];
     users jsonb;
     orders jsonb;
 BEGIN
     EXECUTE format('SELECT to_jsonb(c.*) FROM %s AS c WHERE c.id = $1', customers) INTO customer USING customer_id;
-    EXECUTE format('SELECT array_agg(p.user_id) FROM %s AS p WHERE p.customer_id = $1 AND p.phone = $2 AND p.ended_at IS NULL AND p.user_id IS NOT NULL',
-        customer_identity_internal.companion_of(customers, 'phone_proofs'))
-        INTO provers
-        USING customer_id, customer ->> 'phone';
-    EXECUTE format('SELECT jsonb_build_object(''users'', count(*), ''open_claims'', count(*) FILTER (WHERE NOT u.id = ANY ($2))) FROM (%s) AS u WHERE u.customer_id = $1',
+    EXECUTE format('SELECT jsonb_build_object(''users'', count(*), ''open_claims'', count(*) FILTER (WHERE (u.id = ANY ($2)) IS NOT TRUE)) FROM (%s) AS u WHERE u.customer_id = $1',
         customer_identity_internal.users_query(customers))
         INTO users
-        USING customer_id, COALESCE(provers, '{}');
+        USING customer_id, customer_identity_internal.provers_of(customer_id, customers);
     EXECUTE format('SELECT jsonb_build_object(''first_order_at'', min(o.at), ''last_order_at'', max(o.at)) FROM (%s) AS o WHERE o.customer_id = $1',
         customer_identity_internal.order_times(customers))
         INTO orders
@@ -164,15 +179,14 @@ BEGIN
         details := customer_identity_internal.details_in_shards(customer_id, customers);
     ELSE
         EXECUTE format(
-            'SELECT to_jsonb(c.*) || to_jsonb(u.*) || to_jsonb(o.*) FROM %2$s AS c,'
-            ' LATERAL (SELECT count(*) AS users, count(*) FILTER (WHERE ' || customer_identity_internal.open_claim() || ') AS open_claims'
-            ' FROM (%3$s) AS u WHERE u.customer_id = c.id) AS u,'
-            ' LATERAL (SELECT min(o.at) AS first_order_at, max(o.at) AS last_order_at FROM (%4$s) AS o WHERE o.customer_id = c.id) AS o'
+            'SELECT to_jsonb(c.*) || to_jsonb(u.*) || to_jsonb(o.*) FROM %s AS c,'
+            ' LATERAL (SELECT count(*) AS users, count(*) FILTER (WHERE (u.id = ANY ($2)) IS NOT TRUE) AS open_claims'
+            ' FROM (%s) AS u WHERE u.customer_id = c.id) AS u,'
+            ' LATERAL (SELECT min(o.at) AS first_order_at, max(o.at) AS last_order_at FROM (%s) AS o WHERE o.customer_id = c.id) AS o'
             ' WHERE c.id = $1',
-            customer_identity_internal.companion_of(customers, 'phone_proofs'), customers, customer_identity_internal.users_query(customers),
-            customer_identity_internal.order_times(customers))
+            customers, customer_identity_internal.users_query(customers), customer_identity_internal.order_times(customers))
             INTO details
-            USING customer_id;
+            USING customer_id, customer_identity_internal.provers_of(customer_id, customers);
     END IF;
     RETURN details || jsonb_build_object(
         'phones', customer_identity_internal.phone_list(customer_id, customers),
@@ -205,12 +219,12 @@ DECLARE
 BEGIN
     EXECUTE format(
         'SELECT COALESCE(jsonb_agg(jsonb_build_object(''table'', u.relation, ''id'', u.id, ''name'', u.name, ''email'', u.email,'
-        ' ''phones'', u.phones, ''created_at'', u.created_at, ''proved'', NOT ' || customer_identity_internal.open_claim() || ')'
+        ' ''phones'', u.phones, ''created_at'', u.created_at, ''proved'', (u.id = ANY ($2)) IS TRUE)'
         ' ORDER BY u.created_at, u.relation, u.id COLLATE "C"), ''[]'')'
-        ' FROM %2$s AS c CROSS JOIN LATERAL (SELECT u.* FROM (%3$s) AS u WHERE u.customer_id = c.id) AS u WHERE c.id = $1',
-        customer_identity_internal.companion_of(customers, 'phone_proofs'), customers, customer_identity_internal.users_query(customers))
+        ' FROM %s AS c CROSS JOIN LATERAL (SELECT u.* FROM (%s) AS u WHERE u.customer_id = c.id) AS u WHERE c.id = $1',
+        customers, customer_identity_internal.users_query(customers))
         INTO users
-        USING customer_id;
+        USING customer_id, customer_identity_internal.provers_of(customer_id, customers);
     RETURN users;
 END
 $$;

@@ -28,13 +28,30 @@ RETURN format(
 COMMENT ON FUNCTION customer_identity_internal.has_no_customer(customer_identity.attachments) IS
     'The condition that row r of an attached table has no customer; where rows are placed by the customer, those have one place';
 
+CREATE FUNCTION customer_identity_internal.require_max_rows(max_rows integer)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF max_rows < 0 THEN
+        RAISE EXCEPTION 'max_rows is negative'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Pass how many rows you want at most, or NULL for all of them.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_max_rows(integer) IS
+    'Raises 22023 for a number of rows below zero';
+
 CREATE FUNCTION customer_identity_internal.phone_problems_in(attached regclass, max_rows integer, customers regclass)
     RETURNS TABLE (key text, phone text, reason text, suggestion text, remark text)
     LANGUAGE customer_identity_as_table_owner STABLE
+    SET jit = off
 AS $$
 DECLARE
     setup customer_identity.attachments := customer_identity_internal.attachment_of(attached);
 BEGIN
+    PERFORM customer_identity_internal.require_max_rows(max_rows);
     RETURN QUERY EXECUTE format($sql$
         SELECT %1$s, c.raw, p.reason,
             CASE WHEN p.reason <> 'names_nobody' THEN customer_identity_internal.suggested_phone(c.raw, %4$s) END,

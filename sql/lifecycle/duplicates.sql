@@ -129,7 +129,8 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.same_value_queries(regclass) IS
     'The query of pairs of customers with the same e-mail, or the same value in a column that the owner has named: a, b, reason';
 
--- The name of a customer without one is that of its logins.
+-- The names of a customer without one are those of its logins. More than ten are not a person's: each would be compared
+-- in every pair.
 CREATE FUNCTION customer_identity_internal.named_customers(customers regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -138,11 +139,16 @@ AS $$
 DECLARE
     logins constant text := customer_identity_internal.values_query(customers, '{users}', NULL);
 BEGIN
-    RETURN format('SELECT n.* FROM (SELECT c.id, c.phone::text AS phone, customer_identity_internal.match_key(c.preferred_name::text) AS name'
-        ' FROM %s AS c%s) AS n WHERE n.name IS NOT NULL', customers,
-        CASE WHEN logins IS NOT NULL THEN
-            format(' UNION ALL SELECT c.id, c.phone::text, customer_identity_internal.match_key(v.value)'
-                ' FROM %s AS c JOIN (%s) AS v ON v.id = c.id WHERE c.preferred_name IS NULL', customers, logins) END);
+    RETURN CASE WHEN logins IS NOT NULL THEN
+            format('WITH of_logins AS MATERIALIZED (SELECT DISTINCT c.id, c.phone::text AS phone, customer_identity_internal.match_key(v.value) AS name'
+                ' FROM %s AS c JOIN (%s) AS v ON v.id = c.id WHERE c.preferred_name IS NULL) ', customers, logins)
+            ELSE '' END
+        || format('SELECT n.* FROM (SELECT c.id, c.phone::text AS phone, customer_identity_internal.match_key(c.preferred_name::text) AS name'
+            ' FROM %s AS c) AS n WHERE n.name IS NOT NULL', customers)
+        || CASE WHEN logins IS NOT NULL THEN
+            ' UNION ALL SELECT n.id, n.phone, n.name FROM (SELECT l.*, count(*) OVER (PARTITION BY l.id) AS names'
+            ' FROM of_logins AS l WHERE l.name IS NOT NULL) AS n WHERE n.names <= 10'
+            ELSE '' END;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.named_customers(regclass) IS
@@ -213,7 +219,7 @@ BEGIN
                     SELECT n.id, p.phone, n.name FROM further AS p JOIN named AS n ON n.id = p.id
                 ) AS p
                 GROUP BY p.name
-                HAVING count(*) BETWEEN 2 AND 10000
+                HAVING count(DISTINCT p.id) BETWEEN 2 AND 10000
             ) AS g
             CROSS JOIN LATERAL customer_identity_internal.typing_errors(g.phones) AS t
             WHERE g.ids[t.a] <> g.ids[t.b]

@@ -196,6 +196,7 @@ COMMENT ON FUNCTION customer_identity_internal.notes_refusal(jsonb, regclass) IS
 CREATE FUNCTION customer_identity.merge_preview(winner uuid, loser uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 DECLARE
     winner_row jsonb;
@@ -629,6 +630,7 @@ CREATE FUNCTION customer_identity.merge_customers(
     winner uuid, loser uuid, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS bigint
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 BEGIN
     RETURN customer_identity_internal.merge(winner, loser, actor, reason, customers);

@@ -226,6 +226,7 @@ COMMENT ON FUNCTION customer_identity_internal.migration_row(integer, uuid, text
 CREATE FUNCTION customer_identity.migrate_phones(customers regclass DEFAULT NULL, dry_run boolean DEFAULT true)
     RETURNS TABLE (customer_id uuid, old_phone text, new_phone text, action text, merged_into uuid, rule text, since text, source text, problem text)
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -145,6 +145,7 @@ CREATE FUNCTION customer_identity.release_phone(
 )
     RETURNS uuid
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE

@@ -167,6 +167,7 @@ CREATE FUNCTION customer_identity.split_customer(
 )
     RETURNS uuid
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE

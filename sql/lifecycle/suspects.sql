@@ -87,8 +87,9 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.uses_query(regclass, text) IS
     'The query of the keys of names of logins, or of the numbers of guest orders, of customers, which are parameter $1';
 
--- Two names of one login, or of a couple, are no sign. Those that many logins share come first, so that a limit keeps
--- what is worst; $1 is how many are needed. Each table is read once, and nothing is joined but what is suspected: on one machine
+-- Two names of one login, or of a couple, are no sign. Of phones that logins share, a limit keeps those of the most; $1 is how
+-- many are needed. Digits have a limit of their own: families would leave no room for them; what is met of them is sorted, not read
+-- in the order of an index. Each table is read once, and nothing is joined but what is suspected: on one machine
 -- by index, whatever the planner expects.
 CREATE FUNCTION customer_identity_internal.suspected_phones(customers regclass)
     RETURNS text
@@ -99,11 +100,15 @@ BEGIN
     RETURN format($sql$
         SELECT s.id, s.phone, customer_identity_internal.placeholder_digits(s.phone) AS digits
         FROM (
-            SELECT p.id, p.phone, 0 AS users
-            FROM (SELECT c.id, c.phone::text AS phone FROM %3$s AS c UNION ALL %1$s) AS p
-            WHERE customer_identity_internal.placeholder_digits(p.phone) IS NOT NULL
+            (
+                SELECT s.id, s.phone
+                FROM (SELECT c.id, c.phone::text AS phone FROM %3$s AS c UNION ALL %1$s) AS s
+                WHERE customer_identity_internal.placeholder_digits(s.phone) IS NOT NULL AND %4$s
+                ORDER BY (s.phone || '')
+                LIMIT 10000
+            )
             UNION ALL
-            SELECT l.customer_id, c.phone, l.users
+            SELECT l.customer_id, c.phone
             FROM (
                 SELECT l.customer_id, count(*) AS users
                 FROM (%2$s) AS l
@@ -114,14 +119,13 @@ BEGIN
                 LIMIT 10000
             ) AS l
             %5$s
-        ) AS s%4$s
+        ) AS s
+        WHERE %4$s
         GROUP BY s.id, s.phone
-        ORDER BY max(s.users) DESC, s.phone
-        LIMIT 10000
         $sql$, customer_identity_internal.further_phones(customers), customer_identity_internal.logins_query(customers), customers,
         CASE WHEN customer_identity_internal.has_companion(customers, 'phone_rules') THEN
-            format(' WHERE NOT EXISTS (SELECT FROM %s AS r WHERE r.phone = s.phone)', customer_identity_internal.companion_of(customers, 'phone_rules'))
-            ELSE '' END,
+            format('NOT EXISTS (SELECT FROM %s AS r WHERE r.phone = s.phone)', customer_identity_internal.companion_of(customers, 'phone_rules'))
+            ELSE 'true' END,
         format(
             CASE
                 WHEN customer_identity_internal.is_spread(customers) THEN
@@ -149,6 +153,7 @@ DECLARE
     phones text[];
     digits text[];
 BEGIN
+    PERFORM customer_identity_internal.require_max_rows(max_rows);
     EXECUTE format('SELECT array_agg(s.id), array_agg(s.phone), array_agg(s.digits) FROM (%s) AS s',
         customer_identity_internal.suspected_phones(customers))
         INTO ids, phones, digits

@@ -515,6 +515,7 @@ CREATE FUNCTION customer_identity.unmerge_customers(
     merge_id bigint, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS uuid
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE

@@ -1,4 +1,48 @@
--- Of a key of several columns the id alone will do.
+-- Ids are compared as texts elsewhere: 'A' and 'a' are two, also where their type takes them for one. Its own equality is what
+-- an index serves: on the pinned path a plain one would be that of text.
+CREATE FUNCTION customer_identity_internal.equals_value(column_name text, type regtype, value text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    equality constant text := customer_identity_internal.equality_of(type);
+BEGIN
+    RETURN format('r.%I %s %L::%s', column_name, equality, value, customer_identity_internal.type_name(type))
+        || CASE WHEN equality NOT LIKE 'OPERATOR(pg_catalog.%' THEN
+            format(' AND customer_identity_internal.as_text(r.%I) = customer_identity_internal.as_text(%L::%s)',
+                column_name, value, customer_identity_internal.type_name(type))
+            ELSE '' END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.equals_value(text, regtype, text) IS
+    'The condition that a column of row r holds a value of its type';
+
+-- What these types write has no comma and reads as the same value again; a time with the name of its zone may not.
+CREATE FUNCTION customer_identity_internal.first_of_key(relation regclass, key text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name constant text := (customer_identity_internal.primary_key_columns(relation))[1];
+    type constant regtype := customer_identity_internal.column_type(relation, name);
+    value constant text := split_part(key, ',', 1);
+BEGIN
+    IF strpos(key, ',') = 0 THEN
+        RETURN 'false';
+    END IF;
+    IF NOT (type = ANY ('{int2,int4,int8,numeric,uuid,date,timestamp}'::regtype[])
+            OR type = 'timestamptz'::regtype AND current_setting('DateStyle') LIKE 'ISO%') THEN
+        RETURN 'true';
+    END IF;
+    RETURN CASE WHEN customer_identity_internal.is_value(type, value) THEN customer_identity_internal.equals_value(name, type, value) ELSE 'false' END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.first_of_key(regclass, text) IS
+    'The condition that the first column of row r''s key of several columns is what a key, as a text, begins with, for an index';
+
+-- Of a key of several columns the id alone will do. Each way is asked for by value, too, which an index serves.
 CREATE FUNCTION customer_identity_internal.has_key(relation regclass, key text)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -15,12 +59,14 @@ BEGIN
         RETURN format('r.%I = %L::uuid AND %L = %s', columns[1], split_part(key, ',', 1), key, customer_identity_internal.row_key(relation));
     END IF;
     IF cardinality(columns) > 1 THEN
-        RETURN format('%L IN (%s, customer_identity_internal.as_text(r.%I))', key, customer_identity_internal.row_key(relation), name);
+        RETURN format('(%1$s AND %2$L = %3$s OR %4$s AND %2$L = customer_identity_internal.as_text(r.%5$I))',
+            customer_identity_internal.first_of_key(relation, key), key, customer_identity_internal.row_key(relation),
+            CASE WHEN customer_identity_internal.is_value(type, key) THEN customer_identity_internal.equals_value(name, type, key) ELSE 'false' END, name);
     END IF;
     IF NOT customer_identity_internal.is_value(type, key) THEN
         RETURN 'false';
     END IF;
-    RETURN format('r.%I = %L::%s', name, key, customer_identity_internal.type_name(type));
+    RETURN customer_identity_internal.equals_value(name, type, key);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.has_key(regclass, text) IS
@@ -72,12 +118,12 @@ BEGIN
     IF NOT customer_identity_internal.is_value(type, value) THEN
         RETURN NULL;
     END IF;
-    EXECUTE format('SELECT jsonb_build_object(''login'', %s, ''customer'', r.%I, ''key'', %s) FROM %s AS r WHERE r.%I = %L::%s LIMIT 1',
+    EXECUTE format('SELECT jsonb_build_object(''login'', %s, ''customer'', r.%I, ''key'', %s) FROM %s AS r WHERE %s LIMIT 1',
         CASE WHEN setup.key_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', setup.key_column) END,
         setup.customer_column,
         customer_identity_internal.reference_key(
             array_remove(customer_identity_internal.key_columns(referencing), setup.customer_column), setup.customer_column),
-        referencing, column_name, value, customer_identity_internal.type_name(type))
+        referencing, customer_identity_internal.equals_value(column_name, type, value))
         INTO login;
     RETURN login;
 END
@@ -110,6 +156,7 @@ COMMENT ON FUNCTION customer_identity_internal.way_of_phone(text, uuid, regclass
     'How a phone leads, or led, to a customer';
 
 -- Merges in force that moved one of the rows ({table, column, key}), or made the phone lead on, and those that followed.
+-- Each is looked up, whatever the planner expects: to read a record is slow, and the shop may have very many of them.
 CREATE FUNCTION customer_identity_internal.merges_on_way(rows jsonb, phone text, customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -125,12 +172,14 @@ BEGIN
         WITH RECURSIVE merged (id, winner_id, loser_id) AS (
             SELECT m.id, m.winner_id, m.loser_id FROM %1$s AS m WHERE m.winner_id = $1
             UNION
-            SELECT m.id, m.winner_id, m.loser_id FROM merged AS l JOIN %1$s AS m ON m.winner_id = l.loser_id
+            SELECT m.id, m.winner_id, m.loser_id
+            FROM merged AS l
+            CROSS JOIN LATERAL (SELECT k.id, k.winner_id, k.loser_id FROM %1$s AS k WHERE k.winner_id = l.loser_id OFFSET 0) AS m
         ),
         way (id, winner_id) AS (
             SELECT m.id, m.winner_id
             FROM merged
-            JOIN %1$s AS m ON m.id = merged.id
+            CROSS JOIN LATERAL (SELECT k.id, k.winner_id, k.record FROM %1$s AS k WHERE k.id = merged.id OFFSET 0) AS m
             WHERE m.record -> 'loser' ->> 'phone' = $2 OR EXISTS (
                 SELECT
                 FROM jsonb_array_elements(customer_identity_internal.renamed_record(m.record, $4) -> 'moved') AS t
@@ -145,7 +194,7 @@ BEGIN
             jsonb_build_object('id', m.id, 'winner', m.winner_id, 'loser', m.loser_id, 'merged_at', m.merged_at, 'actor', m.actor)
             ORDER BY m.id), '[]')
         FROM way
-        JOIN %1$s AS m ON m.id = way.id
+        CROSS JOIN LATERAL (SELECT k.* FROM %1$s AS k WHERE k.id = way.id OFFSET 0) AS m
         $sql$, customer_identity_internal.companion_of(customers, 'customer_merges'))
         INTO merges
         USING customer_id, phone, rows, customers;
@@ -241,6 +290,7 @@ COMMENT ON FUNCTION customer_identity_internal.attached_here(regclass, regclass)
 CREATE FUNCTION customer_identity.why_linked(attached regclass, key text, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+    SET jit = off
 AS $$
 DECLARE
     setup constant customer_identity.attachments := customer_identity_internal.attached_here(attached, customers);

@@ -279,6 +279,7 @@ COMMENT ON FUNCTION customer_identity_internal.erasure_preview(uuid, text[], boo
 CREATE FUNCTION customer_identity.erase_preview(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 BEGIN
     PERFORM customer_identity_internal.customer_row(customer_id, customers);
@@ -740,6 +741,7 @@ CREATE FUNCTION customer_identity.erase_customer(
 )
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 DECLARE
     started constant timestamptz := clock_timestamp();

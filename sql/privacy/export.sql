@@ -62,12 +62,17 @@ CREATE FUNCTION customer_identity_internal.logins_of_others(referencing regclass
 AS $$
 DECLARE
     users constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
+    type constant regtype := customer_identity_internal.column_type(referencing, users.key_column);
+    -- What is no value of the key's type is no login of this table. The others are compared as such, for an index, and as texts.
+    own_ids constant text[] := ARRAY(SELECT DISTINCT i.id FROM unnest(user_ids) AS i (id) WHERE customer_identity_internal.is_value(type, i.id));
     ids text[];
 BEGIN
-    EXECUTE format('SELECT array_agg(customer_identity_internal.as_text(r.%1$I)) FROM %2$s AS r WHERE r.%3$I <> $1 AND customer_identity_internal.as_text(r.%1$I) = ANY ($2)',
-        users.key_column, referencing, users.customer_column)
+    EXECUTE format('SELECT array_agg(customer_identity_internal.as_text(r.%1$I)) FROM %2$s AS r'
+        ' WHERE r.%3$I <> $1 AND r.%1$I %4$s ANY (%5$L::%6$s[]) AND customer_identity_internal.as_text(r.%1$I) = ANY ($2)',
+        users.key_column, referencing, users.customer_column, customer_identity_internal.equality_of(type), own_ids,
+        customer_identity_internal.type_name(type))
         INTO ids
-        USING customer_id, user_ids;
+        USING customer_id, own_ids;
     RETURN ids;
 END
 $$;
@@ -218,6 +223,7 @@ COMMENT ON FUNCTION customer_identity_internal.tables_that_refer(regclass) IS
 CREATE FUNCTION customer_identity.export_customer(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -237,6 +243,8 @@ BEGIN
         SELECT customer_identity_internal.told_name(customer_identity_internal.companion_of(customers, c.name)::regclass),
             customer_identity_internal.companion_rows(c.name, c.condition, customer_id, phones, merged, customers)
         FROM customer_identity_internal.companions_of_person() AS c
+        -- So that each table is read once.
+        OFFSET 0
     ) AS t (name, rows)
     WHERE t.rows IS NOT NULL;
     -- Whoever detaches a partition waits until what is held is released, and tells of it before.

@@ -117,30 +117,40 @@ REVOKE EXECUTE ON FUNCTION customer_identity.purge_verifications() FROM PUBLIC;
 
 CREATE VIEW customer_identity.verification_health AS
     SELECT
-        h.hour,
-        count(*) FILTER (WHERE e.what = 'sent') AS sent,
-        count(*) FILTER (WHERE e.what = 'approved') AS approved,
-        count(*) FILTER (WHERE e.what = 'failed') AS failed,
-        COALESCE(sum(e.events) FILTER (WHERE e.what = 'throttled'), 0)::bigint AS throttled,
-        count(*) FILTER (WHERE e.what = 'pending') AS pending,
-        min(e.at) FILTER (WHERE e.what = 'pending') AS oldest_pending
-    FROM generate_series(0, 23) AS ago
-    CROSS JOIN LATERAL (SELECT date_trunc('hour', now()) - make_interval(hours => ago)) AS h (hour)
+        date_trunc('hour', now()) - make_interval(hours => h.ago) AS hour,
+        COALESCE(c.sent, 0) AS sent,
+        COALESCE(c.approved, 0) AS approved,
+        COALESCE(c.failed, 0) AS failed,
+        COALESCE(c.throttled, 0)::bigint AS throttled,
+        COALESCE(c.pending, 0) AS pending,
+        c.oldest_pending
+    FROM generate_series(0, 23) AS h (ago)
     LEFT JOIN (
-        SELECT m.status, COALESCE(m.ended_at, m.created_at), 1
-        FROM customer_identity.sms_messages AS m
-        WHERE m.status IN ('sent', 'failed') OR (m.status = 'pending' AND m.expires_at > now())
-        UNION ALL
-        SELECT v.status, v.approved_at, 1
-        FROM customer_identity.verifications AS v
-        WHERE v.status = 'approved'
-        UNION ALL
-        SELECT r.bucket, r.at, r.events
-        FROM customer_identity.verification_events AS r
-        WHERE r.bucket = 'throttled'
-    ) AS e (what, at, events) ON e.at >= h.hour AND e.at < h.hour + interval '1 hour'
-    GROUP BY h.hour
-    ORDER BY h.hour DESC;
+        -- By how many hours before the present one: not every time zone begins its hours at the same minute all the day.
+        SELECT ceil(extract(epoch FROM date_trunc('hour', now()) - e.at) / 3600)::integer AS ago,
+            count(*) FILTER (WHERE e.what = 'sent') AS sent,
+            count(*) FILTER (WHERE e.what = 'approved') AS approved,
+            count(*) FILTER (WHERE e.what = 'failed') AS failed,
+            sum(e.events) FILTER (WHERE e.what = 'throttled') AS throttled,
+            count(*) FILTER (WHERE e.what = 'pending') AS pending,
+            min(e.at) FILTER (WHERE e.what = 'pending') AS oldest_pending
+        FROM (
+            SELECT m.status, COALESCE(m.ended_at, m.created_at), 1
+            FROM customer_identity.sms_messages AS m
+            WHERE m.status IN ('sent', 'failed') OR (m.status = 'pending' AND m.expires_at > now())
+            UNION ALL
+            SELECT v.status, v.approved_at, 1
+            FROM customer_identity.verifications AS v
+            WHERE v.status = 'approved'
+            UNION ALL
+            SELECT r.bucket, r.at, r.events
+            FROM customer_identity.verification_events AS r
+            WHERE r.bucket = 'throttled'
+        ) AS e (what, at, events)
+        WHERE e.at >= date_trunc('hour', now()) - interval '23 hours' AND e.at < date_trunc('hour', now()) + interval '1 hour'
+        GROUP BY 1
+    ) AS c ON c.ago = h.ago
+    ORDER BY h.ago;
 COMMENT ON VIEW customer_identity.verification_health IS
     'The last 24 hours, the current one first: messages sent, failed and pending, verifications approved and throttled';
 ALTER VIEW customer_identity.verification_health OWNER TO @extowner@;

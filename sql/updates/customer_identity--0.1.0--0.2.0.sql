@@ -129,7 +129,6 @@ ALTER FUNCTION customer_identity.sort_column(text) SET SCHEMA customer_identity_
 ALTER FUNCTION customer_identity.invalid_filter(text, jsonb) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.require_filters(jsonb) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.customer_column_type(regclass, text) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.open_claim() SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.order_times(regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.details_of(uuid, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.column_type(regclass, text) SET SCHEMA customer_identity_internal;
@@ -226,6 +225,8 @@ ALTER FUNCTION customer_identity.list_customers_as_owner(text, jsonb, text, inte
 ALTER FUNCTION customer_identity.released_list_customers_as_owner(text, jsonb, text, integer, text, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.row_object(regclass, regclass) RENAME TO released_row_object;
 ALTER FUNCTION customer_identity.released_row_object(regclass, regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.open_claim() RENAME TO released_open_claim;
+ALTER FUNCTION customer_identity.released_open_claim() SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.customer_details_as_owner(uuid, regclass) RENAME TO released_customer_details_as_owner;
 ALTER FUNCTION customer_identity.released_customer_details_as_owner(uuid, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.customer_users_as_owner(uuid, regclass) RENAME TO released_customer_users_as_owner;
@@ -4333,13 +4334,29 @@ RETURN format(
     attached.customer_column, customer_identity_internal.nobody());
 COMMENT ON FUNCTION customer_identity_internal.has_no_customer(customer_identity.attachments) IS
     'The condition that row r of an attached table has no customer; where rows are placed by the customer, those have one place';
+CREATE FUNCTION customer_identity_internal.require_max_rows(max_rows integer)
+    RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF max_rows < 0 THEN
+        RAISE EXCEPTION 'max_rows is negative'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Pass how many rows you want at most, or NULL for all of them.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.require_max_rows(integer) IS
+    'Raises 22023 for a number of rows below zero';
 CREATE FUNCTION customer_identity_internal.phone_problems_in(attached regclass, max_rows integer, customers regclass)
     RETURNS TABLE (key text, phone text, reason text, suggestion text, remark text)
     LANGUAGE customer_identity_as_table_owner STABLE
+    SET jit = off
 AS $$
 DECLARE
     setup customer_identity.attachments := customer_identity_internal.attachment_of(attached);
 BEGIN
+    PERFORM customer_identity_internal.require_max_rows(max_rows);
     RETURN QUERY EXECUTE format($sql$
         SELECT %1$s, c.raw, p.reason,
             CASE WHEN p.reason <> 'names_nobody' THEN customer_identity_internal.suggested_phone(c.raw, %4$s) END,
@@ -4372,30 +4389,32 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION customer_identity.phone_problems(regclass, integer) IS
     'The unlinked rows of an attached table whose phone cannot be read or names nobody: key, phone as typed, reason, what may be meant, and what else it is';
-CREATE FUNCTION customer_identity_internal.plan_changes_in(customers regclass)
+CREATE FUNCTION customer_identity_internal.plan_changes_in(max_rows integer, after uuid, customers regclass)
     RETURNS TABLE (customer_id uuid, phone text, reads_as text, reason text)
     LANGUAGE customer_identity_as_table_owner STABLE
+    SET jit = off
 AS $$
 BEGIN
+    PERFORM customer_identity_internal.require_max_rows(max_rows);
     RETURN QUERY EXECUTE format($sql$
         SELECT c.id, c.phone::text, r.phone, customer_identity_internal.claim_problem(c.phone::text, NULL)
         FROM %s AS c
         CROSS JOIN LATERAL (SELECT customer_identity_internal.claimed_phone(c.phone::text, NULL)) AS r (phone)
-        WHERE r.phone IS DISTINCT FROM c.phone::text
-        $sql$, customers);
+        WHERE r.phone IS DISTINCT FROM c.phone::text AND ($2 IS NULL OR c.id > $2)
+        ORDER BY c.id
+        LIMIT $1
+        $sql$, customers)
+        USING max_rows, after;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.plan_changes_in(regclass) IS
-    'plan_changes of a book, all of them';
+COMMENT ON FUNCTION customer_identity_internal.plan_changes_in(integer, uuid, regclass) IS
+    'plan_changes of a book that is named';
 CREATE FUNCTION customer_identity.plan_changes(customers regclass DEFAULT NULL, max_rows integer DEFAULT 1000, after uuid DEFAULT NULL)
     RETURNS TABLE (customer_id uuid, phone text, reads_as text, reason text)
     LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT c.*
-    FROM customer_identity_internal.plan_changes_in(customer_identity_internal.book(customers)) AS c
-    WHERE after IS NULL OR c.customer_id > after
-    ORDER BY c.customer_id
-    LIMIT max_rows;
+    FROM customer_identity_internal.plan_changes_in(max_rows, after, customer_identity_internal.book(customers)) AS c;
 END;
 COMMENT ON FUNCTION customer_identity.plan_changes(regclass, integer, uuid) IS
     'Customers whose number reads differently under the numbering plans in force: what it read as, what it reads as now (NULL: nothing) and why. In the order of ids; the next page is after the last one';
@@ -5195,30 +5214,40 @@ COMMENT ON FUNCTION customer_identity.purge_verifications() IS
     'Erases the texts of expired messages, deletes verifications older than a day and returns how many. The worker calls it regularly';
 CREATE OR REPLACE VIEW customer_identity.verification_health AS
     SELECT
-        h.hour,
-        count(*) FILTER (WHERE e.what = 'sent') AS sent,
-        count(*) FILTER (WHERE e.what = 'approved') AS approved,
-        count(*) FILTER (WHERE e.what = 'failed') AS failed,
-        COALESCE(sum(e.events) FILTER (WHERE e.what = 'throttled'), 0)::bigint AS throttled,
-        count(*) FILTER (WHERE e.what = 'pending') AS pending,
-        min(e.at) FILTER (WHERE e.what = 'pending') AS oldest_pending
-    FROM generate_series(0, 23) AS ago
-    CROSS JOIN LATERAL (SELECT date_trunc('hour', now()) - make_interval(hours => ago)) AS h (hour)
+        date_trunc('hour', now()) - make_interval(hours => h.ago) AS hour,
+        COALESCE(c.sent, 0) AS sent,
+        COALESCE(c.approved, 0) AS approved,
+        COALESCE(c.failed, 0) AS failed,
+        COALESCE(c.throttled, 0)::bigint AS throttled,
+        COALESCE(c.pending, 0) AS pending,
+        c.oldest_pending
+    FROM generate_series(0, 23) AS h (ago)
     LEFT JOIN (
-        SELECT m.status, COALESCE(m.ended_at, m.created_at), 1
-        FROM customer_identity.sms_messages AS m
-        WHERE m.status IN ('sent', 'failed') OR (m.status = 'pending' AND m.expires_at > now())
-        UNION ALL
-        SELECT v.status, v.approved_at, 1
-        FROM customer_identity.verifications AS v
-        WHERE v.status = 'approved'
-        UNION ALL
-        SELECT r.bucket, r.at, r.events
-        FROM customer_identity.verification_events AS r
-        WHERE r.bucket = 'throttled'
-    ) AS e (what, at, events) ON e.at >= h.hour AND e.at < h.hour + interval '1 hour'
-    GROUP BY h.hour
-    ORDER BY h.hour DESC;
+        -- By how many hours before the present one: not every time zone begins its hours at the same minute all the day.
+        SELECT ceil(extract(epoch FROM date_trunc('hour', now()) - e.at) / 3600)::integer AS ago,
+            count(*) FILTER (WHERE e.what = 'sent') AS sent,
+            count(*) FILTER (WHERE e.what = 'approved') AS approved,
+            count(*) FILTER (WHERE e.what = 'failed') AS failed,
+            sum(e.events) FILTER (WHERE e.what = 'throttled') AS throttled,
+            count(*) FILTER (WHERE e.what = 'pending') AS pending,
+            min(e.at) FILTER (WHERE e.what = 'pending') AS oldest_pending
+        FROM (
+            SELECT m.status, COALESCE(m.ended_at, m.created_at), 1
+            FROM customer_identity.sms_messages AS m
+            WHERE m.status IN ('sent', 'failed') OR (m.status = 'pending' AND m.expires_at > now())
+            UNION ALL
+            SELECT v.status, v.approved_at, 1
+            FROM customer_identity.verifications AS v
+            WHERE v.status = 'approved'
+            UNION ALL
+            SELECT r.bucket, r.at, r.events
+            FROM customer_identity.verification_events AS r
+            WHERE r.bucket = 'throttled'
+        ) AS e (what, at, events)
+        WHERE e.at >= date_trunc('hour', now()) - interval '23 hours' AND e.at < date_trunc('hour', now()) + interval '1 hour'
+        GROUP BY 1
+    ) AS c ON c.ago = h.ago
+    ORDER BY h.ago;
 COMMENT ON VIEW customer_identity.verification_health IS
     'The last 24 hours, the current one first: messages sent, failed and pending, verifications approved and throttled';
 CREATE OR REPLACE FUNCTION customer_identity.start_sms_worker()
@@ -6045,12 +6074,29 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity.list_customers(text, jsonb, text, integer, text, regclass) IS
     'A page of customers, found by a search and filters: items and the cursor of the next page';
-CREATE OR REPLACE FUNCTION customer_identity_internal.open_claim()
-    RETURNS text
-    LANGUAGE sql IMMUTABLE
-RETURN 'NOT EXISTS (SELECT FROM %1$s AS p WHERE p.phone = c.phone AND p.customer_id = c.id AND p.user_id = u.id AND p.ended_at IS NULL)';
-COMMENT ON FUNCTION customer_identity_internal.open_claim() IS
-    'The condition that user u has no live proof of the phone of customer c, for format() with the proofs as its first argument';
+-- By the phones that let a user see the customer: the primary one, and those that lead to the customer as well.
+CREATE FUNCTION customer_identity_internal.provers_of(customer_id uuid, customers regclass)
+    RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    phones text[];
+    provers text[];
+BEGIN
+    EXECUTE format('SELECT array_agg(n.phone) FROM (SELECT c.phone::text FROM %s AS c WHERE c.id = $1 UNION ALL SELECT f.phone FROM (%s) AS f WHERE f.id = $1) AS n (phone)',
+        customers, customer_identity_internal.further_phones(customers))
+        INTO phones
+        USING customer_id;
+    EXECUTE format('SELECT array_agg(DISTINCT p.user_id) FROM %s AS p WHERE p.customer_id = $1 AND p.phone = ANY ($2) AND p.ended_at IS NULL AND p.user_id IS NOT NULL',
+        customer_identity_internal.companion_of(customers, 'phone_proofs'))
+        INTO provers
+        USING customer_id, phones;
+    RETURN COALESCE(provers, '{}');
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.provers_of(uuid, regclass) IS
+    'The users with a live proof of a phone of a customer';
 CREATE FUNCTION customer_identity_internal.order_time_rows(orders customer_identity.attachments)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -6129,7 +6175,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.phone_list(uuid, regclass) IS
     'The phones of a customer, live and former ones; empty where the book keeps none';
--- A customer that was merged into this one may have won merges before: these are in force as well.
+-- A customer that was merged into this one may have won merges before: these are in force as well. Each is looked up,
+-- whatever the planner expects.
 CREATE FUNCTION customer_identity_internal.merge_list(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -6145,13 +6192,15 @@ BEGIN
         WITH RECURSIVE merged (id, loser_id) AS (
             SELECT m.id, m.loser_id FROM %1$s AS m WHERE m.winner_id = $1
             UNION
-            SELECT m.id, m.loser_id FROM merged AS l JOIN %1$s AS m ON m.winner_id = l.loser_id
+            SELECT m.id, m.loser_id
+            FROM merged AS l
+            CROSS JOIN LATERAL (SELECT k.id, k.loser_id FROM %1$s AS k WHERE k.winner_id = l.loser_id OFFSET 0) AS m
         )
         SELECT COALESCE(jsonb_agg(
             jsonb_build_object('id', m.id, 'winner', m.winner_id, 'loser', m.loser_id, 'merged_at', m.merged_at, 'actor', m.actor, 'reason', m.reason)
             ORDER BY m.id DESC), '[]')
         FROM merged
-        JOIN %1$s AS m ON m.id = merged.id
+        CROSS JOIN LATERAL (SELECT k.* FROM %1$s AS k WHERE k.id = merged.id OFFSET 0) AS m
         $sql$, customer_identity_internal.companion_of(customers, 'customer_merges'))
         INTO merges
         USING customer_id;
@@ -6168,19 +6217,14 @@ CREATE FUNCTION customer_identity_internal.details_in_shards(customer_id uuid, c
 AS $$
 DECLARE
     customer jsonb;
-    provers text[];
     users jsonb;
     orders jsonb;
 BEGIN
     EXECUTE format('SELECT to_jsonb(c.*) FROM %s AS c WHERE c.id = $1', customers) INTO customer USING customer_id;
-    EXECUTE format('SELECT array_agg(p.user_id) FROM %s AS p WHERE p.customer_id = $1 AND p.phone = $2 AND p.ended_at IS NULL AND p.user_id IS NOT NULL',
-        customer_identity_internal.companion_of(customers, 'phone_proofs'))
-        INTO provers
-        USING customer_id, customer ->> 'phone';
-    EXECUTE format('SELECT jsonb_build_object(''users'', count(*), ''open_claims'', count(*) FILTER (WHERE NOT u.id = ANY ($2))) FROM (%s) AS u WHERE u.customer_id = $1',
+    EXECUTE format('SELECT jsonb_build_object(''users'', count(*), ''open_claims'', count(*) FILTER (WHERE (u.id = ANY ($2)) IS NOT TRUE)) FROM (%s) AS u WHERE u.customer_id = $1',
         customer_identity_internal.users_query(customers))
         INTO users
-        USING customer_id, COALESCE(provers, '{}');
+        USING customer_id, customer_identity_internal.provers_of(customer_id, customers);
     EXECUTE format('SELECT jsonb_build_object(''first_order_at'', min(o.at), ''last_order_at'', max(o.at)) FROM (%s) AS o WHERE o.customer_id = $1',
         customer_identity_internal.order_times(customers))
         INTO orders
@@ -6204,15 +6248,14 @@ BEGIN
         details := customer_identity_internal.details_in_shards(customer_id, customers);
     ELSE
         EXECUTE format(
-            'SELECT to_jsonb(c.*) || to_jsonb(u.*) || to_jsonb(o.*) FROM %2$s AS c,'
-            ' LATERAL (SELECT count(*) AS users, count(*) FILTER (WHERE ' || customer_identity_internal.open_claim() || ') AS open_claims'
-            ' FROM (%3$s) AS u WHERE u.customer_id = c.id) AS u,'
-            ' LATERAL (SELECT min(o.at) AS first_order_at, max(o.at) AS last_order_at FROM (%4$s) AS o WHERE o.customer_id = c.id) AS o'
+            'SELECT to_jsonb(c.*) || to_jsonb(u.*) || to_jsonb(o.*) FROM %s AS c,'
+            ' LATERAL (SELECT count(*) AS users, count(*) FILTER (WHERE (u.id = ANY ($2)) IS NOT TRUE) AS open_claims'
+            ' FROM (%s) AS u WHERE u.customer_id = c.id) AS u,'
+            ' LATERAL (SELECT min(o.at) AS first_order_at, max(o.at) AS last_order_at FROM (%s) AS o WHERE o.customer_id = c.id) AS o'
             ' WHERE c.id = $1',
-            customer_identity_internal.companion_of(customers, 'phone_proofs'), customers, customer_identity_internal.users_query(customers),
-            customer_identity_internal.order_times(customers))
+            customers, customer_identity_internal.users_query(customers), customer_identity_internal.order_times(customers))
             INTO details
-            USING customer_id;
+            USING customer_id, customer_identity_internal.provers_of(customer_id, customers);
     END IF;
     RETURN details || jsonb_build_object(
         'phones', customer_identity_internal.phone_list(customer_id, customers),
@@ -6242,12 +6285,12 @@ DECLARE
 BEGIN
     EXECUTE format(
         'SELECT COALESCE(jsonb_agg(jsonb_build_object(''table'', u.relation, ''id'', u.id, ''name'', u.name, ''email'', u.email,'
-        ' ''phones'', u.phones, ''created_at'', u.created_at, ''proved'', NOT ' || customer_identity_internal.open_claim() || ')'
+        ' ''phones'', u.phones, ''created_at'', u.created_at, ''proved'', (u.id = ANY ($2)) IS TRUE)'
         ' ORDER BY u.created_at, u.relation, u.id COLLATE "C"), ''[]'')'
-        ' FROM %2$s AS c CROSS JOIN LATERAL (SELECT u.* FROM (%3$s) AS u WHERE u.customer_id = c.id) AS u WHERE c.id = $1',
-        customer_identity_internal.companion_of(customers, 'phone_proofs'), customers, customer_identity_internal.users_query(customers))
+        ' FROM %s AS c CROSS JOIN LATERAL (SELECT u.* FROM (%s) AS u WHERE u.customer_id = c.id) AS u WHERE c.id = $1',
+        customers, customer_identity_internal.users_query(customers))
         INTO users
-        USING customer_id;
+        USING customer_id, customer_identity_internal.provers_of(customer_id, customers);
     RETURN users;
 END
 $$;
@@ -7987,6 +8030,7 @@ COMMENT ON FUNCTION customer_identity_internal.notes_refusal(jsonb, regclass) IS
 CREATE FUNCTION customer_identity.merge_preview(winner uuid, loser uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 DECLARE
     winner_row jsonb;
@@ -8403,6 +8447,7 @@ CREATE FUNCTION customer_identity.merge_customers(
     winner uuid, loser uuid, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS bigint
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 BEGIN
     RETURN customer_identity_internal.merge(winner, loser, actor, reason, customers);
@@ -9041,6 +9086,7 @@ CREATE FUNCTION customer_identity.unmerge_customers(
     merge_id bigint, actor text DEFAULT NULL, reason text DEFAULT NULL, customers regclass DEFAULT NULL)
     RETURNS uuid
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -9766,6 +9812,7 @@ CREATE FUNCTION customer_identity.release_phone(
 )
     RETURNS uuid
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -10326,6 +10373,7 @@ COMMENT ON FUNCTION customer_identity_internal.migration_row(integer, uuid, text
 CREATE FUNCTION customer_identity.migrate_phones(customers regclass DEFAULT NULL, dry_run boolean DEFAULT true)
     RETURNS TABLE (customer_id uuid, old_phone text, new_phone text, action text, merged_into uuid, rule text, since text, source text, problem text)
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -10528,6 +10576,7 @@ CREATE FUNCTION customer_identity.split_customer(
 )
     RETURNS uuid
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -10648,8 +10697,9 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.uses_query(regclass, text) IS
     'The query of the keys of names of logins, or of the numbers of guest orders, of customers, which are parameter $1';
--- Two names of one login, or of a couple, are no sign. Those that many logins share come first, so that a limit keeps
--- what is worst; $1 is how many are needed. Each table is read once, and nothing is joined but what is suspected: on one machine
+-- Two names of one login, or of a couple, are no sign. Of phones that logins share, a limit keeps those of the most; $1 is how
+-- many are needed. Digits have a limit of their own: families would leave no room for them; what is met of them is sorted, not read
+-- in the order of an index. Each table is read once, and nothing is joined but what is suspected: on one machine
 -- by index, whatever the planner expects.
 CREATE FUNCTION customer_identity_internal.suspected_phones(customers regclass)
     RETURNS text
@@ -10660,11 +10710,15 @@ BEGIN
     RETURN format($sql$
         SELECT s.id, s.phone, customer_identity_internal.placeholder_digits(s.phone) AS digits
         FROM (
-            SELECT p.id, p.phone, 0 AS users
-            FROM (SELECT c.id, c.phone::text AS phone FROM %3$s AS c UNION ALL %1$s) AS p
-            WHERE customer_identity_internal.placeholder_digits(p.phone) IS NOT NULL
+            (
+                SELECT s.id, s.phone
+                FROM (SELECT c.id, c.phone::text AS phone FROM %3$s AS c UNION ALL %1$s) AS s
+                WHERE customer_identity_internal.placeholder_digits(s.phone) IS NOT NULL AND %4$s
+                ORDER BY (s.phone || '')
+                LIMIT 10000
+            )
             UNION ALL
-            SELECT l.customer_id, c.phone, l.users
+            SELECT l.customer_id, c.phone
             FROM (
                 SELECT l.customer_id, count(*) AS users
                 FROM (%2$s) AS l
@@ -10675,14 +10729,13 @@ BEGIN
                 LIMIT 10000
             ) AS l
             %5$s
-        ) AS s%4$s
+        ) AS s
+        WHERE %4$s
         GROUP BY s.id, s.phone
-        ORDER BY max(s.users) DESC, s.phone
-        LIMIT 10000
         $sql$, customer_identity_internal.further_phones(customers), customer_identity_internal.logins_query(customers), customers,
         CASE WHEN customer_identity_internal.has_companion(customers, 'phone_rules') THEN
-            format(' WHERE NOT EXISTS (SELECT FROM %s AS r WHERE r.phone = s.phone)', customer_identity_internal.companion_of(customers, 'phone_rules'))
-            ELSE '' END,
+            format('NOT EXISTS (SELECT FROM %s AS r WHERE r.phone = s.phone)', customer_identity_internal.companion_of(customers, 'phone_rules'))
+            ELSE 'true' END,
         format(
             CASE
                 WHEN customer_identity_internal.is_spread(customers) THEN
@@ -10709,6 +10762,7 @@ DECLARE
     phones text[];
     digits text[];
 BEGIN
+    PERFORM customer_identity_internal.require_max_rows(max_rows);
     EXECUTE format('SELECT array_agg(s.id), array_agg(s.phone), array_agg(s.digits) FROM (%s) AS s',
         customer_identity_internal.suspected_phones(customers))
         INTO ids, phones, digits
@@ -10857,7 +10911,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.same_value_queries(regclass) IS
     'The query of pairs of customers with the same e-mail, or the same value in a column that the owner has named: a, b, reason';
--- The name of a customer without one is that of its logins.
+-- The names of a customer without one are those of its logins. More than ten are not a person's: each would be compared
+-- in every pair.
 CREATE FUNCTION customer_identity_internal.named_customers(customers regclass)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -10866,11 +10921,16 @@ AS $$
 DECLARE
     logins constant text := customer_identity_internal.values_query(customers, '{users}', NULL);
 BEGIN
-    RETURN format('SELECT n.* FROM (SELECT c.id, c.phone::text AS phone, customer_identity_internal.match_key(c.preferred_name::text) AS name'
-        ' FROM %s AS c%s) AS n WHERE n.name IS NOT NULL', customers,
-        CASE WHEN logins IS NOT NULL THEN
-            format(' UNION ALL SELECT c.id, c.phone::text, customer_identity_internal.match_key(v.value)'
-                ' FROM %s AS c JOIN (%s) AS v ON v.id = c.id WHERE c.preferred_name IS NULL', customers, logins) END);
+    RETURN CASE WHEN logins IS NOT NULL THEN
+            format('WITH of_logins AS MATERIALIZED (SELECT DISTINCT c.id, c.phone::text AS phone, customer_identity_internal.match_key(v.value) AS name'
+                ' FROM %s AS c JOIN (%s) AS v ON v.id = c.id WHERE c.preferred_name IS NULL) ', customers, logins)
+            ELSE '' END
+        || format('SELECT n.* FROM (SELECT c.id, c.phone::text AS phone, customer_identity_internal.match_key(c.preferred_name::text) AS name'
+            ' FROM %s AS c) AS n WHERE n.name IS NOT NULL', customers)
+        || CASE WHEN logins IS NOT NULL THEN
+            ' UNION ALL SELECT n.id, n.phone, n.name FROM (SELECT l.*, count(*) OVER (PARTITION BY l.id) AS names'
+            ' FROM of_logins AS l WHERE l.name IS NOT NULL) AS n WHERE n.names <= 10'
+            ELSE '' END;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.named_customers(regclass) IS
@@ -10939,7 +10999,7 @@ BEGIN
                     SELECT n.id, p.phone, n.name FROM further AS p JOIN named AS n ON n.id = p.id
                 ) AS p
                 GROUP BY p.name
-                HAVING count(*) BETWEEN 2 AND 10000
+                HAVING count(DISTINCT p.id) BETWEEN 2 AND 10000
             ) AS g
             CROSS JOIN LATERAL customer_identity_internal.typing_errors(g.phones) AS t
             WHERE g.ids[t.a] <> g.ids[t.b]
@@ -11041,7 +11101,49 @@ $$;
 COMMENT ON FUNCTION customer_identity.dismiss_duplicate(uuid, uuid, text, text, regclass) IS
     'Says that two customers are two people: duplicate_customers does not list them any more';
 REVOKE EXECUTE ON FUNCTION customer_identity.dismiss_duplicate(uuid, uuid, text, text, regclass) FROM PUBLIC;
--- Of a key of several columns the id alone will do.
+-- Ids are compared as texts elsewhere: 'A' and 'a' are two, also where their type takes them for one. Its own equality is what
+-- an index serves: on the pinned path a plain one would be that of text.
+CREATE FUNCTION customer_identity_internal.equals_value(column_name text, type regtype, value text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    equality constant text := customer_identity_internal.equality_of(type);
+BEGIN
+    RETURN format('r.%I %s %L::%s', column_name, equality, value, customer_identity_internal.type_name(type))
+        || CASE WHEN equality NOT LIKE 'OPERATOR(pg_catalog.%' THEN
+            format(' AND customer_identity_internal.as_text(r.%I) = customer_identity_internal.as_text(%L::%s)',
+                column_name, value, customer_identity_internal.type_name(type))
+            ELSE '' END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.equals_value(text, regtype, text) IS
+    'The condition that a column of row r holds a value of its type';
+-- What these types write has no comma and reads as the same value again; a time with the name of its zone may not.
+CREATE FUNCTION customer_identity_internal.first_of_key(relation regclass, key text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name constant text := (customer_identity_internal.primary_key_columns(relation))[1];
+    type constant regtype := customer_identity_internal.column_type(relation, name);
+    value constant text := split_part(key, ',', 1);
+BEGIN
+    IF strpos(key, ',') = 0 THEN
+        RETURN 'false';
+    END IF;
+    IF NOT (type = ANY ('{int2,int4,int8,numeric,uuid,date,timestamp}'::regtype[])
+            OR type = 'timestamptz'::regtype AND current_setting('DateStyle') LIKE 'ISO%') THEN
+        RETURN 'true';
+    END IF;
+    RETURN CASE WHEN customer_identity_internal.is_value(type, value) THEN customer_identity_internal.equals_value(name, type, value) ELSE 'false' END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.first_of_key(regclass, text) IS
+    'The condition that the first column of row r''s key of several columns is what a key, as a text, begins with, for an index';
+-- Of a key of several columns the id alone will do. Each way is asked for by value, too, which an index serves.
 CREATE FUNCTION customer_identity_internal.has_key(relation regclass, key text)
     RETURNS text
     LANGUAGE plpgsql STABLE
@@ -11058,12 +11160,14 @@ BEGIN
         RETURN format('r.%I = %L::uuid AND %L = %s', columns[1], split_part(key, ',', 1), key, customer_identity_internal.row_key(relation));
     END IF;
     IF cardinality(columns) > 1 THEN
-        RETURN format('%L IN (%s, customer_identity_internal.as_text(r.%I))', key, customer_identity_internal.row_key(relation), name);
+        RETURN format('(%1$s AND %2$L = %3$s OR %4$s AND %2$L = customer_identity_internal.as_text(r.%5$I))',
+            customer_identity_internal.first_of_key(relation, key), key, customer_identity_internal.row_key(relation),
+            CASE WHEN customer_identity_internal.is_value(type, key) THEN customer_identity_internal.equals_value(name, type, key) ELSE 'false' END, name);
     END IF;
     IF NOT customer_identity_internal.is_value(type, key) THEN
         RETURN 'false';
     END IF;
-    RETURN format('r.%I = %L::%s', name, key, customer_identity_internal.type_name(type));
+    RETURN customer_identity_internal.equals_value(name, type, key);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.has_key(regclass, text) IS
@@ -11113,12 +11217,12 @@ BEGIN
     IF NOT customer_identity_internal.is_value(type, value) THEN
         RETURN NULL;
     END IF;
-    EXECUTE format('SELECT jsonb_build_object(''login'', %s, ''customer'', r.%I, ''key'', %s) FROM %s AS r WHERE r.%I = %L::%s LIMIT 1',
+    EXECUTE format('SELECT jsonb_build_object(''login'', %s, ''customer'', r.%I, ''key'', %s) FROM %s AS r WHERE %s LIMIT 1',
         CASE WHEN setup.key_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', setup.key_column) END,
         setup.customer_column,
         customer_identity_internal.reference_key(
             array_remove(customer_identity_internal.key_columns(referencing), setup.customer_column), setup.customer_column),
-        referencing, column_name, value, customer_identity_internal.type_name(type))
+        referencing, customer_identity_internal.equals_value(column_name, type, value))
         INTO login;
     RETURN login;
 END
@@ -11149,6 +11253,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.way_of_phone(text, uuid, regclass) IS
     'How a phone leads, or led, to a customer';
 -- Merges in force that moved one of the rows ({table, column, key}), or made the phone lead on, and those that followed.
+-- Each is looked up, whatever the planner expects: to read a record is slow, and the shop may have very many of them.
 CREATE FUNCTION customer_identity_internal.merges_on_way(rows jsonb, phone text, customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -11164,12 +11269,14 @@ BEGIN
         WITH RECURSIVE merged (id, winner_id, loser_id) AS (
             SELECT m.id, m.winner_id, m.loser_id FROM %1$s AS m WHERE m.winner_id = $1
             UNION
-            SELECT m.id, m.winner_id, m.loser_id FROM merged AS l JOIN %1$s AS m ON m.winner_id = l.loser_id
+            SELECT m.id, m.winner_id, m.loser_id
+            FROM merged AS l
+            CROSS JOIN LATERAL (SELECT k.id, k.winner_id, k.loser_id FROM %1$s AS k WHERE k.winner_id = l.loser_id OFFSET 0) AS m
         ),
         way (id, winner_id) AS (
             SELECT m.id, m.winner_id
             FROM merged
-            JOIN %1$s AS m ON m.id = merged.id
+            CROSS JOIN LATERAL (SELECT k.id, k.winner_id, k.record FROM %1$s AS k WHERE k.id = merged.id OFFSET 0) AS m
             WHERE m.record -> 'loser' ->> 'phone' = $2 OR EXISTS (
                 SELECT
                 FROM jsonb_array_elements(customer_identity_internal.renamed_record(m.record, $4) -> 'moved') AS t
@@ -11184,7 +11291,7 @@ BEGIN
             jsonb_build_object('id', m.id, 'winner', m.winner_id, 'loser', m.loser_id, 'merged_at', m.merged_at, 'actor', m.actor)
             ORDER BY m.id), '[]')
         FROM way
-        JOIN %1$s AS m ON m.id = way.id
+        CROSS JOIN LATERAL (SELECT k.* FROM %1$s AS k WHERE k.id = way.id OFFSET 0) AS m
         $sql$, customer_identity_internal.companion_of(customers, 'customer_merges'))
         INTO merges
         USING customer_id, phone, rows, customers;
@@ -11275,6 +11382,7 @@ COMMENT ON FUNCTION customer_identity_internal.attached_here(regclass, regclass)
 CREATE FUNCTION customer_identity.why_linked(attached regclass, key text, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner STABLE COST 10000
+    SET jit = off
 AS $$
 DECLARE
     setup constant customer_identity.attachments := customer_identity_internal.attached_here(attached, customers);
@@ -11739,7 +11847,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.moved_events_of_person(bigint[], text[], text[], regclass) IS
     'The entries of the history that those of some merges took along which had taken a person with these phones and logins for somebody else';
--- Asked for first: Citus calls no function for rows that are changed.
+-- Asked for first: Citus calls no function for rows that are changed. Of the merges of a shop few name a person at all: only
+-- those are read closely.
 CREATE FUNCTION customer_identity_internal.merges_of_person(phones text[], user_ids text[], customers regclass)
     RETURNS bigint[]
     LANGUAGE plpgsql STABLE
@@ -11748,9 +11857,11 @@ AS $$
 DECLARE
     merges bigint[];
 BEGIN
-    EXECUTE format('SELECT array_agg(m.id) FROM %s AS m WHERE customer_identity_internal.is_in_record(m.record,'
-        ' ARRAY(SELECT p.phone FROM unnest($1) AS p (phone) WHERE p.phone IN (m.record #>> ''{loser,phone}'', m.record #>> ''{before,phone}'')'
-        ' AND customer_identity_internal.is_still_of_merge(p.phone, m.winner_id, m.merged_at, $3)), $2, $3)',
+    EXECUTE format('SELECT array_agg(m.id) FROM %s AS m WHERE CASE'
+        ' WHEN m.record #>> ''{loser,phone}'' = ANY ($1) OR m.record #>> ''{before,phone}'' = ANY ($1)'
+        ' OR cardinality($2) > 0 AND EXISTS (SELECT FROM jsonb_path_query(m.record, ''$.moved[*].keys[*].*'') AS k (value) WHERE k.value #>> ''{}'' = ANY ($2))'
+        ' THEN customer_identity_internal.is_in_record(m.record, ARRAY(SELECT p.phone FROM unnest($1) AS p (phone) WHERE p.phone IN (m.record #>> ''{loser,phone}'', m.record #>> ''{before,phone}'')'
+        ' AND customer_identity_internal.is_still_of_merge(p.phone, m.winner_id, m.merged_at, $3)), $2, $3) END',
         customer_identity_internal.companion_of(customers, 'customer_merges'))
         INTO merges
         USING phones, user_ids, customers;
@@ -11888,12 +11999,17 @@ CREATE FUNCTION customer_identity_internal.logins_of_others(referencing regclass
 AS $$
 DECLARE
     users constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
+    type constant regtype := customer_identity_internal.column_type(referencing, users.key_column);
+    -- What is no value of the key's type is no login of this table. The others are compared as such, for an index, and as texts.
+    own_ids constant text[] := ARRAY(SELECT DISTINCT i.id FROM unnest(user_ids) AS i (id) WHERE customer_identity_internal.is_value(type, i.id));
     ids text[];
 BEGIN
-    EXECUTE format('SELECT array_agg(customer_identity_internal.as_text(r.%1$I)) FROM %2$s AS r WHERE r.%3$I <> $1 AND customer_identity_internal.as_text(r.%1$I) = ANY ($2)',
-        users.key_column, referencing, users.customer_column)
+    EXECUTE format('SELECT array_agg(customer_identity_internal.as_text(r.%1$I)) FROM %2$s AS r'
+        ' WHERE r.%3$I <> $1 AND r.%1$I %4$s ANY (%5$L::%6$s[]) AND customer_identity_internal.as_text(r.%1$I) = ANY ($2)',
+        users.key_column, referencing, users.customer_column, customer_identity_internal.equality_of(type), own_ids,
+        customer_identity_internal.type_name(type))
         INTO ids
-        USING customer_id, user_ids;
+        USING customer_id, own_ids;
     RETURN ids;
 END
 $$;
@@ -12037,6 +12153,7 @@ COMMENT ON FUNCTION customer_identity_internal.tables_that_refer(regclass) IS
 CREATE FUNCTION customer_identity.export_customer(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -12056,6 +12173,8 @@ BEGIN
         SELECT customer_identity_internal.told_name(customer_identity_internal.companion_of(customers, c.name)::regclass),
             customer_identity_internal.companion_rows(c.name, c.condition, customer_id, phones, merged, customers)
         FROM customer_identity_internal.companions_of_person() AS c
+        -- So that each table is read once.
+        OFFSET 0
     ) AS t (name, rows)
     WHERE t.rows IS NOT NULL;
     -- Whoever detaches a partition waits until what is held is released, and tells of it before.
@@ -12335,6 +12454,7 @@ COMMENT ON FUNCTION customer_identity_internal.erasure_preview(uuid, text[], boo
 CREATE FUNCTION customer_identity.erase_preview(customer_id uuid, customers regclass DEFAULT NULL)
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 BEGIN
     PERFORM customer_identity_internal.customer_row(customer_id, customers);
@@ -12779,6 +12899,7 @@ CREATE FUNCTION customer_identity.erase_customer(
 )
     RETURNS jsonb
     LANGUAGE customer_identity_as_book_owner VOLATILE COST 10000
+    SET jit = off
 AS $$
 DECLARE
     started constant timestamptz := clock_timestamp();
@@ -14064,6 +14185,7 @@ COMMENT ON FUNCTION customer_identity_internal.check_book(regclass) IS
 CREATE OR REPLACE FUNCTION customer_identity_internal.findings_of(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
+    SET jit = off
 BEGIN ATOMIC
     -- Read once: a book may have a thousand tables. One that does not lie where the book is cannot be looked into.
     WITH book AS MATERIALIZED (
@@ -14258,6 +14380,7 @@ DROP ROUTINE
     customer_identity_internal.released_customers_query,
     customer_identity_internal.released_list_customers_as_owner,
     customer_identity_internal.released_row_object,
+    customer_identity_internal.released_open_claim,
     customer_identity_internal.released_customer_details_as_owner,
     customer_identity_internal.released_customer_users_as_owner,
     customer_identity_internal.released_orders_query,

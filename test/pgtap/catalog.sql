@@ -66,6 +66,12 @@ SELECT is_empty($$
   WHERE lanname LIKE 'customer\_identity%' AND pronamespace = 'pg_catalog'::regnamespace
 $$, 'languages have functions of our own only, else pg_upgrade takes them for extensions');
 
+-- To compile a query of a hundred expressions takes longer than to run it.
+SELECT set_has($$SELECT proname::text FROM functions WHERE 'jit=off' = ANY (proconfig)$$, $$SELECT unnest('{
+  customer_stats,fraud_signals,list_customers,details_of,customer_users,orders_in,duplicate_customers,phone_suspects,findings_of,why_linked,
+  merge_preview,merge_customers,unmerge_customers,split_customer,release_phone,migrate_phones,export_customer,erase_preview,erase_customer,
+  phone_problems_in,plan_changes_in}'::text[])$$, 'what runs large queries that are made for the moment compiles none');
+
 -- Privileges.
 SELECT is_empty($$
   SELECT signature FROM functions, aclexplode(coalesce(proacl, acldefault('f', proowner))) a

@@ -67,6 +67,25 @@ SELECT is(customer_identity.customer_users(:'ada'), $$[
   {"table": "public.\"user\"", "id": "u1", "name": "Ada", "email": "ada@example.com", "phones": ["+44 7400 123401", "07400 123401"], "created_at": "2026-01-02T00:00:00+00:00", "proved": false}
 ]$$, 'users are listed, the oldest first, with nothing but what is said');
 
+-- Who has proved any phone that leads to the customer sees it, and no claim of his is open.
+CREATE FUNCTION provers(customer uuid) RETURNS text LANGUAGE sql AS $$
+  SELECT concat_ws(' ', string_agg(u ->> 'id', ' ' ORDER BY u ->> 'id') FILTER (WHERE (u ->> 'proved')::boolean), 'open: ' || (customer_identity.customer_details(customer) ->> 'open_claims'),
+    string_agg('differs: ' || (u ->> 'id'), ' ') FILTER (WHERE (u ->> 'proved')::boolean <> customer_identity.can_see_customer(u ->> 'id', customer)))
+  FROM jsonb_array_elements(customer_identity.customer_users(customer)) AS u
+$$;
+BEGIN;
+SELECT customer_identity.record_proof('07400 123402', 'u3');
+SELECT customer_identity.merge_customers(:'ada', :'bob');
+SELECT is(provers(:'ada'), 'u2 u3 open: 1', 'after a merge the loser''s phone counts');
+SELECT customer_identity.change_phone(:'ada', '07400 123419', keep_old => true);
+SELECT is(provers(:'ada'), 'u2 u3 open: 1', 'after a new number the old one does, which is kept');
+UPDATE customer_phones SET until = now() WHERE phone = '+447400123402';
+SELECT is(provers(:'ada'), 'u2 open: 2', 'a former one does not');
+DROP TABLE customer_phones;
+SELECT is(provers(:'ada'), 'open: 3', 'in a book without further phones the primary one alone');
+ROLLBACK;
+SELECT is(provers(:'ada'), 'u2 open: 1', 'as it does before');
+
 -- Orders.
 CREATE FUNCTION order_pages(customer uuid, page_size int) RETURNS text LANGUAGE sql AS $$
   WITH RECURSIVE p AS (

@@ -56,6 +56,22 @@ SELECT results_eq('SELECT listed()', ARRAY['0001 0002 0.8 ["typing_error"]'], 'a
 INSERT INTO "user" (id, name, phone) VALUES ('n1', 'Kim Noor', '07400 130001'), ('n2', 'KIM NOOR', '07400 130002');
 UPDATE customers SET preferred_name = NULL WHERE phone LIKE '+447400130%';
 SELECT bag_eq('SELECT listed()', ARRAY['0001 0002 0.8 ["typing_error"]', '0001 0002 0.8 ["typing_error"]'], 'the name of a login stands in for one that is missing');
+INSERT INTO customers (phone, preferred_name) SELECT '+44740015' || n, 'Max Weber' FROM unnest('{1001,1002}'::text[]) AS n;
+SET session_replication_role = replica;
+INSERT INTO customer_phones (customer_id, phone) SELECT c.id, '+4479' || 10000000 + 11 * n FROM customers AS c, generate_series(1, 10001) AS n WHERE c.phone = '+447400120003';
+INSERT INTO "user" (id, name, customer_id) SELECT 'many' || n, 'Max Weber', c.id FROM customers AS c, generate_series(1, 10001) AS n WHERE c.phone = '+447400120003';
+RESET session_replication_role;
+SELECT set_has('SELECT listed()', $$VALUES ('1001 1002 0.8 ["typing_error"]')$$, 'one customer with ten thousand phones hides no other of the name');
+DELETE FROM customer_phones;
+UPDATE customers SET preferred_name = NULL WHERE phone = '+447400120003';
+SELECT set_has('SELECT listed()', $$VALUES ('1001 1002 0.8 ["typing_error"]')$$, 'nor does one with ten thousand logins');
+UPDATE "user" SET name = 'Kim Noor' WHERE id = 'many1';
+INSERT INTO customers (phone, preferred_name) VALUES ('+447400120013', 'Kim Noor');
+SELECT set_has('SELECT listed()', $$VALUES ('0003 0013 0.8 ["typing_error"]')$$, 'each name of a customer''s logins counts');
+UPDATE "user" SET name = 'Name ' || id WHERE id LIKE 'many_' AND id <> 'many1';
+SELECT set_has('SELECT listed()', $$VALUES ('0003 0013 0.8 ["typing_error"]')$$, 'of ten');
+UPDATE "user" SET name = 'Name ' || id WHERE id LIKE 'many1_';
+SELECT is(count(*), 0::bigint, 'more are none') FROM listed() WHERE listed LIKE '0003 0013 %';
 DELETE FROM "user";
 DELETE FROM customers;
 

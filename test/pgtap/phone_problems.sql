@@ -61,4 +61,6 @@ SELECT ok((SELECT key ~ '1' AND key ~ '2' FROM customer_identity.phone_problems(
 ALTER TABLE visits DROP CONSTRAINT visits_pkey;
 SELECT is((SELECT count(*) FROM customer_identity.phone_problems('visits')), 1::bigint, 'a table without a key is shown as well');
 
+SELECT is(f.code || ' ' || (f.hint ~ 'NULL'), '22023 true', call || ': no less than none')
+FROM unnest(ARRAY['phone_problems(''orders'', -1)', 'plan_changes(''customers'', -1)']) AS call, failure('SELECT * FROM customer_identity.' || call) AS f;
 SELECT * FROM finish();

@@ -40,4 +40,20 @@ SELECT let_time_pass('25 hours');
 SELECT results_eq('SELECT sum(sent + approved + failed + throttled + pending), count(oldest_pending) FROM customer_identity.verification_health',
   'VALUES (0::numeric, 0::bigint)', 'a day later it is gone');
 
+-- Where hours begin and end, in zones of all kinds.
+INSERT INTO customer_identity.verifications (id, customers, phone, status, created_at, expires_at, approved_at)
+SELECT gen_random_uuid(), 'customers', '+447400123401', 'approved', t.at, t.at, t.at
+FROM generate_series(-24, 1) AS n, unnest('{0,1 us,59 min 59.999999 s}'::interval[]) AS i,
+  LATERAL (SELECT date_trunc('hour', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' + n * interval '1 hour' + i) AS t (at);
+CREATE FUNCTION hours_in(zone text) RETURNS TABLE (hour timestamptz, counted bigint, expected bigint) LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM set_config('timezone', zone, true);
+  RETURN QUERY SELECT h.hour, h.approved,
+    (SELECT count(*) FROM customer_identity.verifications AS v WHERE v.approved_at >= h.hour AND v.approved_at < h.hour + interval '1 hour')
+  FROM customer_identity.verification_health AS h;
+END
+$$;
+SELECT is_empty(format('SELECT * FROM hours_in(%L) WHERE counted <> expected OR expected < 1', zone), 'each hour of ' || zone || ' has what happened in it')
+FROM unnest('{UTC,Asia/Kolkata,Asia/Kathmandu,Australia/Lord_Howe,America/New_York}'::text[]) AS zone;
+
 SELECT * FROM finish();
