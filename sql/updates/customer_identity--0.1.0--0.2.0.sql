@@ -1300,12 +1300,13 @@ BEGIN
         END LOOP;
         EXECUTE format('ALTER TABLE %I.%I OWNER TO %s', schema_name, wanted.name, owner);
         PERFORM customer_identity_internal.distribute(format('%I.%I', schema_name, wanted.name));
-        -- Default privileges may have given others rights on every new table; nobody else writes the history.
+        -- Default privileges may have given others rights on every new table. Who writes proofs sees anybody's history, and who
+        -- writes entries has any points: such rights are granted on purpose.
         FOR grantee IN
             SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END
             FROM pg_class AS c
             CROSS JOIN LATERAL aclexplode(c.relacl) AS g
-            WHERE c.oid = to_regclass(format('%I.%I', schema_name, wanted.name)) AND c.relname NOT IN ('phone_proofs', 'loyalty_entries')
+            WHERE c.oid = to_regclass(format('%I.%I', schema_name, wanted.name))
                 AND g.grantee <> c.relowner
         LOOP
             EXECUTE format('REVOKE ALL ON %I.%I FROM %s', schema_name, wanted.name, grantee);
@@ -12701,7 +12702,7 @@ CREATE FUNCTION customer_identity_internal.counted_up_to(counted bigint, looked_
 RETURN CASE WHEN looked_at >= 10000 THEN 'at least ' || to_char(counted, 'FM999,999') ELSE counted::text END;
 COMMENT ON FUNCTION customer_identity_internal.counted_up_to(bigint, bigint) IS
     'A count as findings show it: they look at ten thousand rows and no more';
--- A role that may change the history can falsify it.
+-- A role that may change the history, or a column of it, can falsify it. REVOKE on the table takes rights on columns as well.
 CREATE OR REPLACE FUNCTION customer_identity_internal.check_history(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
@@ -12738,6 +12739,14 @@ BEGIN
         CROSS JOIN LATERAL aclexplode(c.relacl) AS a
         WHERE c.oid = events::regclass AND a.grantee <> c.relowner
             AND a.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
+        UNION ALL
+        SELECT format('%s (%s)', a.privilege_type, string_agg(DISTINCT quote_ident(k.attname), ', ')),
+            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
+        FROM pg_class AS c
+        JOIN pg_attribute AS k ON k.attrelid = c.oid AND k.attnum > 0 AND NOT k.attisdropped
+        CROSS JOIN LATERAL aclexplode(k.attacl) AS a
+        WHERE c.oid = events::regclass AND a.grantee <> c.relowner AND a.privilege_type IN ('INSERT', 'UPDATE')
+        GROUP BY a.privilege_type, a.grantee
     ) AS g
     GROUP BY g.name;
 END
