@@ -7,9 +7,10 @@ DECLARE
     key constant text[] := customer_identity_internal.key_columns(referencing);
 BEGIN
     PERFORM customer_identity_internal.require_keys(referencing, ways, customers);
-    EXECUTE format('SELECT jsonb_agg(to_jsonb(r.*)%s) FROM %s AS r WHERE %s',
+    EXECUTE format('SELECT jsonb_agg(to_jsonb(r.*)%s) FROM %s AS r WHERE %s%s',
         (SELECT ' ORDER BY ' || string_agg(format('r.%I', k.name), ', ' ORDER BY k.place) FROM unnest(key) WITH ORDINALITY AS k (name, place)),
-        referencing, customer_identity_internal.refers_in_any_way(referencing, ways, '$1'))
+        referencing, customer_identity_internal.refers_in_any_way(referencing, ways, '$1'),
+        customer_identity_internal.not_of_heirs(customer_identity_internal.heirs_that_refer(referencing, ways, customers)))
         INTO found_rows
         USING customer;
     RETURN found_rows;

@@ -63,7 +63,6 @@ ALTER FUNCTION customer_identity.keeps_history(regclass) SET SCHEMA customer_ide
 ALTER FUNCTION customer_identity.require_column(regclass, text, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.require_written_column(regclass, text, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.optional_column(regclass, text, text, text) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.require_attachable(regclass, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.require_rights(regclass, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.has_index_on(regclass, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.has_reference(regclass, text, regclass) SET SCHEMA customer_identity_internal;
@@ -176,6 +175,8 @@ ALTER FUNCTION customer_identity.customer_history_as_owner(uuid, regclass) RENAM
 ALTER FUNCTION customer_identity.released_customer_history_as_owner(uuid, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.key_column(regclass) RENAME TO released_key_column;
 ALTER FUNCTION customer_identity.released_key_column(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.require_attachable(regclass, regclass) RENAME TO released_require_attachable;
+ALTER FUNCTION customer_identity.released_require_attachable(regclass, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.attach_users_to(regclass, text[], text, text, text, text, regclass) RENAME TO released_attach_users_to;
 ALTER FUNCTION customer_identity.released_attach_users_to(regclass, text[], text, text, text, text, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, regclass) RENAME TO released_attach_users;
@@ -1960,7 +1961,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.hold_tables(regclass[]) IS
     'Makes what the following statements read of tables complete: locks them, and raises 40001 where the snapshot of the transaction is too old';
 -- Another session could drop a table between building a query and running it.
-CREATE FUNCTION customer_identity_internal.attachments_to_read(customers regclass)
+CREATE FUNCTION customer_identity_internal.held_attachments(customers regclass)
     RETURNS SETOF customer_identity.attachments
     LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -1968,8 +1969,87 @@ BEGIN ATOMIC
     FROM customer_identity_internal.attachments_of(customers) AS a
     WHERE customer_identity_internal.hold_table(a.attached);
 END;
-COMMENT ON FUNCTION customer_identity_internal.attachments_to_read(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.held_attachments(regclass) IS
     'The tables that feed a book, locked against being dropped until the transaction ends';
+-- What is written to a table that inherits from an attached one, and is no partition, fires none of its triggers.
+CREATE FUNCTION customer_identity_internal.heirs_of(relation regclass)
+    RETURNS TABLE (heir regclass, parent regclass)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH RECURSIVE heirs AS (
+        SELECT i.inhrelid, i.inhparent
+        FROM pg_class AS c
+        JOIN pg_inherits AS i ON i.inhparent = c.oid
+        WHERE c.oid = relation AND c.relkind = 'r'
+        UNION
+        SELECT i.inhrelid, i.inhparent
+        FROM heirs AS h
+        JOIN pg_inherits AS i ON i.inhparent = h.inhrelid
+    )
+    SELECT h.inhrelid::regclass, h.inhparent::regclass FROM heirs AS h;
+END;
+COMMENT ON FUNCTION customer_identity_internal.heirs_of(regclass) IS
+    'The tables that inherit from an ordinary table, and from what';
+CREATE FUNCTION customer_identity_internal.ancestors_of(relation regclass)
+    RETURNS SETOF regclass
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH RECURSIVE ancestors AS (
+        SELECT i.inhparent FROM pg_inherits AS i WHERE i.inhrelid = relation
+        UNION
+        SELECT i.inhparent
+        FROM ancestors AS a
+        JOIN pg_inherits AS i ON i.inhrelid = a.inhparent
+    )
+    SELECT a.inhparent::regclass FROM ancestors AS a;
+END;
+COMMENT ON FUNCTION customer_identity_internal.ancestors_of(regclass) IS
+    'The tables that a table inherits from';
+-- Who reads a table reads what inherits from it as well.
+CREATE FUNCTION customer_identity_internal.is_read_with_ancestor(
+    attached regclass, kind text, customer_column text, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = attached) AND EXISTS (
+        SELECT
+        FROM customer_identity_internal.ancestors_of(attached) AS a (ancestor)
+        CROSS JOIN LATERAL customer_identity_internal.feeding_setups(a.ancestor, customers) AS s
+        WHERE s.kind = is_read_with_ancestor.kind AND s.customer_column = is_read_with_ancestor.customer_column
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_read_with_ancestor(regclass, text, text, regclass) IS
+    'Whether a table inherits from one that is attached to the book in the same way';
+CREATE FUNCTION customer_identity_internal.attachments_to_read(customers regclass)
+    RETURNS SETOF customer_identity.attachments
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT a.*
+    FROM customer_identity_internal.held_attachments(customers) AS a
+    WHERE NOT customer_identity_internal.is_read_with_ancestor(a.attached, a.kind, a.customer_column, customers);
+END;
+COMMENT ON FUNCTION customer_identity_internal.attachments_to_read(regclass) IS
+    'held_attachments() without those that are read with a table they inherit from: each row is in one of them';
+-- For where each row is read by the set-up of its own table.
+CREATE FUNCTION customer_identity_internal.attached_heirs(attached customer_identity.attachments)
+    RETURNS oid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT h.heir::oid
+        FROM customer_identity_internal.heirs_of(attached.attached) AS h
+        CROSS JOIN LATERAL customer_identity_internal.feeding_setups(h.heir, attached.customers) AS s
+        WHERE s.kind = attached.kind AND s.customer_column = attached.customer_column
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.attached_heirs(customer_identity.attachments) IS
+    'The tables that inherit from an attached one and are attached to the book in the same way';
 CREATE OR REPLACE FUNCTION customer_identity_internal.partitions_of(relation regclass)
     RETURNS SETOF regclass
     LANGUAGE sql STABLE
@@ -3161,25 +3241,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_held(regclass, text, text[], text, regclass) IS
     'Raises 22023 for values that a call names and a column of an attached table cannot hold';
--- What is written to a table that inherits from an attached one, and is no partition, fires none of its triggers.
-CREATE FUNCTION customer_identity_internal.heirs_of(relation regclass)
-    RETURNS TABLE (heir regclass, parent regclass)
-    LANGUAGE sql STABLE
-BEGIN ATOMIC
-    WITH RECURSIVE heirs AS (
-        SELECT i.inhrelid, i.inhparent
-        FROM pg_class AS c
-        JOIN pg_inherits AS i ON i.inhparent = c.oid
-        WHERE c.oid = relation AND c.relkind = 'r'
-        UNION
-        SELECT i.inhrelid, i.inhparent
-        FROM heirs AS h
-        JOIN pg_inherits AS i ON i.inhparent = h.inhrelid
-    )
-    SELECT h.inhrelid::regclass, h.inhparent::regclass FROM heirs AS h;
-END;
-COMMENT ON FUNCTION customer_identity_internal.heirs_of(regclass) IS
-    'The tables that inherit from an ordinary table, and from what';
 CREATE FUNCTION customer_identity_internal.require_table(relation regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
@@ -3209,7 +3270,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_table(regclass) IS
     'Raises 42809 for a partition, a temporary table and what is no table';
-CREATE FUNCTION customer_identity_internal.require_attached_heirs(relation regclass)
+CREATE FUNCTION customer_identity_internal.require_attached_heirs(relation regclass, kind text)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -3224,12 +3285,51 @@ BEGIN
         RAISE EXCEPTION '% has tables that inherit from it', relation
             USING ERRCODE = 'wrong_object_type',
                 DETAIL = format('Rows written to them would not be seen by the triggers: %s.', heirs),
-                HINT = 'Attach the child tables first, or use a partitioned table.';
+                HINT = CASE kind
+                    WHEN 'users' THEN 'Use a partitioned table, or end the inheritance with ALTER TABLE ... NO INHERIT.'
+                    ELSE 'Attach the child tables first, or use a partitioned table.'
+                END;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.require_attached_heirs(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.require_attached_heirs(regclass, text) IS
     'Raises 42809 for a table that tables without our triggers inherit from';
+-- The triggers of a statement are told of the rows of the table that it names and of what inherits from it, but they are those
+-- of the named table alone: proofs and earlier orders of the other one's logins would not follow. What is attached as users
+-- may be of any book.
+CREATE FUNCTION customer_identity_internal.users_that_inherit(relation regclass)
+    RETURNS TABLE (heir regclass, parent regclass, ancestor regclass)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT h.heir, h.parent, a.ancestor
+    FROM (SELECT relation UNION ALL SELECT customer_identity_internal.ancestors_of(relation)) AS a (ancestor)
+    CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.ancestor) AS h
+    WHERE relation IN (a.ancestor, h.heir)
+        AND (a.ancestor = relation OR EXISTS (SELECT FROM customer_identity_internal.setups_of(a.ancestor) AS s WHERE s.kind = 'users'))
+        AND (h.heir = relation OR EXISTS (SELECT FROM customer_identity_internal.setups_of(h.heir) AS s WHERE s.kind = 'users'))
+    ORDER BY h.heir::text COLLATE "C", a.ancestor::text COLLATE "C";
+END;
+COMMENT ON FUNCTION customer_identity_internal.users_that_inherit(regclass) IS
+    'The pairs of a table of users, attached or about to be, and an attached one that inherits from it or it from';
+CREATE FUNCTION customer_identity_internal.refuse_users_that_inherit(users regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    pair record;
+BEGIN
+    SELECT u.* INTO pair FROM customer_identity_internal.users_that_inherit(users) AS u LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% inherits from %, and not both can be attached as users', pair.heir, pair.ancestor
+            USING ERRCODE = 'feature_not_supported',
+                DETAIL = 'A statement that names the parent changes the logins of its child tables as well, and no trigger of theirs sees to their proofs and earlier orders.',
+                HINT = format('ALTER TABLE %s NO INHERIT %s; or use a partitioned table.', pair.heir, pair.parent);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_users_that_inherit(regclass) IS
+    'Raises 0A000 for users that inherit from attached ones, or they from them';
 -- A statement that names the parent changes its heirs' rows as well, and the parent's triggers alone are told of them.
 CREATE FUNCTION customer_identity_internal.unlike_heirs(relation regclass)
     RETURNS TABLE (heir regclass, parent regclass)
@@ -3305,7 +3405,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_rights(regclass, regclass) IS
     'Raises 42501 when the owner of a table may not write to the book, as its triggers would have to';
-CREATE OR REPLACE FUNCTION customer_identity_internal.require_attachable(relation regclass, customers regclass)
+CREATE FUNCTION customer_identity_internal.require_attachable(relation regclass, kind text, customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -3317,12 +3417,12 @@ BEGIN
         RAISE EXCEPTION '% is the customers table itself', relation
             USING ERRCODE = 'wrong_object_type', HINT = 'Name the table of users or of orders.';
     END IF;
-    PERFORM customer_identity_internal.require_attached_heirs(relation);
+    PERFORM customer_identity_internal.require_attached_heirs(relation, kind);
     PERFORM customer_identity_internal.check_customers(customers);
     PERFORM customer_identity_internal.require_rights(relation, customers);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.require_attachable(regclass, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.require_attachable(regclass, text, regclass) IS
     'Raises when a table cannot be attached to a book, whatever its columns are';
 CREATE OR REPLACE FUNCTION customer_identity_internal.has_reference(relation regclass, column_name text, referenced regclass)
     RETURNS boolean
@@ -3572,7 +3672,8 @@ AS $$
 DECLARE
     key text;
 BEGIN
-    PERFORM customer_identity_internal.require_attachable(users, customers);
+    PERFORM customer_identity_internal.require_attachable(users, 'users', customers);
+    PERFORM customer_identity_internal.refuse_users_that_inherit(users);
     PERFORM customer_identity_internal.require_users_in_one_place(users, customers);
     PERFORM customer_identity_internal.require_user_columns(users, phone_columns, verified_column, name_column, region_column);
     default_region := customer_identity_internal.required_region(default_region);
@@ -3728,7 +3829,7 @@ DECLARE
     users_key text;
 BEGIN
     PERFORM customer_identity_internal.require_timing(timing);
-    PERFORM customer_identity_internal.require_attachable(orders, customers);
+    PERFORM customer_identity_internal.require_attachable(orders, 'orders', customers);
     PERFORM customer_identity_internal.require_order_values(status_column, counted_statuses, payment_column, cod_values, points_per_unit);
     user_column := customer_identity_internal.optional_column(orders, user_column, 'user_column', 'user_id');
     phone_column := customer_identity_internal.optional_column(orders, phone_column, 'phone_column', 'phone');
@@ -4538,16 +4639,26 @@ AS $$
 DECLARE
     queries text;
 BEGIN
+    WITH told AS MATERIALIZED (
+        SELECT h.*
+        FROM customer_identity_internal.held_attachments(cod_cancellations_query.customers) AS h
+        WHERE h.kind = 'orders' AND h.status_column IS NOT NULL AND h.payment_column IS NOT NULL
+    )
     SELECT string_agg(
         CASE
-            WHEN customer_identity_internal.have_one_owner(a.attached, a.customers) THEN customer_identity_internal.cod_rows(a)
+            WHEN customer_identity_internal.have_one_owner(a.attached, a.customers) THEN customer_identity_internal.cod_rows(a::customer_identity.attachments)
             ELSE format('SELECT o.* FROM customer_identity_internal.cod_orders_in(%L::regclass, %L::regclass) AS o',
                 a.attached::oid, a.customers::oid)
         END,
         ' UNION ALL ')
     INTO queries
-    FROM customer_identity_internal.attachments_to_read(cod_cancellations_query.customers) AS a
-    WHERE a.kind = 'orders' AND a.status_column IS NOT NULL AND a.payment_column IS NOT NULL;
+    FROM told AS a
+    -- Not twice: with the table that it inherits from, unless that one does not tell.
+    WHERE NOT EXISTS (
+        SELECT
+        FROM customer_identity_internal.ancestors_of(a.attached) AS p (ancestor)
+        JOIN told AS t ON t.attached = p.ancestor AND t.customer_column = a.customer_column
+    );
     IF queries IS NULL THEN
         RETURN NULL;
     END IF;
@@ -6775,6 +6886,36 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_keys(regclass, jsonb, regclass) IS
     'Raises 42501 for ways in which a table does not refer to customers';
+-- A foreign key is not inherited: what inherits from a table and has one like it is a table of its own.
+CREATE FUNCTION customer_identity_internal.heirs_that_refer(relation regclass, ways jsonb, customers regclass)
+    RETURNS oid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    heirs constant oid[] := ARRAY(SELECT h.heir::oid FROM customer_identity_internal.heirs_of(relation) AS h);
+BEGIN
+    IF heirs = '{}' THEN
+        RETURN heirs;
+    END IF;
+    RETURN ARRAY(
+        SELECT k.relation::oid
+        FROM customer_identity_internal.keys_to_customers(customers) AS k
+        WHERE k.relation::oid = ANY (heirs) AND k.way IN (SELECT w.value FROM jsonb_array_elements(ways) AS w)
+        GROUP BY k.relation
+        HAVING count(DISTINCT k.way) = (SELECT count(DISTINCT w.value) FROM jsonb_array_elements(ways) AS w)
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.heirs_that_refer(regclass, jsonb, regclass) IS
+    'The tables that inherit from one and refer to customers in all of its ways themselves';
+CREATE FUNCTION customer_identity_internal.not_of_heirs(heirs oid[])
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN CASE WHEN heirs <> '{}' THEN format(' AND r.tableoid OPERATOR(pg_catalog.<>) ALL (%L::pg_catalog.oid[])', heirs) ELSE '' END;
+COMMENT ON FUNCTION customer_identity_internal.not_of_heirs(oid[]) IS
+    'The condition, after others, that row r is of none of some tables';
 CREATE FUNCTION customer_identity_internal.count_rows_of(referencing regclass, way jsonb, customer jsonb, customers regclass)
     RETURNS bigint
     LANGUAGE customer_identity_as_referencing_owner STABLE
@@ -6783,14 +6924,15 @@ DECLARE
     counted bigint;
 BEGIN
     PERFORM customer_identity_internal.require_keys(referencing, jsonb_build_array(way), customers);
-    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s', referencing, customer_identity_internal.refers_to(referencing, way, '$1'))
+    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s%s', referencing, customer_identity_internal.refers_to(referencing, way, '$1'),
+        customer_identity_internal.not_of_heirs(customer_identity_internal.heirs_that_refer(referencing, jsonb_build_array(way), customers)))
         INTO counted
         USING customer;
     RETURN counted;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.count_rows_of(regclass, jsonb, jsonb, regclass) IS
-    'How many rows of a table refer to a customer in one way';
+    'How many rows of a table refer to a customer in one way, without those of tables that inherit from it and do so themselves';
 -- How rows are told apart: by the primary key, else by a unique index over columns that are NOT NULL and not computed from others, in
 -- whose place the whole row stands where there is none.
 CREATE FUNCTION customer_identity_internal.key_columns(relation regclass)
@@ -7654,6 +7796,26 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.clashes(regclass, jsonb, jsonb, jsonb, regclass) IS
     'The unique indexes of a table that a merge would break: [{key, columns, rows, values, more}]; no values for who may not read them';
+CREATE FUNCTION customer_identity_internal.heirs_that_move(relation regclass, way jsonb, customers regclass)
+    RETURNS oid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    heirs constant oid[] := ARRAY(SELECT h.heir::oid FROM customer_identity_internal.heirs_of(relation) AS h);
+BEGIN
+    IF heirs = '{}' THEN
+        RETURN heirs;
+    END IF;
+    RETURN ARRAY(
+        SELECT r.relation::oid
+        FROM customer_identity_internal.references_to(customers) AS r
+        WHERE r.relation::oid = ANY (heirs) AND jsonb_build_object('columns', r.columns, 'referenced', r.referenced) = way
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.heirs_that_move(regclass, jsonb, regclass) IS
+    'The tables that inherit from one and refer to customers in the same way, whose rows are counted there';
 -- A clash is told at the first way that its table refers by.
 CREATE FUNCTION customer_identity_internal.rows_to_move(referencing regclass, source jsonb, target jsonb, customers regclass)
     RETURNS jsonb
@@ -7669,7 +7831,8 @@ BEGIN
         FROM customer_identity_internal.movable_tables(referencing, customers) AS m
         CROSS JOIN LATERAL jsonb_array_elements(m.ways) WITH ORDINALITY AS w (value, place)
     LOOP
-        EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s', way.relation, customer_identity_internal.refers_to(way.relation, way.value, '$1'))
+        EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s%s', way.relation, customer_identity_internal.refers_to(way.relation, way.value, '$1'),
+            customer_identity_internal.not_of_heirs(customer_identity_internal.heirs_that_move(way.relation, way.value, customers)))
             INTO counted
             USING source;
         found_tables := found_tables || jsonb_build_object(
@@ -10650,7 +10813,8 @@ BEGIN
             SELECT values_query.customers, 'id', column_name WHERE 'customers' = ANY (table_kinds)
             UNION ALL
             SELECT a.attached, a.customer_column, COALESCE(column_name, a.name_column, 'name')
-            FROM customer_identity_internal.attachments_to_read(values_query.customers) AS a
+            -- What inherits may have a column of its own; nothing is counted twice by it.
+            FROM customer_identity_internal.held_attachments(values_query.customers) AS a
             WHERE a.kind = ANY (table_kinds)
         ) AS t (relation, customer_column, name)
         WHERE customer_identity_internal.plain_text(t.relation, t.name) IS NOT NULL
@@ -11127,7 +11291,7 @@ DECLARE
     setup customer_identity.attachments;
 BEGIN
     SELECT a.* INTO setup
-    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    FROM customer_identity_internal.held_attachments(customers) AS a
     WHERE a.attached = COALESCE(pg_partition_root(attached_here.attached), attached_here.attached);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'table % is not attached to these customers', attached
@@ -11468,21 +11632,25 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_of_person_query(customer_identity.attachments, uuid, text[]) IS
     'FROM and WHERE of the rows r of customer $1 with the phones $2, and of other customers'' orders with one of them';
--- `others`: orders of other customers that have one of the phones, for a delivery.
+-- `others`: orders of other customers that have one of the phones, for a delivery. Rows of an attached table that inherits
+-- from this one are found there: it may have personal columns of its own.
 CREATE FUNCTION customer_identity_internal.find_rows_of_person(
     attached customer_identity.attachments, customer_id uuid, phones text[],
     OUT parts oid[], OUT places tid[], OUT ids text[], OUT other_parts oid[], OUT other_places tid[])
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    heirs constant oid[] := customer_identity_internal.attached_heirs(attached);
 BEGIN
     EXECUTE format(
         'SELECT COALESCE(array_agg(f.part) FILTER (WHERE f.own), ''{}''), COALESCE(array_agg(f.place) FILTER (WHERE f.own), ''{}''),'
         ' COALESCE(array_agg(f.id) FILTER (WHERE f.own), ''{}''),'
         ' COALESCE(array_agg(f.part) FILTER (WHERE NOT f.own), ''{}''), COALESCE(array_agg(f.place) FILTER (WHERE NOT f.own), ''{}'')'
-        ' FROM (SELECT r.tableoid AS part, r.ctid AS place, %s AS id, COALESCE(r.%I = $1, true) AS own %s) AS f',
+        ' FROM (SELECT r.tableoid AS part, r.ctid AS place, %s AS id, COALESCE(r.%I = $1, true) AS own %s) AS f%s',
         CASE WHEN attached.key_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', attached.key_column) END,
-        attached.customer_column, customer_identity_internal.rows_of_person_query(attached, customer_id, phones))
+        attached.customer_column, customer_identity_internal.rows_of_person_query(attached, customer_id, phones),
+        CASE WHEN heirs <> '{}' THEN format(' WHERE f.part <> ALL (%L::oid[])', heirs) END)
         INTO parts, places, ids, other_parts, other_places
         USING customer_id, phones;
 END
@@ -11510,7 +11678,7 @@ AS $$
 BEGIN
     RETURN ARRAY(
         SELECT DISTINCT i.id
-        FROM customer_identity_internal.attachments_to_read(customers) AS a
+        FROM customer_identity_internal.held_attachments(customers) AS a
         CROSS JOIN LATERAL customer_identity_internal.rows_of_person(a.attached, customer_id, phones, customers) AS r
         CROSS JOIN LATERAL unnest(r.ids) AS i (id)
         WHERE a.kind = 'users' AND i.id IS NOT NULL);
@@ -11703,9 +11871,10 @@ DECLARE
     key constant text[] := customer_identity_internal.key_columns(referencing);
 BEGIN
     PERFORM customer_identity_internal.require_keys(referencing, ways, customers);
-    EXECUTE format('SELECT jsonb_agg(to_jsonb(r.*)%s) FROM %s AS r WHERE %s',
+    EXECUTE format('SELECT jsonb_agg(to_jsonb(r.*)%s) FROM %s AS r WHERE %s%s',
         (SELECT ' ORDER BY ' || string_agg(format('r.%I', k.name), ', ' ORDER BY k.place) FROM unnest(key) WITH ORDINALITY AS k (name, place)),
-        referencing, customer_identity_internal.refers_in_any_way(referencing, ways, '$1'))
+        referencing, customer_identity_internal.refers_in_any_way(referencing, ways, '$1'),
+        customer_identity_internal.not_of_heirs(customer_identity_internal.heirs_that_refer(referencing, ways, customers)))
         INTO found_rows
         USING customer;
     RETURN found_rows;
@@ -12189,7 +12358,7 @@ AS $$
         SELECT customer_identity_internal.logins_of_person(customer_id, phones, customers) AS ids
     )
     SELECT e.*
-    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    FROM customer_identity_internal.held_attachments(customers) AS a
     CROSS JOIN LATERAL customer_identity_internal.erasure_of_attached(a, customer_id, phones, delete_users, a.customers) AS e
     UNION ALL
     SELECT e.* FROM customer_identity_internal.erasure_of_references(customer_id, customers) AS e
@@ -12640,7 +12809,7 @@ BEGIN
         PERFORM customer_identity_internal.refuse_erasure(plan ->> 'refused');
     END IF;
     PERFORM customer_identity_internal.erase_attached(a.attached, customer_id, phones, delete_users, customers)
-    FROM (SELECT t.* FROM customer_identity_internal.attachments_to_read(customers) AS t ORDER BY t.kind DESC, t.attached::text OFFSET 0) AS a;
+    FROM (SELECT t.* FROM customer_identity_internal.held_attachments(customers) AS t ORDER BY t.kind DESC, t.attached::text OFFSET 0) AS a;
     PERFORM customer_identity_internal.erase_references(customer, customers);
     PERFORM customer_identity_internal.require_no_references(customer, false, customers);
     PERFORM customer_identity.flush_totals(customers);
@@ -13239,8 +13408,11 @@ BEGIN ATOMIC
     SELECT 'error', h.heir::text,
         format('it inherits from %s and is not attached: its rows are not %s', a.attached,
             CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted, and changing them through that table corrupts the totals' END),
-        format('SELECT %s; with this table''s name instead; or ALTER TABLE %s NO INHERIT %s;',
-            customer_identity_internal.attach_call(a.attached), h.heir, h.parent)
+        CASE a.kind
+            WHEN 'users' THEN format('ALTER TABLE %s NO INHERIT %s; or move its rows into a partitioned table.', h.heir, h.parent)
+            ELSE format('SELECT %s; with this table''s name instead; or ALTER TABLE %s NO INHERIT %s;',
+                customer_identity_internal.attach_call(a.attached), h.heir, h.parent)
+        END
     FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.attached) AS h
     WHERE NOT EXISTS (
@@ -13255,7 +13427,15 @@ BEGIN ATOMIC
             u.parent::text, u.heir::text)
     FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.unlike_heirs(a.attached) AS u
-    WHERE a.kind = 'orders';
+    WHERE a.kind = 'orders'
+    UNION ALL
+    SELECT DISTINCT 'error', u.heir::text,
+        format('it inherits from %s, and both are attached as users: when its logins are changed through that table, proofs keep their former ids and earlier orders are not attached', u.ancestor),
+        format('ALTER TABLE %s NO INHERIT %s; or detach one of them. Rows that were changed through %s: customer_identity.revoke_proof() ends proofs, backfill() links orders.',
+            u.heir, u.parent, u.ancestor)
+    FROM unnest(attachments) AS a
+    CROSS JOIN LATERAL customer_identity_internal.users_that_inherit(a.attached) AS u
+    WHERE a.kind = 'users';
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about tables that inherit from attached ones';
@@ -14115,6 +14295,7 @@ DROP ROUTINE
     customer_identity_internal.released_totals_differences,
     customer_identity_internal.released_customer_history_as_owner,
     customer_identity_internal.released_key_column,
+    customer_identity_internal.released_require_attachable,
     customer_identity_internal.released_attach_users_to,
     customer_identity_internal.released_attach_users,
     customer_identity_internal.released_create_totals_triggers,
