@@ -74,7 +74,8 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.order_times(regclass) IS
     'The query that tells when the orders of customer c were placed';
 
--- The primary one first, then those that lead to the customer as well, then former ones.
+-- The primary one first, then those that lead to the customer as well, then former ones. What was a further phone before it
+-- became the primary one has not ceased to lead here.
 CREATE FUNCTION customer_identity_internal.phone_list(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -90,10 +91,12 @@ BEGIN
         SELECT COALESCE(jsonb_agg(to_jsonb(p.*) ORDER BY p.primary DESC, p.until DESC NULLS FIRST, p.since, p.phone), '[]')
         FROM (
             SELECT c.phone::text, true, NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::text
-            FROM %s AS c
+            FROM %1$s AS c
             WHERE c.id = $1 AND c.phone IS NOT NULL
             UNION ALL
-            SELECT a.phone::text, false, a.since, a.until, a.reason, a.actor FROM %s AS a WHERE a.customer_id = $1
+            SELECT a.phone::text, false, a.since, a.until, a.reason, a.actor
+            FROM %2$s AS a
+            WHERE a.customer_id = $1 AND (a.until IS NULL OR NOT EXISTS (SELECT FROM %1$s AS c WHERE c.id = $1 AND c.phone = a.phone))
         ) AS p (phone, "primary", since, until, reason, actor)
         $sql$, customers, customer_identity_internal.companion_of(customers, 'customer_phones'))
         INTO phones

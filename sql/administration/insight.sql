@@ -212,16 +212,26 @@ AS $$
 DECLARE
     queries text;
 BEGIN
+    WITH told AS MATERIALIZED (
+        SELECT h.*
+        FROM customer_identity_internal.held_attachments(cod_cancellations_query.customers) AS h
+        WHERE h.kind = 'orders' AND h.status_column IS NOT NULL AND h.payment_column IS NOT NULL
+    )
     SELECT string_agg(
         CASE
-            WHEN customer_identity_internal.have_one_owner(a.attached, a.customers) THEN customer_identity_internal.cod_rows(a)
+            WHEN customer_identity_internal.have_one_owner(a.attached, a.customers) THEN customer_identity_internal.cod_rows(a::customer_identity.attachments)
             ELSE format('SELECT o.* FROM customer_identity_internal.cod_orders_in(%L::regclass, %L::regclass) AS o',
                 a.attached::oid, a.customers::oid)
         END,
         ' UNION ALL ')
     INTO queries
-    FROM customer_identity_internal.attachments_to_read(cod_cancellations_query.customers) AS a
-    WHERE a.kind = 'orders' AND a.status_column IS NOT NULL AND a.payment_column IS NOT NULL;
+    FROM told AS a
+    -- Not twice: with the table that it inherits from, unless that one does not tell.
+    WHERE NOT EXISTS (
+        SELECT
+        FROM customer_identity_internal.ancestors_of(a.attached) AS p (ancestor)
+        JOIN told AS t ON t.attached = p.ancestor AND t.customer_column = a.customer_column
+    );
     IF queries IS NULL THEN
         RETURN NULL;
     END IF;

@@ -1,23 +1,3 @@
--- What is written to a table that inherits from an attached one, and is no partition, fires none of its triggers.
-CREATE FUNCTION customer_identity_internal.heirs_of(relation regclass)
-    RETURNS TABLE (heir regclass, parent regclass)
-    LANGUAGE sql STABLE
-BEGIN ATOMIC
-    WITH RECURSIVE heirs AS (
-        SELECT i.inhrelid, i.inhparent
-        FROM pg_class AS c
-        JOIN pg_inherits AS i ON i.inhparent = c.oid
-        WHERE c.oid = relation AND c.relkind = 'r'
-        UNION
-        SELECT i.inhrelid, i.inhparent
-        FROM heirs AS h
-        JOIN pg_inherits AS i ON i.inhparent = h.inhrelid
-    )
-    SELECT h.inhrelid::regclass, h.inhparent::regclass FROM heirs AS h;
-END;
-COMMENT ON FUNCTION customer_identity_internal.heirs_of(regclass) IS
-    'The tables that inherit from an ordinary table, and from what';
-
 CREATE FUNCTION customer_identity_internal.require_table(relation regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
@@ -48,7 +28,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_table(regclass) IS
     'Raises 42809 for a partition, a temporary table and what is no table';
 
-CREATE FUNCTION customer_identity_internal.require_attached_heirs(relation regclass)
+CREATE FUNCTION customer_identity_internal.require_attached_heirs(relation regclass, kind text)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -63,12 +43,53 @@ BEGIN
         RAISE EXCEPTION '% has tables that inherit from it', relation
             USING ERRCODE = 'wrong_object_type',
                 DETAIL = format('Rows written to them would not be seen by the triggers: %s.', heirs),
-                HINT = 'Attach the child tables first, or use a partitioned table.';
+                HINT = CASE kind
+                    WHEN 'users' THEN 'Use a partitioned table, or end the inheritance with ALTER TABLE ... NO INHERIT.'
+                    ELSE 'Attach the child tables first, or use a partitioned table.'
+                END;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.require_attached_heirs(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.require_attached_heirs(regclass, text) IS
     'Raises 42809 for a table that tables without our triggers inherit from';
+
+-- The triggers of a statement are told of the rows of the table that it names and of what inherits from it, but they are those
+-- of the named table alone: proofs and earlier orders of the other one's logins would not follow. What is attached as users
+-- may be of any book.
+CREATE FUNCTION customer_identity_internal.users_that_inherit(relation regclass)
+    RETURNS TABLE (heir regclass, parent regclass, ancestor regclass)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT h.heir, h.parent, a.ancestor
+    FROM (SELECT relation UNION ALL SELECT customer_identity_internal.ancestors_of(relation)) AS a (ancestor)
+    CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.ancestor) AS h
+    WHERE relation IN (a.ancestor, h.heir)
+        AND (a.ancestor = relation OR EXISTS (SELECT FROM customer_identity_internal.setups_of(a.ancestor) AS s WHERE s.kind = 'users'))
+        AND (h.heir = relation OR EXISTS (SELECT FROM customer_identity_internal.setups_of(h.heir) AS s WHERE s.kind = 'users'))
+    ORDER BY h.heir::text COLLATE "C", a.ancestor::text COLLATE "C";
+END;
+COMMENT ON FUNCTION customer_identity_internal.users_that_inherit(regclass) IS
+    'The pairs of a table of users, attached or about to be, and an attached one that inherits from it or it from';
+
+CREATE FUNCTION customer_identity_internal.refuse_users_that_inherit(users regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    pair record;
+BEGIN
+    SELECT u.* INTO pair FROM customer_identity_internal.users_that_inherit(users) AS u LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% inherits from %, and not both can be attached as users', pair.heir, pair.ancestor
+            USING ERRCODE = 'feature_not_supported',
+                DETAIL = 'A statement that names the parent changes the logins of its child tables as well, and no trigger of theirs sees to their proofs and earlier orders.',
+                HINT = format('ALTER TABLE %s NO INHERIT %s; or use a partitioned table.', pair.heir, pair.parent);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_users_that_inherit(regclass) IS
+    'Raises 0A000 for users that inherit from attached ones, or they from them';
 
 -- A statement that names the parent changes its heirs' rows as well, and the parent's triggers alone are told of them.
 CREATE FUNCTION customer_identity_internal.unlike_heirs(relation regclass)
@@ -148,7 +169,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_rights(regclass, regclass) IS
     'Raises 42501 when the owner of a table may not write to the book, as its triggers would have to';
 
-CREATE FUNCTION customer_identity_internal.require_attachable(relation regclass, customers regclass)
+CREATE FUNCTION customer_identity_internal.require_attachable(relation regclass, kind text, customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -160,12 +181,12 @@ BEGIN
         RAISE EXCEPTION '% is the customers table itself', relation
             USING ERRCODE = 'wrong_object_type', HINT = 'Name the table of users or of orders.';
     END IF;
-    PERFORM customer_identity_internal.require_attached_heirs(relation);
+    PERFORM customer_identity_internal.require_attached_heirs(relation, kind);
     PERFORM customer_identity_internal.check_customers(customers);
     PERFORM customer_identity_internal.require_rights(relation, customers);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.require_attachable(regclass, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.require_attachable(regclass, text, regclass) IS
     'Raises when a table cannot be attached to a book, whatever its columns are';
 
 CREATE FUNCTION customer_identity_internal.has_reference(relation regclass, column_name text, referenced regclass)

@@ -287,7 +287,7 @@ COMMENT ON FUNCTION customer_identity_internal.hold_tables(regclass[]) IS
     'Makes what the following statements read of tables complete: locks them, and raises 40001 where the snapshot of the transaction is too old';
 
 -- Another session could drop a table between building a query and running it.
-CREATE FUNCTION customer_identity_internal.attachments_to_read(customers regclass)
+CREATE FUNCTION customer_identity_internal.held_attachments(customers regclass)
     RETURNS SETOF customer_identity.attachments
     LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -295,8 +295,92 @@ BEGIN ATOMIC
     FROM customer_identity_internal.attachments_of(customers) AS a
     WHERE customer_identity_internal.hold_table(a.attached);
 END;
-COMMENT ON FUNCTION customer_identity_internal.attachments_to_read(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.held_attachments(regclass) IS
     'The tables that feed a book, locked against being dropped until the transaction ends';
+
+-- What is written to a table that inherits from an attached one, and is no partition, fires none of its triggers.
+CREATE FUNCTION customer_identity_internal.heirs_of(relation regclass)
+    RETURNS TABLE (heir regclass, parent regclass)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH RECURSIVE heirs AS (
+        SELECT i.inhrelid, i.inhparent
+        FROM pg_class AS c
+        JOIN pg_inherits AS i ON i.inhparent = c.oid
+        WHERE c.oid = relation AND c.relkind = 'r'
+        UNION
+        SELECT i.inhrelid, i.inhparent
+        FROM heirs AS h
+        JOIN pg_inherits AS i ON i.inhparent = h.inhrelid
+    )
+    SELECT h.inhrelid::regclass, h.inhparent::regclass FROM heirs AS h;
+END;
+COMMENT ON FUNCTION customer_identity_internal.heirs_of(regclass) IS
+    'The tables that inherit from an ordinary table, and from what';
+
+CREATE FUNCTION customer_identity_internal.ancestors_of(relation regclass)
+    RETURNS SETOF regclass
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH RECURSIVE ancestors AS (
+        SELECT i.inhparent FROM pg_inherits AS i WHERE i.inhrelid = relation
+        UNION
+        SELECT i.inhparent
+        FROM ancestors AS a
+        JOIN pg_inherits AS i ON i.inhrelid = a.inhparent
+    )
+    SELECT a.inhparent::regclass FROM ancestors AS a;
+END;
+COMMENT ON FUNCTION customer_identity_internal.ancestors_of(regclass) IS
+    'The tables that a table inherits from';
+
+-- Who reads a table reads what inherits from it as well.
+CREATE FUNCTION customer_identity_internal.is_read_with_ancestor(
+    attached regclass, kind text, customer_column text, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = attached) AND EXISTS (
+        SELECT
+        FROM customer_identity_internal.ancestors_of(attached) AS a (ancestor)
+        CROSS JOIN LATERAL customer_identity_internal.feeding_setups(a.ancestor, customers) AS s
+        WHERE s.kind = is_read_with_ancestor.kind AND s.customer_column = is_read_with_ancestor.customer_column
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_read_with_ancestor(regclass, text, text, regclass) IS
+    'Whether a table inherits from one that is attached to the book in the same way';
+
+CREATE FUNCTION customer_identity_internal.attachments_to_read(customers regclass)
+    RETURNS SETOF customer_identity.attachments
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT a.*
+    FROM customer_identity_internal.held_attachments(customers) AS a
+    WHERE NOT customer_identity_internal.is_read_with_ancestor(a.attached, a.kind, a.customer_column, customers);
+END;
+COMMENT ON FUNCTION customer_identity_internal.attachments_to_read(regclass) IS
+    'held_attachments() without those that are read with a table they inherit from: each row is in one of them';
+
+-- For where each row is read by the set-up of its own table.
+CREATE FUNCTION customer_identity_internal.attached_heirs(attached customer_identity.attachments)
+    RETURNS oid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT h.heir::oid
+        FROM customer_identity_internal.heirs_of(attached.attached) AS h
+        CROSS JOIN LATERAL customer_identity_internal.feeding_setups(h.heir, attached.customers) AS s
+        WHERE s.kind = attached.kind AND s.customer_column = attached.customer_column
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.attached_heirs(customer_identity.attachments) IS
+    'The tables that inherit from an attached one and are attached to the book in the same way';
 
 CREATE FUNCTION customer_identity_internal.partitions_of(relation regclass)
     RETURNS SETOF regclass

@@ -175,8 +175,11 @@ BEGIN ATOMIC
     SELECT 'error', h.heir::text,
         format('it inherits from %s and is not attached: its rows are not %s', a.attached,
             CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted, and changing them through that table corrupts the totals' END),
-        format('SELECT %s; with this table''s name instead; or ALTER TABLE %s NO INHERIT %s;',
-            customer_identity_internal.attach_call(a.attached), h.heir, h.parent)
+        CASE a.kind
+            WHEN 'users' THEN format('ALTER TABLE %s NO INHERIT %s; or move its rows into a partitioned table.', h.heir, h.parent)
+            ELSE format('SELECT %s; with this table''s name instead; or ALTER TABLE %s NO INHERIT %s;',
+                customer_identity_internal.attach_call(a.attached), h.heir, h.parent)
+        END
     FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.attached) AS h
     WHERE NOT EXISTS (
@@ -191,7 +194,15 @@ BEGIN ATOMIC
             u.parent::text, u.heir::text)
     FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.unlike_heirs(a.attached) AS u
-    WHERE a.kind = 'orders';
+    WHERE a.kind = 'orders'
+    UNION ALL
+    SELECT DISTINCT 'error', u.heir::text,
+        format('it inherits from %s, and both are attached as users: when its logins are changed through that table, proofs keep their former ids and earlier orders are not attached', u.ancestor),
+        format('ALTER TABLE %s NO INHERIT %s; or detach one of them. Rows that were changed through %s: customer_identity.revoke_proof() ends proofs, backfill() links orders.',
+            u.heir, u.parent, u.ancestor)
+    FROM unnest(attachments) AS a
+    CROSS JOIN LATERAL customer_identity_internal.users_that_inherit(a.attached) AS u
+    WHERE a.kind = 'users';
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about tables that inherit from attached ones';

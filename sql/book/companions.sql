@@ -243,12 +243,13 @@ BEGIN
         END LOOP;
         EXECUTE format('ALTER TABLE %I.%I OWNER TO %s', schema_name, wanted.name, owner);
         PERFORM customer_identity_internal.distribute(format('%I.%I', schema_name, wanted.name));
-        -- Default privileges may have given others rights on every new table; nobody else writes the history.
+        -- Default privileges may have given others rights on every new table. Who writes proofs sees anybody's history, and who
+        -- writes entries has any points: such rights are granted on purpose.
         FOR grantee IN
             SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END
             FROM pg_class AS c
             CROSS JOIN LATERAL aclexplode(c.relacl) AS g
-            WHERE c.oid = to_regclass(format('%I.%I', schema_name, wanted.name)) AND c.relname NOT IN ('phone_proofs', 'loyalty_entries')
+            WHERE c.oid = to_regclass(format('%I.%I', schema_name, wanted.name))
                 AND g.grantee <> c.relowner
         LOOP
             EXECUTE format('REVOKE ALL ON %I.%I FROM %s', schema_name, wanted.name, grantee);

@@ -1,4 +1,4 @@
--- A role that may change the history can falsify it.
+-- A role that may change the history, or a column of it, can falsify it. REVOKE on the table takes rights on columns as well.
 CREATE FUNCTION customer_identity_internal.check_history(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
@@ -35,6 +35,14 @@ BEGIN
         CROSS JOIN LATERAL aclexplode(c.relacl) AS a
         WHERE c.oid = events::regclass AND a.grantee <> c.relowner
             AND a.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
+        UNION ALL
+        SELECT format('%s (%s)', a.privilege_type, string_agg(DISTINCT quote_ident(k.attname), ', ')),
+            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
+        FROM pg_class AS c
+        JOIN pg_attribute AS k ON k.attrelid = c.oid AND k.attnum > 0 AND NOT k.attisdropped
+        CROSS JOIN LATERAL aclexplode(k.attacl) AS a
+        WHERE c.oid = events::regclass AND a.grantee <> c.relowner AND a.privilege_type IN ('INSERT', 'UPDATE')
+        GROUP BY a.privilege_type, a.grantee
     ) AS g
     GROUP BY g.name;
 END

@@ -118,7 +118,7 @@ DECLARE
     users_key text;
 BEGIN
     PERFORM customer_identity_internal.require_timing(timing);
-    PERFORM customer_identity_internal.require_attachable(orders, customers);
+    PERFORM customer_identity_internal.require_attachable(orders, 'orders', customers);
     PERFORM customer_identity_internal.require_order_values(status_column, counted_statuses, payment_column, cod_values, points_per_unit);
     user_column := customer_identity_internal.optional_column(orders, user_column, 'user_column', 'user_id');
     phone_column := customer_identity_internal.optional_column(orders, phone_column, 'phone_column', 'phone');

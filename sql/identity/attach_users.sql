@@ -37,7 +37,8 @@ AS $$
 DECLARE
     key text;
 BEGIN
-    PERFORM customer_identity_internal.require_attachable(users, customers);
+    PERFORM customer_identity_internal.require_attachable(users, 'users', customers);
+    PERFORM customer_identity_internal.refuse_users_that_inherit(users);
     PERFORM customer_identity_internal.require_users_in_one_place(users, customers);
     PERFORM customer_identity_internal.require_user_columns(users, phone_columns, verified_column, name_column, region_column);
     default_region := customer_identity_internal.required_region(default_region);

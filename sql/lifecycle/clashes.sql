@@ -159,6 +159,27 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.clashes(regclass, jsonb, jsonb, jsonb, regclass) IS
     'The unique indexes of a table that a merge would break: [{key, columns, rows, values, more}]; no values for who may not read them';
 
+CREATE FUNCTION customer_identity_internal.heirs_that_move(relation regclass, way jsonb, customers regclass)
+    RETURNS oid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    heirs constant oid[] := ARRAY(SELECT h.heir::oid FROM customer_identity_internal.heirs_of(relation) AS h);
+BEGIN
+    IF heirs = '{}' THEN
+        RETURN heirs;
+    END IF;
+    RETURN ARRAY(
+        SELECT r.relation::oid
+        FROM customer_identity_internal.references_to(customers) AS r
+        WHERE r.relation::oid = ANY (heirs) AND jsonb_build_object('columns', r.columns, 'referenced', r.referenced) = way
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.heirs_that_move(regclass, jsonb, regclass) IS
+    'The tables that inherit from one and refer to customers in the same way, whose rows are counted there';
+
 -- A clash is told at the first way that its table refers by.
 CREATE FUNCTION customer_identity_internal.rows_to_move(referencing regclass, source jsonb, target jsonb, customers regclass)
     RETURNS jsonb
@@ -174,7 +195,8 @@ BEGIN
         FROM customer_identity_internal.movable_tables(referencing, customers) AS m
         CROSS JOIN LATERAL jsonb_array_elements(m.ways) WITH ORDINALITY AS w (value, place)
     LOOP
-        EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s', way.relation, customer_identity_internal.refers_to(way.relation, way.value, '$1'))
+        EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s%s', way.relation, customer_identity_internal.refers_to(way.relation, way.value, '$1'),
+            customer_identity_internal.not_of_heirs(customer_identity_internal.heirs_that_move(way.relation, way.value, customers)))
             INTO counted
             USING source;
         found_tables := found_tables || jsonb_build_object(

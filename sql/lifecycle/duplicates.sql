@@ -50,7 +50,8 @@ BEGIN
             SELECT values_query.customers, 'id', column_name WHERE 'customers' = ANY (table_kinds)
             UNION ALL
             SELECT a.attached, a.customer_column, COALESCE(column_name, a.name_column, 'name')
-            FROM customer_identity_internal.attachments_to_read(values_query.customers) AS a
+            -- What inherits may have a column of its own; nothing is counted twice by it.
+            FROM customer_identity_internal.held_attachments(values_query.customers) AS a
             WHERE a.kind = ANY (table_kinds)
         ) AS t (relation, customer_column, name)
         WHERE customer_identity_internal.plain_text(t.relation, t.name) IS NOT NULL

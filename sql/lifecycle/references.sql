@@ -59,6 +59,38 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.require_keys(regclass, jsonb, regclass) IS
     'Raises 42501 for ways in which a table does not refer to customers';
 
+-- A foreign key is not inherited: what inherits from a table and has one like it is a table of its own.
+CREATE FUNCTION customer_identity_internal.heirs_that_refer(relation regclass, ways jsonb, customers regclass)
+    RETURNS oid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    heirs constant oid[] := ARRAY(SELECT h.heir::oid FROM customer_identity_internal.heirs_of(relation) AS h);
+BEGIN
+    IF heirs = '{}' THEN
+        RETURN heirs;
+    END IF;
+    RETURN ARRAY(
+        SELECT k.relation::oid
+        FROM customer_identity_internal.keys_to_customers(customers) AS k
+        WHERE k.relation::oid = ANY (heirs) AND k.way IN (SELECT w.value FROM jsonb_array_elements(ways) AS w)
+        GROUP BY k.relation
+        HAVING count(DISTINCT k.way) = (SELECT count(DISTINCT w.value) FROM jsonb_array_elements(ways) AS w)
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.heirs_that_refer(regclass, jsonb, regclass) IS
+    'The tables that inherit from one and refer to customers in all of its ways themselves';
+
+CREATE FUNCTION customer_identity_internal.not_of_heirs(heirs oid[])
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN CASE WHEN heirs <> '{}' THEN format(' AND r.tableoid OPERATOR(pg_catalog.<>) ALL (%L::pg_catalog.oid[])', heirs) ELSE '' END;
+COMMENT ON FUNCTION customer_identity_internal.not_of_heirs(oid[]) IS
+    'The condition, after others, that row r is of none of some tables';
+
 CREATE FUNCTION customer_identity_internal.count_rows_of(referencing regclass, way jsonb, customer jsonb, customers regclass)
     RETURNS bigint
     LANGUAGE customer_identity_as_referencing_owner STABLE
@@ -67,14 +99,15 @@ DECLARE
     counted bigint;
 BEGIN
     PERFORM customer_identity_internal.require_keys(referencing, jsonb_build_array(way), customers);
-    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s', referencing, customer_identity_internal.refers_to(referencing, way, '$1'))
+    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s%s', referencing, customer_identity_internal.refers_to(referencing, way, '$1'),
+        customer_identity_internal.not_of_heirs(customer_identity_internal.heirs_that_refer(referencing, jsonb_build_array(way), customers)))
         INTO counted
         USING customer;
     RETURN counted;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.count_rows_of(regclass, jsonb, jsonb, regclass) IS
-    'How many rows of a table refer to a customer in one way';
+    'How many rows of a table refer to a customer in one way, without those of tables that inherit from it and do so themselves';
 
 -- How rows are told apart: by the primary key, else by a unique index over columns that are NOT NULL and not computed from others, in
 -- whose place the whole row stands where there is none.

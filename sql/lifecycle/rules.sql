@@ -38,13 +38,13 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.promote_alias(uuid, regclass) IS
     'Makes a further phone of a customer without a primary one the primary one';
 
--- Logins of a customer with a further phone column that names somebody: their keys, for each phone.
+-- Logins of a customer with a further phone column that names somebody, or orders whose own phone does: their keys, for each phone.
 CREATE FUNCTION customer_identity_internal.other_claims(referencing regclass, customer_id uuid, customers regclass)
     RETURNS TABLE (phone text, name text, keys jsonb)
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
-    users constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
+    setup constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
 BEGIN
     RETURN QUERY EXECUTE format($sql$
         SELECT c.phone, min(%1$s), jsonb_agg(%2$s)
@@ -54,17 +54,17 @@ BEGIN
         GROUP BY c.phone
         ORDER BY c.phone
         $sql$,
-        CASE WHEN users.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', users.name_column) END,
+        CASE WHEN setup.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', setup.name_column) END,
         customer_identity_internal.reference_key(
-            array_remove(customer_identity_internal.key_columns(referencing), users.customer_column), users.customer_column),
-        referencing, customer_identity_internal.claim_expression(users), users.customer_column)
+            array_remove(customer_identity_internal.key_columns(referencing), setup.customer_column), setup.customer_column),
+        referencing, customer_identity_internal.claim_expression(setup), setup.customer_column)
         USING customer_id;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.other_claims(regclass, uuid, regclass) IS
-    'The phones by which logins of a customer name somebody: phone, name, keys';
+    'The phones by which rows of a customer in an attached table name somebody: phone, name, keys';
 
--- Logins, and then their orders, go to whom another phone of theirs names.
+-- Logins, and then their orders, go to whom another phone of theirs names; other orders to whom their own phone leads already.
 CREATE FUNCTION customer_identity_internal.move_by_other_claims(source uuid, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -81,6 +81,10 @@ BEGIN
             PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, source, t.id,
                 customer_identity_internal.keys_by_phones(part.attached, source, '{}'::text[], t.id, NULL::timestamptz, '{}'::jsonb, customers), customers)
             FROM unnest(targets) AS t (id);
+            PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, source, h.holder, c.keys, customers)
+            FROM customer_identity_internal.other_claims(part.attached, source, customers) AS c
+            CROSS JOIN LATERAL customer_identity_internal.holder_of_phone(c.phone, customers) AS h (holder)
+            WHERE h.holder IS NOT NULL;
             CONTINUE;
         END IF;
         FOR claim IN SELECT c.* FROM customer_identity_internal.other_claims(part.attached, source, customers) AS c LOOP
@@ -93,7 +97,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.move_by_other_claims(uuid, regclass) IS
-    'Gives the logins of a customer that name somebody by another phone, and their orders, to that one';
+    'Gives the logins and orders of a customer that name somebody by another phone to that one, and orders of such logins';
 
 -- What came by the phone, which names nobody from now on, and by nothing else, belongs to nobody any more.
 CREATE FUNCTION customer_identity_internal.cut_links(holder uuid, nobody uuid, customers regclass)

@@ -274,7 +274,7 @@ DECLARE
     setup customer_identity.attachments;
 BEGIN
     SELECT a.* INTO setup
-    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    FROM customer_identity_internal.held_attachments(customers) AS a
     WHERE a.attached = COALESCE(pg_partition_root(attached_here.attached), attached_here.attached);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'table % is not attached to these customers', attached

@@ -245,7 +245,7 @@ AS $$
         SELECT customer_identity_internal.logins_of_person(customer_id, phones, customers) AS ids
     )
     SELECT e.*
-    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    FROM customer_identity_internal.held_attachments(customers) AS a
     CROSS JOIN LATERAL customer_identity_internal.erasure_of_attached(a, customer_id, phones, delete_users, a.customers) AS e
     UNION ALL
     SELECT e.* FROM customer_identity_internal.erasure_of_references(customer_id, customers) AS e
@@ -715,7 +715,7 @@ BEGIN
         PERFORM customer_identity_internal.refuse_erasure(plan ->> 'refused');
     END IF;
     PERFORM customer_identity_internal.erase_attached(a.attached, customer_id, phones, delete_users, customers)
-    FROM (SELECT t.* FROM customer_identity_internal.attachments_to_read(customers) AS t ORDER BY t.kind DESC, t.attached::text OFFSET 0) AS a;
+    FROM (SELECT t.* FROM customer_identity_internal.held_attachments(customers) AS t ORDER BY t.kind DESC, t.attached::text OFFSET 0) AS a;
     PERFORM customer_identity_internal.erase_references(customer, customers);
     PERFORM customer_identity_internal.require_no_references(customer, false, customers);
     PERFORM customer_identity.flush_totals(customers);

@@ -7,16 +7,36 @@ DECLARE
     key constant text[] := customer_identity_internal.key_columns(referencing);
 BEGIN
     PERFORM customer_identity_internal.require_keys(referencing, ways, customers);
-    EXECUTE format('SELECT jsonb_agg(to_jsonb(r.*)%s) FROM %s AS r WHERE %s',
+    EXECUTE format('SELECT jsonb_agg(to_jsonb(r.*)%s) FROM %s AS r WHERE %s%s',
         (SELECT ' ORDER BY ' || string_agg(format('r.%I', k.name), ', ' ORDER BY k.place) FROM unnest(key) WITH ORDINALITY AS k (name, place)),
-        referencing, customer_identity_internal.refers_in_any_way(referencing, ways, '$1'))
+        referencing, customer_identity_internal.refers_in_any_way(referencing, ways, '$1'),
+        customer_identity_internal.not_of_heirs(customer_identity_internal.heirs_that_refer(referencing, ways, customers)))
         INTO found_rows
         USING customer;
     RETURN found_rows;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_that_refer(regclass, jsonb, jsonb, regclass) IS
-    'The rows of a table that refer to a customer in one of the ways; NULL: none';
+    'The rows of a table that refer to a customer in one of the ways, without those of tables that inherit from it and do so themselves; NULL: none';
+
+-- As customer_details() has it: the row says that the phone ceased to be a further one, and it leads to the customer still.
+CREATE FUNCTION customer_identity_internal.without_primary_phone(phones jsonb, customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    primary_phone text;
+BEGIN
+    EXECUTE format('SELECT c.phone::text FROM %s AS c WHERE c.id = $1', customers) INTO primary_phone USING customer_id;
+    RETURN (
+        SELECT jsonb_agg(p.value ORDER BY p.place)
+        FROM jsonb_array_elements(phones) WITH ORDINALITY AS p (value, place)
+        WHERE p.value ->> 'until' IS NULL OR p.value ->> 'phone' IS DISTINCT FROM primary_phone);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.without_primary_phone(jsonb, uuid, regclass) IS
+    'Rows of customer_phones without former ones of the number that is the customer''s primary one; NULL: none';
 
 CREATE FUNCTION customer_identity_internal.companion_rows(name text, condition text, customer_id uuid, phones text[], merged uuid[], customers regclass)
     RETURNS jsonb
@@ -34,7 +54,8 @@ BEGIN
         WHEN 'customer_merges' THEN customer_identity_internal.own_merges(found_rows, customer_id, customers)
         WHEN 'customer_events' THEN customer_identity_internal.own_events(found_rows,
             customer_identity_internal.events_of_others(merged, customer_id, customers), customer_id, customers)
-        WHEN 'customer_phones' THEN customer_identity_internal.own_phones(found_rows, customer_id, customers)
+        WHEN 'customer_phones' THEN customer_identity_internal.own_phones(
+            customer_identity_internal.without_primary_phone(found_rows, customer_id, customers), customer_id, customers)
         WHEN 'phone_proofs' THEN customer_identity_internal.own_phones(found_rows, customer_id, customers)
         ELSE found_rows
     END;

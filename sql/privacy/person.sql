@@ -104,21 +104,25 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_of_person_query(customer_identity.attachments, uuid, text[]) IS
     'FROM and WHERE of the rows r of customer $1 with the phones $2, and of other customers'' orders with one of them';
 
--- `others`: orders of other customers that have one of the phones, for a delivery.
+-- `others`: orders of other customers that have one of the phones, for a delivery. Rows of an attached table that inherits
+-- from this one are found there: it may have personal columns of its own.
 CREATE FUNCTION customer_identity_internal.find_rows_of_person(
     attached customer_identity.attachments, customer_id uuid, phones text[],
     OUT parts oid[], OUT places tid[], OUT ids text[], OUT other_parts oid[], OUT other_places tid[])
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    heirs constant oid[] := customer_identity_internal.attached_heirs(attached);
 BEGIN
     EXECUTE format(
         'SELECT COALESCE(array_agg(f.part) FILTER (WHERE f.own), ''{}''), COALESCE(array_agg(f.place) FILTER (WHERE f.own), ''{}''),'
         ' COALESCE(array_agg(f.id) FILTER (WHERE f.own), ''{}''),'
         ' COALESCE(array_agg(f.part) FILTER (WHERE NOT f.own), ''{}''), COALESCE(array_agg(f.place) FILTER (WHERE NOT f.own), ''{}'')'
-        ' FROM (SELECT r.tableoid AS part, r.ctid AS place, %s AS id, COALESCE(r.%I = $1, true) AS own %s) AS f',
+        ' FROM (SELECT r.tableoid AS part, r.ctid AS place, %s AS id, COALESCE(r.%I = $1, true) AS own %s) AS f%s',
         CASE WHEN attached.key_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', attached.key_column) END,
-        attached.customer_column, customer_identity_internal.rows_of_person_query(attached, customer_id, phones))
+        attached.customer_column, customer_identity_internal.rows_of_person_query(attached, customer_id, phones),
+        CASE WHEN heirs <> '{}' THEN format(' WHERE f.part <> ALL (%L::oid[])', heirs) END)
         INTO parts, places, ids, other_parts, other_places
         USING customer_id, phones;
 END
@@ -148,7 +152,7 @@ AS $$
 BEGIN
     RETURN ARRAY(
         SELECT DISTINCT i.id
-        FROM customer_identity_internal.attachments_to_read(customers) AS a
+        FROM customer_identity_internal.held_attachments(customers) AS a
         CROSS JOIN LATERAL customer_identity_internal.rows_of_person(a.attached, customer_id, phones, customers) AS r
         CROSS JOIN LATERAL unnest(r.ids) AS i (id)
         WHERE a.kind = 'users' AND i.id IS NOT NULL);

@@ -21,8 +21,10 @@ CREATE FUNCTION customer_identity_internal.searched_digits(search text)
     LANGUAGE sql IMMUTABLE
 RETURN (
     SELECT CASE
-        WHEN length(ltrim(d.digits, '0')) >= 4 THEN ltrim(d.digits, '0')
-        WHEN length(d.digits) >= 4 THEN d.digits
+        WHEN length(d.digits) < 4 THEN NULL
+        -- 0151 is 151 of +49 151. Of 0049 and 0001 hardly anything would be left, in which a trigram index finds nothing.
+        WHEN length(ltrim(d.digits, '0')) >= 3 THEN ltrim(d.digits, '0')
+        ELSE d.digits
     END
     FROM (SELECT regexp_replace(replace(search, '(0)', ''), '[^0-9]', '', 'g')) AS d (digits)
     WHERE search ~ E'^[-0-9+()/.[:space:]\\u00A0\\u2010-\\u2015\\u2212]+$'

@@ -63,7 +63,6 @@ ALTER FUNCTION customer_identity.keeps_history(regclass) SET SCHEMA customer_ide
 ALTER FUNCTION customer_identity.require_column(regclass, text, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.require_written_column(regclass, text, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.optional_column(regclass, text, text, text) SET SCHEMA customer_identity_internal;
-ALTER FUNCTION customer_identity.require_attachable(regclass, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.require_rights(regclass, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.has_index_on(regclass, text) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.has_reference(regclass, text, regclass) SET SCHEMA customer_identity_internal;
@@ -175,6 +174,8 @@ ALTER FUNCTION customer_identity.customer_history_as_owner(uuid, regclass) RENAM
 ALTER FUNCTION customer_identity.released_customer_history_as_owner(uuid, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.key_column(regclass) RENAME TO released_key_column;
 ALTER FUNCTION customer_identity.released_key_column(regclass) SET SCHEMA customer_identity_internal;
+ALTER FUNCTION customer_identity.require_attachable(regclass, regclass) RENAME TO released_require_attachable;
+ALTER FUNCTION customer_identity.released_require_attachable(regclass, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.attach_users_to(regclass, text[], text, text, text, text, regclass) RENAME TO released_attach_users_to;
 ALTER FUNCTION customer_identity.released_attach_users_to(regclass, text[], text, text, text, text, regclass) SET SCHEMA customer_identity_internal;
 ALTER FUNCTION customer_identity.attach_users(regclass, text[], text, text, text, text, regclass) RENAME TO released_attach_users;
@@ -1357,12 +1358,13 @@ BEGIN
         END LOOP;
         EXECUTE format('ALTER TABLE %I.%I OWNER TO %s', schema_name, wanted.name, owner);
         PERFORM customer_identity_internal.distribute(format('%I.%I', schema_name, wanted.name));
-        -- Default privileges may have given others rights on every new table; nobody else writes the history.
+        -- Default privileges may have given others rights on every new table. Who writes proofs sees anybody's history, and who
+        -- writes entries has any points: such rights are granted on purpose.
         FOR grantee IN
             SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE g.grantee::regrole::text END
             FROM pg_class AS c
             CROSS JOIN LATERAL aclexplode(c.relacl) AS g
-            WHERE c.oid = to_regclass(format('%I.%I', schema_name, wanted.name)) AND c.relname NOT IN ('phone_proofs', 'loyalty_entries')
+            WHERE c.oid = to_regclass(format('%I.%I', schema_name, wanted.name))
                 AND g.grantee <> c.relowner
         LOOP
             EXECUTE format('REVOKE ALL ON %I.%I FROM %s', schema_name, wanted.name, grantee);
@@ -2023,7 +2025,7 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.hold_tables(regclass[]) IS
     'Makes what the following statements read of tables complete: locks them, and raises 40001 where the snapshot of the transaction is too old';
 -- Another session could drop a table between building a query and running it.
-CREATE FUNCTION customer_identity_internal.attachments_to_read(customers regclass)
+CREATE FUNCTION customer_identity_internal.held_attachments(customers regclass)
     RETURNS SETOF customer_identity.attachments
     LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -2031,8 +2033,87 @@ BEGIN ATOMIC
     FROM customer_identity_internal.attachments_of(customers) AS a
     WHERE customer_identity_internal.hold_table(a.attached);
 END;
-COMMENT ON FUNCTION customer_identity_internal.attachments_to_read(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.held_attachments(regclass) IS
     'The tables that feed a book, locked against being dropped until the transaction ends';
+-- What is written to a table that inherits from an attached one, and is no partition, fires none of its triggers.
+CREATE FUNCTION customer_identity_internal.heirs_of(relation regclass)
+    RETURNS TABLE (heir regclass, parent regclass)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH RECURSIVE heirs AS (
+        SELECT i.inhrelid, i.inhparent
+        FROM pg_class AS c
+        JOIN pg_inherits AS i ON i.inhparent = c.oid
+        WHERE c.oid = relation AND c.relkind = 'r'
+        UNION
+        SELECT i.inhrelid, i.inhparent
+        FROM heirs AS h
+        JOIN pg_inherits AS i ON i.inhparent = h.inhrelid
+    )
+    SELECT h.inhrelid::regclass, h.inhparent::regclass FROM heirs AS h;
+END;
+COMMENT ON FUNCTION customer_identity_internal.heirs_of(regclass) IS
+    'The tables that inherit from an ordinary table, and from what';
+CREATE FUNCTION customer_identity_internal.ancestors_of(relation regclass)
+    RETURNS SETOF regclass
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH RECURSIVE ancestors AS (
+        SELECT i.inhparent FROM pg_inherits AS i WHERE i.inhrelid = relation
+        UNION
+        SELECT i.inhparent
+        FROM ancestors AS a
+        JOIN pg_inherits AS i ON i.inhrelid = a.inhparent
+    )
+    SELECT a.inhparent::regclass FROM ancestors AS a;
+END;
+COMMENT ON FUNCTION customer_identity_internal.ancestors_of(regclass) IS
+    'The tables that a table inherits from';
+-- Who reads a table reads what inherits from it as well.
+CREATE FUNCTION customer_identity_internal.is_read_with_ancestor(
+    attached regclass, kind text, customer_column text, customers regclass)
+    RETURNS boolean
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = attached) AND EXISTS (
+        SELECT
+        FROM customer_identity_internal.ancestors_of(attached) AS a (ancestor)
+        CROSS JOIN LATERAL customer_identity_internal.feeding_setups(a.ancestor, customers) AS s
+        WHERE s.kind = is_read_with_ancestor.kind AND s.customer_column = is_read_with_ancestor.customer_column
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.is_read_with_ancestor(regclass, text, text, regclass) IS
+    'Whether a table inherits from one that is attached to the book in the same way';
+CREATE FUNCTION customer_identity_internal.attachments_to_read(customers regclass)
+    RETURNS SETOF customer_identity.attachments
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT a.*
+    FROM customer_identity_internal.held_attachments(customers) AS a
+    WHERE NOT customer_identity_internal.is_read_with_ancestor(a.attached, a.kind, a.customer_column, customers);
+END;
+COMMENT ON FUNCTION customer_identity_internal.attachments_to_read(regclass) IS
+    'held_attachments() without those that are read with a table they inherit from: each row is in one of them';
+-- For where each row is read by the set-up of its own table.
+CREATE FUNCTION customer_identity_internal.attached_heirs(attached customer_identity.attachments)
+    RETURNS oid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT h.heir::oid
+        FROM customer_identity_internal.heirs_of(attached.attached) AS h
+        CROSS JOIN LATERAL customer_identity_internal.feeding_setups(h.heir, attached.customers) AS s
+        WHERE s.kind = attached.kind AND s.customer_column = attached.customer_column
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.attached_heirs(customer_identity.attachments) IS
+    'The tables that inherit from an attached one and are attached to the book in the same way';
 CREATE OR REPLACE FUNCTION customer_identity_internal.partitions_of(relation regclass)
     RETURNS SETOF regclass
     LANGUAGE sql STABLE
@@ -3224,25 +3305,6 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_held(regclass, text, text[], text, regclass) IS
     'Raises 22023 for values that a call names and a column of an attached table cannot hold';
--- What is written to a table that inherits from an attached one, and is no partition, fires none of its triggers.
-CREATE FUNCTION customer_identity_internal.heirs_of(relation regclass)
-    RETURNS TABLE (heir regclass, parent regclass)
-    LANGUAGE sql STABLE
-BEGIN ATOMIC
-    WITH RECURSIVE heirs AS (
-        SELECT i.inhrelid, i.inhparent
-        FROM pg_class AS c
-        JOIN pg_inherits AS i ON i.inhparent = c.oid
-        WHERE c.oid = relation AND c.relkind = 'r'
-        UNION
-        SELECT i.inhrelid, i.inhparent
-        FROM heirs AS h
-        JOIN pg_inherits AS i ON i.inhparent = h.inhrelid
-    )
-    SELECT h.inhrelid::regclass, h.inhparent::regclass FROM heirs AS h;
-END;
-COMMENT ON FUNCTION customer_identity_internal.heirs_of(regclass) IS
-    'The tables that inherit from an ordinary table, and from what';
 CREATE FUNCTION customer_identity_internal.require_table(relation regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
@@ -3272,7 +3334,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_table(regclass) IS
     'Raises 42809 for a partition, a temporary table and what is no table';
-CREATE FUNCTION customer_identity_internal.require_attached_heirs(relation regclass)
+CREATE FUNCTION customer_identity_internal.require_attached_heirs(relation regclass, kind text)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -3287,12 +3349,51 @@ BEGIN
         RAISE EXCEPTION '% has tables that inherit from it', relation
             USING ERRCODE = 'wrong_object_type',
                 DETAIL = format('Rows written to them would not be seen by the triggers: %s.', heirs),
-                HINT = 'Attach the child tables first, or use a partitioned table.';
+                HINT = CASE kind
+                    WHEN 'users' THEN 'Use a partitioned table, or end the inheritance with ALTER TABLE ... NO INHERIT.'
+                    ELSE 'Attach the child tables first, or use a partitioned table.'
+                END;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.require_attached_heirs(regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.require_attached_heirs(regclass, text) IS
     'Raises 42809 for a table that tables without our triggers inherit from';
+-- The triggers of a statement are told of the rows of the table that it names and of what inherits from it, but they are those
+-- of the named table alone: proofs and earlier orders of the other one's logins would not follow. What is attached as users
+-- may be of any book.
+CREATE FUNCTION customer_identity_internal.users_that_inherit(relation regclass)
+    RETURNS TABLE (heir regclass, parent regclass, ancestor regclass)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT h.heir, h.parent, a.ancestor
+    FROM (SELECT relation UNION ALL SELECT customer_identity_internal.ancestors_of(relation)) AS a (ancestor)
+    CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.ancestor) AS h
+    WHERE relation IN (a.ancestor, h.heir)
+        AND (a.ancestor = relation OR EXISTS (SELECT FROM customer_identity_internal.setups_of(a.ancestor) AS s WHERE s.kind = 'users'))
+        AND (h.heir = relation OR EXISTS (SELECT FROM customer_identity_internal.setups_of(h.heir) AS s WHERE s.kind = 'users'))
+    ORDER BY h.heir::text COLLATE "C", a.ancestor::text COLLATE "C";
+END;
+COMMENT ON FUNCTION customer_identity_internal.users_that_inherit(regclass) IS
+    'The pairs of a table of users, attached or about to be, and an attached one that inherits from it or it from';
+CREATE FUNCTION customer_identity_internal.refuse_users_that_inherit(users regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    pair record;
+BEGIN
+    SELECT u.* INTO pair FROM customer_identity_internal.users_that_inherit(users) AS u LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% inherits from %, and not both can be attached as users', pair.heir, pair.ancestor
+            USING ERRCODE = 'feature_not_supported',
+                DETAIL = 'A statement that names the parent changes the logins of its child tables as well, and no trigger of theirs sees to their proofs and earlier orders.',
+                HINT = format('ALTER TABLE %s NO INHERIT %s; or use a partitioned table.', pair.heir, pair.parent);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_users_that_inherit(regclass) IS
+    'Raises 0A000 for users that inherit from attached ones, or they from them';
 -- A statement that names the parent changes its heirs' rows as well, and the parent's triggers alone are told of them.
 CREATE FUNCTION customer_identity_internal.unlike_heirs(relation regclass)
     RETURNS TABLE (heir regclass, parent regclass)
@@ -3368,7 +3469,7 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_rights(regclass, regclass) IS
     'Raises 42501 when the owner of a table may not write to the book, as its triggers would have to';
-CREATE OR REPLACE FUNCTION customer_identity_internal.require_attachable(relation regclass, customers regclass)
+CREATE FUNCTION customer_identity_internal.require_attachable(relation regclass, kind text, customers regclass)
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
@@ -3380,12 +3481,12 @@ BEGIN
         RAISE EXCEPTION '% is the customers table itself', relation
             USING ERRCODE = 'wrong_object_type', HINT = 'Name the table of users or of orders.';
     END IF;
-    PERFORM customer_identity_internal.require_attached_heirs(relation);
+    PERFORM customer_identity_internal.require_attached_heirs(relation, kind);
     PERFORM customer_identity_internal.check_customers(customers);
     PERFORM customer_identity_internal.require_rights(relation, customers);
 END
 $$;
-COMMENT ON FUNCTION customer_identity_internal.require_attachable(regclass, regclass) IS
+COMMENT ON FUNCTION customer_identity_internal.require_attachable(regclass, text, regclass) IS
     'Raises when a table cannot be attached to a book, whatever its columns are';
 CREATE OR REPLACE FUNCTION customer_identity_internal.has_reference(relation regclass, column_name text, referenced regclass)
     RETURNS boolean
@@ -3639,7 +3740,8 @@ AS $$
 DECLARE
     key text;
 BEGIN
-    PERFORM customer_identity_internal.require_attachable(users, customers);
+    PERFORM customer_identity_internal.require_attachable(users, 'users', customers);
+    PERFORM customer_identity_internal.refuse_users_that_inherit(users);
     PERFORM customer_identity_internal.require_users_in_one_place(users, customers);
     PERFORM customer_identity_internal.require_user_columns(users, phone_columns, verified_column, name_column, region_column);
     default_region := customer_identity_internal.required_region(default_region);
@@ -3795,7 +3897,7 @@ DECLARE
     users_key text;
 BEGIN
     PERFORM customer_identity_internal.require_timing(timing);
-    PERFORM customer_identity_internal.require_attachable(orders, customers);
+    PERFORM customer_identity_internal.require_attachable(orders, 'orders', customers);
     PERFORM customer_identity_internal.require_order_values(status_column, counted_statuses, payment_column, cod_values, points_per_unit);
     user_column := customer_identity_internal.optional_column(orders, user_column, 'user_column', 'user_id');
     phone_column := customer_identity_internal.optional_column(orders, phone_column, 'phone_column', 'phone');
@@ -4623,16 +4725,26 @@ AS $$
 DECLARE
     queries text;
 BEGIN
+    WITH told AS MATERIALIZED (
+        SELECT h.*
+        FROM customer_identity_internal.held_attachments(cod_cancellations_query.customers) AS h
+        WHERE h.kind = 'orders' AND h.status_column IS NOT NULL AND h.payment_column IS NOT NULL
+    )
     SELECT string_agg(
         CASE
-            WHEN customer_identity_internal.have_one_owner(a.attached, a.customers) THEN customer_identity_internal.cod_rows(a)
+            WHEN customer_identity_internal.have_one_owner(a.attached, a.customers) THEN customer_identity_internal.cod_rows(a::customer_identity.attachments)
             ELSE format('SELECT o.* FROM customer_identity_internal.cod_orders_in(%L::regclass, %L::regclass) AS o',
                 a.attached::oid, a.customers::oid)
         END,
         ' UNION ALL ')
     INTO queries
-    FROM customer_identity_internal.attachments_to_read(cod_cancellations_query.customers) AS a
-    WHERE a.kind = 'orders' AND a.status_column IS NOT NULL AND a.payment_column IS NOT NULL;
+    FROM told AS a
+    -- Not twice: with the table that it inherits from, unless that one does not tell.
+    WHERE NOT EXISTS (
+        SELECT
+        FROM customer_identity_internal.ancestors_of(a.attached) AS p (ancestor)
+        JOIN told AS t ON t.attached = p.ancestor AND t.customer_column = a.customer_column
+    );
     IF queries IS NULL THEN
         RETURN NULL;
     END IF;
@@ -5277,8 +5389,10 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.searched_digits(search tex
     LANGUAGE sql IMMUTABLE
 RETURN (
     SELECT CASE
-        WHEN length(ltrim(d.digits, '0')) >= 4 THEN ltrim(d.digits, '0')
-        WHEN length(d.digits) >= 4 THEN d.digits
+        WHEN length(d.digits) < 4 THEN NULL
+        -- 0151 is 151 of +49 151. Of 0049 and 0001 hardly anything would be left, in which a trigram index finds nothing.
+        WHEN length(ltrim(d.digits, '0')) >= 3 THEN ltrim(d.digits, '0')
+        ELSE d.digits
     END
     FROM (SELECT regexp_replace(replace(search, '(0)', ''), '[^0-9]', '', 'g')) AS d (digits)
     WHERE search ~ E'^[-0-9+()/.[:space:]\\u00A0\\u2010-\\u2015\\u2212]+$'
@@ -6146,7 +6260,8 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.order_times(regclass) IS
     'The query that tells when the orders of customer c were placed';
--- The primary one first, then those that lead to the customer as well, then former ones.
+-- The primary one first, then those that lead to the customer as well, then former ones. What was a further phone before it
+-- became the primary one has not ceased to lead here.
 CREATE FUNCTION customer_identity_internal.phone_list(customer_id uuid, customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -6162,10 +6277,12 @@ BEGIN
         SELECT COALESCE(jsonb_agg(to_jsonb(p.*) ORDER BY p.primary DESC, p.until DESC NULLS FIRST, p.since, p.phone), '[]')
         FROM (
             SELECT c.phone::text, true, NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::text
-            FROM %s AS c
+            FROM %1$s AS c
             WHERE c.id = $1 AND c.phone IS NOT NULL
             UNION ALL
-            SELECT a.phone::text, false, a.since, a.until, a.reason, a.actor FROM %s AS a WHERE a.customer_id = $1
+            SELECT a.phone::text, false, a.since, a.until, a.reason, a.actor
+            FROM %2$s AS a
+            WHERE a.customer_id = $1 AND (a.until IS NULL OR NOT EXISTS (SELECT FROM %1$s AS c WHERE c.id = $1 AND c.phone = a.phone))
         ) AS p (phone, "primary", since, until, reason, actor)
         $sql$, customers, customer_identity_internal.companion_of(customers, 'customer_phones'))
         INTO phones
@@ -6934,6 +7051,36 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.require_keys(regclass, jsonb, regclass) IS
     'Raises 42501 for ways in which a table does not refer to customers';
+-- A foreign key is not inherited: what inherits from a table and has one like it is a table of its own.
+CREATE FUNCTION customer_identity_internal.heirs_that_refer(relation regclass, ways jsonb, customers regclass)
+    RETURNS oid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    heirs constant oid[] := ARRAY(SELECT h.heir::oid FROM customer_identity_internal.heirs_of(relation) AS h);
+BEGIN
+    IF heirs = '{}' THEN
+        RETURN heirs;
+    END IF;
+    RETURN ARRAY(
+        SELECT k.relation::oid
+        FROM customer_identity_internal.keys_to_customers(customers) AS k
+        WHERE k.relation::oid = ANY (heirs) AND k.way IN (SELECT w.value FROM jsonb_array_elements(ways) AS w)
+        GROUP BY k.relation
+        HAVING count(DISTINCT k.way) = (SELECT count(DISTINCT w.value) FROM jsonb_array_elements(ways) AS w)
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.heirs_that_refer(regclass, jsonb, regclass) IS
+    'The tables that inherit from one and refer to customers in all of its ways themselves';
+CREATE FUNCTION customer_identity_internal.not_of_heirs(heirs oid[])
+    RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN CASE WHEN heirs <> '{}' THEN format(' AND r.tableoid OPERATOR(pg_catalog.<>) ALL (%L::pg_catalog.oid[])', heirs) ELSE '' END;
+COMMENT ON FUNCTION customer_identity_internal.not_of_heirs(oid[]) IS
+    'The condition, after others, that row r is of none of some tables';
 CREATE FUNCTION customer_identity_internal.count_rows_of(referencing regclass, way jsonb, customer jsonb, customers regclass)
     RETURNS bigint
     LANGUAGE customer_identity_as_referencing_owner STABLE
@@ -6942,14 +7089,15 @@ DECLARE
     counted bigint;
 BEGIN
     PERFORM customer_identity_internal.require_keys(referencing, jsonb_build_array(way), customers);
-    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s', referencing, customer_identity_internal.refers_to(referencing, way, '$1'))
+    EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s%s', referencing, customer_identity_internal.refers_to(referencing, way, '$1'),
+        customer_identity_internal.not_of_heirs(customer_identity_internal.heirs_that_refer(referencing, jsonb_build_array(way), customers)))
         INTO counted
         USING customer;
     RETURN counted;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.count_rows_of(regclass, jsonb, jsonb, regclass) IS
-    'How many rows of a table refer to a customer in one way';
+    'How many rows of a table refer to a customer in one way, without those of tables that inherit from it and do so themselves';
 -- How rows are told apart: by the primary key, else by a unique index over columns that are NOT NULL and not computed from others, in
 -- whose place the whole row stands where there is none.
 CREATE FUNCTION customer_identity_internal.key_columns(relation regclass)
@@ -7813,6 +7961,26 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.clashes(regclass, jsonb, jsonb, jsonb, regclass) IS
     'The unique indexes of a table that a merge would break: [{key, columns, rows, values, more}]; no values for who may not read them';
+CREATE FUNCTION customer_identity_internal.heirs_that_move(relation regclass, way jsonb, customers regclass)
+    RETURNS oid[]
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    heirs constant oid[] := ARRAY(SELECT h.heir::oid FROM customer_identity_internal.heirs_of(relation) AS h);
+BEGIN
+    IF heirs = '{}' THEN
+        RETURN heirs;
+    END IF;
+    RETURN ARRAY(
+        SELECT r.relation::oid
+        FROM customer_identity_internal.references_to(customers) AS r
+        WHERE r.relation::oid = ANY (heirs) AND jsonb_build_object('columns', r.columns, 'referenced', r.referenced) = way
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.heirs_that_move(regclass, jsonb, regclass) IS
+    'The tables that inherit from one and refer to customers in the same way, whose rows are counted there';
 -- A clash is told at the first way that its table refers by.
 CREATE FUNCTION customer_identity_internal.rows_to_move(referencing regclass, source jsonb, target jsonb, customers regclass)
     RETURNS jsonb
@@ -7828,7 +7996,8 @@ BEGIN
         FROM customer_identity_internal.movable_tables(referencing, customers) AS m
         CROSS JOIN LATERAL jsonb_array_elements(m.ways) WITH ORDINALITY AS w (value, place)
     LOOP
-        EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s', way.relation, customer_identity_internal.refers_to(way.relation, way.value, '$1'))
+        EXECUTE format('SELECT count(*) FROM %s AS r WHERE %s%s', way.relation, customer_identity_internal.refers_to(way.relation, way.value, '$1'),
+            customer_identity_internal.not_of_heirs(customer_identity_internal.heirs_that_move(way.relation, way.value, customers)))
             INTO counted
             USING source;
         found_tables := found_tables || jsonb_build_object(
@@ -9893,13 +10062,13 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.promote_alias(uuid, regclass) IS
     'Makes a further phone of a customer without a primary one the primary one';
--- Logins of a customer with a further phone column that names somebody: their keys, for each phone.
+-- Logins of a customer with a further phone column that names somebody, or orders whose own phone does: their keys, for each phone.
 CREATE FUNCTION customer_identity_internal.other_claims(referencing regclass, customer_id uuid, customers regclass)
     RETURNS TABLE (phone text, name text, keys jsonb)
     LANGUAGE customer_identity_as_referencing_owner STABLE
 AS $$
 DECLARE
-    users constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
+    setup constant customer_identity.attachments := customer_identity_internal.attachment_to(referencing, customers);
 BEGIN
     RETURN QUERY EXECUTE format($sql$
         SELECT c.phone, min(%1$s), jsonb_agg(%2$s)
@@ -9909,16 +10078,16 @@ BEGIN
         GROUP BY c.phone
         ORDER BY c.phone
         $sql$,
-        CASE WHEN users.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', users.name_column) END,
+        CASE WHEN setup.name_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', setup.name_column) END,
         customer_identity_internal.reference_key(
-            array_remove(customer_identity_internal.key_columns(referencing), users.customer_column), users.customer_column),
-        referencing, customer_identity_internal.claim_expression(users), users.customer_column)
+            array_remove(customer_identity_internal.key_columns(referencing), setup.customer_column), setup.customer_column),
+        referencing, customer_identity_internal.claim_expression(setup), setup.customer_column)
         USING customer_id;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.other_claims(regclass, uuid, regclass) IS
-    'The phones by which logins of a customer name somebody: phone, name, keys';
--- Logins, and then their orders, go to whom another phone of theirs names.
+    'The phones by which rows of a customer in an attached table name somebody: phone, name, keys';
+-- Logins, and then their orders, go to whom another phone of theirs names; other orders to whom their own phone leads already.
 CREATE FUNCTION customer_identity_internal.move_by_other_claims(source uuid, customers regclass)
     RETURNS void
     LANGUAGE plpgsql VOLATILE
@@ -9935,6 +10104,10 @@ BEGIN
             PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, source, t.id,
                 customer_identity_internal.keys_by_phones(part.attached, source, '{}'::text[], t.id, NULL::timestamptz, '{}'::jsonb, customers), customers)
             FROM unnest(targets) AS t (id);
+            PERFORM customer_identity_internal.move_references(part.attached, part.customer_column, source, h.holder, c.keys, customers)
+            FROM customer_identity_internal.other_claims(part.attached, source, customers) AS c
+            CROSS JOIN LATERAL customer_identity_internal.holder_of_phone(c.phone, customers) AS h (holder)
+            WHERE h.holder IS NOT NULL;
             CONTINUE;
         END IF;
         FOR claim IN SELECT c.* FROM customer_identity_internal.other_claims(part.attached, source, customers) AS c LOOP
@@ -9947,7 +10120,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.move_by_other_claims(uuid, regclass) IS
-    'Gives the logins of a customer that name somebody by another phone, and their orders, to that one';
+    'Gives the logins and orders of a customer that name somebody by another phone to that one, and orders of such logins';
 -- What came by the phone, which names nobody from now on, and by nothing else, belongs to nobody any more.
 CREATE FUNCTION customer_identity_internal.cut_links(holder uuid, nobody uuid, customers regclass)
     RETURNS void
@@ -10837,7 +11010,8 @@ BEGIN
             SELECT values_query.customers, 'id', column_name WHERE 'customers' = ANY (table_kinds)
             UNION ALL
             SELECT a.attached, a.customer_column, COALESCE(column_name, a.name_column, 'name')
-            FROM customer_identity_internal.attachments_to_read(values_query.customers) AS a
+            -- What inherits may have a column of its own; nothing is counted twice by it.
+            FROM customer_identity_internal.held_attachments(values_query.customers) AS a
             WHERE a.kind = ANY (table_kinds)
         ) AS t (relation, customer_column, name)
         WHERE customer_identity_internal.plain_text(t.relation, t.name) IS NOT NULL
@@ -11367,7 +11541,7 @@ DECLARE
     setup customer_identity.attachments;
 BEGIN
     SELECT a.* INTO setup
-    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    FROM customer_identity_internal.held_attachments(customers) AS a
     WHERE a.attached = COALESCE(pg_partition_root(attached_here.attached), attached_here.attached);
     IF NOT FOUND THEN
         RAISE EXCEPTION 'table % is not attached to these customers', attached
@@ -11709,21 +11883,25 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_of_person_query(customer_identity.attachments, uuid, text[]) IS
     'FROM and WHERE of the rows r of customer $1 with the phones $2, and of other customers'' orders with one of them';
--- `others`: orders of other customers that have one of the phones, for a delivery.
+-- `others`: orders of other customers that have one of the phones, for a delivery. Rows of an attached table that inherits
+-- from this one are found there: it may have personal columns of its own.
 CREATE FUNCTION customer_identity_internal.find_rows_of_person(
     attached customer_identity.attachments, customer_id uuid, phones text[],
     OUT parts oid[], OUT places tid[], OUT ids text[], OUT other_parts oid[], OUT other_places tid[])
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    heirs constant oid[] := customer_identity_internal.attached_heirs(attached);
 BEGIN
     EXECUTE format(
         'SELECT COALESCE(array_agg(f.part) FILTER (WHERE f.own), ''{}''), COALESCE(array_agg(f.place) FILTER (WHERE f.own), ''{}''),'
         ' COALESCE(array_agg(f.id) FILTER (WHERE f.own), ''{}''),'
         ' COALESCE(array_agg(f.part) FILTER (WHERE NOT f.own), ''{}''), COALESCE(array_agg(f.place) FILTER (WHERE NOT f.own), ''{}'')'
-        ' FROM (SELECT r.tableoid AS part, r.ctid AS place, %s AS id, COALESCE(r.%I = $1, true) AS own %s) AS f',
+        ' FROM (SELECT r.tableoid AS part, r.ctid AS place, %s AS id, COALESCE(r.%I = $1, true) AS own %s) AS f%s',
         CASE WHEN attached.key_column IS NULL THEN 'NULL::text' ELSE format('customer_identity_internal.as_text(r.%I)', attached.key_column) END,
-        attached.customer_column, customer_identity_internal.rows_of_person_query(attached, customer_id, phones))
+        attached.customer_column, customer_identity_internal.rows_of_person_query(attached, customer_id, phones),
+        CASE WHEN heirs <> '{}' THEN format(' WHERE f.part <> ALL (%L::oid[])', heirs) END)
         INTO parts, places, ids, other_parts, other_places
         USING customer_id, phones;
 END
@@ -11751,7 +11929,7 @@ AS $$
 BEGIN
     RETURN ARRAY(
         SELECT DISTINCT i.id
-        FROM customer_identity_internal.attachments_to_read(customers) AS a
+        FROM customer_identity_internal.held_attachments(customers) AS a
         CROSS JOIN LATERAL customer_identity_internal.rows_of_person(a.attached, customer_id, phones, customers) AS r
         CROSS JOIN LATERAL unnest(r.ids) AS i (id)
         WHERE a.kind = 'users' AND i.id IS NOT NULL);
@@ -11947,16 +12125,35 @@ DECLARE
     key constant text[] := customer_identity_internal.key_columns(referencing);
 BEGIN
     PERFORM customer_identity_internal.require_keys(referencing, ways, customers);
-    EXECUTE format('SELECT jsonb_agg(to_jsonb(r.*)%s) FROM %s AS r WHERE %s',
+    EXECUTE format('SELECT jsonb_agg(to_jsonb(r.*)%s) FROM %s AS r WHERE %s%s',
         (SELECT ' ORDER BY ' || string_agg(format('r.%I', k.name), ', ' ORDER BY k.place) FROM unnest(key) WITH ORDINALITY AS k (name, place)),
-        referencing, customer_identity_internal.refers_in_any_way(referencing, ways, '$1'))
+        referencing, customer_identity_internal.refers_in_any_way(referencing, ways, '$1'),
+        customer_identity_internal.not_of_heirs(customer_identity_internal.heirs_that_refer(referencing, ways, customers)))
         INTO found_rows
         USING customer;
     RETURN found_rows;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.rows_that_refer(regclass, jsonb, jsonb, regclass) IS
-    'The rows of a table that refer to a customer in one of the ways; NULL: none';
+    'The rows of a table that refer to a customer in one of the ways, without those of tables that inherit from it and do so themselves; NULL: none';
+-- As customer_details() has it: the row says that the phone ceased to be a further one, and it leads to the customer still.
+CREATE FUNCTION customer_identity_internal.without_primary_phone(phones jsonb, customer_id uuid, customers regclass)
+    RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    primary_phone text;
+BEGIN
+    EXECUTE format('SELECT c.phone::text FROM %s AS c WHERE c.id = $1', customers) INTO primary_phone USING customer_id;
+    RETURN (
+        SELECT jsonb_agg(p.value ORDER BY p.place)
+        FROM jsonb_array_elements(phones) WITH ORDINALITY AS p (value, place)
+        WHERE p.value ->> 'until' IS NULL OR p.value ->> 'phone' IS DISTINCT FROM primary_phone);
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.without_primary_phone(jsonb, uuid, regclass) IS
+    'Rows of customer_phones without former ones of the number that is the customer''s primary one; NULL: none';
 CREATE FUNCTION customer_identity_internal.companion_rows(name text, condition text, customer_id uuid, phones text[], merged uuid[], customers regclass)
     RETURNS jsonb
     LANGUAGE plpgsql STABLE
@@ -11973,7 +12170,8 @@ BEGIN
         WHEN 'customer_merges' THEN customer_identity_internal.own_merges(found_rows, customer_id, customers)
         WHEN 'customer_events' THEN customer_identity_internal.own_events(found_rows,
             customer_identity_internal.events_of_others(merged, customer_id, customers), customer_id, customers)
-        WHEN 'customer_phones' THEN customer_identity_internal.own_phones(found_rows, customer_id, customers)
+        WHEN 'customer_phones' THEN customer_identity_internal.own_phones(
+            customer_identity_internal.without_primary_phone(found_rows, customer_id, customers), customer_id, customers)
         WHEN 'phone_proofs' THEN customer_identity_internal.own_phones(found_rows, customer_id, customers)
         ELSE found_rows
     END;
@@ -12422,7 +12620,7 @@ AS $$
         SELECT customer_identity_internal.logins_of_person(customer_id, phones, customers) AS ids
     )
     SELECT e.*
-    FROM customer_identity_internal.attachments_to_read(customers) AS a
+    FROM customer_identity_internal.held_attachments(customers) AS a
     CROSS JOIN LATERAL customer_identity_internal.erasure_of_attached(a, customer_id, phones, delete_users, a.customers) AS e
     UNION ALL
     SELECT e.* FROM customer_identity_internal.erasure_of_references(customer_id, customers) AS e
@@ -12874,7 +13072,7 @@ BEGIN
         PERFORM customer_identity_internal.refuse_erasure(plan ->> 'refused');
     END IF;
     PERFORM customer_identity_internal.erase_attached(a.attached, customer_id, phones, delete_users, customers)
-    FROM (SELECT t.* FROM customer_identity_internal.attachments_to_read(customers) AS t ORDER BY t.kind DESC, t.attached::text OFFSET 0) AS a;
+    FROM (SELECT t.* FROM customer_identity_internal.held_attachments(customers) AS t ORDER BY t.kind DESC, t.attached::text OFFSET 0) AS a;
     PERFORM customer_identity_internal.erase_references(customer, customers);
     PERFORM customer_identity_internal.require_no_references(customer, false, customers);
     PERFORM customer_identity.flush_totals(customers);
@@ -12937,7 +13135,7 @@ CREATE FUNCTION customer_identity_internal.counted_up_to(counted bigint, looked_
 RETURN CASE WHEN looked_at >= 10000 THEN 'at least ' || to_char(counted, 'FM999,999') ELSE counted::text END;
 COMMENT ON FUNCTION customer_identity_internal.counted_up_to(bigint, bigint) IS
     'A count as findings show it: they look at ten thousand rows and no more';
--- A role that may change the history can falsify it.
+-- A role that may change the history, or a column of it, can falsify it. REVOKE on the table takes rights on columns as well.
 CREATE OR REPLACE FUNCTION customer_identity_internal.check_history(customers regclass)
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE plpgsql STABLE
@@ -12974,6 +13172,14 @@ BEGIN
         CROSS JOIN LATERAL aclexplode(c.relacl) AS a
         WHERE c.oid = events::regclass AND a.grantee <> c.relowner
             AND a.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
+        UNION ALL
+        SELECT format('%s (%s)', a.privilege_type, string_agg(DISTINCT quote_ident(k.attname), ', ')),
+            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
+        FROM pg_class AS c
+        JOIN pg_attribute AS k ON k.attrelid = c.oid AND k.attnum > 0 AND NOT k.attisdropped
+        CROSS JOIN LATERAL aclexplode(k.attacl) AS a
+        WHERE c.oid = events::regclass AND a.grantee <> c.relowner AND a.privilege_type IN ('INSERT', 'UPDATE')
+        GROUP BY a.privilege_type, a.grantee
     ) AS g
     GROUP BY g.name;
 END
@@ -13478,8 +13684,11 @@ BEGIN ATOMIC
     SELECT 'error', h.heir::text,
         format('it inherits from %s and is not attached: its rows are not %s', a.attached,
             CASE a.kind WHEN 'users' THEN 'linked' ELSE 'counted, and changing them through that table corrupts the totals' END),
-        format('SELECT %s; with this table''s name instead; or ALTER TABLE %s NO INHERIT %s;',
-            customer_identity_internal.attach_call(a.attached), h.heir, h.parent)
+        CASE a.kind
+            WHEN 'users' THEN format('ALTER TABLE %s NO INHERIT %s; or move its rows into a partitioned table.', h.heir, h.parent)
+            ELSE format('SELECT %s; with this table''s name instead; or ALTER TABLE %s NO INHERIT %s;',
+                customer_identity_internal.attach_call(a.attached), h.heir, h.parent)
+        END
     FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.heirs_of(a.attached) AS h
     WHERE NOT EXISTS (
@@ -13494,7 +13703,15 @@ BEGIN ATOMIC
             u.parent::text, u.heir::text)
     FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.unlike_heirs(a.attached) AS u
-    WHERE a.kind = 'orders';
+    WHERE a.kind = 'orders'
+    UNION ALL
+    SELECT DISTINCT 'error', u.heir::text,
+        format('it inherits from %s, and both are attached as users: when its logins are changed through that table, proofs keep their former ids and earlier orders are not attached', u.ancestor),
+        format('ALTER TABLE %s NO INHERIT %s; or detach one of them. Rows that were changed through %s: customer_identity.revoke_proof() ends proofs, backfill() links orders.',
+            u.heir, u.parent, u.ancestor)
+    FROM unnest(attachments) AS a
+    CROSS JOIN LATERAL customer_identity_internal.users_that_inherit(a.attached) AS u
+    WHERE a.kind = 'users';
 END;
 COMMENT ON FUNCTION customer_identity_internal.check_heirs(regclass, customer_identity.attachments[]) IS
     'Findings of check_setup() about tables that inherit from attached ones';
@@ -14355,6 +14572,7 @@ DROP ROUTINE
     customer_identity_internal.released_totals_differences,
     customer_identity_internal.released_customer_history_as_owner,
     customer_identity_internal.released_key_column,
+    customer_identity_internal.released_require_attachable,
     customer_identity_internal.released_attach_users_to,
     customer_identity_internal.released_attach_users,
     customer_identity_internal.released_create_totals_triggers,

@@ -46,6 +46,19 @@ SELECT customer_identity.add_phone(:'c1', '07400 123414', actor => 'clerk', reas
 SELECT customer_identity.change_phone(:'c1', '07400 123415', reason => 'moved');
 SELECT results_eq(format('SELECT phones(%L)', :'c1'),
   ARRAY['+447400123415 primary', '+447400123414 since works there clerk', '+447400123411 since until moved'], 'live phones, then former ones');
+INSERT INTO customers (phone) VALUES ('+447400123461') RETURNING id AS cleo \gset
+SELECT customer_identity.add_phone(:'cleo', '07400 123462');
+SELECT customer_identity.change_phone(:'cleo', '07400 123462', keep_old => true);
+CREATE FUNCTION exported_phones(customer uuid) RETURNS SETOF text LANGUAGE sql AS $$
+  SELECT concat_ws(' ', r ->> 'phone', CASE WHEN r ->> 'until' IS NOT NULL THEN 'until' END)
+  FROM jsonb_array_elements(customer_identity.export_customer(customer) -> 'tables') AS t, jsonb_array_elements(t -> 'rows') AS r
+  WHERE t ->> 'table' = 'public.customer_phones' ORDER BY 1
+$$;
+SELECT results_eq(format('SELECT phones(%L)', :'cleo'), ARRAY['+447400123462 primary', '+447400123461 since'], 'a further phone that has become the primary one is no former one');
+SELECT results_eq(format('SELECT exported_phones(%L)', :'cleo'), ARRAY['+447400123461'], 'nor is it in the export');
+SELECT customer_identity.change_phone(:'cleo', '07400 123461');
+SELECT results_eq(format('SELECT DISTINCT phones(%L) ORDER BY 1 DESC', :'cleo'), ARRAY['+447400123462 since until', '+447400123461 primary'], 'until it ceases to lead there');
+SELECT results_eq(format('SELECT DISTINCT exported_phones(%L)', :'cleo'), ARRAY['+447400123462 until'], 'and so says the export');
 SELECT customer_identity.merge_customers(:'c1', :'c2', 'clerk', 'same person') AS first \gset
 SELECT is((customer_identity.customer_details(:'c1') #> '{merges,0}') - 'merged_at',
   jsonb_build_object('id', :first, 'winner', :'c1', 'loser', :'c2', 'actor', 'clerk', 'reason', 'same person'), 'a merge');

@@ -185,11 +185,25 @@ DROP TABLE fake_users;
 CREATE SCHEMA open;
 ALTER DEFAULT PRIVILEGES IN SCHEMA open GRANT ALL ON TABLES TO app, PUBLIC;
 SELECT customer_identity.create_tables('open');
-SELECT ok(has_table_privilege('app', 'open.phone_proofs', 'DELETE')
-  AND NOT has_table_privilege('app', 'open.customer_events', 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE'),
-  'rights that every new table gives do not open the history');
+SELECT ok(NOT has_table_privilege('app', t.relation, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER'),
+  'rights that every new table gives do not open ' || t.relation::text COLLATE "C")
+FROM unnest('{open.customer_events,open.phone_proofs,open.loyalty_entries,open.customer_phones,open.phone_rules}'::regclass[]) AS t (relation);
+GRANT SELECT, INSERT ON open.phone_proofs, open.loyalty_entries TO app;
+SELECT customer_identity.create_tables('open');
+SELECT ok(has_table_privilege('app', t.relation, 'INSERT'), 'those that are granted afterwards stay: ' || t.relation::text)
+FROM unnest('{open.phone_proofs,open.loyalty_entries}'::regclass[]) AS t (relation);
 GRANT UPDATE, DELETE ON customer_events TO app;
 SELECT results_eq('SELECT findings()', ARRAY['warning role app may change the history: DELETE, UPDATE'], 'check_setup names who may change it');
+REVOKE ALL ON customer_events FROM app;
+GRANT UPDATE (details, event), INSERT (customer_id, event), SELECT (id) ON customer_events TO app;
+GRANT UPDATE (actor) ON customer_events TO PUBLIC;
+GRANT DELETE ON customer_events TO app;
+SELECT results_eq('SELECT findings() ORDER BY 1', ARRAY['warning role PUBLIC may change the history: UPDATE (actor)',
+  'warning role app may change the history: DELETE, INSERT (customer_id, event), UPDATE (details, event)'], 'or columns of it');
+SELECT what_to_do AS revoke FROM customer_identity.check_setup() WHERE finding LIKE 'role app%' \gset
+:revoke
+REVOKE UPDATE ON customer_events FROM PUBLIC;
+SELECT is_empty('SELECT findings()', 'what to do takes those away as well');
 REVOKE ALL ON customer_events FROM app;
 
 -- Rows that are not written, or whose customer goes meanwhile. No foreign key sees to it.

@@ -56,6 +56,22 @@ SELECT throws_ok($$INSERT INTO phone_rules (phone, rule) VALUES ('+447400123404'
 SELECT customer_identity.add_phone(customer_of('two'), '07400 123405');
 SELECT throws_ok($$INSERT INTO phone_rules (phone, rule) VALUES ('+447400123405', 'nobody')$$, 'CI006', NULL, 'nor one with a further phone');
 
+-- An order whose own phone leads to somebody does not rest on its login's.
+INSERT INTO "user" (id, phone) VALUES ('mara', '07400 123441'), ('other', '07400 123443');
+SELECT customer_of('mara') AS mara \gset
+INSERT INTO orders (user_id, phone, total, note) VALUES ('mara', '07400 123442', 5, 'to her second number'), ('mara', NULL, 6, 'by her login alone'),
+  ('mara', '07400 123441', 7, 'to the number'), ('mara', '07400 123443', 8, 'to somebody else'), ('mara', '07400 123444', 9, 'to nobody known');
+SELECT customer_identity.add_phone(:'mara', '07400 123442');
+SELECT customer_identity.set_phone_rule('07400 123441', 'nobody');
+SELECT is(customer_of('mara'), NULL, 'the login is unlinked');
+SELECT is((SELECT customer_id FROM orders WHERE note = 'to her second number'), :'mara'::uuid, 'an order keeps the customer that its own phone leads to');
+SELECT is(order_phone('to somebody else'), '+447400123443', 'or gets that one');
+SELECT is((SELECT string_agg(note, ', ' ORDER BY total) FROM orders WHERE customer_id IS NULL AND total BETWEEN 5 AND 9), 'by her login alone, to the number, to nobody known',
+  'what the number alone had linked is cut');
+SELECT is(totals('+447400123442'), '1 / 5 / 5', 'the customer stays, with the second number and the order');
+SELECT is(totals('+447400123443'), '1 / 8 / 8', 'totals follow');
+SELECT is_empty('SELECT * FROM customer_identity.verify_totals()', 'exactly');
+
 -- A customer with something else stays.
 INSERT INTO "user" (id, phone) VALUES ('rich', '07400 123405'), ('poor', '07400 123406');
 INSERT INTO orders (phone, total, note) VALUES ('07400 123405', 7, 'by further phone');
