@@ -14,11 +14,15 @@ RETURN (
 COMMENT ON FUNCTION customer_identity_internal.row_key_column(regclass) IS
     'The column by which a row is named: its key, else its id, else its place';
 
--- Partitions have rows at the same places.
+-- Partitions have rows at the same places, and tables that inherit may have rows of the same key.
 CREATE FUNCTION customer_identity_internal.page_key(relation regclass)
     RETURNS text[]
     LANGUAGE sql STABLE
-RETURN COALESCE(customer_identity_internal.primary_key_columns(relation), '{tableoid,ctid}');
+RETURN CASE
+    WHEN customer_identity_internal.primary_key_columns(relation) IS NULL THEN '{tableoid,ctid}'
+    WHEN EXISTS (SELECT FROM customer_identity_internal.heirs_of(relation)) THEN '{tableoid}' || customer_identity_internal.primary_key_columns(relation)
+    ELSE customer_identity_internal.primary_key_columns(relation)
+END;
 COMMENT ON FUNCTION customer_identity_internal.page_key(regclass) IS
     'The columns that orders of the same time are told apart by';
 

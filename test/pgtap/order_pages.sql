@@ -81,6 +81,17 @@ SELECT is_empty(format('SELECT * FROM wrong((SELECT k FROM kinds AS k WHERE name
 FROM kinds, (VALUES (false), (true)) AS l (lent)
 WHERE NOT lent OR name IN ('several columns', 'letters of any case', 'no key');
 
+-- A table that inherits may have the keys of its parent.
+DROP TABLE IF EXISTS orders;
+CREATE TABLE orders (number int, phone text, created_at timestamptz, total numeric, id int PRIMARY KEY);
+CREATE TABLE heir (PRIMARY KEY (id)) INHERITS (orders);
+SELECT customer_identity.attach_orders('heir') IS NOT NULL AS attached, customer_identity.attach_orders('orders') IS NOT NULL AS attached_too \gset
+INSERT INTO orders SELECT n, '07400 123402', '2026-01-01', 1, n FROM generate_series(0, 5) AS n;
+INSERT INTO heir SELECT n + 6, '07400 123402', '2026-01-01', 1, n FROM generate_series(0, 5) AS n;
+SELECT is_empty($$SELECT size, numbers FROM generate_series(1, 7) AS size, paged(customer_identity.find_customer('07400 123402'), size) AS p (numbers)
+  WHERE cardinality(numbers) <> 12 OR NOT numbers @> ARRAY(SELECT generate_series(0, 11))$$, 'keys that a table and its heir share');
+DROP TABLE orders CASCADE;
+
 -- Cursors that nobody was given.
 SELECT make_orders(k, false) AS customer FROM kinds AS k WHERE name = 'several columns' \gset
 SELECT is((failure(format('SELECT customer_identity.customer_orders(%L, 2, %L)', :'customer', customer_identity_internal.write_cursor(
