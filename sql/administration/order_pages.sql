@@ -221,7 +221,7 @@ BEGIN
     IF NOT customer_identity_internal.is_value(type, user_id) THEN
         RETURN 'false';
     END IF;
-    RETURN format('u.%I = %L::%s', users.key_column, user_id, customer_identity_internal.type_name(type));
+    RETURN customer_identity_internal.equals_value(format('u.%I', users.key_column), type, user_id);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.is_user(customer_identity.attachments, text) IS

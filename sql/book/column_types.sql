@@ -33,6 +33,26 @@ CREATE FUNCTION customer_identity_internal.as_text(value anyelement)
 COMMENT ON FUNCTION customer_identity_internal.as_text(anyelement) IS
     'A value of a row as the triggers read it, whatever casts its type has';
 
+-- Ids are compared as texts elsewhere: 'A' and 'a' are two, also where their type takes them for one. Its own equality is what
+-- an index serves: on the pinned path a plain one would be that of text.
+CREATE FUNCTION customer_identity_internal.equals_value(held text, type regtype, value text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    equality constant text := customer_identity_internal.equality_of(type);
+BEGIN
+    RETURN format('%s %s %L::%s', held, equality, value, customer_identity_internal.type_name(type))
+        || CASE WHEN equality NOT LIKE 'OPERATOR(pg_catalog.%' THEN
+            format(' AND customer_identity_internal.as_text(%s) = customer_identity_internal.as_text(%L::%s)',
+                held, value, customer_identity_internal.type_name(type))
+            ELSE '' END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.equals_value(text, regtype, text) IS
+    'The condition that an expression, such as a column of a row, is a value of its type';
+
 -- What is kept to be compared later is the same in every session: to_jsonb() follows TimeZone and others.
 CREATE FUNCTION customer_identity_internal.exact_json(value anyelement)
     RETURNS jsonb

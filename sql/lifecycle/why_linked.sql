@@ -1,23 +1,3 @@
--- Ids are compared as texts elsewhere: 'A' and 'a' are two, also where their type takes them for one. Its own equality is what
--- an index serves: on the pinned path a plain one would be that of text.
-CREATE FUNCTION customer_identity_internal.equals_value(column_name text, type regtype, value text)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    equality constant text := customer_identity_internal.equality_of(type);
-BEGIN
-    RETURN format('r.%I %s %L::%s', column_name, equality, value, customer_identity_internal.type_name(type))
-        || CASE WHEN equality NOT LIKE 'OPERATOR(pg_catalog.%' THEN
-            format(' AND customer_identity_internal.as_text(r.%I) = customer_identity_internal.as_text(%L::%s)',
-                column_name, value, customer_identity_internal.type_name(type))
-            ELSE '' END;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.equals_value(text, regtype, text) IS
-    'The condition that a column of row r holds a value of its type';
-
 -- What these types write has no comma and reads as the same value again; a time with the name of its zone may not.
 CREATE FUNCTION customer_identity_internal.first_of_key(relation regclass, key text)
     RETURNS text
@@ -36,7 +16,7 @@ BEGIN
             OR type = 'timestamptz'::regtype AND current_setting('DateStyle') LIKE 'ISO%') THEN
         RETURN 'true';
     END IF;
-    RETURN CASE WHEN customer_identity_internal.is_value(type, value) THEN customer_identity_internal.equals_value(name, type, value) ELSE 'false' END;
+    RETURN CASE WHEN customer_identity_internal.is_value(type, value) THEN customer_identity_internal.equals_value(format('r.%I', name), type, value) ELSE 'false' END;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.first_of_key(regclass, text) IS
@@ -61,12 +41,12 @@ BEGIN
     IF cardinality(columns) > 1 THEN
         RETURN format('(%1$s AND %2$L = %3$s OR %4$s AND %2$L = customer_identity_internal.as_text(r.%5$I))',
             customer_identity_internal.first_of_key(relation, key), key, customer_identity_internal.row_key(relation),
-            CASE WHEN customer_identity_internal.is_value(type, key) THEN customer_identity_internal.equals_value(name, type, key) ELSE 'false' END, name);
+            CASE WHEN customer_identity_internal.is_value(type, key) THEN customer_identity_internal.equals_value(format('r.%I', name), type, key) ELSE 'false' END, name);
     END IF;
     IF NOT customer_identity_internal.is_value(type, key) THEN
         RETURN 'false';
     END IF;
-    RETURN customer_identity_internal.equals_value(name, type, key);
+    RETURN customer_identity_internal.equals_value(format('r.%I', name), type, key);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.has_key(regclass, text) IS
@@ -123,7 +103,7 @@ BEGIN
         setup.customer_column,
         customer_identity_internal.reference_key(
             array_remove(customer_identity_internal.key_columns(referencing), setup.customer_column), setup.customer_column),
-        referencing, customer_identity_internal.equals_value(column_name, type, value))
+        referencing, customer_identity_internal.equals_value(format('r.%I', column_name), type, value))
         INTO login;
     RETURN login;
 END

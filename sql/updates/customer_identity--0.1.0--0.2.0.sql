@@ -458,6 +458,25 @@ CREATE OR REPLACE FUNCTION customer_identity_internal.as_text(value anyelement)
     AS 'MODULE_PATHNAME', 'as_text';
 COMMENT ON FUNCTION customer_identity_internal.as_text(anyelement) IS
     'A value of a row as the triggers read it, whatever casts its type has';
+-- Ids are compared as texts elsewhere: 'A' and 'a' are two, also where their type takes them for one. Its own equality is what
+-- an index serves: on the pinned path a plain one would be that of text.
+CREATE FUNCTION customer_identity_internal.equals_value(held text, type regtype, value text)
+    RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    equality constant text := customer_identity_internal.equality_of(type);
+BEGIN
+    RETURN format('%s %s %L::%s', held, equality, value, customer_identity_internal.type_name(type))
+        || CASE WHEN equality NOT LIKE 'OPERATOR(pg_catalog.%' THEN
+            format(' AND customer_identity_internal.as_text(%s) = customer_identity_internal.as_text(%L::%s)',
+                held, value, customer_identity_internal.type_name(type))
+            ELSE '' END;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.equals_value(text, regtype, text) IS
+    'The condition that an expression, such as a column of a row, is a value of its type';
 -- What is kept to be compared later is the same in every session: to_jsonb() follows TimeZone and others.
 CREATE FUNCTION customer_identity_internal.exact_json(value anyelement)
     RETURNS jsonb
@@ -6626,7 +6645,7 @@ BEGIN
     IF NOT customer_identity_internal.is_value(type, user_id) THEN
         RETURN 'false';
     END IF;
-    RETURN format('u.%I = %L::%s', users.key_column, user_id, customer_identity_internal.type_name(type));
+    RETURN customer_identity_internal.equals_value(format('u.%I', users.key_column), type, user_id);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.is_user(customer_identity.attachments, text) IS
@@ -11279,25 +11298,6 @@ $$;
 COMMENT ON FUNCTION customer_identity.dismiss_duplicate(uuid, uuid, text, text, regclass) IS
     'Says that two customers are two people: duplicate_customers does not list them any more';
 REVOKE EXECUTE ON FUNCTION customer_identity.dismiss_duplicate(uuid, uuid, text, text, regclass) FROM PUBLIC;
--- Ids are compared as texts elsewhere: 'A' and 'a' are two, also where their type takes them for one. Its own equality is what
--- an index serves: on the pinned path a plain one would be that of text.
-CREATE FUNCTION customer_identity_internal.equals_value(column_name text, type regtype, value text)
-    RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    equality constant text := customer_identity_internal.equality_of(type);
-BEGIN
-    RETURN format('r.%I %s %L::%s', column_name, equality, value, customer_identity_internal.type_name(type))
-        || CASE WHEN equality NOT LIKE 'OPERATOR(pg_catalog.%' THEN
-            format(' AND customer_identity_internal.as_text(r.%I) = customer_identity_internal.as_text(%L::%s)',
-                column_name, value, customer_identity_internal.type_name(type))
-            ELSE '' END;
-END
-$$;
-COMMENT ON FUNCTION customer_identity_internal.equals_value(text, regtype, text) IS
-    'The condition that a column of row r holds a value of its type';
 -- What these types write has no comma and reads as the same value again; a time with the name of its zone may not.
 CREATE FUNCTION customer_identity_internal.first_of_key(relation regclass, key text)
     RETURNS text
@@ -11316,7 +11316,7 @@ BEGIN
             OR type = 'timestamptz'::regtype AND current_setting('DateStyle') LIKE 'ISO%') THEN
         RETURN 'true';
     END IF;
-    RETURN CASE WHEN customer_identity_internal.is_value(type, value) THEN customer_identity_internal.equals_value(name, type, value) ELSE 'false' END;
+    RETURN CASE WHEN customer_identity_internal.is_value(type, value) THEN customer_identity_internal.equals_value(format('r.%I', name), type, value) ELSE 'false' END;
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.first_of_key(regclass, text) IS
@@ -11340,12 +11340,12 @@ BEGIN
     IF cardinality(columns) > 1 THEN
         RETURN format('(%1$s AND %2$L = %3$s OR %4$s AND %2$L = customer_identity_internal.as_text(r.%5$I))',
             customer_identity_internal.first_of_key(relation, key), key, customer_identity_internal.row_key(relation),
-            CASE WHEN customer_identity_internal.is_value(type, key) THEN customer_identity_internal.equals_value(name, type, key) ELSE 'false' END, name);
+            CASE WHEN customer_identity_internal.is_value(type, key) THEN customer_identity_internal.equals_value(format('r.%I', name), type, key) ELSE 'false' END, name);
     END IF;
     IF NOT customer_identity_internal.is_value(type, key) THEN
         RETURN 'false';
     END IF;
-    RETURN customer_identity_internal.equals_value(name, type, key);
+    RETURN customer_identity_internal.equals_value(format('r.%I', name), type, key);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.has_key(regclass, text) IS
@@ -11400,7 +11400,7 @@ BEGIN
         setup.customer_column,
         customer_identity_internal.reference_key(
             array_remove(customer_identity_internal.key_columns(referencing), setup.customer_column), setup.customer_column),
-        referencing, customer_identity_internal.equals_value(column_name, type, value))
+        referencing, customer_identity_internal.equals_value(format('r.%I', column_name), type, value))
         INTO login;
     RETURN login;
 END
