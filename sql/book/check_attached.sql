@@ -188,6 +188,19 @@ BEGIN ATOMIC
         WHERE own.kind = a.kind
     )
     UNION ALL
+    SELECT 'warning', a.attached::text,
+        format('it inherits from %s, which is not attached: %s', p.ancestor,
+            CASE a.kind WHEN 'users' THEN 'when its logins are changed through that table, proofs keep their former ids and earlier orders are not attached'
+                ELSE 'changing its rows through that table corrupts the totals' END),
+        format('ALTER TABLE %s NO INHERIT ...; or name %s in every statement that changes its rows.', a.attached, a.attached)
+    FROM unnest(attachments) AS a
+    CROSS JOIN LATERAL customer_identity_internal.ancestors_of(a.attached) AS p (ancestor)
+    WHERE NOT EXISTS (
+        SELECT
+        FROM customer_identity_internal.feeding_setups(p.ancestor, customers) AS own
+        WHERE own.kind = a.kind
+    )
+    UNION ALL
     SELECT DISTINCT 'error', u.heir::text,
         format('its orders are counted in another way than those of %s, from which it inherits: changing them through that table corrupts the totals', u.parent),
         format('SELECT customer_identity.detach(%L); SELECT customer_identity.detach(%L); and attach both again, the child first, with the same customers, amount, statuses, points_per_unit and timing.',

@@ -23,11 +23,11 @@ void read_users(OrderSetup *setup, const TriggerData *call) {
   if (users == nullptr || setup->user.number == 0) return;
   // Its login never says whose an order is that has to come with its customer's id.
   if (setup->has_computed_ids && is_shard(setup->relation)) return;
-  setup->users = find_table(users, setup->relation);
-  if (!OidIsValid(setup->users)) {
+  if (!OidIsValid(find_table(users, setup->relation))) {
     setup->missing_users = users;
     return;
   }
+  setup->users = table_named(users, setup->relation);
   setup->users_key = value_of(arguments, "users_key");
   setup->users_customer = value_of(arguments, "users_customer");
   const AttrNumber key = required_attribute(call, setup->users, setup->users_key);

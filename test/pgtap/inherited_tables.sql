@@ -112,6 +112,16 @@ CREATE TABLE childless (id text PRIMARY KEY, phone text);
 CREATE TABLE stray () INHERITS (childless);
 SELECT unalike((failure($$SELECT customer_identity.attach_users('childless')$$)).hint, '%Attach the child%', 'nobody is told to attach what would be refused');
 
+-- What is attached inherits from what is not: a statement that names that one fires no trigger that counts.
+CREATE TABLE papers (note text);
+CREATE TABLE papers_of_people (name text);
+ALTER TABLE orders INHERIT papers;
+ALTER TABLE members INHERIT papers_of_people;
+SELECT set_eq($$SELECT severity, object FROM customer_identity.check_setup() WHERE finding LIKE 'it inherits from public.paper%, which is not attached: %'$$,
+  $$VALUES ('warning', 'public.orders'), ('warning', 'public.old_orders'), ('warning', 'public.archived_orders'), ('warning', 'public.members')$$, 'check_setup warns of an ancestor that is not attached');
+ALTER TABLE orders NO INHERIT papers;
+ALTER TABLE members NO INHERIT papers_of_people;
+
 -- A pair that has come about later.
 ALTER TABLE members INHERIT "user";
 SELECT results_eq($$SELECT severity, object, finding FROM customer_identity.check_setup() WHERE object = 'public.members'$$,
