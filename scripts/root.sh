@@ -21,7 +21,7 @@ ubuntu='noble resolute'
 debootstrap_into() {
   local options=("$2" "$1" '' "$([ -e "/usr/share/debootstrap/scripts/$2" ] && echo "$2" || echo sid)")
   if [[ " $ubuntu " == *" $2 "* ]]; then
-    options=(--components=main,universe "$2" "$1" '' gutsy)
+    options=("--components=main,universe" "$2" "$1" '' gutsy)
     # Debian has no package with Ubuntu's keys; apt in the system has them and checks what it installs.
     [ -f /usr/share/keyrings/ubuntu-archive-keyring.gpg ] || options=(--no-check-gpg "${options[@]}")
   fi

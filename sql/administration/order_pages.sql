@@ -14,13 +14,13 @@ RETURN (
 COMMENT ON FUNCTION customer_identity_internal.row_key_column(regclass) IS
     'The column by which a row is named: its key, else its id, else its place';
 
--- Partitions have rows at the same places, and tables that inherit may have rows of the same key.
+-- Partitions have rows at the same places, and tables that inherit have no key of their parent.
 CREATE FUNCTION customer_identity_internal.page_key(relation regclass)
     RETURNS text[]
     LANGUAGE sql STABLE
 RETURN CASE
-    WHEN customer_identity_internal.primary_key_columns(relation) IS NULL THEN '{tableoid,ctid}'
-    WHEN EXISTS (SELECT FROM customer_identity_internal.heirs_of(relation)) THEN '{tableoid}' || customer_identity_internal.primary_key_columns(relation)
+    WHEN customer_identity_internal.primary_key_columns(relation) IS NULL OR EXISTS (SELECT FROM customer_identity_internal.heirs_of(relation))
+        THEN '{tableoid,ctid}'
     ELSE customer_identity_internal.primary_key_columns(relation)
 END;
 COMMENT ON FUNCTION customer_identity_internal.page_key(regclass) IS
@@ -96,7 +96,7 @@ BEGIN
             customer_identity_internal.after_place(orders, after), k.rows_falling)
         FROM pg_class AS c,
             LATERAL (
-                SELECT string_agg(format('customer_identity_internal.as_text(l.key%s)', k.n), ', ' ORDER BY k.n) AS texts,
+                SELECT string_agg(format('customer_identity_internal.exact_text(l.key%s)', k.n), ', ' ORDER BY k.n) AS texts,
                     string_agg(format('l.key%s DESC', k.n), ', ' ORDER BY k.n) AS falling,
                     string_agg(format('r.%I AS key%s', k.name, k.n), ', ' ORDER BY k.n) AS columns,
                     string_agg(format('r.%I DESC', k.name), ', ' ORDER BY k.n) AS rows_falling
@@ -158,7 +158,7 @@ AS $$
 DECLARE
     key constant text[] := customer_identity_internal.page_key(attached);
 BEGIN
-    IF array_ndims(id) > 1 THEN
+    IF array_ndims(id) > 1 OR array_lower(id, 1) <> 1 THEN
         RETURN false;
     END IF;
     RETURN cardinality(id) = cardinality(key) AND array_position(id, NULL) IS NULL AND NOT EXISTS (
@@ -221,7 +221,9 @@ BEGIN
     IF NOT customer_identity_internal.is_value(type, user_id) THEN
         RETURN 'false';
     END IF;
-    RETURN customer_identity_internal.equals_value(format('u.%I', users.key_column), type, user_id);
+    -- As everywhere, another spelling is another login.
+    RETURN format('%s AND customer_identity_internal.as_text(u.%I) = %L',
+        customer_identity_internal.equals_value(format('u.%I', users.key_column), type, user_id), users.key_column, user_id);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.is_user(customer_identity.attachments, text) IS

@@ -382,6 +382,26 @@ $$;
 COMMENT ON FUNCTION customer_identity_internal.attached_heirs(customer_identity.attachments) IS
     'The tables that inherit from an attached one and are attached to the book in the same way';
 
+CREATE FUNCTION customer_identity_internal.has_lost_users(attached customer_identity.attachments)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN attached.kind = 'orders' AND attached.user_column IS NOT NULL AND attached.users IS NULL AND EXISTS (
+    SELECT
+    FROM customer_identity_internal.triggers_of(attached.attached) AS t
+    WHERE t.function = 'attach_order' AND customer_identity_internal.argument_value(t.arguments, 'users') IS NOT NULL
+);
+COMMENT ON FUNCTION customer_identity_internal.has_lost_users(customer_identity.attachments) IS
+    'Whether the users table of orders is gone';
+
+-- Without that table nobody knows whose the orders of users are.
+CREATE FUNCTION customer_identity_internal.is_known(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN CASE WHEN customer_identity_internal.has_lost_users(attached) THEN format('r.%I IS NULL', attached.user_column) ELSE 'true' END;
+COMMENT ON FUNCTION customer_identity_internal.is_known(customer_identity.attachments) IS
+    'The condition that it can be told to whom a row r without a customer belongs';
+
 CREATE FUNCTION customer_identity_internal.partitions_of(relation regclass)
     RETURNS SETOF regclass
     LANGUAGE sql STABLE

@@ -80,7 +80,7 @@ BEGIN ATOMIC
     FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.triggers_of(a.attached) AS t
     CROSS JOIN LATERAL customer_identity_internal.argument_value(t.arguments, 'users') AS n (users)
-    WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL AND t.function = 'attach_order' AND n.users IS NOT NULL
+    WHERE customer_identity_internal.has_lost_users(a) AND t.function = 'attach_order'
     UNION ALL
     SELECT 'warning', a.attached::text,
         format('its users table is unknown: orders are attached by their own phones only'),
@@ -88,9 +88,7 @@ BEGIN ATOMIC
     FROM unnest(attachments) AS a
     WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL
         AND EXISTS (SELECT FROM unnest(attachments) AS u WHERE u.kind = 'users')
-        AND NOT EXISTS (
-            SELECT FROM customer_identity_internal.triggers_of(a.attached) AS t
-            WHERE t.function = 'attach_order' AND customer_identity_internal.argument_value(t.arguments, 'users') IS NOT NULL)
+        AND NOT customer_identity_internal.has_lost_users(a)
     UNION ALL
     SELECT 'warning', a.attached::text,
         format('its users table, %s, is not attached: its users have no customers', a.users),

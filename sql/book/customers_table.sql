@@ -141,7 +141,7 @@ BEGIN
     FROM pg_index AS i
     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
     LEFT JOIN pg_constraint AS k ON k.conindid = i.indexrelid AND k.contype = 'u'
-    WHERE i.indrelid = customers AND a.attname = 'phone' AND i.indnkeyatts = 1 AND i.indisunique AND i.indnullsnotdistinct;
+    WHERE i.indrelid = customers AND a.attname = 'phone' AND i.indnkeyatts = 1 AND i.indisunique AND i.indnullsnotdistinct AND i.indpred IS NULL;
     IF FOUND THEN
         PERFORM customer_identity_internal.refuse_customers(
             format('By index %s one customer alone may be without a phone.', unfit.index),

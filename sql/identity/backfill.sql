@@ -116,7 +116,7 @@ BEGIN
                 CASE WHEN %1$s IS NULL THEN %3$s END AS phone
             FROM ONLY %4$s AS r
             %5$s
-            WHERE %6$s
+            WHERE %6$s AND %7$s
             ORDER BY r.ctid
             OFFSET 0
         ) AS t
@@ -127,7 +127,7 @@ BEGIN
         customer_identity_internal.unlinked_claim_expression(attached), relation,
         CASE WHEN has_logins THEN format('LEFT JOIN %s AS u ON %s',
             customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached)) END,
-        pages);
+        pages, customer_identity_internal.is_known(attached));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.unlinked_rows_query(customer_identity.attachments, regclass, text) IS

@@ -98,7 +98,7 @@ DECLARE
 BEGIN
     EXECUTE format($sql$
         WITH looked_at AS MATERIALIZED (
-            SELECT %5$s OR p.readable AS readable, p.reason
+            SELECT %5$s OR p.readable AND %6$s AS readable, p.reason
             FROM %1$s AS r
             CROSS JOIN LATERAL (
                 SELECT bool_or(p.phone IS NOT NULL),
@@ -118,7 +118,7 @@ BEGIN
         $sql$,
         relation, customer_identity_internal.claims_query(attached),
         customer_identity_internal.region_expression(attached), customer_identity_internal.has_no_customer(attached),
-        customer_identity_internal.user_has_customer(attached))
+        customer_identity_internal.user_has_customer(attached), customer_identity_internal.is_known(attached))
         INTO readable, unreadable, looked_at, reasons
         USING customers;
 END

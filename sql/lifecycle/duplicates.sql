@@ -142,7 +142,7 @@ DECLARE
 BEGIN
     RETURN CASE WHEN logins IS NOT NULL THEN
             format('WITH of_logins AS MATERIALIZED (SELECT DISTINCT c.id, c.phone::text AS phone, customer_identity_internal.match_key(v.value) AS name'
-                ' FROM %s AS c JOIN (%s) AS v ON v.id = c.id WHERE c.preferred_name IS NULL) ', customers, logins)
+                ' FROM %s AS c JOIN (%s) AS v ON v.id = c.id WHERE COALESCE(c.preferred_name, '''') = '''') ', customers, logins)
             ELSE '' END
         || format('SELECT n.* FROM (SELECT c.id, c.phone::text AS phone, customer_identity_internal.match_key(c.preferred_name::text) AS name'
             ' FROM %s AS c) AS n WHERE n.name IS NOT NULL', customers)

@@ -988,7 +988,7 @@ BEGIN
     FROM pg_index AS i
     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
     LEFT JOIN pg_constraint AS k ON k.conindid = i.indexrelid AND k.contype = 'u'
-    WHERE i.indrelid = customers AND a.attname = 'phone' AND i.indnkeyatts = 1 AND i.indisunique AND i.indnullsnotdistinct;
+    WHERE i.indrelid = customers AND a.attname = 'phone' AND i.indnkeyatts = 1 AND i.indisunique AND i.indnullsnotdistinct AND i.indpred IS NULL;
     IF FOUND THEN
         PERFORM customer_identity_internal.refuse_customers(
             format('By index %s one customer alone may be without a phone.', unfit.index),
@@ -2133,6 +2133,24 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.attached_heirs(customer_identity.attachments) IS
     'The tables that inherit from an attached one and are attached to the book in the same way';
+CREATE FUNCTION customer_identity_internal.has_lost_users(attached customer_identity.attachments)
+    RETURNS boolean
+    LANGUAGE sql STABLE
+RETURN attached.kind = 'orders' AND attached.user_column IS NOT NULL AND attached.users IS NULL AND EXISTS (
+    SELECT
+    FROM customer_identity_internal.triggers_of(attached.attached) AS t
+    WHERE t.function = 'attach_order' AND customer_identity_internal.argument_value(t.arguments, 'users') IS NOT NULL
+);
+COMMENT ON FUNCTION customer_identity_internal.has_lost_users(customer_identity.attachments) IS
+    'Whether the users table of orders is gone';
+-- Without that table nobody knows whose the orders of users are.
+CREATE FUNCTION customer_identity_internal.is_known(attached customer_identity.attachments)
+    RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp
+RETURN CASE WHEN customer_identity_internal.has_lost_users(attached) THEN format('r.%I IS NULL', attached.user_column) ELSE 'true' END;
+COMMENT ON FUNCTION customer_identity_internal.is_known(customer_identity.attachments) IS
+    'The condition that it can be told to whom a row r without a customer belongs';
 CREATE OR REPLACE FUNCTION customer_identity_internal.partitions_of(relation regclass)
     RETURNS SETOF regclass
     LANGUAGE sql STABLE
@@ -4192,7 +4210,7 @@ BEGIN
                 CASE WHEN %1$s IS NULL THEN %3$s END AS phone
             FROM ONLY %4$s AS r
             %5$s
-            WHERE %6$s
+            WHERE %6$s AND %7$s
             ORDER BY r.ctid
             OFFSET 0
         ) AS t
@@ -4203,7 +4221,7 @@ BEGIN
         customer_identity_internal.unlinked_claim_expression(attached), relation,
         CASE WHEN has_logins THEN format('LEFT JOIN %s AS u ON %s',
             customer_identity_internal.logins_of_orders(attached), customer_identity_internal.user_condition(attached)) END,
-        pages);
+        pages, customer_identity_internal.is_known(attached));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.unlinked_rows_query(customer_identity.attachments, regclass, text) IS
@@ -6447,13 +6465,13 @@ RETURN (
 );
 COMMENT ON FUNCTION customer_identity_internal.row_key_column(regclass) IS
     'The column by which a row is named: its key, else its id, else its place';
--- Partitions have rows at the same places, and tables that inherit may have rows of the same key.
+-- Partitions have rows at the same places, and tables that inherit have no key of their parent.
 CREATE FUNCTION customer_identity_internal.page_key(relation regclass)
     RETURNS text[]
     LANGUAGE sql STABLE
 RETURN CASE
-    WHEN customer_identity_internal.primary_key_columns(relation) IS NULL THEN '{tableoid,ctid}'
-    WHEN EXISTS (SELECT FROM customer_identity_internal.heirs_of(relation)) THEN '{tableoid}' || customer_identity_internal.primary_key_columns(relation)
+    WHEN customer_identity_internal.primary_key_columns(relation) IS NULL OR EXISTS (SELECT FROM customer_identity_internal.heirs_of(relation))
+        THEN '{tableoid,ctid}'
     ELSE customer_identity_internal.primary_key_columns(relation)
 END;
 COMMENT ON FUNCTION customer_identity_internal.page_key(regclass) IS
@@ -6526,7 +6544,7 @@ BEGIN
             customer_identity_internal.after_place(orders, after), k.rows_falling)
         FROM pg_class AS c,
             LATERAL (
-                SELECT string_agg(format('customer_identity_internal.as_text(l.key%s)', k.n), ', ' ORDER BY k.n) AS texts,
+                SELECT string_agg(format('customer_identity_internal.exact_text(l.key%s)', k.n), ', ' ORDER BY k.n) AS texts,
                     string_agg(format('l.key%s DESC', k.n), ', ' ORDER BY k.n) AS falling,
                     string_agg(format('r.%I AS key%s', k.name, k.n), ', ' ORDER BY k.n) AS columns,
                     string_agg(format('r.%I DESC', k.name), ', ' ORDER BY k.n) AS rows_falling
@@ -6585,7 +6603,7 @@ AS $$
 DECLARE
     key constant text[] := customer_identity_internal.page_key(attached);
 BEGIN
-    IF array_ndims(id) > 1 THEN
+    IF array_ndims(id) > 1 OR array_lower(id, 1) <> 1 THEN
         RETURN false;
     END IF;
     RETURN cardinality(id) = cardinality(key) AND array_position(id, NULL) IS NULL AND NOT EXISTS (
@@ -6645,7 +6663,9 @@ BEGIN
     IF NOT customer_identity_internal.is_value(type, user_id) THEN
         RETURN 'false';
     END IF;
-    RETURN customer_identity_internal.equals_value(format('u.%I', users.key_column), type, user_id);
+    -- As everywhere, another spelling is another login.
+    RETURN format('%s AND customer_identity_internal.as_text(u.%I) = %L',
+        customer_identity_internal.equals_value(format('u.%I', users.key_column), type, user_id), users.key_column, user_id);
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.is_user(customer_identity.attachments, text) IS
@@ -11120,7 +11140,7 @@ DECLARE
 BEGIN
     RETURN CASE WHEN logins IS NOT NULL THEN
             format('WITH of_logins AS MATERIALIZED (SELECT DISTINCT c.id, c.phone::text AS phone, customer_identity_internal.match_key(v.value) AS name'
-                ' FROM %s AS c JOIN (%s) AS v ON v.id = c.id WHERE c.preferred_name IS NULL) ', customers, logins)
+                ' FROM %s AS c JOIN (%s) AS v ON v.id = c.id WHERE COALESCE(c.preferred_name, '''') = '''') ', customers, logins)
             ELSE '' END
         || format('SELECT n.* FROM (SELECT c.id, c.phone::text AS phone, customer_identity_internal.match_key(c.preferred_name::text) AS name'
             ' FROM %s AS c) AS n WHERE n.name IS NOT NULL', customers)
@@ -13597,7 +13617,7 @@ BEGIN ATOMIC
     FROM unnest(attachments) AS a
     CROSS JOIN LATERAL customer_identity_internal.triggers_of(a.attached) AS t
     CROSS JOIN LATERAL customer_identity_internal.argument_value(t.arguments, 'users') AS n (users)
-    WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL AND t.function = 'attach_order' AND n.users IS NOT NULL
+    WHERE customer_identity_internal.has_lost_users(a) AND t.function = 'attach_order'
     UNION ALL
     SELECT 'warning', a.attached::text,
         format('its users table is unknown: orders are attached by their own phones only'),
@@ -13605,9 +13625,7 @@ BEGIN ATOMIC
     FROM unnest(attachments) AS a
     WHERE a.kind = 'orders' AND a.user_column IS NOT NULL AND a.users IS NULL
         AND EXISTS (SELECT FROM unnest(attachments) AS u WHERE u.kind = 'users')
-        AND NOT EXISTS (
-            SELECT FROM customer_identity_internal.triggers_of(a.attached) AS t
-            WHERE t.function = 'attach_order' AND customer_identity_internal.argument_value(t.arguments, 'users') IS NOT NULL)
+        AND NOT customer_identity_internal.has_lost_users(a)
     UNION ALL
     SELECT 'warning', a.attached::text,
         format('its users table, %s, is not attached: its users have no customers', a.users),
@@ -14129,7 +14147,7 @@ DECLARE
 BEGIN
     EXECUTE format($sql$
         WITH looked_at AS MATERIALIZED (
-            SELECT %5$s OR p.readable AS readable, p.reason
+            SELECT %5$s OR p.readable AND %6$s AS readable, p.reason
             FROM %1$s AS r
             CROSS JOIN LATERAL (
                 SELECT bool_or(p.phone IS NOT NULL),
@@ -14149,7 +14167,7 @@ BEGIN
         $sql$,
         relation, customer_identity_internal.claims_query(attached),
         customer_identity_internal.region_expression(attached), customer_identity_internal.has_no_customer(attached),
-        customer_identity_internal.user_has_customer(attached))
+        customer_identity_internal.user_has_customer(attached), customer_identity_internal.is_known(attached))
         INTO readable, unreadable, looked_at, reasons
         USING customers;
 END

@@ -48,8 +48,6 @@ struct Setup {
   Oid relation;
   Oid customers;
   Oid users;  // InvalidOid: none
-  const char
-      *missing_users;  // the users table that the arguments name and that is not there; else NULL
 };
 
 /// Resolves a column by name; `name` NULL gives the empty Column. Raises CI007 when it is gone.
@@ -72,31 +70,33 @@ Oid table_named(const char *name, Oid relation);
 /// concurrently belongs to no other table any more.
 Oid root_of(Relation table);
 
-/// The set-up of the trigger that is being called; `read` fills it from the arguments, which stay
-/// as long as it does.
+/// The set-up of the trigger that is being called as it is now: `read` fills it from the arguments,
+/// which stay as long as it does.
+template <typename Kind>
+Kind *read_setup_again(const TriggerData *call, void (*read)(Kind *, const TriggerData *)) {
+  const Oid relation = RelationGetRelid(call->tg_relation);
+  return read_and_keep<Kind>(
+      {relation, call->tg_trigger->tgoid}, [&](Kind &setup, Reading &reading) {
+        const Arguments arguments = present_arguments(call);
+        Trigger trigger = *call->tg_trigger;
+        trigger.tgargs = arguments.values;
+        trigger.tgnargs = static_cast<std::int16_t>(arguments.count);
+        TriggerData present = *call;
+        present.tg_trigger = &trigger;
+        setup.trigger = trigger.tgoid;
+        setup.relation = relation;
+        setup.customers = table_named(value_of(arguments, "customers"), relation);
+        read(&setup, &present);
+        depend_on(reading, setup.customers);
+        depend_on(reading, setup.users);
+      });
+}
+
+/// As above; what is kept of it serves, until the catalogs change.
 template <typename Kind>
 Kind *setup_of(const TriggerData *call, void (*read)(Kind *, const TriggerData *)) {
-  const Oid relation = RelationGetRelid(call->tg_relation);
-  const CacheKey key = {relation, call->tg_trigger->tgoid};
-  const auto fill = [&](Kind &setup, Reading &reading) {
-    const Arguments arguments = present_arguments(call);
-    Trigger trigger = *call->tg_trigger;
-    trigger.tgargs = arguments.values;
-    trigger.tgnargs = static_cast<std::int16_t>(arguments.count);
-    TriggerData present = *call;
-    present.tg_trigger = &trigger;
-    setup.trigger = trigger.tgoid;
-    setup.relation = relation;
-    setup.customers = table_named(value_of(arguments, "customers"), relation);
-    read(&setup, &present);
-    depend_on(reading, setup.customers);
-    depend_on(reading, setup.users);
-  };
-  auto *setup = kept<Kind>(key, fill);
-  // Nobody is told of a table that is made.
-  const bool is_back =
-      setup->missing_users != nullptr && OidIsValid(find_table(setup->missing_users, relation));
-  return is_back ? read_and_keep<Kind>(key, fill) : setup;
+  auto *setup = find_kept<Kind>({RelationGetRelid(call->tg_relation), call->tg_trigger->tgoid});
+  return setup != nullptr ? setup : read_setup_again<Kind>(call, read);
 }
 
 /// Raises CI007 with the call that sets the table up again.

@@ -29,6 +29,7 @@ Attachment attachment_in(const Order &order, HeapTuple row) {
 }
 
 bool names_user(const Order &order) {
+  if (order.setup.user.number == 0) return false;
   bool is_null;
   value_in(order.setup.user, order.row, order.table, &is_null);
   return !is_null;
@@ -85,20 +86,24 @@ bool only_fills_in_phone(const Order &order) {
          attachment_in(order, order.old_row).found;
 }
 
-// Without its users table nobody knows whose customer the user of an order is: it stays as it is.
+// Without its users table, which may have been waited for, nobody knows whose customer the user of
+// an order is.
 bool is_user_unknown(const Order &order) {
-  return order.setup.missing_users != nullptr && names_user(order);
+  return names_user(order) && order_setup(order.call).missing_users != nullptr;
+}
+
+// A user that is not known says nothing against the customer that an order has.
+Attachment attachment_that_stays(const Order &order) {
+  return order.old_row == nullptr ? Attachment{} : attachment_in(order, order.row);
 }
 
 Attachment derived_attachment(Order &order) {
-  if (is_user_unknown(order))
-    return order.old_row == nullptr ? Attachment{} : attachment_in(order, order.row);
   if (OidIsValid(order.setup.users) && names_user(order)) {
     const Attachment attachment = attachment_of_user(order);
     if (attachment.found)
       return only_fills_in_phone(order) ? attachment_in(order, order.row) : attachment;
   }
-  return attachment_of_phone(order);
+  return is_user_unknown(order) ? attachment_that_stays(order) : attachment_of_phone(order);
 }
 
 bool is_cash_on_delivery(const Order &order, HeapTuple row) {
@@ -315,7 +320,7 @@ HeapTuple attached(const OrderSetup &setup, const TriggerData *call) {
 
 CUSTOMER_IDENTITY_FUNCTION(attach_order) {
   const TriggerData *call = trigger_call(fcinfo, kMadeFor);
-  const OrderSetup &setup = *setup_of<OrderSetup>(call, read_order_setup);
+  const OrderSetup &setup = order_setup(call);
   const PartitionCall partition = {call, setup.root};
   if (const TriggerData *update = arriving_update(partition))
     PG_RETURN_POINTER(attached(setup, update));

@@ -47,11 +47,11 @@ SPIPlanPtr phone_plan_of(Oid customers, Hold hold) {
 // Where the column has no length of its own.
 constexpr int kMaximumName = 1000;
 
-// A name that is too long for its column is cut, not refused. Without one the column has its
-// default.
+// A name that is too long for its column is cut, not refused. Without one a column that may not be
+// NULL has its default.
 const char *name_to_create(Oid customers, bool has_name) {
-  return has_name ? psprintf("CAST($2 AS %s)", column_type(customers, "preferred_name"))
-                  : "DEFAULT";
+  if (has_name) return psprintf("CAST($2 AS %s)", column_type(customers, "preferred_name"));
+  return is_required(customers, "preferred_name") ? "DEFAULT" : "NULL";
 }
 
 SPIPlanPtr create_plan_of(Oid customers, bool has_name) {

@@ -89,6 +89,14 @@ bool run_for_name(SPIPlanPtr plan, const Datum *values, const char *nulls, const
   return true;
 }
 
+// What a column that may not be NULL holds of customers without a name.
+const char *name_of_nameless(Oid customers) {
+  const char *name = is_required(customers, "preferred_name")
+                         ? constant_default(customers, "preferred_name")
+                         : nullptr;
+  return name == nullptr ? "" : name;
+}
+
 // Locks the customer whose name is still the login's old one, or none, where the login may give it
 // the new one. False: there is none. `name` is what it has; NULL: none.
 bool lock_follower(const Book &book, const Datum *values, const char *nulls, const char **name) {
@@ -97,13 +105,14 @@ bool lock_follower(const Book &book, const Datum *values, const char *nulls, con
     return psprintf(R"(
             SELECT CAST(c.preferred_name AS pg_catalog.text) FROM %1$s AS c
             WHERE c.id OPERATOR(pg_catalog.=) $1
-                AND (COALESCE(c.preferred_name, '') OPERATOR(pg_catalog.=) '' AND $4 IS NOT NULL
+                AND (COALESCE(c.preferred_name, '') OPERATOR(pg_catalog.=) ANY (ARRAY['', %4$s]) AND $4 IS NOT NULL
                     OR c.preferred_name OPERATOR(pg_catalog.=) CAST($3 AS %2$s)
                         AND ($4 IS NULL
                             OR c.preferred_name OPERATOR(pg_catalog.<>) CAST($4 AS %2$s)))
                 AND %3$s
             FOR NO KEY UPDATE OF c)",
-                    customers_name(book.customers), type, may_name(book));
+                    customers_name(book.customers), type, may_name(book),
+                    quote_literal_cstr(name_of_nameless(book.customers)));
   });
   return run_for_name(plan, values, nulls, name);
 }
@@ -129,7 +138,10 @@ SPIPlanPtr plan_to_name(const Book &book) {
 }
 
 SPIPlanPtr plan_to_unname(const Book &book) {
-  return saved_plan(book.key(), kWritten, [&] { return write_statement(book, "DEFAULT"); });
+  return saved_plan(book.key(), kWritten, [&] {
+    const bool required = is_required(book.customers, "preferred_name");
+    return write_statement(book, required ? "DEFAULT" : "NULL");
+  });
 }
 
 // `name` is what the row holds afterwards: triggers may write something else. False: nothing was

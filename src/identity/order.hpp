@@ -18,12 +18,13 @@ struct OrderSetup : Setup {
   const char *users_key;
   const char *users_customer;
   Oid users_key_type;
+  const char *missing_users;  // the users table that is named and not there; NULL: none
   Oid root;
   bool has_computed_ids;
 };
 
-/// Fills in the set-up from the trigger's arguments.
-void read_order_setup(OrderSetup *setup, const TriggerData *call);
+/// The set-up of attach_order. Its users table may be gone: then `users` is InvalidOid.
+const OrderSetup &order_setup(const TriggerData *call);
 
 /// What an update says about the phone of an order.
 enum class PhoneChange : std::uint8_t {

@@ -71,7 +71,7 @@ Attachment found_attachment_of_user(const Order &order, const OrderSetup &setup)
 // A column of users may have got another name while the statement waited for that table.
 const OrderSetup &setup_with_users(const Order &order) {
   LockRelationOid(order.setup.users, AccessShareLock);
-  return *setup_of<OrderSetup>(order.call, read_order_setup);
+  return order_setup(order.call);
 }
 
 Attachment seen_attachment_of_user(const Order &order) {

@@ -67,6 +67,7 @@ extern "C" {
 #include <mb/pg_wchar.h>
 #include <miscadmin.h>
 #include <nodes/makefuncs.h>
+#include <nodes/nodeFuncs.h>
 #include <nodes/parsenodes.h>
 #include <nodes/supportnodes.h>
 #include <optimizer/optimizer.h>
@@ -76,6 +77,7 @@ extern "C" {
 #include <pgstat.h>
 #include <postmaster/bgworker.h>
 #include <postmaster/interrupt.h>
+#include <rewrite/rewriteHandler.h>
 #include <storage/buffile.h>
 #include <storage/bufmgr.h>
 #include <storage/ipc.h>

@@ -76,6 +76,28 @@ const char *column_type(Oid relation, const char *column) {
                               FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
 }
 
+bool is_required(Oid relation, const char *column) {
+  HeapTuple row = SearchSysCacheAttName(relation, column);
+  if (!HeapTupleIsValid(row)) return false;
+  const bool required = reinterpret_cast<Form_pg_attribute>(GETSTRUCT(row))->attnotnull;
+  ReleaseSysCache(row);
+  return required;
+}
+
+const char *constant_default(Oid relation, const char *column) {
+  Relation table = relation_open(relation, AccessShareLock);
+  Node *value = build_column_default(table, get_attnum(relation, column));
+  relation_close(table, NoLock);
+  if (value != nullptr) value = strip_implicit_coercions(value);
+  if (value == nullptr || !IsA(value, Const)) return nullptr;
+  const auto *constant = reinterpret_cast<Const *>(value);
+  if (constant->constisnull) return nullptr;
+  Oid output;
+  bool is_varlena;
+  getTypeOutputInfo(constant->consttype, &output, &is_varlena);
+  return OidOutputFunctionCall(output, constant->constvalue);
+}
+
 List *relations_of_columns(Oid relation, LOCKMODE lock) {
   List *relations = find_all_inheritors(relation, lock, nullptr);
   if (get_rel_relkind(relation) != RELKIND_COMPOSITE_TYPE) return relations;

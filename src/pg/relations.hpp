@@ -13,6 +13,10 @@ Oid owner_of(Oid relation);
 
 /// Type of `column` of `relation` as SQL writes it, with its modifier.
 const char *column_type(Oid relation, const char *column);
+/// Whether a column is NOT NULL.
+bool is_required(Oid relation, const char *column);
+/// The default of a column, as text, where it is a constant; else NULL.
+const char *constant_default(Oid relation, const char *column);
 
 /// The relation and all whose columns change with its own: what inherits from it and, where it is a
 /// composite type, the tables of that type. Each is locked.

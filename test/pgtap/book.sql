@@ -84,6 +84,25 @@ SELECT results_eq('SELECT right(phone, 1), preferred_name::text FROM named.custo
 UPDATE named.users SET name = CASE id WHEN 1 THEN 'Ada' END;
 SELECT results_eq('SELECT right(phone, 1), preferred_name::text FROM named.customers ORDER BY 1', $$VALUES ('1', 'Ada'), ('2', ''), ('3', ''), ('4', '')$$, 'a name that comes is theirs, and one that goes away refuses nothing');
 
+-- A default that is a name is nobody's: the first that is known replaces it. One that may be NULL is no name's place.
+CREATE FUNCTION names_in(book text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  names text;
+BEGIN
+  EXECUTE format('SELECT string_agg(coalesce(preferred_name, ''-''), '' '' ORDER BY phone) FROM %I.customers', book) INTO names;
+  RETURN names;
+END
+$$;
+ALTER TABLE named.customers ALTER preferred_name SET DEFAULT 'Guest';
+INSERT INTO named.users VALUES (5, '+44 7400 123405', NULL);
+SELECT is(names_in('named'), 'Ada    Guest', 'a default');
+UPDATE named.users SET name = 'Eve' WHERE id = 5;
+SELECT is(names_in('named'), 'Ada    Eve', 'is followed by a name');
+ALTER TABLE named.customers ALTER preferred_name DROP NOT NULL;
+INSERT INTO named.users VALUES (6, '+44 7400 123406', NULL);
+UPDATE named.users SET name = NULL WHERE id = 5;
+SELECT is(names_in('named'), 'Ada    - -', 'what may be NULL is, whatever its default');
+
 -- A customers table that does not fit.
 CREATE SCHEMA other;
 CREATE TABLE other.customers (id uuid PRIMARY KEY, phone text UNIQUE, total_orders int);

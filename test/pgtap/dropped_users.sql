@@ -39,6 +39,16 @@ SELECT is((failure($$INSERT INTO orders (user_id, total, payment) VALUES ('mara'
 SELECT is_empty('SELECT * FROM wrong_totals()', 'totals are exact');
 UPDATE orders SET user_id = 'mara' WHERE note = 'before';
 
+CALL customer_identity.backfill('orders');
+SELECT is(coalesce(customer_of('gift'), '-') || coalesce(customer_of('own'), '-'), '--', 'a backfill does not guess');
+SELECT is_empty($$SELECT * FROM customer_identity.check_setup() WHERE what_to_do LIKE 'CALL customer_identity.backfill%'$$, 'nor is it recommended');
+CREATE SEQUENCE "user";
+SELECT lives_ok($$INSERT INTO orders (user_id, total, note) VALUES ('mara', 1, 'sequence')$$, 'what has the name and is no table of users is none');
+DROP SEQUENCE "user";
+CREATE TABLE "user" (id text PRIMARY KEY, phone text);
+SELECT lives_ok($$INSERT INTO orders (user_id, phone, total, status, note) VALUES ('mara', NULL, 1, 'paid', 'not attached'), (NULL, '07400 123402', 1, 'paid', 'guest again')$$, 'nor is a table that is not attached yet');
+SELECT is(customer_of('guest again'), '+447400123402', 'guests have their customers');
+DROP TABLE "user";
 CREATE TABLE "user" (LIKE kept INCLUDING ALL, PRIMARY KEY (id));
 INSERT INTO "user" SELECT * FROM kept;
 SELECT customer_identity.attach_users('"user"', phone_columns => '{phoneNumber,phone}', region_column => 'country') IS NOT NULL AS attached \gset

@@ -84,19 +84,33 @@ WHERE NOT lent OR name IN ('several columns', 'letters of any case', 'no key');
 -- A table that inherits may have the keys of its parent.
 DROP TABLE IF EXISTS orders;
 CREATE TABLE orders (number int, phone text, created_at timestamptz, total numeric, id int PRIMARY KEY);
-CREATE TABLE heir (PRIMARY KEY (id)) INHERITS (orders);
+CREATE TABLE heir () INHERITS (orders);
 SELECT customer_identity.attach_orders('heir') IS NOT NULL AS attached, customer_identity.attach_orders('orders') IS NOT NULL AS attached_too \gset
 INSERT INTO orders SELECT n, '07400 123402', '2026-01-01', 1, n FROM generate_series(0, 5) AS n;
-INSERT INTO heir SELECT n + 6, '07400 123402', '2026-01-01', 1, n FROM generate_series(0, 5) AS n;
+INSERT INTO heir SELECT n + 6, '07400 123402', '2026-01-01', 1, n % 3 FROM generate_series(0, 5) AS n;
 SELECT is_empty($$SELECT size, numbers FROM generate_series(1, 7) AS size, paged(customer_identity.find_customer('07400 123402'), size) AS p (numbers)
   WHERE cardinality(numbers) <> 12 OR NOT numbers @> ARRAY(SELECT generate_series(0, 11))$$, 'keys that a table and its heir share');
 DROP TABLE orders CASCADE;
+
+-- A cursor is read in whatever way the session writes times and numbers.
+INSERT INTO kinds VALUES ('times and numbers', 'at timestamptz, span interval, size float8, PRIMARY KEY (at, span, size)',
+  'at, span, size: SELECT ''2026-01-01''::timestamptz + n / 6 * interval ''1 day'', n / 3 % 2 * interval ''-1 mon 1 day'', 1 + n / 3e16 + n');
+CREATE FUNCTION pages_in(style text, intervals text, zone text, digits text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM set_config('DateStyle', style, false), set_config('IntervalStyle', intervals, false), set_config('TimeZone', zone, false), set_config('extra_float_digits', digits, false);
+  RETURN is_empty('SELECT * FROM wrong((SELECT k FROM kinds AS k WHERE name = ''times and numbers''), false)', format('%s, %s, %s', style, intervals, zone));
+END
+$$;
+SELECT pages_in(style, intervals, zone, digits)
+FROM (VALUES ('SQL, DMY', 'sql_standard', 'Asia/Kolkata', '0'), ('Postgres, MDY', 'postgres_verbose', 'Asia/Shanghai', '0'), ('German', 'iso_8601', 'Australia/Lord_Howe', '-15')) AS s (style, intervals, zone, digits);
+RESET ALL;
+SET customer_identity.default_region = 'GB';
 
 -- Cursors that nobody was given.
 SELECT make_orders(k, false) AS customer FROM kinds AS k WHERE name = 'several columns' \gset
 SELECT is((failure(format('SELECT customer_identity.customer_orders(%L, 2, %L)', :'customer', customer_identity_internal.write_cursor(
   jsonb_build_array('orders', :'customer'::uuid, NULL), jsonb_build_object('key', NULL, 'table', 'public.orders', 'id', id))))).code, code, format('a cursor with %s', id))
-FROM (VALUES ('{1,2}', NULL), ('{1}', '22023'), ('{1,2,3}', '22023'), ('{1,NULL}', '22023'), ('{1,x}', '22023'), ('1', '22023'), ('{{1,2}}', '22023'), ('{}', '22023'), ('{1,2', '22023'), (NULL, '22023')) AS c (id, code);
+FROM (VALUES ('{1,2}', NULL), ('{1}', '22023'), ('{1,2,3}', '22023'), ('{1,NULL}', '22023'), ('{1,x}', '22023'), ('1', '22023'), ('{{1,2}}', '22023'), ('[0:1]={1,2}', '22023'), ('[2:3]={1,2}', '22023'), ('{}', '22023'), ('{1,2', '22023'), (NULL, '22023')) AS c (id, code);
 
 -- Texts of two collations are compared by the index of either.
 CREATE TABLE users (id varchar(40) COLLATE "C" PRIMARY KEY, phone text);
@@ -110,6 +124,14 @@ VACUUM ANALYZE sales;
 SELECT is((SELECT array_agg(i ->> 'id') FROM jsonb_array_elements(customer_identity.visible_orders('u77') -> 'items') AS i), '{77}', 'the orders of one login');
 SELECT unalike(customer_identity_internal.orders_query(a, customer_identity_internal.order_condition(a, 'u77'), NULL), '%COLLATE pg_catalog%', 'by the index of their column')
 FROM customer_identity.attachments AS a WHERE a.attached = 'sales'::regclass;
+-- Another spelling of an id is another login.
+CREATE TABLE staff (id int PRIMARY KEY, phone text);
+CREATE TABLE jobs (id int PRIMARY KEY, user_id int, total numeric);
+SELECT customer_identity.attach_users('staff') IS NOT NULL AS attached \gset
+SELECT customer_identity.attach_orders('jobs', users => 'staff') IS NOT NULL AS attached \gset
+INSERT INTO staff VALUES (7);
+INSERT INTO jobs VALUES (1, 7, 1);
+SELECT is(jsonb_array_length(customer_identity.visible_orders(login) -> 'items'), orders, format('orders of login %s', login)) FROM (VALUES ('7', 1), ('007', 0), (' 7', 0), ('+7', 0)) AS l (login, orders);
 DROP TABLE orders;
 DROP OWNED BY order_pages_lender;
 DROP ROLE order_pages_lender;
