@@ -199,6 +199,12 @@ BEGIN ATOMIC
         WHERE own.kind = a.kind
     )
     UNION ALL
+    SELECT DISTINCT 'error', t.heir::text,
+        format('it inherits from %s and from %s, which are both attached: lists have its rows twice', LEAST(a.attached::text, t.other::text), GREATEST(a.attached::text, t.other::text)),
+        format('ALTER TABLE %s NO INHERIT ...; or detach one of them.', t.heir)
+    FROM unnest(attachments) AS a
+    CROSS JOIN LATERAL customer_identity_internal.heirs_read_twice(a.attached, a.kind, customers) AS t
+    UNION ALL
     SELECT DISTINCT 'error', u.heir::text,
         format('its orders are counted in another way than those of %s, from which it inherits: changing them through that table corrupts the totals', u.parent),
         format('SELECT customer_identity.detach(%L); SELECT customer_identity.detach(%L); and attach both again, the child first, with the same customers, amount, statuses, points_per_unit and timing.',

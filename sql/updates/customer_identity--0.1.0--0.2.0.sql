@@ -3431,6 +3431,43 @@ END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.refuse_users_that_inherit(regclass) IS
     'Raises 0A000 for users that inherit from attached ones, or they from them';
+-- Each of the two is read with its heirs.
+CREATE FUNCTION customer_identity_internal.heirs_read_twice(relation regclass, kind text, customers regclass)
+    RETURNS TABLE (heir regclass, other regclass)
+    LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT h.heir, a.ancestor
+    FROM (SELECT DISTINCT t.heir FROM customer_identity_internal.heirs_of(relation) AS t) AS h
+    CROSS JOIN LATERAL customer_identity_internal.ancestors_of(h.heir) AS a (ancestor)
+    WHERE a.ancestor <> relation
+        AND NOT EXISTS (SELECT FROM customer_identity_internal.ancestors_of(relation) AS p WHERE p = a.ancestor)
+        AND NOT EXISTS (SELECT FROM customer_identity_internal.heirs_of(relation) AS d WHERE d.heir = a.ancestor)
+        AND EXISTS (
+            SELECT
+            FROM customer_identity_internal.feeding_setups(a.ancestor, customers) AS s
+            WHERE s.kind = heirs_read_twice.kind)
+    ORDER BY h.heir::text COLLATE "C", a.ancestor::text COLLATE "C";
+END;
+COMMENT ON FUNCTION customer_identity_internal.heirs_read_twice(regclass, text, regclass) IS
+    'The tables that inherit from a table and from another one, attached in the same way, of which neither inherits from the other';
+CREATE FUNCTION customer_identity_internal.refuse_heirs_read_twice(relation regclass, kind text, customers regclass)
+    RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    pair record;
+BEGIN
+    SELECT t.* INTO pair FROM customer_identity_internal.heirs_read_twice(relation, kind, customers) AS t LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% inherits from % and from %, and not both can be attached', pair.heir, relation, pair.other
+            USING ERRCODE = 'feature_not_supported', DETAIL = 'Lists would have its rows twice.',
+                HINT = format('ALTER TABLE %s NO INHERIT ...; or use partitioned tables.', pair.heir);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.refuse_heirs_read_twice(regclass, text, regclass) IS
+    'Raises 0A000 for a table one of whose heirs would be read with another attached table as well';
 -- A statement that names the parent changes its heirs' rows as well, and the parent's triggers alone are told of them.
 CREATE FUNCTION customer_identity_internal.unlike_heirs(relation regclass)
     RETURNS TABLE (heir regclass, parent regclass)
@@ -3519,6 +3556,7 @@ BEGIN
             USING ERRCODE = 'wrong_object_type', HINT = 'Name the table of users or of orders.';
     END IF;
     PERFORM customer_identity_internal.require_attached_heirs(relation, kind);
+    PERFORM customer_identity_internal.refuse_heirs_read_twice(relation, kind, customers);
     PERFORM customer_identity_internal.check_customers(customers);
     PERFORM customer_identity_internal.require_rights(relation, customers);
 END
@@ -13731,6 +13769,12 @@ BEGIN ATOMIC
         FROM customer_identity_internal.feeding_setups(p.ancestor, customers) AS own
         WHERE own.kind = a.kind
     )
+    UNION ALL
+    SELECT DISTINCT 'error', t.heir::text,
+        format('it inherits from %s and from %s, which are both attached: lists have its rows twice', LEAST(a.attached::text, t.other::text), GREATEST(a.attached::text, t.other::text)),
+        format('ALTER TABLE %s NO INHERIT ...; or detach one of them.', t.heir)
+    FROM unnest(attachments) AS a
+    CROSS JOIN LATERAL customer_identity_internal.heirs_read_twice(a.attached, a.kind, customers) AS t
     UNION ALL
     SELECT DISTINCT 'error', u.heir::text,
         format('its orders are counted in another way than those of %s, from which it inherits: changing them through that table corrupts the totals', u.parent),

@@ -91,6 +91,19 @@ SELECT is((SELECT string_agg(t ->> 'table', ',') FROM jsonb_array_elements(custo
   'public.letters', 'without a key of its own its rows are those of the parent');
 DROP TABLE sent_letters, letters;
 
+-- A table that inherits from two.
+CREATE TABLE web (id int, phone text, total numeric);
+CREATE TABLE store (id int, phone text, total numeric);
+CREATE TABLE both_ways () INHERITS (web, store);
+SELECT customer_identity.attach_orders('both_ways') IS NOT NULL AS attached, customer_identity.attach_orders('web') IS NOT NULL AS attached_too \gset
+SELECT is((failure($$SELECT customer_identity.attach_orders('store')$$)).code, '0A000', 'what inherits from two is read with one of them');
+ALTER TABLE both_ways NO INHERIT store;
+SELECT lives_ok($$SELECT customer_identity.attach_orders('store')$$, 'apart, both are attached');
+ALTER TABLE both_ways INHERIT store;
+SELECT set_eq($$SELECT severity, object, finding FROM customer_identity.check_setup() WHERE object = 'public.both_ways'$$,
+  $$VALUES ('error', 'public.both_ways', 'it inherits from public.store and from public.web, which are both attached: lists have its rows twice')$$, 'check_setup reports what has come about later');
+DROP TABLE both_ways, web, store;
+
 -- Users: a statement that names the parent fires the parent's triggers alone.
 CREATE TABLE members (PRIMARY KEY (id)) INHERITS ("user");
 SELECT matches((failure($$SELECT customer_identity.attach_users('members')$$)).hint, 'ALTER TABLE public.members NO INHERIT public."user"', 'what inherits from users is refused, with a hint');
