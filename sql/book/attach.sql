@@ -32,6 +32,7 @@ CREATE FUNCTION customer_identity_internal.require_attached_heirs(relation regcl
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 DECLARE
     heirs text;
@@ -59,6 +60,7 @@ COMMENT ON FUNCTION customer_identity_internal.require_attached_heirs(regclass, 
 CREATE FUNCTION customer_identity_internal.users_that_inherit(relation regclass)
     RETURNS TABLE (heir regclass, parent regclass, ancestor regclass)
     LANGUAGE sql STABLE
+    SET jit = off
 BEGIN ATOMIC
     SELECT h.heir, h.parent, a.ancestor
     FROM (SELECT relation UNION ALL SELECT customer_identity_internal.ancestors_of(relation)) AS a (ancestor)
@@ -75,6 +77,7 @@ CREATE FUNCTION customer_identity_internal.refuse_users_that_inherit(users regcl
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 DECLARE
     pair record;
@@ -95,6 +98,7 @@ COMMENT ON FUNCTION customer_identity_internal.refuse_users_that_inherit(regclas
 CREATE FUNCTION customer_identity_internal.heirs_read_twice(relation regclass, kind text, customers regclass)
     RETURNS TABLE (heir regclass, other regclass)
     LANGUAGE sql STABLE
+    SET jit = off
 BEGIN ATOMIC
     SELECT h.heir, a.ancestor
     FROM (SELECT DISTINCT t.heir FROM customer_identity_internal.heirs_of(relation) AS t) AS h
@@ -115,6 +119,7 @@ CREATE FUNCTION customer_identity_internal.refuse_heirs_read_twice(relation regc
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 DECLARE
     pair record;

@@ -340,6 +340,7 @@ CREATE FUNCTION customer_identity_internal.is_read_with_ancestor(
     RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 BEGIN
     RETURN EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = attached) AND EXISTS (
@@ -369,6 +370,7 @@ CREATE FUNCTION customer_identity_internal.attached_heirs(attached customer_iden
     RETURNS oid[]
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 BEGIN
     RETURN ARRAY(

@@ -169,6 +169,7 @@ CREATE FUNCTION customer_identity_internal.check_heirs(customers regclass, attac
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 BEGIN ATOMIC
     SELECT 'error', h.heir::text,
         format('it inherits from %s and is not attached: its rows are not %s', a.attached,

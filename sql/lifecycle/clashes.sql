@@ -163,6 +163,7 @@ CREATE FUNCTION customer_identity_internal.heirs_that_move(relation regclass, wa
     RETURNS oid[]
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 DECLARE
     heirs constant oid[] := ARRAY(SELECT h.heir::oid FROM customer_identity_internal.heirs_of(relation) AS h);

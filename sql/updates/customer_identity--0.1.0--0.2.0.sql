@@ -2094,6 +2094,7 @@ CREATE FUNCTION customer_identity_internal.is_read_with_ancestor(
     RETURNS boolean
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 BEGIN
     RETURN EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = attached) AND EXISTS (
@@ -2121,6 +2122,7 @@ CREATE FUNCTION customer_identity_internal.attached_heirs(attached customer_iden
     RETURNS oid[]
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 BEGIN
     RETURN ARRAY(
@@ -3375,6 +3377,7 @@ CREATE FUNCTION customer_identity_internal.require_attached_heirs(relation regcl
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 DECLARE
     heirs text;
@@ -3401,6 +3404,7 @@ COMMENT ON FUNCTION customer_identity_internal.require_attached_heirs(regclass, 
 CREATE FUNCTION customer_identity_internal.users_that_inherit(relation regclass)
     RETURNS TABLE (heir regclass, parent regclass, ancestor regclass)
     LANGUAGE sql STABLE
+    SET jit = off
 BEGIN ATOMIC
     SELECT h.heir, h.parent, a.ancestor
     FROM (SELECT relation UNION ALL SELECT customer_identity_internal.ancestors_of(relation)) AS a (ancestor)
@@ -3416,6 +3420,7 @@ CREATE FUNCTION customer_identity_internal.refuse_users_that_inherit(users regcl
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 DECLARE
     pair record;
@@ -3435,6 +3440,7 @@ COMMENT ON FUNCTION customer_identity_internal.refuse_users_that_inherit(regclas
 CREATE FUNCTION customer_identity_internal.heirs_read_twice(relation regclass, kind text, customers regclass)
     RETURNS TABLE (heir regclass, other regclass)
     LANGUAGE sql STABLE
+    SET jit = off
 BEGIN ATOMIC
     SELECT h.heir, a.ancestor
     FROM (SELECT DISTINCT t.heir FROM customer_identity_internal.heirs_of(relation) AS t) AS h
@@ -3454,6 +3460,7 @@ CREATE FUNCTION customer_identity_internal.refuse_heirs_read_twice(relation regc
     RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 DECLARE
     pair record;
@@ -8046,6 +8053,7 @@ CREATE FUNCTION customer_identity_internal.heirs_that_move(relation regclass, wa
     RETURNS oid[]
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 AS $$
 DECLARE
     heirs constant oid[] := ARRAY(SELECT h.heir::oid FROM customer_identity_internal.heirs_of(relation) AS h);
@@ -13740,6 +13748,7 @@ CREATE FUNCTION customer_identity_internal.check_heirs(customers regclass, attac
     RETURNS SETOF customer_identity_internal.setup_finding
     LANGUAGE sql STABLE
     SET search_path = pg_catalog, pg_temp
+    SET jit = off
 BEGIN ATOMIC
     SELECT 'error', h.heir::text,
         format('it inherits from %s and is not attached: its rows are not %s', a.attached,
