@@ -11,7 +11,6 @@ from datetime import date
 
 MICROSECONDS = 1e6
 MINIMUM_NOTHING, MAXIMUM_NOTHING = 0.75, 1.4  # times no triggers; three triggers are called for each order
-
 MINIMUM_ROUNDS, NOTICEABLE = 2, 1.05  # of a comparison with the version before
 
 

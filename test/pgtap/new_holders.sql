@@ -197,5 +197,18 @@ SET ROLE till;
 SELECT customer_identity.record_proof('07400 123431', 'rights');
 RESET ROLE;
 SELECT ok(is_held_back('rights'), 'a new holder whose proof another role records');
+-- Orders of guests in a table that does not tell when they were placed stay, as the server says.
+CREATE TABLE counter_sales (id int PRIMARY KEY, phone text, total numeric);
+SELECT customer_identity.attach_orders('counter_sales') IS NOT NULL AS attached \gset
+INSERT INTO counter_sales VALUES (1, '07400 123481', 5);
+SELECT customer_identity.find_customer('07400 123481') AS counter \gset
+SELECT size AS start FROM pg_stat_file(current_setting('data_directory') || '/../log') \gset
+SET LOCAL log_min_messages = notice;
+SELECT is(customer_identity.release_phone(:'counter', since => now()), NULL, 'there is nothing to move that is known to be newer');
+RESET log_min_messages;
+SELECT is((SELECT array_agg(m[1]) FROM regexp_matches(pg_read_file(current_setting('data_directory') || '/../log', :start, 100000), 'orders of guests in (\S+) stay', 'g') AS m),
+  '{public.counter_sales}', 'and which table it is that does not tell is told');
+SELECT is((SELECT customer_id FROM counter_sales), :'counter', 'the order stays');
+
 SELECT * FROM finish();
 ROLLBACK;
