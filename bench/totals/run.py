@@ -50,6 +50,9 @@ max_connections = 60
 AT_COMMIT = 'ours, at commit'
 STORM_CLIENTS, STORM_CUSTOMERS, STORM_ORDERS = 16, min(1000, CUSTOMERS), 4
 
+INDEXES = """SELECT tablename, indexdef LIKE '% UNIQUE %', substring(indexdef FROM ' USING .*') FROM pg_indexes
+WHERE schemaname = current_schema AND tablename IN ('customers', 'users', 'orders') ORDER BY 1, 2, 3"""
+
 DRAWS = {'uniform': 'random(1, :customers)', 'skewed': 'random_zipfian(1, :customers, 1.1)', 'one hot': '1'}
 ONE_ORDER = """\\set n {draw}
 INSERT INTO orders (customer_id, total, status) VALUES (md5((:n)::text)::uuid, 12.34, 'paid');
@@ -136,7 +139,11 @@ class Shop:
 def make_shops():
     subprocess.run(['psql', '-qX', '-c', 'CREATE EXTENSION customer_identity'], check=True)
     base = make_base(BASE) if BASE else None
-    return {variant: Shop(variant, base if variant == BEFORE else {}) for variant in SCRIPTS}
+    shops = {variant: Shop(variant, base if variant == BEFORE else {}) for variant in SCRIPTS}
+    for variant, shop in shops.items():
+        if shop.run(INDEXES) != shops[NONE].run(INDEXES):
+            sys.exit(f'{variant}: not the indexes of {NONE}: its rows would cost more, or less, without any trigger')
+    return shops
 
 
 class Bench:

@@ -28,4 +28,6 @@ CREATE TABLE orders (
     note text,
     placed_at timestamptz NOT NULL DEFAULT now()
 );
+-- Ours makes the second one, where it is not there.
 CREATE INDEX ON orders (customer_id);
+CREATE INDEX ON orders (user_id);
