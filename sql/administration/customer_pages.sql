@@ -1,10 +1,12 @@
 -- A cursor says where a page ended and of which list, so that it cannot be used with another list.
 CREATE FUNCTION customer_identity_internal.list_digest(list jsonb)
     RETURNS text
-    LANGUAGE sql IMMUTABLE
+    LANGUAGE plpgsql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT left(encode(sha256(convert_to(list::text, 'UTF8')), 'hex'), 16)
+BEGIN
+    RETURN left(encode(sha256(convert_to(list::text, 'UTF8')), 'hex'), 16);
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.list_digest(jsonb) IS
     'A short text that stands for a list''s parameters in its cursors';
@@ -103,10 +105,15 @@ COMMENT ON FUNCTION customer_identity_internal.require_page_size(integer) IS
 -- One extra row shows whether another page follows.
 CREATE FUNCTION customer_identity_internal.page_of(rows jsonb[], page_size integer, next text)
     RETURNS jsonb
-    LANGUAGE sql IMMUTABLE
-RETURN jsonb_build_object(
-    'items', to_jsonb((COALESCE(rows, '{}'))[:page_size]),
-    'next', CASE WHEN cardinality(rows) > page_size THEN next END);
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN jsonb_build_object(
+        'items', to_jsonb((COALESCE(rows, '{}'))[:page_size]),
+        'next', CASE WHEN cardinality(rows) > page_size THEN next END);
+END
+$$;
 COMMENT ON FUNCTION customer_identity_internal.page_of(jsonb[], integer, text) IS
     'A page and the cursor of the next one, NULL on the last';
 
@@ -382,13 +389,14 @@ DECLARE
     place constant jsonb := customer_identity_internal.read_cursor(list, after, key_column.type, 'uuid');
     is_spread constant boolean := customer_identity_internal.is_spread(customers);
     users_query constant text := customer_identity_internal.users_query(customers);
-    logins_query constant text := customer_identity_internal.logins_query(customers);
+    in_order constant boolean := is_spread OR NOT given ?| '{has_users,shared,min_spent,min_orders}';
+    logins_query constant text := CASE WHEN given ?| '{has_users,shared}' THEN customer_identity_internal.logins_query(customers) END;
     is_filtered_by_time constant boolean := given ? 'created' AND sort_key = 'created_at';
     -- Users whose table has another owner are asked for by a function.
-    few constant integer := (
+    few constant integer := CASE WHEN NOT in_order THEN (
         SELECT CASE WHEN bool_and(customer_identity_internal.have_one_owner(a.attached, a.customers)) THEN 10000 ELSE 1000 END
         FROM customer_identity_internal.attachments_to_read(list_customers.customers) AS a
-        WHERE a.kind = 'users');
+        WHERE a.kind = 'users') END;
     sought customer_identity_internal.customer_search;
     condition text := customer_identity_internal.is_somebody(customers);
     time_condition constant text := customer_identity_internal.time_filter_condition(given,
@@ -422,7 +430,7 @@ BEGIN
             range.scope := range.scope || ' AND ' || time_condition;
         END IF;
         FOREACH way IN ARRAY CASE
-            WHEN is_spread THEN '{in order}'::text[]
+            WHEN in_order THEN '{in order}'::text[]
             ELSE customer_identity_internal.ways_to_find(given, sort_key, typed IS NOT NULL,
                 NOT by_name AND customer_identity_internal.has_index_on(customers, sort_key))
         END LOOP

@@ -17,12 +17,16 @@ COMMENT ON FUNCTION customer_identity_internal.row_key_column(regclass) IS
 -- Partitions have rows at the same places, and tables that inherit have no key of their parent.
 CREATE FUNCTION customer_identity_internal.page_key(relation regclass)
     RETURNS text[]
-    LANGUAGE sql STABLE
-RETURN CASE
-    WHEN customer_identity_internal.primary_key_columns(relation) IS NULL OR EXISTS (SELECT FROM customer_identity_internal.heirs_of(relation))
-        THEN '{tableoid,ctid}'
-    ELSE customer_identity_internal.primary_key_columns(relation)
-END;
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN CASE
+        WHEN EXISTS (SELECT FROM customer_identity_internal.heirs_of(relation)) THEN '{tableoid,ctid}'
+        ELSE COALESCE(customer_identity_internal.primary_key_columns(relation), '{tableoid,ctid}')
+    END;
+END
+$$;
 COMMENT ON FUNCTION customer_identity_internal.page_key(regclass) IS
     'The columns that orders of the same time are told apart by';
 

@@ -1,8 +1,10 @@
 CREATE FUNCTION customer_identity_internal.editable_columns(customers regclass)
     RETURNS SETOF text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    RETURN QUERY
     SELECT a.attname::text
     FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped
@@ -10,7 +12,8 @@ AS $$
         AND a.attname <> 'phone_generation'
         AND (a.attname IN ('preferred_name', 'notes')
             OR a.attname NOT IN (SELECT c.name FROM customer_identity_internal.customers_columns() AS c))
-    ORDER BY a.attnum
+    ORDER BY a.attnum;
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.editable_columns(regclass) IS
     'The columns that update_customer may change: notes, preferred_name and the application''s own';
@@ -44,12 +47,16 @@ COMMENT ON FUNCTION customer_identity_internal.require_changes(jsonb, regclass) 
 
 CREATE FUNCTION customer_identity_internal.typed_columns(customers regclass, names text[])
     RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
-    FROM pg_attribute AS a
-    WHERE a.attrelid = customers AND a.attname = ANY (names)
+BEGIN
+    RETURN (
+        SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
+        FROM pg_attribute AS a
+        WHERE a.attrelid = customers AND a.attname = ANY (names)
+    );
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.typed_columns(regclass, text[]) IS
     'Columns of customers with their types, as jsonb_to_record takes them';
@@ -155,14 +162,17 @@ COMMENT ON FUNCTION customer_identity_internal.write_changes(uuid, jsonb, text[]
 
 CREATE FUNCTION customer_identity_internal.is_in_key(customers regclass, names text[])
     RETURNS boolean
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT EXISTS (
+BEGIN
+    RETURN EXISTS (
         SELECT
         FROM pg_index AS i
         JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-        WHERE i.indrelid = customers AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL AND a.attname = ANY (names))
+        WHERE i.indrelid = customers AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL AND a.attname = ANY (names)
+    );
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.is_in_key(regclass, text[]) IS
     'Whether one of the columns is part of a key that foreign keys can refer to, so that its change locks as a deletion does';

@@ -1,13 +1,18 @@
 CREATE FUNCTION customer_identity_internal.primary_key_columns(relation regclass)
     RETURNS text[]
-    LANGUAGE sql STABLE
-RETURN (
-    SELECT array_agg(a.attname::text ORDER BY k.position)
-    FROM pg_index AS i
-    CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (number, position)
-    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
-    WHERE i.indrelid = relation AND i.indisprimary AND k.position <= i.indnkeyatts
-);
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT array_agg(a.attname::text ORDER BY k.position)
+        FROM pg_index AS i
+        CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (number, position)
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+        WHERE i.indrelid = relation AND i.indisprimary AND k.position <= i.indnkeyatts
+    );
+END
+$$;
 COMMENT ON FUNCTION customer_identity_internal.primary_key_columns(regclass) IS
     'The columns of the primary key of a table, in order; NULL: it has none';
 

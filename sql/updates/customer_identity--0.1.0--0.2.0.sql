@@ -2097,7 +2097,7 @@ CREATE FUNCTION customer_identity_internal.is_read_with_ancestor(
     SET jit = off
 AS $$
 BEGIN
-    RETURN EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = attached) AND EXISTS (
+    RETURN EXISTS (
         SELECT
         FROM customer_identity_internal.ancestors_of(attached) AS a (ancestor)
         CROSS JOIN LATERAL customer_identity_internal.feeding_setups(a.ancestor, customers) AS s
@@ -2113,7 +2113,9 @@ CREATE FUNCTION customer_identity_internal.attachments_to_read(customers regclas
 BEGIN ATOMIC
     SELECT a.*
     FROM customer_identity_internal.held_attachments(customers) AS a
-    WHERE NOT customer_identity_internal.is_read_with_ancestor(a.attached, a.kind, a.customer_column, customers);
+    -- Nearly no table inherits from another.
+    WHERE NOT (EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = a.attached)
+        AND customer_identity_internal.is_read_with_ancestor(a.attached, a.kind, a.customer_column, customers));
 END;
 COMMENT ON FUNCTION customer_identity_internal.attachments_to_read(regclass) IS
     'held_attachments() without those that are read with a table they inherit from: each row is in one of them';
@@ -2715,14 +2717,19 @@ COMMENT ON FUNCTION customer_identity.customer_history(uuid, regclass) IS
     'The events of a customer, newest first: an array of objects with at, event, actor and details';
 CREATE FUNCTION customer_identity_internal.primary_key_columns(relation regclass)
     RETURNS text[]
-    LANGUAGE sql STABLE
-RETURN (
-    SELECT array_agg(a.attname::text ORDER BY k.position)
-    FROM pg_index AS i
-    CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (number, position)
-    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
-    WHERE i.indrelid = relation AND i.indisprimary AND k.position <= i.indnkeyatts
-);
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT array_agg(a.attname::text ORDER BY k.position)
+        FROM pg_index AS i
+        CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (number, position)
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+        WHERE i.indrelid = relation AND i.indisprimary AND k.position <= i.indnkeyatts
+    );
+END
+$$;
 COMMENT ON FUNCTION customer_identity_internal.primary_key_columns(regclass) IS
     'The columns of the primary key of a table, in order; NULL: it has none';
 -- The server keeps a column of a partitioned table unique only together with those it is partitioned by.
@@ -5848,10 +5855,12 @@ COMMENT ON FUNCTION customer_identity.index_totals(regclass) IS
 -- A cursor says where a page ended and of which list, so that it cannot be used with another list.
 CREATE OR REPLACE FUNCTION customer_identity_internal.list_digest(list jsonb)
     RETURNS text
-    LANGUAGE sql IMMUTABLE
+    LANGUAGE plpgsql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT left(encode(sha256(convert_to(list::text, 'UTF8')), 'hex'), 16)
+BEGIN
+    RETURN left(encode(sha256(convert_to(list::text, 'UTF8')), 'hex'), 16);
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.list_digest(jsonb) IS
     'A short text that stands for a list''s parameters in its cursors';
@@ -5944,10 +5953,15 @@ COMMENT ON FUNCTION customer_identity_internal.require_page_size(integer) IS
 -- One extra row shows whether another page follows.
 CREATE OR REPLACE FUNCTION customer_identity_internal.page_of(rows jsonb[], page_size integer, next text)
     RETURNS jsonb
-    LANGUAGE sql IMMUTABLE
-RETURN jsonb_build_object(
-    'items', to_jsonb((COALESCE(rows, '{}'))[:page_size]),
-    'next', CASE WHEN cardinality(rows) > page_size THEN next END);
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN jsonb_build_object(
+        'items', to_jsonb((COALESCE(rows, '{}'))[:page_size]),
+        'next', CASE WHEN cardinality(rows) > page_size THEN next END);
+END
+$$;
 COMMENT ON FUNCTION customer_identity_internal.page_of(jsonb[], integer, text) IS
     'A page and the cursor of the next one, NULL on the last';
 CREATE OR REPLACE FUNCTION customer_identity_internal.sort_column(sort text)
@@ -6210,13 +6224,14 @@ DECLARE
     place constant jsonb := customer_identity_internal.read_cursor(list, after, key_column.type, 'uuid');
     is_spread constant boolean := customer_identity_internal.is_spread(customers);
     users_query constant text := customer_identity_internal.users_query(customers);
-    logins_query constant text := customer_identity_internal.logins_query(customers);
+    in_order constant boolean := is_spread OR NOT given ?| '{has_users,shared,min_spent,min_orders}';
+    logins_query constant text := CASE WHEN given ?| '{has_users,shared}' THEN customer_identity_internal.logins_query(customers) END;
     is_filtered_by_time constant boolean := given ? 'created' AND sort_key = 'created_at';
     -- Users whose table has another owner are asked for by a function.
-    few constant integer := (
+    few constant integer := CASE WHEN NOT in_order THEN (
         SELECT CASE WHEN bool_and(customer_identity_internal.have_one_owner(a.attached, a.customers)) THEN 10000 ELSE 1000 END
         FROM customer_identity_internal.attachments_to_read(list_customers.customers) AS a
-        WHERE a.kind = 'users');
+        WHERE a.kind = 'users') END;
     sought customer_identity_internal.customer_search;
     condition text := customer_identity_internal.is_somebody(customers);
     time_condition constant text := customer_identity_internal.time_filter_condition(given,
@@ -6250,7 +6265,7 @@ BEGIN
             range.scope := range.scope || ' AND ' || time_condition;
         END IF;
         FOREACH way IN ARRAY CASE
-            WHEN is_spread THEN '{in order}'::text[]
+            WHEN in_order THEN '{in order}'::text[]
             ELSE customer_identity_internal.ways_to_find(given, sort_key, typed IS NOT NULL,
                 NOT by_name AND customer_identity_internal.has_index_on(customers, sort_key))
         END LOOP
@@ -6513,12 +6528,16 @@ COMMENT ON FUNCTION customer_identity_internal.row_key_column(regclass) IS
 -- Partitions have rows at the same places, and tables that inherit have no key of their parent.
 CREATE FUNCTION customer_identity_internal.page_key(relation regclass)
     RETURNS text[]
-    LANGUAGE sql STABLE
-RETURN CASE
-    WHEN customer_identity_internal.primary_key_columns(relation) IS NULL OR EXISTS (SELECT FROM customer_identity_internal.heirs_of(relation))
-        THEN '{tableoid,ctid}'
-    ELSE customer_identity_internal.primary_key_columns(relation)
-END;
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN CASE
+        WHEN EXISTS (SELECT FROM customer_identity_internal.heirs_of(relation)) THEN '{tableoid,ctid}'
+        ELSE COALESCE(customer_identity_internal.primary_key_columns(relation), '{tableoid,ctid}')
+    END;
+END
+$$;
 COMMENT ON FUNCTION customer_identity_internal.page_key(regclass) IS
     'The columns that orders of the same time are told apart by';
 CREATE FUNCTION customer_identity_internal.after_key(relation regclass, id text[])
@@ -6849,9 +6868,11 @@ COMMENT ON FUNCTION customer_identity.visible_orders(text, integer, text, regcla
     'A page of the orders that a user may see: the user''s own, and the customer''s where the user has proved the phone';
 CREATE OR REPLACE FUNCTION customer_identity_internal.editable_columns(customers regclass)
     RETURNS SETOF text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    RETURN QUERY
     SELECT a.attname::text
     FROM pg_attribute AS a
     WHERE a.attrelid = customers AND a.attnum > 0 AND NOT a.attisdropped
@@ -6859,7 +6880,8 @@ AS $$
         AND a.attname <> 'phone_generation'
         AND (a.attname IN ('preferred_name', 'notes')
             OR a.attname NOT IN (SELECT c.name FROM customer_identity_internal.customers_columns() AS c))
-    ORDER BY a.attnum
+    ORDER BY a.attnum;
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.editable_columns(regclass) IS
     'The columns that update_customer may change: notes, preferred_name and the application''s own';
@@ -6891,12 +6913,16 @@ COMMENT ON FUNCTION customer_identity_internal.require_changes(jsonb, regclass) 
     'Raises 22023 for changes that update_customer may not make';
 CREATE OR REPLACE FUNCTION customer_identity_internal.typed_columns(customers regclass, names text[])
     RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
-    FROM pg_attribute AS a
-    WHERE a.attrelid = customers AND a.attname = ANY (names)
+BEGIN
+    RETURN (
+        SELECT string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum)
+        FROM pg_attribute AS a
+        WHERE a.attrelid = customers AND a.attname = ANY (names)
+    );
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.typed_columns(regclass, text[]) IS
     'Columns of customers with their types, as jsonb_to_record takes them';
@@ -6997,14 +7023,17 @@ COMMENT ON FUNCTION customer_identity_internal.write_changes(uuid, jsonb, text[]
     'Updates columns of a customer and returns the values that they have then; NULL when a trigger deleted it';
 CREATE FUNCTION customer_identity_internal.is_in_key(customers regclass, names text[])
     RETURNS boolean
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT EXISTS (
+BEGIN
+    RETURN EXISTS (
         SELECT
         FROM pg_index AS i
         JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-        WHERE i.indrelid = customers AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL AND a.attname = ANY (names))
+        WHERE i.indrelid = customers AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL AND a.attname = ANY (names)
+    );
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.is_in_key(regclass, text[]) IS
     'Whether one of the columns is part of a key that foreign keys can refer to, so that its change locks as a deletion does';
