@@ -171,7 +171,7 @@ bool lock_customer(Writer &writer, const pg_uuid_t &customer) {
       writer.customers, &place, snapshot, writer.customer, GetCurrentCommandId(false),
       LockTupleKeyShare, LockWaitBlock,
       TUPLE_LOCK_FLAG_FIND_LAST_VERSION | TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS, &failure);
-  note_last_held(writer.customers, place);
+  note_last_held(writer.customers, customer, place);
   return result == TM_Ok;
 }
 

@@ -12,6 +12,7 @@ namespace {
 // A hint: the row may have moved since, and the table may have been rewritten.
 struct Place {
   Oid table;
+  pg_uuid_t id;
   ItemPointerData row;
 };
 
@@ -31,6 +32,7 @@ struct Known {
   NameData wanted_column;
   AttrNumber wanted;
   AttrNumber text;  // 0: there is none
+  bool is_key;      // the wanted column is the key
   IndexKey index_key;
 };
 
@@ -74,6 +76,7 @@ void resolve(Known &known, Relation table, const Wanted &wanted, Oid type) {
   known.wanted = get_attnum(wanted.table, wanted.column);
   const AttrNumber column = get_attnum(wanted.table, wanted.key);
   if (!is_plain(table) || !is_uuid(table, known.wanted) || column <= 0) return;
+  known.is_key = column == known.wanted;
   if (wanted.text != nullptr) {
     known.text = get_attnum(wanted.table, wanted.text);
     if (!is_text(table, known.text)) return;
@@ -143,12 +146,25 @@ bool is_at(Relation table, AttrNumber column, const pg_uuid_t &id, ItemPointerDa
   return !is_null && memcmp(DatumGetUUIDP(found), &id, sizeof(id)) == 0;
 }
 
+// As is_at(); where the row has been changed since, fetches the version that the snapshot sees,
+// which may be many behind the one that an index leads to first.
+bool is_at_or_after(Relation table, AttrNumber column, const pg_uuid_t &id, ItemPointerData place,
+                    Snapshot snapshot, TupleTableSlot *row) {
+  if (is_at(table, column, id, place, snapshot, row)) return true;
+  if (ItemPointerGetBlockNumber(&place) >= RelationGetNumberOfBlocks(table) ||
+      IsolationUsesXactSnapshot())
+    return false;
+  TableScanDesc scan = table_beginscan_tid(table, snapshot);
+  table_tuple_get_latest_tid(scan, &place);
+  table_endscan(scan);
+  return is_at(table, column, id, place, snapshot, row);
+}
+
 bool has_waited = false;
 
 TM_Result lock_now(Relation table, TupleTableSlot *row, Snapshot snapshot, LockWaitPolicy wait) {
   TM_FailureData failure;
   ItemPointerData place = row->tts_tid;
-  last_held = {RelationGetRelid(table), place};
   return table_tuple_lock(table, &place, snapshot, row, GetCurrentCommandId(false),
                           LockTupleKeyShare, wait, TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS,
                           &failure);
@@ -173,22 +189,37 @@ Lookup taken(Relation table, const Known &known, TupleTableSlot *row, Snapshot s
     const Datum stored = slot_getattr(row, known.text, &is_null);
     *found.text = is_null ? nullptr : TextDatumGetCString(stored);
   }
+  if (hold == Hold::kRow && has_id) last_held = {RelationGetRelid(table), *found.id, row->tts_tid};
   if (hold == Hold::kRow && !lock_row(table, row, snapshot)) return Lookup::kImpossible;
   if (hold == Hold::kRow && has_id) remember(RelationGetRelid(table), *found.id);
   return has_id ? Lookup::kFound : Lookup::kNull;
 }
 
+// Many orders of one customer in turn find it where the last one did.
+bool was_held_last(Relation table, const Known &known, const Sought &sought, Snapshot snapshot,
+                   TupleTableSlot *row) {
+  return known.is_key && sought.type == UUIDOID &&
+         find_last_held(table, known.wanted, *DatumGetUUIDP(sought.value), snapshot, row);
+}
+
+bool find_by_index(Relation table, const Known &known, const Sought &sought, Snapshot snapshot,
+                   TupleTableSlot *row) {
+  Relation index = index_open(known.index_key.index, AccessShareLock);
+  IndexScanDesc scan = begin_scan(table, index, snapshot);
+  const bool found = scan_for(scan, known.index_key, sought, row);
+  index_endscan(scan);
+  index_close(index, NoLock);
+  return found;
+}
+
 Lookup scanned(Relation table, const Known &known, const Sought &sought, Snapshot snapshot,
                Hold hold, const Result &found) {
-  Relation index = index_open(known.index_key.index, AccessShareLock);
   TupleTableSlot *row = table_slot_create(table, nullptr);
-  IndexScanDesc scan = begin_scan(table, index, snapshot);
   Lookup result = Lookup::kNoRow;
-  if (scan_for(scan, known.index_key, sought, row))
+  if (was_held_last(table, known, sought, snapshot, row) ||
+      find_by_index(table, known, sought, snapshot, row))
     result = taken(table, known, row, snapshot, hold, found);
-  index_endscan(scan);
   ExecDropSingleTupleTableSlot(row);
-  index_close(index, NoLock);
   return result;
 }
 
@@ -289,17 +320,18 @@ void remember_held_rows() {
 bool find_held(Relation table, AttrNumber column, const pg_uuid_t &id, Snapshot snapshot,
                TupleTableSlot *row) {
   const HeldRow *held = held_row(RelationGetRelid(table), id, HASH_FIND);
-  return held != nullptr && is_at(table, column, id, held->row, snapshot, row);
+  return held != nullptr && is_at_or_after(table, column, id, held->row, snapshot, row);
 }
 
 bool find_last_held(Relation table, AttrNumber column, const pg_uuid_t &id, Snapshot snapshot,
                     TupleTableSlot *row) {
   return last_held.table == RelationGetRelid(table) &&
-         is_at(table, column, id, last_held.row, snapshot, row);
+         memcmp(&last_held.id, &id, sizeof(id)) == 0 &&
+         is_at_or_after(table, column, id, last_held.row, snapshot, row);
 }
 
-void note_last_held(Relation table, const ItemPointerData &place) {
-  last_held = {RelationGetRelid(table), place};
+void note_last_held(Relation table, const pg_uuid_t &id, const ItemPointerData &place) {
+  last_held = {RelationGetRelid(table), id, place};
 }
 
 bool is_held(const Wanted &wanted, const pg_uuid_t &id) {

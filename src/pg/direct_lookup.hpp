@@ -73,13 +73,13 @@ IndexScanDesc begin_scan(Relation table, Relation index, Snapshot snapshot, int 
 /// The only row with `sought` in the index's column. False: no visible one.
 bool scan_for(IndexScanDesc scan, const IndexKey &key, const Sought &sought, TupleTableSlot *row);
 
-/// Looks for the row with that id at the place where the last row was held, without an index.
-/// False: no visible one is there.
+/// Looks for the row with that id where it was held last, if it was the last one, and then for the
+/// version that it has become, without an index. False: no visible one is there.
 bool find_last_held(Relation table, AttrNumber column, const pg_uuid_t &id, Snapshot snapshot,
                     TupleTableSlot *row);
 
 /// That row was held last, by whoever says so.
-void note_last_held(Relation table, const ItemPointerData &place);
+void note_last_held(Relation table, const pg_uuid_t &id, const ItemPointerData &place);
 
 /// From now on the transaction remembers where the rows are that look_up_uuid_now() holds until its
 /// end, up to a hundred thousand: for statements that come back to them. One that has held several

@@ -226,7 +226,10 @@ bool update(Writer &writer, const Delta &delta, majors::IndexUpdate *indexes) {
   for (;;) {
     make_new_row(writer, delta);
     const TM_Result result = replace(writer, indexes);
-    if (result == TM_Ok) return true;
+    if (result == TM_Ok) {
+      note_last_held(writer.table, delta.customer, writer.new_row->tts_tid);
+      return true;
+    }
     if (result != TM_Updated && result != TM_Deleted)
       elog(ERROR, "cannot update a customer: %d", result);
     if (IsolationUsesXactSnapshot())
