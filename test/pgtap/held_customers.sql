@@ -55,6 +55,9 @@ SELECT place(:'one', 3);
 ROLLBACK TO before;
 SELECT is(attached_to(:'one'), :'one'::uuid, 'after a savepoint');
 COMMIT;
+UPDATE customers SET notes = n FROM generate_series(1, 3) AS n;
+CALL place_each(ARRAY[:'one'::uuid], 1, 0) \gset
+SELECT cmp_ok(:scanned, '<=', 1, 'the version that it has become is found from the last one');
 UPDATE customers SET notes = repeat('x', 3000);
 SELECT is(attached_to(:'one'), :'one'::uuid, 'after a move to another page');
 VACUUM FULL customers;
