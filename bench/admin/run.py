@@ -2,10 +2,10 @@
 """What the indexes of lists of customers give and cost: pages of list_customers, sign-ups and orders without them,
 with create_search_indexes() and with index_totals() as well.
 
-ROWS (1000000) customers, CALLS (15) a kind of page, SECONDS (5; 0 makes 20) of sign-ups and of orders, STAGES (0,1,2): none of the
-indexes, not even those of the sorts, all of them, those of totals as well. BASE_PG_CONFIG names a server that has the library of
-another version: with stage 1 it is measured as well, as "before". LINES names a file for the measurements (bench/figures.py), the
-server's processor time."""
+ROWS (1000000) customers, CALLS (15) a kind of page, ROUNDS (3) of SECONDS (3; 0 makes 20 transactions) of sign-ups and of orders,
+STAGES (0,1,2): none of the indexes, not even those of the sorts, all of them, those of totals as well. BASE_PG_CONFIG names a server
+that has the library of another version: with stage 1 it is measured in turns with this one, as "before". LINES names a file for the
+measurements (bench/figures.py), the server's processor time."""
 
 import os
 import random
@@ -26,7 +26,8 @@ from throwaway_cluster import enter_cluster, make_base  # noqa: E402
 
 ROWS = int(os.environ.get('ROWS', 1000000))
 CALLS = int(os.environ.get('CALLS', 15))
-SECONDS = int(os.environ.get('SECONDS', 5))
+ROUNDS = int(os.environ.get('ROUNDS', 3))
+SECONDS = int(os.environ.get('SECONDS', 3))
 BASE = os.environ.get('BASE_PG_CONFIG')
 STAGES = [int(n) for n in os.environ.get('STAGES', '0,1,2').split(',')]
 PATIENCE = 20  # seconds
@@ -86,14 +87,12 @@ def searches():
 class Book:
     """In a database: what clients need to reach it."""
 
-    def __init__(self, figures, database):
+    def __init__(self, database):
         say(f'making {ROWS} customers')
         script = ['psql', '-qX', '-v', 'ON_ERROR_STOP=1', '-v', f'rows={ROWS}', '-f', str(HERE / 'shop.sql')]
         self.environment = {**os.environ, **database}
         subprocess.run(script, env=self.environment, check=True, stdout=subprocess.DEVNULL)
         self.connection = psycopg2.connect(dbname=self.environment['PGDATABASE'])
-        self.figures = figures
-        self.stage = ''
         self.connection.autocommit = True
         self.sessions = Sessions(int(Path(os.environ['PGDATA'], 'postmaster.pid').read_text().split()[0]))
         self.cursor = self.connection.cursor()
@@ -104,35 +103,26 @@ class Book:
         self.cursor.execute(statement, values)
         return self.cursor.fetchall() if self.cursor.description else []
 
-    def page(self, **arguments):
-        """The processor time it took, in seconds."""
+    def page(self, arguments):
+        """The processor time it took, in seconds; PATIENCE: too long."""
         named = ', '.join(f'{name} => %s' for name in arguments)
         start = self.cpu()
-        self.run(f'SELECT customer_identity.list_customers({named})', *arguments.values())
+        try:
+            self.run(f'SELECT customer_identity.list_customers({named})', *arguments.values())
+        except psycopg2.errors.QueryCanceled:
+            return PATIENCE
         return self.cpu() - start
-
-    def pages(self, workload, arguments):
-        """Some calls; the first that takes too long is the last."""
-        for number in range(1, CALLS + 1):
-            try:
-                seconds = self.page(**arguments())
-            except psycopg2.errors.QueryCanceled:
-                seconds = PATIENCE
-            self.figures.add(workload, self.stage, number, 'cpu', 'ms', 1000 * seconds)
-            if seconds >= PATIENCE:
-                return
 
     def cpu(self):
         return of_process(self.connection.get_backend_pid())
 
-    def client(self, workload, script):
-        """Transactions of one client."""
+    def transaction(self, script):
+        """The processor time of one, of many by one client, in seconds."""
         before = self.sessions.used()
         length = ['-T', str(SECONDS)] if SECONDS else ['-t', '20']
         run = subprocess.run(['pgbench', '-n', '-M', 'prepared', *length, '-f', '-'],
                              input=script.format(rows=ROWS), env=self.environment, check=True, capture_output=True, text=True)
-        count = int(re.search(r'actually processed: (\d+)', run.stdout)[1])
-        self.figures.add(workload, self.stage, 1, 'cpu', 'ms', 1000 * (self.sessions.used() - before) / count)
+        return (self.sessions.used() - before) / int(re.search(r'actually processed: (\d+)', run.stdout)[1])
 
     def deep(self, sort):
         """A cursor in the midst of the list."""
@@ -142,25 +132,6 @@ class Book:
         schema = self.run("SELECT pronamespace::regnamespace FROM pg_proc WHERE proname = 'write_cursor'")[0][0]
         return self.run(f'SELECT {schema}.write_cursor(%s, jsonb_build_object(%s, %s::text, %s, %s::text))',
                         f'[null, {{}}, "{sort}"]', 'key', key, 'id', customer)[0][0]
-
-    def measure(self, stage):
-        say(stage)
-        random.seed(1)
-        self.stage = stage
-        for sort in SORTS:
-            self.pages(f'first page by {sort}', lambda: {'sort': f'-{sort}'})
-            after = self.deep(sort)
-            self.pages(f'page from the midst by {sort}', lambda: {'sort': sort, 'after': after})
-        for kind, text in searches().items():
-            say(kind)
-            self.pages(kind, lambda: {'search': text()})
-            self.pages(f'{kind}, by name', lambda: {'search': text(), 'sort': 'preferred_name'})
-        self.pages('customers shared by several users', lambda: {'filters': '{"shared": true}'})
-        self.pages('verified, from 20 orders on', lambda: {'filters': '{"verified": true, "min_orders": 20}'})
-        start = self.run('SELECT clock_timestamp()')[0][0]
-        self.client('one sign-up, half of them known', SIGN_UP)
-        self.client('one order', ORDER)
-        self.forget(start)
 
     def forget(self, start):
         """Takes away what came since then: the next pages are of the same shop."""
@@ -187,22 +158,65 @@ class Book:
             GROUP BY name ORDER BY name DESC""")
 
 
+class Stage:
+    """Books that are measured in turns, each as a variant."""
+
+    def __init__(self, figures, books):
+        self.figures = figures
+        self.books = books
+
+    def pages(self, workload, arguments):
+        """Some calls, with the same arguments(book) in each book; in one the first that takes too long is the last."""
+        books = dict(self.books)
+        for number in range(1, CALLS + 1):
+            for variant, book in list(books.items()):
+                random.seed(f'{workload} {number}')
+                seconds = book.page(arguments(book))
+                self.figures.add(workload, variant, number, 'cpu', 'ms', 1000 * seconds)
+                if seconds >= PATIENCE:
+                    del books[variant]
+
+    def transactions(self, workload, script):
+        for number in range(1, ROUNDS + 1):
+            for variant, book in self.books.items():
+                self.figures.add(workload, variant, number, 'cpu', 'ms', 1000 * book.transaction(script))
+
+    def measure(self):
+        say(', '.join(self.books))
+        for sort in SORTS:
+            self.pages(f'first page by {sort}', lambda book: {'sort': f'-{sort}'})
+            after = {book: book.deep(sort) for book in self.books.values()}
+            self.pages(f'page from the midst by {sort}', lambda book: {'sort': sort, 'after': after[book]})
+        for kind, text in searches().items():
+            say(kind)
+            self.pages(kind, lambda book: {'search': text()})
+            self.pages(f'{kind}, by name', lambda book: {'search': text(), 'sort': 'preferred_name'})
+        self.pages('customers shared by several users', lambda book: {'filters': '{"shared": true}'})
+        self.pages('customers with users', lambda book: {'filters': '{"has_users": true}'})
+        self.pages('customers who spent something', lambda book: {'filters': '{"min_spent": 1}'})
+        self.pages('verified, from 20 orders on', lambda book: {'filters': '{"verified": true, "min_orders": 20}'})
+        starts = {book: book.run('SELECT clock_timestamp()')[0][0] for book in self.books.values()}
+        self.transactions('one sign-up, half of them known', SIGN_UP)
+        self.transactions('one order', ORDER)
+        for book, start in starts.items():
+            book.forget(start)
+
+
 def main():
     enter_cluster(CONFIGURATION)
     figures = Figures()
-    book = Book(figures, {})
-    before = Book(figures, make_base(BASE)) if BASE and 1 in STAGES else None
+    book = Book({})
+    before = Book(make_base(BASE)) if BASE and 1 in STAGES else None
     version = book.run('SHOW server_version')[0][0].split()[0]
     figures.facts['machine'] = f'{os.cpu_count()} cores, PostgreSQL {version}, shared_buffers 4 GB, fsync and autovacuum off'
-    figures.facts['size'] = f'{ROWS} customers, {CALLS} calls'
+    figures.facts['size'] = f'{ROWS} customers, {CALLS} calls, {ROUNDS} rounds of sign-ups and orders, {SECONDS} s each'
     for number, (stage, statement) in enumerate(STATEMENTS.items()):
+        books = {stage: book, BEFORE: before} if number == 1 and before else {stage: book}
         if number <= max(STAGES):
-            book.index(statement)
+            for each in books.values():
+                each.index(statement)
         if number in STAGES:
-            book.measure(stage)
-        if number == 1 and before:
-            before.index(statement)
-            before.measure(BEFORE)
+            Stage(figures, books).measure()
     for name, size in book.sizes():
         figures.add(f'size of {name}', 'all indexes', 1, 'size', 'MB', float(size))
     for workload in figures.workloads():
