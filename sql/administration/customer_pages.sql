@@ -13,12 +13,14 @@ COMMENT ON FUNCTION customer_identity_internal.list_digest(jsonb) IS
 
 CREATE FUNCTION customer_identity_internal.write_cursor(list jsonb, place jsonb)
     RETURNS text
-    LANGUAGE sql IMMUTABLE
+    LANGUAGE plpgsql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT translate(
+BEGIN
+    RETURN translate(
         encode(convert_to((place || jsonb_build_object('list', customer_identity_internal.list_digest(list)))::text, 'UTF8'), 'base64'),
-        E'+/=\n', '-_')
+        E'+/=\n', '-_');
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.write_cursor(jsonb, jsonb) IS
     'A place in a list as an opaque text, base64url';
@@ -230,12 +232,14 @@ COMMENT ON FUNCTION customer_identity_internal.users_filter_condition(jsonb, boo
     'The condition that customer c passes the filters by how many users it has';
 
 CREATE FUNCTION customer_identity_internal.customer_column_type(customers regclass, column_name text, OUT type regtype, OUT nullable boolean)
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT customer_identity_internal.base_type(a.atttypid), NOT a.attnotnull
+BEGIN
+    SELECT customer_identity_internal.base_type(a.atttypid), NOT a.attnotnull INTO type, nullable
     FROM pg_attribute AS a
-    WHERE a.attrelid = customers AND a.attname = column_name AND NOT a.attisdropped
+    WHERE a.attrelid = customers AND a.attname = column_name AND NOT a.attisdropped;
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.customer_column_type(regclass, text) IS
     'The type of a column of customers, and whether it may be NULL';
@@ -285,14 +289,14 @@ CREATE FUNCTION customer_identity_internal.customers_query(
 AS $$
 DECLARE
     page constant text := format(
-        CASE way
-            WHEN 'in order' THEN 'SELECT c.id FROM %1$s AS c WHERE %2$s AND %3$s AND %4$s ORDER BY %6$s LIMIT $3'
-            WHEN 'nearby' THEN 'SELECT c.id FROM (SELECT c.* FROM %1$s AS c WHERE %2$s ORDER BY %6$s LIMIT $5) AS c'
+        CASE
+            WHEN way = 'in order' THEN 'SELECT c.id FROM %1$s AS c WHERE %2$s AND %3$s AND %4$s ORDER BY %6$s LIMIT $3'
+            WHEN way IN ('nearest', 'nearby') THEN 'SELECT c.id FROM (SELECT c.* FROM %1$s AS c WHERE %2$s ORDER BY %6$s LIMIT $5) AS c'
                 ' WHERE %3$s AND %4$s ORDER BY %6$s LIMIT $3'
-            WHEN 'few' THEN 'SELECT c.id FROM f AS c WHERE (SELECT count(*) FROM f) <= $5 AND %4$s ORDER BY %6$s LIMIT $3'
-            WHEN 'counted' THEN 'SELECT c.id FROM (SELECT c.* FROM f AS c WHERE (SELECT count(*) FROM f) <= $5 AND %4$s'
+            WHEN way = 'few' THEN 'SELECT c.id FROM f AS c WHERE (SELECT count(*) FROM f) <= $5 AND %4$s ORDER BY %6$s LIMIT $3'
+            WHEN way = 'counted' THEN 'SELECT c.id FROM (SELECT c.* FROM f AS c WHERE (SELECT count(*) FROM f) <= $5 AND %4$s'
                 ' UNION ALL SELECT c.* FROM f AS c WHERE (SELECT count(*) FROM f) > $5 AND %5$s) AS c ORDER BY %6$s LIMIT $3'
-            WHEN 'anywhere' THEN 'SELECT c.id FROM f AS c ORDER BY %6$s LIMIT $3'
+            WHEN way = 'anywhere' THEN 'SELECT c.id FROM f AS c ORDER BY %6$s LIMIT $3'
         END,
         customers, scope, condition, users_conditions[1], users_conditions[2], order_by);
     candidates constant text := format(
@@ -300,9 +304,9 @@ DECLARE
             'WITH f AS MATERIALIZED (SELECT c.id, c.%I FROM %s AS c WHERE %s AND %s' END
         || CASE way WHEN 'few' THEN ' LIMIT $5 + 1) ' WHEN 'counted' THEN ') ' WHEN 'anywhere' THEN ' AND %s) ' END,
         key, customers, scope, condition, users_conditions[2]);
-    is_all constant text := CASE way
-        WHEN 'nearby' THEN format('count(*) < $3 AND (SELECT count(*) FROM (SELECT FROM %s AS c WHERE %s LIMIT $5) AS c) < $5', customers, scope)
-        WHEN 'few' THEN '(SELECT count(*) FROM f) <= $5'
+    is_all constant text := CASE
+        WHEN way IN ('nearest', 'nearby') THEN format('count(*) < $3 AND (SELECT count(*) FROM (SELECT FROM %s AS c WHERE %s LIMIT $5) AS c) < $5', customers, scope)
+        WHEN way = 'few' THEN '(SELECT count(*) FROM f) <= $5'
         ELSE 'true'
     END;
 BEGIN
@@ -344,7 +348,7 @@ COMMENT ON FUNCTION customer_identity_internal.rows_in_shards(jsonb[], text, reg
 
 -- How many users a customer has is in no statistics: who has some, none or several may be every second customer, or nobody. Those of
 -- totals never say that nobody has as much. A page is looked for among the few whom a search finds; among the next in order, where
--- an index has them; then among all at once, never customer by customer to the end of an index.
+-- an index has them, and among ten times as many; then among all at once, never customer by customer to the end of an index.
 CREATE FUNCTION customer_identity_internal.ways_to_find(filters jsonb, sort_key text, is_search boolean, is_indexed boolean)
     RETURNS text[]
     LANGUAGE sql IMMUTABLE
@@ -352,15 +356,35 @@ RETURN array_remove(
     CASE
         WHEN filters ?| '{has_users,shared}' THEN ARRAY[
             CASE WHEN is_search THEN 'few' END,
+            CASE WHEN is_indexed THEN 'nearest' END,
             CASE WHEN is_indexed THEN 'nearby' END,
             CASE WHEN filters ? 'shared' AND NOT is_search AND filters - '{has_users,shared}'::text[] <> '{}' THEN 'counted' ELSE 'anywhere' END]
         WHEN filters ?| '{min_spent,min_orders}' AND NOT is_search AND sort_key NOT IN ('total_spent', 'total_orders') THEN ARRAY[
-            CASE WHEN is_indexed THEN 'nearby' END, 'anywhere']
+            CASE WHEN is_indexed THEN 'nearest' END,
+            CASE WHEN is_indexed THEN 'nearby' END,
+            'anywhere']
         ELSE ARRAY['in order']
     END,
     NULL);
 COMMENT ON FUNCTION customer_identity_internal.ways_to_find(jsonb, text, boolean, boolean) IS
     'In which ways a page of customers is looked for, one after the other, until it is full or there are no more';
+
+-- Users whose table has another owner are asked for by a function.
+CREATE FUNCTION customer_identity_internal.how_many_are_few(customers regclass)
+    RETURNS integer
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT CASE WHEN bool_and(customer_identity_internal.have_one_owner(a.attached, a.customers)) THEN 10000 ELSE 1000 END
+        FROM customer_identity_internal.attachments_to_read(how_many_are_few.customers) AS a
+        WHERE a.kind = 'users'
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.how_many_are_few(regclass) IS
+    'Among how many customers who has so many users is looked for one by one';
 
 -- Fetching and sorting a few thousand rows is faster than finding them during a scan in order; fetching millions, one by one from
 -- all over a table, is not.
@@ -392,11 +416,7 @@ DECLARE
     in_order constant boolean := is_spread OR NOT given ?| '{has_users,shared,min_spent,min_orders}';
     logins_query constant text := CASE WHEN given ?| '{has_users,shared}' THEN customer_identity_internal.logins_query(customers) END;
     is_filtered_by_time constant boolean := given ? 'created' AND sort_key = 'created_at';
-    -- Users whose table has another owner are asked for by a function.
-    few constant integer := CASE WHEN NOT in_order THEN (
-        SELECT CASE WHEN bool_and(customer_identity_internal.have_one_owner(a.attached, a.customers)) THEN 10000 ELSE 1000 END
-        FROM customer_identity_internal.attachments_to_read(list_customers.customers) AS a
-        WHERE a.kind = 'users') END;
+    few constant integer := CASE WHEN logins_query IS NULL THEN 10000 ELSE customer_identity_internal.how_many_are_few(customers) END;
     sought customer_identity_internal.customer_search;
     condition text := customer_identity_internal.is_somebody(customers);
     time_condition constant text := customer_identity_internal.time_filter_condition(given,
@@ -419,9 +439,12 @@ BEGIN
     condition := concat_ws(' AND ', customer_identity_internal.column_filter_condition(given),
         CASE WHEN NOT is_filtered_by_time THEN time_condition END, condition);
     by_name := customer_identity_internal.searches_names(sought) AND sort_key = 'preferred_name';
-    users_conditions := ARRAY[
-        customer_identity_internal.users_filter_condition(given, is_spread, CASE WHEN is_spread THEN logins_query ELSE users_query END),
-        customer_identity_internal.users_filter_condition(given, true, logins_query)];
+    users_conditions := CASE
+        WHEN logins_query IS NULL THEN '{true,true}'::text[]
+        ELSE ARRAY[
+            customer_identity_internal.users_filter_condition(given, is_spread, CASE WHEN is_spread THEN logins_query ELSE users_query END),
+            customer_identity_internal.users_filter_condition(given, true, logins_query)]
+    END;
     FOREACH without_value IN ARRAY CASE WHEN key_column.nullable THEN '{f,t}' ELSE '{f}' END::boolean[] LOOP
         CONTINUE WHEN place IS NOT NULL AND place ->> 'key' IS NULL AND NOT without_value;
         EXIT WHEN cardinality(items) > size;
@@ -434,11 +457,12 @@ BEGIN
             ELSE customer_identity_internal.ways_to_find(given, sort_key, typed IS NOT NULL,
                 NOT by_name AND customer_identity_internal.has_index_on(customers, sort_key))
         END LOOP
+            CONTINUE WHEN way = 'nearest' AND size >= few / 10;
             PERFORM set_config('random_page_cost', CASE WHEN way IN ('anywhere', 'counted') AND typed IS NULL THEN '4' ELSE '1.1' END, true);
             EXECUTE customer_identity_internal.customers_query(
                 customers, is_spread, users_query, sort_key, range.scope, range.order_by, condition, users_conditions, way)
                 INTO found, is_all
-                USING sought, given, size + 1 - cardinality(items), place, few;
+                USING sought, given, size + 1 - cardinality(items), place, CASE way WHEN 'nearest' THEN few / 10 ELSE few END;
             found := CASE WHEN is_spread THEN customer_identity_internal.rows_in_shards(found, users_query, customers) ELSE found END;
             EXIT WHEN is_all OR cardinality(items || found) > size;
         END LOOP;

@@ -7,12 +7,17 @@ COMMENT ON FUNCTION customer_identity_internal.companion_of(regclass, text) IS
 
 CREATE FUNCTION customer_identity_internal.has_companion(customers regclass, companion text)
     RETURNS boolean
-    LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT FROM pg_class AS c
-    JOIN pg_class AS t ON t.relnamespace = c.relnamespace AND t.relowner = c.relowner
-    WHERE c.oid = customers AND t.relname = companion AND t.relkind = 'r'
-);
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM pg_class AS c
+        JOIN pg_class AS t ON t.relnamespace = c.relnamespace AND t.relowner = c.relowner
+        WHERE c.oid = customers AND t.relname = companion AND t.relkind = 'r'
+    );
+END
+$$;
 COMMENT ON FUNCTION customer_identity_internal.has_companion(regclass, text) IS
     'Whether there is a table of that name beside customers; books of earlier versions lack some';
 

@@ -16,13 +16,18 @@ COMMENT ON FUNCTION customer_identity_internal.has_unique_index(regclass, text) 
 
 CREATE FUNCTION customer_identity_internal.has_index_on(relation regclass, column_name text)
     RETURNS boolean
-    LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT
-    FROM pg_index AS i
-    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-    WHERE i.indrelid = relation AND a.attname = column_name AND i.indisvalid AND i.indpred IS NULL
-);
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT
+        FROM pg_index AS i
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid = relation AND a.attname = column_name AND i.indisvalid AND i.indpred IS NULL
+    );
+END
+$$;
 COMMENT ON FUNCTION customer_identity_internal.has_index_on(regclass, text) IS
     'Whether an index of the whole table begins with a column';
 

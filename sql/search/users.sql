@@ -63,8 +63,9 @@ CREATE FUNCTION customer_identity_internal.email_matches(users customer_identity
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN format('SELECT u.customer_id FROM (%s) AS u WHERE u.customer_id IS NOT NULL AND %s',
-        customer_identity_internal.user_rows(users), customer_identity_internal.text_condition('u.email', word_begins));
+    RETURN format('SELECT r.%1$I AS customer_id FROM %2$s AS r WHERE r.%1$I IS NOT NULL AND %3$s', users.customer_column, users.attached,
+        customer_identity_internal.text_condition(
+            COALESCE(customer_identity_internal.plain_text(users.attached, 'email'), 'NULL::text'), word_begins));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.email_matches(customer_identity.attachments, boolean) IS

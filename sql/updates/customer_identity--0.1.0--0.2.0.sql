@@ -661,13 +661,18 @@ COMMENT ON FUNCTION customer_identity_internal.has_unique_index(regclass, text) 
     'Whether a column alone is unique';
 CREATE OR REPLACE FUNCTION customer_identity_internal.has_index_on(relation regclass, column_name text)
     RETURNS boolean
-    LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT
-    FROM pg_index AS i
-    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-    WHERE i.indrelid = relation AND a.attname = column_name AND i.indisvalid AND i.indpred IS NULL
-);
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT
+        FROM pg_index AS i
+        JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid = relation AND a.attname = column_name AND i.indisvalid AND i.indpred IS NULL
+    );
+END
+$$;
 COMMENT ON FUNCTION customer_identity_internal.has_index_on(regclass, text) IS
     'Whether an index of the whole table begins with a column';
 CREATE FUNCTION customer_identity_internal.ensure_index(relation regclass, column_name text)
@@ -1149,12 +1154,17 @@ COMMENT ON FUNCTION customer_identity_internal.companion_of(regclass, text) IS
     'The quoted name of a table beside customers; CI003 unless it is a table of the same owner';
 CREATE FUNCTION customer_identity_internal.has_companion(customers regclass, companion text)
     RETURNS boolean
-    LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT FROM pg_class AS c
-    JOIN pg_class AS t ON t.relnamespace = c.relnamespace AND t.relowner = c.relowner
-    WHERE c.oid = customers AND t.relname = companion AND t.relkind = 'r'
-);
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM pg_class AS c
+        JOIN pg_class AS t ON t.relnamespace = c.relnamespace AND t.relowner = c.relowner
+        WHERE c.oid = customers AND t.relname = companion AND t.relkind = 'r'
+    );
+END
+$$;
 COMMENT ON FUNCTION customer_identity_internal.has_companion(regclass, text) IS
     'Whether there is a table of that name beside customers; books of earlier versions lack some';
 CREATE FUNCTION customer_identity_internal.companion_problem(customers regclass, companion text)
@@ -5627,8 +5637,9 @@ CREATE FUNCTION customer_identity_internal.email_matches(users customer_identity
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN format('SELECT u.customer_id FROM (%s) AS u WHERE u.customer_id IS NOT NULL AND %s',
-        customer_identity_internal.user_rows(users), customer_identity_internal.text_condition('u.email', word_begins));
+    RETURN format('SELECT r.%1$I AS customer_id FROM %2$s AS r WHERE r.%1$I IS NOT NULL AND %3$s', users.customer_column, users.attached,
+        customer_identity_internal.text_condition(
+            COALESCE(customer_identity_internal.plain_text(users.attached, 'email'), 'NULL::text'), word_begins));
 END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.email_matches(customer_identity.attachments, boolean) IS
@@ -5866,12 +5877,14 @@ COMMENT ON FUNCTION customer_identity_internal.list_digest(jsonb) IS
     'A short text that stands for a list''s parameters in its cursors';
 CREATE OR REPLACE FUNCTION customer_identity_internal.write_cursor(list jsonb, place jsonb)
     RETURNS text
-    LANGUAGE sql IMMUTABLE
+    LANGUAGE plpgsql IMMUTABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT translate(
+BEGIN
+    RETURN translate(
         encode(convert_to((place || jsonb_build_object('list', customer_identity_internal.list_digest(list)))::text, 'UTF8'), 'base64'),
-        E'+/=\n', '-_')
+        E'+/=\n', '-_');
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.write_cursor(jsonb, jsonb) IS
     'A place in a list as an opaque text, base64url';
@@ -6070,12 +6083,14 @@ RETURN COALESCE(
 COMMENT ON FUNCTION customer_identity_internal.users_filter_condition(jsonb, boolean, text) IS
     'The condition that customer c passes the filters by how many users it has';
 CREATE OR REPLACE FUNCTION customer_identity_internal.customer_column_type(customers regclass, column_name text, OUT type regtype, OUT nullable boolean)
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT customer_identity_internal.base_type(a.atttypid), NOT a.attnotnull
+BEGIN
+    SELECT customer_identity_internal.base_type(a.atttypid), NOT a.attnotnull INTO type, nullable
     FROM pg_attribute AS a
-    WHERE a.attrelid = customers AND a.attname = column_name AND NOT a.attisdropped
+    WHERE a.attrelid = customers AND a.attname = column_name AND NOT a.attisdropped;
+END
 $$;
 COMMENT ON FUNCTION customer_identity_internal.customer_column_type(regclass, text) IS
     'The type of a column of customers, and whether it may be NULL';
@@ -6123,14 +6138,14 @@ CREATE FUNCTION customer_identity_internal.customers_query(
 AS $$
 DECLARE
     page constant text := format(
-        CASE way
-            WHEN 'in order' THEN 'SELECT c.id FROM %1$s AS c WHERE %2$s AND %3$s AND %4$s ORDER BY %6$s LIMIT $3'
-            WHEN 'nearby' THEN 'SELECT c.id FROM (SELECT c.* FROM %1$s AS c WHERE %2$s ORDER BY %6$s LIMIT $5) AS c'
+        CASE
+            WHEN way = 'in order' THEN 'SELECT c.id FROM %1$s AS c WHERE %2$s AND %3$s AND %4$s ORDER BY %6$s LIMIT $3'
+            WHEN way IN ('nearest', 'nearby') THEN 'SELECT c.id FROM (SELECT c.* FROM %1$s AS c WHERE %2$s ORDER BY %6$s LIMIT $5) AS c'
                 ' WHERE %3$s AND %4$s ORDER BY %6$s LIMIT $3'
-            WHEN 'few' THEN 'SELECT c.id FROM f AS c WHERE (SELECT count(*) FROM f) <= $5 AND %4$s ORDER BY %6$s LIMIT $3'
-            WHEN 'counted' THEN 'SELECT c.id FROM (SELECT c.* FROM f AS c WHERE (SELECT count(*) FROM f) <= $5 AND %4$s'
+            WHEN way = 'few' THEN 'SELECT c.id FROM f AS c WHERE (SELECT count(*) FROM f) <= $5 AND %4$s ORDER BY %6$s LIMIT $3'
+            WHEN way = 'counted' THEN 'SELECT c.id FROM (SELECT c.* FROM f AS c WHERE (SELECT count(*) FROM f) <= $5 AND %4$s'
                 ' UNION ALL SELECT c.* FROM f AS c WHERE (SELECT count(*) FROM f) > $5 AND %5$s) AS c ORDER BY %6$s LIMIT $3'
-            WHEN 'anywhere' THEN 'SELECT c.id FROM f AS c ORDER BY %6$s LIMIT $3'
+            WHEN way = 'anywhere' THEN 'SELECT c.id FROM f AS c ORDER BY %6$s LIMIT $3'
         END,
         customers, scope, condition, users_conditions[1], users_conditions[2], order_by);
     candidates constant text := format(
@@ -6138,9 +6153,9 @@ DECLARE
             'WITH f AS MATERIALIZED (SELECT c.id, c.%I FROM %s AS c WHERE %s AND %s' END
         || CASE way WHEN 'few' THEN ' LIMIT $5 + 1) ' WHEN 'counted' THEN ') ' WHEN 'anywhere' THEN ' AND %s) ' END,
         key, customers, scope, condition, users_conditions[2]);
-    is_all constant text := CASE way
-        WHEN 'nearby' THEN format('count(*) < $3 AND (SELECT count(*) FROM (SELECT FROM %s AS c WHERE %s LIMIT $5) AS c) < $5', customers, scope)
-        WHEN 'few' THEN '(SELECT count(*) FROM f) <= $5'
+    is_all constant text := CASE
+        WHEN way IN ('nearest', 'nearby') THEN format('count(*) < $3 AND (SELECT count(*) FROM (SELECT FROM %s AS c WHERE %s LIMIT $5) AS c) < $5', customers, scope)
+        WHEN way = 'few' THEN '(SELECT count(*) FROM f) <= $5'
         ELSE 'true'
     END;
 BEGIN
@@ -6180,7 +6195,7 @@ COMMENT ON FUNCTION customer_identity_internal.rows_in_shards(jsonb[], text, reg
     'The rows of a page of customers, by their ids';
 -- How many users a customer has is in no statistics: who has some, none or several may be every second customer, or nobody. Those of
 -- totals never say that nobody has as much. A page is looked for among the few whom a search finds; among the next in order, where
--- an index has them; then among all at once, never customer by customer to the end of an index.
+-- an index has them, and among ten times as many; then among all at once, never customer by customer to the end of an index.
 CREATE FUNCTION customer_identity_internal.ways_to_find(filters jsonb, sort_key text, is_search boolean, is_indexed boolean)
     RETURNS text[]
     LANGUAGE sql IMMUTABLE
@@ -6188,15 +6203,34 @@ RETURN array_remove(
     CASE
         WHEN filters ?| '{has_users,shared}' THEN ARRAY[
             CASE WHEN is_search THEN 'few' END,
+            CASE WHEN is_indexed THEN 'nearest' END,
             CASE WHEN is_indexed THEN 'nearby' END,
             CASE WHEN filters ? 'shared' AND NOT is_search AND filters - '{has_users,shared}'::text[] <> '{}' THEN 'counted' ELSE 'anywhere' END]
         WHEN filters ?| '{min_spent,min_orders}' AND NOT is_search AND sort_key NOT IN ('total_spent', 'total_orders') THEN ARRAY[
-            CASE WHEN is_indexed THEN 'nearby' END, 'anywhere']
+            CASE WHEN is_indexed THEN 'nearest' END,
+            CASE WHEN is_indexed THEN 'nearby' END,
+            'anywhere']
         ELSE ARRAY['in order']
     END,
     NULL);
 COMMENT ON FUNCTION customer_identity_internal.ways_to_find(jsonb, text, boolean, boolean) IS
     'In which ways a page of customers is looked for, one after the other, until it is full or there are no more';
+-- Users whose table has another owner are asked for by a function.
+CREATE FUNCTION customer_identity_internal.how_many_are_few(customers regclass)
+    RETURNS integer
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT CASE WHEN bool_and(customer_identity_internal.have_one_owner(a.attached, a.customers)) THEN 10000 ELSE 1000 END
+        FROM customer_identity_internal.attachments_to_read(how_many_are_few.customers) AS a
+        WHERE a.kind = 'users'
+    );
+END
+$$;
+COMMENT ON FUNCTION customer_identity_internal.how_many_are_few(regclass) IS
+    'Among how many customers who has so many users is looked for one by one';
 -- Fetching and sorting a few thousand rows is faster than finding them during a scan in order; fetching millions, one by one from
 -- all over a table, is not.
 CREATE OR REPLACE FUNCTION customer_identity.list_customers(
@@ -6227,11 +6261,7 @@ DECLARE
     in_order constant boolean := is_spread OR NOT given ?| '{has_users,shared,min_spent,min_orders}';
     logins_query constant text := CASE WHEN given ?| '{has_users,shared}' THEN customer_identity_internal.logins_query(customers) END;
     is_filtered_by_time constant boolean := given ? 'created' AND sort_key = 'created_at';
-    -- Users whose table has another owner are asked for by a function.
-    few constant integer := CASE WHEN NOT in_order THEN (
-        SELECT CASE WHEN bool_and(customer_identity_internal.have_one_owner(a.attached, a.customers)) THEN 10000 ELSE 1000 END
-        FROM customer_identity_internal.attachments_to_read(list_customers.customers) AS a
-        WHERE a.kind = 'users') END;
+    few constant integer := CASE WHEN logins_query IS NULL THEN 10000 ELSE customer_identity_internal.how_many_are_few(customers) END;
     sought customer_identity_internal.customer_search;
     condition text := customer_identity_internal.is_somebody(customers);
     time_condition constant text := customer_identity_internal.time_filter_condition(given,
@@ -6254,9 +6284,12 @@ BEGIN
     condition := concat_ws(' AND ', customer_identity_internal.column_filter_condition(given),
         CASE WHEN NOT is_filtered_by_time THEN time_condition END, condition);
     by_name := customer_identity_internal.searches_names(sought) AND sort_key = 'preferred_name';
-    users_conditions := ARRAY[
-        customer_identity_internal.users_filter_condition(given, is_spread, CASE WHEN is_spread THEN logins_query ELSE users_query END),
-        customer_identity_internal.users_filter_condition(given, true, logins_query)];
+    users_conditions := CASE
+        WHEN logins_query IS NULL THEN '{true,true}'::text[]
+        ELSE ARRAY[
+            customer_identity_internal.users_filter_condition(given, is_spread, CASE WHEN is_spread THEN logins_query ELSE users_query END),
+            customer_identity_internal.users_filter_condition(given, true, logins_query)]
+    END;
     FOREACH without_value IN ARRAY CASE WHEN key_column.nullable THEN '{f,t}' ELSE '{f}' END::boolean[] LOOP
         CONTINUE WHEN place IS NOT NULL AND place ->> 'key' IS NULL AND NOT without_value;
         EXIT WHEN cardinality(items) > size;
@@ -6269,11 +6302,12 @@ BEGIN
             ELSE customer_identity_internal.ways_to_find(given, sort_key, typed IS NOT NULL,
                 NOT by_name AND customer_identity_internal.has_index_on(customers, sort_key))
         END LOOP
+            CONTINUE WHEN way = 'nearest' AND size >= few / 10;
             PERFORM set_config('random_page_cost', CASE WHEN way IN ('anywhere', 'counted') AND typed IS NULL THEN '4' ELSE '1.1' END, true);
             EXECUTE customer_identity_internal.customers_query(
                 customers, is_spread, users_query, sort_key, range.scope, range.order_by, condition, users_conditions, way)
                 INTO found, is_all
-                USING sought, given, size + 1 - cardinality(items), place, few;
+                USING sought, given, size + 1 - cardinality(items), place, CASE way WHEN 'nearest' THEN few / 10 ELSE few END;
             found := CASE WHEN is_spread THEN customer_identity_internal.rows_in_shards(found, users_query, customers) ELSE found END;
             EXIT WHEN is_all OR cardinality(items || found) > size;
         END LOOP;

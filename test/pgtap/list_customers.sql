@@ -168,13 +168,13 @@ SELECT is(customer_identity_internal.is_value(t::regtype, v), w, format('%s: %s'
 
 -- Filters that few pass are never looked for to the end of an index; those of a sort by totals have its index.
 SELECT is(customer_identity_internal.ways_to_find(f::jsonb, s, t, i)::text, w, format('%s by %s, search: %s, index: %s', f, s, t, i))
-FROM (VALUES ('{}', 'created_at', false, true, '{"in order"}'), ('{"min_spent": 1}', 'created_at', false, true, '{nearby,anywhere}'),
-  ('{"min_orders": 1}', 'preferred_name', false, true, '{nearby,anywhere}'), ('{"min_orders": 1}', 'preferred_name', false, false, '{anywhere}'),
+FROM (VALUES ('{}', 'created_at', false, true, '{"in order"}'), ('{"min_spent": 1}', 'created_at', false, true, '{nearest,nearby,anywhere}'),
+  ('{"min_orders": 1}', 'preferred_name', false, true, '{nearest,nearby,anywhere}'), ('{"min_orders": 1}', 'preferred_name', false, false, '{anywhere}'),
   ('{"min_spent": 1}', 'total_spent', false, false, '{"in order"}'), ('{"min_spent": 1}', 'created_at', true, true, '{"in order"}'),
-  ('{"has_users": false}', 'total_spent', true, false, '{few,anywhere}'), ('{"has_users": true}', 'created_at', false, true, '{nearby,anywhere}'),
-  ('{"has_users": false}', 'total_spent', false, false, '{anywhere}'), ('{"shared": true}', 'created_at', false, true, '{nearby,anywhere}'),
-  ('{"shared": true, "has_users": true}', 'created_at', false, true, '{nearby,anywhere}'), ('{"shared": false}', 'created_at', true, true, '{few,nearby,anywhere}'),
-  ('{"shared": true, "verified": true}', 'created_at', false, true, '{nearby,counted}'), ('{"shared": false, "min_spent": 5}', 'created_at', false, true, '{nearby,counted}'))
+  ('{"has_users": false}', 'total_spent', true, false, '{few,anywhere}'), ('{"has_users": true}', 'created_at', false, true, '{nearest,nearby,anywhere}'),
+  ('{"has_users": false}', 'total_spent', false, false, '{anywhere}'), ('{"shared": true}', 'created_at', false, true, '{nearest,nearby,anywhere}'),
+  ('{"shared": true, "has_users": true}', 'created_at', false, true, '{nearest,nearby,anywhere}'), ('{"shared": false}', 'created_at', true, true, '{few,nearest,nearby,anywhere}'),
+  ('{"shared": true, "verified": true}', 'created_at', false, true, '{nearest,nearby,counted}'), ('{"shared": false, "min_spent": 5}', 'created_at', false, true, '{nearest,nearby,counted}'))
   AS v (f, s, t, i, w);
 
 -- More customers than are looked at one by one: of all of them, who shares a login is found among the users, in any of their tables.
@@ -233,6 +233,7 @@ END
 $$;
 SELECT cmp_ok(readings_of(s, f::jsonb, o), '<', m::bigint, format('customers who are read for a list of %s of those found by %s by %s', f, s, o))
 FROM (VALUES ('7400300007', '{"shared": true}', 'preferred_name', 16000), ('7400300007', '{"has_users": false}', '-created_at', 16000), (NULL, '{"has_users": false}', '-total_spent', 16000),
+  (NULL, '{"has_users": true}', 'created_at', 2000), (NULL, '{"min_spent": 0}', 'created_at', 2000),
   (NULL, '{"created": {"from": "2026-01-01 01:00", "to": "2026-01-01 01:00:05"}, "min_spent": 100}', 'created_at', 100)) AS v (s, f, o, m);
 
 -- Users of another owner's table are not asked for customer by customer.
