@@ -11,6 +11,7 @@
 #include "pg/direct_lookup.hpp"
 #include "pg/errors.hpp"
 #include "pg/given_text.hpp"
+#include "pg/held_rows.hpp"
 #include "phones/phone_reader.hpp"
 #include "pg/plans.hpp"
 #include "pg/shards.hpp"

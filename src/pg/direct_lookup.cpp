@@ -1,6 +1,7 @@
 // Keeps which index serves a look-up.
 #include "pg/direct_lookup.hpp"
 
+#include "pg/held_rows.hpp"
 #include "pg/majors.hpp"
 #include "pg/relation_cache.hpp"
 #include "pg/relations.hpp"
@@ -17,15 +18,6 @@ struct Place {
 };
 
 Place last_held = {};
-
-struct HeldRow {
-  Oid table;
-  pg_uuid_t id;
-  ItemPointerData row;
-  CommandId seen;  // the transaction itself may delete the row in a later one
-};
-
-HTAB *held_rows = nullptr;  // until the transaction ends; NULL: they are not remembered
 
 struct Known {
   NameData key_column;
@@ -94,47 +86,6 @@ const Known &known_lookup(Relation table, const Wanted &wanted, Oid type) {
       key, [&](Known &value, Reading &) { resolve(value, table, wanted, type); });
 }
 
-HeldRow *held_row(Oid table, const pg_uuid_t &id, HASHACTION action) {
-  if (held_rows == nullptr) return nullptr;
-  HeldRow key = {};
-  key.table = table;
-  key.id = id;
-  return static_cast<HeldRow *>(hash_search(held_rows, &key, action, nullptr));
-}
-
-// Of the running transaction, which has a number since it holds a row.
-struct Holds {
-  TransactionId transaction;
-  int count;
-};
-
-Holds holds = {};
-
-constexpr int kManyHolds = 8;
-
-// A statement that comes back to rows is one of many.
-bool holds_many() {
-  const TransactionId transaction = GetTopTransactionIdIfAny();
-  if (holds.transaction != transaction) holds = {transaction, 0};
-  return ++holds.count > kManyHolds;
-}
-
-constexpr long kMaximumHeldRows = 100000;  // some 6 MB
-
-// A savepoint that is rolled back lets go of what was locked after it.
-void remember(Oid table, const pg_uuid_t &id) {
-  if (GetCurrentTransactionNestLevel() > 1) return;
-  if (held_rows == nullptr) {
-    if (!holds_many()) return;
-    remember_held_rows();
-  }
-  const bool has_room = hash_get_num_entries(held_rows) < kMaximumHeldRows;
-  if (HeldRow *held = held_row(table, id, has_room ? HASH_ENTER : HASH_FIND)) {
-    held->row = last_held.row;
-    held->seen = GetCurrentCommandId(false);
-  }
-}
-
 // Whether the row with that id is at a place, fetched into the slot.
 bool is_at(Relation table, AttrNumber column, const pg_uuid_t &id, ItemPointerData place,
            Snapshot snapshot, TupleTableSlot *row) {
@@ -191,7 +142,7 @@ Lookup taken(Relation table, const Known &known, TupleTableSlot *row, Snapshot s
   }
   if (hold == Hold::kRow && has_id) last_held = {RelationGetRelid(table), *found.id, row->tts_tid};
   if (hold == Hold::kRow && !lock_row(table, row, snapshot)) return Lookup::kImpossible;
-  if (hold == Hold::kRow && has_id) remember(RelationGetRelid(table), *found.id);
+  if (hold == Hold::kRow && has_id) note_held(RelationGetRelid(table), *found.id, last_held.row);
   return has_id ? Lookup::kFound : Lookup::kNull;
 }
 
@@ -303,24 +254,10 @@ bool scan_for(IndexScanDesc scan, const IndexKey &key, const Sought &sought, Tup
   return index_getnext_slot(scan, ForwardScanDirection, row);
 }
 
-void remember_held_rows() {
-  if (held_rows != nullptr) return;
-  HASHCTL shape = {};
-  shape.keysize = offsetof(HeldRow, row);
-  shape.entrysize = sizeof(HeldRow);
-  shape.hcxt = TopTransactionContext;
-  held_rows = hash_create("customer_identity held rows", 1024, &shape,
-                          HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-  auto *end = static_cast<MemoryContextCallback *>(
-      MemoryContextAllocZero(TopTransactionContext, sizeof(MemoryContextCallback)));
-  end->func = [](void *) { held_rows = nullptr; };
-  MemoryContextRegisterResetCallback(TopTransactionContext, end);
-}
-
 bool find_held(Relation table, AttrNumber column, const pg_uuid_t &id, Snapshot snapshot,
                TupleTableSlot *row) {
-  const HeldRow *held = held_row(RelationGetRelid(table), id, HASH_FIND);
-  return held != nullptr && is_at_or_after(table, column, id, held->row, snapshot, row);
+  const HeldRow *held = held_row(RelationGetRelid(table), id);
+  return held != nullptr && is_at_or_after(table, column, id, held->place, snapshot, row);
 }
 
 bool find_last_held(Relation table, AttrNumber column, const pg_uuid_t &id, Snapshot snapshot,
@@ -335,7 +272,7 @@ void note_last_held(Relation table, const pg_uuid_t &id, const ItemPointerData &
 }
 
 bool is_held(const Wanted &wanted, const pg_uuid_t &id) {
-  HeldRow *held = held_row(wanted.table, id, HASH_FIND);
+  HeldRow *held = held_row(wanted.table, id);
   if (held == nullptr) return false;
   const CommandId now = GetCurrentCommandId(false);
   if (held->seen == now) return true;

@@ -81,11 +81,6 @@ bool find_last_held(Relation table, AttrNumber column, const pg_uuid_t &id, Snap
 /// That row was held last, by whoever says so.
 void note_last_held(Relation table, const pg_uuid_t &id, const ItemPointerData &place);
 
-/// From now on the transaction remembers where the rows are that look_up_uuid_now() holds until its
-/// end, up to a hundred thousand: for statements that come back to them. One that has held several
-/// does so by itself.
-void remember_held_rows();
-
 /// As find_last_held(), among the rows that are remembered: what is found is held.
 bool find_held(Relation table, AttrNumber column, const pg_uuid_t &id, Snapshot snapshot,
                TupleTableSlot *row);

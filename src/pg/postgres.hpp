@@ -75,6 +75,7 @@ extern "C" {
 #include <parser/parser.h>
 #include <parser/scansup.h>
 #include <pgstat.h>
+#include <port/pg_bitutils.h>
 #include <postmaster/bgworker.h>
 #include <postmaster/interrupt.h>
 #include <rewrite/rewriteHandler.h>

@@ -2,6 +2,7 @@
 #include "totals/deltas.hpp"
 
 #include "pg/majors.hpp"
+#include "pg/uuid_hash.hpp"
 
 #include <algorithm>
 
@@ -14,20 +15,9 @@ bool is_of(const Delta &delta, const pg_uuid_t &customer) {
   return memcmp(&delta.customer, &customer, sizeof(pg_uuid_t)) == 0;
 }
 
-// Both halves count: ids may begin with the time.
-std::uint32_t place_of(const pg_uuid_t &customer, std::uint32_t mask) {
-  std::uint64_t halves[2];
-  memcpy(halves, &customer, sizeof(halves));
-  std::uint64_t mixed =
-      (halves[0] ^ (halves[1] << 32 | halves[1] >> 32)) * UINT64CONST(0x9E3779B97F4A7C15);
-  mixed ^= mixed >> 32;
-  mixed *= UINT64CONST(0xD6E8FEB86659FD93);
-  return static_cast<std::uint32_t>(mixed >> 32) & mask;
-}
-
 // The place that holds the customer, or the free one where it belongs.
 std::uint32_t *find_place(const Deltas &deltas, const pg_uuid_t &customer) {
-  std::uint32_t place = place_of(customer, deltas.mask);
+  std::uint32_t place = hash_of(customer) & deltas.mask;
   while (deltas.places[place] != 0 && !is_of(deltas.deltas[deltas.places[place] - 1], customer))
     place = (place + 1) & deltas.mask;
   return &deltas.places[place];
