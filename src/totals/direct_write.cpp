@@ -129,10 +129,11 @@ struct Writer {
   const Target &target;
   Snapshot snapshot;
   CommandId command;
-  IndexScanDesc scan;
   TupleTableSlot *old_row;
   TupleTableSlot *new_row;
   MemoryContext row_memory;
+  Relation index;  // NULL until a customer is not where it was held
+  IndexScanDesc scan;
   EState *executor;  // NULL until a row needs entries in the indexes
   ResultRelInfo *relation;
 };
@@ -240,12 +241,20 @@ bool update(Writer &writer, const Delta &delta, majors::IndexUpdate *indexes) {
   }
 }
 
+bool find_by_index(Writer &writer, const pg_uuid_t &id) {
+  if (writer.index == nullptr) {
+    writer.index = index_open(writer.target.index.index, RowExclusiveLock);
+    writer.scan = begin_scan(writer.table, writer.index, writer.snapshot);
+  }
+  return scan_for(writer.scan, writer.target.index, {UUIDPGetDatum(&id), UUIDOID}, writer.old_row);
+}
+
 // attach_order has held most customers where they still are.
 bool find(Writer &writer, const pg_uuid_t &id) {
   const AttrNumber column = writer.target.id;
   return find_held(writer.table, column, id, writer.snapshot, writer.old_row) ||
          find_last_held(writer.table, column, id, writer.snapshot, writer.old_row) ||
-         scan_for(writer.scan, writer.target.index, {UUIDPGetDatum(&id), UUIDOID}, writer.old_row);
+         find_by_index(writer, id);
 }
 
 bool add(Writer &writer, const Delta &delta) {
@@ -266,23 +275,26 @@ bool add(Writer &writer, const Delta &delta) {
 }
 
 void close_indexes(Writer &writer) {
+  if (writer.index != nullptr) {
+    index_endscan(writer.scan);
+    index_close(writer.index, NoLock);
+  }
   if (writer.executor == nullptr) return;
   ExecCloseIndices(writer.relation);
   FreeExecutorState(writer.executor);
 }
 
 std::uint64_t write_all(const Deltas &changes, Relation table, const Target &target) {
-  Relation index = index_open(target.index.index, RowExclusiveLock);
-  Snapshot snapshot = GetActiveSnapshot();
   Writer writer = {
       table,
       target,
-      snapshot,
+      GetActiveSnapshot(),
       GetCurrentCommandId(true),
-      begin_scan(table, index, snapshot),
       table_slot_create(table, nullptr),
       MakeSingleTupleTableSlot(RelationGetDescr(table), &TTSOpsHeapTuple),
       AllocSetContextCreate(CurrentMemoryContext, "customer_identity row", ALLOCSET_DEFAULT_SIZES),
+      nullptr,
+      nullptr,
       nullptr,
       nullptr};
   std::uint64_t written = 0;
@@ -292,11 +304,9 @@ std::uint64_t write_all(const Deltas &changes, Relation table, const Target &tar
   }
 
   close_indexes(writer);
-  index_endscan(writer.scan);
   ExecDropSingleTupleTableSlot(writer.old_row);
   ExecDropSingleTupleTableSlot(writer.new_row);
   MemoryContextDelete(writer.row_memory);
-  index_close(index, NoLock);
   return written;
 }
 

@@ -36,6 +36,19 @@ SELECT cmp_ok(:scanned, '<=', 21, 'orders of one customer: 20 and the first');
 CALL place_each(ARRAY[:'one', :'other']::uuid[], 20, 0) \gset
 SELECT cmp_ok(:scanned, '<=', 40, 'of two in turn: the index is read once for each');
 
+-- Nor is it opened to count an order.
+CREATE FUNCTION opens_index_to_count() RETURNS boolean LANGUAGE sql AS
+  $$SELECT count(*) > 0 FROM pg_locks WHERE pid = pg_backend_pid() AND relation = 'customers_pkey'::regclass AND mode = 'RowExclusiveLock'$$;
+BEGIN;
+SELECT place(:'other', 1);
+SELECT ok(NOT opens_index_to_count(), 'the totals of who was held are written where he is');
+ROLLBACK;
+BEGIN;
+ALTER TABLE orders DISABLE TRIGGER customer_identity_attach;
+SELECT place(:'one', 1);
+SELECT ok(opens_index_to_count(), 'of another one by the index');
+ROLLBACK;
+
 -- A place is a hint: the row may have left it, in whatever way, and another one may be there.
 CREATE FUNCTION attached_to(customer uuid) RETURNS uuid LANGUAGE plpgsql AS $$
 DECLARE
