@@ -1,5 +1,6 @@
 -- What reads catalogs for every page is plpgsql, which keeps its plans: an SQL function that cannot be inlined is
--- planned again at each call.
+-- planned again at each call. So is an expression with a subquery that it needs in some cases only, where the others are
+-- cheap: such a subquery has a function of its own.
 
 CREATE FUNCTION customer_identity.search_text(value text)
     RETURNS text

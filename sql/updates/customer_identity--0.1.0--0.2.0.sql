@@ -5468,7 +5468,8 @@ CREATE OR REPLACE FUNCTION customer_identity.start_sms_worker()
 COMMENT ON FUNCTION customer_identity.start_sms_worker() IS
     'Starts the process that sends this database''s messages, unless it is running, and returns its pid. It runs until the server stops; customer_identity.sms_databases starts it with the server';
 -- What reads catalogs for every page is plpgsql, which keeps its plans: an SQL function that cannot be inlined is
--- planned again at each call.
+-- planned again at each call. So is an expression with a subquery that it needs in some cases only, where the others are
+-- cheap: such a subquery has a function of its own.
 
 CREATE OR REPLACE FUNCTION customer_identity.search_text(value text)
     RETURNS text
