@@ -17,11 +17,11 @@ END
 $$;
 SET track_functions = 'all';
 BEGIN;
-SELECT is(called($$SELECT customer_identity.list_customers()$$, '{logins_query,has_index_on,is_read_with_ancestor,users_filter_condition}'), '{}', 'a list in its order');
+SELECT is(called($$SELECT customer_identity.list_customers()$$, '{logins_query,has_index_on,is_read_with_ancestor,users_filter_condition,how_many_are_few}'), '{}', 'a list in its order');
 SELECT is(called($$SELECT customer_identity.list_customers('ada', page_size => 1)$$, '{user_rows,customer_column_type,write_cursor}'),
   '{customer_column_type in plpgsql,user_rows in plpgsql,write_cursor in plpgsql}', 'a search');
-SELECT is(called($$SELECT customer_identity.list_customers(filters => '{"has_users": true}')$$, '{logins_query,has_index_on}'),
-  '{has_index_on in plpgsql,logins_query in plpgsql}', 'what a filter needs is asked, and seen here');
+SELECT is(called($$SELECT customer_identity.list_customers(filters => '{"has_users": true}')$$, '{logins_query,has_index_on,how_many_are_few}'),
+  '{has_index_on in plpgsql,how_many_are_few in plpgsql,logins_query in plpgsql}', 'what a filter needs is asked, and seen here');
 SELECT is(called(format('SELECT customer_identity.customer_orders(%L)', :'ada'), '{page_key,primary_key_columns,is_read_with_ancestor}'),
   '{page_key in plpgsql,primary_key_columns in plpgsql}', 'orders of a customer');
 SELECT is(called(format($$SELECT customer_identity.update_customer(%L, '{"notes": "x"}')$$, :'ada'), '{is_in_key,editable_columns,typed_columns}'),
