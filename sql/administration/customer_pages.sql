@@ -279,7 +279,7 @@ COMMENT ON FUNCTION customer_identity_internal.list_range(regclass, text, boolea
 -- Customers without a value come last in either direction. They are a list of their own, which begins
 -- where the others end, so that each is a range of one index. Names that are alike lie together, maybe at the
 -- end of that index: those found by a part of the name are sorted without it. A row is made whole when it is on the page.
--- $1 is the search, $2 the filters, $3 how many customers are wanted, $4 where the page before ended, $5 how many are few.
+-- $1 is the search, $2 the filters, $3 how many customers are wanted, $4 where the page before ended, $5 how many are few, or near.
 CREATE FUNCTION customer_identity_internal.customers_query(
     customers regclass, is_spread boolean, users_query text, key text, scope text, order_by text, condition text, users_conditions text[],
     way text)

@@ -84,6 +84,7 @@ void note_last_held(Relation table, const pg_uuid_t &id, const ItemPointerData &
 /// As find_last_held(), among the rows that are remembered: what is found is held.
 bool find_held(Relation table, AttrNumber column, const pg_uuid_t &id, Snapshot snapshot,
                TupleTableSlot *row);
+
 /// Whether a row is remembered and still there: it is sought by the column that is wanted. False:
 /// it may be held nevertheless.
 bool is_held(const Wanted &wanted, const pg_uuid_t &id);

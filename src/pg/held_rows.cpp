@@ -33,7 +33,7 @@ struct Holds {
 Holds holds = {};
 
 constexpr int kManyHolds = 8;
-constexpr std::uint32_t kMaximumHeldRows = 100000;  // some 10 MB
+constexpr std::uint32_t kMaximumHeldRows = 100000;  // some 5 MB
 
 // A statement that comes back to rows is one of many.
 bool holds_many() {
